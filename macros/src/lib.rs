@@ -1,0 +1,1 @@
+//! The `#[trill::service]` attribute.

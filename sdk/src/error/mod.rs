@@ -1,0 +1,248 @@
+//! What can go wrong, as users see it.
+
+mod status;
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+
+pub use status::Status;
+pub use trill_proto::Code;
+
+/// `Result` with [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a call, a read, a write or a connection failed.
+///
+/// [`kind`](Self::kind) is for programs, the text is for people; the wording may change between releases. A handler that
+/// answered with a status gives [`ErrorKind::Status`] and [`status`](Self::status); everything else went wrong on the way.
+///
+/// Clones are cheap: one failure is often reported to many waiters.
+#[derive(Clone)]
+pub struct Error(Arc<Inner>);
+
+#[derive(Clone)]
+struct Inner {
+    kind: ErrorKind,
+    origin: Origin,
+    status: Status,
+    method: Option<Cow<'static, str>>,
+    peer: Option<Arc<str>>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
+}
+
+/// What sort of failure an [`Error`] is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The peer's handler, or the peer's framework, answered with a status.
+    Status,
+    /// A limit of time passed: the call's deadline, or the timeout of one operation.
+    Timeout,
+    /// The call was given up: a handle was dropped, or one side cancelled.
+    Canceled,
+    /// The connection could not be made.
+    Connect,
+    /// The connection failed while it was in use.
+    Network,
+    /// The peer broke the protocol.
+    Protocol,
+    /// A message could not be encoded.
+    Encode,
+    /// A message could not be decoded.
+    Decode,
+    /// A size or a count is over its limit.
+    Limit,
+    /// The stream or the server has ended, so the operation cannot start.
+    Closed,
+    /// A handler panicked, or something else failed inside this process.
+    Internal,
+    /// A setting makes no sense.
+    Config,
+}
+
+/// Who caused an [`Error`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Origin {
+    /// This program: its arguments, settings, or a handle it dropped.
+    Caller,
+    /// The other program, or the way to it.
+    Peer,
+    /// This library.
+    Library,
+}
+
+impl Error {
+    /// An error of the given kind. `code` is what a peer is told if a handler returns this error.
+    pub(crate) fn new(kind: ErrorKind, origin: Origin, code: Code, message: impl Into<String>) -> Self {
+        Self(Arc::new(Inner {
+            kind,
+            origin,
+            status: Status::new(code, message),
+            method: None,
+            peer: None,
+            source: None,
+        }))
+    }
+
+    pub(crate) fn with_method(mut self, method: impl Into<Cow<'static, str>>) -> Self {
+        Arc::make_mut(&mut self.0).method = Some(method.into());
+        self
+    }
+
+    pub(crate) fn with_peer(mut self, peer: impl Into<Arc<str>>) -> Self {
+        Arc::make_mut(&mut self.0).peer = Some(peer.into());
+        self
+    }
+
+    pub(crate) fn with_source(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
+        Arc::make_mut(&mut self.0).source = Some(Arc::new(source));
+        self
+    }
+
+    /// What sort of failure this is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// Who caused it.
+    #[must_use]
+    pub fn origin(&self) -> Origin {
+        self.0.origin
+    }
+
+    /// What the peer answered; `None` when the failure was not an answer.
+    #[must_use]
+    pub fn status(&self) -> Option<&Status> {
+        (self.0.kind == ErrorKind::Status).then_some(&self.0.status)
+    }
+
+    /// The framework's code that describes this failure best: the peer's own, or the one the protocol has for it.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        self.0.status.code()
+    }
+
+    /// The application's code the peer answered with, or 0.
+    #[must_use]
+    pub fn func_ret(&self) -> i32 {
+        self.0.status.func_ret()
+    }
+
+    /// The text alone, without method and peer.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        self.0.status.message()
+    }
+
+    /// The method that was called, as `/package.Service/Method`.
+    #[must_use]
+    pub fn method(&self) -> Option<&str> {
+        self.0.method.as_deref()
+    }
+
+    /// The peer's address.
+    #[must_use]
+    pub fn peer(&self) -> Option<&str> {
+        self.0.peer.as_deref()
+    }
+
+    /// Whether a limit of time passed.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        self.kind() == ErrorKind::Timeout
+    }
+
+    /// Whether the call was given up by one side.
+    #[must_use]
+    pub fn is_canceled(&self) -> bool {
+        self.kind() == ErrorKind::Canceled
+    }
+
+    /// What a peer is told when a handler returns this error: the same codes and text.
+    pub(crate) fn to_status(&self) -> Status {
+        self.0.status.clone()
+    }
+}
+
+impl From<Status> for Error {
+    fn from(status: Status) -> Self {
+        Self(Arc::new(Inner {
+            kind: ErrorKind::Status,
+            origin: Origin::Peer,
+            status,
+            method: None,
+            peer: None,
+            source: None,
+        }))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.status() {
+            Some(status) => write!(f, "{status}")?,
+            None => f.write_str(self.message())?,
+        }
+        match (self.method(), self.peer()) {
+            (Some(method), Some(peer)) => write!(f, " ({method} at {peer})"),
+            (Some(method), None) => write!(f, " ({method})"),
+            (None, Some(peer)) => write!(f, " (peer {peer})"),
+            (None, None) => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("kind", &self.0.kind)
+            .field("origin", &self.0.origin)
+            .field("status", &self.0.status)
+            .field("method", &self.0.method)
+            .field("peer", &self.0.peer)
+            .field("source", &self.0.source)
+            .finish()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_ref().map(|source| source.as_ref() as &(dyn StdError + 'static))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn error_is_one_word_and_can_cross_threads() {
+        fn is_send_sync<T: Send + Sync + 'static>() {}
+        is_send_sync::<Error>();
+        assert_eq!(size_of::<Error>(), size_of::<usize>());
+        assert_eq!(size_of::<Result<()>>(), size_of::<usize>());
+    }
+
+    #[test]
+    fn display_is_one_level_and_source_is_the_next() {
+        let error =
+            Error::new(ErrorKind::Network, Origin::Peer, Code::CLIENT_NETWORK_ERR, "the connection was lost")
+                .with_method("/a.B/C")
+                .with_peer("127.0.0.1:1")
+                .with_source(std::io::Error::other("reset"));
+        assert_eq!(error.to_string(), "the connection was lost (/a.B/C at 127.0.0.1:1)");
+        assert_eq!(error.source().map(ToString::to_string), Some("reset".to_owned()));
+        assert!(error.status().is_none());
+    }
+
+    #[test]
+    fn a_status_keeps_both_codes_and_the_text() {
+        let error = Error::from(Status::with_codes(Code(7), 8, "why"));
+        let status = error.status().expect("made from a status");
+        assert_eq!((status.code(), status.func_ret(), status.message()), (Code(7), 8, "why"));
+        assert_eq!(error.to_string(), "code 7, application code 8: why");
+    }
+}
