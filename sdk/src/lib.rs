@@ -2,5 +2,8 @@
 
 pub mod combinators;
 mod error;
+#[allow(dead_code, reason = "the rooms that use it come next")]
+#[allow(unused_imports, reason = "the rooms that use it come next")]
+mod wire;
 
 pub use error::{Code, Error, ErrorKind, Origin, Result, Status};
