@@ -17,6 +17,6 @@ pub use prost;
 
 pub use code::Code;
 pub use messages::{
-    CallType, CloseMeta, CloseType, FeedbackMeta, InitMeta, InitRequestMeta, InitResponseMeta, RequestProtocol,
-    ResponseProtocol, TransInfoEntry,
+    CallType, CloseMeta, CloseType, FeedbackMeta, InitMeta, InitRequestMeta, InitResponseMeta,
+    RequestProtocol, ResponseProtocol, TransInfoEntry,
 };

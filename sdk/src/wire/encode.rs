@@ -63,7 +63,11 @@ pub(crate) fn request(
     write_body: impl FnOnce(&mut BytesMut),
     attachment: &[u8],
 ) -> Result<(), WireError> {
-    debug_assert_eq!(meta.attachment_size as usize, attachment.len(), "the header names the attachment's size");
+    debug_assert_eq!(
+        meta.attachment_size as usize,
+        attachment.len(),
+        "the header names the attachment's size"
+    );
     unary(out, head, meta, limit, body_len, write_body, attachment)
 }
 
@@ -77,7 +81,11 @@ pub(crate) fn response(
     write_body: impl FnOnce(&mut BytesMut),
     attachment: &[u8],
 ) -> Result<(), WireError> {
-    debug_assert_eq!(meta.attachment_size as usize, attachment.len(), "the header names the attachment's size");
+    debug_assert_eq!(
+        meta.attachment_size as usize,
+        attachment.len(),
+        "the header names the attachment's size"
+    );
     unary(out, head, meta, limit, body_len, write_body, attachment)
 }
 
@@ -101,7 +109,8 @@ fn unary(
         _ => return Err(WireError::FrameTooLarge { size, limit }),
     };
     let UnaryHead { id, version, reserved } = head;
-    let header = Header { frame_type: FrameType::Unary, kind: 0, total_size, header_size, id, version, reserved };
+    let header =
+        Header { frame_type: FrameType::Unary, kind: 0, total_size, header_size, id, version, reserved };
     let mut frame = Uncommitted { start: out.len(), out };
     frame.out.reserve(size);
     frame.out.extend_from_slice(&header.to_bytes());

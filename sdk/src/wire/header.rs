@@ -31,7 +31,8 @@ impl Header {
         let [t0, t1, t2, t3] = self.total_size.to_be_bytes();
         let [h0, h1] = self.header_size.to_be_bytes();
         let [i0, i1, i2, i3] = self.id.to_be_bytes();
-        let (frame_type, kind, version, reserved) = (self.frame_type as u8, self.kind, self.version, self.reserved);
+        let (frame_type, kind, version, reserved) =
+            (self.frame_type as u8, self.kind, self.version, self.reserved);
         [m0, m1, frame_type, kind, t0, t1, t2, t3, h0, h1, i0, i1, i2, i3, version, reserved]
     }
 
