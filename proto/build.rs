@@ -1,9 +1,11 @@
-//! Compiles the wire protocol's messages, without protoc.
+//! Compiles the protocol's own messages.
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let source = "proto/trpc.proto";
-    println!("cargo:rerun-if-changed={source}");
-    let files = protox::compile([source], ["proto"])?;
+    println!("cargo::rerun-if-changed=proto/trpc.proto");
+    let files = protox::Compiler::new(["proto"])?
+        .include_source_info(true)
+        .open_file("trpc.proto")?
+        .file_descriptor_set();
     prost_build::Config::new().bytes(["."]).compile_fds(files)?;
     Ok(())
 }

@@ -1,6 +1,19 @@
 //! The tRPC wire protocol's own messages and return codes.
+//!
+//! [`RequestProtocol`] and [`ResponseProtocol`] are the headers of unary frames; [`InitMeta`], [`FeedbackMeta`] and [`CloseMeta`]
+//! are the payloads of stream frames; [`Code`] is what the peers say when something fails. Byte fields are
+//! [`bytes::Bytes`], so that decoding from a read buffer copies nothing.
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `build` | `trill_proto::build`, which turns users' `.proto` files into prost types and annotated service traits |
+#![forbid(unsafe_code)]
 
 mod code;
+mod messages;
+
+/// The protobuf library whose traits the messages implement.
+pub use prost;
 
 mod messages {
     include!(concat!(env!("OUT_DIR"), "/trpc.rs"));
@@ -8,6 +21,6 @@ mod messages {
 
 pub use code::Code;
 pub use messages::{
-    RequestProtocol, ResponseProtocol, TransInfoEntry, TrpcStreamCloseMeta, TrpcStreamFeedBackMeta,
-    TrpcStreamInitMeta, TrpcStreamInitRequestMeta, TrpcStreamInitResponseMeta,
+    CallType, CloseMeta, CloseType, FeedbackMeta, InitMeta, InitRequestMeta, InitResponseMeta,
+    RequestProtocol, ResponseProtocol, TransInfoEntry,
 };

@@ -1,33 +1,48 @@
 //! What can be wrong with bytes.
 
 use thiserror::Error;
+use trill_proto::prost::DecodeError;
 
-/// Bytes that end the connection: nobody knows where the next frame starts. Or a frame that cannot be written.
+/// The fixed header is wrong, so nobody knows where the next frame starts: the connection is over. Or a frame cannot be written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 pub(crate) enum WireError {
-    #[error("a frame starts with 0x{found:04x}, not with tRPC's 0x0930")]
+    #[error("a frame starts with 0x{found:04x}, not with the 0x0930 of tRPC")]
     BadMagic { found: u16 },
-    #[error("a frame says it is {size} bytes long, its header alone takes 16")]
-    FrameTooSmall { size: usize },
-    #[error("a frame of {size} bytes is over the limit of {limit} (max_message_received)")]
-    FrameTooLarge { size: usize, limit: usize },
-    #[error("a frame of {size} bytes says that its header takes {header}")]
-    HeaderOverrun { header: usize, size: usize },
-    #[error("a header of {size} bytes is over the protocol's limit of {limit}")]
-    HeaderTooLarge { size: usize, limit: usize },
-    #[error("a frame is of type {found}, only 0 (unary) and 1 (stream) exist")]
+
+    #[error("a frame is of type {found}; only 0 (unary) and 1 (stream) exist")]
     BadFrameType { found: u8 },
+
+    #[error("a frame says that it takes {size} bytes; its fixed header alone takes 16")]
+    FrameTooSmall { size: usize },
+
+    /// Read: over the limit of what we accept. To be written: over the limit of what we send.
+    #[error("a frame of {size} bytes is over the limit of {limit}")]
+    FrameTooLarge { size: usize, limit: usize },
+
+    #[error("a frame of {size} bytes says that its protobuf header takes {header}")]
+    HeaderOverrun { header: usize, size: usize },
+
+    /// Only of a frame to be written: the field for the size has 16 bits.
+    #[error("a protobuf header of {size} bytes is over the protocol's limit of {limit}")]
+    HeaderTooLarge { size: usize, limit: usize },
+
+    /// Only of a frame to be written: nothing of it has been.
+    #[error("a message of {announced} bytes was announced, {written} were written")]
+    WrongSize { announced: usize, written: usize },
 }
 
-/// What is wrong inside a frame whose borders are known: it ends one call or stream.
+/// The inside of a well delimited frame is wrong: it ends that call or that stream, and nothing else.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub(crate) enum FrameFault {
-    #[error("the frame's header is empty")]
+    #[error("the request has no protobuf header")]
     NoHeader,
-    #[error("the frame's protobuf part cannot be decoded: {0}")]
-    Protobuf(prost::DecodeError),
-    #[error("the attachment takes {attachment} bytes, {left} are left")]
-    AttachmentOverrun { attachment: usize, left: usize },
+
+    #[error(transparent)]
+    Protobuf(#[from] DecodeError),
+
+    #[error("call {request_id}: the attachment takes {attachment} bytes, {left} are left")]
+    AttachmentOverrun { request_id: u32, attachment: usize, left: usize },
+
     #[error("stream frames of kind {0} do not exist")]
     UnknownKind(u8),
 }

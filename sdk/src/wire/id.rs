@@ -1,9 +1,9 @@
-//! The names of things on the wire.
+//! The names of streams.
 
 use std::fmt;
 
-/// A stream of one connection. The client chooses it; it is unique among the streams that are not over.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+/// A stream of one connection. The client chooses the number; it is unique among the streams that are not over.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub(crate) struct StreamId(pub(crate) u32);
 
 impl fmt::Display for StreamId {
