@@ -15,10 +15,6 @@ mod messages;
 /// The protobuf library whose traits the messages implement.
 pub use prost;
 
-mod messages {
-    include!(concat!(env!("OUT_DIR"), "/trpc.rs"));
-}
-
 pub use code::Code;
 pub use messages::{
     CallType, CloseMeta, CloseType, FeedbackMeta, InitMeta, InitRequestMeta, InitResponseMeta,

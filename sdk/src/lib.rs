@@ -9,9 +9,24 @@ pub mod client;
 pub mod combinators;
 mod conn;
 mod error;
-#[allow(dead_code, reason = "the rooms that use it come next")]
-#[allow(unused_imports, reason = "the rooms that use it come next")]
+mod metadata;
+#[cfg(feature = "runtime")]
+pub mod server;
+#[cfg(feature = "runtime")]
+mod service;
+#[cfg(feature = "runtime")]
+pub mod stream;
+#[cfg(feature = "runtime")]
+mod sync;
+#[cfg(feature = "runtime")]
+mod transport;
 mod wire;
+
+#[cfg(feature = "runtime")]
+#[doc(hidden)]
+pub mod __private;
+
+pub use prost;
 
 pub use error::{Code, Error, ErrorKind, Origin, Result, Status};
 pub use metadata::Metadata;
