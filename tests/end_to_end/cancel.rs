@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use trill::{Context, ErrorKind, Result, Server};
-use trill_tests::{Absent, AbsentClient, EverythingClient, Log, Text, in_memory, over_tcp, text};
+use trill_tests::{Absent, AbsentClient, EverythingClient, Log, Text, in_memory, listen, over_tcp, text};
 
 async fn reported(log: &mut Log, what: &str) {
     let found = async { while log.recv().await.expect("the service lives") != what {} };
@@ -155,7 +155,9 @@ async fn a_write_that_times_out_was_not_sent_and_leaves_the_stream_usable() {
 
 #[tokio::test]
 async fn a_lost_connection_ends_everything_on_both_sides() {
-    let (client, mut log) = over_tcp().await;
+    let (_handle, address, mut log) = listen("127.0.0.1:0").await;
+    let channel = trill::Channel::connect(&address).await.unwrap();
+    let client = EverythingClient::new(channel.clone());
     let call = tokio::spawn({
         let client = client.clone();
         async move { client.unary(text("hang")).await }
@@ -164,11 +166,8 @@ async fn a_lost_connection_ends_everything_on_both_sides() {
     for _ in 0..3 {
         reader.read().await.unwrap();
     }
-    while client.channel().open_streams() == 0 {
-        tokio::task::yield_now().await;
-    }
     tokio::time::sleep(Duration::from_millis(50)).await;
-    client.channel().close();
+    channel.close();
     assert_eq!(reader.read().await.unwrap_err().kind(), ErrorKind::Closed);
     assert_eq!(call.await.unwrap().unwrap_err().kind(), ErrorKind::Closed);
     let mut ends = [String::new(), String::new()];
