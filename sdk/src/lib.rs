@@ -3,4 +3,5 @@
 pub mod combinators;
 mod error;
 
+pub use combinators::{do_for, do_for_each, do_until, do_until_stop, do_while, do_with, repeat};
 pub use error::{Code, Error, ErrorKind, Origin, Result, Status};
