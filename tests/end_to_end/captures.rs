@@ -46,7 +46,10 @@ fn forgive(conversation: &str, answers: &mut [Answer]) {
 /// Reads one frame: its stream (or 0 for unary), the fixed header's id, version and reserved bytes, and what it says.
 async fn read_answer(socket: &mut TcpStream) -> (u32, [u8; 6], Answer) {
     let mut head = [0; 16];
-    tokio::time::timeout(Duration::from_secs(20), socket.read_exact(&mut head)).await.expect("an answer is due").unwrap();
+    tokio::time::timeout(Duration::from_secs(20), socket.read_exact(&mut head))
+        .await
+        .expect("an answer is due")
+        .unwrap();
     let mut rest = vec![0; u32::from_be_bytes(head[4..8].try_into().unwrap()) as usize - 16];
     socket.read_exact(&mut rest).await.unwrap();
     parse(&head, &rest)

@@ -6,7 +6,7 @@ use std::time::Instant;
 use bytes::{Bytes, BytesMut};
 use trill_proto::Code;
 
-use crate::wire::{self, CloseMeta, HEADER_LEN, Side, StreamId};
+use crate::wire::{self, CloseMeta, HEADER_LEN, Side, StreamId, WireError};
 
 use super::event::{Ending, Event, Head, Outcome, StreamKey};
 use super::flow::SendWindow;
@@ -29,6 +29,18 @@ pub(crate) enum SendError {
     Ended(Ending),
     /// This side has said that it sends no more.
     HalfClosed,
+}
+
+impl SendError {
+    /// Why a frame was not written.
+    pub(super) fn of(error: WireError) -> Self {
+        match error {
+            WireError::FrameTooLarge { size, limit } => Self::TooLarge { size, limit },
+            WireError::HeaderTooLarge { size, limit } => Self::HeaderTooLarge { size, limit },
+            WireError::WrongSize { announced, written } => Self::WrongSize { announced, written },
+            other => unreachable!("encoding cannot fail with {other}"),
+        }
+    }
 }
 
 /// What came of an attempt to send.
@@ -147,14 +159,7 @@ impl Connection {
         if !self.schedule.claim(queued, size, ticket) {
             return Ok(Sent::NoRoom);
         }
-        // A message that panics or lies about its size must not leave half a frame behind.
-        let mut frame = Uncommitted { start: self.output.len(), output: &mut self.output };
-        wire::data(frame.output, stream.id, len, write);
-        let written = frame.output.len() - frame.start - HEADER_LEN;
-        if written != len {
-            return Err(SendError::WrongSize { announced: len, written });
-        }
-        frame.start = frame.output.len();
+        wire::data(&mut self.output, stream.id, len, write).map_err(SendError::of)?;
         stream.send.window.subtract(len);
         Ok(Sent::Queued)
     }
@@ -305,18 +310,6 @@ impl Connection {
         self.timers.clear(stream.open_by.take(), Timer::Open(key));
         self.timers.clear(stream.end_by.take(), Timer::Stream(key));
         self.streams.retire(key);
-    }
-}
-
-/// Bytes that are taken back unless they are committed.
-struct Uncommitted<'a> {
-    output: &'a mut BytesMut,
-    start: usize,
-}
-
-impl Drop for Uncommitted<'_> {
-    fn drop(&mut self) {
-        self.output.truncate(self.start);
     }
 }
 
