@@ -88,6 +88,7 @@ impl Connection {
             send: Send::new(SendWindow::unlimited()),
             recv: Recv::new(window, self.pause_at(window)),
             ending: None,
+            accepted: false,
             open_by,
             end_by,
             watched: false,
@@ -106,12 +107,12 @@ impl Connection {
     pub(crate) fn opened(&mut self, key: StreamKey) -> Option<Result<(), Ending>> {
         let stream = self.streams.get_mut(key);
         match &stream.ending {
+            _ if stream.accepted => Some(Ok(())),
             Some(ending) => Some(Err(ending.clone())),
-            None if stream.state == State::Opening => {
+            None => {
                 stream.watched = true;
                 None
             }
-            None => Some(Ok(())),
         }
     }
 
@@ -199,6 +200,7 @@ impl Connection {
         }
         if let Some(increment) = stream.recv.window.consume(bytes)
             && stream.state.can_receive()
+            && !stream.recv.ended
         {
             wire::feedback(&mut self.output, stream.id, increment);
         }
@@ -225,7 +227,7 @@ impl Connection {
             let (messages, bytes) = stream.recv.clear();
             stream.recv.consume(messages, bytes);
             let owed = stream.recv.window.consume(bytes).into_iter().chain(stream.recv.window.settle());
-            if stream.state.can_receive() {
+            if stream.state.can_receive() && !stream.recv.ended {
                 for increment in owed {
                     wire::feedback(&mut self.output, id, increment);
                 }
@@ -249,6 +251,16 @@ impl Connection {
         stream.recv.discard = true;
         let (messages, bytes) = stream.recv.clear();
         self.give_credit(key, messages + consumed.0, bytes + consumed.1);
+    }
+
+    /// The application knows that it needs nothing more of the peer, such as after the one request of a server stream. What still
+    /// comes is dropped, and no credit is given any more.
+    pub(crate) fn end_input(&mut self, key: StreamKey) {
+        let stream = self.streams.get_mut(key);
+        stream.recv.discard = true;
+        stream.recv.ended = true;
+        let (messages, bytes) = stream.recv.clear();
+        self.give_credit(key, messages, bytes);
     }
 
     /// The application lets go of the key. A stream that is not over is broken off.

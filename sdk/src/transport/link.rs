@@ -178,6 +178,10 @@ impl Link {
         self.shared().with(|state| state.conn.discard(key, consumed));
     }
 
+    pub(crate) fn end_input(&self, key: StreamKey) {
+        self.shared().with(|state| state.conn.end_input(key));
+    }
+
     pub(crate) fn release(&self, key: StreamKey) {
         self.shared().with(|state| {
             state.conn.release(key);
