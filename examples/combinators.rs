@@ -4,12 +4,12 @@ use std::ops::ControlFlow::{Break, Continue};
 
 use futures::TryFutureExt;
 use trill::{
-    AsyncReader, AsyncReaderWriter, AsyncWriter, Context, Result, Server, do_for, do_for_each, do_until, do_with,
-    try_when_all, when_all,
+    AsyncReader, AsyncReaderWriter, AsyncWriter, Context, Result, Server, do_for, do_for_each, do_until,
+    do_with, try_when_all, when_all,
 };
 use trill_examples::greeter::{
-    Greeter, GreeterClient, GreeterServer, Heard, HelloReply, HelloRequest, StreamGreeter, StreamGreeterClient,
-    StreamGreeterServer, reply, request,
+    Greeter, GreeterClient, GreeterServer, Heard, HelloReply, HelloRequest, StreamGreeter,
+    StreamGreeterClient, StreamGreeterServer, reply, request,
 };
 
 struct Combined;
@@ -75,7 +75,8 @@ async fn main() -> anyhow::Result<()> {
     let streams = StreamGreeterClient::new(channel);
 
     println!("== when_all: three calls at once, the outcomes in order ==");
-    for outcome in when_all(["a", "b", "c"].map(|name| greeter.say_hello(request(name)).into_future())).await {
+    for outcome in when_all(["a", "b", "c"].map(|name| greeter.say_hello(request(name)).into_future())).await
+    {
         println!("{}", outcome?.msg);
     }
 
@@ -88,10 +89,14 @@ async fn main() -> anyhow::Result<()> {
 
     println!("== do_until: a server stream ==");
     let reader = streams.server_stream_say_hello(request("again")).await?.shared();
-    do_until(|| reader.read().map_ok(|reply| reply.map_or(Break(()), |reply| {
-        println!("{}", reply.msg);
-        Continue(())
-    })))
+    do_until(|| {
+        reader.read().map_ok(|reply| {
+            reply.map_or(Break(()), |reply| {
+                println!("{}", reply.msg);
+                Continue(())
+            })
+        })
+    })
     .await?;
 
     println!("== try_when_all: both directions of a bidi stream ==");

@@ -48,7 +48,9 @@ pub(crate) async fn push(to: &str, dir: &Path, retries: u32, bar: &ProgressBar) 
             Err(error) => error,
         };
         // The other kinds of failure would come again.
-        if !is_lost(&error) { return Err(error) }
+        if !is_lost(&error) {
+            return Err(error);
+        }
         channel = loop {
             if left == 0 {
                 return Err(error);
@@ -73,8 +75,8 @@ pub(crate) fn bar() -> ProgressBar {
 /// All of them run at once, with short queues between.
 async fn push_once(channel: &Channel, root: &Path, bar: &ProgressBar) -> Result<Report> {
     let client = FileSyncClient::new(channel.clone());
-    let session = RandomState::new().hash_one(0).to_be_bytes();
-    let (standings, offers) = client.compare().metadata(SESSION, session).await?.split();
+    let session = RandomState::new().hash_one(0).to_string();
+    let (standings, offers) = client.compare().metadata(SESSION, session.clone()).await?.split();
     let (writer, summary) = client.push().metadata(SESSION, session).await?;
 
     let (scanned, to_offer) = mpsc::channel(QUEUED_ENTRIES);

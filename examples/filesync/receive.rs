@@ -101,7 +101,9 @@ impl<'a> Receiver<'a> {
     fn leave(&self, dir: &Target) -> io::Result<()> {
         let Ok(place) = self.tree.locate(&dir.path) else { return Ok(()) };
         match fs::symlink_metadata(&place) {
-            Ok(found) if found.is_dir() => fs::set_permissions(&place, Permissions::from_mode(dir.mode & 0o777)),
+            Ok(found) if found.is_dir() => {
+                fs::set_permissions(&place, Permissions::from_mode(dir.mode & 0o777))
+            }
             // Entering it failed, which has been noted.
             _ => Ok(()),
         }
@@ -288,7 +290,10 @@ mod tests {
             Action::Link(Link { path: "d/l".into(), target: "../elsewhere".into() }),
             Action::Leave(target("d", 0o555)),
         ]);
-        assert_eq!((summary.files, summary.dirs, summary.links, summary.bytes, summary.failed), (2, 1, 1, 6, 0));
+        assert_eq!(
+            (summary.files, summary.dirs, summary.links, summary.bytes, summary.failed),
+            (2, 1, 1, 6, 0)
+        );
         assert_eq!(fs::read(to.at("d/f")).expect("a file"), b"abcdef");
         assert_eq!(fs::read(to.at("d/empty")).expect("a file"), b"");
         assert_eq!(fs::read_link(to.at("d/l")).expect("a link"), Path::new("../elsewhere"));
@@ -320,7 +325,8 @@ mod tests {
     fn a_wrong_hash_keeps_what_was_there_and_forgets_what_came() {
         let to = Destination::new();
         fs::write(to.at("f"), "old").expect("a file");
-        let summary = to.take([begin("f", 3, 0), chunk("neu"), end("new"), begin("g", 1, 0), chunk("g"), end("g")]);
+        let summary =
+            to.take([begin("f", 3, 0), chunk("neu"), end("new"), begin("g", 1, 0), chunk("g"), end("g")]);
         assert_eq!((summary.files, summary.failed), (1, 1));
         assert_eq!(fs::read(to.at("f")).expect("a file"), b"old");
         assert!(!to.tree.part(b"f").exists());

@@ -58,14 +58,21 @@ impl FileSync for Destination {
         }
         drop(queue);
         let (result, _pass) = writing.await.map_err(panicked)?;
-        let summary =
-            result.map_err(|NoRoom(error)| Status::app(code::NO_ROOM, format!("nothing more can be stored: {error}")))?;
+        let summary = result.map_err(|NoRoom(error)| {
+            Status::app(code::NO_ROOM, format!("nothing more can be stored: {error}"))
+        })?;
         if summary.failed == 0 {
             // Everything is in its place, so whatever is left of earlier pushes is of no use. If it stays, no harm is done.
             let tree = Arc::clone(&self.tree);
             let _ = spawn_blocking(move || tree.clear()).await;
         }
-        println!("{}: {} files written, {} were there, {} failed", cx.peer(), summary.files, summary.same, summary.failed);
+        println!(
+            "{}: {} files written, {} were there, {} failed",
+            cx.peer(),
+            summary.files,
+            summary.same,
+            summary.failed
+        );
         Ok(summary)
     }
 }

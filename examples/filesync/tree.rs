@@ -142,7 +142,8 @@ mod tests {
         for path in ["a", "a/b", "...", "a/..b", " ", ".filesyncrc", "a/.filesync"] {
             assert!(check(path.as_bytes()).is_ok(), "{path:?}");
         }
-        for path in ["", "/", "/etc", "a/", "a//b", ".", "..", "a/..", "../a", "a/./b", "a\0b", ".filesync/x"] {
+        for path in ["", "/", "/etc", "a/", "a//b", ".", "..", "a/..", "../a", "a/./b", "a\0b", ".filesync/x"]
+        {
             assert!(check(path.as_bytes()).is_err(), "{path:?}");
         }
     }

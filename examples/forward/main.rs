@@ -109,7 +109,8 @@ async fn server_stream(streams: &StreamGreeterClient, messages: u64) -> Result<(
 
 async fn bidi_stream(streams: &StreamGreeterClient, messages: u64) -> Result<()> {
     let start = Instant::now();
-    let (mut reader, mut writer) = streams.bidi_stream_say_hello().metadata(NAME, "bidi stream").await?.split();
+    let (mut reader, mut writer) =
+        streams.bidi_stream_say_hello().metadata(NAME, "bidi stream").await?.split();
     let asking = async {
         for i in 0..messages {
             writer.write(request(i.to_string())).await?;

@@ -4,14 +4,13 @@
 //! error from above is returned as it is, a message is read only when the one before it has been written, and both directions of
 //! a stream run at once. A client that goes away drops the handler, and with it the call above.
 
-use trill::{
-    AsyncReader, AsyncReaderWriter, AsyncWriter, Channel, Context, Message, Metadata, Result,
-};
+use trill::{AsyncReader, AsyncReaderWriter, AsyncWriter, Channel, Context, Message, Metadata, Result};
 use trill_examples::greeter::{
     Greeter, GreeterClient, HelloReply, HelloRequest, StreamGreeter, StreamGreeterClient,
 };
 
 /// Forwards both greeter services.
+#[derive(Clone)]
 pub(crate) struct Router {
     greeter: GreeterClient,
     streams: StreamGreeterClient,
@@ -112,6 +111,6 @@ fn send_trailer_back<T>(cx: &Context, reader: &AsyncReader<T>) {
 
 fn send_back(cx: &Context, metadata: &Metadata) {
     for (key, value) in metadata.iter() {
-        cx.set_metadata(key, value.clone());
+        cx.set_metadata(key, value.to_vec());
     }
 }

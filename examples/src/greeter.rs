@@ -36,8 +36,11 @@ pub trait Greeter {
 #[trill::service(package = "trpc.test.helloworld")]
 pub trait StreamGreeter {
     /// Counts what the caller says, and answers at the end.
-    async fn client_stream_say_hello(&self, cx: Context, reader: AsyncReader<HelloRequest>)
-    -> Result<HelloReply>;
+    async fn client_stream_say_hello(
+        &self,
+        cx: Context,
+        reader: AsyncReader<HelloRequest>,
+    ) -> Result<HelloReply>;
 
     /// Answers ten times.
     async fn server_stream_say_hello(
@@ -124,7 +127,9 @@ impl Heard {
     #[must_use]
     pub fn summary(&self) -> HelloReply {
         let Self { count, bytes } = self;
-        reply(format!("server got EOF, reply to client, server got request, count:{count}, received bytes:{bytes}"))
+        reply(format!(
+            "server got EOF, reply to client, server got request, count:{count}, received bytes:{bytes}"
+        ))
     }
 }
 
