@@ -1,0 +1,109 @@
+//! Settings of a channel.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::error::{Code, Error, ErrorKind, Origin, Result};
+use crate::server::check_limits;
+use crate::transport::{self, Address, Connection, Driver, Limits, PeerAddr};
+
+use super::channel::Channel;
+
+/// Settings of a channel, made by [`Channel::builder`].
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until it connects"]
+pub struct ChannelBuilder {
+    limits: Limits,
+    connect_timeout: Duration,
+    timeout: Option<Duration>,
+    caller: Bytes,
+}
+
+impl ChannelBuilder {
+    pub(super) fn new() -> Self {
+        Self {
+            limits: Limits::default(),
+            connect_timeout: Duration::from_secs(10),
+            timeout: Some(Duration::from_secs(10)),
+            caller: Bytes::from_static(b"trpc.trill.client.service"),
+        }
+    }
+
+    /// How long connecting may take. Default: 10 seconds.
+    pub fn connect_timeout(mut self, limit: Duration) -> Self {
+        self.connect_timeout = limit;
+        self
+    }
+
+    /// How long a unary call may take that does not say so itself; `None` for no limit. Default: 10 seconds. Streams have no limit
+    /// unless one is set on the call.
+    pub fn timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.timeout = limit.into();
+        self
+    }
+
+    /// How long a server may take to accept a stream. Default: 10 seconds.
+    pub fn open_timeout(mut self, limit: Duration) -> Self {
+        self.limits.open_timeout = limit;
+        self
+    }
+
+    /// Bytes of messages that a server may send on one stream before it must wait for this side to read. Default: 65,535, which is
+    /// also the least that peers of the protocol announce; 0 switches flow control off in both directions.
+    pub fn window(mut self, bytes: u32) -> Self {
+        self.limits.window = bytes;
+        self
+    }
+
+    /// The largest frame to send: one message with its headers. Default: 10,000,000 bytes, which is what tRPC-Cpp accepts.
+    pub fn max_message_sent(mut self, bytes: usize) -> Self {
+        self.limits.max_sent = bytes;
+        self
+    }
+
+    /// The largest frame to accept; a larger one ends the connection. Default: 10 MiB, which is what tRPC-Go sends at most.
+    pub fn max_message_received(mut self, bytes: usize) -> Self {
+        self.limits.max_received = bytes;
+        self
+    }
+
+    /// The name that calls give as their caller, by convention `trpc.app.server.service`.
+    pub fn caller(mut self, name: impl Into<String>) -> Self {
+        self.caller = Bytes::from(name.into());
+        self
+    }
+
+    /// Connects to `host:port`, or to `unix:` and a path. Waits for the connection, at most
+    /// [`connect_timeout`](Self::connect_timeout). Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// The address or a setting makes no sense ([`ErrorKind::Config`]), or nobody answers there ([`ErrorKind::Connect`]).
+    pub async fn connect(self, address: impl AsRef<str>) -> Result<Channel> {
+        check_limits(&self.limits)?;
+        let address = Address::parse(address.as_ref())?;
+        let failed = |text: String| {
+            Error::new(ErrorKind::Connect, Origin::Peer, Code::CLIENT_CONNECT_ERR, text)
+                .with_peer(address.to_string())
+        };
+        let (io, peer) = match tokio::time::timeout(self.connect_timeout, transport::connect(&address)).await
+        {
+            Ok(Ok(connected)) => connected,
+            Ok(Err(error)) => return Err(failed(format!("cannot connect: {error}")).with_source(error)),
+            Err(_) => {
+                return Err(failed(format!(
+                    "no connection within {:?} (connect_timeout)",
+                    self.connect_timeout
+                )));
+            }
+        };
+        Ok(self.channel(io, peer))
+    }
+
+    pub(crate) fn channel(self, io: std::sync::Arc<dyn transport::Io>, peer: PeerAddr) -> Channel {
+        let (link, driver) = Driver::client(Connection::client(self.limits), io, peer);
+        // The link owns the task: it ends when nobody holds the connection any more.
+        tokio::spawn(driver);
+        Channel::new(link, self.caller, self.timeout)
+    }
+}

@@ -1,0 +1,134 @@
+//! What crosses the border between the protocol and those above it. Nothing here is special to one wire.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use crate::metadata::Metadata;
+
+use super::error::{ConnError, Violation};
+use super::schedule::Ticket;
+
+/// A stream of this connection, as long as the application holds it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+pub(crate) struct StreamKey(pub(crate) usize);
+
+/// A unary call of this connection: one of ours that waits for its answer, or one of the peer's that a handler works on.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+pub(crate) struct CallKey(pub(crate) usize);
+
+/// What a caller says of a call before the first message.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Head {
+    /// `/package.Service/Method`.
+    pub(crate) method: Bytes,
+    pub(crate) caller: Bytes,
+    pub(crate) callee: Bytes,
+    pub(crate) metadata: Metadata,
+    /// How long the caller will wait, from the moment the frame was written or read.
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) content_type: u32,
+    pub(crate) content_encoding: u32,
+    pub(crate) message_type: u32,
+}
+
+/// How a call ended: two codes, a text and the metadata of the answer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Outcome {
+    pub(crate) ret: i32,
+    pub(crate) func_ret: i32,
+    pub(crate) message: Bytes,
+    pub(crate) metadata: Metadata,
+}
+
+impl Outcome {
+    pub(crate) fn is_ok(&self) -> bool {
+        self.ret == 0 && self.func_ret == 0
+    }
+
+    pub(crate) fn framework(ret: i32, message: impl Into<Bytes>) -> Self {
+        Self { ret, message: message.into(), ..Self::default() }
+    }
+}
+
+/// Which of the two sorts of call a head opens.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Shape {
+    Unary,
+    Stream,
+}
+
+/// Decides on the server whether a call may start, and which method it is for.
+pub(crate) type Admission = Arc<dyn Fn(&Head, Shape) -> Result<usize, Outcome> + Send + Sync>;
+
+/// The final state of a stream or call. It never changes once it is there.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Ending {
+    /// The peer ended the call; the outcome may be an error all the same.
+    Closed(Arc<Outcome>),
+    /// The peer broke the stream off.
+    Reset(Arc<Outcome>),
+    /// The peer did not accept the stream.
+    Refused(Arc<Outcome>),
+    /// The deadline of the call passed.
+    Deadline,
+    /// The peer did not answer INIT in time.
+    OpenTimeout(Duration),
+    /// The peer broke the rules, and the stream was reset for it.
+    Violation(Violation),
+    /// The answer to a unary call cannot be understood.
+    BadAnswer,
+    /// The application on this side ended the stream.
+    Local,
+    /// The connection is gone.
+    Lost(ConnError),
+}
+
+/// An answer to a unary call of ours.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Answer {
+    pub(crate) outcome: Outcome,
+    pub(crate) body: Bytes,
+    pub(crate) attachment: Bytes,
+    pub(crate) content_encoding: u32,
+}
+
+/// A unary call of the peer's that was admitted.
+#[derive(Debug)]
+pub(crate) struct IncomingCall {
+    pub(crate) key: CallKey,
+    /// Nobody waits for an answer.
+    pub(crate) one_way: bool,
+    pub(crate) method: usize,
+    pub(crate) head: Head,
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) body: Bytes,
+    pub(crate) attachment: Bytes,
+}
+
+/// A stream of the peer's that was admitted and answered.
+#[derive(Debug)]
+pub(crate) struct IncomingStream {
+    pub(crate) key: StreamKey,
+    pub(crate) method: usize,
+    pub(crate) head: Head,
+    pub(crate) deadline: Option<Instant>,
+}
+
+/// What those above must be told.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// Something to read, or the end of it, for a reader that waited.
+    Readable(StreamKey),
+    /// A writer that waited may try again.
+    Writable(StreamKey),
+    /// The stream is open, or has ended: for whoever watches the stream as a whole.
+    Changed(StreamKey),
+    /// The answer is there, or the caller of this handler is gone.
+    CallChanged(CallKey),
+    /// There is room in the outbox for the holder of this ticket.
+    Room(Ticket),
+    Call(IncomingCall),
+    Stream(IncomingStream),
+}

@@ -1,0 +1,135 @@
+//! Credit: how much one side may still send on a stream.
+
+/// The sender's view of the peer's window, in bytes of DATA payload.
+///
+/// Signed, because a message is never split: it may start while the window is above zero and may take it below.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct SendWindow(Option<i64>);
+
+impl SendWindow {
+    /// A window of the announced size; 0 means that the peer does not count.
+    pub(super) fn announced(size: u32) -> Self {
+        Self((size > 0).then_some(i64::from(size)))
+    }
+
+    pub(super) const fn unlimited() -> Self {
+        Self(None)
+    }
+
+    /// Whether a message may start.
+    pub(super) fn is_open(self) -> bool {
+        self.0.is_none_or(|left| left > 0)
+    }
+
+    pub(super) fn subtract(&mut self, bytes: usize) {
+        if let Some(left) = &mut self.0 {
+            *left = left.saturating_sub_unsigned(bytes as u64);
+        }
+    }
+
+    pub(super) fn add(&mut self, increment: u32) {
+        if let Some(left) = &mut self.0 {
+            *left = left.saturating_add(i64::from(increment));
+        }
+    }
+
+    /// What is left, if it is counted.
+    #[cfg(test)]
+    pub(super) fn left(self) -> Option<i64> {
+        self.0
+    }
+}
+
+/// The receiver's side: what was consumed and not yet given back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct RecvWindow {
+    /// 0: flow control is off.
+    size: u32,
+    owed: u64,
+}
+
+impl RecvWindow {
+    pub(super) fn new(size: u32) -> Self {
+        Self { size, owed: 0 }
+    }
+
+    pub(super) fn size(self) -> u32 {
+        self.size
+    }
+
+    pub(super) fn switch_off(&mut self) {
+        *self = Self::new(0);
+    }
+
+    /// Counts bytes the application took. Gives the increment to send, once a quarter of the window is owed.
+    pub(super) fn consume(&mut self, bytes: usize) -> Option<u32> {
+        self.owed += bytes as u64;
+        if self.owed >= u64::from(self.size / 4) { self.settle() } else { None }
+    }
+
+    /// Everything that is owed, now.
+    pub(super) fn settle(&mut self) -> Option<u32> {
+        if self.size == 0 || self.owed == 0 {
+            self.owed = 0;
+            return None;
+        }
+        // A frame is at most u32::MAX long and a quarter of the window is far below it, so this fits in practice; the rest would
+        // follow with the next message.
+        let increment = u32::try_from(self.owed).unwrap_or(u32::MAX);
+        self.owed -= u64::from(increment);
+        Some(increment)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sender_may_overdraw_by_one_message_and_waits_until_the_window_is_above_zero() {
+        let mut window = SendWindow::announced(65_535);
+        for _ in 0..7 {
+            assert!(window.is_open());
+            window.subtract(10_003);
+        }
+        assert_eq!(window.left(), Some(-4_486));
+        assert!(!window.is_open());
+        window.add(4_486);
+        assert!(!window.is_open(), "a window of exactly zero does not open");
+        window.add(1);
+        assert!(window.is_open());
+    }
+
+    #[test]
+    fn increments_saturate() {
+        let mut window = SendWindow::announced(u32::MAX);
+        for _ in 0..4 {
+            window.add(u32::MAX);
+        }
+        assert_eq!(window.left(), Some(5 * i64::from(u32::MAX)));
+        window.0 = Some(i64::MAX);
+        window.add(u32::MAX);
+        assert_eq!(window.left(), Some(i64::MAX));
+    }
+
+    #[test]
+    fn credit_is_given_back_at_a_quarter_of_the_window_with_the_exact_sum() {
+        let mut window = RecvWindow::new(65_535);
+        assert_eq!(window.consume(16_382), None);
+        assert_eq!(window.consume(1), Some(16_383));
+        assert_eq!(window.consume(100_000), Some(100_000));
+        assert_eq!(window.consume(5), None);
+        assert_eq!(window.settle(), Some(5));
+        assert_eq!(window.settle(), None);
+    }
+
+    #[test]
+    fn a_window_of_zero_neither_counts_nor_credits() {
+        let mut send = SendWindow::announced(0);
+        send.subtract(1 << 40);
+        assert!(send.is_open());
+        let mut recv = RecvWindow::new(0);
+        assert_eq!(recv.consume(1 << 20), None);
+        assert_eq!(recv.settle(), None);
+    }
+}

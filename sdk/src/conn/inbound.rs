@@ -1,0 +1,268 @@
+//! What the network and the clock say: frames and deadlines.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use trill_proto::Code;
+
+use crate::metadata::Metadata;
+use crate::wire::{self, CloseMeta, Frame, InitMeta, Side, StreamId};
+
+use super::error::{ConnError, Violation};
+use super::event::{Ending, Event, IncomingStream, Outcome, Shape, StreamKey};
+use super::flow::SendWindow;
+use super::stream::{Action, Input, Recv, Send, State, Stream};
+use super::timers::Timer;
+use super::{Connection, handshake};
+
+/// `close_type` of a CLOSE that breaks the stream off; everything else counts as a normal CLOSE (both peers take it so).
+pub(super) const RESET: i32 = 1;
+
+/// What a stream without flow control may hold before the connection is not read further.
+const PAUSE_WITHOUT_WINDOW: usize = 256 * 1024;
+
+impl Connection {
+    /// Takes one frame of the peer's. An error ends the connection: report it with [`handle_lost`](Self::handle_lost).
+    pub(crate) fn handle_frame(&mut self, frame: Frame, now: Instant) -> Result<(), ConnError> {
+        match frame {
+            Frame::Data { id, payload } => self.handle_data(id, payload),
+            Frame::Feedback { id, increment } => self.handle_feedback(id, increment),
+            Frame::Init { id, meta } => match self.side {
+                Side::Server => self.handle_init(id, meta, now),
+                Side::Client => self.handle_init_answer(id, meta),
+            },
+            Frame::Close { id, meta } => self.handle_close(id, meta),
+            Frame::BadStream { id, .. } => self.handle_bad(id),
+            Frame::Request { head, meta, body, attachment } => {
+                self.handle_request(head, meta, body, attachment, now)
+            }
+            Frame::Response { meta, body, attachment, .. } => self.handle_response(meta, body, attachment),
+            Frame::BadUnary { head, why } => self.handle_bad_unary(head, &why)?,
+        }
+        let (queued, limit) = (self.queued(), self.limits.outbox_hard());
+        if queued > limit { Err(ConnError::PeerNotReading { queued, limit }) } else { Ok(()) }
+    }
+
+    /// Does what is due. Call it at [`next_deadline`](Self::next_deadline) or later.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        while let Some(timer) = self.timers.pop(now) {
+            match timer {
+                Timer::Open(key) => {
+                    self.streams.get_mut(key).open_by = None;
+                    let waited = self.limits.open_timeout;
+                    let text = "the client waited too long for the answer to INIT";
+                    self.send_reset(key, Outcome::framework(Code::STREAM_CLIENT_READ_TIMEOUT_ERR.0, text));
+                    self.end_stream(key, Ending::OpenTimeout(waited));
+                }
+                Timer::Stream(key) => {
+                    self.streams.get_mut(key).end_by = None;
+                    let code = match self.side {
+                        Side::Client => Code::CLIENT_INVOKE_TIMEOUT_ERR,
+                        Side::Server => Code::SERVER_FULL_LINK_TIMEOUT_ERR,
+                    };
+                    self.send_reset(key, Outcome::framework(code.0, "the deadline of the stream passed"));
+                    self.end_stream(key, Ending::Deadline);
+                }
+                Timer::Call(key) => self.end_call(key, Ending::Deadline),
+            }
+        }
+    }
+
+    fn handle_data(&mut self, id: StreamId, payload: Bytes) {
+        let Some(key) = self.streams.find(id) else { return };
+        let client = self.side == Side::Client;
+        let stream = self.streams.get_mut(key);
+        let (next, action) = stream.state.receive(client, Input::Data);
+        match action {
+            Action::Deliver if stream.recv.discard => self.give_credit(key, 1, payload.len()),
+            Action::Deliver => {
+                if stream.recv.push(payload) {
+                    self.pausing += 1;
+                }
+                if std::mem::take(&mut stream.recv.waiting) {
+                    self.events.push(Event::Readable(key));
+                }
+            }
+            _ => self.act(key, next, action, None),
+        }
+    }
+
+    fn handle_feedback(&mut self, id: StreamId, increment: u32) {
+        let Some(key) = self.streams.find(id) else { return };
+        let client = self.side == Side::Client;
+        let stream = self.streams.get_mut(key);
+        let (next, action) = stream.state.receive(client, Input::Feedback);
+        match action {
+            Action::Credit => {
+                stream.send.window.add(increment);
+                if stream.send.window.is_open() && std::mem::take(&mut stream.send.waiting) {
+                    self.events.push(Event::Writable(key));
+                }
+            }
+            _ => self.act(key, next, action, None),
+        }
+    }
+
+    fn handle_close(&mut self, id: StreamId, meta: CloseMeta) {
+        let Some(key) = self.streams.find(id) else { return };
+        let client = self.side == Side::Client;
+        // A client has nothing to report with a normal CLOSE: one with a code can only mean that it failed.
+        let broken_off = meta.close_type == RESET || (!client && (meta.ret != 0 || meta.func_ret != 0));
+        let input = if broken_off { Input::Reset } else { Input::Close };
+        let (next, action) = self.streams.get(key).state.receive(client, input);
+        let mut outcome = Outcome {
+            ret: meta.ret,
+            func_ret: meta.func_ret,
+            message: meta.msg,
+            metadata: Metadata::from_wire(meta.trans_info),
+        };
+        let ending = if broken_off {
+            if outcome.is_ok() {
+                outcome.ret = Code::STREAM_UNKNOWN_ERR.0;
+            }
+            Ending::Reset(Arc::new(outcome))
+        } else {
+            Ending::Closed(Arc::new(outcome))
+        };
+        self.act(key, next, action, Some(ending));
+    }
+
+    fn handle_init_answer(&mut self, id: StreamId, meta: InitMeta) {
+        let Some(key) = self.streams.find(id) else { return };
+        let answer = handshake::read_answer(meta);
+        let input = if answer.is_ok() { Input::Init } else { Input::Refusal };
+        let stream = self.streams.get_mut(key);
+        let (next, action) = stream.state.receive(true, input);
+        match answer {
+            Ok(window) if action == Action::Opened => {
+                stream.state = next;
+                // 0 from either side switches flow control off in both directions.
+                if window == 0 || stream.recv.window.size() == 0 {
+                    stream.recv.window.switch_off();
+                    stream.recv.set_pause_at(PAUSE_WITHOUT_WINDOW);
+                } else {
+                    stream.send.window = SendWindow::announced(window);
+                }
+                self.timers.clear(stream.open_by.take(), Timer::Open(key));
+                if std::mem::take(&mut stream.watched) {
+                    self.events.push(Event::Changed(key));
+                }
+            }
+            Ok(_) => self.act(key, next, action, None),
+            Err(outcome) => self.act(key, next, action, Some(Ending::Refused(Arc::new(outcome)))),
+        }
+    }
+
+    fn handle_init(&mut self, id: StreamId, meta: InitMeta, now: Instant) {
+        if let Some(key) = self.streams.find(id) {
+            let (next, action) = self.streams.get(key).state.receive(false, Input::Init);
+            self.act(key, next, action, None);
+            return;
+        }
+        let (head, method, peer_window) = match self.admit_stream(meta) {
+            Ok(admitted) => admitted,
+            Err(outcome) => {
+                wire::init(&mut self.output, id, &handshake::refuse(outcome));
+                return;
+            }
+        };
+        let window = if peer_window == 0 { 0 } else { self.limits.window };
+        let send_window =
+            if window == 0 { SendWindow::unlimited() } else { SendWindow::announced(peer_window) };
+        wire::init(&mut self.output, id, &handshake::accept(window, head.content_type));
+        let deadline = head.timeout.and_then(|timeout| now.checked_add(timeout));
+        let key = self.streams.insert(Stream {
+            id,
+            state: State::Open,
+            send: Send::new(send_window),
+            recv: Recv::new(window, self.pause_at(window)),
+            ending: None,
+            open_by: None,
+            end_by: deadline,
+            watched: false,
+            held: true,
+        });
+        if let Some(at) = deadline {
+            self.timers.set(at, Timer::Stream(key));
+        }
+        self.events.push(Event::Stream(IncomingStream { key, method, head, deadline }));
+    }
+
+    fn admit_stream(&self, meta: InitMeta) -> Result<(super::Head, usize, u32), Outcome> {
+        let Some((head, window)) = handshake::read_request(meta) else {
+            return Err(handshake::no_request_meta());
+        };
+        if self.draining {
+            return Err(draining());
+        }
+        // Streams that are over but still held count: their memory is not free yet.
+        if self.streams.held() >= self.limits.max_streams {
+            let text = format!(
+                "too many streams on this connection: at most {} (max_streams_per_connection)",
+                self.limits.max_streams
+            );
+            return Err(Outcome::framework(Code::SERVER_OVERLOAD_ERR.0, text));
+        }
+        let admission = self.admission.as_ref().expect("a server's connection has an admission");
+        let method = admission(&head, Shape::Stream)?;
+        Ok((head, method, window))
+    }
+
+    fn handle_bad(&mut self, id: StreamId) {
+        let Some(key) = self.streams.find(id) else {
+            // A peer that opens a stream with garbage waits for an answer; one that sends garbage for no stream gets the same.
+            if self.side == Side::Server {
+                let outcome = Outcome::framework(self.decode_code(), Violation::BadFrame.to_string());
+                self.write_reset(id, outcome);
+            }
+            return;
+        };
+        let (next, action) = self.streams.get(key).state.receive(self.side == Side::Client, Input::Bad);
+        self.act(key, next, action, None);
+    }
+
+    /// Carries out what the state machine decided.
+    fn act(&mut self, key: StreamKey, next: State, action: Action, ending: Option<Ending>) {
+        match action {
+            Action::EndOfInput => {
+                let stream = self.streams.get_mut(key);
+                stream.state = next;
+                stream.recv.ended = true;
+                if std::mem::take(&mut stream.recv.waiting) {
+                    self.events.push(Event::Readable(key));
+                }
+            }
+            Action::End => self.end_stream(key, ending.expect("the frame that ends a stream says how")),
+            Action::Violate(violation) => {
+                let code = match violation {
+                    Violation::BadFrame => self.decode_code(),
+                    _ => Code::STREAM_UNKNOWN_ERR.0,
+                };
+                self.send_reset(key, Outcome::framework(code, violation.to_string()));
+                self.end_stream(key, Ending::Violation(violation));
+            }
+            Action::Opened | Action::Deliver | Action::Credit => {
+                unreachable!("done where the frame is at hand")
+            }
+            Action::Ignore => {}
+        }
+    }
+
+    fn decode_code(&self) -> i32 {
+        match self.side {
+            Side::Client => Code::STREAM_CLIENT_DECODE_ERR.0,
+            Side::Server => Code::STREAM_SERVER_DECODE_ERR.0,
+        }
+    }
+
+    /// The cost at which a stream's inbox stops the reading. A peer that keeps to its window never gets there.
+    pub(super) fn pause_at(&self, window: u32) -> usize {
+        if window == 0 { PAUSE_WITHOUT_WINDOW } else { 2 * (window as usize + self.limits.max_received) }
+    }
+}
+
+/// The refusal of a server that is being shut down.
+pub(super) fn draining() -> Outcome {
+    Outcome::framework(Code::SERVER_OVERLOAD_ERR.0, "the server is shutting down: try another one, or later")
+}

@@ -1,0 +1,53 @@
+//! The numbers a connection is configured with.
+
+use std::time::Duration;
+
+/// The protocol's default window, and the smallest that its peers announce: 65,535 bytes (`trpc: docs/en/trpc_protocol_design.md`).
+pub(crate) const DEFAULT_WINDOW: u32 = 65_535;
+
+/// What tRPC-Cpp accepts in one frame by default, so what is sent at most.
+pub(crate) const DEFAULT_MAX_SENT: usize = 10_000_000;
+
+/// What tRPC-Go sends in one frame at most, so what is received at most.
+pub(crate) const DEFAULT_MAX_RECEIVED: usize = 10 * 1024 * 1024;
+
+/// Settings of one connection.
+#[derive(Clone, Debug)]
+pub(crate) struct Limits {
+    /// Bytes of DATA a peer may send before it must wait for credit; 0 switches flow control off.
+    pub(crate) window: u32,
+    /// The largest frame that is sent.
+    pub(crate) max_sent: usize,
+    /// The largest frame that is accepted.
+    pub(crate) max_received: usize,
+    /// Bytes that may wait for the socket before writers must wait.
+    pub(crate) outbox: usize,
+    /// Streams the peer may have open at once.
+    pub(crate) max_streams: usize,
+    /// Unary calls of the peer that may be in work at once.
+    pub(crate) max_calls: usize,
+    /// How long the peer may take to answer INIT.
+    pub(crate) open_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            window: DEFAULT_WINDOW,
+            max_sent: DEFAULT_MAX_SENT,
+            max_received: DEFAULT_MAX_RECEIVED,
+            outbox: 256 * 1024,
+            max_streams: 100_000,
+            max_calls: 10_000,
+            open_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Limits {
+    /// The largest number of bytes that may wait for the socket with everything counted: what writers may queue, one message beyond
+    /// it, and a share for answers that nobody can hold back.
+    pub(super) fn outbox_hard(&self) -> usize {
+        self.outbox + 2 * self.max_sent + 1024 * 1024
+    }
+}

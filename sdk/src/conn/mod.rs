@@ -1,0 +1,210 @@
+//! ROOM 2: the protocol, as a value.
+//!
+//! A [`Connection`] knows everything about the calls and streams of one connection and does nothing by itself: no sockets, no
+//! clock, no wakers, no locks. Frames go in with [`handle_frame`](Connection::handle_frame), the application's wishes with `open`,
+//! `send`, `call` and so on. Time is an argument.
+//!
+//! Deliberately absent: encoding of messages (room 4), retries and naming (front doors), anything that waits.
+
+mod calls;
+mod error;
+mod event;
+mod flow;
+mod handshake;
+mod inbound;
+mod limits;
+mod schedule;
+mod stream;
+mod streaming;
+mod streams;
+mod timers;
+mod unary;
+
+#[cfg(test)]
+mod tests;
+
+use std::time::Instant;
+
+use bytes::BytesMut;
+
+use crate::wire::Side;
+
+use calls::Calls;
+use schedule::Schedule;
+use streams::Streams;
+use timers::Timers;
+
+pub(crate) use error::ConnError;
+#[cfg(test)]
+pub(crate) use error::Violation;
+pub(crate) use event::{
+    Admission, Answer, CallKey, Ending, Event, Head, IncomingCall, IncomingStream, Outcome, Shape, StreamKey,
+};
+pub(crate) use limits::{DEFAULT_WINDOW, Limits};
+pub(crate) use schedule::Ticket;
+pub(crate) use streaming::{SendError, Sent, Take};
+
+/// One connection's protocol state.
+///
+/// The contract: after any call that takes `&mut self`, hand out [`take_events`](Self::take_events), write
+/// [`take_output`](Self::take_output) to the peer, and call [`handle_timeout`](Self::handle_timeout) no later than
+/// [`next_deadline`](Self::next_deadline). Stop reading from the peer while [`wants_input`](Self::wants_input) is false.
+pub(crate) struct Connection {
+    side: Side,
+    limits: Limits,
+    admission: Option<Admission>,
+    streams: Streams,
+    calls: Calls,
+    schedule: Schedule,
+    timers: Timers,
+    output: BytesMut,
+    /// Bytes that were taken and are not yet written.
+    in_flight: usize,
+    events: Vec<Event>,
+    /// How many streams hold back the reading.
+    pausing: usize,
+    draining: bool,
+    lost: Option<ConnError>,
+}
+
+impl Connection {
+    /// The client's side of a new connection.
+    pub(crate) fn client(limits: Limits) -> Self {
+        Self::new(Side::Client, limits, None)
+    }
+
+    /// The server's side of a new connection. `admission` decides which calls may start.
+    pub(crate) fn server(limits: Limits, admission: Admission) -> Self {
+        Self::new(Side::Server, limits, Some(admission))
+    }
+
+    fn new(side: Side, limits: Limits, admission: Option<Admission>) -> Self {
+        Self {
+            side,
+            schedule: Schedule::new(limits.outbox),
+            limits,
+            admission,
+            streams: Streams::new(),
+            calls: Calls::new(),
+            timers: Timers::default(),
+            output: BytesMut::new(),
+            in_flight: 0,
+            events: Vec::new(),
+            pausing: 0,
+            draining: false,
+            lost: None,
+        }
+    }
+
+    pub(crate) fn side(&self) -> Side {
+        self.side
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// What happened, in order, since this was asked last.
+    pub(crate) fn take_events(&mut self, into: &mut Vec<Event>) {
+        into.append(&mut self.events);
+    }
+
+    pub(crate) fn has_events(&self) -> bool {
+        !self.events.is_empty()
+    }
+
+    /// Bytes that wait to be taken.
+    pub(crate) fn output_len(&self) -> usize {
+        self.output.len()
+    }
+
+    /// Gives the bytes to write and continues in `spare`. Report progress with [`handle_written`](Self::handle_written).
+    pub(crate) fn take_output(&mut self, spare: BytesMut) -> BytesMut {
+        debug_assert!(spare.is_empty(), "the spare buffer would be sent");
+        let taken = std::mem::replace(&mut self.output, spare);
+        self.in_flight += taken.len();
+        taken
+    }
+
+    /// `bytes` of what was taken are written: those who wait for room may go on.
+    pub(crate) fn handle_written(&mut self, bytes: usize) {
+        self.in_flight -= bytes;
+        self.grant_room();
+    }
+
+    /// The earliest moment at which [`handle_timeout`](Self::handle_timeout) has something to do.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    /// Whether the peer's bytes are wanted. They are not while a stream without credit has more messages than its reader takes.
+    pub(crate) fn wants_input(&self) -> bool {
+        self.pausing == 0
+    }
+
+    /// Accepts no new calls and streams of the peer's from now on.
+    pub(crate) fn drain(&mut self) {
+        self.draining = true;
+    }
+
+    /// Whether no call and no stream is going on and everything is written.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.streams.live() == 0 && self.calls.is_empty() && self.output.is_empty() && self.in_flight == 0
+    }
+
+    /// Whether at most one call or stream is going on.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.streams.live() + self.calls.len() <= 1
+    }
+
+    /// How many streams are not over.
+    pub(crate) fn live_streams(&self) -> usize {
+        self.streams.live()
+    }
+
+    /// How many streams the application holds.
+    #[cfg(test)]
+    pub(crate) fn held_streams(&self) -> usize {
+        self.streams.held()
+    }
+
+    /// Why the connection is over, if it is.
+    pub(crate) fn lost(&self) -> Option<&ConnError> {
+        self.lost.as_ref()
+    }
+
+    /// The connection is over: every call and stream on it ends with `why`. Only the first reason counts.
+    pub(crate) fn handle_lost(&mut self, why: ConnError) {
+        if self.lost.is_some() {
+            return;
+        }
+        self.lost = Some(why.clone());
+        for key in self.streams.live_keys() {
+            self.end_stream(key, Ending::Lost(why.clone()));
+        }
+        for key in self.calls.keys() {
+            self.end_call(key, Ending::Lost(why.clone()));
+        }
+        self.timers.clear_all();
+        self.output = BytesMut::new();
+        self.in_flight = 0;
+        self.schedule.grant_all(|ticket| self.events.push(Event::Room(ticket)));
+    }
+
+    fn queued(&self) -> usize {
+        self.output.len() + self.in_flight
+    }
+
+    fn grant_room(&mut self) {
+        if !self.schedule.is_idle() {
+            let queued = self.queued();
+            self.schedule.grant(queued, |ticket| self.events.push(Event::Room(ticket)));
+        }
+    }
+
+    /// Gives up a place in the queue for room, because its holder does not want it any more.
+    pub(crate) fn give_back(&mut self, ticket: &mut Option<Ticket>) {
+        self.schedule.give_back(ticket);
+        self.grant_room();
+    }
+}

@@ -1,0 +1,131 @@
+//! Who may put the next bytes into the outbox when it is full: a queue, first come first served.
+//!
+//! Without a queue, a stream that writes in a tight loop would take the room again and again while the others are still being
+//! woken. So whoever comes while others wait, waits behind them.
+
+use std::collections::VecDeque;
+
+use slab::Slab;
+
+/// A place in the queue. Its holder must use it or give it back.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+pub(crate) struct Ticket(pub(crate) usize);
+
+#[derive(Debug)]
+struct Waiting {
+    bytes: usize,
+    granted: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Schedule {
+    limit: usize,
+    tickets: Slab<Waiting>,
+    queue: VecDeque<Ticket>,
+    /// Bytes promised to holders of a grant who have not used it yet.
+    promised: usize,
+}
+
+impl Schedule {
+    pub(super) fn new(limit: usize) -> Self {
+        Self { limit, tickets: Slab::new(), queue: VecDeque::new(), promised: 0 }
+    }
+
+    /// Asks for room for `bytes` more, with `queued` in the outbox. `true`: put them in now, and the ticket is used up. `false`: wait
+    /// with the ticket until it is granted.
+    pub(super) fn claim(&mut self, queued: usize, bytes: usize, ticket: &mut Option<Ticket>) -> bool {
+        match *ticket {
+            None if self.queue.is_empty() && queued + self.promised < self.limit => true,
+            None => {
+                let place = Ticket(self.tickets.insert(Waiting { bytes, granted: false }));
+                self.queue.push_back(place);
+                *ticket = Some(place);
+                false
+            }
+            Some(place) if self.tickets[place.0].granted => {
+                self.give_back(ticket);
+                true
+            }
+            Some(_) => false,
+        }
+    }
+
+    /// Gives up a place or a grant. Call [`grant`](Self::grant) afterwards: the room may be another's now.
+    pub(super) fn give_back(&mut self, ticket: &mut Option<Ticket>) {
+        let Some(place) = ticket.take() else { return };
+        let waiting = self.tickets.remove(place.0);
+        if waiting.granted {
+            self.promised -= waiting.bytes;
+        } else {
+            self.queue.retain(|other| *other != place);
+        }
+    }
+
+    /// Grants room to those at the head of the queue, as long as there is some.
+    pub(super) fn grant(&mut self, queued: usize, mut granted: impl FnMut(Ticket)) {
+        while queued + self.promised < self.limit
+            && let Some(place) = self.queue.pop_front()
+        {
+            let waiting = &mut self.tickets[place.0];
+            waiting.granted = true;
+            self.promised += waiting.bytes;
+            granted(place);
+        }
+    }
+
+    /// Grants everybody, because the connection is over and each must learn it.
+    pub(super) fn grant_all(&mut self, mut granted: impl FnMut(Ticket)) {
+        while let Some(place) = self.queue.pop_front() {
+            let waiting = &mut self.tickets[place.0];
+            waiting.granted = true;
+            self.promised += waiting.bytes;
+            granted(place);
+        }
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.queue.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grants(schedule: &mut Schedule, queued: usize) -> Vec<Ticket> {
+        let mut granted = Vec::new();
+        schedule.grant(queued, |ticket| granted.push(ticket));
+        granted
+    }
+
+    #[test]
+    fn room_is_given_in_the_order_of_asking_and_newcomers_wait_behind() {
+        let mut schedule = Schedule::new(100);
+        assert!(schedule.claim(99, 500, &mut None), "one message may go beyond the limit");
+        let (mut first, mut second, mut third) = (None, None, None);
+        assert!(!schedule.claim(599, 60, &mut first));
+        assert!(!schedule.claim(599, 60, &mut second));
+        assert!(!schedule.claim(0, 60, &mut third), "there is room, but others came before");
+        assert_eq!(grants(&mut schedule, 0), [first.unwrap(), second.unwrap()]);
+        assert!(!schedule.claim(0, 60, &mut third));
+        assert!(schedule.claim(0, 60, &mut first));
+        assert_eq!(first, None);
+        assert_eq!(grants(&mut schedule, 60), []);
+        assert!(schedule.claim(60, 60, &mut second));
+        assert_eq!(grants(&mut schedule, 0), [third.unwrap()]);
+    }
+
+    #[test]
+    fn a_grant_that_is_given_back_goes_to_the_next() {
+        let mut schedule = Schedule::new(100);
+        let (mut first, mut second) = (None, None);
+        assert!(!schedule.claim(100, 100, &mut first));
+        assert!(!schedule.claim(100, 100, &mut second));
+        assert_eq!(grants(&mut schedule, 0), [first.unwrap()]);
+        assert_eq!(grants(&mut schedule, 0), []);
+        schedule.give_back(&mut first);
+        assert_eq!(grants(&mut schedule, 0), [second.unwrap()]);
+        schedule.give_back(&mut second);
+        assert!(schedule.claim(0, 1, &mut None));
+    }
+}

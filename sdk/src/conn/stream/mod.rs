@@ -1,0 +1,31 @@
+//! One stream: its state, its two halves and how it ended.
+
+mod recv;
+mod send;
+mod state;
+
+use std::time::Instant;
+
+use crate::wire::StreamId;
+
+use super::event::Ending;
+
+pub(crate) use recv::Recv;
+pub(crate) use send::Send;
+pub(crate) use state::{Action, Input, State};
+
+#[derive(Debug)]
+pub(crate) struct Stream {
+    pub(super) id: StreamId,
+    pub(super) state: State,
+    pub(super) send: Send,
+    pub(super) recv: Recv,
+    pub(super) ending: Option<Ending>,
+    /// When INIT must be answered, and when the whole stream must be over.
+    pub(super) open_by: Option<Instant>,
+    pub(super) end_by: Option<Instant>,
+    /// Somebody watches the stream as a whole: its opener, or the task of its handler.
+    pub(super) watched: bool,
+    /// The application still holds the key.
+    pub(super) held: bool,
+}

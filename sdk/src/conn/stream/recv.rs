@@ -1,0 +1,71 @@
+//! The receiving half of a stream: messages that the application has not taken.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use super::super::flow::RecvWindow;
+
+/// What a queued message costs beside its bytes, so that a flood of empty messages counts too.
+const OVERHEAD: usize = 64;
+
+#[derive(Debug)]
+pub(crate) struct Recv {
+    pub(in crate::conn) window: RecvWindow,
+    pub(in crate::conn) inbox: VecDeque<Bytes>,
+    /// Cost of what came and was not consumed: in the inbox, or in the hands of a reader that has not given it out.
+    cost: usize,
+    /// Above this cost the connection is not read any more until the application catches up.
+    pause_at: usize,
+    /// This stream holds the connection's reading back.
+    pub(in crate::conn) pausing: bool,
+    /// The client has said that it sends no more.
+    pub(in crate::conn) ended: bool,
+    /// The reader is gone: take messages and forget them.
+    pub(in crate::conn) discard: bool,
+    /// A reader waits.
+    pub(in crate::conn) waiting: bool,
+}
+
+impl Recv {
+    pub(in crate::conn) fn new(window: u32, pause_at: usize) -> Self {
+        Self {
+            window: RecvWindow::new(window),
+            inbox: VecDeque::new(),
+            cost: 0,
+            pause_at,
+            pausing: false,
+            ended: false,
+            discard: false,
+            waiting: false,
+        }
+    }
+
+    pub(in crate::conn) fn set_pause_at(&mut self, cost: usize) {
+        self.pause_at = cost;
+    }
+
+    /// Queues a message. `true`: the connection must not be read further for now.
+    pub(in crate::conn) fn push(&mut self, message: Bytes) -> bool {
+        self.cost += message.len() + OVERHEAD;
+        self.inbox.push_back(message);
+        let pause = !self.pausing && self.cost > self.pause_at;
+        self.pausing |= pause;
+        pause
+    }
+
+    /// Counts messages as consumed. `true`: the connection may be read again.
+    pub(in crate::conn) fn consume(&mut self, messages: usize, bytes: usize) -> bool {
+        self.cost = self.cost.saturating_sub(bytes + messages * OVERHEAD);
+        let resume = self.pausing && self.cost <= self.pause_at / 2;
+        self.pausing &= !resume;
+        resume
+    }
+
+    /// Drops what is queued, and gives its count and bytes.
+    pub(in crate::conn) fn clear(&mut self) -> (usize, usize) {
+        let dropped = (self.inbox.len(), self.inbox.iter().map(Bytes::len).sum());
+        self.inbox = VecDeque::new();
+        dropped
+    }
+}

@@ -1,0 +1,16 @@
+//! The sending half of a stream.
+
+use super::super::flow::SendWindow;
+
+#[derive(Debug)]
+pub(crate) struct Send {
+    pub(in crate::conn) window: SendWindow,
+    /// A writer waits for the window.
+    pub(in crate::conn) waiting: bool,
+}
+
+impl Send {
+    pub(in crate::conn) fn new(window: SendWindow) -> Self {
+        Self { window, waiting: false }
+    }
+}

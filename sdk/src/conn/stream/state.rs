@@ -1,0 +1,134 @@
+//! The states of a stream and all transitions that a frame of the peer can cause.
+//!
+//! ```text
+//!  client                                          server
+//!
+//!  Opening ── INIT ok ──> Open                     Open ── CLOSE in ──> RemoteClosed
+//!     │                    │ └─ half_close ─> LocalClosed   │                │
+//!     │ INIT refused,      │ CLOSE, RESET      │            │ handler done,  │ handler done,
+//!     │ RESET, timeout     │                   │ CLOSE,     │ RESET          │ RESET
+//!     └───────────> Closed <───────────────────┘ RESET      └──> Closed <────┘
+//! ```
+//!
+//! A server has no half-close of its own: its CLOSE is the end of the stream. Whatever comes for a closed stream is dropped,
+//! because its id is forgotten.
+
+use super::super::error::Violation;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum State {
+    /// A client waits for the answer to its INIT.
+    Opening,
+    /// Both directions are open.
+    Open,
+    /// A client has said that it sends no more.
+    LocalClosed,
+    /// A server has been told that the client sends no more.
+    RemoteClosed,
+    /// Over.
+    Closed,
+}
+
+/// A frame of the peer, as far as the state machine cares.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Input {
+    /// At a client: the answer that accepts the stream. At a server: another INIT for a live stream.
+    Init,
+    /// At a client: the answer that refuses the stream.
+    Refusal,
+    Data,
+    Feedback,
+    /// CLOSE without an error.
+    Close,
+    /// RESET, or from a client a CLOSE with an error code.
+    Reset,
+    /// A frame that cannot be understood.
+    Bad,
+}
+
+/// What to do about a frame.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Action {
+    /// The stream is open: let the opener go on.
+    Opened,
+    /// Put the message into the inbox.
+    Deliver,
+    /// Add the credit.
+    Credit,
+    /// The client sends no more: the reader gets the end after the last message.
+    EndOfInput,
+    /// The stream is over, as the peer said.
+    End,
+    /// Nothing.
+    Ignore,
+    /// Reset the stream: the peer broke the rules.
+    Violate(Violation),
+}
+
+impl State {
+    /// The state after a frame of the peer, and what to do about the frame. `client` says which side we are.
+    pub(crate) fn receive(self, client: bool, input: Input) -> (Self, Action) {
+        use {Action as A, Input as I, State as S};
+        let violate = |violation| (S::Closed, A::Violate(violation));
+        match (self, input) {
+            (S::Closed, _) => (S::Closed, A::Ignore),
+
+            (_, I::Bad) => violate(Violation::BadFrame),
+            (_, I::Reset) => (S::Closed, A::End),
+
+            (S::Opening, I::Init) => (S::Open, A::Opened),
+            (S::Opening, I::Refusal) => (S::Closed, A::End),
+            (S::Opening, I::Data) => violate(Violation::DataBeforeInit),
+            (S::Opening, I::Close) => violate(Violation::CloseBeforeInit),
+            (S::Opening, I::Feedback) => (S::Opening, A::Ignore),
+
+            (_, I::Init | I::Refusal) => violate(Violation::SecondInit),
+
+            (S::Open | S::LocalClosed, I::Data) => (self, A::Deliver),
+            (_, I::Feedback) => (self, A::Credit),
+            (S::Open, I::Close) if !client => (S::RemoteClosed, A::EndOfInput),
+            (S::Open | S::LocalClosed, I::Close) => (S::Closed, A::End),
+
+            (S::RemoteClosed, I::Data) => violate(Violation::DataAfterClose),
+            (S::RemoteClosed, I::Close) => (S::RemoteClosed, A::Ignore),
+        }
+    }
+
+    /// Whether this side may still send messages.
+    pub(crate) fn can_send(self) -> bool {
+        matches!(self, Self::Open | Self::RemoteClosed)
+    }
+
+    /// Whether the peer may still send messages, so that credit is worth giving.
+    pub(crate) fn can_receive(self) -> bool {
+        matches!(self, Self::Open | Self::LocalClosed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+
+    use super::*;
+
+    /// Every state with every frame, as one table: a changed transition is a changed line.
+    #[test]
+    fn every_state_with_every_frame() {
+        use {Input as I, State as S};
+        let inputs = [I::Init, I::Refusal, I::Data, I::Feedback, I::Close, I::Reset, I::Bad];
+        let mut table = String::new();
+        for (side, client, states) in [
+            ("client", true, [S::Opening, S::Open, S::LocalClosed, S::Closed].as_slice()),
+            ("server", false, [S::Open, S::RemoteClosed, S::Closed].as_slice()),
+        ] {
+            for &state in states {
+                for input in inputs {
+                    let (next, action) = state.receive(client, input);
+                    writeln!(table, "{side} {state:?} + {input:?} -> {next:?}, {action:?}")
+                        .expect("a string");
+                }
+            }
+        }
+        assert_eq!(table, include_str!("states.txt"));
+    }
+}

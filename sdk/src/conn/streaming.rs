@@ -1,0 +1,332 @@
+//! What the application wants of a stream: open, send, take, end.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use bytes::{Bytes, BytesMut};
+use trill_proto::Code;
+
+use crate::wire::{self, CloseMeta, HEADER_LEN, Side, StreamId};
+
+use super::event::{Ending, Event, Head, Outcome, StreamKey};
+use super::flow::SendWindow;
+use super::inbound::RESET;
+use super::schedule::Ticket;
+use super::stream::{Recv, Send, State, Stream};
+use super::timers::Timer;
+use super::{Connection, handshake};
+
+/// Why something could not be sent. Nothing of it was.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) enum SendError {
+    /// The frame would be larger than may be sent.
+    TooLarge { size: usize, limit: usize },
+    /// Method, caller and metadata together are larger than the header's length field can say.
+    HeaderTooLarge { size: usize, limit: usize },
+    /// The message did not write as many bytes as it had announced.
+    WrongSize { announced: usize, written: usize },
+    /// The stream, the call or the connection is over.
+    Ended(Ending),
+    /// This side has said that it sends no more.
+    HalfClosed,
+}
+
+/// What came of an attempt to send.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Sent {
+    /// The message is queued.
+    Queued,
+    /// The peer gives no credit; [`Event::Writable`] tells when it does.
+    NoCredit,
+    /// The outbox is full; [`Event::Room`] tells when it is this ticket's turn.
+    NoRoom,
+}
+
+/// What came of an attempt to take messages.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Take {
+    /// There is at least one.
+    Messages,
+    /// The peer has ended its direction, and nothing is left.
+    EndOfInput,
+    /// The stream is over as its ending says, and nothing is left.
+    Ended,
+}
+
+impl Connection {
+    /// Opens a stream: INIT goes out, and [`Event::Changed`] tells when it is open or over.
+    pub(crate) fn open(&mut self, head: Head, now: Instant) -> Result<StreamKey, SendError> {
+        if let Some(why) = &self.lost {
+            return Err(SendError::Ended(Ending::Lost(why.clone())));
+        }
+        let (window, timeout) = (self.limits.window, head.timeout);
+        let id = self.streams.next_id();
+        let before = self.output.len();
+        wire::init(&mut self.output, id, &handshake::request(head, window));
+        let size = self.output.len() - before;
+        if size > self.limits.max_sent {
+            self.output.truncate(before);
+            return Err(SendError::TooLarge { size, limit: self.limits.max_sent });
+        }
+        let open_by = now.checked_add(self.limits.open_timeout);
+        let end_by = timeout.and_then(|timeout| now.checked_add(timeout));
+        let key = self.streams.insert(Stream {
+            id,
+            state: State::Opening,
+            send: Send::new(SendWindow::unlimited()),
+            recv: Recv::new(window, self.pause_at(window)),
+            ending: None,
+            open_by,
+            end_by,
+            watched: false,
+            held: true,
+        });
+        if let Some(at) = open_by {
+            self.timers.set(at, Timer::Open(key));
+        }
+        if let Some(at) = end_by {
+            self.timers.set(at, Timer::Stream(key));
+        }
+        Ok(key)
+    }
+
+    /// Whether the stream is open, if that is known; else [`Event::Changed`] tells when it is.
+    pub(crate) fn opened(&mut self, key: StreamKey) -> Option<Result<(), Ending>> {
+        let stream = self.streams.get_mut(key);
+        match &stream.ending {
+            Some(ending) => Some(Err(ending.clone())),
+            None if stream.state == State::Opening => {
+                stream.watched = true;
+                None
+            }
+            None => Some(Ok(())),
+        }
+    }
+
+    /// How the stream ended, if it has; else [`Event::Changed`] tells when it does.
+    pub(crate) fn ended(&mut self, key: StreamKey) -> Option<Ending> {
+        let stream = self.streams.get_mut(key);
+        stream.watched = stream.ending.is_none();
+        stream.ending.clone()
+    }
+
+    /// How the stream ended, if it has.
+    pub(crate) fn ending(&self, key: StreamKey) -> Option<&Ending> {
+        self.streams.get(key).ending.as_ref()
+    }
+
+    /// Sends one message of `len` bytes, which `write` appends, if credit and room allow.
+    pub(crate) fn send(
+        &mut self,
+        key: StreamKey,
+        len: usize,
+        ticket: &mut Option<Ticket>,
+        write: impl FnOnce(&mut BytesMut),
+    ) -> Result<Sent, SendError> {
+        let queued = self.queued();
+        let stream = self.streams.get_mut(key);
+        if let Some(ending) = &stream.ending {
+            let ending = ending.clone();
+            self.give_back(ticket);
+            return Err(SendError::Ended(ending));
+        }
+        if !stream.state.can_send() {
+            self.give_back(ticket);
+            return Err(SendError::HalfClosed);
+        }
+        let size = HEADER_LEN + len;
+        if size > self.limits.max_sent {
+            self.give_back(ticket);
+            return Err(SendError::TooLarge { size, limit: self.limits.max_sent });
+        }
+        if !stream.send.window.is_open() {
+            stream.send.waiting = true;
+            self.give_back(ticket);
+            return Ok(Sent::NoCredit);
+        }
+        if !self.schedule.claim(queued, size, ticket) {
+            return Ok(Sent::NoRoom);
+        }
+        // A message that panics or lies about its size must not leave half a frame behind.
+        let mut frame = Uncommitted { start: self.output.len(), output: &mut self.output };
+        wire::data(frame.output, stream.id, len, write);
+        let written = frame.output.len() - frame.start - HEADER_LEN;
+        if written != len {
+            return Err(SendError::WrongSize { announced: len, written });
+        }
+        frame.start = frame.output.len();
+        stream.send.window.subtract(len);
+        Ok(Sent::Queued)
+    }
+
+    /// Reports what the application consumed of messages it took before, and takes all that are there. Credit goes back to the peer
+    /// by what is consumed, not by what is taken. `None`: there is nothing yet; [`Event::Readable`] tells when.
+    pub(crate) fn take(
+        &mut self,
+        key: StreamKey,
+        consumed: (usize, usize),
+        into: &mut VecDeque<Bytes>,
+    ) -> Option<Take> {
+        self.give_credit(key, consumed.0, consumed.1);
+        let stream = self.streams.get_mut(key);
+        if !stream.recv.inbox.is_empty() {
+            if into.is_empty() {
+                std::mem::swap(into, &mut stream.recv.inbox);
+            } else {
+                into.append(&mut stream.recv.inbox);
+            }
+            Some(Take::Messages)
+        } else if stream.recv.ended {
+            Some(Take::EndOfInput)
+        } else if stream.ending.is_some() {
+            Some(Take::Ended)
+        } else {
+            stream.recv.waiting = true;
+            None
+        }
+    }
+
+    /// Counts messages as consumed, and gives credit back when enough is owed.
+    pub(crate) fn give_credit(&mut self, key: StreamKey, messages: usize, bytes: usize) {
+        let stream = self.streams.get_mut(key);
+        if stream.recv.consume(messages, bytes) {
+            self.pausing -= 1;
+        }
+        if let Some(increment) = stream.recv.window.consume(bytes)
+            && stream.state.can_receive()
+        {
+            wire::feedback(&mut self.output, stream.id, increment);
+        }
+    }
+
+    /// A client says that it sends no more. Nothing happens if the stream is over.
+    pub(crate) fn half_close(&mut self, key: StreamKey) {
+        let stream = self.streams.get_mut(key);
+        if stream.state == State::Open && self.side == Side::Client {
+            stream.state = State::LocalClosed;
+            wire::close(&mut self.output, stream.id, &CloseMeta::default());
+        }
+    }
+
+    /// A server ends the stream with the outcome of its handler. Nothing happens if the stream is over.
+    pub(crate) fn close(&mut self, key: StreamKey, outcome: Outcome) {
+        let stream = self.streams.get_mut(key);
+        if stream.state == State::Closed {
+            return;
+        }
+        let id = stream.id;
+        if outcome.is_ok() {
+            // A tRPC-Cpp writer that is blocked on the window is not woken by a normal CLOSE: it needs its credit first.
+            let (messages, bytes) = stream.recv.clear();
+            stream.recv.consume(messages, bytes);
+            let owed = stream.recv.window.consume(bytes).into_iter().chain(stream.recv.window.settle());
+            if stream.state.can_receive() {
+                for increment in owed {
+                    wire::feedback(&mut self.output, id, increment);
+                }
+            }
+            wire::close(&mut self.output, id, &close_meta(0, outcome));
+        } else {
+            self.write_reset(id, outcome);
+        }
+        self.end_stream(key, Ending::Local);
+    }
+
+    /// Breaks the stream off with a code and a text. Nothing happens if it is over.
+    pub(crate) fn reset(&mut self, key: StreamKey, outcome: Outcome) {
+        self.send_reset(key, outcome);
+        self.end_stream(key, Ending::Local);
+    }
+
+    /// Nobody will read this stream any more: what comes is dropped, and the peer keeps its credit.
+    pub(crate) fn discard(&mut self, key: StreamKey, consumed: (usize, usize)) {
+        let stream = self.streams.get_mut(key);
+        stream.recv.discard = true;
+        let (messages, bytes) = stream.recv.clear();
+        self.give_credit(key, messages + consumed.0, bytes + consumed.1);
+    }
+
+    /// The application lets go of the key. A stream that is not over is broken off.
+    pub(crate) fn release(&mut self, key: StreamKey) {
+        if self.streams.get(key).state != State::Closed {
+            let outcome = match self.side {
+                Side::Client => Outcome::framework(
+                    Code::CLIENT_CANCELED_ERR.0,
+                    "the client dropped the stream before its end",
+                ),
+                Side::Server => Outcome::framework(
+                    Code::SERVER_SYSTEM_ERR.0,
+                    "the handler was dropped before it had an outcome",
+                ),
+            };
+            self.reset(key, outcome);
+        }
+        self.streams.get_mut(key).held = false;
+        self.streams.remove(key);
+    }
+
+    /// Sends RESET for a stream that is not over.
+    pub(super) fn send_reset(&mut self, key: StreamKey, outcome: Outcome) {
+        let stream = self.streams.get(key);
+        if stream.state != State::Closed {
+            let id = stream.id;
+            self.write_reset(id, outcome);
+        }
+    }
+
+    pub(super) fn write_reset(&mut self, id: StreamId, mut outcome: Outcome) {
+        // A RESET without a code would say nothing: tRPC-Go would report an error with code 0.
+        if outcome.is_ok() {
+            outcome.ret = Code::INVOKE_UNKNOWN_ERR.0;
+        }
+        wire::close(&mut self.output, id, &close_meta(RESET, outcome));
+    }
+
+    /// The stream is over. What was received can still be taken.
+    pub(super) fn end_stream(&mut self, key: StreamKey, ending: Ending) {
+        let stream = self.streams.get_mut(key);
+        if stream.ending.is_some() {
+            return;
+        }
+        stream.state = State::Closed;
+        stream.ending = Some(ending);
+        if std::mem::take(&mut stream.recv.pausing) {
+            self.pausing -= 1;
+        }
+        if std::mem::take(&mut stream.recv.waiting) {
+            self.events.push(Event::Readable(key));
+        }
+        if std::mem::take(&mut stream.send.waiting) {
+            self.events.push(Event::Writable(key));
+        }
+        if std::mem::take(&mut stream.watched) {
+            self.events.push(Event::Changed(key));
+        }
+        self.timers.clear(stream.open_by.take(), Timer::Open(key));
+        self.timers.clear(stream.end_by.take(), Timer::Stream(key));
+        self.streams.retire(key);
+    }
+}
+
+/// Bytes that are taken back unless they are committed.
+struct Uncommitted<'a> {
+    output: &'a mut BytesMut,
+    start: usize,
+}
+
+impl Drop for Uncommitted<'_> {
+    fn drop(&mut self) {
+        self.output.truncate(self.start);
+    }
+}
+
+fn close_meta(close_type: i32, outcome: Outcome) -> CloseMeta {
+    CloseMeta {
+        close_type,
+        ret: outcome.ret,
+        msg: outcome.message,
+        trans_info: outcome.metadata.into_wire(),
+        func_ret: outcome.func_ret,
+        ..CloseMeta::default()
+    }
+}

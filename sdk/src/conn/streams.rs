@@ -1,0 +1,93 @@
+//! The set of streams of a connection: open, look up, forget.
+
+use hashbrown::HashMap;
+use slab::Slab;
+
+use crate::wire::StreamId;
+
+use super::event::StreamKey;
+use super::stream::Stream;
+
+/// The first id of a client's streams: peers call 0 to 99 reserved (`go: stream/client.go`, `cpp: trpc_client_stream_handler.h`).
+const FIRST_ID: u32 = 100;
+
+#[derive(Debug)]
+pub(super) struct Streams {
+    slab: Slab<Stream>,
+    /// Streams that are not over. One that is over lives on in the slab until the application lets go of its key.
+    live: HashMap<u32, usize>,
+    next_id: u32,
+    /// The stream of the last frame: frames of one stream come in runs.
+    last: Option<(StreamId, usize)>,
+}
+
+impl Streams {
+    pub(super) fn new() -> Self {
+        Self { slab: Slab::new(), live: HashMap::new(), next_id: FIRST_ID, last: None }
+    }
+
+    /// An id for a new stream of ours. Ids wrap; one that is still in use is passed over.
+    pub(super) fn next_id(&mut self) -> StreamId {
+        loop {
+            let id = self.next_id;
+            self.next_id = self.next_id.wrapping_add(1);
+            if !self.live.contains_key(&id) {
+                return StreamId(id);
+            }
+        }
+    }
+
+    pub(super) fn insert(&mut self, stream: Stream) -> StreamKey {
+        let id = stream.id;
+        let key = self.slab.insert(stream);
+        self.live.insert(id.0, key);
+        StreamKey(key)
+    }
+
+    /// The live stream with this id.
+    pub(super) fn find(&mut self, id: StreamId) -> Option<StreamKey> {
+        if let Some((last, key)) = self.last
+            && last == id
+        {
+            return Some(StreamKey(key));
+        }
+        let key = *self.live.get(&id.0)?;
+        self.last = Some((id, key));
+        Some(StreamKey(key))
+    }
+
+    pub(super) fn get(&self, key: StreamKey) -> &Stream {
+        &self.slab[key.0]
+    }
+
+    pub(super) fn get_mut(&mut self, key: StreamKey) -> &mut Stream {
+        &mut self.slab[key.0]
+    }
+
+    /// The stream is over: frames with its id find nothing from now on.
+    pub(super) fn retire(&mut self, key: StreamKey) {
+        let id = self.slab[key.0].id;
+        self.live.remove(&id.0);
+        self.last = None;
+    }
+
+    /// The application has let go of a stream that is over.
+    pub(super) fn remove(&mut self, key: StreamKey) {
+        self.slab.remove(key.0);
+    }
+
+    /// How many streams are not over.
+    pub(super) fn live(&self) -> usize {
+        self.live.len()
+    }
+
+    /// The keys of all streams that are not over.
+    pub(super) fn live_keys(&self) -> Vec<StreamKey> {
+        self.live.values().map(|key| StreamKey(*key)).collect()
+    }
+
+    /// How many streams exist, those that are over and still held included.
+    pub(super) fn held(&self) -> usize {
+        self.slab.len()
+    }
+}

@@ -1,0 +1,188 @@
+//! Windows, credit and room.
+
+use crate::conn::{Event, Limits, Outcome, Sent, Take};
+use crate::wire::Frame;
+
+use super::pair::Pair;
+
+fn credits(frames: &[Frame]) -> Vec<u32> {
+    frames
+        .iter()
+        .filter_map(
+            |frame| if let Frame::Feedback { increment, .. } = frame { Some(*increment) } else { None },
+        )
+        .collect()
+}
+
+/// The example of the protocol's description: messages of 10,003 bytes, a window of 65,535.
+#[test]
+fn a_writer_overdraws_by_one_message_and_goes_on_with_credit() {
+    let mut pair = Pair::new();
+    let (key, served) = pair.open();
+    let message = vec![7; 10_003];
+    for _ in 0..7 {
+        assert_eq!(pair.server.send(served.key, &message), Ok(Sent::Queued));
+    }
+    assert_eq!(pair.server.send(served.key, &message), Ok(Sent::NoCredit));
+    pair.run();
+
+    let mut inbox = std::collections::VecDeque::new();
+    assert_eq!(pair.client.conn.take(key, (0, 0), &mut inbox), Some(Take::Messages));
+    pair.client.conn.give_credit(key, 1, 10_003);
+    pair.run();
+    assert_eq!(credits(&pair.server.seen), [0; 0], "one message is less than a quarter of the window");
+    pair.client.conn.give_credit(key, 1, 10_003);
+    pair.run();
+    assert_eq!(credits(&pair.server.seen), [20_006]);
+    assert!(matches!(pair.server.events[..], [Event::Writable(writable)] if writable == served.key));
+
+    assert_eq!(pair.server.send(served.key, &message), Ok(Sent::Queued));
+    assert_eq!(pair.server.send(served.key, &message), Ok(Sent::Queued));
+    assert_eq!(pair.server.send(served.key, &message), Ok(Sent::NoCredit));
+}
+
+#[test]
+fn a_message_larger_than_the_window_passes_whole() {
+    let mut pair = Pair::new();
+    let (key, served) = pair.open();
+    let large = vec![1; 1_000_000];
+    assert_eq!(pair.client.send(key, &large), Ok(Sent::Queued));
+    assert_eq!(pair.client.send(key, b"next"), Ok(Sent::NoCredit));
+    pair.run();
+    assert_eq!(pair.server.read_all(served.key).0, [&large[..]]);
+    pair.run();
+    assert_eq!(pair.client.send(key, b"next"), Ok(Sent::Queued));
+}
+
+#[test]
+fn zero_from_either_side_switches_flow_control_off_in_both_directions() {
+    let off = Limits { window: 0, outbox: usize::MAX / 2, ..Limits::default() };
+    let on = Limits { outbox: usize::MAX / 2, ..Limits::default() };
+    for (client, server) in [(off.clone(), on.clone()), (on, off)] {
+        let mut pair = Pair::with(client, server);
+        let (key, served) = pair.open();
+        for _ in 0..50 {
+            assert_eq!(pair.client.send(key, &[0; 10_000]), Ok(Sent::Queued));
+            assert_eq!(pair.server.send(served.key, &[0; 10_000]), Ok(Sent::Queued));
+        }
+        pair.run();
+        assert_eq!(pair.client.read_all(key).0.len(), 50);
+        assert_eq!(pair.server.read_all(served.key).0.len(), 50);
+        pair.run();
+        assert_eq!(credits(&pair.client.seen), [0; 0]);
+        assert_eq!(credits(&pair.server.seen), [0; 0]);
+    }
+}
+
+#[test]
+fn without_flow_control_a_full_inbox_stops_the_reading_and_an_emptied_one_resumes_it() {
+    let mut pair =
+        Pair::with(Limits { window: 0, outbox: usize::MAX / 2, ..Limits::default() }, Limits::default());
+    let (key, served) = pair.open();
+    for _ in 0..40 {
+        pair.client.send(key, &[0; 10_000]).unwrap();
+    }
+    pair.run();
+    assert!(!pair.server.conn.wants_input());
+    assert_eq!(pair.server.read_all(served.key).0.len(), 40);
+    assert!(pair.server.conn.wants_input());
+}
+
+#[test]
+fn a_flood_of_empty_messages_counts_too() {
+    let mut pair = Pair::with(Limits::default(), Limits { max_received: 1_000_000, ..Limits::default() });
+    let (key, served) = pair.open();
+    for _ in 0..40_000 {
+        assert_eq!(pair.client.send(key, b""), Ok(Sent::Queued));
+        pair.run();
+    }
+    assert!(!pair.server.conn.wants_input());
+    pair.server.conn.release(served.key);
+    assert!(pair.server.conn.wants_input(), "a stream that is gone holds nobody back");
+}
+
+#[test]
+fn a_full_outbox_makes_writers_wait_and_lets_them_in_by_turns() {
+    let mut pair = Pair::with(Limits::default(), Limits { outbox: 30_000, ..Limits::default() });
+    let (_, first) = pair.open();
+    let (_, second) = pair.open();
+    let message = vec![0; 20_000];
+    let write = |pair: &mut Pair, key, ticket: &mut _| {
+        pair.server.conn.send(key, 20_000, ticket, |out| out.extend_from_slice(&message)).unwrap()
+    };
+    let (mut first_ticket, mut second_ticket) = (None, None);
+    assert_eq!(write(&mut pair, first.key, &mut first_ticket), Sent::Queued);
+    assert_eq!(write(&mut pair, first.key, &mut first_ticket), Sent::Queued);
+    assert_eq!(write(&mut pair, first.key, &mut first_ticket), Sent::NoRoom);
+    assert_eq!(write(&mut pair, second.key, &mut second_ticket), Sent::NoRoom);
+    pair.run();
+    let rooms: Vec<_> = pair
+        .server
+        .events
+        .drain(..)
+        .filter_map(|event| if let Event::Room(ticket) = event { Some(ticket) } else { None })
+        .collect();
+    assert_eq!(rooms, [first_ticket.unwrap(), second_ticket.unwrap()]);
+    assert_eq!(write(&mut pair, second.key, &mut second_ticket), Sent::Queued);
+    assert_eq!(write(&mut pair, first.key, &mut first_ticket), Sent::Queued);
+}
+
+#[test]
+fn a_dropped_reader_gives_its_credit_back_and_the_other_direction_goes_on() {
+    let mut pair = Pair::new();
+    let (key, served) = pair.open();
+    while pair.client.send(key, &[0; 10_000]).unwrap() == Sent::Queued {}
+    pair.run();
+    pair.server.conn.discard(served.key, (0, 0));
+    pair.run();
+    assert_eq!(credits(&pair.client.seen), [70_000]);
+    for _ in 0..20 {
+        assert_eq!(pair.client.send(key, &[0; 10_000]), Ok(Sent::Queued));
+        pair.run();
+    }
+    pair.server.send(served.key, b"other way").unwrap();
+    pair.run();
+    assert_eq!(pair.client.read_all(key).0, ["other way"]);
+}
+
+/// A blocked tRPC-Cpp writer is woken by credit and by RESET, not by a normal CLOSE.
+#[test]
+fn a_server_gives_owed_credit_back_before_it_closes() {
+    let mut pair = Pair::new();
+    let (key, served) = pair.open();
+    while pair.client.send(key, &[0; 10_000]).unwrap() == Sent::Queued {}
+    pair.run();
+    pair.server.conn.close(served.key, Outcome::default());
+    let frames = pair.server.output_frames();
+    assert!(
+        matches!(frames[..], [Frame::Feedback { increment: 70_000, .. }, Frame::Close { .. }]),
+        "credit first, then the end: {frames:?}"
+    );
+}
+
+#[test]
+fn no_credit_is_sent_to_a_client_that_has_half_closed() {
+    let mut pair = Pair::new();
+    let (key, served) = pair.open();
+    pair.client.send(key, &[0; 60_000]).unwrap();
+    pair.client.conn.half_close(key);
+    pair.run();
+    assert_eq!(pair.server.read_all(served.key).0.len(), 1);
+    pair.run();
+    assert_eq!(credits(&pair.client.seen), [0; 0]);
+}
+
+#[test]
+fn a_message_that_lies_about_its_size_leaves_nothing_behind() {
+    let mut pair = Pair::new();
+    let (key, served) = pair.open();
+    let lie = pair.client.conn.send(key, 10, &mut None, |out| out.extend_from_slice(b"short"));
+    assert!(lie.is_err());
+    let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        pair.client.conn.send(key, 10, &mut None, |_| panic!("while it is being written"))
+    }));
+    assert!(panic.is_err());
+    pair.client.send(key, b"whole").unwrap();
+    pair.run();
+    assert_eq!(pair.server.read_all(served.key).0, ["whole"]);
+}

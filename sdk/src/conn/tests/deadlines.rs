@@ -1,0 +1,96 @@
+//! What the clock ends.
+
+use std::time::Duration;
+
+use bytes::BytesMut;
+
+use crate::conn::{Ending, Event, Head, Limits, Outcome};
+use crate::wire::Frame;
+
+use super::pair::{End, Pair, STREAM, UNARY, epoch, head};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[test]
+fn a_server_that_does_not_answer_init_is_given_up_and_told() {
+    let mut client = End::client(Limits { open_timeout: SECOND, ..Limits::default() });
+    let key = client.conn.open(head(STREAM), epoch()).unwrap();
+    client.output();
+    assert_eq!(client.conn.opened(key), None);
+    assert_eq!(client.conn.next_deadline(), Some(epoch() + SECOND));
+    client.conn.handle_timeout(epoch() + SECOND / 2);
+    assert_eq!(client.conn.opened(key), None);
+    client.conn.handle_timeout(epoch() + SECOND);
+    assert_eq!(client.conn.opened(key), Some(Err(Ending::OpenTimeout(SECOND))));
+    assert!(
+        matches!(&client.output_frames()[..], [Frame::Close { meta, .. }] if meta.close_type == 1 && meta.ret == 354)
+    );
+}
+
+#[test]
+fn a_streams_deadline_travels_as_metadata_that_the_handler_does_not_see() {
+    let mut pair = Pair::new();
+    let sent = Head { timeout: Some(3 * SECOND), ..head(STREAM) };
+    let key = pair.client.conn.open(sent, pair.now).unwrap();
+    pair.run();
+    let served = pair.server.next_stream();
+    assert_eq!(served.deadline, Some(pair.now + 3 * SECOND));
+    assert!(served.head.metadata.is_empty());
+
+    pair.wait(2 * SECOND);
+    assert_eq!(pair.client.conn.ending(key), None);
+    pair.wait(SECOND);
+    assert_eq!(pair.client.conn.ending(key), Some(&Ending::Deadline));
+    assert_eq!(pair.server.conn.ending(served.key), Some(&Ending::Deadline));
+    assert_eq!(pair.client.conn.next_deadline(), None);
+}
+
+#[test]
+fn a_stream_that_ends_in_time_leaves_no_timer() {
+    let mut pair = Pair::new();
+    let key = pair.client.conn.open(Head { timeout: Some(SECOND), ..head(STREAM) }, pair.now).unwrap();
+    pair.run();
+    let served = pair.server.next_stream();
+    pair.server.conn.close(served.key, Outcome::default());
+    pair.run();
+    assert_eq!(pair.client.conn.next_deadline(), None);
+    assert_eq!(pair.server.conn.next_deadline(), None);
+    pair.wait(2 * SECOND);
+    assert!(matches!(pair.client.conn.ending(key), Some(Ending::Closed(_))));
+}
+
+#[test]
+fn a_unary_call_ends_at_its_deadline_on_both_sides_and_a_late_answer_is_dropped() {
+    let mut pair = Pair::new();
+    let deadline = Some(pair.now + SECOND);
+    let body = (2, |out: &mut BytesMut| out.extend_from_slice(b"hi"));
+    let sent = Head { timeout: Some(SECOND), ..head(UNARY) };
+    let key = pair.client.conn.call(sent, false, deadline, body, &[]).unwrap().unwrap();
+    pair.run();
+    let call = pair.server.next_call();
+    assert_eq!(call.deadline, deadline);
+    pair.wait(SECOND);
+    assert_eq!(pair.client.conn.answer(key), Some(Err(Ending::Deadline)));
+    assert_eq!(pair.server.conn.call_ending(call.key), Some(Ending::Deadline));
+    pair.client.conn.release_call(key);
+    pair.client.events.clear();
+
+    pair.server
+        .conn
+        .reply(call.key, Outcome::framework(24, "late"), (0, |_: &mut BytesMut| {}), &[])
+        .unwrap();
+    pair.server.conn.release_call(call.key);
+    pair.run();
+    assert!(pair.client.events.is_empty());
+    assert!(pair.client.conn.is_idle() && pair.server.conn.is_idle());
+}
+
+#[test]
+fn a_timeout_longer_than_time_itself_is_no_timeout() {
+    let mut pair = Pair::new();
+    let key = pair.client.conn.open(Head { timeout: Some(Duration::MAX), ..head(STREAM) }, pair.now).unwrap();
+    pair.run();
+    assert_eq!(pair.client.conn.opened(key), Some(Ok(())));
+    assert!(pair.client.events.iter().all(|event| !matches!(event, Event::Stream(_))));
+    assert_eq!(pair.client.conn.next_deadline(), None);
+}

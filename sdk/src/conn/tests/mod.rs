@@ -1,0 +1,10 @@
+//! Stories about two connections that talk to each other, and about one that talks to a misbehaving peer. No sockets, no sleeps.
+
+mod credit;
+mod deadlines;
+mod endings;
+mod opening;
+mod pair;
+mod peers;
+mod unary;
+mod vectors;

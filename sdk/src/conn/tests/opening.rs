@@ -1,0 +1,112 @@
+//! How streams begin.
+
+use std::sync::Arc;
+
+use crate::conn::{Ending, Event, Limits, Outcome, SendError};
+use crate::wire::{Frame, StreamId};
+
+use super::pair::{End, Pair, STREAM, UNARY, epoch, head};
+
+#[test]
+fn a_client_cannot_send_before_its_init_is_answered() {
+    let mut client = End::client(Limits::default());
+    let key = client.conn.open(head(STREAM), epoch()).unwrap();
+    assert_eq!(client.conn.opened(key), None);
+    assert_eq!(client.send(key, b"early"), Err(SendError::HalfClosed));
+    assert!(matches!(client.output_frames()[..], [Frame::Init { id: StreamId(100), .. }]));
+}
+
+#[test]
+fn the_opener_is_told_when_the_stream_is_open() {
+    let mut pair = Pair::new();
+    let key = pair.client.conn.open(head(STREAM), pair.now).unwrap();
+    assert_eq!(pair.client.conn.opened(key), None);
+    pair.run();
+    assert!(matches!(pair.client.events[..], [Event::Changed(changed)] if changed == key));
+    assert_eq!(pair.client.conn.opened(key), Some(Ok(())));
+}
+
+#[test]
+fn init_carries_head_and_metadata_and_is_answered_with_response_meta_and_window() {
+    let mut pair = Pair::new();
+    let mut sent = head(STREAM);
+    sent.caller = "trpc.a.b.c".into();
+    sent.callee = "test.Pair".into();
+    sent.metadata.insert("key", "value");
+    pair.client.conn.open(sent.clone(), pair.now).unwrap();
+    pair.run();
+    let got = pair.server.next_stream();
+    assert_eq!(got.head, sent);
+    let [Frame::Init { meta, .. }] = &pair.client.seen[..] else { panic!("one INIT comes back") };
+    assert!(meta.response_meta.is_some() && meta.request_meta.is_none());
+    assert_eq!(meta.init_window_size, 65_535);
+}
+
+#[test]
+fn a_stream_nobody_serves_is_refused_with_the_servers_code_and_nothing_follows() {
+    for method in [UNARY, "/no.Such/Method"] {
+        let mut pair = Pair::new();
+        let key = pair.client.conn.open(head(method), pair.now).unwrap();
+        pair.run();
+        let refusal = Arc::new(Outcome::framework(12, "no such method"));
+        assert_eq!(pair.client.conn.opened(key), Some(Err(Ending::Refused(refusal))));
+        assert_eq!(pair.client.seen.len(), 1);
+        assert_eq!((pair.client.conn.live_streams(), pair.server.conn.live_streams()), (0, 0));
+        pair.client.conn.release(key);
+        assert!(pair.client.output().is_empty(), "a refused stream needs no RESET");
+    }
+}
+
+#[test]
+fn more_streams_than_the_limit_are_refused_until_one_is_over() {
+    let mut pair = Pair::with(Limits::default(), Limits { max_streams: 1, ..Limits::default() });
+    let (first, served) = pair.open();
+    let second = pair.client.conn.open(head(STREAM), pair.now).unwrap();
+    pair.run();
+    let Some(Err(Ending::Refused(refusal))) = pair.client.conn.opened(second) else { panic!("refused") };
+    assert_eq!(refusal.ret, 22);
+    assert!(refusal.message.ends_with(b"at most 1 (max_streams_per_connection)"));
+
+    pair.server.conn.close(served.key, Outcome::default());
+    pair.server.conn.release(served.key);
+    pair.run();
+    pair.client.conn.release(first);
+    pair.open();
+}
+
+#[test]
+fn a_draining_server_refuses_new_streams_and_keeps_the_old() {
+    let mut pair = Pair::new();
+    let (key, served) = pair.open();
+    pair.server.conn.drain();
+    let late = pair.client.conn.open(head(STREAM), pair.now).unwrap();
+    pair.run();
+    assert!(matches!(pair.client.conn.opened(late), Some(Err(Ending::Refused(why))) if why.ret == 22));
+    pair.client.send(key, b"still here").unwrap();
+    pair.run();
+    assert_eq!(pair.server.read_all(served.key).0, ["still here"]);
+}
+
+#[test]
+fn ids_start_at_100_and_pass_over_those_in_use() {
+    let mut pair = Pair::new();
+    for _ in 0..3 {
+        pair.open();
+    }
+    let ids: Vec<_> = pair
+        .server
+        .seen
+        .iter()
+        .filter_map(|frame| if let Frame::Init { id, .. } = frame { Some(id.0) } else { None })
+        .collect();
+    assert_eq!(ids, [100, 101, 102]);
+}
+
+#[test]
+fn metadata_that_does_not_fit_into_a_frame_is_refused_before_anything_is_written() {
+    let mut client = End::client(Limits { max_sent: 2_000, ..Limits::default() });
+    let mut large = head(STREAM);
+    large.metadata.insert("key", vec![0; 3_000]);
+    assert!(matches!(client.conn.open(large, epoch()), Err(SendError::TooLarge { limit: 2_000, .. })));
+    assert!(client.output().is_empty());
+}

@@ -1,0 +1,197 @@
+//! Two connections, the bytes between them, and a clock that moves when it is told to.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+
+use crate::conn::{
+    Admission, ConnError, Connection, Event, Head, IncomingCall, IncomingStream, Limits, Outcome, SendError,
+    Sent, Shape, StreamKey, Take,
+};
+use crate::wire::{Decoder, Frame, Side};
+
+pub(super) const STREAM: &str = "/test.Pair/Stream";
+pub(super) const UNARY: &str = "/test.Pair/Unary";
+
+/// The moment at which every test starts.
+pub(super) fn epoch() -> Instant {
+    use std::sync::OnceLock;
+    static EPOCH: OnceLock<Instant> = OnceLock::new();
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "an Instant cannot be made otherwise; all others are counted from it"
+    )]
+    *EPOCH.get_or_init(Instant::now)
+}
+
+pub(super) fn head(method: &'static str) -> Head {
+    Head { method: Bytes::from_static(method.as_bytes()), ..Head::default() }
+}
+
+/// Admits [`STREAM`] as a stream and [`UNARY`] as a unary method.
+pub(super) fn admission() -> Admission {
+    Arc::new(|head, shape| match (&head.method[..], shape) {
+        (method, Shape::Stream) if method == STREAM.as_bytes() => Ok(0),
+        (method, Shape::Unary) if method == UNARY.as_bytes() => Ok(1),
+        _ => Err(Outcome::framework(12, "no such method")),
+    })
+}
+
+/// One connection with what it has told its application.
+pub(super) struct End {
+    pub(super) conn: Connection,
+    pub(super) events: Vec<Event>,
+    side: Side,
+    input: BytesMut,
+    /// Frames that came in, as they were decoded.
+    pub(super) seen: Vec<Frame>,
+}
+
+impl End {
+    pub(super) fn client(limits: Limits) -> Self {
+        Self::new(Connection::client(limits), Side::Client)
+    }
+
+    pub(super) fn server(limits: Limits) -> Self {
+        Self::new(Connection::server(limits, admission()), Side::Server)
+    }
+
+    fn new(conn: Connection, side: Side) -> Self {
+        Self { conn, events: Vec::new(), side, input: BytesMut::new(), seen: Vec::new() }
+    }
+
+    /// Everything it wants to write.
+    pub(super) fn output(&mut self) -> BytesMut {
+        let bytes = self.conn.take_output(BytesMut::new());
+        self.conn.handle_written(bytes.len());
+        self.conn.take_events(&mut self.events);
+        bytes
+    }
+
+    /// The frames it wants to write, as its peer would decode them.
+    pub(super) fn output_frames(&mut self) -> Vec<Frame> {
+        let peer = if self.side == Side::Client { Side::Server } else { Side::Client };
+        let mut bytes = self.output();
+        let mut frames = Vec::new();
+        while let Some(frame) =
+            Decoder::new(peer, usize::MAX).decode(&mut bytes).expect("what we write is well formed")
+        {
+            frames.push(frame);
+        }
+        assert!(bytes.is_empty(), "half a frame was written");
+        frames
+    }
+
+    pub(super) fn receive(&mut self, bytes: &[u8], now: Instant) -> Result<(), ConnError> {
+        let decoder = Decoder::new(self.side, self.conn.limits().max_received);
+        self.input.extend_from_slice(bytes);
+        while let Some(frame) = decoder.decode(&mut self.input).map_err(ConnError::Wire)? {
+            self.seen.push(frame.clone());
+            self.conn.handle_frame(frame, now)?;
+        }
+        self.conn.take_events(&mut self.events);
+        Ok(())
+    }
+
+    /// Bytes that are not yet a frame.
+    pub(super) fn left_over(&self) -> usize {
+        self.input.len()
+    }
+
+    pub(super) fn next_stream(&mut self) -> IncomingStream {
+        let at = self
+            .events
+            .iter()
+            .position(|event| matches!(event, Event::Stream(_)))
+            .expect("a stream has come");
+        match self.events.remove(at) {
+            Event::Stream(stream) => stream,
+            _ => unreachable!(),
+        }
+    }
+
+    pub(super) fn next_call(&mut self) -> IncomingCall {
+        let at =
+            self.events.iter().position(|event| matches!(event, Event::Call(_))).expect("a call has come");
+        match self.events.remove(at) {
+            Event::Call(call) => call,
+            _ => unreachable!(),
+        }
+    }
+
+    pub(super) fn send(&mut self, key: StreamKey, message: &[u8]) -> Result<Sent, SendError> {
+        let sent = self.conn.send(key, message.len(), &mut None, |out| out.extend_from_slice(message));
+        self.conn.take_events(&mut self.events);
+        sent
+    }
+
+    /// Takes everything there is and counts it as consumed. The second part says why there is no more.
+    pub(super) fn read_all(&mut self, key: StreamKey) -> (Vec<Bytes>, Option<Take>) {
+        let mut inbox = VecDeque::new();
+        let mut all = Vec::new();
+        let mut consumed = (0, 0);
+        loop {
+            match self.conn.take(key, std::mem::take(&mut consumed), &mut inbox) {
+                Some(Take::Messages) => {
+                    for message in inbox.drain(..) {
+                        consumed.0 += 1;
+                        consumed.1 += message.len();
+                        all.push(message);
+                    }
+                }
+                end => {
+                    self.conn.take_events(&mut self.events);
+                    return (all, end);
+                }
+            }
+        }
+    }
+}
+
+pub(super) struct Pair {
+    pub(super) client: End,
+    pub(super) server: End,
+    pub(super) now: Instant,
+}
+
+impl Pair {
+    pub(super) fn new() -> Self {
+        Self::with(Limits::default(), Limits::default())
+    }
+
+    pub(super) fn with(client: Limits, server: Limits) -> Self {
+        Self { client: End::client(client), server: End::server(server), now: epoch() }
+    }
+
+    /// Carries bytes until both are silent.
+    pub(super) fn run(&mut self) {
+        loop {
+            let (there, back) = (self.client.output(), self.server.output());
+            if there.is_empty() && back.is_empty() {
+                return;
+            }
+            self.server.receive(&there, self.now).expect("the client keeps to the protocol");
+            self.client.receive(&back, self.now).expect("the server keeps to the protocol");
+        }
+    }
+
+    /// Lets time pass, and both do what is due.
+    pub(super) fn wait(&mut self, time: Duration) {
+        self.now += time;
+        self.client.conn.handle_timeout(self.now);
+        self.server.conn.handle_timeout(self.now);
+        self.client.conn.take_events(&mut self.client.events);
+        self.server.conn.take_events(&mut self.server.events);
+        self.run();
+    }
+
+    /// Opens a stream: the client's key and what the server got.
+    pub(super) fn open(&mut self) -> (StreamKey, IncomingStream) {
+        let key = self.client.conn.open(head(STREAM), self.now).expect("the connection is open");
+        self.run();
+        assert_eq!(self.client.conn.opened(key), Some(Ok(())));
+        (key, self.server.next_stream())
+    }
+}

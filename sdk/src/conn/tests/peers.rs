@@ -1,0 +1,219 @@
+//! A server or client of ours against frames that real peers send, or that none should.
+
+use bytes::BytesMut;
+
+use crate::conn::{Ending, Limits, StreamKey, Take, Violation};
+use crate::wire::{self, CloseMeta, Frame, InitMeta, InitRequestMeta, InitResponseMeta, StreamId};
+
+use super::pair::{End, STREAM, epoch, head};
+
+const ID: StreamId = StreamId(100);
+
+/// What a frame of the peer does to a stream.
+#[derive(Debug, PartialEq)]
+enum Effect {
+    /// RESET goes out with this code, and the stream is over.
+    Reset(i32),
+    /// Nothing goes out; the stream goes on.
+    Nothing,
+    /// Nothing goes out; the stream is over.
+    Over,
+}
+
+fn bytes(write: impl FnOnce(&mut BytesMut)) -> BytesMut {
+    let mut out = BytesMut::new();
+    write(&mut out);
+    out
+}
+
+fn init() -> BytesMut {
+    let request_meta = InitRequestMeta { func: STREAM.into(), ..Default::default() };
+    bytes(|out| {
+        wire::init(
+            out,
+            ID,
+            &InitMeta { request_meta: Some(request_meta), init_window_size: 65_535, ..Default::default() },
+        )
+    })
+}
+
+fn init_answer(ret: i32) -> BytesMut {
+    let response_meta = InitResponseMeta { ret, ..Default::default() };
+    bytes(|out| {
+        wire::init(
+            out,
+            ID,
+            &InitMeta { response_meta: Some(response_meta), init_window_size: 65_535, ..Default::default() },
+        )
+    })
+}
+
+fn data() -> BytesMut {
+    bytes(|out| wire::data(out, ID, 1, |out| out.extend_from_slice(b"x")))
+}
+
+fn feedback() -> BytesMut {
+    bytes(|out| wire::feedback(out, ID, 5))
+}
+
+fn close(close_type: i32, ret: i32) -> BytesMut {
+    bytes(|out| wire::close(out, ID, &CloseMeta { close_type, ret, ..Default::default() }))
+}
+
+fn unknown_kind() -> BytesMut {
+    let mut frame = data();
+    frame[3] = 5;
+    frame
+}
+
+fn effect(end: &mut End, key: Option<StreamKey>, frame: &[u8]) -> Effect {
+    end.output();
+    end.receive(frame, epoch()).expect("a frame for a stream never ends the connection");
+    let resets: Vec<_> = end
+        .output_frames()
+        .into_iter()
+        .map(|frame| match frame {
+            Frame::Close { meta, .. } if meta.close_type == 1 => meta.ret,
+            other => panic!("only RESET is an answer to a strange frame, not {other:?}"),
+        })
+        .collect();
+    let over = key.is_none_or(|key| end.conn.ending(key).is_some());
+    match (resets[..].first(), over) {
+        (Some(ret), true) => Effect::Reset(*ret),
+        (None, true) => Effect::Over,
+        (None, false) => Effect::Nothing,
+        (Some(_), false) => panic!("a stream that was reset is over"),
+    }
+}
+
+#[test]
+fn a_server_against_frames_in_every_state() {
+    let open: &[BytesMut] = &[init()];
+    let half_closed: &[BytesMut] = &[init(), close(0, 0)];
+    for (state, before, frame, expected) in [
+        ("open", open, init(), Effect::Reset(1000)),
+        ("open", open, data(), Effect::Nothing),
+        ("open", open, feedback(), Effect::Nothing),
+        ("open", open, close(0, 0), Effect::Nothing),
+        ("open", open, close(0, 7), Effect::Over),
+        ("open", open, close(2, 0), Effect::Nothing),
+        ("open", open, close(1, 7), Effect::Over),
+        ("open", open, close(1, 0), Effect::Over),
+        ("open", open, unknown_kind(), Effect::Reset(222)),
+        ("half-closed", half_closed, init(), Effect::Reset(1000)),
+        ("half-closed", half_closed, data(), Effect::Reset(1000)),
+        ("half-closed", half_closed, feedback(), Effect::Nothing),
+        ("half-closed", half_closed, close(0, 0), Effect::Nothing),
+        ("half-closed", half_closed, close(1, 7), Effect::Over),
+        ("half-closed", half_closed, unknown_kind(), Effect::Reset(222)),
+    ] {
+        let mut server = End::server(Limits::default());
+        for frame in before {
+            server.receive(frame, epoch()).unwrap();
+        }
+        let key = server.next_stream().key;
+        assert_eq!(effect(&mut server, Some(key), &frame), expected, "{state}: {frame:?}");
+    }
+}
+
+#[test]
+fn a_client_against_frames_in_every_state() {
+    for (state, answered, half_close, frame, expected) in [
+        ("opening", false, false, init_answer(0), Effect::Nothing),
+        ("opening", false, false, init_answer(12), Effect::Over),
+        ("opening", false, false, data(), Effect::Reset(1000)),
+        ("opening", false, false, feedback(), Effect::Nothing),
+        ("opening", false, false, close(0, 0), Effect::Reset(1000)),
+        ("opening", false, false, close(1, 7), Effect::Over),
+        ("opening", false, false, unknown_kind(), Effect::Reset(322)),
+        ("open", true, false, init_answer(0), Effect::Reset(1000)),
+        ("open", true, false, init_answer(12), Effect::Reset(1000)),
+        ("open", true, false, data(), Effect::Nothing),
+        ("open", true, false, feedback(), Effect::Nothing),
+        ("open", true, false, close(0, 0), Effect::Over),
+        ("open", true, false, close(0, 7), Effect::Over),
+        ("open", true, false, close(1, 0), Effect::Over),
+        ("half-closed", true, true, data(), Effect::Nothing),
+        ("half-closed", true, true, feedback(), Effect::Nothing),
+        ("half-closed", true, true, close(0, 0), Effect::Over),
+        ("half-closed", true, true, close(1, 7), Effect::Over),
+        ("half-closed", true, true, unknown_kind(), Effect::Reset(322)),
+    ] {
+        let mut client = End::client(Limits::default());
+        let key = client.conn.open(head(STREAM), epoch()).unwrap();
+        if answered {
+            client.receive(&init_answer(0), epoch()).unwrap();
+        }
+        if half_close {
+            client.conn.half_close(key);
+        }
+        assert_eq!(effect(&mut client, Some(key), &frame), expected, "{state}: {frame:?}");
+    }
+}
+
+#[test]
+fn frames_for_streams_that_are_unknown_or_over_are_dropped_without_an_answer() {
+    for frame in [data(), feedback(), close(0, 0), close(1, 0), close(1, 7)] {
+        let mut server = End::server(Limits::default());
+        assert_eq!(effect(&mut server, None, &frame), Effect::Over);
+        assert_eq!(server.conn.live_streams(), 0);
+
+        let mut client = End::client(Limits::default());
+        let key = client.conn.open(head(STREAM), epoch()).unwrap();
+        client.receive(&init_answer(0), epoch()).unwrap();
+        client.receive(&close(0, 0), epoch()).unwrap();
+        assert_eq!(effect(&mut client, Some(key), &frame), Effect::Over);
+        assert!(matches!(client.conn.ending(key), Some(Ending::Closed(_))), "the first end stays");
+    }
+}
+
+#[test]
+fn an_id_may_come_again_once_its_stream_is_over() {
+    let mut server = End::server(Limits::default());
+    for _ in 0..3 {
+        server.receive(&init(), epoch()).unwrap();
+        let key = server.next_stream().key;
+        server.conn.close(key, Default::default());
+        server.conn.release(key);
+    }
+    assert_eq!(server.conn.live_streams(), 0);
+}
+
+#[test]
+fn a_client_that_does_not_wait_for_the_answer_is_served_all_the_same() {
+    let mut server = End::server(Limits::default());
+    let mut burst = init();
+    burst.extend_from_slice(&data());
+    burst.extend_from_slice(&close(0, 0));
+    server.receive(&burst, epoch()).unwrap();
+    let key = server.next_stream().key;
+    assert_eq!(server.read_all(key), (vec!["x".into()], Some(Take::EndOfInput)));
+    assert!(matches!(server.output_frames()[..], [Frame::Init { .. }]));
+}
+
+#[test]
+fn a_reset_without_a_code_is_an_error_with_code_1000() {
+    let mut server = End::server(Limits::default());
+    server.receive(&init(), epoch()).unwrap();
+    let key = server.next_stream().key;
+    server.receive(&close(1, 0), epoch()).unwrap();
+    assert!(matches!(server.conn.ending(key), Some(Ending::Reset(outcome)) if outcome.ret == 1000));
+}
+
+#[test]
+fn an_init_that_cannot_be_read_is_answered_with_a_reset() {
+    let mut server = End::server(Limits::default());
+    let mut garbage = init();
+    garbage.truncate(20);
+    garbage[7] = 20;
+    garbage[16..].fill(0xff);
+    assert_eq!(effect(&mut server, None, &garbage), Effect::Reset(222));
+}
+
+#[test]
+fn a_violation_says_what_the_peer_did() {
+    let mut client = End::client(Limits::default());
+    let key = client.conn.open(head(STREAM), epoch()).unwrap();
+    client.receive(&data(), epoch()).unwrap();
+    assert_eq!(client.conn.ending(key), Some(&Ending::Violation(Violation::DataBeforeInit)));
+}

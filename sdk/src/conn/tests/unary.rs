@@ -1,0 +1,182 @@
+//! Unary calls.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::conn::{CallKey, ConnError, Connection, Ending, Head, Limits, Outcome, SendError};
+use crate::wire::{Frame, Side, UnaryHead};
+
+use super::pair::{End, Pair, UNARY, head};
+
+fn call(
+    conn: &mut Connection,
+    head: Head,
+    body: &'static [u8],
+    attachment: &[u8],
+) -> Result<Option<CallKey>, SendError> {
+    conn.call(head, false, None, (body.len(), |out: &mut BytesMut| out.extend_from_slice(body)), attachment)
+}
+
+fn reply(conn: &mut Connection, key: CallKey, outcome: Outcome, body: &'static [u8], attachment: &[u8]) {
+    conn.reply(key, outcome, (body.len(), |out: &mut BytesMut| out.extend_from_slice(body)), attachment)
+        .unwrap();
+    conn.release_call(key);
+}
+
+#[test]
+fn request_and_answer_carry_body_metadata_attachment_and_both_codes() {
+    let mut pair = Pair::new();
+    let mut sent = head(UNARY);
+    sent.metadata.insert("there", "1");
+    sent.timeout = Some(Duration::from_millis(1_500));
+    let key = call(&mut pair.client.conn, sent, b"request", b"beside").unwrap().unwrap();
+    pair.run();
+    let got = pair.server.next_call();
+    assert_eq!((&got.body[..], &got.attachment[..], got.one_way), (&b"request"[..], &b"beside"[..], false));
+    assert_eq!(got.head.metadata.get_str("there"), Some("1"));
+    assert_eq!(got.head.timeout, Some(Duration::from_millis(1_500)));
+
+    let mut outcome = Outcome { ret: 7, func_ret: 8, message: "text".into(), ..Outcome::default() };
+    outcome.metadata.insert("back", "2");
+    reply(&mut pair.server.conn, got.key, outcome.clone(), b"answer", b"too");
+    pair.run();
+    let answer = pair.client.conn.answer(key).expect("it is there").expect("it is an answer");
+    assert_eq!(answer.outcome, outcome);
+    assert_eq!((&answer.body[..], &answer.attachment[..]), (&b"answer"[..], &b"too"[..]));
+    pair.client.conn.release_call(key);
+    assert!(pair.client.conn.is_idle() && pair.server.conn.is_idle());
+}
+
+#[test]
+fn answers_may_come_in_any_order() {
+    let mut pair = Pair::new();
+    let keys: Vec<_> =
+        (0..3).map(|_| call(&mut pair.client.conn, head(UNARY), b"", &[]).unwrap().unwrap()).collect();
+    pair.run();
+    let calls: Vec<_> = (0..3).map(|_| pair.server.next_call()).collect();
+    for (call, body) in calls.iter().zip([&b"a"[..], b"b", b"c"]).rev() {
+        reply(&mut pair.server.conn, call.key, Outcome::default(), body, &[]);
+    }
+    pair.run();
+    let bodies: Vec<_> =
+        keys.iter().map(|key| pair.client.conn.answer(*key).unwrap().unwrap().body).collect();
+    assert_eq!(bodies, ["a", "b", "c"]);
+}
+
+#[test]
+fn a_one_way_call_has_no_key_and_no_answer_even_when_it_is_refused() {
+    let mut pair = Pair::new();
+    for method in [UNARY, "/no.Such/Method"] {
+        let sent = pair.client.conn.call(head(method), true, None, (0, |_: &mut BytesMut| {}), &[]);
+        assert_eq!(sent, Ok(None));
+    }
+    pair.run();
+    let got = pair.server.next_call();
+    assert!(got.one_way);
+    reply(&mut pair.server.conn, got.key, Outcome::framework(1, "failed"), b"", &[]);
+    pair.run();
+    assert_eq!(pair.client.seen, []);
+    assert!(pair.server.conn.is_idle());
+}
+
+#[test]
+fn an_unknown_method_is_answered_with_the_refusal() {
+    let mut pair = Pair::new();
+    let key = call(&mut pair.client.conn, head("/no.Such/Method"), b"", &[]).unwrap().unwrap();
+    pair.run();
+    let answer = pair.client.conn.answer(key).unwrap().unwrap();
+    assert_eq!((answer.outcome.ret, &answer.outcome.message[..]), (12, &b"no such method"[..]));
+    assert!(pair.server.conn.is_idle());
+}
+
+#[test]
+fn an_answer_repeats_the_fixed_header_of_its_request() {
+    let mut server = End::server(Limits::default());
+    let mut bytes = BytesMut::new();
+    let strange = UnaryHead { id: 0xdead_beef, version: 9, reserved: 255 };
+    let meta = trill_proto::RequestProtocol {
+        request_id: 0,
+        func: Bytes::from_static(UNARY.as_bytes()),
+        message_type: 5,
+        ..Default::default()
+    };
+    crate::wire::request(&mut bytes, strange, &meta, usize::MAX, 0, |_| {}, &[]).unwrap();
+    server.receive(&bytes, super::pair::epoch()).unwrap();
+    let got = server.next_call();
+    reply(&mut server.conn, got.key, Outcome::default(), b"", &[]);
+    let frames = server.output_frames();
+    let [Frame::Response { head, meta, .. }] = &frames[..] else { panic!("one answer: {frames:?}") };
+    assert_eq!(*head, strange);
+    assert_eq!((meta.request_id, meta.message_type), (0, 5));
+}
+
+#[test]
+fn too_large_a_message_is_refused_before_anything_of_it_is_written() {
+    let mut client = End::client(Limits { max_sent: 1_024, ..Limits::default() });
+    let error = client
+        .conn
+        .call(head(UNARY), false, None, (2_000, |_: &mut BytesMut| unreachable!()), &[])
+        .unwrap_err();
+    assert!(matches!(error, SendError::TooLarge { limit: 1_024, size } if size > 2_000));
+    let mut large = head(UNARY);
+    large.metadata.insert("key", vec![0; 70_000]);
+    let error = call(&mut client.conn, large, b"", &[]).unwrap_err();
+    assert!(matches!(error, SendError::HeaderTooLarge { limit: 65_535, .. }));
+    assert!(client.output().is_empty());
+    assert!(client.conn.is_idle());
+}
+
+#[test]
+fn more_calls_than_the_limit_are_refused() {
+    let mut pair = Pair::with(Limits::default(), Limits { max_calls: 1, ..Limits::default() });
+    let first = call(&mut pair.client.conn, head(UNARY), b"", &[]).unwrap().unwrap();
+    let second = call(&mut pair.client.conn, head(UNARY), b"", &[]).unwrap().unwrap();
+    pair.run();
+    assert_eq!(pair.client.conn.answer(first), None);
+    let refusal = pair.client.conn.answer(second).unwrap().unwrap().outcome;
+    assert_eq!(refusal.ret, 22);
+    assert!(refusal.message.ends_with(b"at most 1 (max_calls_per_connection)"));
+}
+
+#[test]
+fn a_lost_connection_ends_calls_on_both_sides() {
+    let mut pair = Pair::new();
+    let key = call(&mut pair.client.conn, head(UNARY), b"", &[]).unwrap().unwrap();
+    pair.run();
+    let got = pair.server.next_call();
+    for end in [&mut pair.client, &mut pair.server] {
+        end.conn.handle_lost(ConnError::Io(std::io::ErrorKind::ConnectionReset));
+    }
+    let lost = Ending::Lost(ConnError::Io(std::io::ErrorKind::ConnectionReset));
+    assert_eq!(pair.client.conn.answer(key), Some(Err(lost.clone())));
+    assert_eq!(pair.server.conn.call_ending(got.key), Some(lost));
+}
+
+#[test]
+fn a_peer_that_sends_requests_and_reads_no_answers_is_cut_off() {
+    let mut server = End::server(Limits { max_sent: 10_000, outbox: 10_000, ..Limits::default() });
+    let mut bytes = BytesMut::new();
+    let meta =
+        trill_proto::RequestProtocol { func: Bytes::from_static(b"/no.Such/Method"), ..Default::default() };
+    crate::wire::request(&mut bytes, UnaryHead::default(), &meta, usize::MAX, 0, |_| {}, &[]).unwrap();
+    let ended = (0..1_000_000).find_map(|_| server.receive(&bytes, super::pair::epoch()).err());
+    assert!(matches!(ended, Some(ConnError::PeerNotReading { .. })));
+}
+
+#[test]
+fn an_answer_that_cannot_be_read_fails_its_call_if_it_can_be_found_and_else_the_connection() {
+    for (id, found) in [(1, true), (0, false)] {
+        let mut client = End::client(Limits::default());
+        let key = call(&mut client.conn, head(UNARY), b"", &[]).unwrap().unwrap();
+        let mut garbage = vec![0x09, 0x30, 0, 0, 0, 0, 0, 18, 0, 2, 0, 0, 0, id, 1, 0, 0xff, 0xff];
+        let handled = client.receive(&std::mem::take(&mut garbage), super::pair::epoch());
+        if found {
+            assert_eq!(handled, Ok(()));
+            assert_eq!(client.conn.answer(key), Some(Err(Ending::BadAnswer)));
+        } else {
+            assert_eq!(handled, Err(ConnError::BadAnswer));
+        }
+        assert_eq!(client.conn.side(), Side::Client);
+    }
+}

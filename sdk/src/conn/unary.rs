@@ -1,0 +1,289 @@
+//! Unary calls, both ways: one frame there, one frame back.
+
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use trill_proto::{Code, RequestProtocol, ResponseProtocol};
+
+use crate::metadata::Metadata;
+use crate::wire::{self, FrameFault, Side, UnaryHead};
+
+use super::Connection;
+use super::calls::{Call, Incoming};
+use super::error::ConnError;
+use super::event::{Answer, CallKey, Ending, Event, Head, IncomingCall, Outcome, Shape};
+use super::inbound::draining;
+use super::schedule::Ticket;
+use super::streaming::SendError;
+use super::timers::Timer;
+
+/// `call_type` of a call that is not answered.
+const ONE_WAY: u32 = 1;
+
+/// The version byte of a unary frame that carries the request id in its fixed header, as tRPC-Go writes it.
+const VERSION: u8 = 1;
+
+impl Connection {
+    /// Whether `bytes` more may be queued; else [`Event::Room`] tells when it is this ticket's turn.
+    pub(crate) fn claim_room(&mut self, bytes: usize, ticket: &mut Option<Ticket>) -> Result<bool, Ending> {
+        if let Some(why) = &self.lost {
+            let ending = Ending::Lost(why.clone());
+            self.give_back(ticket);
+            return Err(ending);
+        }
+        let queued = self.queued();
+        Ok(self.schedule.claim(queued, bytes, ticket))
+    }
+
+    /// Sends a request. A one-way call has no key: nothing will come for it. Else [`Event::CallChanged`] tells when the answer is
+    /// there, or the deadline has passed.
+    pub(crate) fn call(
+        &mut self,
+        head: Head,
+        one_way: bool,
+        deadline: Option<Instant>,
+        body: (usize, impl FnOnce(&mut BytesMut)),
+        attachment: &[u8],
+    ) -> Result<Option<CallKey>, SendError> {
+        if let Some(why) = &self.lost {
+            return Err(SendError::Ended(Ending::Lost(why.clone())));
+        }
+        let id = self.calls.next_id();
+        let meta = RequestProtocol {
+            call_type: if one_way { ONE_WAY } else { 0 },
+            request_id: id,
+            timeout: head.timeout.map_or(0, milliseconds),
+            caller: head.caller,
+            callee: head.callee,
+            func: head.method,
+            message_type: head.message_type,
+            trans_info: head.metadata.into_wire(),
+            content_type: head.content_type,
+            content_encoding: head.content_encoding,
+            attachment_size: attachment_size(attachment)?,
+            ..RequestProtocol::default()
+        };
+        let frame = UnaryHead { id, version: VERSION, reserved: 0 };
+        let limit = self.limits.max_sent;
+        wire::request(&mut self.output, frame, &meta, limit, body.0, body.1, attachment)
+            .map_err(not_written)?;
+        if one_way {
+            return Ok(None);
+        }
+        let key = self.calls.insert_outgoing(id, deadline);
+        if let Some(at) = deadline {
+            self.timers.set(at, Timer::Call(key));
+        }
+        Ok(Some(key))
+    }
+
+    /// The answer to a call of ours, if it is there.
+    pub(crate) fn answer(&mut self, key: CallKey) -> Option<Result<Answer, Ending>> {
+        match self.calls.get_mut(key) {
+            Call::Outgoing { answer, .. } => answer.take(),
+            Call::Incoming(_) => unreachable!("the key is of a call of ours"),
+        }
+    }
+
+    /// Why nobody waits for the answer of a peer's call any more, if so.
+    pub(crate) fn call_ending(&mut self, key: CallKey) -> Option<Ending> {
+        match self.calls.get_mut(key) {
+            Call::Incoming(call) => call.ending.clone(),
+            Call::Outgoing { .. } => unreachable!("the key is of a call of the peer's"),
+        }
+    }
+
+    /// Answers a call of the peer's. A one-way call is not answered. An answer that cannot be sent as it is leaves the call open for
+    /// another one.
+    pub(crate) fn reply(
+        &mut self,
+        key: CallKey,
+        outcome: Outcome,
+        body: (usize, impl FnOnce(&mut BytesMut)),
+        attachment: &[u8],
+    ) -> Result<(), SendError> {
+        let Call::Incoming(call) = self.calls.get_mut(key) else {
+            unreachable!("the key is of a call of the peer's")
+        };
+        if call.one_way || self.lost.is_some() {
+            return Ok(());
+        }
+        let meta = ResponseProtocol {
+            request_id: call.request_id,
+            ret: outcome.ret,
+            func_ret: outcome.func_ret,
+            error_msg: outcome.message,
+            message_type: call.message_type,
+            trans_info: outcome.metadata.into_wire(),
+            content_type: call.content_type,
+            attachment_size: attachment_size(attachment)?,
+            ..ResponseProtocol::default()
+        };
+        let (head, limit) = (call.head, self.limits.max_sent);
+        wire::response(&mut self.output, head, &meta, limit, body.0, body.1, attachment).map_err(not_written)
+    }
+
+    /// The application lets go of a call, answered or not.
+    pub(crate) fn release_call(&mut self, key: CallKey) {
+        let deadline = match self.calls.remove(key) {
+            Call::Outgoing { deadline, .. } => deadline,
+            Call::Incoming(call) => call.deadline,
+        };
+        self.timers.clear(deadline, Timer::Call(key));
+    }
+
+    /// A call of ours gets no answer, or a handler's caller is gone.
+    pub(super) fn end_call(&mut self, key: CallKey, ending: Ending) {
+        match self.calls.get_mut(key) {
+            Call::Outgoing { id, deadline, .. } => {
+                let id = *id;
+                *deadline = deadline.filter(|_| ending != Ending::Deadline);
+                self.answered(id, Err(ending));
+            }
+            Call::Incoming(call) => {
+                if ending == Ending::Deadline {
+                    call.deadline = None;
+                }
+                call.ending = Some(ending);
+                self.events.push(Event::CallChanged(key));
+            }
+        }
+    }
+
+    fn answered(&mut self, id: u32, result: Result<Answer, Ending>) {
+        if let Some((key, deadline)) = self.calls.answer(id, result) {
+            self.timers.clear(deadline, Timer::Call(key));
+            self.events.push(Event::CallChanged(key));
+        }
+    }
+
+    pub(super) fn handle_response(&mut self, meta: ResponseProtocol, body: Bytes, attachment: Bytes) {
+        let outcome = Outcome {
+            ret: meta.ret,
+            func_ret: meta.func_ret,
+            message: meta.error_msg,
+            metadata: Metadata::from_wire(meta.trans_info),
+        };
+        // Peers disagree about the id in the fixed header; the one in the protobuf header is always right.
+        let answer = Answer { outcome, body, attachment, content_encoding: meta.content_encoding };
+        self.answered(meta.request_id, Ok(answer));
+    }
+
+    pub(super) fn handle_request(
+        &mut self,
+        frame: UnaryHead,
+        meta: RequestProtocol,
+        body: Bytes,
+        attachment: Bytes,
+        now: Instant,
+    ) {
+        let timeout = (meta.timeout > 0).then(|| Duration::from_millis(meta.timeout.into()));
+        let mut incoming = Incoming {
+            head: frame,
+            request_id: meta.request_id,
+            one_way: meta.call_type == ONE_WAY,
+            message_type: meta.message_type,
+            content_type: meta.content_type,
+            deadline: None,
+            ending: None,
+        };
+        let head = Head {
+            method: meta.func,
+            caller: meta.caller,
+            callee: meta.callee,
+            metadata: Metadata::from_wire(meta.trans_info),
+            timeout,
+            content_type: meta.content_type,
+            content_encoding: meta.content_encoding,
+            message_type: meta.message_type,
+        };
+        let method = match self.admit_call(&head) {
+            Ok(method) => method,
+            Err(outcome) => {
+                self.refuse_call(incoming, outcome);
+                return;
+            }
+        };
+        let deadline = timeout.and_then(|timeout| now.checked_add(timeout));
+        incoming.deadline = deadline;
+        let one_way = incoming.one_way;
+        let key = self.calls.insert_incoming(incoming);
+        if let Some(at) = deadline {
+            self.timers.set(at, Timer::Call(key));
+        }
+        self.events.push(Event::Call(IncomingCall {
+            key,
+            one_way,
+            method,
+            head,
+            deadline,
+            body,
+            attachment,
+        }));
+    }
+
+    fn admit_call(&self, head: &Head) -> Result<usize, Outcome> {
+        if self.draining {
+            return Err(draining());
+        }
+        if self.calls.incoming() >= self.limits.max_calls {
+            let text = format!(
+                "too many calls on this connection: at most {} (max_calls_per_connection)",
+                self.limits.max_calls
+            );
+            return Err(Outcome::framework(Code::SERVER_OVERLOAD_ERR.0, text));
+        }
+        let admission = self.admission.as_ref().expect("a server's connection has an admission");
+        admission(head, Shape::Unary)
+    }
+
+    fn refuse_call(&mut self, incoming: Incoming, outcome: Outcome) {
+        let key = self.calls.insert_incoming(incoming);
+        self.reply(key, outcome, (0, |_: &mut BytesMut| {}), &[]).expect("a refusal fits into a frame");
+        self.release_call(key);
+    }
+
+    /// A unary frame whose inside cannot be read. Only the fixed header tells which call it is about.
+    pub(super) fn handle_bad_unary(&mut self, frame: UnaryHead, why: &FrameFault) -> Result<(), ConnError> {
+        match self.side {
+            Side::Server => {
+                let incoming = Incoming {
+                    head: frame,
+                    request_id: 0,
+                    one_way: false,
+                    message_type: 0,
+                    content_type: 0,
+                    deadline: None,
+                    ending: None,
+                };
+                self.refuse_call(incoming, Outcome::framework(Code::SERVER_DECODE_ERR.0, why.to_string()));
+                Ok(())
+            }
+            Side::Client if self.calls.is_waiting(frame.id) => {
+                self.answered(frame.id, Err(Ending::BadAnswer));
+                Ok(())
+            }
+            // tRPC-Cpp writes 0 into the fixed header, so the call cannot be found: it must not wait for its deadline.
+            Side::Client => Err(ConnError::BadAnswer),
+        }
+    }
+}
+
+fn milliseconds(timeout: Duration) -> u32 {
+    // 0 would mean no limit.
+    u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX).max(1)
+}
+
+fn attachment_size(attachment: &[u8]) -> Result<u32, SendError> {
+    u32::try_from(attachment.len())
+        .map_err(|_| SendError::TooLarge { size: attachment.len(), limit: u32::MAX as usize })
+}
+
+fn not_written(error: wire::WireError) -> SendError {
+    match error {
+        wire::WireError::FrameTooLarge { size, limit } => SendError::TooLarge { size, limit },
+        wire::WireError::WrongSize { announced, written } => SendError::WrongSize { announced, written },
+        wire::WireError::HeaderTooLarge { size, limit } => SendError::HeaderTooLarge { size, limit },
+        other => unreachable!("encoding cannot fail with {other}"),
+    }
+}

@@ -1,0 +1,144 @@
+//! Key and value pairs that travel beside messages (`trans_info` on the wire).
+
+use std::fmt;
+
+use bytes::Bytes;
+use trill_proto::TransInfoEntry;
+
+/// Metadata of a call: text keys with values of any bytes.
+///
+/// It travels with the request of a call and with its end, never in between. Keys that start with `trpc-` belong to the
+/// framework. A key stands at most once; what a peer sent twice counts as it was sent last.
+///
+/// ```
+/// use trill::Metadata;
+///
+/// let mut metadata = Metadata::new();
+/// metadata.insert("tenant", "blue");
+/// metadata.insert("tenant", "green");
+/// assert_eq!(metadata.get_str("tenant"), Some("green"));
+/// assert_eq!(metadata.len(), 1);
+/// ```
+#[derive(Clone, PartialEq, Default)]
+pub struct Metadata(Vec<TransInfoEntry>);
+
+impl Metadata {
+    /// No pairs.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// The value of a key.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&[u8]> {
+        self.iter().find_map(|(candidate, value)| (candidate == key).then_some(value))
+    }
+
+    /// The value of a key, if it is UTF-8.
+    #[must_use]
+    pub fn get_str(&self, key: &str) -> Option<&str> {
+        self.get(key).and_then(|value| std::str::from_utf8(value).ok())
+    }
+
+    /// Sets a key, replacing its value if it has one.
+    pub fn insert(&mut self, key: impl Into<String>, value: impl Into<Bytes>) {
+        let (key, value) = (key.into(), value.into());
+        match self.0.iter_mut().find(|entry| entry.key() == key) {
+            Some(entry) => entry.value = Some(value),
+            None => self.0.push(TransInfoEntry { key: Some(key), value: Some(value) }),
+        }
+    }
+
+    /// Removes a key and gives back its value.
+    pub fn remove(&mut self, key: &str) -> Option<Bytes> {
+        let at = self.0.iter().position(|entry| entry.key() == key)?;
+        Some(self.0.remove(at).value.unwrap_or_default())
+    }
+
+    /// The pairs, in the order in which they were set.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.0.iter().map(|entry| (entry.key(), entry.value()))
+    }
+
+    /// How many pairs there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are no pairs.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Takes the pairs as a peer sent them: the last of equal keys counts.
+    pub(crate) fn from_wire(entries: Vec<TransInfoEntry>) -> Self {
+        if entries.len() < 2 {
+            return Self(entries);
+        }
+        let mut last = hashbrown::HashMap::with_capacity(entries.len());
+        for (at, entry) in entries.iter().enumerate() {
+            last.insert(entry.key().to_owned(), at);
+        }
+        if last.len() == entries.len() {
+            return Self(entries);
+        }
+        let kept = entries.into_iter().enumerate().filter(|(at, entry)| last[entry.key()] == *at);
+        Self(kept.map(|(_, entry)| entry).collect())
+    }
+
+    pub(crate) fn into_wire(self) -> Vec<TransInfoEntry> {
+        self.0
+    }
+}
+
+impl<K: Into<String>, V: Into<Bytes>> FromIterator<(K, V)> for Metadata {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
+        let mut metadata = Self::new();
+        metadata.extend(pairs);
+        metadata
+    }
+}
+
+impl<K: Into<String>, V: Into<Bytes>> Extend<(K, V)> for Metadata {
+    fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, pairs: I) {
+        for (key, value) in pairs {
+            self.insert(key, value);
+        }
+    }
+}
+
+impl fmt::Debug for Metadata {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map()
+            .entries(self.iter().map(|(key, value)| (key, value.escape_ascii().to_string())))
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_of_equal_keys_counts() {
+        let entry = |key: &str, value: &'static str| TransInfoEntry {
+            key: Some(key.to_owned()),
+            value: Some(Bytes::from_static(value.as_bytes())),
+        };
+        let metadata = Metadata::from_wire(vec![entry("a", "1"), entry("b", "2"), entry("a", "3")]);
+        assert_eq!(metadata.len(), 2);
+        assert_eq!(metadata.get_str("a"), Some("3"));
+        assert_eq!(metadata.get_str("b"), Some("2"));
+    }
+
+    #[test]
+    fn remove_gives_the_value_back() {
+        let mut metadata: Metadata = [("a", "1"), ("b", "2")].into_iter().collect();
+        assert_eq!(metadata.remove("a"), Some(Bytes::from_static(b"1")));
+        assert_eq!(metadata.remove("a"), None);
+        assert_eq!(metadata.iter().collect::<Vec<_>>(), [("b", &b"2"[..])]);
+    }
+}

@@ -1,0 +1,133 @@
+//! Settings of a server.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::client::Channel;
+use crate::error::{Code, Error, ErrorKind, Origin, Result};
+use crate::service::{Drain, IntoService, Router, Service};
+use crate::transport::{Address, DEFAULT_WINDOW, Limits, Listener, PeerAddr, memory_pair};
+
+use super::bound::Bound;
+use super::connections::Connections;
+
+/// The door to a server: [`Server::builder`].
+#[derive(Debug)]
+pub struct Server(());
+
+impl Server {
+    /// Settings and services of a new server.
+    #[must_use]
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder { services: Vec::new(), limits: Limits::default() }
+    }
+}
+
+/// Settings and services of a server, made by [`Server::builder`].
+#[must_use = "a builder does nothing until it is bound"]
+pub struct ServerBuilder {
+    services: Vec<Arc<dyn Service>>,
+    limits: Limits,
+}
+
+impl ServerBuilder {
+    /// Adds a service: a generated `...Server`, or a type whose `impl` of a service trait carries `#[trill::service]`.
+    pub fn service<S: Service>(mut self, service: impl IntoService<S>) -> Self {
+        self.services.push(Arc::new(service.into_service()));
+        self
+    }
+
+    /// Bytes of messages that a client may send on one stream before it must wait for the handler to read. Default: 65,535, which is
+    /// also the least that peers of the protocol announce; 0 switches flow control off in both directions.
+    pub fn window(mut self, bytes: u32) -> Self {
+        self.limits.window = bytes;
+        self
+    }
+
+    /// The largest frame to send: one message with its headers. Default: 10,000,000 bytes, which is what tRPC-Cpp accepts.
+    pub fn max_message_sent(mut self, bytes: usize) -> Self {
+        self.limits.max_sent = bytes;
+        self
+    }
+
+    /// The largest frame to accept; a larger one ends its connection. Default: 10 MiB, which is what tRPC-Go sends at most.
+    pub fn max_message_received(mut self, bytes: usize) -> Self {
+        self.limits.max_received = bytes;
+        self
+    }
+
+    /// How many streams one connection may have open; further ones are refused with code 22. Default: 100,000.
+    pub fn max_streams_per_connection(mut self, count: usize) -> Self {
+        self.limits.max_streams = count;
+        self
+    }
+
+    /// How many unary calls of one connection may be in work; further ones are refused with code 22. Default: 10,000.
+    pub fn max_calls_per_connection(mut self, count: usize) -> Self {
+        self.limits.max_calls = count;
+        self
+    }
+
+    /// Listens at `host:port`, or at `unix:` and a path; port 0 takes a free one. Connections wait until the server
+    /// [serves](Bound::serve). Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// The address or a setting makes no sense, two methods have one name ([`ErrorKind::Config`]), or the address is taken
+    /// ([`ErrorKind::Connect`]).
+    pub async fn bind(self, address: impl AsRef<str>) -> Result<Bound> {
+        let address = Address::parse(address.as_ref())?;
+        let connections = self.connections()?;
+        let failed = |error: std::io::Error| {
+            let text = format!("cannot listen at {address}: {error}");
+            Error::new(ErrorKind::Connect, Origin::Caller, Code::SERVER_SYSTEM_ERR, text).with_source(error)
+        };
+        let listener = Listener::bind(&address).await.map_err(failed)?;
+        let local = listener.local_addr().map_err(failed)?;
+        Ok(Bound::new(listener, local, connections))
+    }
+
+    /// Serves inside this process, without a port, and gives a channel to it: for tests of handlers and clients. The server ends
+    /// with the last clone of the channel. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// A setting makes no sense, or two methods have one name ([`ErrorKind::Config`]).
+    pub fn in_memory(self) -> Result<Channel> {
+        let connections = self.connections()?;
+        let (near, far) = memory_pair();
+        connections.start(far, PeerAddr::memory());
+        Ok(Channel::builder().channel(near, PeerAddr::memory()))
+    }
+
+    fn connections(self) -> Result<Arc<Connections>> {
+        check_limits(&self.limits)?;
+        let drain = Arc::new(Drain::default());
+        let router = Router::new(&self.services, Arc::clone(&drain))?;
+        Ok(Arc::new(Connections::new(self.limits, router, drain)))
+    }
+}
+
+impl fmt::Debug for ServerBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.services.iter().map(|service| service.spec().name).collect();
+        f.debug_struct("ServerBuilder").field("services", &names).field("limits", &self.limits).finish()
+    }
+}
+
+/// Settings that cannot work are refused before anything is opened.
+pub(crate) fn check_limits(limits: &Limits) -> Result<()> {
+    let wrong =
+        |text: String| Err(Error::new(ErrorKind::Config, Origin::Caller, Code::SERVER_SYSTEM_ERR, text));
+    if limits.window != 0 && limits.window < DEFAULT_WINDOW {
+        return wrong(format!(
+            "window is {}: peers of the protocol announce at least {DEFAULT_WINDOW} bytes, or 0 for no flow control",
+            limits.window
+        ));
+    }
+    for (name, size) in [("max_message_sent", limits.max_sent), ("max_message_received", limits.max_received)]
+    {
+        if !(1024..=u32::MAX as usize).contains(&size) {
+            return wrong(format!("{name} is {size}: it must be from 1024 to {} bytes", u32::MAX));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,77 @@
+//! The connections of a server: start them, know them, end them.
+
+use std::sync::Arc;
+
+use slab::Slab;
+use tokio::sync::Notify;
+
+use crate::service::{Drain, Router};
+use crate::sync::Mutex;
+use crate::transport::{ConnError, Connection, Driver, Io, Limits, Link, PeerAddr};
+
+pub(super) struct Connections {
+    limits: Limits,
+    router: Arc<Router>,
+    drain: Arc<Drain>,
+    open: Mutex<Slab<Link>>,
+    /// A connection's task wakes those who wait for the last one's end.
+    ended: Notify,
+}
+
+impl Connections {
+    pub(super) fn new(limits: Limits, router: Router, drain: Arc<Drain>) -> Self {
+        Self { limits, router: Arc::new(router), drain, open: Mutex::default(), ended: Notify::new() }
+    }
+
+    /// Serves one connection in a task, which ends with the connection.
+    pub(super) fn start(self: &Arc<Self>, io: Arc<dyn Io>, peer: PeerAddr) {
+        let conn = Connection::server(self.limits.clone(), self.router.admission());
+        let (link, driver) = Driver::server(conn, io, peer, Arc::clone(&self.router) as _);
+        if self.drain.has_begun() {
+            link.drain();
+        }
+        let place = self.open.lock().insert(link);
+        let connections = Arc::clone(self);
+        tokio::spawn(async move {
+            driver.await;
+            let link = connections.open.lock().remove(place);
+            drop(link);
+            connections.ended.notify_waiters();
+        });
+    }
+
+    pub(super) fn drain(&self) -> &Drain {
+        &self.drain
+    }
+
+    /// Refuses new work on all connections, and tells the handlers.
+    pub(super) fn begin_drain(&self) {
+        for link in self.links() {
+            link.drain();
+        }
+        self.drain.begin();
+    }
+
+    /// Whether no call and no stream is going on anywhere.
+    pub(super) fn are_idle(&self) -> bool {
+        self.links().iter().all(Link::is_idle)
+    }
+
+    /// Ends all connections, and waits until their tasks have ended.
+    pub(super) async fn close(&self) {
+        for link in self.links() {
+            link.close(ConnError::Shutdown);
+        }
+        loop {
+            let ended = self.ended.notified();
+            if self.open.lock().is_empty() {
+                return;
+            }
+            ended.await;
+        }
+    }
+
+    fn links(&self) -> Vec<Link> {
+        self.open.lock().iter().map(|(_, link)| link.clone()).collect()
+    }
+}

@@ -1,0 +1,10 @@
+//! FRONT DOOR: servers.
+
+mod bound;
+mod builder;
+mod connections;
+
+pub use bound::{Bound, ServerHandle};
+pub use builder::{Server, ServerBuilder};
+
+pub(crate) use builder::check_limits;

@@ -1,0 +1,182 @@
+//! What a handler knows of its call.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::sync::Notify;
+
+use crate::metadata::Metadata;
+use crate::sync::Mutex;
+use crate::transport::{Head, PeerAddr, now};
+
+use super::drain::Drain;
+use super::options::CallOptions;
+
+/// What a handler knows of its call: who calls, until when, with which metadata, and whether anybody still waits.
+///
+/// Clones are cheap and speak of the same call. Keeping one does not keep the call alive.
+#[derive(Clone)]
+pub struct Context(Arc<Inner>);
+
+struct Inner {
+    service: &'static str,
+    method: &'static str,
+    head: Head,
+    peer: PeerAddr,
+    deadline: Option<Instant>,
+    attachment: Bytes,
+    answer: Mutex<Extras>,
+    cancelled: AtomicBool,
+    /// Wakes those who wait for the cancellation.
+    notify: Notify,
+    drain: Arc<Drain>,
+}
+
+/// What goes out beside the answer.
+#[derive(Default)]
+pub(super) struct Extras {
+    pub(super) metadata: Metadata,
+    pub(super) attachment: Bytes,
+}
+
+impl Context {
+    pub(super) fn new(
+        (service, method): (&'static str, &'static str),
+        head: Head,
+        peer: PeerAddr,
+        deadline: Option<Instant>,
+        attachment: Bytes,
+        drain: Arc<Drain>,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            service,
+            method,
+            head,
+            peer,
+            deadline,
+            attachment,
+            answer: Mutex::new(Extras::default()),
+            cancelled: AtomicBool::new(false),
+            notify: Notify::new(),
+            drain,
+        }))
+    }
+
+    /// The method that is called, as `/package.Service/Method`. An alias shows the canonical name.
+    #[must_use]
+    pub fn method(&self) -> &'static str {
+        self.0.method
+    }
+
+    /// The name the caller gives itself, if it is UTF-8.
+    #[must_use]
+    pub fn caller(&self) -> Option<&str> {
+        std::str::from_utf8(&self.0.head.caller).ok()
+    }
+
+    /// The address of the caller's end of the connection.
+    #[must_use]
+    pub fn peer(&self) -> &PeerAddr {
+        &self.0.peer
+    }
+
+    /// The metadata of the request.
+    #[must_use]
+    pub fn metadata(&self) -> &Metadata {
+        &self.0.head.metadata
+    }
+
+    /// The bytes beside a unary request; empty for streams, which have none.
+    #[must_use]
+    pub fn attachment(&self) -> &Bytes {
+        &self.0.attachment
+    }
+
+    /// When the caller stops waiting; `None` if it does not say.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.0.deadline
+    }
+
+    /// How long the caller still waits; `None` if it does not say.
+    #[must_use]
+    pub fn remaining(&self) -> Option<Duration> {
+        self.0.deadline.map(|deadline| deadline.saturating_duration_since(now()))
+    }
+
+    /// Sends a key and a value with the answer of a unary call, or with the end of a stream.
+    pub fn set_metadata(&self, key: impl Into<String>, value: impl Into<Bytes>) {
+        self.0.answer.lock().metadata.insert(key, value);
+    }
+
+    /// Sends bytes beside the answer of a unary call. Streams have no attachment: there it does nothing.
+    pub fn set_attachment(&self, attachment: impl Into<Bytes>) {
+        self.0.answer.lock().attachment = attachment.into();
+    }
+
+    /// Options for calls that this handler makes on behalf of its caller: the time that is left and the request's metadata go along.
+    #[must_use]
+    pub fn child(&self) -> CallOptions {
+        CallOptions {
+            timeout: None,
+            inherited: self.0.deadline,
+            metadata: self.0.head.metadata.clone(),
+            caller: Some(self.0.service),
+            message_type: self.0.head.message_type,
+        }
+    }
+
+    /// Whether nobody waits for the outcome any more: the caller gave up, its time passed, or the connection is gone.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.0.cancelled.load(Ordering::Acquire)
+    }
+
+    /// Waits until nobody waits for the outcome any more.
+    ///
+    /// The handler's own future is dropped at that moment, so this is for tasks that the handler has spawned. Never ready if the call
+    /// ends normally. **Cancel safety**: dropping the future loses nothing.
+    pub async fn cancelled(&self) {
+        let notified = self.0.notify.notified();
+        tokio::pin!(notified);
+        // Enabled before the flag is read, so that a cancellation in between is not missed.
+        notified.as_mut().enable();
+        if !self.is_cancelled() {
+            notified.await;
+        }
+    }
+
+    /// Whether the server is being shut down: finish soon.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.0.drain.has_begun()
+    }
+
+    /// Waits until the server is being shut down. **Cancel safety**: dropping the future loses nothing.
+    pub async fn draining(&self) {
+        self.0.drain.begun().await;
+    }
+
+    pub(super) fn cancel(&self) {
+        self.0.cancelled.store(true, Ordering::Release);
+        self.0.notify.notify_waiters();
+    }
+
+    pub(super) fn take_extras(&self) -> Extras {
+        std::mem::take(&mut self.0.answer.lock())
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context")
+            .field("method", &self.0.method)
+            .field("peer", &self.0.peer)
+            .field("deadline", &self.0.deadline)
+            .field("metadata", &self.0.head.metadata)
+            .finish_non_exhaustive()
+    }
+}

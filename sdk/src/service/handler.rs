@@ -1,0 +1,321 @@
+//! The server's side of a call: run the handler, end the call with its outcome.
+
+use std::any::Any;
+use std::borrow::Cow;
+use std::future::{Future, poll_fn};
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use bytes::{Bytes, BytesMut};
+use futures::FutureExt;
+
+use crate::error::{Code, Error, ErrorKind, Origin, Result};
+use crate::stream::{
+    AsyncReader, AsyncReaderWriter, AsyncWriter, Message, StreamRef, Subject, ending_error, outcome_of,
+    send_error,
+};
+use crate::transport::{Ending, IncomingCall, IncomingStream, Link, Outcome};
+
+use super::call::{CallRef, Room};
+use super::context::Context;
+use super::drain::Drain;
+
+/// A call that has arrived, in the hands of the generated code, which names the types and the handler.
+///
+/// Each call runs in a task of its own, so that no handler delays another. The task ends when the handler does, or when nobody waits
+/// for the outcome any more.
+#[derive(Debug)]
+pub struct ServerCall {
+    link: Link,
+    method: &'static str,
+    cx: Context,
+    incoming: Incoming,
+}
+
+#[derive(Debug)]
+enum Incoming {
+    Call { call: CallRef, one_way: bool, body: Bytes },
+    Stream(StreamRef),
+}
+
+impl ServerCall {
+    pub(super) fn unary_call(
+        link: Link,
+        call: IncomingCall,
+        (service, method): (&'static str, &'static str),
+        drain: Arc<Drain>,
+    ) -> Self {
+        let peer = link.peer().clone();
+        let cx = Context::new((service, method), call.head, peer, call.deadline, call.attachment, drain);
+        let held = CallRef::new(link.clone(), call.key);
+        Self {
+            link,
+            method,
+            cx,
+            incoming: Incoming::Call { call: held, one_way: call.one_way, body: call.body },
+        }
+    }
+
+    pub(super) fn stream(
+        link: Link,
+        stream: IncomingStream,
+        (service, method): (&'static str, &'static str),
+        drain: Arc<Drain>,
+    ) -> Self {
+        let peer = link.peer().clone();
+        let cx = Context::new((service, method), stream.head, peer, stream.deadline, Bytes::new(), drain);
+        let held = StreamRef::new(link.clone(), stream.key, Cow::Borrowed(method), false);
+        Self { link, method, cx, incoming: Incoming::Stream(held) }
+    }
+
+    /// Runs the handler of a unary method.
+    pub fn unary<Req, Resp, F, Fut>(self, handler: F)
+    where
+        Req: Message,
+        Resp: Message,
+        F: FnOnce(Context, Req) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<Resp>> + Send + 'static,
+    {
+        let Self { method, cx, incoming, .. } = self;
+        let Incoming::Call { call, one_way, body } = incoming else {
+            unreachable!("the router knows unary from stream")
+        };
+        tokio::spawn(async move {
+            let work = {
+                let cx = cx.clone();
+                let subject_peer = call.link().peer_text();
+                async move {
+                    let request = Req::read_from(body).map_err(|error| {
+                        let text = format!("the request is not a {}: {error}", std::any::type_name::<Req>());
+                        Error::new(ErrorKind::Decode, Origin::Peer, Code::SERVER_DECODE_ERR, text)
+                            .with_method(method)
+                            .with_peer(subject_peer)
+                    })?;
+                    handler(cx, request).await
+                }
+            };
+            let result = run(work, &cx, |task| call.poll_ended(task)).await;
+            if one_way {
+                log_one_way(method, &result);
+                return;
+            }
+            reply(call, method, &cx, result).await;
+        });
+    }
+
+    /// Runs the handler of a one-way method.
+    pub fn oneway<Req, F, Fut>(self, handler: F)
+    where
+        Req: Message,
+        F: FnOnce(Context, Req) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<()>> + Send + 'static,
+    {
+        self.unary(handler);
+    }
+
+    /// Runs the handler of a client stream.
+    pub fn client_stream<Req, Resp, F, Fut>(self, handler: F)
+    where
+        Req: Message,
+        Resp: Message,
+        F: FnOnce(Context, AsyncReader<Req>) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<Resp>> + Send + 'static,
+    {
+        self.run_stream(|cx, stream| async move {
+            let answer = handler(cx, AsyncReader::new(stream.clone())).await?;
+            AsyncWriter::new(stream).write(answer).await
+        });
+    }
+
+    /// Runs the handler of a server stream.
+    pub fn server_stream<Req, Resp, F, Fut>(self, handler: F)
+    where
+        Req: Message,
+        Resp: Message,
+        F: FnOnce(Context, Req, AsyncWriter<Resp>) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<()>> + Send + 'static,
+    {
+        self.run_stream(|cx, stream| async move {
+            // One request, and no waiting for the client's half-close: tRPC-Cpp clients do not send it.
+            let mut reader = AsyncReader::<Req>::new(stream.clone());
+            let Some(request) = reader.read().await? else {
+                let text = "the client ended the stream without a request";
+                return Err(stream.subject().error(
+                    ErrorKind::Protocol,
+                    Origin::Peer,
+                    Code::SERVER_DECODE_ERR,
+                    text,
+                ));
+            };
+            drop(reader);
+            handler(cx, request, AsyncWriter::new(stream)).await
+        });
+    }
+
+    /// Runs the handler of a bidirectional stream.
+    pub fn bidi<Req, Resp, F, Fut>(self, handler: F)
+    where
+        Req: Message,
+        Resp: Message,
+        F: FnOnce(Context, AsyncReaderWriter<Req, Resp>) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<()>> + Send + 'static,
+    {
+        self.run_stream(|cx, stream| handler(cx, AsyncReaderWriter::new(stream)));
+    }
+
+    /// Answers that the table and the dispatch of the service disagree. Generated code never gets here.
+    pub fn unknown_method(self) {
+        let Self { link, method, incoming, .. } = self;
+        let text = format!("{method} has no handler at {}", link.peer());
+        let outcome = Outcome::framework(Code::SERVER_NOFUNC_ERR.0, text);
+        match incoming {
+            Incoming::Call { call, .. } => answer(&call, method, outcome, &[]),
+            Incoming::Stream(stream) => stream.close(outcome),
+        }
+    }
+
+    fn run_stream<Fut>(self, start: impl FnOnce(Context, StreamRef) -> Fut + Send + 'static)
+    where
+        Fut: Future<Output = Result<()>> + Send + 'static,
+    {
+        let Self { method, cx, incoming, .. } = self;
+        let Incoming::Stream(stream) = incoming else { unreachable!("the router knows unary from stream") };
+        tokio::spawn(async move {
+            let held = stream.clone();
+            let work = {
+                let cx = cx.clone();
+                async move { start(cx, stream).await }
+            };
+            let result = run(work, &cx, |task| held.link().poll_ended(held.key(), task)).await;
+            let metadata = cx.take_extras().metadata;
+            match result {
+                Finished::Done(Ok(())) => held.close(Outcome { metadata, ..Outcome::default() }),
+                Finished::Done(Err(error)) => held.close(outcome_of(&error, metadata)),
+                Finished::Panicked => held.close(panicked(method)),
+                // The stream is over already.
+                Finished::Cancelled(_) => {}
+            }
+        });
+    }
+}
+
+/// What became of a handler.
+enum Finished<T> {
+    Done(Result<T>),
+    Panicked,
+    /// Nobody waits for the outcome any more, so the handler was dropped.
+    Cancelled(Ending),
+}
+
+/// Runs a handler until it is done, panics, or nobody waits for it any more.
+async fn run<T>(
+    work: impl Future<Output = Result<T>>,
+    cx: &Context,
+    mut poll_ended: impl FnMut(&std::task::Context<'_>) -> Poll<Ending>,
+) -> Finished<T> {
+    let finished = {
+        let mut work = pin!(AssertUnwindSafe(work).catch_unwind());
+        poll_fn(|task| match work.as_mut().poll(task) {
+            Poll::Ready(Ok(result)) => Poll::Ready(Finished::Done(result)),
+            Poll::Ready(Err(panic)) => {
+                tracing::error!(method = cx.method(), peer = %cx.peer(), panic = text_of(&*panic), "a handler panicked");
+                Poll::Ready(Finished::Panicked)
+            }
+            Poll::Pending => poll_ended(task).map(Finished::Cancelled),
+        })
+        .await
+    };
+    if let Finished::Cancelled(_) = &finished {
+        cx.cancel();
+    }
+    finished
+}
+
+/// Ends a unary call.
+async fn reply<Resp: Message>(call: CallRef, method: &'static str, cx: &Context, result: Finished<Resp>) {
+    let extras = cx.take_extras();
+    let message = match result {
+        Finished::Done(Ok(message)) => message,
+        Finished::Done(Err(error)) => {
+            return answer(&call, method, outcome_of(&error, extras.metadata), &extras.attachment);
+        }
+        Finished::Panicked => return answer(&call, method, panicked(method), &[]),
+        Finished::Cancelled(Ending::Deadline) => {
+            let text = "the time the caller allows has passed";
+            return answer(
+                &call,
+                method,
+                Outcome::framework(Code::SERVER_FULL_LINK_TIMEOUT_ERR.0, text),
+                &[],
+            );
+        }
+        // The connection is gone, and with it the caller.
+        Finished::Cancelled(_) => return,
+    };
+    let size = message.size();
+    let mut room = Room::new(call.link().clone());
+    if poll_fn(|task| room.poll(size + extras.attachment.len(), task)).await.is_err() {
+        return;
+    }
+    let outcome = Outcome { metadata: extras.metadata, ..Outcome::default() };
+    if let Err(error) =
+        call.reply(outcome, (size, |out: &mut BytesMut| message.write_to(out)), &extras.attachment)
+    {
+        let subject = Subject {
+            method: Cow::Borrowed(method),
+            peer: call.link().peer_text(),
+            client: false,
+            stream: false,
+        };
+        let error = send_error(error, &subject);
+        tracing::warn!(%error, "an answer could not be sent");
+        answer(&call, "", outcome_of(&error, crate::metadata::Metadata::new()), &[]);
+    }
+}
+
+/// Answers without a message.
+fn answer(call: &CallRef, method: &str, mut outcome: Outcome, attachment: &[u8]) {
+    let ret = outcome.ret;
+    let message = outcome.message.clone();
+    if call.reply(outcome.clone(), (0, |_: &mut BytesMut| {}), attachment).is_err() {
+        // Its metadata or text does not fit into a frame; the code does.
+        outcome = Outcome {
+            func_ret: outcome.func_ret,
+            ..Outcome::framework(ret, message.slice(..message.len().min(1024)))
+        };
+        if call.reply(outcome, (0, |_: &mut BytesMut| {}), &[]).is_err() {
+            tracing::error!(method, "an error answer could not be sent");
+        }
+    }
+}
+
+fn panicked(method: &str) -> Outcome {
+    Outcome::framework(Code::SERVER_SYSTEM_ERR.0, format!("the handler of {method} panicked"))
+}
+
+fn text_of(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("not a text")
+}
+
+/// The caller of a one-way method cannot be told, so the log is.
+fn log_one_way<T>(method: &str, result: &Finished<T>) {
+    match result {
+        Finished::Done(Err(error)) => tracing::warn!(method, %error, "a one-way call failed"),
+        Finished::Cancelled(ending) => {
+            let subject = Subject {
+                method: Cow::Owned(method.to_owned()),
+                peer: "".into(),
+                client: false,
+                stream: false,
+            };
+            tracing::debug!(error = %ending_error(ending, &subject), "a one-way call was cancelled");
+        }
+        Finished::Done(Ok(_)) | Finished::Panicked => {}
+    }
+}

@@ -1,0 +1,26 @@
+//! ROOM 5: calls. What the generated stubs stand on.
+//!
+//! Of the transport this room knows [`Link`](crate::transport::Link) and the vocabulary that comes with it; of sockets and tasks
+//! of connections it knows nothing. Deliberately absent: retries, naming, balancing.
+
+mod call;
+mod context;
+mod drain;
+mod handler;
+mod opening;
+mod options;
+mod router;
+mod spec;
+mod stub;
+mod unary;
+
+pub use context::Context;
+pub use handler::ServerCall;
+pub use opening::{Bidi, ClientStream, Opening, ServerStream};
+pub use options::CallOptions;
+pub use spec::{IntoService, MethodKind, MethodSpec, Service, ServiceSpec};
+pub use stub::Stub;
+pub use unary::{OneWay, OneWayFuture, ResponseFuture, Unary, UnaryFuture};
+
+pub(crate) use drain::Drain;
+pub(crate) use router::Router;

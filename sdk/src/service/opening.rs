@@ -1,0 +1,170 @@
+//! Streams that are being opened.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::future::{Future, IntoFuture, poll_fn};
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::error::Result;
+use crate::stream::{
+    AsyncReader, AsyncReaderWriter, AsyncWriter, Message, Reply, StreamRef, Subject, send_error,
+};
+use crate::transport::Ending;
+
+use super::options::CallOptions;
+use super::stub::Target;
+use super::unary::{debug_as_name, options, timed_out};
+
+/// The future of a stream that is being opened.
+pub type Opening<T> = Pin<Box<dyn Future<Output = Result<T>> + Send>>;
+
+/// A client stream that is being prepared: set options, then `.await` it for the writer and the future answer.
+///
+/// Opening waits for one round trip: the server's acceptance, never a message of its handler. **On drop** of the future the stream
+/// is broken off.
+#[must_use = "a stream does nothing unless it is awaited"]
+pub struct ClientStream<Req, Resp> {
+    open: Open,
+    messages: PhantomData<fn(Req) -> Resp>,
+}
+
+/// A server stream that is being prepared: set options, then `.await` it for the reader.
+///
+/// Opening waits for one round trip: the server's acceptance, never a message of its handler. **On drop** of the future the stream
+/// is broken off.
+#[must_use = "a stream does nothing unless it is awaited"]
+pub struct ServerStream<Req, Resp> {
+    open: Open,
+    request: Req,
+    messages: PhantomData<fn() -> Resp>,
+}
+
+/// A bidirectional stream that is being prepared: set options, then `.await` it for the reader and writer.
+///
+/// Opening waits for one round trip: the server's acceptance, never a message of its handler. **On drop** of the future the stream
+/// is broken off.
+#[must_use = "a stream does nothing unless it is awaited"]
+pub struct Bidi<Req, Resp> {
+    open: Open,
+    messages: PhantomData<fn(Req) -> Resp>,
+}
+
+impl<Req: Message, Resp: Message> ClientStream<Req, Resp> {
+    pub(super) fn new(target: Target) -> Self {
+        Self { open: Open::new(target), messages: PhantomData }
+    }
+
+    options!();
+
+    fn options_mut(&mut self) -> &mut CallOptions {
+        &mut self.open.options
+    }
+}
+
+impl<Req: Message, Resp: Message> IntoFuture for ClientStream<Req, Resp> {
+    type Output = Result<(AsyncWriter<Req>, Reply<Resp>)>;
+    type IntoFuture = Opening<(AsyncWriter<Req>, Reply<Resp>)>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let stream = self.open.run().await?;
+            Ok((AsyncWriter::new(stream.clone()), Reply::new(AsyncReader::new(stream))))
+        })
+    }
+}
+
+impl<Req: Message, Resp: Message> ServerStream<Req, Resp> {
+    pub(super) fn new(target: Target, request: Req) -> Self {
+        Self { open: Open::new(target), request, messages: PhantomData }
+    }
+
+    options!();
+
+    fn options_mut(&mut self) -> &mut CallOptions {
+        &mut self.open.options
+    }
+}
+
+impl<Req: Message, Resp: Message> IntoFuture for ServerStream<Req, Resp> {
+    type Output = Result<AsyncReader<Resp>>;
+    type IntoFuture = Opening<AsyncReader<Resp>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let stream = self.open.run().await?;
+            let reader = AsyncReader::new(stream.clone());
+            let mut writer = AsyncWriter::new(stream);
+            writer.write(self.request).await?;
+            writer.finish().await?;
+            Ok(reader)
+        })
+    }
+}
+
+impl<Req: Message, Resp: Message> Bidi<Req, Resp> {
+    pub(super) fn new(target: Target) -> Self {
+        Self { open: Open::new(target), messages: PhantomData }
+    }
+
+    options!();
+
+    fn options_mut(&mut self) -> &mut CallOptions {
+        &mut self.open.options
+    }
+}
+
+impl<Req: Message, Resp: Message> IntoFuture for Bidi<Req, Resp> {
+    type Output = Result<AsyncReaderWriter<Resp, Req>>;
+    type IntoFuture = Opening<AsyncReaderWriter<Resp, Req>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move { Ok(AsyncReaderWriter::new(self.open.run().await?)) })
+    }
+}
+
+/// What the three kinds of stream have in common when they are opened.
+struct Open {
+    target: Target,
+    options: CallOptions,
+}
+
+impl Open {
+    fn new(target: Target) -> Self {
+        Self { target, options: CallOptions::new() }
+    }
+
+    async fn run(self) -> Result<StreamRef> {
+        let Self { target, options } = self;
+        let path = target.method.path;
+        let link = target.channel.link(path)?;
+        let subject =
+            || Subject { method: Cow::Borrowed(path), peer: link.peer_text(), client: true, stream: true };
+        // The channel's timeout is for unary calls: a stream may live long.
+        let limit = options.limit(None);
+        if let Some(limit) = &limit
+            && limit.timeout.is_zero()
+        {
+            return Err(timed_out(&subject(), limit));
+        }
+        let head = target.head(options, limit.as_ref().map(|limit| limit.timeout));
+        let key = link.open(head).map_err(|error| send_error(error, &subject()))?;
+        let stream = StreamRef::new(link.clone(), key, Cow::Borrowed(path), true);
+        match poll_fn(|cx| link.poll_opened(key, cx)).await {
+            Ok(()) => Ok(stream),
+            Err(ending) => Err(match (&ending, &limit) {
+                (Ending::Deadline, Some(limit)) => timed_out(&subject(), limit),
+                _ => stream.error(&ending),
+            }),
+        }
+    }
+}
+
+debug_as_name! {
+    ClientStream<Req, Resp>;
+    ServerStream<Req, Resp>;
+    Bidi<Req, Resp>;
+}

@@ -1,0 +1,120 @@
+//! From a method's name to its handler.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hashbrown::HashMap;
+
+use crate::error::{Code, Error, ErrorKind, Origin, Result};
+use crate::transport::{Admission, Dispatch, Head, IncomingCall, IncomingStream, Link, Outcome, Shape};
+
+use super::drain::Drain;
+use super::handler::ServerCall;
+use super::spec::{MethodSpec, Service};
+
+/// The methods of a server by their paths.
+pub(crate) struct Router {
+    paths: HashMap<&'static [u8], usize>,
+    entries: Vec<Entry>,
+    services: Vec<&'static str>,
+    drain: Arc<Drain>,
+}
+
+struct Entry {
+    service: Arc<dyn Service>,
+    index: usize,
+    spec: &'static MethodSpec,
+}
+
+impl Router {
+    /// # Errors
+    /// Two methods have the same path.
+    pub(crate) fn new(services: &[Arc<dyn Service>], drain: Arc<Drain>) -> Result<Self> {
+        let mut router = Self { paths: HashMap::new(), entries: Vec::new(), services: Vec::new(), drain };
+        for service in services {
+            router.services.push(service.spec().name);
+            for (index, spec) in service.spec().methods.iter().enumerate() {
+                let entry = router.entries.len();
+                for path in std::iter::once(&spec.path).chain(spec.aliases) {
+                    if router.paths.insert(path.as_bytes(), entry).is_some() {
+                        let text = format!("two methods are registered as {path}");
+                        return Err(Error::new(
+                            ErrorKind::Config,
+                            Origin::Caller,
+                            Code::SERVER_SYSTEM_ERR,
+                            text,
+                        ));
+                    }
+                }
+                router.entries.push(Entry { service: Arc::clone(service), index, spec });
+            }
+        }
+        Ok(router)
+    }
+
+    /// The decision, as the protocol wants to have it.
+    pub(crate) fn admission(self: &Arc<Self>) -> Admission {
+        let router = Arc::clone(self);
+        Arc::new(move |head, shape| router.admit(head, shape))
+    }
+
+    fn admit(&self, head: &Head, shape: Shape) -> Result<usize, Outcome> {
+        let refuse = |code: Code, text: String| Err(Outcome::framework(code.0, text));
+        let Some(&entry) = self.paths.get(&head.method[..]) else {
+            return self.unknown(&head.method);
+        };
+        let spec = self.entries[entry].spec;
+        match (shape, spec.kind.is_stream()) {
+            (Shape::Unary, true) => {
+                let text = format!("{} is a stream: open it with INIT, not with a unary request", spec.path);
+                return refuse(Code::SERVER_NOFUNC_ERR, text);
+            }
+            (Shape::Stream, false) => {
+                let text = format!("{} is unary: call it with a unary request, not with a stream", spec.path);
+                return refuse(Code::SERVER_NOFUNC_ERR, text);
+            }
+            _ => {}
+        }
+        if head.content_type != 0 {
+            let text = format!("content_type {} is not supported, only 0 (protobuf)", head.content_type);
+            return refuse(Code::SERVER_DECODE_ERR, text);
+        }
+        if head.content_encoding != 0 {
+            let text = format!("content_encoding {} is not supported, only 0 (none)", head.content_encoding);
+            return refuse(Code::SERVER_DECODE_ERR, text);
+        }
+        Ok(entry)
+    }
+
+    fn unknown(&self, method: &Bytes) -> Result<usize, Outcome> {
+        let path = String::from_utf8_lossy(method);
+        let service =
+            path.strip_prefix('/').and_then(|path| path.rsplit_once('/')).map(|(service, _)| service);
+        let (code, text) = match service {
+            Some(service) if !self.services.contains(&service) => (
+                Code::SERVER_NOSERVICE_ERR,
+                format!("this server has no service '{service}' (func '{path}')"),
+            ),
+            _ => (Code::SERVER_NOFUNC_ERR, format!("this server has no method '{path}'")),
+        };
+        Err(Outcome::framework(code.0, text))
+    }
+}
+
+impl Dispatch for Router {
+    fn call(&self, link: &Link, call: IncomingCall) {
+        let entry = &self.entries[call.method];
+        let service = entry.service.spec().name;
+        let call =
+            ServerCall::unary_call(link.clone(), call, (service, entry.spec.path), Arc::clone(&self.drain));
+        entry.service.dispatch(entry.index, call);
+    }
+
+    fn stream(&self, link: &Link, stream: IncomingStream) {
+        let entry = &self.entries[stream.method];
+        let service = entry.service.spec().name;
+        let call =
+            ServerCall::stream(link.clone(), stream, (service, entry.spec.path), Arc::clone(&self.drain));
+        entry.service.dispatch(entry.index, call);
+    }
+}

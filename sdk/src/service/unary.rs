@@ -1,0 +1,326 @@
+//! Calls with one request and at most one answer.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::error::{Code, Error, ErrorKind, Origin, Result};
+use crate::stream::{Message, Response, Subject, answer_error, ending_error, send_error};
+use crate::transport::{Answer, Ending};
+
+use super::call::{CallRef, Room};
+use super::options::{CallOptions, Limit};
+use super::stub::Target;
+
+/// A unary call that is being prepared: set options, then `.await` it.
+///
+/// Gives the answer's message; [`response`](Self::response) gives its metadata and attachment as well. Nothing is sent before it is
+/// awaited. **On drop** of the future the answer is not wanted any more; the wire has no way to tell the server, whose handler goes
+/// on until the call's deadline.
+#[must_use = "a call does nothing unless it is awaited"]
+pub struct Unary<Req, Resp> {
+    target: Target,
+    options: CallOptions,
+    attachment: Bytes,
+    request: Req,
+    answer: PhantomData<fn() -> Resp>,
+}
+
+/// A one-way call that is being prepared: set options, then `.await` it.
+///
+/// Ready once the request is queued for the socket. Nobody tells whether it arrived, and whether the handler succeeded.
+#[must_use = "a call does nothing unless it is awaited"]
+pub struct OneWay<Req>(Unary<Req, ()>);
+
+macro_rules! options {
+    () => {
+        /// Gives the call at most `limit`, from the moment it is awaited. Without it the channel's
+        /// [`timeout`](crate::client::ChannelBuilder::timeout) counts.
+        pub fn timeout(mut self, limit: Duration) -> Self {
+            self.options_mut().timeout = Some(limit);
+            self
+        }
+
+        /// Sends a key and a value with the request.
+        pub fn metadata(mut self, key: impl Into<String>, value: impl Into<Bytes>) -> Self {
+            self.options_mut().metadata.insert(key, value);
+            self
+        }
+
+        /// Takes all options from `options`, such as those of [`Context::child`](crate::Context::child).
+        pub fn options(mut self, options: CallOptions) -> Self {
+            *self.options_mut() = options;
+            self
+        }
+    };
+}
+pub(super) use options;
+
+impl<Req: Message, Resp: Message> Unary<Req, Resp> {
+    pub(super) fn new(target: Target, request: Req) -> Self {
+        Self { target, options: CallOptions::new(), attachment: Bytes::new(), request, answer: PhantomData }
+    }
+
+    options!();
+
+    /// Sends bytes beside the request, uncompressed and unencoded.
+    pub fn attachment(mut self, attachment: impl Into<Bytes>) -> Self {
+        self.attachment = attachment.into();
+        self
+    }
+
+    /// The call as a future of the whole answer: message, metadata and attachment.
+    pub fn response(self) -> ResponseFuture<Req, Resp> {
+        ResponseFuture { call: CallFuture::new(self, false) }
+    }
+
+    fn options_mut(&mut self) -> &mut CallOptions {
+        &mut self.options
+    }
+}
+
+impl<Req: Message, Resp: Message> IntoFuture for Unary<Req, Resp> {
+    type Output = Result<Resp>;
+    type IntoFuture = UnaryFuture<Req, Resp>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        UnaryFuture { call: CallFuture::new(self, false) }
+    }
+}
+
+impl<Req: Message> OneWay<Req> {
+    pub(super) fn new(target: Target, request: Req) -> Self {
+        Self(Unary::new(target, request))
+    }
+
+    options!();
+
+    /// Sends bytes beside the request, uncompressed and unencoded.
+    pub fn attachment(self, attachment: impl Into<Bytes>) -> Self {
+        Self(self.0.attachment(attachment))
+    }
+
+    fn options_mut(&mut self) -> &mut CallOptions {
+        &mut self.0.options
+    }
+}
+
+impl<Req: Message> IntoFuture for OneWay<Req> {
+    type Output = Result<()>;
+    type IntoFuture = OneWayFuture<Req>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        OneWayFuture { call: CallFuture::new(self.0, true) }
+    }
+}
+
+/// The future of a unary call: the answer's message.
+#[must_use = "futures do nothing unless polled"]
+pub struct UnaryFuture<Req, Resp> {
+    call: CallFuture<Req, Resp>,
+}
+
+/// The future of a unary call: the whole answer.
+#[must_use = "futures do nothing unless polled"]
+pub struct ResponseFuture<Req, Resp> {
+    call: CallFuture<Req, Resp>,
+}
+
+/// The future of a one-way call.
+#[must_use = "futures do nothing unless polled"]
+pub struct OneWayFuture<Req> {
+    call: CallFuture<Req, ()>,
+}
+
+impl<Req: Message, Resp: Message> Future for UnaryFuture<Req, Resp> {
+    type Output = Result<Resp>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let answer = ready!(self.call.poll_answer(cx))?;
+        Poll::Ready(self.call.decode(answer.body))
+    }
+}
+
+impl<Req: Message, Resp: Message> Future for ResponseFuture<Req, Resp> {
+    type Output = Result<Response<Resp>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Answer { outcome, body, attachment, .. } = ready!(self.call.poll_answer(cx))?;
+        Poll::Ready(
+            self.call.decode(body).map(|message| Response::new(message, outcome.metadata, attachment)),
+        )
+    }
+}
+
+impl<Req: Message> Future for OneWayFuture<Req> {
+    type Output = Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        ready!(self.call.poll_sent(cx))?;
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// The steps of a call.
+struct CallFuture<Req, Resp> {
+    call: Unary<Req, Resp>,
+    one_way: bool,
+    limit: Option<Limit>,
+    step: Step,
+}
+
+enum Step {
+    Start,
+    /// Waiting for room in the outbox.
+    Room(Room),
+    /// Waiting for the answer.
+    Sent(Option<CallRef>),
+}
+
+// Nothing in it is ever pinned.
+impl<Req, Resp> Unpin for CallFuture<Req, Resp> {}
+
+impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
+    fn new(call: Unary<Req, Resp>, one_way: bool) -> Self {
+        Self { call, one_way, limit: None, step: Step::Start }
+    }
+
+    /// Sends the request.
+    fn poll_sent(&mut self, cx: &Context<'_>) -> Poll<Result<()>> {
+        let call = &mut self.call;
+        loop {
+            match &mut self.step {
+                Step::Start => {
+                    self.limit = call.options.limit(call.target.channel.timeout());
+                    let link = call.target.channel.link(call.target.method.path)?;
+                    self.step = Step::Room(Room::new(link));
+                }
+                Step::Room(room) => {
+                    if let Some(limit) = &self.limit
+                        && limit.timeout.is_zero()
+                    {
+                        return Poll::Ready(Err(self.deadline_error()));
+                    }
+                    let size = call.request.size();
+                    let link = room.link().clone();
+                    if let Err(ending) = ready!(room.poll(size + call.attachment.len(), cx)) {
+                        return Poll::Ready(Err(self.ending_error(&ending)));
+                    }
+                    let timeout = self.limit.as_ref().map(|limit| limit.timeout);
+                    let deadline = self.limit.as_ref().and_then(|limit| limit.deadline);
+                    let head = call.target.head(std::mem::take(&mut call.options), timeout);
+                    let request = &call.request;
+                    let body = (size, |out: &mut BytesMut| request.write_to(out));
+                    match link.call(head, self.one_way, deadline, body, &call.attachment) {
+                        Ok(key) => self.step = Step::Sent(key.map(|key| CallRef::new(link, key))),
+                        Err(error) => {
+                            let error = send_error(error, &self.subject(&link.peer_text()));
+                            return Poll::Ready(Err(error));
+                        }
+                    }
+                }
+                Step::Sent(_) => return Poll::Ready(Ok(())),
+            }
+        }
+    }
+
+    fn poll_answer(&mut self, cx: &Context<'_>) -> Poll<Result<Answer>> {
+        ready!(self.poll_sent(cx))?;
+        let Step::Sent(Some(held)) = &self.step else {
+            unreachable!("a call that is answered is polled no more")
+        };
+        match ready!(held.poll_answer(cx)) {
+            Ok(answer) if answer.outcome.is_ok() && answer.content_encoding == 0 => Poll::Ready(Ok(answer)),
+            Ok(answer) if answer.outcome.is_ok() => {
+                let text = format!(
+                    "the answer is compressed with content_encoding {}, which is not supported",
+                    answer.content_encoding
+                );
+                let subject = self.subject(&held.link().peer_text());
+                Poll::Ready(Err(subject.error(
+                    ErrorKind::Decode,
+                    Origin::Peer,
+                    Code::CLIENT_DECODE_ERR,
+                    text,
+                )))
+            }
+            Ok(answer) => {
+                Poll::Ready(Err(answer_error(&answer.outcome, &self.subject(&held.link().peer_text()))))
+            }
+            Err(ending) => Poll::Ready(Err(self.ending_error(&ending))),
+        }
+    }
+
+    fn decode(&self, body: Bytes) -> Result<Resp> {
+        Resp::read_from(body).map_err(|error| {
+            let text = format!("the answer is not a {}", std::any::type_name::<Resp>());
+            self.subject(&self.peer())
+                .error(ErrorKind::Decode, Origin::Peer, Code::CLIENT_DECODE_ERR, text)
+                .with_source(error)
+        })
+    }
+
+    fn ending_error(&self, ending: &Ending) -> Error {
+        match ending {
+            Ending::Deadline => self.deadline_error(),
+            ending => ending_error(ending, &self.subject(&self.peer())),
+        }
+    }
+
+    fn deadline_error(&self) -> Error {
+        let subject = self.subject(&self.peer());
+        match &self.limit {
+            Some(limit) => timed_out(&subject, limit),
+            None => ending_error(&Ending::Deadline, &subject),
+        }
+    }
+
+    fn peer(&self) -> Arc<str> {
+        self.call.target.channel.peer_text()
+    }
+
+    fn subject(&self, peer: &Arc<str>) -> Subject {
+        let method = Cow::Borrowed(self.call.target.method.path);
+        Subject { method, peer: Arc::clone(peer), client: true, stream: false }
+    }
+}
+
+/// The error of a limit of time that has passed.
+pub(super) fn timed_out(subject: &Subject, limit: &Limit) -> Error {
+    let (code, text) = if limit.inherited {
+        let text = format!("the {:?} that were left of the caller's deadline have passed", limit.timeout);
+        (Code::CLIENT_FULL_LINK_TIMEOUT_ERR, text)
+    } else {
+        (
+            Code::CLIENT_INVOKE_TIMEOUT_ERR,
+            format!("the call did not end within {:?} (timeout)", limit.timeout),
+        )
+    };
+    subject.error(ErrorKind::Timeout, Origin::Caller, code, text)
+}
+
+macro_rules! debug_as_name {
+    ($($name:ident<$($param:ident),*>;)*) => {
+        $(impl<$($param),*> fmt::Debug for $name<$($param),*> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($name)).finish_non_exhaustive()
+            }
+        })*
+    };
+}
+pub(super) use debug_as_name;
+
+debug_as_name! {
+    Unary<Req, Resp>;
+    OneWay<Req>;
+    UnaryFuture<Req, Resp>;
+    ResponseFuture<Req, Resp>;
+    OneWayFuture<Req>;
+}

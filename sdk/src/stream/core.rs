@@ -1,0 +1,72 @@
+//! What the halves of a stream have in common.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use crate::error::Error;
+use crate::transport::{Ending, Link, Outcome, StreamKey};
+
+use super::ending::{Subject, ending_error};
+
+/// A hold on a stream. The stream is broken off when the last hold is dropped before the end.
+#[derive(Clone, Debug)]
+pub(crate) struct StreamRef(Arc<Core>);
+
+#[derive(Debug)]
+struct Core {
+    link: Link,
+    key: StreamKey,
+    method: Cow<'static, str>,
+    client: bool,
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        self.link.release(self.key);
+    }
+}
+
+impl StreamRef {
+    pub(crate) fn new(link: Link, key: StreamKey, method: Cow<'static, str>, client: bool) -> Self {
+        Self(Arc::new(Core { link, key, method, client }))
+    }
+
+    pub(crate) fn link(&self) -> &Link {
+        &self.0.link
+    }
+
+    pub(crate) fn key(&self) -> StreamKey {
+        self.0.key
+    }
+
+    pub(crate) fn is_client(&self) -> bool {
+        self.0.client
+    }
+
+    /// Whom errors speak of.
+    pub(crate) fn subject(&self) -> Subject {
+        Subject {
+            method: self.0.method.clone(),
+            peer: self.0.link.peer_text(),
+            client: self.0.client,
+            stream: true,
+        }
+    }
+
+    pub(crate) fn error(&self, ending: &Ending) -> Error {
+        ending_error(ending, &self.subject())
+    }
+
+    pub(crate) fn ending(&self) -> Option<Ending> {
+        self.0.link.ending(self.0.key)
+    }
+
+    /// Ends a server's stream with the outcome of its handler.
+    pub(crate) fn close(&self, outcome: Outcome) {
+        self.0.link.close_stream(self.0.key, outcome);
+    }
+
+    pub(crate) fn reset(&self, outcome: Outcome) {
+        self.0.link.reset(self.0.key, outcome);
+    }
+}

@@ -1,0 +1,173 @@
+//! How the protocol's endings read as errors.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::error::{Code, Error, ErrorKind, Origin, Status};
+use crate::metadata::Metadata;
+use crate::transport::{ConnError, Ending, Outcome, SendError};
+
+/// Whom an error speaks of.
+pub(crate) struct Subject {
+    pub(crate) method: Cow<'static, str>,
+    pub(crate) peer: Arc<str>,
+    pub(crate) client: bool,
+    pub(crate) stream: bool,
+}
+
+impl Subject {
+    /// An error about this call.
+    pub(crate) fn error(
+        &self,
+        kind: ErrorKind,
+        origin: Origin,
+        code: Code,
+        message: impl Into<String>,
+    ) -> Error {
+        self.about(Error::new(kind, origin, code, message))
+    }
+
+    fn about(&self, error: Error) -> Error {
+        error.with_method(self.method.clone()).with_peer(Arc::clone(&self.peer))
+    }
+
+    fn pick(&self, client: Code, server: Code) -> Code {
+        if self.client { client } else { server }
+    }
+
+    fn network_code(&self) -> Code {
+        match (self.client, self.stream) {
+            (true, true) => Code::STREAM_CLIENT_NETWORK_ERR,
+            (true, false) => Code::CLIENT_NETWORK_ERR,
+            (false, _) => Code::STREAM_SERVER_NETWORK_ERR,
+        }
+    }
+}
+
+/// The error of a stream or call that ended like this.
+pub(crate) fn ending_error(ending: &Ending, subject: &Subject) -> Error {
+    match ending {
+        Ending::Closed(outcome) if outcome.is_ok() => {
+            let code = subject.pick(Code::STREAM_CLIENT_WRITE_CLOSE_ERR, Code::STREAM_SERVER_WRITE_CLOSE_ERR);
+            subject.error(ErrorKind::Closed, Origin::Peer, code, "the peer has ended the stream")
+        }
+        Ending::Closed(outcome) | Ending::Reset(outcome) if !subject.client => {
+            // What a client says when it breaks a stream off is not an answer: it has given up.
+            let text = match text(&outcome.message) {
+                text if text.is_empty() => {
+                    format!("the client broke the stream off with code {}", Code(outcome.ret))
+                }
+                text => format!("the client broke the stream off: {text}"),
+            };
+            subject.error(ErrorKind::Canceled, Origin::Peer, Code(outcome.ret), text)
+        }
+        Ending::Closed(outcome) | Ending::Reset(outcome) | Ending::Refused(outcome) => {
+            answer_error(outcome, subject)
+        }
+        Ending::Deadline if subject.client => subject.error(
+            ErrorKind::Timeout,
+            Origin::Caller,
+            Code::CLIENT_INVOKE_TIMEOUT_ERR,
+            "the deadline of the call passed before it ended (timeout)",
+        ),
+        Ending::Deadline => subject.error(
+            ErrorKind::Timeout,
+            Origin::Peer,
+            Code::SERVER_FULL_LINK_TIMEOUT_ERR,
+            "the time the caller allows has passed",
+        ),
+        Ending::OpenTimeout(limit) => subject.error(
+            ErrorKind::Timeout,
+            Origin::Peer,
+            Code::STREAM_CLIENT_READ_TIMEOUT_ERR,
+            format!("the peer did not accept the stream within {limit:?} (open_timeout)"),
+        ),
+        Ending::Violation(violation) => {
+            let code = subject.pick(Code::STREAM_CLIENT_DECODE_ERR, Code::STREAM_SERVER_DECODE_ERR);
+            subject.error(
+                ErrorKind::Protocol,
+                Origin::Peer,
+                code,
+                format!("the peer broke the protocol: {violation}"),
+            )
+        }
+        Ending::BadAnswer => subject.error(
+            ErrorKind::Decode,
+            Origin::Peer,
+            Code::CLIENT_DECODE_ERR,
+            "the answer's header cannot be understood",
+        ),
+        Ending::Local => {
+            let code = subject.pick(Code::CLIENT_CANCELED_ERR, Code::STREAM_SERVER_WRITE_CLOSE_ERR);
+            subject.error(ErrorKind::Canceled, Origin::Caller, code, "the stream was ended on this side")
+        }
+        Ending::Lost(why) => {
+            let (kind, origin) = match why {
+                ConnError::PeerClosed | ConnError::Io(_) => (ErrorKind::Network, Origin::Peer),
+                ConnError::LocalClosed | ConnError::Shutdown => (ErrorKind::Closed, Origin::Caller),
+                ConnError::Wire(_) | ConnError::BadAnswer => (ErrorKind::Protocol, Origin::Peer),
+                ConnError::PeerNotReading { .. } => (ErrorKind::Limit, Origin::Peer),
+            };
+            subject.error(kind, origin, subject.network_code(), why.to_string()).with_source(why.clone())
+        }
+    }
+}
+
+/// The error of a call that the peer answered with a status.
+pub(crate) fn answer_error(outcome: &Outcome, subject: &Subject) -> Error {
+    subject.about(Status::with_codes(Code(outcome.ret), outcome.func_ret, text(&outcome.message)).into())
+}
+
+/// The error of something that could not be sent.
+pub(crate) fn send_error(error: SendError, subject: &Subject) -> Error {
+    let encode_code = match (subject.client, subject.stream) {
+        (true, true) => Code::STREAM_CLIENT_ENCODE_ERR,
+        (true, false) => Code::CLIENT_ENCODE_ERR,
+        (false, true) => Code::STREAM_SERVER_ENCODE_ERR,
+        (false, false) => Code::SERVER_ENCODE_ERR,
+    };
+    match error {
+        SendError::TooLarge { size, limit } => {
+            let code = subject.pick(Code::CLIENT_ENCODE_ERR, Code::SERVER_ENCODE_ERR);
+            let text = format!(
+                "the message takes {size} bytes on the wire, at most {limit} may be sent (max_message_sent)"
+            );
+            subject.error(ErrorKind::Limit, Origin::Caller, code, text)
+        }
+        SendError::HeaderTooLarge { size, limit } => {
+            let text =
+                format!("metadata, method and caller take {size} bytes, the protocol's limit is {limit}");
+            subject.error(ErrorKind::Limit, Origin::Caller, encode_code, text)
+        }
+        SendError::WrongSize { announced, written } => {
+            let text = format!("the message said it takes {announced} bytes and wrote {written}");
+            subject.error(ErrorKind::Encode, Origin::Caller, encode_code, text)
+        }
+        SendError::HalfClosed => {
+            let code = subject.pick(Code::STREAM_CLIENT_WRITE_END, Code::STREAM_SERVER_WRITE_END);
+            subject.error(ErrorKind::Closed, Origin::Caller, code, "this side has finished writing")
+        }
+        SendError::Ended(ending) => ending_error(&ending, subject),
+    }
+}
+
+/// What a peer is told of an error that a handler returns.
+pub(crate) fn outcome_of(error: &Error, metadata: Metadata) -> Outcome {
+    let status = error.to_status();
+    let mut outcome = Outcome {
+        ret: status.code().0,
+        func_ret: status.func_ret(),
+        message: Bytes::from(status.message().to_owned()),
+        metadata,
+    };
+    if outcome.is_ok() {
+        outcome.ret = Code::INVOKE_UNKNOWN_ERR.0;
+    }
+    outcome
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}

@@ -1,0 +1,63 @@
+//! Messages <-> bytes.
+
+use bytes::{Bytes, BytesMut};
+
+/// What can be sent and received: every prost message, and so every message of a `.proto` file.
+///
+/// Implemented for all `T: prost::Message + Default + 'static`, which includes `String`, `Vec<u8>`, `bytes::Bytes`, `bool`,
+/// the numbers and `()` as the protobuf wrapper messages. It cannot be implemented for anything else.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a message that can be sent",
+    label = "expected a protobuf message here",
+    note = "derive it: `#[derive(Clone, PartialEq, trill::prost::Message)]` with `#[prost(...)]` on each field, or generate it from a `.proto` file with `trill_proto::build`"
+)]
+pub trait Message: Send + Sync + Sized + 'static + sealed::Sealed {
+    /// How many bytes [`write_to`](Self::write_to) appends.
+    #[doc(hidden)]
+    fn size(&self) -> usize;
+
+    /// Appends the encoded message.
+    #[doc(hidden)]
+    fn write_to(&self, out: &mut BytesMut);
+
+    /// Decodes a message; fields of type `Bytes` share the input's memory.
+    ///
+    /// # Errors
+    /// The bytes are not this message.
+    #[doc(hidden)]
+    fn read_from(bytes: Bytes) -> Result<Self, DecodeError>;
+}
+
+/// Bytes that are not the expected message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DecodeError(prost::DecodeError);
+
+impl std::fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for DecodeError {}
+
+mod sealed {
+    pub trait Sealed {}
+
+    #[diagnostic::do_not_recommend]
+    impl<T: prost::Message + Default + 'static> Sealed for T {}
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: prost::Message + Default + 'static> Message for T {
+    fn size(&self) -> usize {
+        self.encoded_len()
+    }
+
+    fn write_to(&self, out: &mut BytesMut) {
+        self.encode_raw(out);
+    }
+
+    fn read_from(bytes: Bytes) -> Result<Self, DecodeError> {
+        Self::decode(bytes).map_err(DecodeError)
+    }
+}

@@ -1,0 +1,26 @@
+//! ROOM 4: handles. What users read from and write to.
+//!
+//! A handle turns messages into bytes and back, and asks the connection through [`Link`](crate::transport::Link). Deliberately
+//! absent: methods, deadlines, who called.
+
+mod core;
+mod ending;
+mod message;
+mod reader;
+mod reader_writer;
+mod reply;
+mod shared;
+mod timeout;
+mod turn;
+mod writer;
+
+pub use message::{DecodeError, Message};
+pub use reader::{AsyncReader, Read};
+pub use reader_writer::AsyncReaderWriter;
+pub use reply::{Reply, Response};
+pub use shared::{SharedRead, SharedReader, SharedReaderWriter, SharedWrite, SharedWriter};
+pub use timeout::Timeout;
+pub use writer::{AsyncWriter, Write};
+
+pub(crate) use self::core::StreamRef;
+pub(crate) use ending::{Subject, answer_error, ending_error, outcome_of, send_error};

@@ -1,0 +1,230 @@
+//! The reading half of a stream.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::Stream;
+
+use crate::error::{Code, Error, ErrorKind, Origin, Result};
+use crate::metadata::Metadata;
+use crate::transport::{Ending, Outcome, Take};
+
+use super::core::StreamRef;
+use super::message::Message;
+use super::shared::SharedReader;
+use super::timeout::{TimedOut, Timeout};
+
+/// Reads messages of type `T` from a stream, one at a time.
+///
+/// `None` is given only when the peer has ended its direction explicitly and without an error; a lost connection, a reset or a
+/// handler that failed is an error. Messages that came before the end are always given first. After the end, every further
+/// read gives the same end again.
+///
+/// Also a [`futures::Stream`] of `Result<T>`, which gives an error once and then ends.
+///
+/// **On drop** what is not read is forgotten, and the peer keeps its credit, so that the other direction can go on. When both halves
+/// of a client's stream are gone before the end, the peer's handler is told that the call is cancelled.
+pub struct AsyncReader<T> {
+    stream: StreamRef,
+    /// Messages taken from the connection. They belong to the handle, so a dropped future loses none.
+    batch: VecDeque<Bytes>,
+    /// What was given out and is not yet reported: messages and bytes.
+    consumed: (usize, usize),
+    /// Consumed bytes that are worth reporting before the batch is empty.
+    report_at: usize,
+    end: Option<End>,
+    end_streamed: bool,
+    message: PhantomData<fn() -> T>,
+}
+
+/// How reading ended.
+#[derive(Clone)]
+struct End {
+    error: Option<Error>,
+    outcome: Option<Arc<Outcome>>,
+}
+
+impl<T: Message> AsyncReader<T> {
+    pub(crate) fn new(stream: StreamRef) -> Self {
+        let report_at = (stream.link().limits().window as usize / 4).max(1);
+        Self {
+            stream,
+            batch: VecDeque::new(),
+            consumed: (0, 0),
+            report_at,
+            end: None,
+            end_streamed: false,
+            message: PhantomData,
+        }
+    }
+
+    /// Reads the next message; `None` when the peer has ended its direction.
+    ///
+    /// Waits until a message or the end is there; [`timeout`](Read::timeout) bounds that. The borrow makes a second read at the same
+    /// time a compile error; [`shared`](Self::shared) gives handles that queue instead.
+    ///
+    /// **Cancel safety**: dropping the future loses nothing; the next read gives the message.
+    ///
+    /// # Errors
+    /// How the stream ended, if not well: the peer's status, a lost connection, the deadline. A message that does not decode is an error
+    /// of this read alone ([`ErrorKind::Decode`]); the next read goes on behind it.
+    pub fn read(&mut self) -> Read<'_, T> {
+        Read { reader: self }
+    }
+
+    /// The metadata with which the peer ended the stream, once reading has come to the end.
+    #[must_use]
+    pub fn metadata(&self) -> Option<&Metadata> {
+        self.end.as_ref()?.outcome.as_ref().map(|outcome| &outcome.metadata)
+    }
+
+    /// Makes handles that can be cloned and used at the same time; their reads take turns in the order of asking.
+    #[must_use]
+    pub fn shared(self) -> SharedReader<T> {
+        SharedReader::new(self)
+    }
+
+    pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
+        let coop = ready!(tokio::task::coop::poll_proceed(cx));
+        loop {
+            if let Some(bytes) = self.batch.pop_front() {
+                coop.made_progress();
+                return Poll::Ready(self.give_out(bytes).map(Some));
+            }
+            if let Some(end) = &self.end {
+                coop.made_progress();
+                return Poll::Ready(end.error.clone().map_or(Ok(None), Err));
+            }
+            let consumed = std::mem::take(&mut self.consumed);
+            match ready!(self.stream.link().poll_take(self.stream.key(), consumed, &mut self.batch, cx)) {
+                Take::Messages => {}
+                Take::EndOfInput => self.end = Some(End { error: None, outcome: None }),
+                Take::Ended => {
+                    let ending = self.stream.ending().expect("a stream that is over says how");
+                    self.end = Some(self.end_of(&ending));
+                }
+            }
+        }
+    }
+
+    fn give_out(&mut self, bytes: Bytes) -> Result<T> {
+        self.consumed.0 += 1;
+        self.consumed.1 += bytes.len();
+        if self.consumed.1 >= self.report_at {
+            self.stream.link().give_credit(self.stream.key(), std::mem::take(&mut self.consumed));
+        }
+        T::read_from(bytes).map_err(|error| {
+            let client = self.stream.is_client();
+            let code = if client { Code::STREAM_CLIENT_DECODE_ERR } else { Code::STREAM_SERVER_DECODE_ERR };
+            let text = format!("a message is not a {}", std::any::type_name::<T>());
+            self.stream.subject().error(ErrorKind::Decode, Origin::Peer, code, text).with_source(error)
+        })
+    }
+
+    fn end_of(&self, ending: &Ending) -> End {
+        let outcome = match ending {
+            Ending::Closed(outcome) | Ending::Reset(outcome) => Some(Arc::clone(outcome)),
+            _ => None,
+        };
+        let well = matches!(ending, Ending::Closed(outcome) if outcome.is_ok() && self.stream.is_client());
+        End { error: (!well).then(|| self.stream.error(ending)), outcome }
+    }
+
+    pub(super) fn stream(&self) -> &StreamRef {
+        &self.stream
+    }
+
+    /// Forgets what is not read, and reads no more: what still comes is dropped.
+    pub(super) fn discard(&mut self) {
+        let bytes: usize = self.batch.iter().map(Bytes::len).sum();
+        let consumed = (self.consumed.0 + self.batch.len(), self.consumed.1 + bytes);
+        self.consumed = (0, 0);
+        self.batch = VecDeque::new();
+        self.stream.link().discard(self.stream.key(), consumed);
+    }
+
+    /// Waits until the stream is over: its final metadata, or its error.
+    pub(super) fn poll_finished(&mut self, cx: &mut Context<'_>) -> Poll<Result<Metadata>> {
+        let ending = ready!(self.stream.link().poll_ended(self.stream.key(), cx));
+        let end = self.end_of(&ending);
+        Poll::Ready(match end.error {
+            Some(error) => Err(error),
+            None => Ok(end.outcome.map_or_else(Metadata::new, |outcome| outcome.metadata.clone())),
+        })
+    }
+}
+
+impl<T> Drop for AsyncReader<T> {
+    fn drop(&mut self) {
+        if self.end.is_none() {
+            let bytes: usize = self.batch.iter().map(Bytes::len).sum();
+            let consumed = (self.consumed.0 + self.batch.len(), self.consumed.1 + bytes);
+            self.stream.link().discard(self.stream.key(), consumed);
+        }
+    }
+}
+
+impl<T: Message> Stream for AsyncReader<T> {
+    type Item = Result<T>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<T>>> {
+        if self.end_streamed {
+            return Poll::Ready(None);
+        }
+        let read = ready!(self.poll_read(cx));
+        self.end_streamed = self.end.is_some() && self.batch.is_empty();
+        Poll::Ready(read.transpose())
+    }
+}
+
+impl<T> fmt::Debug for AsyncReader<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AsyncReader").field("stream", &self.stream).finish_non_exhaustive()
+    }
+}
+
+/// The future of [`AsyncReader::read`].
+#[must_use = "futures do nothing unless polled"]
+#[derive(Debug)]
+pub struct Read<'a, T> {
+    reader: &'a mut AsyncReader<T>,
+}
+
+impl<T: Message> Read<'_, T> {
+    /// Gives this read at most `limit`, counted from the first poll. The stream stays usable after a timeout, and no message is lost.
+    ///
+    /// # Errors
+    /// In addition: [`ErrorKind::Timeout`] (code 254 at a server, 354 at a client).
+    pub fn timeout(self, limit: Duration) -> Timeout<Self> {
+        Timeout::new(self, limit)
+    }
+}
+
+impl<T: Message> Future for Read<'_, T> {
+    type Output = Result<Option<T>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.reader.poll_read(cx)
+    }
+}
+
+impl<T: Message> TimedOut for Read<'_, T> {
+    fn timed_out(&self, limit: Duration) -> Error {
+        read_timed_out(&self.reader.stream, limit)
+    }
+}
+
+pub(super) fn read_timed_out(stream: &StreamRef, limit: Duration) -> Error {
+    let client = stream.is_client();
+    let code =
+        if client { Code::STREAM_CLIENT_READ_TIMEOUT_ERR } else { Code::STREAM_SERVER_READ_TIMEOUT_ERR };
+    let text = format!("no message came within {limit:?} (timeout of the read); the stream goes on");
+    stream.subject().error(ErrorKind::Timeout, Origin::Peer, code, text)
+}

@@ -1,0 +1,97 @@
+//! Both halves of a stream.
+
+use std::future::poll_fn;
+
+use crate::error::Result;
+use crate::metadata::Metadata;
+
+use super::core::StreamRef;
+use super::message::Message;
+use super::reader::{AsyncReader, Read};
+use super::shared::SharedReaderWriter;
+use super::writer::{AsyncWriter, Write};
+
+/// Reads messages of type `R` and writes messages of type `W` on one stream; the two directions are independent of each other.
+///
+/// To read and write at the same time, [`split`](Self::split) it or make it [`shared`](Self::shared).
+///
+/// **On drop** at a client, before the end, the stream is broken off and the peer's handler is told. In a handler, dropping means
+/// nothing: the stream ends with the handler's outcome.
+#[derive(Debug)]
+pub struct AsyncReaderWriter<R, W> {
+    reader: AsyncReader<R>,
+    writer: AsyncWriter<W>,
+}
+
+impl<R: Message, W: Message> AsyncReaderWriter<R, W> {
+    pub(crate) fn new(stream: StreamRef) -> Self {
+        Self { reader: AsyncReader::new(stream.clone()), writer: AsyncWriter::new(stream) }
+    }
+
+    /// Reads the next message; `None` when the peer has ended its direction. See [`AsyncReader::read`].
+    ///
+    /// **Cancel safety**: dropping the future loses nothing.
+    pub fn read(&mut self) -> Read<'_, R> {
+        self.reader.read()
+    }
+
+    /// Writes one message: ready once it is queued. See [`AsyncWriter::write`].
+    ///
+    /// **Cancel safety**: dropping the future leaves the whole message queued, or nothing of it.
+    pub fn write(&mut self, message: W) -> Write<'_, W> {
+        self.writer.write(message)
+    }
+
+    /// The two halves, each usable in a task of its own.
+    #[must_use]
+    pub fn split(self) -> (AsyncReader<R>, AsyncWriter<W>) {
+        (self.reader, self.writer)
+    }
+
+    /// The two halves, borrowed, to read and write at the same time in one task.
+    #[must_use]
+    pub fn halves(&mut self) -> (&mut AsyncReader<R>, &mut AsyncWriter<W>) {
+        (&mut self.reader, &mut self.writer)
+    }
+
+    /// Ends the writing direction; reading goes on. In a handler it does nothing. Writes fail afterwards.
+    ///
+    /// # Errors
+    /// How the stream ended, if it is over already and not well.
+    pub async fn finish_writing(&mut self) -> Result<()> {
+        poll_fn(|cx| self.writer.poll_finish(cx)).await
+    }
+
+    /// Ends the writing direction, drops what was not read and what still comes, and waits for the peer's final status. Gives the
+    /// metadata of that status. In a handler it returns at once: the stream ends when the handler returns.
+    ///
+    /// Dropping the future breaks the stream off.
+    ///
+    /// # Errors
+    /// How the stream ended, if not well.
+    pub async fn finish(mut self) -> Result<Metadata> {
+        self.finish_writing().await?;
+        if !self.reader.stream().is_client() {
+            return Ok(Metadata::new());
+        }
+        self.reader.discard();
+        poll_fn(|cx| self.reader.poll_finished(cx)).await
+    }
+
+    /// The metadata with which the peer ended the stream, once reading has come to the end.
+    #[must_use]
+    pub fn metadata(&self) -> Option<&Metadata> {
+        self.reader.metadata()
+    }
+
+    /// Breaks the stream off with an error of the application, which the peer gets as it is. See [`AsyncWriter::abort`].
+    pub fn abort(self, func_ret: i32, message: impl Into<String>) {
+        self.writer.abort(func_ret, message);
+    }
+
+    /// Makes handles that can be cloned and used at the same time; reads take turns among themselves, and so do writes.
+    #[must_use]
+    pub fn shared(self) -> SharedReaderWriter<R, W> {
+        SharedReaderWriter::new(self.reader, self.writer)
+    }
+}

@@ -1,0 +1,299 @@
+//! Handles that can be cloned. The same operations, one at a time, in the order of asking.
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+use crate::metadata::Metadata;
+use crate::sync::Mutex;
+
+use super::message::Message;
+use super::reader::{AsyncReader, read_timed_out};
+use super::timeout::{TimedOut, Timeout};
+use super::turn::{Place, Turn};
+use super::writer::AsyncWriter;
+
+/// A handle and the queue of those who want it. The mutex is free whenever a turn begins, because only the one whose turn it is
+/// locks it, and only during a poll.
+struct Queued<H> {
+    turn: Turn,
+    handle: Mutex<H>,
+}
+
+impl<H> Queued<H> {
+    fn new(handle: H) -> Arc<Self> {
+        Arc::new(Self { turn: Turn::default(), handle: Mutex::new(handle) })
+    }
+
+    /// Polls an operation when its turn has come, and lets the next one in when it is done.
+    fn poll_in_turn<T>(
+        &self,
+        place: &mut Option<Place>,
+        cx: &mut Context<'_>,
+        operation: impl FnOnce(&mut H, &mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        ready!(self.turn.poll_turn(place, cx));
+        let polled = operation(&mut self.handle.lock(), cx);
+        if polled.is_ready() {
+            self.turn.leave(place);
+        }
+        polled
+    }
+}
+
+/// A waiting operation's place, given back when the operation is dropped.
+struct InTurn<H> {
+    queued: Arc<Queued<H>>,
+    place: Option<Place>,
+}
+
+impl<H> InTurn<H> {
+    fn new(queued: &Arc<Queued<H>>) -> Self {
+        Self { queued: Arc::clone(queued), place: None }
+    }
+
+    fn poll<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        operation: impl FnOnce(&mut H, &mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        self.queued.poll_in_turn(&mut self.place, cx, operation)
+    }
+}
+
+impl<H> Drop for InTurn<H> {
+    fn drop(&mut self) {
+        self.queued.turn.leave(&mut self.place);
+    }
+}
+
+/// An [`AsyncReader`] that can be cloned: made by [`AsyncReader::shared`].
+///
+/// Reads that overlap take turns in the order in which they were first polled, so each message goes to exactly one of them.
+/// **On drop** of the last clone and the last pending read, as for [`AsyncReader`].
+pub struct SharedReader<T>(Arc<Queued<AsyncReader<T>>>);
+
+impl<T: Message> SharedReader<T> {
+    pub(super) fn new(reader: AsyncReader<T>) -> Self {
+        Self(Queued::new(reader))
+    }
+
+    /// Reads the next message; `None` when the peer has ended its direction. As [`AsyncReader::read`], after the reads asked for
+    /// before.
+    ///
+    /// **Cancel safety**: dropping the future leaves the queue and loses nothing.
+    pub fn read(&self) -> SharedRead<T> {
+        SharedRead(InTurn::new(&self.0))
+    }
+}
+
+impl<T> Clone for SharedReader<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> fmt::Debug for SharedReader<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SharedReader").finish_non_exhaustive()
+    }
+}
+
+/// The future of [`SharedReader::read`]. It owns what it needs.
+#[must_use = "futures do nothing unless polled"]
+pub struct SharedRead<T>(InTurn<AsyncReader<T>>);
+
+impl<T: Message> SharedRead<T> {
+    /// Gives this read at most `limit`, counted from the first poll, the time in the queue included. The stream stays usable after
+    /// a timeout, and no message is lost.
+    pub fn timeout(self, limit: Duration) -> Timeout<Self> {
+        Timeout::new(self, limit)
+    }
+}
+
+impl<T: Message> Future for SharedRead<T> {
+    type Output = Result<Option<T>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.poll(cx, AsyncReader::poll_read)
+    }
+}
+
+impl<T: Message> TimedOut for SharedRead<T> {
+    fn timed_out(&self, limit: Duration) -> Error {
+        read_timed_out(self.0.queued.handle.lock().stream(), limit)
+    }
+}
+
+impl<T> fmt::Debug for SharedRead<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SharedRead").finish_non_exhaustive()
+    }
+}
+
+/// An [`AsyncWriter`] that can be cloned: made by [`AsyncWriter::shared`].
+///
+/// Writes that overlap take turns in the order in which they were first polled; messages are never interleaved. **On drop** of the
+/// last clone and the last pending write, as for [`AsyncWriter`].
+pub struct SharedWriter<T>(Arc<Queued<AsyncWriter<T>>>);
+
+impl<T: Message> SharedWriter<T> {
+    pub(super) fn new(writer: AsyncWriter<T>) -> Self {
+        Self(Queued::new(writer))
+    }
+
+    /// Writes one message: ready once it is queued. As [`AsyncWriter::write`], after the writes asked for before.
+    ///
+    /// **Cancel safety**: dropping the future leaves the whole message queued, or nothing of it.
+    pub fn write(&self, message: T) -> SharedWrite<T> {
+        SharedWrite { turn: InTurn::new(&self.0), message: Some(message) }
+    }
+
+    /// Ends this direction for all clones, after the writes asked for before. Later writes fail. As [`AsyncWriter::finish`].
+    ///
+    /// # Errors
+    /// How the stream ended, if it is over already and not well.
+    pub async fn finish(&self) -> Result<()> {
+        let mut turn = InTurn::new(&self.0);
+        poll_fn(|cx| turn.poll(cx, AsyncWriter::poll_finish)).await
+    }
+}
+
+impl<T> Clone for SharedWriter<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> fmt::Debug for SharedWriter<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SharedWriter").finish_non_exhaustive()
+    }
+}
+
+/// The future of [`SharedWriter::write`]. It owns what it needs.
+#[must_use = "futures do nothing unless polled"]
+pub struct SharedWrite<T: Message> {
+    turn: InTurn<AsyncWriter<T>>,
+    message: Option<T>,
+}
+
+impl<T: Message> SharedWrite<T> {
+    /// Gives this write at most `limit`, counted from the first poll, the time in the queue included. After a timeout nothing of the
+    /// message was sent, and the stream stays usable.
+    pub fn timeout(self, limit: Duration) -> Timeout<Self> {
+        Timeout::new(self, limit)
+    }
+}
+
+// The message is never pinned.
+impl<T: Message> Unpin for SharedWrite<T> {}
+
+impl<T: Message> Future for SharedWrite<T> {
+    type Output = Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let this = &mut *self;
+        this.turn.poll(cx, |writer, cx| writer.poll_write(&mut this.message, cx))
+    }
+}
+
+impl<T: Message> TimedOut for SharedWrite<T> {
+    fn timed_out(&self, limit: Duration) -> Error {
+        self.turn.queued.handle.lock().write_timed_out(limit)
+    }
+}
+
+impl<T: Message> Drop for SharedWrite<T> {
+    fn drop(&mut self) {
+        if self.message.is_some() && self.turn.place.is_some() {
+            // Only the one whose turn it is can have a ticket; for another, the handle is busy and there is nothing to give back.
+            let cx = Context::from_waker(std::task::Waker::noop());
+            if self.turn.queued.turn.poll_turn(&mut self.turn.place, &cx).is_ready() {
+                self.turn.queued.handle.lock().stop_waiting();
+            }
+        }
+    }
+}
+
+impl<T: Message> fmt::Debug for SharedWrite<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SharedWrite").finish_non_exhaustive()
+    }
+}
+
+/// An [`AsyncReaderWriter`](super::AsyncReaderWriter) that can be cloned. Reads queue among reads, writes among writes; a read and
+/// a write do not wait for each other.
+pub struct SharedReaderWriter<R, W> {
+    reader: SharedReader<R>,
+    writer: SharedWriter<W>,
+}
+
+impl<R: Message, W: Message> SharedReaderWriter<R, W> {
+    pub(super) fn new(reader: AsyncReader<R>, writer: AsyncWriter<W>) -> Self {
+        Self { reader: reader.shared(), writer: writer.shared() }
+    }
+
+    /// Reads the next message; see [`SharedReader::read`].
+    pub fn read(&self) -> SharedRead<R> {
+        self.reader.read()
+    }
+
+    /// Writes one message; see [`SharedWriter::write`].
+    pub fn write(&self, message: W) -> SharedWrite<W> {
+        self.writer.write(message)
+    }
+
+    /// Ends the writing direction for all clones; reading goes on. See [`SharedWriter::finish`].
+    ///
+    /// # Errors
+    /// How the stream ended, if it is over already and not well.
+    pub async fn finish_writing(&self) -> Result<()> {
+        self.writer.finish().await
+    }
+
+    /// Ends the writing direction, after the operations asked for before, drops what was not read, and waits for the peer's final
+    /// status. In a handler it returns at once. See [`AsyncReaderWriter::finish`](super::AsyncReaderWriter::finish).
+    ///
+    /// # Errors
+    /// How the stream ended, if not well.
+    pub async fn finish(&self) -> Result<Metadata> {
+        self.writer.finish().await?;
+        let mut turn = InTurn::new(&self.reader.0);
+        let mut discarded = false;
+        poll_fn(|cx| {
+            turn.poll(cx, |reader, cx| {
+                if !reader.stream().is_client() {
+                    return Poll::Ready(Ok(Metadata::new()));
+                }
+                if !std::mem::replace(&mut discarded, true) {
+                    reader.discard();
+                }
+                reader.poll_finished(cx)
+            })
+        })
+        .await
+    }
+
+    /// The two directions as handles of their own.
+    #[must_use]
+    pub fn split(self) -> (SharedReader<R>, SharedWriter<W>) {
+        (self.reader, self.writer)
+    }
+}
+
+impl<R, W> Clone for SharedReaderWriter<R, W> {
+    fn clone(&self) -> Self {
+        Self { reader: self.reader.clone(), writer: self.writer.clone() }
+    }
+}
+
+impl<R, W> fmt::Debug for SharedReaderWriter<R, W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SharedReaderWriter").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,247 @@
+//! The writing half of a stream.
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use futures::Sink;
+
+use crate::error::{Code, Error, ErrorKind, Origin, Result};
+use crate::transport::{Outcome, Ticket};
+
+use super::core::StreamRef;
+use super::ending::send_error;
+use super::message::Message;
+use super::shared::SharedWriter;
+use super::timeout::{TimedOut, Timeout};
+
+/// Writes messages of type `T` to a stream, one at a time.
+///
+/// A write is ready once its message is queued for the socket. It waits while the peer gives no credit or the connection has no
+/// room, so a slow peer slows its writer down and nothing else.
+///
+/// Also a [`futures::Sink`] of `T`, which holds back at most one message until it is flushed.
+///
+/// **On drop** at a client, without [`finish`](Self::finish): the stream is broken off, so that the peer can never mistake half of
+/// the messages for all of them. In a handler, dropping means nothing: the stream ends with the handler's outcome.
+pub struct AsyncWriter<T> {
+    stream: StreamRef,
+    /// A place in the queue for room, while a write waits for it.
+    ticket: Option<Ticket>,
+    /// The message that the sink was given last.
+    held: Option<T>,
+    finished: bool,
+}
+
+impl<T: Message> AsyncWriter<T> {
+    pub(crate) fn new(stream: StreamRef) -> Self {
+        Self { stream, ticket: None, held: None, finished: false }
+    }
+
+    /// Writes one message: ready once it is queued.
+    ///
+    /// Waits for the peer's credit and for room in the connection; [`timeout`](Write::timeout) bounds that. The borrow makes a second
+    /// write at the same time a compile error; [`shared`](Self::shared) gives handles that queue instead.
+    ///
+    /// **Cancel safety**: dropping the future leaves the whole message queued, or nothing of it. It was queued only if the future was
+    /// ready.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Limit`] if the message is too large: nothing was sent, and the stream goes on. Else how the stream ended, with the
+    /// peer's codes and text if it gave some.
+    pub fn write(&mut self, message: T) -> Write<'_, T> {
+        Write { writer: self, message: Some(message) }
+    }
+
+    /// Ends this direction. A client tells the peer that no more messages come; in a handler this only gives up the handle, because
+    /// the stream ends when the handler returns.
+    ///
+    /// Ready at once, unless a message of the sink must be written first. Dropping the future before it is ready breaks the stream off
+    /// at a client.
+    ///
+    /// # Errors
+    /// How the stream ended, if it is over already and not well.
+    pub async fn finish(mut self) -> Result<()> {
+        poll_fn(|cx| self.poll_finish(cx)).await
+    }
+
+    /// Makes handles that can be cloned and used at the same time; their writes take turns in the order of asking.
+    #[must_use]
+    pub fn shared(self) -> SharedWriter<T> {
+        SharedWriter::new(self)
+    }
+
+    /// Breaks the stream off with an error of the application, which the peer gets as it is.
+    ///
+    /// At once; what is queued is still delivered. Nothing happens if the stream is over.
+    pub fn abort(mut self, func_ret: i32, message: impl Into<String>) {
+        self.finished = true;
+        let outcome = Outcome { func_ret, message: message.into().into(), ..Outcome::default() };
+        self.stream.reset(outcome);
+    }
+
+    pub(super) fn poll_write(&mut self, message: &mut Option<T>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        ready!(self.poll_held(cx))?;
+        self.poll_send(message, cx)
+    }
+
+    /// Sends `message` and takes it out, or leaves it where it is.
+    fn poll_send(&mut self, message: &mut Option<T>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let Some(value) = message.as_ref() else { return Poll::Ready(Ok(())) };
+        let coop = ready!(tokio::task::coop::poll_proceed(cx));
+        if self.finished {
+            let code = Code::STREAM_CLIENT_WRITE_END;
+            let text = "write after finish";
+            return Poll::Ready(Err(self.stream.subject().error(
+                ErrorKind::Closed,
+                Origin::Caller,
+                code,
+                text,
+            )));
+        }
+        let stream = &self.stream;
+        let sent = ready!(
+            stream
+                .link()
+                .poll_send(stream.key(), value.size(), &mut self.ticket, cx, |out| value.write_to(out))
+        );
+        coop.made_progress();
+        *message = None;
+        Poll::Ready(sent.map_err(|error| send_error(error, &self.stream.subject())))
+    }
+
+    fn poll_held(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        if self.held.is_none() {
+            return Poll::Ready(Ok(()));
+        }
+        let mut held = self.held.take();
+        let polled = self.poll_send(&mut held, cx);
+        self.held = held;
+        polled
+    }
+
+    pub(super) fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        ready!(self.poll_held(cx))?;
+        if self.finished || !self.stream.is_client() {
+            return Poll::Ready(Ok(()));
+        }
+        self.finished = true;
+        self.stream.link().half_close(self.stream.key());
+        let failed = self.stream.ending().map(|ending| self.stream.error(&ending));
+        Poll::Ready(match failed {
+            Some(error) if error.kind() != ErrorKind::Closed => Err(error),
+            _ => Ok(()),
+        })
+    }
+
+    /// Gives up a place in the queue for room.
+    pub(super) fn stop_waiting(&mut self) {
+        self.stream.link().give_back(&mut self.ticket);
+    }
+
+    pub(super) fn write_timed_out(&self, limit: Duration) -> Error {
+        let client = self.stream.is_client();
+        let code = if client {
+            Code::STREAM_CLIENT_WRITE_TIMEOUT_ERR
+        } else {
+            Code::STREAM_SERVER_WRITE_TIMEOUT_ERR
+        };
+        let waited_for = if self.ticket.is_some() {
+            "the connection had no room: the peer does not take its bytes"
+        } else {
+            "the peer gave no credit: it does not read this stream"
+        };
+        let text = format!(
+            "nothing could be written within {limit:?} (timeout of the write), {waited_for}; nothing was sent"
+        );
+        self.stream.subject().error(ErrorKind::Timeout, Origin::Peer, code, text)
+    }
+}
+
+impl<T> Drop for AsyncWriter<T> {
+    fn drop(&mut self) {
+        self.stream.link().give_back(&mut self.ticket);
+        if !self.finished && self.stream.is_client() {
+            let text = "the client dropped its writer before finish()";
+            self.stream.reset(Outcome::framework(Code::CLIENT_CANCELED_ERR.0, text));
+        }
+    }
+}
+
+impl<T: Message + Unpin> Sink<T> for AsyncWriter<T> {
+    type Error = Error;
+
+    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        self.poll_held(cx)
+    }
+
+    fn start_send(mut self: Pin<&mut Self>, message: T) -> Result<()> {
+        debug_assert!(self.held.is_none(), "start_send without poll_ready");
+        self.held = Some(message);
+        Ok(())
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        self.poll_held(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        self.poll_finish(cx)
+    }
+}
+
+impl<T> fmt::Debug for AsyncWriter<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AsyncWriter").field("stream", &self.stream).finish_non_exhaustive()
+    }
+}
+
+/// The future of [`AsyncWriter::write`].
+#[must_use = "futures do nothing unless polled"]
+pub struct Write<'a, T: Message> {
+    writer: &'a mut AsyncWriter<T>,
+    message: Option<T>,
+}
+
+impl<T: Message> Write<'_, T> {
+    /// Gives this write at most `limit`, counted from the first poll. After a timeout nothing of the message was sent, and the stream
+    /// stays usable.
+    ///
+    /// # Errors
+    /// In addition: [`ErrorKind::Timeout`] (code 234 at a server, 334 at a client).
+    pub fn timeout(self, limit: Duration) -> Timeout<Self> {
+        Timeout::new(self, limit)
+    }
+}
+
+// The message is never pinned.
+impl<T: Message> Unpin for Write<'_, T> {}
+
+impl<T: Message> Future for Write<'_, T> {
+    type Output = Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let this = &mut *self;
+        this.writer.poll_write(&mut this.message, cx)
+    }
+}
+
+impl<T: Message> TimedOut for Write<'_, T> {
+    fn timed_out(&self, limit: Duration) -> Error {
+        self.writer.write_timed_out(limit)
+    }
+}
+
+impl<T: Message> Drop for Write<'_, T> {
+    fn drop(&mut self) {
+        self.writer.stop_waiting();
+    }
+}
+
+impl<T: Message> fmt::Debug for Write<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Write").field("writer", &self.writer).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,297 @@
+//! The one task of a connection: read, handle, write, keep the deadlines, sleep.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use bytes::BytesMut;
+
+use crate::conn::{ConnError, Connection, IncomingCall, IncomingStream};
+use crate::wire::{Decoder, Frame};
+
+use super::shared::Shared;
+use super::wakers::Incoming;
+use super::{Io, Link, PeerAddr, now};
+
+/// How many reads one poll may do before other tasks get their turn.
+const READS_PER_POLL: usize = 8;
+
+/// How many frames are handled under one lock: about 2 µs, so that a writer who meets the lock spins rather than sleeps.
+const FRAMES_PER_LOCK: usize = 128;
+
+/// The room a read offers, at first and at most. It doubles when a read fills it.
+const READ_MIN: usize = 4 * 1024;
+const READ_MAX: usize = 256 * 1024;
+
+/// How long a connection that nobody holds any more may take to write what is queued.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Where a server's connection hands over the peer's calls. Called on the driver's task: it must only start the work.
+pub(crate) trait Dispatch: Send + Sync + 'static {
+    fn call(&self, link: &Link, call: IncomingCall);
+    fn stream(&self, link: &Link, stream: IncomingStream);
+}
+
+/// Drives one connection until it is over, and then says why. Dropping it loses the connection for everybody on it.
+///
+/// Its owner is the channel or the server that spawned it.
+#[must_use = "a connection does nothing unless it is driven"]
+pub(crate) struct Driver {
+    shared: Arc<Shared>,
+    io: Option<Arc<dyn Io>>,
+    /// Present at a server: with it the connection stays open as long as the peer wants.
+    server: Option<(Link, Arc<dyn Dispatch>)>,
+    decoder: Decoder,
+    input: BytesMut,
+    read_size: usize,
+    frames: Vec<Frame>,
+    wake: Vec<Waker>,
+    incoming: Vec<Incoming>,
+    timer: Option<Pin<Box<tokio::time::Sleep>>>,
+    closing: Option<Pin<Box<tokio::time::Sleep>>>,
+}
+
+impl Driver {
+    /// The client's end of a connection.
+    pub(crate) fn client(conn: Connection, io: Arc<dyn Io>, peer: PeerAddr) -> (Link, Self) {
+        let decoder = Decoder::new(conn.side(), conn.limits().max_received);
+        let (link, shared) = Link::new(conn, Arc::clone(&io), peer);
+        (link, Self::new(shared, io, decoder, None))
+    }
+
+    /// The server's end of a connection.
+    pub(crate) fn server(
+        conn: Connection,
+        io: Arc<dyn Io>,
+        peer: PeerAddr,
+        dispatch: Arc<dyn Dispatch>,
+    ) -> (Link, Self) {
+        let decoder = Decoder::new(conn.side(), conn.limits().max_received);
+        let (link, shared) = Link::new(conn, Arc::clone(&io), peer);
+        let driver = Self::new(shared, io, decoder, Some((link.clone(), dispatch)));
+        (link, driver)
+    }
+
+    fn new(
+        shared: Arc<Shared>,
+        io: Arc<dyn Io>,
+        decoder: Decoder,
+        server: Option<(Link, Arc<dyn Dispatch>)>,
+    ) -> Self {
+        Self {
+            shared,
+            io: Some(io),
+            server,
+            decoder,
+            input: BytesMut::new(),
+            read_size: READ_MIN,
+            frames: Vec::new(),
+            wake: Vec::new(),
+            incoming: Vec::new(),
+            timer: None,
+            closing: None,
+        }
+    }
+
+    fn poll_drive(&mut self, io: &dyn Io, cx: &mut Context<'_>) -> Poll<ConnError> {
+        self.shared.set_driver(cx);
+        if let Err(why) = self.poll_input(io, cx) {
+            return Poll::Ready(why);
+        }
+        self.poll_timers(cx);
+        loop {
+            self.shared.push();
+            let (lost, blocked, closing) = self.run(|state| {
+                let lost = state.conn.lost().cloned();
+                (lost, state.is_blocked(), state.closing.then(|| state.is_written()))
+            });
+            if let Some(why) = lost {
+                return Poll::Ready(why);
+            }
+            match closing {
+                Some(true) => return Poll::Ready(ConnError::LocalClosed),
+                Some(false) => {
+                    let limit =
+                        self.closing.get_or_insert_with(|| Box::pin(tokio::time::sleep(CLOSE_TIMEOUT)));
+                    if limit.as_mut().poll(cx).is_ready() {
+                        return Poll::Ready(ConnError::LocalClosed);
+                    }
+                }
+                None => {}
+            }
+            if !blocked {
+                return Poll::Pending;
+            }
+            match ready!(io.poll_write_ready(cx)) {
+                Ok(()) => self.run(|state| state.unblock()),
+                Err(error) => return Poll::Ready(ConnError::Io(error.kind())),
+            }
+        }
+    }
+
+    fn poll_input(&mut self, io: &dyn Io, cx: &mut Context<'_>) -> Result<(), ConnError> {
+        for _ in 0..READS_PER_POLL {
+            let paused = self.run(|state| {
+                state.paused = !state.conn.wants_input();
+                state.paused
+            });
+            if paused {
+                return Ok(());
+            }
+            match io.poll_read_ready(cx) {
+                Poll::Pending => {
+                    self.shrink();
+                    return Ok(());
+                }
+                Poll::Ready(Err(error)) => return Err(ConnError::Io(error.kind())),
+                Poll::Ready(Ok(())) => {}
+            }
+            self.make_room();
+            let room = self.input.capacity() - self.input.len();
+            match io.try_read(&mut self.input) {
+                Ok(0) => return Err(ConnError::PeerClosed),
+                Ok(count) => {
+                    if count == room {
+                        self.read_size = (self.read_size * 2).min(READ_MAX);
+                    }
+                    self.handle_input()?;
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(ConnError::Io(error.kind())),
+            }
+        }
+        cx.waker().wake_by_ref();
+        Ok(())
+    }
+
+    /// Offers the next read a size that follows the traffic. A frame that announces much gets its room as its bytes come.
+    fn make_room(&mut self) {
+        let missing = self.decoder.missing(&self.input).min(self.input.len().max(READ_MAX));
+        let wanted = self.read_size.max(missing);
+        if self.input.capacity() - self.input.len() < wanted / 2 {
+            self.input.reserve(wanted);
+        }
+    }
+
+    /// An idle connection holds no large buffer.
+    fn shrink(&mut self) {
+        if self.input.is_empty() && self.read_size > READ_MIN {
+            self.read_size /= 2;
+            if self.input.capacity() > READ_MAX / 4 {
+                self.input = BytesMut::new();
+            }
+        }
+    }
+
+    /// Decodes what was read outside the lock, and hands it to the connection in batches.
+    fn handle_input(&mut self) -> Result<(), ConnError> {
+        loop {
+            let mut fault = None;
+            while self.frames.len() < FRAMES_PER_LOCK {
+                match self.decoder.decode(&mut self.input) {
+                    Ok(Some(frame)) => self.frames.push(frame),
+                    Ok(None) => break,
+                    Err(error) => {
+                        fault = Some(ConnError::Wire(error));
+                        break;
+                    }
+                }
+            }
+            let full = self.frames.len() == FRAMES_PER_LOCK;
+            if !self.frames.is_empty() {
+                let mut frames = std::mem::take(&mut self.frames);
+                let handled = self.run(|state| {
+                    let now = now();
+                    frames.drain(..).try_for_each(|frame| state.conn.handle_frame(frame, now))
+                });
+                self.frames = frames;
+                self.dispatch();
+                handled?;
+            }
+            match fault {
+                Some(error) => return Err(error),
+                None if full => {}
+                None => return Ok(()),
+            }
+        }
+    }
+
+    fn poll_timers(&mut self, cx: &mut Context<'_>) {
+        loop {
+            let next = self.run(|state| {
+                if state.conn.next_deadline().is_some_and(|next| next <= now()) {
+                    state.conn.handle_timeout(now());
+                }
+                state.armed = state.conn.next_deadline();
+                state.armed
+            });
+            let Some(next) = next else {
+                self.timer = None;
+                return;
+            };
+            let next = tokio::time::Instant::from_std(next);
+            let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(next)));
+            if timer.deadline() != next {
+                timer.as_mut().reset(next);
+            }
+            if timer.as_mut().poll(cx).is_pending() {
+                return;
+            }
+        }
+    }
+
+    /// Works on the connection, then wakes whom that concerns.
+    fn run<R>(&mut self, part: impl FnOnce(&mut super::shared::State) -> R) -> R {
+        let result = self.shared.drive(&mut self.wake, &mut self.incoming, part);
+        self.wake.drain(..).for_each(Waker::wake);
+        result
+    }
+
+    fn dispatch(&mut self) {
+        for incoming in self.incoming.drain(..) {
+            match (incoming, &self.server) {
+                (Incoming::Call(call), Some((link, dispatch))) => dispatch.call(link, call),
+                (Incoming::Stream(stream), Some((link, dispatch))) => dispatch.stream(link, stream),
+                (_, None) => unreachable!("a client's connection admits nothing"),
+            }
+        }
+    }
+
+    fn end(&mut self, why: ConnError) -> ConnError {
+        let why = self.run(|state| {
+            state.conn.handle_lost(why.clone());
+            state.io = None;
+            state.conn.lost().cloned().unwrap_or(why)
+        });
+        self.io = None;
+        match &why {
+            ConnError::Wire(_) | ConnError::BadAnswer | ConnError::PeerNotReading { .. } => {
+                tracing::warn!(peer = %self.shared.peer(), reason = %why, "closing the connection");
+            }
+            _ => tracing::debug!(peer = %self.shared.peer(), reason = %why, "the connection ended"),
+        }
+        why
+    }
+}
+
+impl Future for Driver {
+    type Output = ConnError;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<ConnError> {
+        let this = &mut *self;
+        let io = Arc::clone(this.io.as_ref().expect("a driver is not polled after its end"));
+        let why = ready!(this.poll_drive(&*io, cx));
+        Poll::Ready(this.end(why))
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        if self.io.is_some() {
+            self.end(ConnError::LocalClosed);
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! A connection inside this process: two pipes of bounded size.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use bytes::BytesMut;
+
+use crate::sync::Mutex;
+
+use super::Io;
+
+/// Bytes one direction holds, as a socket's buffer would.
+const CAPACITY: usize = 64 * 1024;
+
+/// Two ends. What is written to one is read from the other; dropping one is the end for the other.
+pub(crate) fn pair() -> (Arc<dyn Io>, Arc<dyn Io>) {
+    let (there, back) = (Arc::new(Pipe::default()), Arc::new(Pipe::default()));
+    let near = Memory { read: Arc::clone(&back), write: Arc::clone(&there) };
+    (Arc::new(near), Arc::new(Memory { read: there, write: back }))
+}
+
+struct Memory {
+    read: Arc<Pipe>,
+    write: Arc<Pipe>,
+}
+
+#[derive(Default)]
+struct Pipe(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    bytes: VecDeque<u8>,
+    closed: bool,
+    /// The driver of the reading end; whoever writes wakes it.
+    reader: Option<Waker>,
+    /// The driver of the writing end; whoever reads wakes it.
+    writer: Option<Waker>,
+}
+
+impl Io for Memory {
+    fn try_read(&self, buf: &mut BytesMut) -> io::Result<usize> {
+        let mut state = self.read.0.lock();
+        if state.bytes.is_empty() {
+            return if state.closed { Ok(0) } else { Err(io::ErrorKind::WouldBlock.into()) };
+        }
+        let room = (buf.capacity() - buf.len()).max(1);
+        let count = state.bytes.len().min(room);
+        let (front, back) = state.bytes.as_slices();
+        let first = count.min(front.len());
+        buf.extend_from_slice(&front[..first]);
+        buf.extend_from_slice(&back[..count - first]);
+        state.bytes.drain(..count);
+        let writer = state.writer.take();
+        drop(state);
+        if let Some(writer) = writer {
+            writer.wake();
+        }
+        Ok(count)
+    }
+
+    fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut state = self.read.0.lock();
+        if state.bytes.is_empty() && !state.closed {
+            state.reader = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        let mut state = self.write.0.lock();
+        if state.closed {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        let count = bytes.len().min(CAPACITY - state.bytes.len());
+        if count == 0 {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        state.bytes.extend(&bytes[..count]);
+        let reader = state.reader.take();
+        drop(state);
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+        Ok(count)
+    }
+
+    fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut state = self.write.0.lock();
+        if state.bytes.len() == CAPACITY && !state.closed {
+            state.writer = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        for pipe in [&self.read, &self.write] {
+            let mut state = pipe.0.lock();
+            state.closed = true;
+            let wakers = [state.reader.take(), state.writer.take()];
+            drop(state);
+            wakers.into_iter().flatten().for_each(Waker::wake);
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! ROOM 3: the one room with tokio, sockets, tasks, wakers and a clock.
+//!
+//! [`driver`] moves bytes between a socket and a [`Connection`](crate::conn::Connection); [`shared`] is how handles and the driver
+//! share that connection. The rooms above see [`Link`], and what it re-exports of the protocol's vocabulary.
+//!
+//! Deliberately absent: what a message means, which methods exist, who may call.
+
+mod address;
+mod clock;
+mod driver;
+mod memory;
+mod shared;
+mod socket;
+mod wakers;
+
+use std::io;
+use std::task::{Context, Poll};
+
+use bytes::BytesMut;
+
+pub(crate) use address::Address;
+pub use address::PeerAddr;
+pub(crate) use clock::now;
+pub(crate) use driver::{Dispatch, Driver};
+pub(crate) use memory::pair as memory_pair;
+pub(crate) use shared::Link;
+pub(crate) use socket::{Listener, connect};
+
+pub(crate) use crate::conn::{
+    Admission, Answer, CallKey, ConnError, Connection, DEFAULT_WINDOW, Ending, Head, IncomingCall,
+    IncomingStream, Limits, Outcome, SendError, Shape, StreamKey, Take, Ticket,
+};
+
+/// The seam under which bytes travel: a socket, or something that behaves like one.
+///
+/// All methods take `&self`, because whoever has bytes to send may send them; [`shared`] sees to it that one does at a time.
+pub(crate) trait Io: Send + Sync + 'static {
+    /// Reads what is there into the spare capacity of `buf`. 0 is the end.
+    fn try_read(&self, buf: &mut BytesMut) -> io::Result<usize>;
+
+    /// Waits until [`try_read`](Self::try_read) may succeed. Only the driver asks.
+    fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Writes what fits.
+    fn try_write(&self, bytes: &[u8]) -> io::Result<usize>;
+
+    /// Waits until [`try_write`](Self::try_write) may succeed. Only the driver asks.
+    fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+}

@@ -1,0 +1,526 @@
+//! How handles and the driver share a connection: one mutex, held for a few dozen nanoseconds at a time, never across an await.
+//!
+//! Who wakes whom: a handle that leaves bytes in an empty outbox wakes the driver, or writes them itself when it has nothing
+//! else to do. The driver wakes the tasks in [`Wakers`], and so does a handle whose wish lets another one go on.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::conn::{
+    Answer, CallKey, ConnError, Connection, Ending, Event, Head, Limits, Outcome, SendError, Sent, StreamKey,
+    Take, Ticket,
+};
+use crate::sync::Mutex;
+
+use super::wakers::{Incoming, Slot, Wakers};
+use super::{Io, PeerAddr, now};
+
+/// From this much on, whoever writes also pushes the bytes into the socket, so that the outbox does not run full while the driver
+/// is still being woken. Half a default window: large enough that a syscall carries hundreds of small messages.
+const PUSH_AT: usize = 32 * 1024;
+
+/// An outbox that a large message has stretched is not kept beyond this.
+const KEEP_CAPACITY: usize = 256 * 1024;
+
+/// How often one pass through [`Shared::push`] writes what others have added meanwhile, before it leaves the rest to the driver.
+const PUSH_ROUNDS: usize = 4;
+
+/// A hold on a connection. While one exists, the connection stays open; when the last is dropped, what is queued is still written,
+/// then the connection closes.
+#[derive(Clone)]
+pub(crate) struct Link(Arc<Hold>);
+
+struct Hold(Arc<Shared>);
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.0.with(|state| state.closing = true);
+        self.0.wake_driver();
+    }
+}
+
+pub(super) struct Shared {
+    state: Mutex<State>,
+    peer: PeerAddr,
+    peer_text: Arc<str>,
+    limits: Limits,
+}
+
+pub(super) struct State {
+    pub(super) conn: Connection,
+    pub(super) wakers: Wakers,
+    pub(super) io: Option<Arc<dyn Io>>,
+    /// The driver: whoever leaves it something to do wakes it.
+    driver: Slot,
+    /// The deadline the driver sleeps for.
+    pub(super) armed: Option<Instant>,
+    /// The driver does not read, because the protocol did not want input when it looked.
+    pub(super) paused: bool,
+    /// Nobody holds the connection any more.
+    pub(super) closing: bool,
+    push: Push,
+    events: Vec<Event>,
+}
+
+/// What writing to the socket needs to remember. `busy` makes it one writer at a time.
+#[derive(Default)]
+struct Push {
+    busy: bool,
+    /// The socket is full: the driver waits for it.
+    blocked: bool,
+    /// The driver has been told that there are bytes.
+    told: bool,
+    /// Bytes taken from the connection, of which `written` are in the socket.
+    rest: BytesMut,
+    written: usize,
+    spare: BytesMut,
+}
+
+impl Link {
+    pub(super) fn new(conn: Connection, io: Arc<dyn Io>, peer: PeerAddr) -> (Self, Arc<Shared>) {
+        let shared = Arc::new(Shared {
+            peer_text: peer.text(),
+            peer,
+            limits: conn.limits().clone(),
+            state: Mutex::new(State {
+                conn,
+                wakers: Wakers::default(),
+                io: Some(io),
+                driver: Slot::default(),
+                armed: None,
+                paused: false,
+                closing: false,
+                push: Push::default(),
+                events: Vec::new(),
+            }),
+        });
+        (Self(Arc::new(Hold(Arc::clone(&shared)))), shared)
+    }
+
+    fn shared(&self) -> &Shared {
+        &self.0.0
+    }
+
+    pub(crate) fn peer(&self) -> &PeerAddr {
+        &self.shared().peer
+    }
+
+    pub(crate) fn peer_text(&self) -> Arc<str> {
+        Arc::clone(&self.shared().peer_text)
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.shared().limits
+    }
+
+    /// Why the connection is over, if it is.
+    pub(crate) fn lost(&self) -> Option<ConnError> {
+        self.shared().with(|state| state.conn.lost().cloned())
+    }
+
+    /// How many streams are going on.
+    pub(crate) fn live_streams(&self) -> usize {
+        self.shared().with(|state| state.conn.live_streams())
+    }
+
+    /// Refuses new calls and streams of the peer's from now on.
+    pub(crate) fn drain(&self) {
+        self.shared().with(|state| state.conn.drain());
+    }
+
+    /// Whether nothing is going on and everything is written.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.shared().with(|state| state.conn.is_idle())
+    }
+
+    /// Ends the connection now, for every call and stream on it.
+    pub(crate) fn close(&self, why: ConnError) {
+        self.shared().with(|state| state.conn.handle_lost(why));
+        self.shared().wake_driver();
+    }
+
+    // Streams.
+
+    /// Opens a stream; [`poll_opened`](Self::poll_opened) tells what becomes of it.
+    pub(crate) fn open(&self, head: Head) -> Result<StreamKey, SendError> {
+        self.shared().with(|state| state.conn.open(head, now()))
+    }
+
+    pub(crate) fn poll_opened(&self, key: StreamKey, cx: &Context<'_>) -> Poll<Result<(), Ending>> {
+        let polled = self.shared().with(|state| match state.conn.opened(key) {
+            Some(result) => Poll::Ready(result),
+            None => {
+                state.wakers.stream(key).watch.wait(cx);
+                Poll::Pending
+            }
+        });
+        self.push_if(polled.is_pending());
+        polled
+    }
+
+    /// Waits until the stream is over. One task at a time may wait.
+    pub(crate) fn poll_ended(&self, key: StreamKey, cx: &Context<'_>) -> Poll<Ending> {
+        self.shared().with(|state| match state.conn.ended(key) {
+            Some(ending) => Poll::Ready(ending),
+            None => {
+                state.wakers.stream(key).watch.wait(cx);
+                Poll::Pending
+            }
+        })
+    }
+
+    pub(crate) fn ending(&self, key: StreamKey) -> Option<Ending> {
+        self.shared().with(|state| state.conn.ending(key).cloned())
+    }
+
+    /// Sends one message of `len` bytes when credit and room allow. Nothing is sent while this is pending.
+    pub(crate) fn poll_send(
+        &self,
+        key: StreamKey,
+        len: usize,
+        ticket: &mut Option<Ticket>,
+        cx: &Context<'_>,
+        write: impl FnOnce(&mut BytesMut),
+    ) -> Poll<Result<(), SendError>> {
+        let polled = self.shared().with(|state| match state.conn.send(key, len, ticket, write) {
+            Ok(Sent::Queued) => Poll::Ready(Ok(())),
+            Ok(Sent::NoCredit) => {
+                state.wakers.stream(key).write.wait(cx);
+                Poll::Pending
+            }
+            Ok(Sent::NoRoom) => {
+                let place = ticket.expect("who finds no room gets a ticket");
+                state.wakers.ticket(place).wait(cx);
+                Poll::Pending
+            }
+            Err(error) => Poll::Ready(Err(error)),
+        });
+        self.push_if(polled.is_pending());
+        polled
+    }
+
+    /// Takes all messages that are there, after counting `consumed` ones (messages, bytes) that were taken before.
+    pub(crate) fn poll_take(
+        &self,
+        key: StreamKey,
+        consumed: (usize, usize),
+        into: &mut VecDeque<Bytes>,
+        cx: &Context<'_>,
+    ) -> Poll<Take> {
+        let polled = self.shared().with(|state| match state.conn.take(key, consumed, into) {
+            Some(taken) => Poll::Ready(taken),
+            None => {
+                state.wakers.stream(key).read.wait(cx);
+                Poll::Pending
+            }
+        });
+        self.push_if(polled.is_pending());
+        polled
+    }
+
+    /// Counts messages as consumed, so that the peer gets credit.
+    pub(crate) fn give_credit(&self, key: StreamKey, consumed: (usize, usize)) {
+        self.shared().with(|state| state.conn.give_credit(key, consumed.0, consumed.1));
+    }
+
+    pub(crate) fn half_close(&self, key: StreamKey) {
+        self.shared().with(|state| state.conn.half_close(key));
+    }
+
+    pub(crate) fn close_stream(&self, key: StreamKey, outcome: Outcome) {
+        self.shared().with(|state| state.conn.close(key, outcome));
+    }
+
+    pub(crate) fn reset(&self, key: StreamKey, outcome: Outcome) {
+        self.shared().with(|state| state.conn.reset(key, outcome));
+    }
+
+    pub(crate) fn discard(&self, key: StreamKey, consumed: (usize, usize)) {
+        self.shared().with(|state| state.conn.discard(key, consumed));
+    }
+
+    pub(crate) fn release(&self, key: StreamKey) {
+        self.shared().with(|state| {
+            state.conn.release(key);
+            state.wakers.forget_stream(key);
+        });
+    }
+
+    // Calls and their answers.
+
+    /// Waits until `bytes` may be queued.
+    pub(crate) fn poll_room(
+        &self,
+        bytes: usize,
+        ticket: &mut Option<Ticket>,
+        cx: &Context<'_>,
+    ) -> Poll<Result<(), Ending>> {
+        self.shared().with(|state| match state.conn.claim_room(bytes, ticket) {
+            Ok(true) => Poll::Ready(Ok(())),
+            Ok(false) => {
+                let place = ticket.expect("who finds no room gets a ticket");
+                state.wakers.ticket(place).wait(cx);
+                Poll::Pending
+            }
+            Err(ending) => Poll::Ready(Err(ending)),
+        })
+    }
+
+    /// Gives up waiting for room.
+    pub(crate) fn give_back(&self, ticket: &mut Option<Ticket>) {
+        if ticket.is_some() {
+            self.shared().with(|state| state.conn.give_back(ticket));
+        }
+    }
+
+    pub(crate) fn call(
+        &self,
+        head: Head,
+        one_way: bool,
+        deadline: Option<Instant>,
+        body: (usize, impl FnOnce(&mut BytesMut)),
+        attachment: &[u8],
+    ) -> Result<Option<CallKey>, SendError> {
+        self.shared().with(|state| state.conn.call(head, one_way, deadline, body, attachment))
+    }
+
+    pub(crate) fn poll_answer(&self, key: CallKey, cx: &Context<'_>) -> Poll<Result<Answer, Ending>> {
+        let polled = self.shared().with(|state| match state.conn.answer(key) {
+            Some(answer) => Poll::Ready(answer),
+            None => {
+                state.wakers.call(key).wait(cx);
+                Poll::Pending
+            }
+        });
+        self.push_if(polled.is_pending());
+        polled
+    }
+
+    /// Waits until nobody waits for the answer of a peer's call any more.
+    pub(crate) fn poll_call_ended(&self, key: CallKey, cx: &Context<'_>) -> Poll<Ending> {
+        self.shared().with(|state| match state.conn.call_ending(key) {
+            Some(ending) => Poll::Ready(ending),
+            None => {
+                state.wakers.call(key).wait(cx);
+                Poll::Pending
+            }
+        })
+    }
+
+    pub(crate) fn reply(
+        &self,
+        key: CallKey,
+        outcome: Outcome,
+        body: (usize, impl FnOnce(&mut BytesMut)),
+        attachment: &[u8],
+    ) -> Result<(), SendError> {
+        self.shared().with(|state| state.conn.reply(key, outcome, body, attachment))
+    }
+
+    pub(crate) fn release_call(&self, key: CallKey) {
+        self.shared().with(|state| {
+            state.conn.release_call(key);
+            state.wakers.forget_call(key);
+        });
+    }
+
+    /// A task that is about to wait has nothing better to do than to write what it left: that spares waking the driver's thread.
+    fn push_if(&self, waits: bool) {
+        if waits {
+            self.shared().push_alone();
+        }
+    }
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Link({})", self.shared().peer)
+    }
+}
+
+impl Shared {
+    pub(super) fn peer(&self) -> &PeerAddr {
+        &self.peer
+    }
+
+    /// Runs `wish` on the connection, then wakes whom it lets go on, and the driver if it has something to do.
+    pub(super) fn with<R>(&self, wish: impl FnOnce(&mut State) -> R) -> R {
+        let mut state = self.state.lock();
+        let result = wish(&mut state);
+        let mut wake = Vec::new();
+        if state.conn.has_events() {
+            let mut incoming = Vec::new();
+            state.sort_events(&mut wake, &mut incoming);
+            debug_assert!(incoming.is_empty(), "only the driver makes incoming work");
+        }
+        let push = state.conn.output_len() >= PUSH_AT && !state.push.busy && !state.push.blocked;
+        let driver = if push { None } else { state.tell_driver() };
+        drop(state);
+        wake.into_iter().chain(driver).for_each(Waker::wake);
+        if push {
+            self.push();
+        }
+        result
+    }
+
+    /// Runs the driver's part: like [`with`](Self::with), but new work is handed over, and nobody needs to wake the driver.
+    pub(super) fn drive<R>(
+        &self,
+        wake: &mut Vec<Waker>,
+        incoming: &mut Vec<Incoming>,
+        part: impl FnOnce(&mut State) -> R,
+    ) -> R {
+        let mut state = self.state.lock();
+        let result = part(&mut state);
+        state.sort_events(wake, incoming);
+        result
+    }
+
+    pub(super) fn set_driver(&self, cx: &Context<'_>) {
+        self.state.lock().driver.wait(cx);
+    }
+
+    pub(super) fn wake_driver(&self) {
+        let waker = self.state.lock().driver.get().cloned();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Writes what is queued if this side of the connection is quiet: with one call or stream going on, nothing else will join the
+    /// syscall. With more, the driver collects.
+    fn push_alone(&self) {
+        let alone = {
+            let state = self.state.lock();
+            state.conn.output_len() > 0 && state.conn.is_alone()
+        };
+        if alone {
+            self.push();
+        }
+    }
+
+    /// Writes what is queued until nothing is left or the socket is full. Returns at once when another task is at it: that one sees
+    /// what is added.
+    pub(super) fn push(&self) {
+        let mut state = self.state.lock();
+        if state.push.busy || state.push.blocked {
+            return;
+        }
+        let Some(io) = state.io.clone() else { return };
+        state.push.busy = true;
+        let mut wake = Vec::new();
+        for _ in 0..PUSH_ROUNDS {
+            if !state.take_output() {
+                break;
+            }
+            let (rest, written) = (std::mem::take(&mut state.push.rest), state.push.written);
+            drop(state);
+            let (now_written, result) = write_out(&*io, &rest[written..]);
+            state = self.state.lock();
+            if state.conn.lost().is_some() {
+                break;
+            }
+            state.put_back(rest, written + now_written);
+            state.conn.handle_written(now_written);
+            match result {
+                Ok(()) => {}
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                    state.push.blocked = true;
+                    break;
+                }
+                Err(error) => {
+                    state.conn.handle_lost(ConnError::Io(error.kind()));
+                    break;
+                }
+            }
+        }
+        state.push.busy = false;
+        let for_driver = state.push.blocked || state.closing || state.conn.lost().is_some();
+        state.push.told = false;
+        let mut incoming = Vec::new();
+        state.sort_events(&mut wake, &mut incoming);
+        debug_assert!(incoming.is_empty(), "only the driver makes incoming work");
+        // The driver waits for a full socket, and ends a connection that is lost or held by nobody.
+        let driver = if for_driver { state.driver.get().cloned() } else { state.tell_driver() };
+        drop(state);
+        wake.into_iter().chain(driver).for_each(Waker::wake);
+    }
+}
+
+impl State {
+    /// The socket has room again, or must be asked.
+    pub(super) fn unblock(&mut self) {
+        self.push.blocked = false;
+    }
+
+    pub(super) fn is_blocked(&self) -> bool {
+        self.push.blocked
+    }
+
+    /// Whether everything that was queued is in the socket.
+    pub(super) fn is_written(&self) -> bool {
+        self.conn.output_len() == 0 && self.push.rest.is_empty() && !self.push.busy
+    }
+
+    fn sort_events(&mut self, wake: &mut Vec<Waker>, incoming: &mut Vec<Incoming>) {
+        self.conn.take_events(&mut self.events);
+        for event in self.events.drain(..) {
+            self.wakers.sort(event, wake, incoming);
+        }
+    }
+
+    /// The driver's waker, if it has something to do that it does not know of.
+    fn tell_driver(&mut self) -> Option<Waker> {
+        let bytes = self.conn.output_len() > 0 && !self.push.told && !self.push.busy && !self.push.blocked;
+        let timer = match (self.conn.next_deadline(), self.armed) {
+            (Some(next), Some(armed)) => next < armed,
+            (Some(_), None) => true,
+            (None, _) => false,
+        };
+        let input = self.paused && self.conn.wants_input();
+        if !(bytes || timer || input) {
+            return None;
+        }
+        self.push.told |= bytes;
+        self.driver.get().cloned()
+    }
+
+    /// Makes sure that there are bytes to write, if there are any at all.
+    fn take_output(&mut self) -> bool {
+        if self.push.rest.is_empty() {
+            if self.conn.output_len() == 0 {
+                return false;
+            }
+            let spare = std::mem::take(&mut self.push.spare);
+            self.push.rest = self.conn.take_output(spare);
+            self.push.written = 0;
+        }
+        true
+    }
+
+    fn put_back(&mut self, mut rest: BytesMut, written: usize) {
+        if written < rest.len() {
+            (self.push.rest, self.push.written) = (rest, written);
+        } else if rest.capacity() <= KEEP_CAPACITY {
+            rest.clear();
+            self.push.spare = rest;
+        }
+    }
+}
+
+fn write_out(io: &dyn Io, mut bytes: &[u8]) -> (usize, std::io::Result<()>) {
+    let all = bytes.len();
+    while !bytes.is_empty() {
+        match io.try_write(bytes) {
+            Ok(count) => bytes = &bytes[count..],
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return (all - bytes.len(), Err(error)),
+        }
+    }
+    (all, Ok(()))
+}

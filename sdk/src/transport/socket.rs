@@ -1,0 +1,135 @@
+//! TCP and Unix sockets.
+
+use std::io;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use socket2::{SockRef, TcpKeepalive};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+
+use super::{Address, Io, PeerAddr};
+
+/// A silent host is noticed after 10 s of quiet plus 4 probes 5 s apart.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(10);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
+const KEEPALIVE_PROBES: u32 = 4;
+
+/// How long sent bytes may stay unacknowledged. 20 s is what gRPC settled on (`grpc/proposal: A18`).
+#[cfg(target_os = "linux")]
+const USER_TIMEOUT: Duration = Duration::from_secs(20);
+
+macro_rules! io_for {
+    ($socket:ty) => {
+        impl Io for $socket {
+            fn try_read(&self, buf: &mut BytesMut) -> io::Result<usize> {
+                self.try_read_buf(buf)
+            }
+
+            fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Self::poll_read_ready(self, cx)
+            }
+
+            fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+                Self::try_write(self, bytes)
+            }
+
+            fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Self::poll_write_ready(self, cx)
+            }
+        }
+    };
+}
+
+io_for!(TcpStream);
+io_for!(UnixStream);
+
+/// Connects, and prepares the socket.
+pub(crate) async fn connect(address: &Address) -> io::Result<(Arc<dyn Io>, PeerAddr)> {
+    match address {
+        Address::Tcp(host) => {
+            let stream = TcpStream::connect(host.as_str()).await?;
+            prepare(&stream)?;
+            let peer = PeerAddr::tcp(stream.peer_addr()?);
+            Ok((Arc::new(stream), peer))
+        }
+        Address::Unix(path) => Ok((Arc::new(UnixStream::connect(path).await?), PeerAddr::unix(Some(path)))),
+    }
+}
+
+/// A bound socket. A Unix socket's file is removed when the listener is dropped.
+#[derive(Debug)]
+pub(crate) enum Listener {
+    Tcp(TcpListener),
+    Unix(UnixListener, std::path::PathBuf),
+}
+
+impl Listener {
+    pub(crate) async fn bind(address: &Address) -> io::Result<Self> {
+        match address {
+            Address::Tcp(host) => Ok(Self::Tcp(TcpListener::bind(host.as_str()).await?)),
+            Address::Unix(path) => {
+                remove_stale(path)?;
+                Ok(Self::Unix(UnixListener::bind(path)?, path.clone()))
+            }
+        }
+    }
+
+    pub(crate) fn local_addr(&self) -> io::Result<PeerAddr> {
+        match self {
+            Self::Tcp(listener) => listener.local_addr().map(PeerAddr::tcp),
+            Self::Unix(_, path) => Ok(PeerAddr::unix(Some(path))),
+        }
+    }
+
+    /// Waits for the next connection. Cancel safe: a connection is given out or stays in the queue.
+    pub(crate) async fn accept(&self) -> io::Result<(Arc<dyn Io>, PeerAddr)> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, peer) = listener.accept().await?;
+                prepare(&stream)?;
+                Ok((Arc::new(stream), PeerAddr::tcp(peer)))
+            }
+            Self::Unix(listener, _) => {
+                let (stream, peer) = listener.accept().await?;
+                Ok((Arc::new(stream), PeerAddr::unix(peer.as_pathname())))
+            }
+        }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        if let Self::Unix(_, path) = self {
+            // Somebody may have removed it already; there is nobody to tell.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+/// A socket file that nobody listens on is left from a process that was killed, and stands in the way.
+fn remove_stale(path: &std::path::Path) -> io::Result<()> {
+    use std::os::unix::fs::FileTypeExt;
+
+    match std::fs::symlink_metadata(path) {
+        Ok(found) if found.file_type().is_socket() => match std::os::unix::net::UnixStream::connect(path) {
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => std::fs::remove_file(path),
+            _ => Ok(()),
+        },
+        _ => Ok(()),
+    }
+}
+
+fn prepare(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let socket = SockRef::from(stream);
+    let keepalive = TcpKeepalive::new()
+        .with_time(KEEPALIVE_IDLE)
+        .with_interval(KEEPALIVE_INTERVAL)
+        .with_retries(KEEPALIVE_PROBES);
+    socket.set_tcp_keepalive(&keepalive)?;
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
+    Ok(())
+}

@@ -1,0 +1,108 @@
+//! Who waits for what on a connection: tasks beside the protocol's keys.
+
+use std::task::{Context, Waker};
+
+use crate::conn::{CallKey, Event, IncomingCall, IncomingStream, StreamKey, Ticket};
+
+/// A task that waits, if one does.
+#[derive(Debug, Default)]
+pub(super) struct Slot(Option<Waker>);
+
+impl Slot {
+    /// The task of `cx` waits here now, instead of whoever did.
+    pub(super) fn wait(&mut self, cx: &Context<'_>) {
+        match &mut self.0 {
+            Some(waker) => waker.clone_from(cx.waker()),
+            None => self.0 = Some(cx.waker().clone()),
+        }
+    }
+
+    pub(super) fn take(&mut self) -> Option<Waker> {
+        self.0.take()
+    }
+
+    /// Wakes the task that waits, which goes on waiting.
+    pub(super) fn get(&self) -> Option<&Waker> {
+        self.0.as_ref()
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct StreamSlots {
+    /// The reader: the driver wakes it when messages or the end came.
+    pub(super) read: Slot,
+    /// The writer: the driver wakes it when credit or the end came.
+    pub(super) write: Slot,
+    /// Who watches the whole stream: the driver wakes it when the stream has opened or ended.
+    pub(super) watch: Slot,
+}
+
+/// The waiting tasks of a connection, found by the keys of its streams, calls and tickets.
+#[derive(Debug, Default)]
+pub(super) struct Wakers {
+    streams: Vec<StreamSlots>,
+    calls: Vec<Slot>,
+    tickets: Vec<Slot>,
+}
+
+/// New work of the peer's, for the dispatcher.
+#[derive(Debug)]
+pub(super) enum Incoming {
+    Call(IncomingCall),
+    Stream(IncomingStream),
+}
+
+impl Wakers {
+    pub(super) fn stream(&mut self, key: StreamKey) -> &mut StreamSlots {
+        at(&mut self.streams, key.0)
+    }
+
+    pub(super) fn call(&mut self, key: CallKey) -> &mut Slot {
+        at(&mut self.calls, key.0)
+    }
+
+    pub(super) fn ticket(&mut self, ticket: Ticket) -> &mut Slot {
+        at(&mut self.tickets, ticket.0)
+    }
+
+    /// Nobody holds this stream any more; its place may be another's soon.
+    pub(super) fn forget_stream(&mut self, key: StreamKey) {
+        if let Some(slots) = self.streams.get_mut(key.0) {
+            *slots = StreamSlots::default();
+        }
+    }
+
+    /// Nobody holds this call any more; its place may be another's soon.
+    pub(super) fn forget_call(&mut self, key: CallKey) {
+        if let Some(slot) = self.calls.get_mut(key.0) {
+            *slot = Slot::default();
+        }
+    }
+
+    /// Sorts an event: a task to wake, or new work.
+    pub(super) fn sort(&mut self, event: Event, wake: &mut Vec<Waker>, incoming: &mut Vec<Incoming>) {
+        let waiting = match event {
+            Event::Readable(key) => self.stream(key).read.take(),
+            Event::Writable(key) => self.stream(key).write.take(),
+            Event::Changed(key) => self.stream(key).watch.take(),
+            Event::CallChanged(key) => self.call(key).take(),
+            Event::Room(ticket) => self.ticket(ticket).take(),
+            Event::Call(call) => {
+                incoming.push(Incoming::Call(call));
+                None
+            }
+            Event::Stream(stream) => {
+                incoming.push(Incoming::Stream(stream));
+                None
+            }
+        };
+        wake.extend(waiting);
+    }
+}
+
+fn at<T: Default>(slots: &mut Vec<T>, index: usize) -> &mut T {
+    if index >= slots.len() {
+        slots.resize_with(index + 1, T::default);
+    }
+    &mut slots[index]
+}

@@ -1,0 +1,121 @@
+//! Bytes to frames.
+
+use bytes::{Buf, Bytes, BytesMut};
+use trill_proto::prost::Message;
+use trill_proto::{FeedbackMeta, RequestProtocol, ResponseProtocol};
+
+use super::error::{FrameFault, WireError};
+use super::frame::{Frame, Side, UnaryHead};
+use super::header::{CLOSE, DATA, FEEDBACK, FrameType, HEADER_LEN, Header, INIT};
+use super::id::StreamId;
+
+/// Takes frames off the front of a buffer. Nothing is remembered between calls: the buffer is the memory, so bytes may come in
+/// any pieces.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Decoder {
+    side: Side,
+    max_frame: usize,
+}
+
+impl Decoder {
+    /// A decoder for frames that may take `max_frame` bytes in all.
+    pub(crate) const fn new(side: Side, max_frame: usize) -> Self {
+        Self { side, max_frame }
+    }
+
+    /// Takes the next frame; `None` while it is not there whole. Bodies, attachments and messages are slices of the buffer.
+    ///
+    /// # Errors
+    ///
+    /// When the front of the buffer is not a frame. Frames before it have been given out; calling again gives the same error.
+    #[inline]
+    pub(crate) fn decode(&self, buf: &mut BytesMut) -> Result<Option<Frame>, WireError> {
+        let Some(fixed) = buf.first_chunk() else { return Ok(None) };
+        let header = Header::from_bytes(fixed, self.max_frame)?;
+        let size = header.total_size as usize;
+        if buf.len() < size {
+            return Ok(None);
+        }
+        buf.advance(HEADER_LEN);
+        let len = size - HEADER_LEN;
+        Ok(Some(match header.frame_type {
+            FrameType::Stream if header.kind == DATA => {
+                Frame::Data { id: StreamId(header.id), payload: take(buf, len) }
+            }
+            FrameType::Stream => control(&header, buf, len),
+            FrameType::Unary => self.unary(&header, take(buf, len)),
+        }))
+    }
+
+    /// How many more bytes the frame at the front needs, as far as can be known; 0 when [`decode`](Self::decode) has something to
+    /// say. Without a fixed header 1 to 16, and never more than the frame limit: but a peer that has proven nothing chose the
+    /// number, so do not allocate it at once.
+    pub(crate) fn missing(&self, buf: &[u8]) -> usize {
+        let size = match buf.first_chunk().map(|fixed| Header::from_bytes(fixed, self.max_frame)) {
+            None => HEADER_LEN,
+            Some(Ok(header)) => header.total_size as usize,
+            Some(Err(_)) => 0,
+        };
+        size.saturating_sub(buf.len())
+    }
+
+    fn unary(&self, header: &Header, mut rest: Bytes) -> Frame {
+        let head = UnaryHead { id: header.id, version: header.version, reserved: header.reserved };
+        let meta = rest.split_to(header.header_size.into());
+        let frame = match self.side {
+            Side::Server => request(head, meta, rest),
+            Side::Client => response(head, meta, rest),
+        };
+        frame.unwrap_or_else(|why| Frame::BadUnary { head, why })
+    }
+}
+
+fn request(head: UnaryHead, meta: Bytes, rest: Bytes) -> Result<Frame, FrameFault> {
+    if meta.is_empty() {
+        return Err(FrameFault::NoHeader);
+    }
+    let meta = RequestProtocol::decode(meta)?;
+    let (body, attachment) = split(rest, meta.request_id, meta.attachment_size)?;
+    Ok(Frame::Request { head, meta, body, attachment })
+}
+
+/// An empty header is fine here: it is the success of call 0, and tRPC-Cpp sends it.
+fn response(head: UnaryHead, meta: Bytes, rest: Bytes) -> Result<Frame, FrameFault> {
+    let meta = ResponseProtocol::decode(meta)?;
+    let (body, attachment) = split(rest, meta.request_id, meta.attachment_size)?;
+    Ok(Frame::Response { head, meta, body, attachment })
+}
+
+/// The body and the attachment, which is the end of what follows the protobuf header.
+fn split(mut rest: Bytes, request_id: u32, attachment: u32) -> Result<(Bytes, Bytes), FrameFault> {
+    let (attachment, left) = (attachment as usize, rest.len());
+    let Some(body) = left.checked_sub(attachment) else {
+        return Err(FrameFault::AttachmentOverrun { request_id, attachment, left });
+    };
+    let attachment = rest.split_off(body);
+    Ok((rest, attachment))
+}
+
+fn control(header: &Header, buf: &mut BytesMut, len: usize) -> Frame {
+    let id = StreamId(header.id);
+    let frame = match header.kind {
+        INIT => read(&buf[..len]).map(|meta| Frame::Init { id, meta }),
+        CLOSE => read(&buf[..len]).map(|meta| Frame::Close { id, meta }),
+        FEEDBACK => read(&buf[..len])
+            .map(|meta: FeedbackMeta| Frame::Feedback { id, increment: meta.window_size_increment }),
+        unknown => Err(FrameFault::UnknownKind(unknown)),
+    };
+    buf.advance(len);
+    frame.unwrap_or_else(|why| Frame::BadStream { id, why })
+}
+
+/// The names and the metadata in here may live as long as the stream. They are copied, so that they do not keep a whole read
+/// buffer alive for that long.
+fn read<M: Message + Default>(bytes: &[u8]) -> Result<M, FrameFault> {
+    Ok(M::decode(bytes)?)
+}
+
+#[inline]
+fn take(buf: &mut BytesMut, len: usize) -> Bytes {
+    buf.split_to(len).freeze()
+}

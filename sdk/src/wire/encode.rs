@@ -1,0 +1,158 @@
+//! Frames to bytes, appended to what is to be sent.
+
+use bytes::{BufMut, BytesMut};
+use trill_proto::prost::Message;
+use trill_proto::{CloseMeta, FeedbackMeta, InitMeta, RequestProtocol, ResponseProtocol};
+
+use super::error::WireError;
+use super::frame::UnaryHead;
+use super::header::{CLOSE, DATA, FEEDBACK, FrameType, HEADER_LEN, Header, INIT};
+use super::id::StreamId;
+
+/// Appends DATA: the fixed header, then what `write` appends, which has to be exactly `len` bytes.
+///
+/// The caller has checked `len` against its limit, and undoes the frame when `write` did something else.
+///
+/// # Panics
+///
+/// When the frame is over 4 GiB.
+#[inline]
+pub(crate) fn data(out: &mut BytesMut, id: StreamId, len: usize, write: impl FnOnce(&mut BytesMut)) {
+    let header = stream_header(DATA, id, len);
+    out.reserve(HEADER_LEN + len);
+    out.extend_from_slice(&header);
+    write(out);
+}
+
+/// Appends INIT.
+///
+/// # Panics
+///
+/// When the frame is over 4 GiB.
+pub(crate) fn init(out: &mut BytesMut, id: StreamId, meta: &InitMeta) {
+    control(out, INIT, id, meta);
+}
+
+/// Appends FEEDBACK.
+pub(crate) fn feedback(out: &mut BytesMut, id: StreamId, increment: u32) {
+    control(out, FEEDBACK, id, &FeedbackMeta { window_size_increment: increment });
+}
+
+/// Appends CLOSE.
+///
+/// # Panics
+///
+/// When the frame is over 4 GiB.
+pub(crate) fn close(out: &mut BytesMut, id: StreamId, meta: &CloseMeta) {
+    control(out, CLOSE, id, meta);
+}
+
+/// Appends a request: the headers, then what `write_body` appends, which has to be exactly `body_len` bytes, then the attachment.
+/// `meta` is sent as it is, so it already names the attachment's size.
+///
+/// # Errors
+///
+/// When the frame is over `limit`, its protobuf header is over 65,535 bytes, or the body has another size than announced. In
+/// each case nothing is appended; nor if `write_body` panics.
+pub(crate) fn request(
+    out: &mut BytesMut,
+    head: UnaryHead,
+    meta: &RequestProtocol,
+    limit: usize,
+    body_len: usize,
+    write_body: impl FnOnce(&mut BytesMut),
+    attachment: &[u8],
+) -> Result<(), WireError> {
+    debug_assert_eq!(
+        meta.attachment_size as usize,
+        attachment.len(),
+        "the header names the attachment's size"
+    );
+    unary(out, head, meta, limit, body_len, write_body, attachment)
+}
+
+/// Appends an answer; all else is as with [`request`].
+pub(crate) fn response(
+    out: &mut BytesMut,
+    head: UnaryHead,
+    meta: &ResponseProtocol,
+    limit: usize,
+    body_len: usize,
+    write_body: impl FnOnce(&mut BytesMut),
+    attachment: &[u8],
+) -> Result<(), WireError> {
+    debug_assert_eq!(
+        meta.attachment_size as usize,
+        attachment.len(),
+        "the header names the attachment's size"
+    );
+    unary(out, head, meta, limit, body_len, write_body, attachment)
+}
+
+fn unary(
+    out: &mut BytesMut,
+    head: UnaryHead,
+    meta: &impl Message,
+    limit: usize,
+    body_len: usize,
+    write_body: impl FnOnce(&mut BytesMut),
+    attachment: &[u8],
+) -> Result<(), WireError> {
+    let meta_len = meta.encoded_len();
+    let Ok(header_size) = u16::try_from(meta_len) else {
+        return Err(WireError::HeaderTooLarge { size: meta_len, limit: u16::MAX.into() });
+    };
+    let size = HEADER_LEN.saturating_add(meta_len).saturating_add(body_len).saturating_add(attachment.len());
+    let limit = limit.min(MAX_FRAME);
+    let total_size = match u32::try_from(size) {
+        Ok(total_size) if size <= limit => total_size,
+        _ => return Err(WireError::FrameTooLarge { size, limit }),
+    };
+    let UnaryHead { id, version, reserved } = head;
+    let header =
+        Header { frame_type: FrameType::Unary, kind: 0, total_size, header_size, id, version, reserved };
+    let mut frame = Uncommitted { start: out.len(), out };
+    frame.out.reserve(size);
+    frame.out.extend_from_slice(&header.to_bytes());
+    meta.encode_raw(frame.out);
+    let body = frame.out.len();
+    write_body(frame.out);
+    let written = frame.out.len().saturating_sub(body);
+    if written != body_len {
+        return Err(WireError::WrongSize { announced: body_len, written });
+    }
+    frame.out.put_slice(attachment);
+    frame.start = frame.out.len();
+    Ok(())
+}
+
+fn control(out: &mut BytesMut, kind: u8, id: StreamId, meta: &impl Message) {
+    let len = meta.encoded_len();
+    let header = stream_header(kind, id, len);
+    out.reserve(HEADER_LEN + len);
+    out.extend_from_slice(&header);
+    meta.encode_raw(out);
+}
+
+#[inline]
+fn stream_header(kind: u8, id: StreamId, len: usize) -> [u8; HEADER_LEN] {
+    let total_size = len.checked_add(HEADER_LEN).and_then(|size| u32::try_from(size).ok());
+    let total_size = total_size.expect("whoever sends checks the size against its limit");
+    let (frame_type, id) = (FrameType::Stream, id.0);
+    Header { frame_type, kind, total_size, header_size: 0, id, version: 0, reserved: 0 }.to_bytes()
+}
+
+/// Takes a frame back unless it was finished, so that a message that panics or lies about its size leaves no half frame.
+struct Uncommitted<'a> {
+    out: &'a mut BytesMut,
+    start: usize,
+}
+
+impl Drop for Uncommitted<'_> {
+    fn drop(&mut self) {
+        self.out.truncate(self.start);
+    }
+}
+
+/// What the size field can say.
+const MAX_FRAME: usize = u32::MAX as usize;

@@ -1,0 +1,1 @@
+//! Golden bytes, malformed bytes, captures of other implementations, and round trips.
