@@ -53,13 +53,17 @@ impl StreamGreeter for Combined {
         _cx: Context,
         rw: AsyncReaderWriter<HelloRequest, HelloReply>,
     ) -> Result<()> {
-        let rw = rw.shared();
-        let answers = do_until(|| async {
-            let Some(req) = rw.read().await? else { return Ok(Break(())) };
-            rw.write(reply(format!("you said {}", req.msg))).await?;
-            Ok(Continue(()))
+        let (reader, writer) = rw.split();
+        let writer = writer.shared();
+        let remarks = do_for(2, {
+            let writer = writer.clone();
+            move |i| writer.write(reply(format!("remark {i}")))
         });
-        let remarks = do_for(2, |i| rw.write(reply(format!("remark {i}"))));
+        let answers = do_with((reader, writer)).until(|(mut reader, writer)| async move {
+            let Some(req) = reader.read().await? else { return Ok(Break(())) };
+            writer.write(reply(format!("you said {}", req.msg))).await?;
+            Ok(Continue((reader, writer)))
+        });
         try_when_all((answers, remarks)).await?;
         Ok(())
     }
@@ -100,12 +104,13 @@ async fn main() -> anyhow::Result<()> {
     .await?;
 
     println!("== try_when_all: both directions of a bidi stream ==");
-    let rw = streams.bidi_stream_say_hello().await?.shared();
-    let asking = do_for_each(["x", "y"], |name| rw.write(request(name))).and_then(|()| rw.finish_writing());
-    let listening = do_with(0).until(|heard| async {
-        let Some(reply) = rw.read().await? else { return Ok(Break(heard)) };
+    let (reader, writer) = streams.bidi_stream_say_hello().await?.split();
+    let writer = writer.shared();
+    let asking = do_for_each(["x", "y"], |name| writer.write(request(name))).and_then(|()| writer.finish());
+    let listening = do_with((reader, 0)).until(|(mut reader, heard)| async move {
+        let Some(reply) = reader.read().await? else { return Ok(Break(heard)) };
         println!("{}", reply.msg);
-        Ok(Continue(heard + 1))
+        Ok(Continue((reader, heard + 1)))
     });
     let ((), heard) = try_when_all((asking, listening)).await?;
     println!("{heard} messages");

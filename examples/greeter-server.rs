@@ -5,7 +5,8 @@
 use std::time::Duration;
 
 use clap::Parser;
-use trill::{Channel, Server, ServerHandle};
+use trill::server::ServerHandle;
+use trill::{Channel, Server};
 use trill_examples::greeter::{GreeterClient, GreeterServer, MyGreeter, StreamGreeterServer, request};
 
 #[derive(Parser)]

@@ -8,13 +8,14 @@ mod room;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use tokio::io::{AsyncBufReadExt, BufReader, stdin};
-use trill::{AsyncReaderWriter, Channel, Result, Server};
+use tokio::sync::mpsc;
+use trill::{AsyncReader, AsyncReaderWriter, Channel, Server};
 
 use crate::room::Room;
 use crate::wire::{ChatMessage, ChatServiceClient, ChatServiceServer};
 
 /// The messages and the service of `proto/chat.proto`.
+#[allow(unreachable_pub, reason = "generated code is public, whoever includes it")]
 mod wire {
     include!(concat!(env!("OUT_DIR"), "/trill.example.chat.rs"));
 }
@@ -69,21 +70,43 @@ async fn serve(listen: &str) -> anyhow::Result<()> {
 async fn join(to: &str, user: &str) -> anyhow::Result<()> {
     let client = ChatServiceClient::new(Channel::connect(to).await?);
     let (mut heard, mut said) = client.chat().await?.split();
-    let mut lines = BufReader::new(stdin()).lines();
+    let mut lines = typed_lines();
     let speaking = async {
-        while let Some(line) = lines.next_line().await? {
+        while let Some(line) = lines.recv().await {
             said.write(message(user, line)).await?;
         }
-        anyhow::Ok(said.finish().await?)
+        said.finish().await
     };
-    let listening = async {
-        while let Some(message) = heard.read().await? {
-            println!("{}: {}", message.user, message.content);
+    let listening = print_all(&mut heard);
+    tokio::pin!(listening);
+    tokio::select! {
+        over = &mut listening => over?,
+        said = speaking => {
+            said?;
+            listening.await?;
         }
-        Ok(())
-    };
-    tokio::try_join!(speaking, listening)?;
+    }
     Ok(())
+}
+
+async fn print_all(heard: &mut AsyncReader<ChatMessage>) -> trill::Result<()> {
+    while let Some(message) = heard.read().await? {
+        println!("{}: {}", message.user, message.content);
+    }
+    Ok(())
+}
+
+/// Reads on a thread of its own: waiting for a terminal cannot be cancelled, and the program should not wait for it either.
+fn typed_lines() -> mpsc::Receiver<String> {
+    let (typed, lines) = mpsc::channel(1);
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lines().map_while(Result::ok) {
+            if typed.blocking_send(line).is_err() {
+                return;
+            }
+        }
+    });
+    lines
 }
 
 async fn demo() -> anyhow::Result<()> {
@@ -106,7 +129,7 @@ async fn demo() -> anyhow::Result<()> {
 }
 
 /// Says something, and listens until everybody has been heard.
-async fn talk(user: &str, mut stream: AsyncReaderWriter<ChatMessage, ChatMessage>) -> Result<()> {
+async fn talk(user: &str, mut stream: AsyncReaderWriter<ChatMessage, ChatMessage>) -> trill::Result<()> {
     stream.write(message(user, format!("hello from {user}"))).await?;
     for _ in USERS {
         let Some(heard) = stream.read().await? else { break };

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use clap::Parser;
 use tokio::sync::watch;
-use trill::{Channel, Server, ServerHandle};
+use trill::server::ServerHandle;
+use trill::{Channel, Server};
 use trill_examples::greeter::{
     Greeter, GreeterClient, GreeterServer, StreamGreeter, StreamGreeterClient, StreamGreeterServer, request,
 };
@@ -69,7 +70,7 @@ async fn start(service: impl Greeter + StreamGreeter + Clone) -> Result<Node> {
 }
 
 async fn unary(greeter: &GreeterClient) -> Result<()> {
-    let call = greeter.say_hello(request("Ada")).metadata(NAME, "unary").attachment("attached".into());
+    let call = greeter.say_hello(request("Ada")).metadata(NAME, "unary").attachment("attached");
     let answer = call.response().await?;
     ensure!(answer.message.msg == "Hello, Ada" && answer.attachment == "attached");
     ensure!(answer.metadata.get_str(NAME) == Some("seen by upstream: unary"));

@@ -44,10 +44,7 @@ impl StreamGreeter for Router {
         let answer = tokio::select! {
             // An answer may come before the client is done; then there is no need to hear the rest.
             answer = &mut answer => answer?,
-            sent = pump_and_finish(&mut reader, writer) => {
-                sent?;
-                answer.await?
-            }
+            sent = pump_and_finish(&mut reader, writer) => outcome(sent, answer).await?,
         };
         send_back(&cx, &answer.metadata);
         Ok(answer.message)
@@ -74,14 +71,13 @@ impl StreamGreeter for Router {
         let (mut from_above, to_above) =
             self.streams.bidi_stream_say_hello().options(cx.child()).await?.split();
         let up = pump_and_finish(&mut requests, to_above);
-        let down = pump(&mut from_above, &mut replies);
-        tokio::pin!(down);
-        // The stream ends when the server above ends it, whether or not the client has more to say.
-        tokio::select! {
-            done = &mut down => done?,
-            sent = up => {
-                sent?;
-                down.await?;
+        {
+            let down = pump(&mut from_above, &mut replies);
+            tokio::pin!(down);
+            // The stream ends when the server above ends it, whether or not the client has more to say.
+            tokio::select! {
+                done = &mut down => done?,
+                sent = up => outcome(sent, down).await?,
             }
         }
         send_trailer_back(&cx, &from_above);
@@ -103,7 +99,15 @@ async fn pump_and_finish<T: Message>(from: &mut AsyncReader<T>, mut to: AsyncWri
     to.finish().await
 }
 
-fn send_trailer_back<T>(cx: &Context, reader: &AsyncReader<T>) {
+/// What the server above says counts. If that is a failure, what went wrong on the way up is the reason.
+async fn outcome<T>(sent: Result<()>, answer: impl Future<Output = Result<T>>) -> Result<T> {
+    match sent {
+        Ok(()) => answer.await,
+        Err(error) => answer.await.map_err(|_| error),
+    }
+}
+
+fn send_trailer_back<T: Message>(cx: &Context, reader: &AsyncReader<T>) {
     if let Some(metadata) = reader.metadata() {
         send_back(cx, metadata);
     }

@@ -2,10 +2,8 @@
 //!
 //! They are those of tRPC-Cpp's examples, names, messages and texts alike, so that its programs can talk to these.
 
-use trill::{
-    AsyncReader, AsyncReaderWriter, AsyncWriter, Context, Result,
-    prost::{self, Message},
-};
+use trill::prost::Message;
+use trill::{AsyncReader, AsyncReaderWriter, AsyncWriter, Context, Result};
 
 /// A question.
 #[derive(Clone, PartialEq, Message)]
