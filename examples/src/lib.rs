@@ -1,1 +1,5 @@
 //! What the example programs share.
+
+pub mod conversation;
+pub mod greeter;
+pub mod memory;

@@ -7,7 +7,9 @@ use trill_tests::{Absent, AbsentClient, EverythingClient, Log, Text, in_memory, 
 
 async fn reported(log: &mut Log, what: &str) {
     let found = async { while log.recv().await.expect("the service lives") != what {} };
-    tokio::time::timeout(Duration::from_secs(20), found).await.unwrap_or_else(|_| panic!("never reported: {what}"));
+    tokio::time::timeout(Duration::from_secs(20), found)
+        .await
+        .unwrap_or_else(|_| panic!("never reported: {what}"));
 }
 
 #[tokio::test]

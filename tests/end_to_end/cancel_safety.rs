@@ -96,7 +96,10 @@ async fn dropped_shared_reads_and_writes_lose_nothing() {
                     accepted += 1;
                 }
                 None => {
-                    assert!(give_up_after(1, second.as_mut()).await.is_none(), "it is not its turn: seed {seed}");
+                    assert!(
+                        give_up_after(1, second.as_mut()).await.is_none(),
+                        "it is not its turn: seed {seed}"
+                    );
                     dropped += 2;
                 }
             }

@@ -63,7 +63,10 @@ async fn attachments_go_both_ways() {
 async fn the_handler_knows_who_calls() {
     let (client, _log) = over_tcp().await;
     let who = client.unary(text("who")).await.unwrap().text;
-    assert!(who.starts_with("trpc.trill.client.service calls /test.all.Everything/Unary from 127.0.0.1:"), "{who}");
+    assert!(
+        who.starts_with("trpc.trill.client.service calls /test.all.Everything/Unary from 127.0.0.1:"),
+        "{who}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -122,7 +125,8 @@ async fn a_child_call_inherits_metadata_and_the_time_that_is_left() {
     let answer = client.unary(text("left")).timeout(limit).await.unwrap();
     assert_eq!(answer, text("4000"), "one second was spent on the way");
     assert_eq!(client.unary(text("meta")).metadata("tenant", "blue").await.unwrap(), text("tenant=blue"));
-    let mut reader = client.download(text("left;meta")).timeout(limit).metadata("tenant", "red").await.unwrap();
+    let mut reader =
+        client.download(text("left;meta")).timeout(limit).metadata("tenant", "red").await.unwrap();
     assert_eq!(reader.read().await.unwrap(), Some(text("5000")));
     assert_eq!(reader.read().await.unwrap(), Some(text("tenant=red")));
 }
@@ -162,5 +166,9 @@ async fn a_child_call_that_runs_out_of_inherited_time_says_so() {
     let (next, _log) = in_memory();
     let options = trill::CallOptions::new().timeout(Duration::ZERO);
     let error = next.unary(text("")).options(options).await.unwrap_err();
-    assert_eq!((error.kind(), error.code().0), (ErrorKind::Timeout, 101), "no time at all is refused before anything is sent");
+    assert_eq!(
+        (error.kind(), error.code().0),
+        (ErrorKind::Timeout, 101),
+        "no time at all is refused before anything is sent"
+    );
 }

@@ -12,7 +12,8 @@ async fn send(address: &str, bytes: &[u8]) -> (Vec<u8>, bool) {
     let mut socket = TcpStream::connect(address).await.unwrap();
     socket.write_all(bytes).await.unwrap();
     let mut back = Vec::new();
-    let closed = tokio::time::timeout(Duration::from_millis(300), socket.read_to_end(&mut back)).await.is_ok();
+    let closed =
+        tokio::time::timeout(Duration::from_millis(300), socket.read_to_end(&mut back)).await.is_ok();
     (back, closed)
 }
 
@@ -40,7 +41,10 @@ async fn bytes_that_are_not_the_protocol_close_their_connection_and_no_other() {
         assert!(closed && back.is_empty(), "{what}: {back:?}");
     }
     let (back, closed) = send(&address, &frame(&[(9, 4)])).await;
-    assert!(!closed && !back.is_empty(), "garbage in a well delimited frame is answered, and the connection lives");
+    assert!(
+        !closed && !back.is_empty(),
+        "garbage in a well delimited frame is answered, and the connection lives"
+    );
     rw.write(text("still here")).await.unwrap();
     assert_eq!(rw.read().await.unwrap(), Some(text("still here")));
 }
@@ -54,7 +58,24 @@ async fn random_bytes_do_no_harm() {
         let mut socket = TcpStream::connect(&address).await.unwrap();
         let mut bytes: Vec<u8> = (0..random.usize(1..4_000)).map(|_| random.u8(..)).collect();
         if random.bool() {
-            let head = [0x09, 0x30, 1, random.u8(1..5), 0, 0, 0, random.u8(16..200), 0, 0, 0, 0, 0, random.u8(..), 0, 0];
+            let head = [
+                0x09,
+                0x30,
+                1,
+                random.u8(1..5),
+                0,
+                0,
+                0,
+                random.u8(16..200),
+                0,
+                0,
+                0,
+                0,
+                0,
+                random.u8(..),
+                0,
+                0,
+            ];
             bytes.splice(..0, head);
         }
         // The server may close while this is being written.
@@ -92,7 +113,8 @@ async fn a_server_that_is_none_is_an_error_that_says_so() {
 #[tokio::test]
 async fn an_answer_that_does_not_decode_is_an_error_at_the_caller() {
     // Request 1 is answered with a body that is no Text.
-    let address = scripted(&[0x09, 0x30, 0, 0, 0, 0, 0, 19, 0, 2, 0, 0, 0, 1, 1, 0, 0x18, 1, 0xff], false).await;
+    let address =
+        scripted(&[0x09, 0x30, 0, 0, 0, 0, 0, 19, 0, 2, 0, 0, 0, 1, 1, 0, 0x18, 1, 0xff], false).await;
     let client = EverythingClient::new(Channel::connect(&address).await.unwrap());
     let error = client.unary(text("")).await.unwrap_err();
     assert_eq!((error.kind(), error.code().0), (ErrorKind::Decode, 122));
@@ -144,5 +166,9 @@ async fn a_header_that_comes_byte_by_byte_is_understood() {
     }
     let mut head = [0; 16];
     tokio::time::timeout(Duration::from_secs(20), socket.read_exact(&mut head)).await.unwrap().unwrap();
-    assert_eq!((&head[..4], &head[10..]), (&[0x09, 0x30, 0, 0][..], &[0, 0, 0, 7, 1, 9][..]), "id, version and reserved come back");
+    assert_eq!(
+        (&head[..4], &head[10..]),
+        (&[0x09, 0x30, 0, 0][..], &[0, 0, 0, 7, 1, 9][..]),
+        "id, version and reserved come back"
+    );
 }

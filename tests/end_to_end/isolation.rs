@@ -14,7 +14,11 @@ async fn a_slow_handler_delays_no_other_call_on_the_connection() {
         for _ in 0..100 {
             client.unary(text("quick")).await.unwrap();
         }
-        assert_eq!(started.elapsed(), Duration::ZERO, "on the paused clock, time passes only while everybody waits");
+        assert_eq!(
+            started.elapsed(),
+            Duration::ZERO,
+            "on the paused clock, time passes only while everybody waits"
+        );
     };
     let (slow, ()) = futures::join!(std::future::IntoFuture::into_future(slow), quick);
     assert_eq!(slow.unwrap(), text("slept"));

@@ -83,7 +83,8 @@ async fn streams_and_calls_over_their_count_are_refused_with_code_22() {
 #[tokio::test]
 async fn a_larger_frame_than_the_server_accepts_ends_that_connection_only() {
     let (service, _log) = Obedient::new();
-    let bound = Server::builder().service(service).max_message_received(10_000).bind("127.0.0.1:0").await.unwrap();
+    let bound =
+        Server::builder().service(service).max_message_received(10_000).bind("127.0.0.1:0").await.unwrap();
     let address = bound.local_addr().to_string();
     tokio::spawn(bound.serve());
     let bystander = EverythingClient::new(Channel::connect(&address).await.unwrap());

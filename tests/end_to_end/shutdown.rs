@@ -12,7 +12,9 @@ async fn an_idle_server_shuts_down_at_once_and_closes_its_connections() {
     let (handle, address, _log) = listen("127.0.0.1:0").await;
     let client = EverythingClient::new(Channel::connect(&address).await.unwrap());
     client.unary(text("hello")).await.unwrap();
-    tokio::time::timeout(LONG, handle.shutdown(Duration::from_secs(3600))).await.expect("nothing is going on");
+    tokio::time::timeout(LONG, handle.shutdown(Duration::from_secs(3600)))
+        .await
+        .expect("nothing is going on");
     handle.shutdown(Duration::ZERO).await;
     assert!(client.unary(text("hello")).await.is_err());
     assert_eq!(Channel::connect(&address).await.unwrap_err().kind(), ErrorKind::Connect);

@@ -20,11 +20,16 @@ async fn each_kind(client: &EverythingClient, order: &str) -> Vec<trill::Error> 
 #[tokio::test]
 async fn application_code_framework_code_and_text_stay_apart_in_every_kind() {
     let (client, _log) = in_memory();
-    for (order, code, func_ret) in [("error 4001 the reason", 0, 4001), ("fail 51 the reason", 51, 0), ("error -7 the reason", 0, -7)] {
+    for (order, code, func_ret) in
+        [("error 4001 the reason", 0, 4001), ("fail 51 the reason", 51, 0), ("error -7 the reason", 0, -7)]
+    {
         for error in each_kind(&client, order).await {
             assert_eq!(error.kind(), ErrorKind::Status);
             let status = error.status().expect("the handler answered");
-            assert_eq!((status.code().0, status.func_ret(), status.message()), (code, func_ret, "the reason"));
+            assert_eq!(
+                (status.code().0, status.func_ret(), status.message()),
+                (code, func_ret, "the reason")
+            );
             assert!(error.method().unwrap().starts_with("/test.all.Everything/"), "{error}");
             assert_eq!(error.peer(), Some("memory"));
         }

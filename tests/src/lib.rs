@@ -95,15 +95,23 @@ impl Obedient {
             "large" => Ok(text("x".repeat(number().unsigned_abs() as usize))),
             "meta" => {
                 cx.set_metadata(first.unwrap_or(""), rest.to_owned());
-                let seen: Vec<_> = cx.metadata().iter().map(|(key, value)| format!("{key}={}", value.escape_ascii())).collect();
+                let seen: Vec<_> = cx
+                    .metadata()
+                    .iter()
+                    .map(|(key, value)| format!("{key}={}", value.escape_ascii()))
+                    .collect();
                 Ok(text(seen.join(",")))
             }
             "attach" => {
                 cx.set_attachment(cx.attachment().clone());
                 Ok(text(format!("{} bytes", cx.attachment().len())))
             }
-            "who" => Ok(text(format!("{} calls {} from {}", cx.caller().unwrap_or("?"), cx.method(), cx.peer()))),
-            "left" => Ok(text(cx.remaining().map_or("for ever".to_owned(), |left| left.as_millis().to_string()))),
+            "who" => {
+                Ok(text(format!("{} calls {} from {}", cx.caller().unwrap_or("?"), cx.method(), cx.peer())))
+            }
+            "left" => {
+                Ok(text(cx.remaining().map_or("for ever".to_owned(), |left| left.as_millis().to_string())))
+            }
             _ => Ok(text(order)),
         }
     }

@@ -2,10 +2,15 @@
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
-use syn::{ItemTrait, ReturnType, TraitItem, TraitItemFn, Type, TypeParamBound, parse_quote};
+use syn::{ItemTrait, Path, ReturnType, TraitItem, TraitItemFn, Type, TypeParamBound, parse_quote};
+
+use crate::names;
 
 /// The trait, each `async fn` as a function that returns a `Send` future. It is implemented with `async fn` all the same.
-pub(crate) fn trait_item(item: &ItemTrait) -> TokenStream {
+///
+/// A hidden method makes the server of it, for whoever knows the trait only.
+pub(crate) fn trait_item(krate: &Path, item: &ItemTrait) -> TokenStream {
+    let server = names::generated(&names::server(&item.ident));
     let mut item = item.clone();
     for bound in
         [parse_quote!(::core::marker::Send), parse_quote!(::core::marker::Sync), parse_quote!('static)]
@@ -20,6 +25,15 @@ pub(crate) fn trait_item(item: &ItemTrait) -> TokenStream {
             desugar(method);
         }
     }
+    item.items.push(parse_quote! {
+        #[doc(hidden)]
+        fn __into_service(self) -> ::std::sync::Arc<dyn #krate::__private::Service>
+        where
+            Self: ::core::marker::Sized,
+        {
+            ::std::sync::Arc::new(#server::new(self))
+        }
+    });
     item.into_token_stream()
 }
 

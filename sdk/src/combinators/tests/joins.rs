@@ -183,7 +183,7 @@ fn try_when_all_gives_all_values_in_input_order() {
 fn try_when_all_of_nothing_is_ready_at_once() {
     assert!(matches!(Task::new(try_when_all(())).poll(), Poll::Ready(Ok(()))));
     let none = Vec::<Ready<Result<u8>>>::new();
-    assert_eq!(block_on(try_when_all(none)).unwrap(), []);
+    assert_eq!(block_on(try_when_all(none)).unwrap(), [0_u8; 0]);
 }
 
 #[test]

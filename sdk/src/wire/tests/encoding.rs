@@ -83,7 +83,7 @@ fn a_body_that_panics_leaves_nothing() {
 #[test]
 fn frames_follow_each_other_in_one_buffer() {
     let mut out = BytesMut::new();
-    data(&mut out, StreamId(100), 2, |out| out.extend_from_slice(b"hi"));
+    data(&mut out, StreamId(100), 2, |out| out.extend_from_slice(b"hi")).expect("it is two bytes");
     feedback(&mut out, StreamId(100), 0);
     close(&mut out, StreamId(100), &CloseMeta::default());
     let mut expected = unhex("093001020000001200000000006400006869");

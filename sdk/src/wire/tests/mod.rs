@@ -87,7 +87,8 @@ fn encode(frame: &Frame) -> BytesMut {
         }
         Frame::Init { id, meta } => init(&mut out, *id, meta),
         Frame::Data { id, payload } => {
-            data(&mut out, *id, payload.len(), |out| out.extend_from_slice(payload));
+            data(&mut out, *id, payload.len(), |out| out.extend_from_slice(payload))
+                .expect("the size is right");
         }
         Frame::Feedback { id, increment } => feedback(&mut out, *id, *increment),
         Frame::Close { id, meta } => close(&mut out, *id, meta),
