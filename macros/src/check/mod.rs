@@ -2,6 +2,8 @@
 
 mod method;
 mod shape;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{HashMap, HashSet};
 

@@ -3,9 +3,9 @@
 //! The code names everything by absolute paths, needs no `use`, and has no logic of its own: a table, and for each method one call
 //! into `trill::__private`.
 
-mod bounds;
 mod client;
 mod into_service;
+mod message;
 mod server;
 mod spec;
 mod trait_item;

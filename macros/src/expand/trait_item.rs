@@ -1,7 +1,7 @@
 //! The trait itself, with futures that are `Send`.
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote};
+use quote::ToTokens;
 use syn::{ItemTrait, Path, ReturnType, TraitItem, TraitItemFn, Type, TypeParamBound, parse_quote};
 
 use crate::names;
@@ -12,13 +12,11 @@ use crate::names;
 pub(crate) fn trait_item(krate: &Path, item: &ItemTrait) -> TokenStream {
     let server = names::generated(&names::server(&item.ident));
     let mut item = item.clone();
-    for bound in
-        [parse_quote!(::core::marker::Send), parse_quote!(::core::marker::Sync), parse_quote!('static)]
-    {
-        if !item.supertraits.iter().any(|present| is_same(present, &bound)) {
-            item.supertraits.push(bound);
-        }
-    }
+    item.supertraits.extend::<[TypeParamBound; 3]>([
+        parse_quote!(::core::marker::Send),
+        parse_quote!(::core::marker::Sync),
+        parse_quote!('static),
+    ]);
     item.colon_token.get_or_insert_default();
     for item in &mut item.items {
         if let TraitItem::Fn(method) = item {
@@ -53,16 +51,5 @@ fn desugar(method: &mut TraitItemFn) {
     if let Some(body) = &method.default {
         method.default = Some(parse_quote!({ async move #body }));
         method.semi_token = None;
-    }
-}
-
-/// Whether a bound is written already, by its full name or its last word.
-fn is_same(present: &TypeParamBound, bound: &TypeParamBound) -> bool {
-    match (present, bound) {
-        (TypeParamBound::Trait(present), TypeParamBound::Trait(bound)) => {
-            let last = |path: &syn::Path| path.segments.last().map(|segment| segment.ident.clone());
-            last(&present.path) == last(&bound.path)
-        }
-        (present, bound) => quote!(#present).to_string() == quote!(#bound).to_string(),
     }
 }
