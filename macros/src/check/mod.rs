@@ -75,7 +75,7 @@ pub(crate) fn handler(args: &ImplArgs, item: &ItemImpl, mistakes: &mut Mistakes)
         mistakes.at(&last.arguments, "a service trait has no parameters; remove them");
         return None;
     }
-    Some(Handler { krate: args.krate(), cfgs: named(&item.attrs, &["cfg"]), server: server_path(path)? })
+    Some(Handler { krate: args.krate(), cfgs: named(&item.attrs, &["cfg"]), service: path.clone() })
 }
 
 /// Whether clients can be made for a trait of this form, whatever its methods are.

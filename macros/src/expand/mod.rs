@@ -24,7 +24,7 @@ pub(crate) use trait_item::trait_item;
 
 /// The trait with its server and its client.
 pub(crate) fn service(service: &Service, written: &Written) -> TokenStream {
-    let (trait_item, spec) = (trait_item(&written.item), spec(service));
+    let (trait_item, spec) = (trait_item(service, &written.item), spec(service));
     let (server, client) = (server(service), client(service));
     quote!(#trait_item #spec #server #client)
 }

@@ -4,8 +4,11 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::{ItemTrait, ReturnType, TraitItem, TraitItemFn, Type, TypeParamBound, parse_quote};
 
+use crate::model::Service;
+use crate::names;
+
 /// The trait, each `async fn` as a function that returns a `Send` future. It is implemented with `async fn` all the same.
-pub(crate) fn trait_item(item: &ItemTrait) -> TokenStream {
+pub(crate) fn trait_item(service: &Service, item: &ItemTrait) -> TokenStream {
     let mut item = item.clone();
     for bound in
         [parse_quote!(::core::marker::Send), parse_quote!(::core::marker::Sync), parse_quote!('static)]
@@ -15,12 +18,30 @@ pub(crate) fn trait_item(item: &ItemTrait) -> TokenStream {
         }
     }
     item.colon_token.get_or_insert_default();
+    // A program that is only a client never uses the trait.
+    item.attrs.push(parse_quote!(#[allow(dead_code)]));
     for item in &mut item.items {
         if let TraitItem::Fn(method) = item {
             desugar(method);
         }
     }
+    item.items.push(into_service(service));
     item.into_token_stream()
+}
+
+/// A hidden method through which a type with `#[trill::service]` on its `impl` finds the server type, wherever that is.
+fn into_service(service: &Service) -> TraitItem {
+    let Service { krate, ident, .. } = service;
+    let server = names::generated(&names::server(ident));
+    parse_quote! {
+        #[doc(hidden)]
+        fn __into_service(self) -> ::std::sync::Arc<dyn #krate::__private::Service>
+        where
+            Self: ::core::marker::Sized,
+        {
+            ::std::sync::Arc::new(#server::new(self))
+        }
+    }
 }
 
 /// `async fn f() -> T` as `fn f() -> impl Future<Output = T> + Send`.
