@@ -35,7 +35,6 @@ impl Channel {
     }
 
     /// Settings for a channel.
-    #[must_use]
     pub fn builder() -> ChannelBuilder {
         ChannelBuilder::new()
     }
@@ -58,7 +57,7 @@ impl Channel {
 
     /// Closes the connection now. Calls and streams on it end with an error.
     pub fn close(&self) {
-        self.0.link.close(ConnError::LocalClosed);
+        self.0.link.close(&ConnError::LocalClosed);
     }
 
     pub(crate) fn link(&self, method: &'static str) -> Result<Link> {

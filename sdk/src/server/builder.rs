@@ -17,7 +17,6 @@ pub struct Server(());
 
 impl Server {
     /// Settings and services of a new server.
-    #[must_use]
     pub fn builder() -> ServerBuilder {
         ServerBuilder { services: Vec::new(), limits: Limits::default() }
     }
