@@ -60,7 +60,7 @@ impl Scan {
         let on_disk = found.path();
         let problem = |why| Problem { path: on_disk.to_owned(), why };
         let path = on_disk.strip_prefix(&self.root).unwrap_or(on_disk).as_os_str().as_bytes().to_vec();
-        let metadata = found.metadata().map_err(|error| problem(error.into()))?;
+        let metadata = found.metadata().map_err(|error| problem(plain(error)))?;
         let mode = permissions(&metadata);
         let kind = metadata.file_type();
         if kind.is_dir() {
@@ -92,10 +92,15 @@ impl Iterator for Scan {
         Some(match self.walk.next()? {
             Ok(found) => self.entry(&found),
             Err(error) => {
-                Err(Problem { path: error.path().unwrap_or(&self.root).to_owned(), why: error.into() })
+                Err(Problem { path: error.path().unwrap_or(&self.root).to_owned(), why: plain(error) })
             }
         })
     }
+}
+
+/// Without the path, which a problem has already. The other kind of error, a loop of links, is for walks that follow them.
+fn plain(error: walkdir::Error) -> io::Error {
+    error.into_io_error().unwrap_or_else(|| io::Error::other("a loop of links"))
 }
 
 /// How much there is, for the progress bar.
