@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::fs::{self, Metadata};
 use std::io;
+use std::iter::Peekable;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -41,10 +42,12 @@ pub(crate) struct Problem {
 /// Walks a tree. Each directory gives `Enter`, its content, `Leave`. Links are never followed.
 pub(crate) struct Scan {
     root: PathBuf,
-    walk: std::iter::Peekable<FilterEntry<walkdir::IntoIter, fn(&DirEntry) -> bool>>,
+    walk: Peekable<Walk>,
     /// The directories around the walk's place, with their depths.
     open: Vec<(usize, Target)>,
 }
+
+type Walk = FilterEntry<walkdir::IntoIter, fn(&DirEntry) -> bool>;
 
 impl Scan {
     pub(crate) fn new(root: &Path) -> Self {
