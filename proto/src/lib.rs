@@ -9,6 +9,8 @@
 //! | `build` | `trill_proto::build`, which turns users' `.proto` files into prost types and annotated service traits |
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "build")]
+pub mod build;
 mod code;
 mod messages;
 

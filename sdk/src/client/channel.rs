@@ -71,8 +71,7 @@ impl Channel {
                 format!("the call was not sent, because the connection is over: {why}"),
             )
             .with_method(method)
-            .with_peer(self.0.link.peer_text())
-            .with_source(why)),
+            .with_peer(self.0.link.peer_text())),
         }
     }
 

@@ -137,6 +137,7 @@ impl Connection {
         match answer {
             Ok(window) if action == Action::Opened => {
                 stream.state = next;
+                stream.accepted = true;
                 // 0 from either side switches flow control off in both directions.
                 if window == 0 || stream.recv.window.size() == 0 {
                     stream.recv.window.switch_off();
@@ -178,6 +179,7 @@ impl Connection {
             send: Send::new(send_window),
             recv: Recv::new(window, self.pause_at(window)),
             ending: None,
+            accepted: true,
             open_by: None,
             end_by: deadline,
             watched: false,

@@ -6,7 +6,7 @@ use std::time::Instant;
 use bytes::{Bytes, BytesMut};
 use trill_proto::Code;
 
-use crate::wire::{self, CloseMeta, HEADER_LEN, Side, StreamId};
+use crate::wire::{self, CloseMeta, HEADER_LEN, Side, StreamId, WireError};
 
 use super::event::{Ending, Event, Head, Outcome, StreamKey};
 use super::flow::SendWindow;
@@ -29,6 +29,18 @@ pub(crate) enum SendError {
     Ended(Ending),
     /// This side has said that it sends no more.
     HalfClosed,
+}
+
+impl SendError {
+    /// Why a frame was not written.
+    pub(super) fn of(error: WireError) -> Self {
+        match error {
+            WireError::FrameTooLarge { size, limit } => Self::TooLarge { size, limit },
+            WireError::HeaderTooLarge { size, limit } => Self::HeaderTooLarge { size, limit },
+            WireError::WrongSize { announced, written } => Self::WrongSize { announced, written },
+            other => unreachable!("encoding cannot fail with {other}"),
+        }
+    }
 }
 
 /// What came of an attempt to send.
@@ -76,6 +88,7 @@ impl Connection {
             send: Send::new(SendWindow::unlimited()),
             recv: Recv::new(window, self.pause_at(window)),
             ending: None,
+            accepted: false,
             open_by,
             end_by,
             watched: false,
@@ -94,12 +107,12 @@ impl Connection {
     pub(crate) fn opened(&mut self, key: StreamKey) -> Option<Result<(), Ending>> {
         let stream = self.streams.get_mut(key);
         match &stream.ending {
+            _ if stream.accepted => Some(Ok(())),
             Some(ending) => Some(Err(ending.clone())),
-            None if stream.state == State::Opening => {
+            None => {
                 stream.watched = true;
                 None
             }
-            None => Some(Ok(())),
         }
     }
 
@@ -147,14 +160,7 @@ impl Connection {
         if !self.schedule.claim(queued, size, ticket) {
             return Ok(Sent::NoRoom);
         }
-        // A message that panics or lies about its size must not leave half a frame behind.
-        let mut frame = Uncommitted { start: self.output.len(), output: &mut self.output };
-        wire::data(frame.output, stream.id, len, write);
-        let written = frame.output.len() - frame.start - HEADER_LEN;
-        if written != len {
-            return Err(SendError::WrongSize { announced: len, written });
-        }
-        frame.start = frame.output.len();
+        wire::data(&mut self.output, stream.id, len, write).map_err(SendError::of)?;
         stream.send.window.subtract(len);
         Ok(Sent::Queued)
     }
@@ -194,6 +200,7 @@ impl Connection {
         }
         if let Some(increment) = stream.recv.window.consume(bytes)
             && stream.state.can_receive()
+            && !stream.recv.ended
         {
             wire::feedback(&mut self.output, stream.id, increment);
         }
@@ -220,7 +227,7 @@ impl Connection {
             let (messages, bytes) = stream.recv.clear();
             stream.recv.consume(messages, bytes);
             let owed = stream.recv.window.consume(bytes).into_iter().chain(stream.recv.window.settle());
-            if stream.state.can_receive() {
+            if stream.state.can_receive() && !stream.recv.ended {
                 for increment in owed {
                     wire::feedback(&mut self.output, id, increment);
                 }
@@ -244,6 +251,16 @@ impl Connection {
         stream.recv.discard = true;
         let (messages, bytes) = stream.recv.clear();
         self.give_credit(key, messages + consumed.0, bytes + consumed.1);
+    }
+
+    /// The application knows that it needs nothing more of the peer, such as after the one request of a server stream. What still
+    /// comes is dropped, and no credit is given any more.
+    pub(crate) fn end_input(&mut self, key: StreamKey) {
+        let stream = self.streams.get_mut(key);
+        stream.recv.discard = true;
+        stream.recv.ended = true;
+        let (messages, bytes) = stream.recv.clear();
+        self.give_credit(key, messages, bytes);
     }
 
     /// The application lets go of the key. A stream that is not over is broken off.
@@ -305,18 +322,6 @@ impl Connection {
         self.timers.clear(stream.open_by.take(), Timer::Open(key));
         self.timers.clear(stream.end_by.take(), Timer::Stream(key));
         self.streams.retire(key);
-    }
-}
-
-/// Bytes that are taken back unless they are committed.
-struct Uncommitted<'a> {
-    output: &'a mut BytesMut,
-    start: usize,
-}
-
-impl Drop for Uncommitted<'_> {
-    fn drop(&mut self) {
-        self.output.truncate(self.start);
     }
 }
 

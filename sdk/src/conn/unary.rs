@@ -66,7 +66,7 @@ impl Connection {
         let frame = UnaryHead { id, version: VERSION, reserved: 0 };
         let limit = self.limits.max_sent;
         wire::request(&mut self.output, frame, &meta, limit, body.0, body.1, attachment)
-            .map_err(not_written)?;
+            .map_err(SendError::of)?;
         if one_way {
             return Ok(None);
         }
@@ -120,7 +120,8 @@ impl Connection {
             ..ResponseProtocol::default()
         };
         let (head, limit) = (call.head, self.limits.max_sent);
-        wire::response(&mut self.output, head, &meta, limit, body.0, body.1, attachment).map_err(not_written)
+        wire::response(&mut self.output, head, &meta, limit, body.0, body.1, attachment)
+            .map_err(SendError::of)
     }
 
     /// The application lets go of a call, answered or not.
@@ -277,13 +278,4 @@ fn milliseconds(timeout: Duration) -> u32 {
 fn attachment_size(attachment: &[u8]) -> Result<u32, SendError> {
     u32::try_from(attachment.len())
         .map_err(|_| SendError::TooLarge { size: attachment.len(), limit: u32::MAX as usize })
-}
-
-fn not_written(error: wire::WireError) -> SendError {
-    match error {
-        wire::WireError::FrameTooLarge { size, limit } => SendError::TooLarge { size, limit },
-        wire::WireError::WrongSize { announced, written } => SendError::WrongSize { announced, written },
-        wire::WireError::HeaderTooLarge { size, limit } => SendError::HeaderTooLarge { size, limit },
-        other => unreachable!("encoding cannot fail with {other}"),
-    }
 }

@@ -32,8 +32,8 @@ pub struct ServerBuilder {
 
 impl ServerBuilder {
     /// Adds a service: a generated `...Server`, or a type whose `impl` of a service trait carries `#[trill::service]`.
-    pub fn service<S: Service>(mut self, service: impl IntoService<S>) -> Self {
-        self.services.push(Arc::new(service.into_service()));
+    pub fn service<Marker>(mut self, service: impl IntoService<Marker>) -> Self {
+        self.services.push(service.into_service());
         self
     }
 

@@ -150,6 +150,7 @@ impl ServerCall {
                 ));
             };
             drop(reader);
+            stream.link().end_input(stream.key());
             handler(cx, request, AsyncWriter::new(stream)).await
         });
     }

@@ -1,5 +1,7 @@
 //! The tables and traits that `#[trill::service]` fills in.
 
+use std::sync::Arc;
+
 use super::handler::ServerCall;
 
 /// A service: its name on the wire and its methods.
@@ -54,21 +56,25 @@ pub trait Service: Send + Sync + 'static {
 
 /// What [`ServerBuilder::service`](crate::server::ServerBuilder::service) takes.
 ///
-/// Implemented by the generated `...Server` types, and by types whose `impl` of a service trait carries `#[trill::service]`. `S` is
-/// the server type it becomes, which tells two services of one type apart.
+/// Implemented by the generated `...Server` types, and by types whose `impl` of a service trait carries `#[trill::service]`. `Marker`
+/// tells several services of one type apart.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a service",
     label = "this type serves nothing",
     note = "put `#[trill::service]` on the `impl YourTrait for {Self}` block, or wrap it: `YourTraitServer::new(...)`"
 )]
-pub trait IntoService<S> {
+pub trait IntoService<Marker> {
     /// The service.
-    fn into_service(self) -> S;
+    fn into_service(self) -> Arc<dyn Service>;
 }
 
+/// Marks what is a service by itself.
+#[derive(Debug)]
+pub struct Itself(());
+
 #[diagnostic::do_not_recommend]
-impl<S: Service> IntoService<S> for S {
-    fn into_service(self) -> S {
-        self
+impl<S: Service> IntoService<Itself> for S {
+    fn into_service(self) -> Arc<dyn Service> {
+        Arc::new(self)
     }
 }

@@ -8,6 +8,7 @@
 mod address;
 mod clock;
 mod driver;
+mod link;
 mod memory;
 mod shared;
 mod socket;
@@ -22,8 +23,9 @@ pub(crate) use address::Address;
 pub use address::PeerAddr;
 pub(crate) use clock::now;
 pub(crate) use driver::{Dispatch, Driver};
+pub(crate) use link::Link;
 pub(crate) use memory::pair as memory_pair;
-pub(crate) use shared::Link;
+
 pub(crate) use socket::{Listener, connect};
 
 pub(crate) use crate::conn::{

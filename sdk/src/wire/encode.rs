@@ -11,17 +11,27 @@ use super::id::StreamId;
 
 /// Appends DATA: the fixed header, then what `write` appends, which has to be exactly `len` bytes.
 ///
-/// The caller has checked `len` against its limit, and undoes the frame when `write` did something else.
+/// # Errors
+///
+/// When the message has another size than announced. Then nothing is appended; nor if `write` panics.
 ///
 /// # Panics
 ///
-/// When the frame is over 4 GiB.
+/// When the frame is over 4 GiB: the caller has checked `len` against its limit.
 #[inline]
-pub(crate) fn data(out: &mut BytesMut, id: StreamId, len: usize, write: impl FnOnce(&mut BytesMut)) {
+pub(crate) fn data(
+    out: &mut BytesMut,
+    id: StreamId,
+    len: usize,
+    write: impl FnOnce(&mut BytesMut),
+) -> Result<(), WireError> {
     let header = stream_header(DATA, id, len);
-    out.reserve(HEADER_LEN + len);
-    out.extend_from_slice(&header);
-    write(out);
+    let mut frame = Uncommitted { start: out.len(), out };
+    frame.out.reserve(HEADER_LEN + len);
+    frame.out.extend_from_slice(&header);
+    frame.write_exactly(len, write)?;
+    frame.commit();
+    Ok(())
 }
 
 /// Appends INIT.
@@ -115,14 +125,9 @@ fn unary(
     frame.out.reserve(size);
     frame.out.extend_from_slice(&header.to_bytes());
     meta.encode_raw(frame.out);
-    let body = frame.out.len();
-    write_body(frame.out);
-    let written = frame.out.len().saturating_sub(body);
-    if written != body_len {
-        return Err(WireError::WrongSize { announced: body_len, written });
-    }
+    frame.write_exactly(body_len, write_body)?;
     frame.out.put_slice(attachment);
-    frame.start = frame.out.len();
+    frame.commit();
     Ok(())
 }
 
@@ -146,6 +151,19 @@ fn stream_header(kind: u8, id: StreamId, len: usize) -> [u8; HEADER_LEN] {
 struct Uncommitted<'a> {
     out: &'a mut BytesMut,
     start: usize,
+}
+
+impl Uncommitted<'_> {
+    fn write_exactly(&mut self, len: usize, write: impl FnOnce(&mut BytesMut)) -> Result<(), WireError> {
+        let before = self.out.len();
+        write(self.out);
+        let written = self.out.len().saturating_sub(before);
+        if written == len { Ok(()) } else { Err(WireError::WrongSize { announced: len, written }) }
+    }
+
+    fn commit(mut self) {
+        self.start = self.out.len();
+    }
 }
 
 impl Drop for Uncommitted<'_> {

@@ -21,6 +21,8 @@ pub(crate) struct Stream {
     pub(super) send: Send,
     pub(super) recv: Recv,
     pub(super) ending: Option<Ending>,
+    /// The server has said yes. That stays true when the end comes before the opener has looked.
+    pub(super) accepted: bool,
     /// When INIT must be answered, and when the whole stream must be over.
     pub(super) open_by: Option<Instant>,
     pub(super) end_by: Option<Instant>,

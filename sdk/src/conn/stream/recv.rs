@@ -19,7 +19,7 @@ pub(crate) struct Recv {
     pause_at: usize,
     /// This stream holds the connection's reading back.
     pub(in crate::conn) pausing: bool,
-    /// The client has said that it sends no more.
+    /// The client sends no more: it has said so, or its request is complete.
     pub(in crate::conn) ended: bool,
     /// The reader is gone: take messages and forget them.
     pub(in crate::conn) discard: bool,

@@ -160,6 +160,23 @@ fn a_server_gives_owed_credit_back_before_it_closes() {
     );
 }
 
+/// tRPC-Cpp's clients do not half-close a server stream: their one request is complete all the same.
+#[test]
+fn no_credit_is_given_back_once_the_request_is_complete() {
+    let mut pair = Pair::new();
+    let (key, served) = pair.open();
+    pair.client.send(key, &[0; 40_000]).unwrap();
+    pair.run();
+    assert_eq!(pair.server.read_all(served.key).0.len(), 1);
+    pair.run();
+    assert_eq!(credits(&pair.client.seen), [40_000]);
+    pair.server.conn.end_input(served.key);
+    pair.client.send(key, &[0; 60_000]).unwrap();
+    pair.run();
+    pair.server.conn.close(served.key, Outcome::default());
+    assert!(matches!(pair.server.output_frames()[..], [Frame::Close { .. }]));
+}
+
 #[test]
 fn no_credit_is_sent_to_a_client_that_has_half_closed() {
     let mut pair = Pair::new();

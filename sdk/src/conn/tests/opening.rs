@@ -27,6 +27,20 @@ fn the_opener_is_told_when_the_stream_is_open() {
 }
 
 #[test]
+fn a_stream_that_ends_before_its_opener_looks_was_open_all_the_same() {
+    let mut pair = Pair::new();
+    let key = pair.client.conn.open(head(STREAM), pair.now).unwrap();
+    let request = pair.client.output();
+    pair.server.receive(&request, pair.now).unwrap();
+    let served = pair.server.next_stream();
+    pair.server.send(served.key, b"short").unwrap();
+    pair.server.conn.close(served.key, Outcome::default());
+    pair.run();
+    assert_eq!(pair.client.conn.opened(key), Some(Ok(())));
+    assert_eq!(pair.client.read_all(key).0, ["short"]);
+}
+
+#[test]
 fn init_carries_head_and_metadata_and_is_answered_with_response_meta_and_window() {
     let mut pair = Pair::new();
     let mut sent = head(STREAM);

@@ -49,7 +49,7 @@ fn init_answer(ret: i32) -> BytesMut {
 }
 
 fn data() -> BytesMut {
-    bytes(|out| wire::data(out, ID, 1, |out| out.extend_from_slice(b"x")))
+    bytes(|out| wire::data(out, ID, 1, |out| out.extend_from_slice(b"x")).unwrap())
 }
 
 fn feedback() -> BytesMut {

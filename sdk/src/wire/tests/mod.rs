@@ -1,1 +1,102 @@
-//! Golden bytes, malformed bytes, captures of other implementations, and round trips.
+//! Golden bytes, malformed bytes, conversations recorded from another implementation, and round trips.
+//!
+//! The golden files were made by encoders independent of this crate; they lie in `tests/vectors/` of the workspace.
+
+mod captures;
+mod describe;
+mod encoding;
+mod invalid;
+mod round_trip;
+mod valid;
+
+use std::path::Path;
+
+use bytes::BytesMut;
+use serde::de::DeserializeOwned;
+
+use super::*;
+
+/// The limit on received frames unless a case names another.
+const MAX_FRAME: usize = 10 * 1024 * 1024;
+
+/// Reads a file of golden cases.
+fn vectors<T: DeserializeOwned>(file: &str) -> Vec<T> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/vectors").join(file);
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    let digit = |c: u8| char::from(c).to_digit(16).expect("a hexadecimal digit");
+    text.as_bytes()
+        .chunks(2)
+        .map(|pair| u8::try_from(digit(pair[0]) * 16 + digit(pair[1])).expect("two digits fit into a byte"))
+        .collect()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Takes what is there out of a buffer: the frames, and the error that ends the connection.
+fn drain(decoder: Decoder, buf: &mut BytesMut) -> (Vec<Frame>, Option<WireError>) {
+    let mut frames = Vec::new();
+    loop {
+        match decoder.decode(buf) {
+            Ok(Some(frame)) => frames.push(frame),
+            Ok(None) => return (frames, None),
+            Err(error) => return (frames, Some(error)),
+        }
+    }
+}
+
+/// Feeds `bytes` in pieces that end at `cuts`, decoding after each; the frames, the error, and what is left.
+fn feed(
+    decoder: Decoder,
+    bytes: &[u8],
+    cuts: impl IntoIterator<Item = usize>,
+) -> (Vec<Frame>, Option<WireError>, BytesMut) {
+    let (mut frames, mut buf, mut from) = (Vec::new(), BytesMut::new(), 0);
+    for to in cuts.into_iter().chain([bytes.len()]) {
+        buf.extend_from_slice(&bytes[from..to]);
+        let (more, error) = drain(decoder, &mut buf);
+        frames.extend(more);
+        if error.is_some() {
+            return (frames, error, buf);
+        }
+        let missing = decoder.missing(&buf);
+        assert!((1..=MAX_FRAME).contains(&missing), "a decoder that waits knows for how much, not {missing}");
+        from = to;
+    }
+    (frames, None, buf)
+}
+
+/// Writes a frame as it was read.
+fn encode(frame: &Frame) -> BytesMut {
+    let mut out = BytesMut::new();
+    match frame {
+        Frame::Request { head, meta, body, attachment } => {
+            let write = |out: &mut BytesMut| out.extend_from_slice(body);
+            request(&mut out, *head, meta, MAX_FRAME, body.len(), write, attachment)
+                .expect("within the limits");
+        }
+        Frame::Response { head, meta, body, attachment } => {
+            let write = |out: &mut BytesMut| out.extend_from_slice(body);
+            response(&mut out, *head, meta, MAX_FRAME, body.len(), write, attachment)
+                .expect("within the limits");
+        }
+        Frame::Init { id, meta } => init(&mut out, *id, meta),
+        Frame::Data { id, payload } => {
+            data(&mut out, *id, payload.len(), |out| out.extend_from_slice(payload))
+                .expect("the size is right");
+        }
+        Frame::Feedback { id, increment } => feedback(&mut out, *id, *increment),
+        Frame::Close { id, meta } => close(&mut out, *id, meta),
+        Frame::BadUnary { .. } | Frame::BadStream { .. } => panic!("nobody writes {frame:?}"),
+    }
+    out
+}
+
+fn is_good(frame: &Frame) -> bool {
+    !matches!(frame, Frame::BadUnary { .. } | Frame::BadStream { .. })
+}

@@ -1,0 +1,189 @@
+//! One method.
+
+use syn::{Ident, Pat, PatType, Receiver, ReceiverKind, Safety, Signature, TraitItemFn};
+
+use crate::args::RpcArgs;
+use crate::mistakes::Mistakes;
+use crate::model::Method;
+use crate::names;
+use crate::parse::{self, Argument, Role};
+
+use super::shape;
+
+/// Checks a method; `None` if no call can be made of it.
+pub(super) fn check(
+    item: &TraitItemFn,
+    rpc: &RpcArgs,
+    service: &str,
+    mistakes: &mut Mistakes,
+) -> Option<Method> {
+    let signature = &item.sig;
+    qualifiers(signature, mistakes);
+    generics(signature, mistakes);
+    receiver(signature, mistakes);
+    if item.default.is_none() {
+        parse::typed(signature).for_each(|argument| pattern(argument, mistakes));
+    }
+    let answer = mistakes.take(parse::answer(signature));
+    let arguments = arguments(signature, mistakes);
+    let name = wire_name(&signature.ident, rpc, mistakes);
+    let aliases = aliases(rpc, mistakes);
+    if signature.ident == "new" {
+        mistakes.at(
+            &signature.ident,
+            "the generated client has a function `new` already; rename the method, and keep its name on the wire with `#[rpc(name = \"New\")]`",
+        );
+        return None;
+    }
+    let arguments = arguments?;
+    let shape = shape::check(signature, &arguments, answer, rpc, mistakes)?;
+    let is_request = |argument: &&Argument<'_>| matches!(argument.role, Role::Message(_));
+    Some(Method {
+        ident: signature.ident.clone(),
+        path: format!("/{service}/{name}"),
+        aliases,
+        argument: arguments.iter().find(is_request).and_then(Argument::name).cloned(),
+        shape,
+        cfgs: parse::named(&item.attrs, &["cfg"]),
+        docs: parse::named(&item.attrs, &["doc", "deprecated"]),
+    })
+}
+
+fn qualifiers(signature: &Signature, mistakes: &mut Mistakes) {
+    if signature.asyncness.is_none() {
+        mistakes.at(signature.fn_token, "a handler waits without blocking its thread; write `async fn`");
+    }
+    if let Some(word) = &signature.constness {
+        mistakes.at(word, "a handler runs when it is called; remove `const`");
+    }
+    if let Safety::Unsafe(word) = &signature.safety {
+        mistakes.at(word, "anybody on the network can call a handler; remove `unsafe`");
+    }
+    if let Some(abi) = &signature.abi {
+        mistakes.at(abi, "a handler is a Rust function; remove this");
+    }
+    if let Some(dots) = &signature.variadic {
+        mistakes.at(dots, "a call has one request; remove this");
+    }
+}
+
+fn generics(signature: &Signature, mistakes: &mut Mistakes) {
+    let generics = &signature.generics;
+    if generics.lifetimes().next().is_some() {
+        let text = "messages are owned, so a method needs no lifetimes; remove them";
+        mistakes.at(generics, text);
+    } else if !generics.params.is_empty() {
+        let text = "the messages of a method are known types, since they are encoded; name them instead";
+        mistakes.at(generics, text);
+    }
+    if let Some(clause) = &generics.where_clause {
+        mistakes.at(clause, "a method of a service has no `where` clause; remove it");
+    }
+}
+
+fn receiver(signature: &Signature, mistakes: &mut Mistakes) {
+    let shared = "one service answers all calls at the same time";
+    match signature.receiver() {
+        None => {
+            mistakes.at(&signature.ident, "the method has no receiver; write `&self` as its first argument");
+        }
+        Some(Receiver { kind: ReceiverKind::Reference(_, None, None), .. }) => {}
+        Some(receiver @ Receiver { kind: ReceiverKind::Reference(_, _, Some(_)), .. }) => {
+            let text = format!("{shared}; take `&self`, and keep what changes behind a lock");
+            mistakes.at(receiver, text);
+        }
+        Some(receiver @ Receiver { kind: ReceiverKind::Reference(..), .. }) => {
+            mistakes.at(receiver, "messages are owned, so a method needs no lifetimes; take `&self`");
+        }
+        Some(receiver) => mistakes.at(receiver, format!("{shared}; take `&self`")),
+    }
+}
+
+/// Without a body, an argument is a name and a type.
+fn pattern(argument: &PatType, mistakes: &mut Mistakes) {
+    match &*argument.pat {
+        Pat::Wild(_) => {}
+        Pat::Ident(pattern) => {
+            if let Some(word) = &pattern.mutability {
+                mistakes.at(
+                    word,
+                    "whether an argument is `mut` is the implementation's business; remove it here",
+                );
+            } else if pattern.by_ref.is_some() || pattern.subpat.is_some() {
+                mistakes.at(pattern, "a pattern belongs into the implementation; write a plain name");
+            }
+        }
+        pattern => mistakes.at(pattern, "a pattern belongs into the implementation; write a plain name"),
+    }
+}
+
+/// The arguments after the context; `None` if one of them is no argument of a call.
+fn arguments<'a>(signature: &'a Signature, mistakes: &mut Mistakes) -> Option<Vec<Argument<'a>>> {
+    let parsed: Vec<_> =
+        parse::typed(signature).map(|argument| mistakes.take(Argument::parse(argument))).collect();
+    let is_context =
+        |argument: &Option<Argument<'_>>| matches!(argument, Some(Argument { role: Role::Context, .. }));
+    match parsed.iter().position(is_context) {
+        Some(0) => {}
+        Some(place) => {
+            let context = parsed[place].as_ref().map(|argument| argument.written);
+            mistakes.at(context, "the `Context` comes first; write `&self, cx: Context, ..`");
+        }
+        // The first argument may be a mistaken context, which is reported already.
+        None if parsed.first().is_some_and(Option::is_none) => {}
+        None => {
+            let text = "the handler's `Context` is missing; write `cx: Context` after `&self`";
+            match parsed.first() {
+                Some(Some(argument)) => mistakes.at(argument.written, text),
+                _ => mistakes.at(&signature.ident, text),
+            }
+        }
+    }
+    let mut arguments = parsed.into_iter().collect::<Option<Vec<_>>>()?;
+    let contexts = arguments.iter().filter(|argument| matches!(argument.role, Role::Context));
+    for context in contexts.skip(1) {
+        mistakes.at(context.written, "a call has one `Context`; remove this one");
+    }
+    arguments.retain(|argument| !matches!(argument.role, Role::Context));
+    Some(arguments)
+}
+
+fn wire_name(ident: &Ident, rpc: &RpcArgs, mistakes: &mut Mistakes) -> String {
+    match &rpc.name {
+        Some(name) => {
+            let text = name.value();
+            if !names::is_wire_name(&text) {
+                mistakes.at(
+                    name,
+                    "this is not the name of a protobuf method; write one word of ASCII letters, digits and `_`, and other paths as `alias`",
+                );
+            }
+            text
+        }
+        None => {
+            let text = names::upper_camel_case(ident);
+            if !names::is_wire_name(&text) {
+                mistakes.at(ident, "this gives no name on the wire; add `#[rpc(name = \"..\")]`");
+            }
+            text
+        }
+    }
+}
+
+fn aliases(rpc: &RpcArgs, mistakes: &mut Mistakes) -> Vec<String> {
+    let mut aliases: Vec<String> = Vec::new();
+    for alias in &rpc.aliases {
+        let text = alias.value();
+        if text.is_empty() {
+            mistakes.at(
+                alias,
+                "an alias is a whole path on the wire; write one, such as \"/v1/greet\", or remove it",
+            );
+        } else if aliases.contains(&text) {
+            mistakes.at(alias, "this alias is given twice; remove one of the two");
+        } else {
+            aliases.push(text);
+        }
+    }
+    aliases
+}

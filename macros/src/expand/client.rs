@@ -1,0 +1,88 @@
+//! `GreeterClient`.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::quote;
+
+use crate::model::{Kind, Method, Service};
+use crate::names;
+
+use super::bounds::message_bounds;
+use super::spec::place;
+
+/// The client type, with a method for each of the service's.
+pub(crate) fn client(service: &Service) -> TokenStream {
+    let Service { krate, cfgs, vis, ident, wire_name, methods } = service;
+    let (client, table) = (names::generated(&names::client(ident)), names::generated(&names::table(ident)));
+    let summary = format!(
+        "Calls a [`{ident}`], which is `{wire_name}` on the wire. Clones are cheap and share the channel."
+    );
+    let methods = methods.iter().map(|method| call(service, method));
+    quote! {
+        #(#cfgs)*
+        #[doc = #summary]
+        #[derive(::core::clone::Clone, ::core::fmt::Debug)]
+        #vis struct #client {
+            stub: #krate::__private::Stub,
+        }
+
+        #(#cfgs)*
+        impl #client {
+            /// Makes a client of the service behind `channel`.
+            #[must_use]
+            pub fn new(channel: #krate::Channel) -> Self {
+                Self { stub: #krate::__private::Stub::new(channel, &#table::SPEC) }
+            }
+
+            #(#methods)*
+        }
+    }
+}
+
+fn call(service: &Service, method: &Method) -> TokenStream {
+    let krate = &service.krate;
+    let Method { cfgs, docs, shape, path, .. } = method;
+    let (name, place) = (names::generated(&method.ident), place(service, method));
+    let (request, answer) = (&shape.request, &shape.answer);
+    let argument =
+        method.argument.as_ref().map_or_else(|| Ident::new("request", Span::call_site()), names::generated);
+    let (what, signature, call) = match shape.kind {
+        Kind::Unary => (
+            "Unary call of `{}`: await it for the answer.",
+            quote!((&self, #argument: #request) -> #krate::client::Unary<#request, #answer>),
+            quote!(unary(#place, #argument)),
+        ),
+        Kind::OneWay => (
+            "One-way call of `{}`: await it until the request is on its way. Nobody answers.",
+            quote!((&self, #argument: #request) -> #krate::client::OneWay<#request>),
+            quote!(oneway(#place, #argument)),
+        ),
+        Kind::ClientStream => (
+            "Client stream `{}`: await it for the writer of the requests, and the answer to come.",
+            quote!((&self) -> #krate::client::ClientStream<#request, #answer>),
+            quote!(client_stream(#place)),
+        ),
+        Kind::ServerStream => (
+            "Server stream `{}`: await it for the reader of the answers.",
+            quote!((&self, #argument: #request) -> #krate::client::ServerStream<#request, #answer>),
+            quote!(server_stream(#place, #argument)),
+        ),
+        Kind::Bidi => (
+            "Bidirectional stream `{}`: await it for the reader of the answers and writer of the requests.",
+            quote!((&self) -> #krate::client::Bidi<#request, #answer>),
+            quote!(bidi(#place)),
+        ),
+    };
+    let what = what.replace("{}", path);
+    // A paragraph of its own.
+    let gap = (!docs.is_empty()).then(|| quote!(#[doc = ""]));
+    let bounds = message_bounds(krate, std::iter::once(method));
+    quote! {
+        #(#cfgs)*
+        #(#docs)*
+        #gap
+        #[doc = #what]
+        pub fn #name #signature #bounds {
+            self.stub.#call
+        }
+    }
+}

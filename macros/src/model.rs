@@ -1,0 +1,62 @@
+//! What a service is, once it is understood.
+
+use syn::{Attribute, Ident, Path, Type, Visibility};
+
+/// A service.
+pub(crate) struct Service {
+    /// Where generated code finds trill.
+    pub(crate) krate: Path,
+    /// The `#[cfg]`s of the trait.
+    pub(crate) cfgs: Vec<Attribute>,
+    pub(crate) vis: Visibility,
+    pub(crate) ident: Ident,
+    /// `package.Service`.
+    pub(crate) wire_name: String,
+    pub(crate) methods: Vec<Method>,
+}
+
+/// A method of a service.
+pub(crate) struct Method {
+    pub(crate) ident: Ident,
+    /// `/package.Service/Method`.
+    pub(crate) path: String,
+    pub(crate) aliases: Vec<String>,
+    pub(crate) shape: Shape,
+    /// What the client's method calls its argument, if it has one.
+    pub(crate) argument: Option<Ident>,
+    pub(crate) cfgs: Vec<Attribute>,
+    /// What the client's method repeats of the trait's: docs and deprecation.
+    pub(crate) docs: Vec<Attribute>,
+}
+
+/// What a method takes and gives.
+pub(crate) struct Shape {
+    pub(crate) kind: Kind,
+    pub(crate) request: Type,
+    pub(crate) answer: Type,
+}
+
+/// The kinds of call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// `(req) -> answer`
+    Unary,
+    /// `(req)`, marked as `oneway`
+    OneWay,
+    /// `(reader) -> answer`
+    ClientStream,
+    /// `(req, writer)`
+    ServerStream,
+    /// `(rw)`
+    Bidi,
+}
+
+/// An `impl` of a service trait.
+pub(crate) struct Handler {
+    /// Where generated code finds trill.
+    pub(crate) krate: Path,
+    /// The `#[cfg]`s of the `impl`.
+    pub(crate) cfgs: Vec<Attribute>,
+    /// The service trait.
+    pub(crate) service: Path,
+}

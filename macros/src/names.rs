@@ -1,0 +1,94 @@
+//! Names: Rust's, the wire's, and those of generated items.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, format_ident};
+use syn::ext::IdentExt;
+
+/// `say_hello` on the wire is `SayHello`. Only the letter after an underscore changes.
+pub(crate) fn upper_camel_case(ident: &Ident) -> String {
+    let mut name = String::new();
+    for word in ident.unraw().to_string().split('_') {
+        let mut letters = word.chars();
+        name.extend(letters.next().map(|letter| letter.to_ascii_uppercase()));
+        name.extend(letters);
+    }
+    name
+}
+
+/// Whether protobuf takes this as the name of a service or method.
+pub(crate) fn is_wire_name(name: &str) -> bool {
+    name.starts_with(|letter: char| letter.is_ascii_alphabetic() || letter == '_')
+        && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
+}
+
+/// Whether protobuf takes this as the name of a package.
+pub(crate) fn is_package(name: &str) -> bool {
+    name.split('.').all(is_wire_name)
+}
+
+/// The server type of a service trait, with the trait's span.
+pub(crate) fn server(service: &Ident) -> Ident {
+    format_ident!("{}Server", service.unraw(), span = service.span())
+}
+
+/// The client type of a service trait, with the trait's span.
+pub(crate) fn client(service: &Ident) -> Ident {
+    format_ident!("{}Client", service.unraw(), span = service.span())
+}
+
+/// The hidden type whose variants count the methods.
+pub(crate) fn table(service: &Ident) -> Ident {
+    format_ident!("__{}Method", service.unraw(), span = service.span())
+}
+
+/// The same identifier as one of generated code: editors still find the user's, lints know that nobody wrote it.
+pub(crate) fn generated(ident: &Ident) -> Ident {
+    let mut ident = ident.clone();
+    ident.set_span(generated_span(ident.span()));
+    ident
+}
+
+/// The place of `span`, marked as generated code.
+pub(crate) fn generated_span(span: Span) -> Span {
+    span.resolved_at(Span::call_site())
+}
+
+/// The same code, all of it at `span`.
+pub(crate) fn at(span: Span, code: TokenStream) -> TokenStream {
+    let moved = code.into_iter().map(|mut token| {
+        token.set_span(span);
+        token
+    });
+    moved.collect()
+}
+
+/// Code as one writes it: token streams print themselves with spaces everywhere.
+pub(crate) fn text_of(code: &impl ToTokens) -> String {
+    let mut text = code.to_token_stream().to_string();
+    for (spaced, written) in [
+        (" :: ", "::"),
+        (":: ", "::"),
+        (" < ", "<"),
+        ("< ", "<"),
+        (" >", ">"),
+        (" ,", ","),
+        ("& ", "&"),
+        (" (", "("),
+        ("( ", "("),
+        (" )", ")"),
+    ] {
+        text = text.replace(spaced, written);
+    }
+    text
+}
+
+/// Whether `ident` occurs anywhere in the code.
+pub(crate) fn mentions(code: &impl ToTokens, found: &dyn Fn(&str) -> bool) -> bool {
+    fn search(tokens: TokenStream, found: &dyn Fn(&str) -> bool) -> bool {
+        tokens.into_iter().any(|token| match token {
+            proc_macro2::TokenTree::Group(group) => search(group.stream(), found),
+            token => found(&token.to_string()),
+        })
+    }
+    search(code.to_token_stream(), found)
+}

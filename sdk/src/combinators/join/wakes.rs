@@ -1,0 +1,96 @@
+//! Which children of a join want to be polled.
+
+use std::mem;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Wake, Waker};
+
+/// One waker per child, and the children that woke.
+///
+/// After [`start_turn`](Self::start_turn) the caller polls what [`next`](Self::next) gives. It may stop before the end
+/// if it wakes its task itself: what is left is kept for the next turn.
+pub(in crate::combinators) struct Wakes {
+    children: Vec<Arc<Child>>,
+    /// Who is to be polled in this turn, highest index first, so that `pop` gives the lowest.
+    turn: Vec<usize>,
+    shared: Arc<Shared>,
+}
+
+impl Wakes {
+    /// For `count` children, all of which want their first poll.
+    pub(in crate::combinators) fn new(count: usize) -> Self {
+        let shared = Arc::new(Shared::default());
+        let child =
+            |index| Arc::new(Child { index, queued: AtomicBool::new(true), shared: Arc::clone(&shared) });
+        Self { children: (0..count).map(child).collect(), turn: (0..count).rev().collect(), shared }
+    }
+
+    /// Makes the task of `cx` the one to wake from now on, and takes over the children that woke.
+    pub(in crate::combinators) fn start_turn(&mut self, cx: &Context<'_>) {
+        let mut waker = Some(cx.waker().clone());
+        let old_len = self.turn.len();
+        {
+            let mut queue = self.shared.lock();
+            // The new waker must be in place before the queue is looked at, under the same lock: a child that wakes
+            // later finds it. The old one is dropped after the lock is free, because that may drop a whole task.
+            mem::swap(&mut queue.task, &mut waker);
+            self.turn.append(&mut queue.woken);
+        }
+        if self.turn.len() != old_len {
+            self.turn.sort_unstable_by(|a, b| b.cmp(a));
+        }
+    }
+
+    /// The next child of this turn, lowest index first, with the waker for its poll.
+    pub(in crate::combinators) fn next(&mut self) -> Option<(usize, Waker)> {
+        let index = self.turn.pop()?;
+        let child = &self.children[index];
+        // Before the poll, so that a wake during it counts; a swap, not a store, so that what a skipped waker did
+        // before is seen.
+        child.queued.swap(false, Ordering::AcqRel);
+        Some((index, Waker::from(Arc::clone(child))))
+    }
+}
+
+#[derive(Default)]
+struct Shared(Mutex<Queue>);
+
+#[derive(Default)]
+struct Queue {
+    woken: Vec<usize>,
+    /// The join's own task, until the first child wakes it: the others need not do it again.
+    task: Option<Waker>,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct Child {
+    index: usize,
+    /// Whether the child waits for a poll already.
+    queued: AtomicBool,
+    shared: Arc<Shared>,
+}
+
+impl Wake for Child {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if self.queued.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let task = {
+            let mut queue = self.shared.lock();
+            queue.woken.push(self.index);
+            queue.task.take()
+        };
+        if let Some(task) = task {
+            task.wake();
+        }
+    }
+}

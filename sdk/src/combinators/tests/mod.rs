@@ -1,0 +1,10 @@
+//! What the combinators promise together; the cases are those of the tRPC peers' helpers.
+
+mod drops;
+mod fairness;
+mod joins;
+mod loops;
+mod sendable;
+mod sizes;
+mod support;
+mod with_state;

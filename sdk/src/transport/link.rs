@@ -1,0 +1,282 @@
+//! What handles hold of a connection, and all they can ask of it.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::conn::{
+    Answer, CallKey, ConnError, Connection, Ending, Head, Limits, Outcome, SendError, Sent, StreamKey, Take,
+    Ticket,
+};
+
+use super::shared::Shared;
+use super::{Io, PeerAddr, now};
+
+/// A hold on a connection. While one exists, the connection stays open; when the last is dropped, what is queued is still written,
+/// then the connection closes.
+#[derive(Clone)]
+pub(crate) struct Link(Arc<Hold>);
+
+struct Hold(Arc<Shared>);
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.0.with(|state| state.closing = true);
+        self.0.wake_driver();
+    }
+}
+
+impl Link {
+    pub(super) fn new(conn: Connection, io: Arc<dyn Io>, peer: PeerAddr) -> (Self, Arc<Shared>) {
+        let shared = Arc::new(Shared::new(conn, io, peer));
+        (Self(Arc::new(Hold(Arc::clone(&shared)))), shared)
+    }
+
+    fn shared(&self) -> &Shared {
+        &self.0.0
+    }
+
+    pub(crate) fn peer(&self) -> &PeerAddr {
+        self.shared().peer()
+    }
+
+    pub(crate) fn peer_text(&self) -> Arc<str> {
+        self.shared().peer_text()
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        self.shared().limits()
+    }
+
+    /// Why the connection is over, if it is.
+    pub(crate) fn lost(&self) -> Option<ConnError> {
+        self.shared().with(|state| state.conn.lost().cloned())
+    }
+
+    /// How many streams are going on.
+    pub(crate) fn live_streams(&self) -> usize {
+        self.shared().with(|state| state.conn.live_streams())
+    }
+
+    /// Refuses new calls and streams of the peer's from now on.
+    pub(crate) fn drain(&self) {
+        self.shared().with(|state| state.conn.drain());
+    }
+
+    /// Whether nothing is going on and everything is written.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.shared().with(|state| state.conn.is_idle())
+    }
+
+    /// Ends the connection now, for every call and stream on it.
+    pub(crate) fn close(&self, why: ConnError) {
+        self.shared().with(|state| state.conn.handle_lost(why));
+        self.shared().wake_driver();
+    }
+
+    // Streams.
+
+    /// Opens a stream; [`poll_opened`](Self::poll_opened) tells what becomes of it.
+    pub(crate) fn open(&self, head: Head) -> Result<StreamKey, SendError> {
+        self.shared().with(|state| state.conn.open(head, now()))
+    }
+
+    pub(crate) fn poll_opened(&self, key: StreamKey, cx: &Context<'_>) -> Poll<Result<(), Ending>> {
+        let polled = self.shared().with(|state| match state.conn.opened(key) {
+            Some(result) => Poll::Ready(result),
+            None => {
+                state.wakers.stream(key).watch.wait(cx);
+                Poll::Pending
+            }
+        });
+        self.push_if(polled.is_pending());
+        polled
+    }
+
+    /// Waits until the stream is over. One task at a time may wait.
+    pub(crate) fn poll_ended(&self, key: StreamKey, cx: &Context<'_>) -> Poll<Ending> {
+        self.shared().with(|state| match state.conn.ended(key) {
+            Some(ending) => Poll::Ready(ending),
+            None => {
+                state.wakers.stream(key).watch.wait(cx);
+                Poll::Pending
+            }
+        })
+    }
+
+    pub(crate) fn ending(&self, key: StreamKey) -> Option<Ending> {
+        self.shared().with(|state| state.conn.ending(key).cloned())
+    }
+
+    /// Sends one message of `len` bytes when credit and room allow. Nothing is sent while this is pending.
+    pub(crate) fn poll_send(
+        &self,
+        key: StreamKey,
+        len: usize,
+        ticket: &mut Option<Ticket>,
+        cx: &Context<'_>,
+        write: impl FnOnce(&mut BytesMut),
+    ) -> Poll<Result<(), SendError>> {
+        let polled = self.shared().with(|state| match state.conn.send(key, len, ticket, write) {
+            Ok(Sent::Queued) => Poll::Ready(Ok(())),
+            Ok(Sent::NoCredit) => {
+                state.wakers.stream(key).write.wait(cx);
+                Poll::Pending
+            }
+            Ok(Sent::NoRoom) => {
+                let place = ticket.expect("who finds no room gets a ticket");
+                state.wakers.ticket(place).wait(cx);
+                Poll::Pending
+            }
+            Err(error) => Poll::Ready(Err(error)),
+        });
+        self.push_if(polled.is_pending());
+        polled
+    }
+
+    /// Takes all messages that are there, after counting `consumed` ones (messages, bytes) that were taken before.
+    pub(crate) fn poll_take(
+        &self,
+        key: StreamKey,
+        consumed: (usize, usize),
+        into: &mut VecDeque<Bytes>,
+        cx: &Context<'_>,
+    ) -> Poll<Take> {
+        let polled = self.shared().with(|state| match state.conn.take(key, consumed, into) {
+            Some(taken) => Poll::Ready(taken),
+            None => {
+                state.wakers.stream(key).read.wait(cx);
+                Poll::Pending
+            }
+        });
+        self.push_if(polled.is_pending());
+        polled
+    }
+
+    /// Counts messages as consumed, so that the peer gets credit.
+    pub(crate) fn give_credit(&self, key: StreamKey, consumed: (usize, usize)) {
+        self.shared().with(|state| state.conn.give_credit(key, consumed.0, consumed.1));
+    }
+
+    pub(crate) fn half_close(&self, key: StreamKey) {
+        self.shared().with(|state| state.conn.half_close(key));
+    }
+
+    pub(crate) fn close_stream(&self, key: StreamKey, outcome: Outcome) {
+        self.shared().with(|state| state.conn.close(key, outcome));
+    }
+
+    pub(crate) fn reset(&self, key: StreamKey, outcome: Outcome) {
+        self.shared().with(|state| state.conn.reset(key, outcome));
+    }
+
+    pub(crate) fn discard(&self, key: StreamKey, consumed: (usize, usize)) {
+        self.shared().with(|state| state.conn.discard(key, consumed));
+    }
+
+    pub(crate) fn end_input(&self, key: StreamKey) {
+        self.shared().with(|state| state.conn.end_input(key));
+    }
+
+    pub(crate) fn release(&self, key: StreamKey) {
+        self.shared().with(|state| {
+            state.conn.release(key);
+            state.wakers.forget_stream(key);
+        });
+    }
+
+    // Calls and their answers.
+
+    /// Waits until `bytes` may be queued.
+    pub(crate) fn poll_room(
+        &self,
+        bytes: usize,
+        ticket: &mut Option<Ticket>,
+        cx: &Context<'_>,
+    ) -> Poll<Result<(), Ending>> {
+        self.shared().with(|state| match state.conn.claim_room(bytes, ticket) {
+            Ok(true) => Poll::Ready(Ok(())),
+            Ok(false) => {
+                let place = ticket.expect("who finds no room gets a ticket");
+                state.wakers.ticket(place).wait(cx);
+                Poll::Pending
+            }
+            Err(ending) => Poll::Ready(Err(ending)),
+        })
+    }
+
+    /// Gives up waiting for room.
+    pub(crate) fn give_back(&self, ticket: &mut Option<Ticket>) {
+        if ticket.is_some() {
+            self.shared().with(|state| state.conn.give_back(ticket));
+        }
+    }
+
+    pub(crate) fn call(
+        &self,
+        head: Head,
+        one_way: bool,
+        deadline: Option<Instant>,
+        body: (usize, impl FnOnce(&mut BytesMut)),
+        attachment: &[u8],
+    ) -> Result<Option<CallKey>, SendError> {
+        self.shared().with(|state| state.conn.call(head, one_way, deadline, body, attachment))
+    }
+
+    pub(crate) fn poll_answer(&self, key: CallKey, cx: &Context<'_>) -> Poll<Result<Answer, Ending>> {
+        let polled = self.shared().with(|state| match state.conn.answer(key) {
+            Some(answer) => Poll::Ready(answer),
+            None => {
+                state.wakers.call(key).wait(cx);
+                Poll::Pending
+            }
+        });
+        self.push_if(polled.is_pending());
+        polled
+    }
+
+    /// Waits until nobody waits for the answer of a peer's call any more.
+    pub(crate) fn poll_call_ended(&self, key: CallKey, cx: &Context<'_>) -> Poll<Ending> {
+        self.shared().with(|state| match state.conn.call_ending(key) {
+            Some(ending) => Poll::Ready(ending),
+            None => {
+                state.wakers.call(key).wait(cx);
+                Poll::Pending
+            }
+        })
+    }
+
+    pub(crate) fn reply(
+        &self,
+        key: CallKey,
+        outcome: Outcome,
+        body: (usize, impl FnOnce(&mut BytesMut)),
+        attachment: &[u8],
+    ) -> Result<(), SendError> {
+        self.shared().with(|state| state.conn.reply(key, outcome, body, attachment))
+    }
+
+    pub(crate) fn release_call(&self, key: CallKey) {
+        self.shared().with(|state| {
+            state.conn.release_call(key);
+            state.wakers.forget_call(key);
+        });
+    }
+
+    /// A task that is about to wait has nothing better to do than to write what it left: that spares waking the driver's thread.
+    fn push_if(&self, waits: bool) {
+        if waits {
+            self.shared().push_alone();
+        }
+    }
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Link({})", self.shared().peer())
+    }
+}

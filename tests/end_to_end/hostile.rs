@@ -1,0 +1,174 @@
+//! Bytes that no honest peer sends, over real sockets.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use trill::{Channel, ErrorKind};
+use trill_tests::{EverythingClient, listen, text};
+
+/// Sends bytes to a server and gives what comes back until it closes the connection, if it does.
+async fn send(address: &str, bytes: &[u8]) -> (Vec<u8>, bool) {
+    let mut socket = TcpStream::connect(address).await.unwrap();
+    socket.write_all(bytes).await.unwrap();
+    let mut back = Vec::new();
+    let closed =
+        tokio::time::timeout(Duration::from_millis(300), socket.read_to_end(&mut back)).await.is_ok();
+    (back, closed)
+}
+
+#[tokio::test]
+async fn bytes_that_are_not_the_protocol_close_their_connection_and_no_other() {
+    let (_handle, address, _log) = listen("127.0.0.1:0").await;
+    let client = EverythingClient::new(Channel::connect(&address).await.unwrap());
+    let mut rw = client.talk().await.unwrap();
+    let frame = |patch: &[(usize, u8)]| {
+        let mut bytes = vec![0x09, 0x30, 0, 0, 0, 0, 0, 20, 0, 0, 0, 0, 0, 1, 0, 0, 1, 2, 3, 4];
+        for (at, byte) in patch {
+            bytes[*at] = *byte;
+        }
+        bytes
+    };
+    for (what, bytes) in [
+        ("HTTP", b"GET / HTTP/1.1\r\nHost: example\r\n\r\n".to_vec()),
+        ("a wrong magic", frame(&[(0, 0x90)])),
+        ("a size below 16", frame(&[(7, 15)])),
+        ("a size above the limit", frame(&[(4, 0xff)])),
+        ("a header longer than the frame", frame(&[(9, 5)])),
+        ("an unknown frame type", frame(&[(2, 2)])),
+    ] {
+        let (back, closed) = send(&address, &bytes).await;
+        assert!(closed && back.is_empty(), "{what}: {back:?}");
+    }
+    let (back, closed) = send(&address, &frame(&[(9, 4)])).await;
+    assert!(
+        !closed && !back.is_empty(),
+        "garbage in a well delimited frame is answered, and the connection lives"
+    );
+    rw.write(text("still here")).await.unwrap();
+    assert_eq!(rw.read().await.unwrap(), Some(text("still here")));
+}
+
+#[tokio::test]
+async fn random_bytes_do_no_harm() {
+    let (_handle, address, _log) = listen("127.0.0.1:0").await;
+    let seed = fastrand::u64(..);
+    let mut random = fastrand::Rng::with_seed(seed);
+    for _ in 0..50 {
+        let mut socket = TcpStream::connect(&address).await.unwrap();
+        let mut bytes: Vec<u8> = (0..random.usize(1..4_000)).map(|_| random.u8(..)).collect();
+        if random.bool() {
+            let head = [
+                0x09,
+                0x30,
+                1,
+                random.u8(1..5),
+                0,
+                0,
+                0,
+                random.u8(16..200),
+                0,
+                0,
+                0,
+                0,
+                0,
+                random.u8(..),
+                0,
+                0,
+            ];
+            bytes.splice(..0, head);
+        }
+        // The server may close while this is being written.
+        let _ = socket.write_all(&bytes).await;
+    }
+    let client = EverythingClient::new(Channel::connect(&address).await.unwrap());
+    assert!(client.unary(text("fine")).await.is_ok(), "seed {seed}");
+}
+
+/// A server that reads what comes and answers with fixed bytes.
+async fn scripted(answer: &'static [u8], then_close: bool) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let mut buffer = vec![0; 65_536];
+        let _ = socket.read(&mut buffer).await;
+        socket.write_all(answer).await.unwrap();
+        if !then_close {
+            std::future::pending::<()>().await;
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn a_server_that_is_none_is_an_error_that_says_so() {
+    let address = scripted(b"HTTP/1.1 400 Bad Request\r\n\r\n", false).await;
+    let client = EverythingClient::new(Channel::connect(&address).await.unwrap());
+    let error = client.unary(text("")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Protocol);
+    assert!(error.to_string().contains("not tRPC") && error.to_string().contains(&address), "{error}");
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_decode_is_an_error_at_the_caller() {
+    // Request 1 is answered with a body that is no Text.
+    let address =
+        scripted(&[0x09, 0x30, 0, 0, 0, 0, 0, 19, 0, 2, 0, 0, 0, 1, 1, 0, 0x18, 1, 0xff], false).await;
+    let client = EverythingClient::new(Channel::connect(&address).await.unwrap());
+    let error = client.unary(text("")).await.unwrap_err();
+    assert_eq!((error.kind(), error.code().0), (ErrorKind::Decode, 122));
+}
+
+#[tokio::test]
+async fn a_stream_whose_connection_closes_in_the_middle_never_looks_ended() {
+    // INIT is answered, one message comes, then the connection closes.
+    const ANSWER: &[u8] = &[
+        0x09, 0x30, 1, 1, 0, 0, 0, 22, 0, 0, 0, 0, 0, 100, 0, 0, 0x12, 0, 0x18, 0xff, 0xff, 0x03, //
+        0x09, 0x30, 1, 2, 0, 0, 0, 19, 0, 0, 0, 0, 0, 100, 0, 0, 0x0a, 1, b'x',
+    ];
+    let address = scripted(ANSWER, true).await;
+    let client = EverythingClient::new(Channel::connect(&address).await.unwrap());
+    let mut rw = client.talk().await.unwrap();
+    assert_eq!(rw.read().await.unwrap(), Some(text("x")));
+    for _ in 0..3 {
+        let error = rw.read().await.unwrap_err();
+        assert_eq!((error.kind(), error.code().0), (ErrorKind::Network, 301));
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_does_not_decode_fails_that_read_and_the_stream_goes_on() {
+    const ANSWER: &[u8] = &[
+        0x09, 0x30, 1, 1, 0, 0, 0, 22, 0, 0, 0, 0, 0, 100, 0, 0, 0x12, 0, 0x18, 0xff, 0xff, 0x03, //
+        0x09, 0x30, 1, 2, 0, 0, 0, 17, 0, 0, 0, 0, 0, 100, 0, 0, 0xff, //
+        0x09, 0x30, 1, 2, 0, 0, 0, 19, 0, 0, 0, 0, 0, 100, 0, 0, 0x0a, 1, b'x', //
+        0x09, 0x30, 1, 4, 0, 0, 0, 16, 0, 0, 0, 0, 0, 100, 0, 0,
+    ];
+    let address = scripted(ANSWER, false).await;
+    let client = EverythingClient::new(Channel::connect(&address).await.unwrap());
+    let mut rw = client.talk().await.unwrap();
+    let error = rw.read().await.unwrap_err();
+    assert_eq!((error.kind(), error.code().0), (ErrorKind::Decode, 322));
+    assert_eq!(rw.read().await.unwrap(), Some(text("x")));
+    assert_eq!(rw.read().await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_header_that_comes_byte_by_byte_is_understood() {
+    let (_handle, address, _log) = listen("127.0.0.1:0").await;
+    let mut socket = TcpStream::connect(&address).await.unwrap();
+    socket.set_nodelay(true).unwrap();
+    // An empty request header: answered with code 1.
+    for byte in [0x09, 0x30, 0, 0, 0, 0, 0, 16, 0, 0, 0, 0, 0, 7, 1, 9] {
+        socket.write_all(&[byte]).await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    let mut head = [0; 16];
+    tokio::time::timeout(Duration::from_secs(20), socket.read_exact(&mut head)).await.unwrap().unwrap();
+    assert_eq!(
+        (&head[..4], &head[10..]),
+        (&[0x09, 0x30, 0, 0][..], &[0, 0, 0, 7, 1, 9][..]),
+        "id, version and reserved come back"
+    );
+}

@@ -1,0 +1,108 @@
+//! Sizes and counts that are over their limits.
+
+use trill::{Channel, ErrorKind, Origin, Server};
+use trill_tests::{EverythingClient, Obedient, in_memory, text};
+
+#[tokio::test]
+async fn a_request_over_the_limit_is_refused_before_anything_of_it_is_written() {
+    let (client, _log) = in_memory();
+    let large = text("x".repeat(10_000_000));
+    let error = client.unary(large.clone()).await.unwrap_err();
+    assert_eq!((error.kind(), error.origin(), error.code().0), (ErrorKind::Limit, Origin::Caller, 121));
+    assert!(error.to_string().contains("at most 10000000 may be sent (max_message_sent)"), "{error}");
+
+    let mut rw = client.talk().await.unwrap();
+    let error = rw.write(large).await.unwrap_err();
+    assert_eq!((error.kind(), error.code().0), (ErrorKind::Limit, 121));
+    rw.write(text("the stream goes on")).await.unwrap();
+    assert_eq!(rw.read().await.unwrap(), Some(text("the stream goes on")));
+}
+
+#[tokio::test]
+async fn a_message_of_exactly_the_limit_passes() {
+    let (client, _log) = in_memory();
+    // 16 bytes of header; a tag and a length of four bytes before the text.
+    let message = text("x".repeat(10_000_000 - 16 - 5));
+    let (mut writer, reply) = client.upload().await.unwrap();
+    writer.write(message).await.unwrap();
+    let error = writer.write(text("x".repeat(10_000_000 - 16 - 4))).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Limit);
+    writer.finish().await.unwrap();
+    assert_eq!(reply.await.unwrap(), text("1 messages, 9999979 bytes"));
+}
+
+#[tokio::test]
+async fn an_answer_over_the_limit_fails_its_call_on_both_sides_with_code_2() {
+    let (client, _log) = in_memory();
+    let error = client.unary(text("large 10000000")).await.unwrap_err();
+    assert_eq!((error.kind(), error.code().0), (ErrorKind::Status, 2));
+    assert!(error.to_string().contains("max_message_sent"), "{error}");
+    let mut reader = client.download(text("large 10;large 10000000")).await.unwrap();
+    assert!(reader.read().await.unwrap().is_some());
+    assert_eq!(reader.read().await.unwrap_err().code().0, 2);
+    assert!(client.unary(text("still there")).await.is_ok());
+}
+
+#[tokio::test]
+async fn metadata_over_the_protocols_limit_is_refused() {
+    let (client, _log) = in_memory();
+    let error = client.unary(text("")).metadata("key", vec![0; 70_000]).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Limit);
+    assert!(error.to_string().contains("65535"), "{error}");
+}
+
+#[tokio::test]
+async fn streams_and_calls_over_their_count_are_refused_with_code_22() {
+    let (service, _log) = Obedient::new();
+    let channel = Server::builder()
+        .service(service)
+        .max_streams_per_connection(2)
+        .max_calls_per_connection(1)
+        .in_memory()
+        .unwrap();
+    let client = EverythingClient::new(channel);
+    let first = client.talk().await.unwrap();
+    let _second = client.talk().await.unwrap();
+    let error = client.talk().await.unwrap_err();
+    assert_eq!(error.code().0, 22);
+    assert!(error.to_string().contains("at most 2 (max_streams_per_connection)"), "{error}");
+    first.finish().await.unwrap();
+    client.talk().await.unwrap();
+
+    let slow = client.unary(text("hang"));
+    let late = async {
+        tokio::task::yield_now().await;
+        client.unary(text("")).await.unwrap_err()
+    };
+    tokio::select! {
+        _ = slow => unreachable!("it hangs"),
+        error = late => assert!(error.to_string().contains("at most 1 (max_calls_per_connection)"), "{error}"),
+    }
+}
+
+#[tokio::test]
+async fn a_larger_frame_than_the_server_accepts_ends_that_connection_only() {
+    let (service, _log) = Obedient::new();
+    let bound =
+        Server::builder().service(service).max_message_received(10_000).bind("127.0.0.1:0").await.unwrap();
+    let address = bound.local_addr().to_string();
+    tokio::spawn(bound.serve());
+    let bystander = EverythingClient::new(Channel::connect(&address).await.unwrap());
+    let client = EverythingClient::new(Channel::connect(&address).await.unwrap());
+    let error = client.unary(text("x".repeat(20_000))).await.unwrap_err();
+    assert_eq!((error.kind(), error.origin()), (ErrorKind::Network, Origin::Peer));
+    assert!(bystander.unary(text("untouched")).await.is_ok());
+}
+
+#[tokio::test]
+async fn settings_that_cannot_work_are_refused_at_once() {
+    let (service, _log) = Obedient::new();
+    let error = Server::builder().service(service).window(1_000).bind("127.0.0.1:0").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(error.to_string().contains("window is 1000"), "{error}");
+    let error = Channel::builder().max_message_sent(0).connect("127.0.0.1:1").await.unwrap_err();
+    assert!(error.to_string().contains("max_message_sent is 0"), "{error}");
+    let ((one, _), (two, _)) = (Obedient::new(), Obedient::new());
+    let error = Server::builder().service(one).service(two).in_memory().unwrap_err();
+    assert!(error.to_string().contains("registered as /test.all.Everything/Unary"), "{error}");
+}

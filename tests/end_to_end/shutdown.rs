@@ -1,0 +1,89 @@
+//! The end of a server.
+
+use std::time::Duration;
+
+use trill::{AsyncReaderWriter, Channel, Context, ErrorKind, Result, Server};
+use trill_tests::{Absent, AbsentClient, EverythingClient, Text, listen, text};
+
+const LONG: Duration = Duration::from_secs(20);
+
+#[tokio::test]
+async fn an_idle_server_shuts_down_at_once_and_closes_its_connections() {
+    let (handle, address, _log) = listen("127.0.0.1:0").await;
+    let client = EverythingClient::new(Channel::connect(&address).await.unwrap());
+    client.unary(text("hello")).await.unwrap();
+    tokio::time::timeout(LONG, handle.shutdown(Duration::from_secs(3600)))
+        .await
+        .expect("nothing is going on");
+    handle.shutdown(Duration::ZERO).await;
+    assert!(client.unary(text("hello")).await.is_err());
+    assert_eq!(Channel::connect(&address).await.unwrap_err().kind(), ErrorKind::Connect);
+}
+
+#[tokio::test]
+async fn running_calls_may_finish_and_new_ones_are_refused() {
+    let (handle, address, _log) = listen("127.0.0.1:0").await;
+    let client = EverythingClient::new(Channel::connect(&address).await.unwrap());
+    let mut rw = client.talk().await.unwrap();
+    let shutdown = tokio::spawn(async move { handle.shutdown(LONG).await });
+    let refused = loop {
+        match client.unary(text("hello")).await {
+            Ok(_) => tokio::task::yield_now().await,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(refused.code().0, 22);
+    assert!(refused.to_string().contains("shutting down"), "{refused}");
+    rw.write(text("last words")).await.unwrap();
+    assert_eq!(rw.read().await.unwrap(), Some(text("last words")));
+    rw.finish().await.unwrap();
+    tokio::time::timeout(LONG, shutdown).await.expect("the last stream has ended").unwrap();
+}
+
+#[tokio::test]
+async fn calls_that_do_not_finish_in_time_end_with_an_error() {
+    let (handle, address, mut log) = listen("127.0.0.1:0").await;
+    let client = EverythingClient::new(Channel::connect(&address).await.unwrap());
+    let mut reader = client.download(text("count 1;hang")).await.unwrap();
+    assert!(reader.read().await.unwrap().is_some());
+    tokio::time::timeout(LONG, handle.shutdown(Duration::from_millis(20))).await.expect("the grace is over");
+    assert_eq!(reader.read().await.unwrap_err().kind(), ErrorKind::Network);
+    assert_eq!(log.recv().await.unwrap(), "download dropped");
+}
+
+#[tokio::test]
+async fn handlers_are_told() {
+    struct Patient;
+    #[trill::service]
+    impl Absent for Patient {
+        async fn unary(&self, cx: Context, _request: Text) -> Result<Text> {
+            assert!(!cx.is_draining());
+            cx.draining().await;
+            Ok(text(format!("told: {}", cx.is_draining())))
+        }
+
+        async fn talk(&self, _cx: Context, _rw: AsyncReaderWriter<Text, Text>) -> Result<()> {
+            Ok(())
+        }
+    }
+    let bound = Server::builder().service(Patient).bind("127.0.0.1:0").await.unwrap();
+    let (handle, address) = (bound.handle(), bound.local_addr().to_string());
+    let serving = tokio::spawn(bound.serve());
+    let client = AbsentClient::new(Channel::connect(&address).await.unwrap());
+    let call = tokio::spawn(async move { client.unary(text("")).await });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    handle.shutdown(LONG).await;
+    assert_eq!(call.await.unwrap().unwrap(), text("told: true"));
+    serving.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn dropping_the_last_channel_still_sends_what_is_queued() {
+    let (_handle, address, mut log) = listen("127.0.0.1:0").await;
+    for number in 0..20 {
+        let client = EverythingClient::new(Channel::connect(&address).await.unwrap());
+        client.notify(text(number.to_string())).await.unwrap();
+        drop(client);
+        assert_eq!(log.recv().await.unwrap(), format!("notified {number}"));
+    }
+}

@@ -1,0 +1,141 @@
+//! How errors travel.
+
+use trill::{ErrorKind, Origin};
+use trill_tests::{AbsentClient, EverythingClient, Text, in_memory, listen, text};
+
+/// The error of each kind of call whose handler was told the same thing.
+async fn each_kind(client: &EverythingClient, order: &str) -> Vec<trill::Error> {
+    let mut errors = vec![client.unary(text(order)).await.unwrap_err()];
+    let (mut writer, reply) = client.upload().await.unwrap();
+    writer.write(text(order)).await.unwrap();
+    errors.push(reply.await.unwrap_err());
+    let mut reader = client.download(text(order)).await.unwrap();
+    errors.push(reader.read().await.unwrap_err());
+    let mut rw = client.talk().await.unwrap();
+    rw.write(text(order)).await.unwrap();
+    errors.push(rw.read().await.unwrap_err());
+    errors
+}
+
+#[tokio::test]
+async fn application_code_framework_code_and_text_stay_apart_in_every_kind() {
+    let (client, _log) = in_memory();
+    for (order, code, func_ret) in
+        [("error 4001 the reason", 0, 4001), ("fail 51 the reason", 51, 0), ("error -7 the reason", 0, -7)]
+    {
+        for error in each_kind(&client, order).await {
+            assert_eq!(error.kind(), ErrorKind::Status);
+            let status = error.status().expect("the handler answered");
+            assert_eq!(
+                (status.code().0, status.func_ret(), status.message()),
+                (code, func_ret, "the reason")
+            );
+            assert!(error.method().unwrap().starts_with("/test.all.Everything/"), "{error}");
+            assert_eq!(error.peer(), Some("memory"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_panic_ends_its_call_with_an_error_and_nothing_else() {
+    let (client, _log) = in_memory();
+    let mut bystander = client.talk().await.unwrap();
+    for error in each_kind(&client, "panic").await {
+        assert_eq!((error.kind(), error.code().0), (ErrorKind::Status, 31));
+        assert!(error.to_string().contains("panicked"), "{error}");
+        assert!(!error.to_string().contains("as told"), "the panic's text is for the log: {error}");
+    }
+    bystander.write(text("still here")).await.unwrap();
+    assert_eq!(bystander.read().await.unwrap(), Some(text("still here")));
+}
+
+#[tokio::test]
+async fn messages_before_an_error_are_delivered_first() {
+    let (client, _log) = in_memory();
+    let mut reader = client.download(text("count 100;error 9 enough")).await.unwrap();
+    for number in 0..100 {
+        assert_eq!(reader.read().await.unwrap(), Some(text(number.to_string())));
+    }
+    for _ in 0..3 {
+        assert_eq!(reader.read().await.unwrap_err().func_ret(), 9, "the end is the same again");
+    }
+}
+
+#[tokio::test]
+async fn the_stream_of_an_error_gives_it_once_and_then_ends() {
+    use futures::StreamExt;
+
+    let (client, _log) = in_memory();
+    let mut reader = client.download(text("count 1;error 9 enough")).await.unwrap();
+    assert_eq!(reader.next().await.unwrap().unwrap(), text("0"));
+    assert_eq!(reader.next().await.unwrap().unwrap_err().func_ret(), 9);
+    assert!(reader.next().await.is_none());
+    assert!(reader.next().await.is_none());
+}
+
+#[tokio::test]
+async fn unknown_services_are_answered_with_11_and_unknown_methods_with_12() {
+    let (_handle, address, _log) = listen("127.0.0.1:0").await;
+    let channel = trill::Channel::connect(&address).await.unwrap();
+    let absent = AbsentClient::new(channel.clone());
+    let error = absent.unary(text("")).await.unwrap_err();
+    assert_eq!(error.code().0, 11);
+    assert!(error.to_string().contains("test.all.Absent"), "{error}");
+    assert_eq!(absent.talk().await.unwrap_err().code().0, 11);
+
+    mod newer {
+        //! A later version of the service, with a method more.
+        use super::Text;
+
+        #[trill::service(package = "test.all")]
+        pub(super) trait Everything {
+            /// Not there yet.
+            async fn added_later(&self, cx: trill::Context, request: Text) -> trill::Result<Text>;
+        }
+    }
+    let error = newer::EverythingClient::new(channel).added_later(text("")).await.unwrap_err();
+    assert_eq!((error.code().0, error.origin()), (12, Origin::Peer));
+    assert!(error.to_string().contains("AddedLater"), "{error}");
+}
+
+#[tokio::test]
+async fn a_stream_that_the_handler_ends_early_is_a_clean_end_for_the_client() {
+    let (client, _log) = in_memory();
+    let mut rw = client.talk().await.unwrap();
+    rw.write(text("one")).await.unwrap();
+    rw.write(text("done")).await.unwrap();
+    assert_eq!(rw.read().await.unwrap(), Some(text("one")));
+    assert_eq!(rw.read().await.unwrap(), None);
+    let error = rw.write(text("too late")).await.unwrap_err();
+    assert_eq!((error.kind(), error.origin()), (ErrorKind::Closed, Origin::Peer));
+
+    let (mut writer, reply) = client.upload().await.unwrap();
+    writer.write(text("one")).await.unwrap();
+    writer.write(text("done")).await.unwrap();
+    assert_eq!(reply.await.unwrap(), text("1 messages, 3 bytes"));
+}
+
+#[tokio::test]
+async fn a_blocked_writer_learns_the_servers_error() {
+    let (client, _log) = in_memory();
+    let (mut writer, reply) = client.upload().await.unwrap();
+    writer.write(text("sleep 20")).await.unwrap();
+    writer.write(text("error 5 no more")).await.unwrap();
+    let error = loop {
+        if let Err(error) = writer.write(text("x".repeat(10_000))).await {
+            break error;
+        }
+    };
+    assert_eq!((error.func_ret(), error.message()), (5, "no more"));
+    assert_eq!(reply.await.unwrap_err().func_ret(), 5);
+}
+
+#[tokio::test]
+async fn nobody_listens() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let error = trill::Channel::connect(free.to_string()).await.unwrap_err();
+    assert_eq!((error.kind(), error.code().0), (ErrorKind::Connect, 111));
+    assert!(error.to_string().contains(&free.to_string()), "{error}");
+    let error = trill::Channel::connect("nowhere").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+}
