@@ -27,7 +27,7 @@ pub(crate) fn service(mut service: Service, mut written: Written, errors: &Token
         // The compiler has an error of its own for a name that is there twice.
         seen.insert(method.sig.ident.to_string()) || !named(&method.attrs, &["cfg"]).is_empty()
     });
-    let (trait_item, spec) = (expand::trait_item(&service, &written.item), expand::spec(&service));
+    let (trait_item, spec) = (expand::trait_item(&service.krate, &written.item), expand::spec(&service));
     let (server, client) = (expand::empty_server(&service), expand::client(&service));
     quote!(#errors #trait_item #spec #server #client)
 }

@@ -14,6 +14,9 @@ mod model;
 mod names;
 mod parse;
 
+#[cfg(test)]
+mod golden;
+
 use proc_macro2::TokenStream;
 use quote::quote;
 

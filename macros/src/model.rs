@@ -57,6 +57,6 @@ pub(crate) struct Handler {
     pub(crate) krate: Path,
     /// The `#[cfg]`s of the `impl`.
     pub(crate) cfgs: Vec<Attribute>,
-    /// The service trait.
+    /// The trait.
     pub(crate) service: Path,
 }

@@ -53,20 +53,12 @@ pub(crate) fn generated_span(span: Span) -> Span {
     span.resolved_at(Span::call_site())
 }
 
-/// The same code, all of it at `span`.
-pub(crate) fn at(span: Span, code: TokenStream) -> TokenStream {
-    let moved = code.into_iter().map(|mut token| {
-        token.set_span(span);
-        token
-    });
-    moved.collect()
-}
-
 /// Code as one writes it: token streams print themselves with spaces everywhere.
 pub(crate) fn text_of(code: &impl ToTokens) -> String {
     let mut text = code.to_token_stream().to_string();
     for (spaced, written) in [
         (" :: ", "::"),
+        (" : ", ": "),
         (":: ", "::"),
         (" < ", "<"),
         ("< ", "<"),

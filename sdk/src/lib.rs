@@ -96,6 +96,8 @@ pub mod server;
 #[cfg(feature = "runtime")]
 mod service;
 #[cfg(feature = "runtime")]
+mod settings;
+#[cfg(feature = "runtime")]
 pub mod stream;
 #[cfg(feature = "runtime")]
 mod sync;

@@ -215,5 +215,10 @@ async fn a_connection_that_is_closed_for_its_bytes_leaves_one_log_line_with_peer
     let _ = socket.read_to_end(&mut Vec::new()).await;
     let lines = warnings.0.lock().unwrap().clone();
     assert_eq!(lines.len(), 1, "{lines:?}");
-    assert!(lines[0].contains(&peer) && lines[0].contains("0x4745") && lines[0].contains("closing the connection"), "{lines:?}");
+    assert!(
+        lines[0].contains(&peer)
+            && lines[0].contains("0x4745")
+            && lines[0].contains("closing the connection"),
+        "{lines:?}"
+    );
 }

@@ -1,5 +1,6 @@
 //! One method.
 
+use syn::ext::IdentExt;
 use syn::{Ident, Pat, PatType, Receiver, ReceiverKind, Safety, Signature, TraitItemFn};
 
 use crate::args::RpcArgs;
@@ -28,11 +29,8 @@ pub(super) fn check(
     let arguments = arguments(signature, mistakes);
     let name = wire_name(&signature.ident, rpc, mistakes);
     let aliases = aliases(rpc, mistakes);
-    if signature.ident == "new" {
-        mistakes.at(
-            &signature.ident,
-            "the generated client has a function `new` already; rename the method, and keep its name on the wire with `#[rpc(name = \"New\")]`",
-        );
+    if let Some(text) = clash(&signature.ident) {
+        mistakes.at(&signature.ident, text);
         return None;
     }
     let arguments = arguments?;
@@ -99,6 +97,19 @@ fn receiver(signature: &Signature, mistakes: &mut Mistakes) {
     }
 }
 
+/// What is wrong with a name that generated code has already.
+fn clash(ident: &Ident) -> Option<&'static str> {
+    if ident == "new" {
+        Some(
+            "the generated client has a function `new` already; rename the method, and keep its name on the wire with `#[rpc(name = \"New\")]`",
+        )
+    } else if ident.unraw().to_string().starts_with("__") {
+        Some("names that begin with two underscores are for generated code; rename the method")
+    } else {
+        None
+    }
+}
+
 /// Without a body, an argument is a name and a type.
 fn pattern(argument: &PatType, mistakes: &mut Mistakes) {
     match &*argument.pat {
@@ -129,8 +140,8 @@ fn arguments<'a>(signature: &'a Signature, mistakes: &mut Mistakes) -> Option<Ve
             let context = parsed[place].as_ref().map(|argument| argument.written);
             mistakes.at(context, "the `Context` comes first; write `&self, cx: Context, ..`");
         }
-        // The first argument may be a mistaken context, which is reported already.
-        None if parsed.first().is_some_and(Option::is_none) => {}
+        // A borrowed context is reported already.
+        None if parse::typed(signature).any(mentions_context) => {}
         None => {
             let text = "the handler's `Context` is missing; write `cx: Context` after `&self`";
             match parsed.first() {
@@ -146,6 +157,10 @@ fn arguments<'a>(signature: &'a Signature, mistakes: &mut Mistakes) -> Option<Ve
     }
     arguments.retain(|argument| !matches!(argument.role, Role::Context));
     Some(arguments)
+}
+
+fn mentions_context(argument: &PatType) -> bool {
+    names::mentions(&argument.ty, &|token| token == "Context")
 }
 
 fn wire_name(ident: &Ident, rpc: &RpcArgs, mistakes: &mut Mistakes) -> String {

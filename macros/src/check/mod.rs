@@ -2,11 +2,13 @@
 
 mod method;
 mod shape;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{HashMap, HashSet};
 
 use syn::ext::IdentExt;
-use syn::{Ident, ItemImpl, LitStr, Path, PathArguments, TraitItem, Type};
+use syn::{Ident, ItemImpl, LitStr, TraitItem, Type};
 
 use crate::args::{ImplArgs, TraitArgs};
 use crate::mistakes::Mistakes;
@@ -64,7 +66,7 @@ pub(crate) fn handler(args: &ImplArgs, item: &ItemImpl, mistakes: &mut Mistakes)
     {
         let text = format!(
             "not every type can be made a service at once; remove the attribute and serve `{}::new(..)`",
-            names::text_of(&server_path(path)?)
+            names::server(&path.segments.last()?.ident)
         );
         mistakes.at(&item.self_ty, text);
         return None;
@@ -163,13 +165,4 @@ fn distinct(methods: &mut Vec<Method>, mistakes: &mut Mistakes) {
             }
         }
     }
-}
-
-/// `api::Greeter` -> `api::GreeterServer`
-fn server_path(path: &Path) -> Option<Path> {
-    let mut path = path.clone();
-    let last = path.segments.last_mut()?;
-    last.ident = names::server(&last.ident);
-    last.arguments = PathArguments::None;
-    Some(path)
 }

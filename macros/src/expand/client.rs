@@ -6,7 +6,7 @@ use quote::quote;
 use crate::model::{Kind, Method, Service};
 use crate::names;
 
-use super::bounds::message_bounds;
+use super::message::message_checks;
 use super::spec::place;
 
 /// The client type, with a method for each of the service's.
@@ -14,7 +14,7 @@ pub(crate) fn client(service: &Service) -> TokenStream {
     let Service { krate, cfgs, vis, ident, wire_name, methods } = service;
     let (client, table) = (names::generated(&names::client(ident)), names::generated(&names::table(ident)));
     let summary = format!(
-        "Calls a [`{ident}`], which is `{wire_name}` on the wire. Clones are cheap and share the channel."
+        " Calls a [`{ident}`], which is `{wire_name}` on the wire. Clones are cheap and share the channel."
     );
     let methods = methods.iter().map(|method| call(service, method));
     quote! {
@@ -30,7 +30,7 @@ pub(crate) fn client(service: &Service) -> TokenStream {
             /// Makes a client of the service behind `channel`.
             #[must_use]
             pub fn new(channel: #krate::Channel) -> Self {
-                Self { stub: #krate::__private::Stub::new(channel, &#table::SPEC) }
+                Self { stub: #krate::__private::Stub::new(channel, &#table::__SPEC) }
             }
 
             #(#methods)*
@@ -49,39 +49,40 @@ fn call(service: &Service, method: &Method) -> TokenStream {
         Kind::Unary => (
             "Unary call of `{}`: await it for the answer.",
             quote!((&self, #argument: #request) -> #krate::client::Unary<#request, #answer>),
-            quote!(unary(#place, #argument)),
+            quote!(unary::<#request, #answer>(#place, #argument)),
         ),
         Kind::OneWay => (
             "One-way call of `{}`: await it until the request is on its way. Nobody answers.",
             quote!((&self, #argument: #request) -> #krate::client::OneWay<#request>),
-            quote!(oneway(#place, #argument)),
+            quote!(oneway::<#request>(#place, #argument)),
         ),
         Kind::ClientStream => (
             "Client stream `{}`: await it for the writer of the requests, and the answer to come.",
             quote!((&self) -> #krate::client::ClientStream<#request, #answer>),
-            quote!(client_stream(#place)),
+            quote!(client_stream::<#request, #answer>(#place)),
         ),
         Kind::ServerStream => (
             "Server stream `{}`: await it for the reader of the answers.",
             quote!((&self, #argument: #request) -> #krate::client::ServerStream<#request, #answer>),
-            quote!(server_stream(#place, #argument)),
+            quote!(server_stream::<#request, #answer>(#place, #argument)),
         ),
         Kind::Bidi => (
             "Bidirectional stream `{}`: await it for the reader of the answers and writer of the requests.",
             quote!((&self) -> #krate::client::Bidi<#request, #answer>),
-            quote!(bidi(#place)),
+            quote!(bidi::<#request, #answer>(#place)),
         ),
     };
-    let what = what.replace("{}", path);
+    let what = format!(" {}", what.replace("{}", path));
     // A paragraph of its own.
     let gap = (!docs.is_empty()).then(|| quote!(#[doc = ""]));
-    let bounds = message_bounds(krate, std::iter::once(method));
+    let checks = message_checks(service, method);
     quote! {
         #(#cfgs)*
         #(#docs)*
         #gap
         #[doc = #what]
-        pub fn #name #signature #bounds {
+        pub fn #name #signature {
+            #checks
             self.stub.#call
         }
     }

@@ -6,7 +6,10 @@ use syn::ItemImpl;
 
 use crate::model::Handler;
 
-/// Lets `Server::builder().service(..)` take the type of this `impl`. The trait knows its server type, so that this code need not find it.
+/// Lets `Server::builder().service(..)` take the type of this `impl`.
+///
+/// The way goes through a hidden method of the trait, so that nobody needs to import the server type. The marker tells this
+/// `impl` from those of other services for the same type.
 pub(crate) fn into_service(handler: &Handler, item: &ItemImpl) -> TokenStream {
     let Handler { krate, cfgs, service } = handler;
     let ty = &item.self_ty;
@@ -14,12 +17,10 @@ pub(crate) fn into_service(handler: &Handler, item: &ItemImpl) -> TokenStream {
     quote! {
         #(#cfgs)*
         const _: () = {
-            // Tells this service from others of the same type.
-            #[doc(hidden)]
             #[derive(::core::fmt::Debug)]
-            pub struct Marker(());
+            pub enum __Marker {}
 
-            impl #parameters #krate::__private::IntoService<Marker> for #ty #clause {
+            impl #parameters #krate::__private::IntoService<__Marker> for #ty #clause {
                 fn into_service(self) -> ::std::sync::Arc<dyn #krate::__private::Service> {
                     <Self as #service>::__into_service(self)
                 }

@@ -3,9 +3,9 @@
 //! The code names everything by absolute paths, needs no `use`, and has no logic of its own: a table, and for each method one call
 //! into `trill::__private`.
 
-mod bounds;
 mod client;
 mod into_service;
+mod message;
 mod server;
 mod spec;
 mod trait_item;
@@ -24,7 +24,7 @@ pub(crate) use trait_item::trait_item;
 
 /// The trait with its server and its client.
 pub(crate) fn service(service: &Service, written: &Written) -> TokenStream {
-    let (trait_item, spec) = (trait_item(service, &written.item), spec(service));
+    let (trait_item, spec) = (trait_item(&service.krate, &written.item), spec(service));
     let (server, client) = (server(service), client(service));
     quote!(#trait_item #spec #server #client)
 }

@@ -7,7 +7,7 @@ use syn::spanned::Spanned;
 use crate::model::{Kind, Method, Service};
 use crate::names;
 
-use super::bounds::message_bounds;
+use super::message::message_checks;
 use super::spec::place;
 
 /// The server type, which carries each call to its method.
@@ -15,19 +15,20 @@ pub(crate) fn server(service: &Service) -> TokenStream {
     let Service { krate, cfgs, ident, methods, .. } = service;
     let (server, table) = (name(service), names::generated(&names::table(ident)));
     let item = item(service, &quote!(#ident));
+    // `__T` because a message may be called `T`. A service without methods needs no handle.
+    let handle = (!methods.is_empty()).then(|| quote!(let service = ::std::sync::Arc::clone(&self.service);));
     let arms = methods.iter().map(|method| arm(service, method));
-    let bounds = message_bounds(krate, methods.iter().filter(|method| method.cfgs.is_empty()));
     quote! {
         #item
 
         #(#cfgs)*
-        impl<T: #ident> #krate::__private::Service for #server<T> #bounds {
+        impl<__T: #ident> #krate::__private::Service for #server<__T> {
             fn spec(&self) -> &'static #krate::__private::ServiceSpec {
-                &#table::SPEC
+                &#table::__SPEC
             }
 
             fn dispatch(&self, method: usize, call: #krate::__private::ServerCall) {
-                let service = ::std::sync::Arc::clone(&self.service);
+                #handle
                 match method {
                     #(#arms)*
                     _ => call.unknown_method(),
@@ -49,7 +50,7 @@ pub(crate) fn empty_server(service: &Service) -> TokenStream {
         #(#cfgs)*
         impl<T: #any> #krate::__private::Service for #server<T> {
             fn spec(&self) -> &'static #krate::__private::ServiceSpec {
-                &#table::SPEC
+                &#table::__SPEC
             }
 
             fn dispatch(&self, _method: usize, call: #krate::__private::ServerCall) {
@@ -69,9 +70,9 @@ fn item(service: &Service, bound: &TokenStream) -> TokenStream {
     let server = name(service);
     let title = server.to_string();
     let summary = format!(
-        "Serves a [`{ident}`] as `{wire_name}`: give it to `Server::builder().service(..)`. Clones share the one service."
+        " Serves a [`{ident}`] as `{wire_name}`: give it to `Server::builder().service(..)`. Clones share the one service."
     );
-    let new = format!("Makes a server of a [`{ident}`].");
+    let new = format!(" Makes a server of a [`{ident}`].");
     quote! {
         #(#cfgs)*
         #[doc = #summary]
@@ -117,7 +118,7 @@ fn arm(service: &Service, method: &Method) -> TokenStream {
     let handler = |arguments: TokenStream| {
         // Where a wrong `Result` shows.
         quote_spanned! { names::generated_span(answer.span()) =>
-            move |#arguments| async move { <T as #ident>::#name(&service, #arguments).await }
+            move |#arguments| async move { <__T as #ident>::#name(&service, #arguments).await }
         }
     };
     let call = match shape.kind {
@@ -142,8 +143,12 @@ fn arm(service: &Service, method: &Method) -> TokenStream {
             quote!(call.bidi::<#request, #answer, _, _>(#handler))
         }
     };
+    let checks = message_checks(service, method);
     quote! {
         #(#cfgs)*
-        _ if method == #place => #call,
+        _ if method == #place => {
+            #checks
+            #call;
+        }
     }
 }

@@ -35,10 +35,12 @@ pub(crate) fn spec(service: &Service) -> TokenStream {
 
         #(#cfgs)*
         impl #table {
-            const SPEC: #krate::__private::ServiceSpec = #krate::__private::ServiceSpec {
+            const __SPEC: #krate::__private::ServiceSpec = #krate::__private::ServiceSpec {
                 name: #wire_name,
                 methods: &[#(#entries),*],
             };
+
+            fn __message<M: #krate::Message>() {}
         }
     }
 }

@@ -10,3 +10,16 @@ trait Asker {
 }
 
 fn main() {}
+
+struct Oracle;
+
+#[trill::service]
+impl Asker for Oracle {
+    async fn ask(&self, _: Context, _: Question) -> Result<String> {
+        Ok(String::new())
+    }
+
+    async fn ask_all(&self, _: Context, _: AsyncReader<String>) -> Result<Answer> {
+        Ok(Answer)
+    }
+}

@@ -1,0 +1,79 @@
+// generic.rs, expanded.
+::core::compile_error! {
+    "a service is one table of methods, so its trait has no parameters; make the type that implements it generic"
+}
+#[allow(dead_code)]
+trait Generic<T>: ::core::marker::Send + ::core::marker::Sync + 'static {
+    fn ask(
+        &self,
+        cx: Context,
+        req: T,
+    ) -> impl ::core::future::Future<Output = Result<Answer>> + ::core::marker::Send;
+    #[doc(hidden)]
+    fn __into_service(self) -> ::std::sync::Arc<dyn ::trill::__private::Service>
+    where
+        Self: ::core::marker::Sized,
+    {
+        ::std::sync::Arc::new(GenericServer::new(self))
+    }
+}
+enum __GenericMethod {}
+impl __GenericMethod {
+    const __SPEC: ::trill::__private::ServiceSpec = ::trill::__private::ServiceSpec {
+        name: "test.Generic",
+        methods: &[],
+    };
+    fn __message<M: ::trill::Message>() {}
+}
+/// Serves a [`Generic`] as `test.Generic`: give it to `Server::builder().service(..)`. Clones share the one service.
+struct GenericServer<T> {
+    service: ::std::sync::Arc<T>,
+}
+impl<T: ::core::marker::Send + ::core::marker::Sync + 'static> GenericServer<T> {
+    /// Makes a server of a [`Generic`].
+    #[must_use]
+    pub fn new(service: T) -> Self {
+        Self::from_arc(::std::sync::Arc::new(service))
+    }
+    /// Makes a server of a service that is used elsewhere, too.
+    #[must_use]
+    pub fn from_arc(service: ::std::sync::Arc<T>) -> Self {
+        Self { service }
+    }
+}
+impl<T> ::core::clone::Clone for GenericServer<T> {
+    fn clone(&self) -> Self {
+        Self {
+            service: ::std::sync::Arc::clone(&self.service),
+        }
+    }
+}
+impl<T> ::core::fmt::Debug for GenericServer<T> {
+    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        f.debug_struct("GenericServer").finish_non_exhaustive()
+    }
+}
+impl<
+    T: ::core::marker::Send + ::core::marker::Sync + 'static,
+> ::trill::__private::Service for GenericServer<T> {
+    fn spec(&self) -> &'static ::trill::__private::ServiceSpec {
+        &__GenericMethod::__SPEC
+    }
+    fn dispatch(&self, _method: usize, call: ::trill::__private::ServerCall) {
+        call.unknown_method();
+    }
+}
+/// Calls a [`Generic`], which is `test.Generic` on the wire. Clones are cheap and share the channel.
+#[derive(::core::clone::Clone, ::core::fmt::Debug)]
+struct GenericClient {
+    stub: ::trill::__private::Stub,
+}
+impl GenericClient {
+    /// Makes a client of the service behind `channel`.
+    #[must_use]
+    pub fn new(channel: ::trill::Channel) -> Self {
+        Self {
+            stub: ::trill::__private::Stub::new(channel, &__GenericMethod::__SPEC),
+        }
+    }
+}

@@ -1,0 +1,4 @@
+#[service(package = "test")]
+trait Generic<T> {
+    async fn ask(&self, cx: Context, req: T) -> Result<Answer>;
+}
