@@ -72,7 +72,7 @@ impl ChannelBuilder {
         let (io, peer) = match tokio::time::timeout(self.connect_timeout, transport::connect(&address)).await
         {
             Ok(Ok(connected)) => connected,
-            Ok(Err(error)) => return Err(failed(format!("cannot connect: {error}")).with_source(error)),
+            Ok(Err(error)) => return Err(failed("cannot connect".to_owned()).with_source(error)),
             Err(_) => {
                 return Err(failed(format!(
                     "no connection within {:?} (connect_timeout)",

@@ -61,7 +61,7 @@ impl ServerBuilder {
         let address = Address::parse(address.as_ref())?;
         let connections = self.connections()?;
         let failed = |error: std::io::Error| {
-            let text = format!("cannot listen at {address}: {error}");
+            let text = format!("cannot listen at {address}");
             Error::new(ErrorKind::Connect, Origin::Caller, Code::SERVER_SYSTEM_ERR, text).with_source(error)
         };
         let listener = Listener::bind(&address).await.map_err(failed)?;
