@@ -76,3 +76,65 @@ fn now() -> i64 {
 
 /// How many messages a client may be behind.
 const KEPT: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use trill::Server;
+
+    use super::*;
+    use crate::wire::{ChatServiceClient, ChatServiceServer};
+
+    fn say(content: impl Into<String>) -> ChatMessage {
+        ChatMessage { user: "test".to_owned(), content: content.into(), timestamp: 0 }
+    }
+
+    #[tokio::test]
+    async fn a_client_that_does_not_read_stops_nobody_and_is_told_what_it_missed() {
+        let channel =
+            Server::builder().service(ChatServiceServer::new(Room::new())).in_memory().expect("settings");
+        let client = ChatServiceClient::new(channel);
+        let mut slow = client.chat().await.expect("a room");
+        slow.read().await.expect("a welcome");
+        let mut fast = client.chat().await.expect("a room");
+        fast.read().await.expect("a welcome");
+
+        let long = "x".repeat(10_000);
+        for _ in 0..SAID {
+            fast.write(say(&long)).await.expect("room for more");
+            assert_eq!(fast.read().await.expect("an echo").expect("not the end").content, long);
+        }
+        fast.finish().await.expect("a good end");
+
+        slow.finish_writing().await.expect("half-closed");
+        let (mut heard, mut missed) = (0, 0);
+        while let Some(message) = slow.read().await.expect("messages") {
+            match message.content.strip_prefix("you missed ").and_then(|rest| rest.strip_suffix(" messages"))
+            {
+                Some(count) => missed += count.parse::<usize>().expect("a number"),
+                None => heard += 1,
+            }
+        }
+        assert_eq!(heard + missed, SAID);
+        assert!(missed > 0, "the test should say more than is kept");
+    }
+
+    #[tokio::test]
+    async fn who_leaves_hears_what_was_said_before() {
+        let channel =
+            Server::builder().service(ChatServiceServer::new(Room::new())).in_memory().expect("settings");
+        let mut stream = ChatServiceClient::new(channel).chat().await.expect("a room");
+        stream.read().await.expect("a welcome");
+        for i in 0..10 {
+            stream.write(say(i.to_string())).await.expect("room for more");
+        }
+        stream.finish_writing().await.expect("half-closed");
+        for i in 0..10 {
+            let message = stream.read().await.expect("messages").expect("not the end");
+            assert_eq!(message.content, i.to_string());
+            assert!(message.timestamp > 0);
+        }
+        assert_eq!(stream.read().await.expect("the end"), None);
+    }
+
+    const SAID: usize = 500;
+}

@@ -56,7 +56,7 @@ pub(crate) async fn push(to: &str, dir: &Path, retries: u32, bar: &ProgressBar) 
                 return Err(error);
             }
             left -= 1;
-            bar.suspend(|| eprintln!("{error:#}; trying again"));
+            bar.suspend(|| eprintln!("{error}; trying again"));
             tokio::time::sleep(BETWEEN_TRIES).await;
             if let Ok(channel) = Channel::builder().window(WINDOW).connect(to).await {
                 break channel;
@@ -207,3 +207,117 @@ const QUEUED_ENTRIES: usize = 64;
 const QUEUED_STEPS: usize = 4;
 
 const BETWEEN_TRIES: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use trill::server::ServerHandle;
+
+    use super::*;
+    use crate::demo::{make_tree, outline};
+    use crate::serve::bind;
+
+    /// Two directories and a server that copies into the second.
+    struct Scene {
+        _work: tempfile::TempDir,
+        from: std::path::PathBuf,
+        into: std::path::PathBuf,
+        address: String,
+        server: ServerHandle,
+    }
+
+    impl Scene {
+        async fn new() -> Self {
+            let work = tempfile::tempdir().expect("a directory");
+            let (from, into) = (work.path().join("from"), work.path().join("into"));
+            make_tree(&from).expect("a tree");
+            fs::write(from.join("huge.bin"), vec![1; HUGE]).expect("a file");
+            let (address, server) = serve("127.0.0.1:0", &into).await;
+            Self { _work: work, from, into, address, server }
+        }
+
+        async fn push(&self, retries: u32, bar: &ProgressBar) -> Result<Report> {
+            push(&self.address, &self.from, retries, bar).await
+        }
+
+        fn assert_same(&self) {
+            assert_eq!(outline(&self.from).expect("readable"), outline(&self.into).expect("readable"));
+        }
+    }
+
+    async fn serve(address: &str, into: &Path) -> (String, ServerHandle) {
+        let server = bind(address, into).await.expect("the address is free");
+        let parts = (server.local_addr().to_string(), server.handle());
+        tokio::spawn(server.serve());
+        parts
+    }
+
+    /// Until that many bytes have been looked at.
+    async fn reached(bar: &ProgressBar, bytes: u64) {
+        while bar.position() < bytes {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_push_that_is_cut_off_leaves_nothing_half_done_and_the_next_one_completes_it() {
+        let scene = Scene::new().await;
+        let total = total_bytes(&scene.from);
+        let bar = ProgressBar::hidden();
+        tokio::select! {
+            _ = scene.push(0, &bar) => {}
+            // More than fits into windows and queues, so that something has been written.
+            () = reached(&bar, total / 2) => {}
+        }
+        let first = outline(&scene.into).expect("readable");
+        let all = outline(&scene.from).expect("readable");
+        // A directory's mode comes when it is complete.
+        assert!(
+            first.iter().filter(|line| !line.contains(" directory ")).all(|line| all.contains(line)),
+            "{first:?}"
+        );
+
+        let report = scene.push(0, &ProgressBar::hidden()).await.expect("the server is there");
+        assert_eq!(report.summary.failed + report.problems, 0);
+        assert!(report.summary.bytes < total, "{report:?}");
+        scene.assert_same();
+    }
+
+    #[tokio::test]
+    async fn a_push_survives_a_restart_of_the_server() {
+        let mut scene = Scene::new().await;
+        let bar = ProgressBar::hidden();
+        let pushing = tokio::spawn({
+            let (address, from, bar) = (scene.address.clone(), scene.from.clone(), bar.clone());
+            async move { push(&address, &from, 10, &bar).await }
+        });
+        reached(&bar, HUGE as u64 / 2).await;
+        scene.server.shutdown(Duration::ZERO).await;
+        scene.server = serve(&scene.address, &scene.into).await.1;
+        let report = pushing.await.expect("no panic").expect("it tries again");
+        assert_eq!(report.summary.failed + report.problems, 0);
+        scene.assert_same();
+    }
+
+    #[tokio::test]
+    async fn a_file_that_cannot_be_copied_is_counted_and_the_others_arrive() {
+        let scene = Scene::new().await;
+        fs::create_dir_all(scene.into.join("large.bin")).expect("a directory in the way");
+        let _socket = std::os::unix::net::UnixListener::bind(scene.from.join("socket")).expect("a socket");
+        let report = scene.push(0, &ProgressBar::hidden()).await.expect("the server is there");
+        assert_eq!((report.summary.failed, report.problems), (1, 1));
+        assert_eq!(report.summary.failures[0].path, b"large.bin");
+        assert_eq!(fs::metadata(scene.into.join("huge.bin")).expect("a file").len(), HUGE as u64);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_not_there_and_a_directory_that_is_not_there_are_errors() {
+        let scene = Scene::new().await;
+        scene.server.shutdown(Duration::ZERO).await;
+        assert!(scene.push(9, &ProgressBar::hidden()).await.is_err());
+        assert!(push(&scene.address, Path::new("/nowhere"), 0, &ProgressBar::hidden()).await.is_err());
+    }
+
+    const HUGE: usize = 8 * 1024 * 1024;
+}

@@ -76,6 +76,7 @@ impl<'a> Receiver<'a> {
             Action::End(sha256) => self.end(&sha256),
             Action::Abandon(()) => {
                 self.file = None;
+                self.summary.abandoned += 1;
                 Ok(())
             }
         }
@@ -313,6 +314,14 @@ mod tests {
         assert_eq!((summary.files, summary.bytes, summary.failed), (1, 3, 0));
         assert_eq!(fs::read(to.at("f")).expect("a file"), b"abcdef");
         assert!(!to.tree.part(b"f").exists());
+    }
+
+    #[test]
+    fn an_abandoned_file_is_counted_and_kept_for_later() {
+        let to = Destination::new();
+        let summary = to.take([begin("f", 6, 0), chunk("abc"), Action::Abandon(())]);
+        assert_eq!((summary.files, summary.failed, summary.abandoned), (0, 0, 1));
+        assert!(to.tree.part(b"f").exists());
     }
 
     #[test]

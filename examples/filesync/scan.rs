@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::fs::{self, Metadata};
 use std::io;
+use std::iter::Peekable;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -41,10 +42,12 @@ pub(crate) struct Problem {
 /// Walks a tree. Each directory gives `Enter`, its content, `Leave`. Links are never followed.
 pub(crate) struct Scan {
     root: PathBuf,
-    walk: std::iter::Peekable<FilterEntry<walkdir::IntoIter, fn(&DirEntry) -> bool>>,
+    walk: Peekable<Walk>,
     /// The directories around the walk's place, with their depths.
     open: Vec<(usize, Target)>,
 }
+
+type Walk = FilterEntry<walkdir::IntoIter, fn(&DirEntry) -> bool>;
 
 impl Scan {
     pub(crate) fn new(root: &Path) -> Self {
@@ -60,7 +63,7 @@ impl Scan {
         let on_disk = found.path();
         let problem = |why| Problem { path: on_disk.to_owned(), why };
         let path = on_disk.strip_prefix(&self.root).unwrap_or(on_disk).as_os_str().as_bytes().to_vec();
-        let metadata = found.metadata().map_err(|error| problem(error.into()))?;
+        let metadata = found.metadata().map_err(|error| problem(plain(error)))?;
         let mode = permissions(&metadata);
         let kind = metadata.file_type();
         if kind.is_dir() {
@@ -92,10 +95,15 @@ impl Iterator for Scan {
         Some(match self.walk.next()? {
             Ok(found) => self.entry(&found),
             Err(error) => {
-                Err(Problem { path: error.path().unwrap_or(&self.root).to_owned(), why: error.into() })
+                Err(Problem { path: error.path().unwrap_or(&self.root).to_owned(), why: plain(error) })
             }
         })
     }
+}
+
+/// Without the path, which a problem has already. The other kind of error, a loop of links, is for walks that follow them.
+fn plain(error: walkdir::Error) -> io::Error {
+    error.into_io_error().unwrap_or_else(|| io::Error::other("a loop of links"))
 }
 
 /// How much there is, for the progress bar.

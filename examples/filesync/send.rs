@@ -67,7 +67,7 @@ impl Outbox {
             let mut hasher = Sha256::new();
             hash::absorb(&mut hasher, &mut content, size, |n| self.advance(n))?;
             if hash::digest(&hasher) == *whole {
-                return Ok(self.step(Action::Same(Target { path: file.path.clone(), mode: file.mode }))?);
+                return self.step(Action::Same(Target { path: file.path.clone(), mode: file.mode }));
             }
             self.bar.set_position(start);
             content.seek(SeekFrom::Start(0))?;

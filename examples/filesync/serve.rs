@@ -61,7 +61,7 @@ impl FileSync for Destination {
         let summary = result.map_err(|NoRoom(error)| {
             Status::app(code::NO_ROOM, format!("nothing more can be stored: {error}"))
         })?;
-        if summary.failed == 0 {
+        if summary.failed + summary.abandoned == 0 {
             // Everything is in its place, so whatever is left of earlier pushes is of no use. If it stays, no harm is done.
             let tree = Arc::clone(&self.tree);
             let _ = spawn_blocking(move || tree.clear()).await;

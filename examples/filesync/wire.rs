@@ -154,6 +154,9 @@ pub(crate) struct Summary {
     /// The first failures; there may have been more.
     #[prost(message, repeated, tag = "7")]
     pub failures: Vec<Failure>,
+    /// Files that the client could not read to their end.
+    #[prost(uint64, tag = "8")]
+    pub abandoned: u64,
 }
 
 #[derive(Clone, PartialEq, Message)]

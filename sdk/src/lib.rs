@@ -1,7 +1,88 @@
-//! Typed streaming RPC over the tRPC wire: streams you cannot misuse.
+//! Typed streaming RPC over the tRPC wire of trpc-group (tRPC-Go, tRPC-Cpp): streams you cannot misuse.
+//!
+//! A service is a trait. [`#[trill::service]`](macro@service) makes a server and a typed client of it; a type that implements the trait
+//! is served over TCP, a Unix socket, or inside the process.
+//!
+//! ```
+//! use trill::prost::Message;
+//! use trill::{AsyncReader, AsyncWriter, Context, Result, Server};
+//!
+//! #[derive(Clone, PartialEq, Message)]
+//! #[prost(prost_path = "trill::prost")]
+//! pub struct Number {
+//!     #[prost(int64, tag = "1")]
+//!     pub value: i64,
+//! }
+//!
+//! #[trill::service(package = "demo")]
+//! pub trait Numbers {
+//!     async fn sum(&self, cx: Context, reader: AsyncReader<Number>) -> Result<Number>;
+//!     async fn count(&self, cx: Context, to: Number, writer: AsyncWriter<Number>) -> Result<()>;
+//! }
+//!
+//! struct MyNumbers;
+//!
+//! #[trill::service]
+//! impl Numbers for MyNumbers {
+//!     async fn sum(&self, _cx: Context, mut reader: AsyncReader<Number>) -> Result<Number> {
+//!         let mut value = 0;
+//!         while let Some(number) = reader.read().await? {
+//!             value += number.value;
+//!         }
+//!         Ok(Number { value })
+//!     }
+//!
+//!     async fn count(&self, _cx: Context, to: Number, mut writer: AsyncWriter<Number>) -> Result<()> {
+//!         for value in 1..=to.value {
+//!             writer.write(Number { value }).await?;
+//!         }
+//!         Ok(())
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<()> {
+//! // In a test, or in one process; elsewhere `bind(address)`, `serve()` and `Channel::connect(address)`.
+//! let client = NumbersClient::new(Server::builder().service(MyNumbers).in_memory()?);
+//!
+//! let mut reader = client.count(Number { value: 4 }).await?;
+//! let (mut writer, reply) = client.sum().await?;
+//! while let Some(number) = reader.read().await? {
+//!     writer.write(number).await?;
+//! }
+//! writer.finish().await?;
+//! assert_eq!(reply.await?.value, 10);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # The idea
+//!
+//! Streams are read and written through handles whose futures borrow them, so that two reads at once, two writes at once, or a write
+//! after the end do not compile ([`AsyncReader`], [`AsyncWriter`], [`AsyncReaderWriter`]). Every future can be dropped at any time:
+//! no message is lost, doubled or torn. A reader's `None` means that the peer ended explicitly and without an error, and nothing else.
+//!
+//! What waits, waits for the peer's credit or the peer's message; `.timeout(limit)` on the operation, or a timeout on the call, bounds
+//! it. A handler whose caller is gone is dropped.
+//!
+//! # Modules
+//!
+//! | | |
+//! |---|---|
+//! | the root | what every program uses |
+//! | [`stream`] | the handles and their futures |
+//! | [`client`] | channels, their settings, calls that are being prepared |
+//! | [`server`] | servers and their settings |
+//! | [`combinators`] | loops and joins over futures, such as [`do_until`](do_until()) and [`when_all`](when_all()) |
+//!
+//! # Features
+//!
+//! | feature | default | |
+//! |---|---|---|
+//! | `runtime` | yes | everything that needs tokio. Without it only the combinators are public, and the protocol core can be tested. |
 #![cfg_attr(
     not(feature = "runtime"),
-    allow(dead_code, reason = "the core is built to be tested without its users")
+    allow(dead_code, unused_imports, reason = "the core is built to be tested without its users")
 )]
 
 #[cfg(feature = "runtime")]
@@ -15,6 +96,8 @@ pub mod server;
 #[cfg(feature = "runtime")]
 mod service;
 #[cfg(feature = "runtime")]
+mod settings;
+#[cfg(feature = "runtime")]
 pub mod stream;
 #[cfg(feature = "runtime")]
 mod sync;
@@ -26,6 +109,7 @@ mod wire;
 #[doc(hidden)]
 pub mod __private;
 
+/// The crate that messages are derived with. Messages name it with `#[prost(prost_path = "trill::prost")]`.
 pub use prost;
 
 pub use combinators::{
@@ -42,5 +126,55 @@ pub use {
     service::{CallOptions, Context},
     stream::{AsyncReader, AsyncReaderWriter, AsyncWriter, Message, Reply, Response},
     transport::PeerAddr,
-    trill_macros::service,
 };
+
+/// ```
+/// use trill::prost::Message;
+/// use trill::{AsyncReaderWriter, Context, Result};
+///
+/// #[derive(Clone, PartialEq, Message)]
+/// #[prost(prost_path = "trill::prost")]
+/// pub struct Note {
+///     #[prost(string, tag = "1")]
+///     pub text: String,
+/// }
+///
+/// #[trill::service(package = "demo", name = "NoteService")]
+/// pub trait Notes {
+///     /// Unary: one request, one answer. `/demo.NoteService/Put` on the wire.
+///     async fn put(&self, cx: Context, note: Note) -> Result<Note>;
+///
+///     /// One-way: nobody answers. `/demo.NoteService/Hint` on the wire.
+///     #[rpc(oneway, name = "Hint")]
+///     async fn give_a_hint(&self, cx: Context, note: Note) -> Result<()>;
+///
+///     /// Bidirectional. An alias is a second name under which it can be called.
+///     #[rpc(alias = "/old.Notes/Live")]
+///     async fn live(&self, cx: Context, rw: AsyncReaderWriter<Note, Note>) -> Result<()>;
+/// }
+/// ```
+///
+/// The kind of a method follows from its arguments behind the [`Context`]:
+///
+/// | arguments | answer | kind | awaiting the client's method gives |
+/// |---|---|---|---|
+/// | `req: A` | `Result<B>` | unary | `B` |
+/// | `req: A`, with `#[rpc(oneway)]` | `Result<()>` | one-way | `()` |
+/// | `reader: AsyncReader<A>` | `Result<B>` | client stream | `(AsyncWriter<A>, Reply<B>)` |
+/// | `req: A, writer: AsyncWriter<B>` | `Result<()>` | server stream | `AsyncReader<B>` |
+/// | `rw: AsyncReaderWriter<A, B>` | `Result<()>` | bidirectional | `AsyncReaderWriter<B, A>` |
+///
+/// On a trait `Notes` it makes `NotesServer<T>` and `NotesClient`, and adds `Send + Sync + 'static` to the trait, whose methods return
+/// `Send` futures. On an `impl Notes for MyNotes` it makes `MyNotes` something that
+/// [`ServerBuilder::service`](server::ServerBuilder::service) takes as it stands.
+///
+/// Arguments on the trait: `package` (a protobuf package; without it the service's name stands alone), `name` (the service's name on the
+/// wire instead of the trait's), `crate` (the path of this crate, if it is renamed). On methods: `#[rpc(name = "..", alias = "..", oneway)]`;
+/// without a name, `say_hello` is `SayHello` on the wire.
+#[cfg(feature = "runtime")]
+pub use trill_macros::service;
+
+/// The README's programs run.
+#[cfg(all(doctest, feature = "runtime"))]
+#[doc = include_str!("../../README.md")]
+struct Readme;

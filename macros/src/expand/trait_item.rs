@@ -22,6 +22,8 @@ pub(crate) fn trait_item(krate: &Path, item: &ItemTrait) -> TokenStream {
         parse_quote!('static),
     ]);
     item.colon_token.get_or_insert_default();
+    // A program that is only a client never uses the trait.
+    item.attrs.push(parse_quote!(#[allow(dead_code)]));
     for item in &mut item.items {
         if let TraitItem::Fn(method) = item {
             desugar(method);

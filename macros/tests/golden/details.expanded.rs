@@ -1,5 +1,6 @@
 // details.rs, expanded.
 #[cfg(unix)]
+#[allow(dead_code)]
 pub(crate) trait Details: Clone + Send + ::core::marker::Send + ::core::marker::Sync + 'static {
     fn get_url(
         &self,

@@ -2,6 +2,7 @@
 ::core::compile_error! {
     "a service is one table of methods, so its trait has no parameters; make the type that implements it generic"
 }
+#[allow(dead_code)]
 trait Generic<T>: ::core::marker::Send + ::core::marker::Sync + 'static {
     fn ask(
         &self,

@@ -1,5 +1,6 @@
 // kinds.rs, expanded.
 /// Talks.
+#[allow(dead_code)]
 pub trait Talk: ::core::marker::Send + ::core::marker::Sync + 'static {
     /// Answers once.
     ///

@@ -11,6 +11,7 @@
 ::core::compile_error! {
     "the service has a method `right` already; rename one of the two"
 }
+#[allow(dead_code)]
 pub trait Mistaken: ::core::marker::Send + ::core::marker::Sync + 'static {
     fn right(
         &self,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
-use crate::server::check_limits;
+use crate::settings::{self, size_settings};
 use crate::transport::{self, Address, Connection, Driver, Limits, PeerAddr};
 
 use super::channel::Channel;
@@ -49,24 +49,7 @@ impl ChannelBuilder {
         self
     }
 
-    /// Bytes of messages that a server may send on one stream before it must wait for this side to read. Default: 65,535, which is
-    /// also the least that peers of the protocol announce; 0 switches flow control off in both directions.
-    pub fn window(mut self, bytes: u32) -> Self {
-        self.limits.window = bytes;
-        self
-    }
-
-    /// The largest frame to send: one message with its headers. Default: 10,000,000 bytes, which is what tRPC-Cpp accepts.
-    pub fn max_message_sent(mut self, bytes: usize) -> Self {
-        self.limits.max_sent = bytes;
-        self
-    }
-
-    /// The largest frame to accept; a larger one ends the connection. Default: 10 MiB, which is what tRPC-Go sends at most.
-    pub fn max_message_received(mut self, bytes: usize) -> Self {
-        self.limits.max_received = bytes;
-        self
-    }
+    size_settings!();
 
     /// The name that calls give as their caller, by convention `trpc.app.server.service`.
     pub fn caller(mut self, name: impl Into<String>) -> Self {
@@ -80,7 +63,7 @@ impl ChannelBuilder {
     /// # Errors
     /// The address or a setting makes no sense ([`ErrorKind::Config`]), or nobody answers there ([`ErrorKind::Connect`]).
     pub async fn connect(self, address: impl AsRef<str>) -> Result<Channel> {
-        check_limits(&self.limits)?;
+        settings::check(&self.limits)?;
         let address = Address::parse(address.as_ref())?;
         let failed = |text: String| {
             Error::new(ErrorKind::Connect, Origin::Peer, Code::CLIENT_CONNECT_ERR, text)
@@ -89,7 +72,7 @@ impl ChannelBuilder {
         let (io, peer) = match tokio::time::timeout(self.connect_timeout, transport::connect(&address)).await
         {
             Ok(Ok(connected)) => connected,
-            Ok(Err(error)) => return Err(failed(format!("cannot connect: {error}")).with_source(error)),
+            Ok(Err(error)) => return Err(failed("cannot connect".to_owned()).with_source(error)),
             Err(_) => {
                 return Err(failed(format!(
                     "no connection within {:?} (connect_timeout)",

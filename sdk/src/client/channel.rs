@@ -35,7 +35,6 @@ impl Channel {
     }
 
     /// Settings for a channel.
-    #[must_use]
     pub fn builder() -> ChannelBuilder {
         ChannelBuilder::new()
     }
@@ -58,7 +57,7 @@ impl Channel {
 
     /// Closes the connection now. Calls and streams on it end with an error.
     pub fn close(&self) {
-        self.0.link.close(ConnError::LocalClosed);
+        self.0.link.close(&ConnError::LocalClosed);
     }
 
     pub(crate) fn link(&self, method: &'static str) -> Result<Link> {
@@ -71,8 +70,7 @@ impl Channel {
                 format!("the call was not sent, because the connection is over: {why}"),
             )
             .with_method(method)
-            .with_peer(self.0.link.peer_text())
-            .with_source(why)),
+            .with_peer(self.0.link.peer_text())),
         }
     }
 

@@ -28,6 +28,8 @@
 //! * They poll a child only if it woke. Children that woke between two polls are polled in input order.
 //! * A child is dropped as soon as it has finished. What is left is dropped, in input order, in the poll that ends the join,
 //!   before its outcome is handed out, or with the join if it is dropped before.
+//! * A loop whose body borrows, as a child inside a trait's async method, has to stand in an `async` block of its own, such as
+//!   `try_when_all((async { do_for(3, |i| ..).await }, ..))`: rustc 1.95 cannot prove such a loop general enough otherwise.
 //! * They hold their children in one task: none of them runs unless the join is polled. Spawn what has to run in parallel.
 
 mod do_for;

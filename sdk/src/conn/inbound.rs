@@ -35,7 +35,7 @@ impl Connection {
             Frame::Close { id, meta } => self.handle_close(id, meta),
             Frame::BadStream { id, .. } => self.handle_bad(id),
             Frame::Request { head, meta, body, attachment } => {
-                self.handle_request(head, meta, body, attachment, now)
+                self.handle_request(head, meta, body, attachment, now);
             }
             Frame::Response { meta, body, attachment, .. } => self.handle_response(meta, body, attachment),
             Frame::BadUnary { head, why } => self.handle_bad_unary(head, &why)?,

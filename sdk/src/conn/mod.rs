@@ -174,7 +174,7 @@ impl Connection {
     }
 
     /// The connection is over: every call and stream on it ends with `why`. Only the first reason counts.
-    pub(crate) fn handle_lost(&mut self, why: ConnError) {
+    pub(crate) fn handle_lost(&mut self, why: &ConnError) {
         if self.lost.is_some() {
             return;
         }

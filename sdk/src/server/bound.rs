@@ -73,7 +73,7 @@ impl Bound {
                         tokio::time::sleep(ACCEPT_PAUSE).await;
                     }
                     Err(error) => {
-                        let text = format!("cannot accept connections at {}: {error}", self.local);
+                        let text = format!("cannot accept connections at {}", self.local);
                         return Error::new(
                             ErrorKind::Network,
                             Origin::Library,

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use crate::client::Channel;
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::service::{Drain, IntoService, Router, Service};
-use crate::transport::{Address, DEFAULT_WINDOW, Limits, Listener, PeerAddr, memory_pair};
+use crate::settings::{self, size_settings};
+use crate::transport::{Address, Limits, Listener, PeerAddr, memory_pair};
 
 use super::bound::Bound;
 use super::connections::Connections;
@@ -17,7 +18,6 @@ pub struct Server(());
 
 impl Server {
     /// Settings and services of a new server.
-    #[must_use]
     pub fn builder() -> ServerBuilder {
         ServerBuilder { services: Vec::new(), limits: Limits::default() }
     }
@@ -37,24 +37,7 @@ impl ServerBuilder {
         self
     }
 
-    /// Bytes of messages that a client may send on one stream before it must wait for the handler to read. Default: 65,535, which is
-    /// also the least that peers of the protocol announce; 0 switches flow control off in both directions.
-    pub fn window(mut self, bytes: u32) -> Self {
-        self.limits.window = bytes;
-        self
-    }
-
-    /// The largest frame to send: one message with its headers. Default: 10,000,000 bytes, which is what tRPC-Cpp accepts.
-    pub fn max_message_sent(mut self, bytes: usize) -> Self {
-        self.limits.max_sent = bytes;
-        self
-    }
-
-    /// The largest frame to accept; a larger one ends its connection. Default: 10 MiB, which is what tRPC-Go sends at most.
-    pub fn max_message_received(mut self, bytes: usize) -> Self {
-        self.limits.max_received = bytes;
-        self
-    }
+    size_settings!();
 
     /// How many streams one connection may have open; further ones are refused with code 22. Default: 100,000.
     pub fn max_streams_per_connection(mut self, count: usize) -> Self {
@@ -78,7 +61,7 @@ impl ServerBuilder {
         let address = Address::parse(address.as_ref())?;
         let connections = self.connections()?;
         let failed = |error: std::io::Error| {
-            let text = format!("cannot listen at {address}: {error}");
+            let text = format!("cannot listen at {address}");
             Error::new(ErrorKind::Connect, Origin::Caller, Code::SERVER_SYSTEM_ERR, text).with_source(error)
         };
         let listener = Listener::bind(&address).await.map_err(failed)?;
@@ -99,7 +82,7 @@ impl ServerBuilder {
     }
 
     fn connections(self) -> Result<Arc<Connections>> {
-        check_limits(&self.limits)?;
+        settings::check(&self.limits)?;
         let drain = Arc::new(Drain::default());
         let router = Router::new(&self.services, Arc::clone(&drain))?;
         Ok(Arc::new(Connections::new(self.limits, router, drain)))
@@ -111,23 +94,4 @@ impl fmt::Debug for ServerBuilder {
         let names: Vec<_> = self.services.iter().map(|service| service.spec().name).collect();
         f.debug_struct("ServerBuilder").field("services", &names).field("limits", &self.limits).finish()
     }
-}
-
-/// Settings that cannot work are refused before anything is opened.
-pub(crate) fn check_limits(limits: &Limits) -> Result<()> {
-    let wrong =
-        |text: String| Err(Error::new(ErrorKind::Config, Origin::Caller, Code::SERVER_SYSTEM_ERR, text));
-    if limits.window != 0 && limits.window < DEFAULT_WINDOW {
-        return wrong(format!(
-            "window is {}: peers of the protocol announce at least {DEFAULT_WINDOW} bytes, or 0 for no flow control",
-            limits.window
-        ));
-    }
-    for (name, size) in [("max_message_sent", limits.max_sent), ("max_message_received", limits.max_received)]
-    {
-        if !(1024..=u32::MAX as usize).contains(&size) {
-            return wrong(format!("{name} is {size}: it must be from 1024 to {} bytes", u32::MAX));
-        }
-    }
-    Ok(())
 }

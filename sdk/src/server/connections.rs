@@ -60,7 +60,7 @@ impl Connections {
     /// Ends all connections, and waits until their tasks have ended.
     pub(super) async fn close(&self) {
         for link in self.links() {
-            link.close(ConnError::Shutdown);
+            link.close(&ConnError::Shutdown);
         }
         loop {
             let ended = self.ended.notified();

@@ -6,5 +6,3 @@ mod connections;
 
 pub use bound::{Bound, ServerHandle};
 pub use builder::{Server, ServerBuilder};
-
-pub(crate) use builder::check_limits;

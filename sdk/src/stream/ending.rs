@@ -110,7 +110,7 @@ pub(crate) fn ending_error(ending: &Ending, subject: &Subject) -> Error {
                 ConnError::Wire(_) | ConnError::BadAnswer => (ErrorKind::Protocol, Origin::Peer),
                 ConnError::PeerNotReading { .. } => (ErrorKind::Limit, Origin::Peer),
             };
-            subject.error(kind, origin, subject.network_code(), why.to_string()).with_source(why.clone())
+            subject.error(kind, origin, subject.network_code(), why.to_string())
         }
     }
 }

@@ -1,6 +1,6 @@
 //! ROOM 4: handles. What users read from and write to.
 //!
-//! A handle turns messages into bytes and back, and asks the connection through [`Link`](crate::transport::Link). Deliberately
+//! A handle turns messages into bytes and back, and asks the connection through `transport::Link`. Deliberately
 //! absent: methods, deadlines, who called.
 
 mod core;

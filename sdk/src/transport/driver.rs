@@ -125,7 +125,7 @@ impl Driver {
                 return Poll::Pending;
             }
             match ready!(io.poll_write_ready(cx)) {
-                Ok(()) => self.run(|state| state.unblock()),
+                Ok(()) => self.run(super::shared::State::unblock),
                 Err(error) => return Poll::Ready(ConnError::Io(error.kind())),
             }
         }
@@ -262,7 +262,7 @@ impl Driver {
 
     fn end(&mut self, why: ConnError) -> ConnError {
         let why = self.run(|state| {
-            state.conn.handle_lost(why.clone());
+            state.conn.handle_lost(&why);
             state.io = None;
             state.conn.lost().cloned().unwrap_or(why)
         });

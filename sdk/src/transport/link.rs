@@ -73,7 +73,7 @@ impl Link {
     }
 
     /// Ends the connection now, for every call and stream on it.
-    pub(crate) fn close(&self, why: ConnError) {
+    pub(crate) fn close(&self, why: &ConnError) {
         self.shared().with(|state| state.conn.handle_lost(why));
         self.shared().wake_driver();
     }

@@ -1,6 +1,6 @@
 //! ROOM 3: the one room with tokio, sockets, tasks, wakers and a clock.
 //!
-//! [`driver`] moves bytes between a socket and a [`Connection`](crate::conn::Connection); [`shared`] is how handles and the driver
+//! [`driver`] moves bytes between a socket and a [`Connection`]; [`shared`] is how handles and the driver
 //! share that connection. The rooms above see [`Link`], and what it re-exports of the protocol's vocabulary.
 //!
 //! Deliberately absent: what a message means, which methods exist, who may call.

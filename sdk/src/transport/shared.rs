@@ -180,7 +180,7 @@ impl Shared {
                     break;
                 }
                 Err(error) => {
-                    state.conn.handle_lost(ConnError::Io(error.kind()));
+                    state.conn.handle_lost(&ConnError::Io(error.kind()));
                     break;
                 }
             }

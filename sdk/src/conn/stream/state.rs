@@ -68,29 +68,29 @@ pub(crate) enum Action {
 impl State {
     /// The state after a frame of the peer, and what to do about the frame. `client` says which side we are.
     pub(crate) fn receive(self, client: bool, input: Input) -> (Self, Action) {
-        use {Action as A, Input as I, State as S};
-        let violate = |violation| (S::Closed, A::Violate(violation));
+        use {Action as A, Input as I};
+        let violate = |violation| (Self::Closed, A::Violate(violation));
         match (self, input) {
-            (S::Closed, _) => (S::Closed, A::Ignore),
+            (Self::Closed, _) => (Self::Closed, A::Ignore),
 
             (_, I::Bad) => violate(Violation::BadFrame),
-            (_, I::Reset) => (S::Closed, A::End),
+            (_, I::Reset) => (Self::Closed, A::End),
 
-            (S::Opening, I::Init) => (S::Open, A::Opened),
-            (S::Opening, I::Refusal) => (S::Closed, A::End),
-            (S::Opening, I::Data) => violate(Violation::DataBeforeInit),
-            (S::Opening, I::Close) => violate(Violation::CloseBeforeInit),
-            (S::Opening, I::Feedback) => (S::Opening, A::Ignore),
+            (Self::Opening, I::Init) => (Self::Open, A::Opened),
+            (Self::Opening, I::Refusal) => (Self::Closed, A::End),
+            (Self::Opening, I::Data) => violate(Violation::DataBeforeInit),
+            (Self::Opening, I::Close) => violate(Violation::CloseBeforeInit),
+            (Self::Opening, I::Feedback) => (Self::Opening, A::Ignore),
 
             (_, I::Init | I::Refusal) => violate(Violation::SecondInit),
 
-            (S::Open | S::LocalClosed, I::Data) => (self, A::Deliver),
+            (Self::Open | Self::LocalClosed, I::Data) => (self, A::Deliver),
             (_, I::Feedback) => (self, A::Credit),
-            (S::Open, I::Close) if !client => (S::RemoteClosed, A::EndOfInput),
-            (S::Open | S::LocalClosed, I::Close) => (S::Closed, A::End),
+            (Self::Open, I::Close) if !client => (Self::RemoteClosed, A::EndOfInput),
+            (Self::Open | Self::LocalClosed, I::Close) => (Self::Closed, A::End),
 
-            (S::RemoteClosed, I::Data) => violate(Violation::DataAfterClose),
-            (S::RemoteClosed, I::Close) => (S::RemoteClosed, A::Ignore),
+            (Self::RemoteClosed, I::Data) => violate(Violation::DataAfterClose),
+            (Self::RemoteClosed, I::Close) => (Self::RemoteClosed, A::Ignore),
         }
     }
 

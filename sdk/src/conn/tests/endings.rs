@@ -110,8 +110,8 @@ fn a_lost_connection_ends_everything_after_what_was_received() {
     }
     pair.run();
     for end in [&mut pair.client, &mut pair.server] {
-        end.conn.handle_lost(ConnError::PeerClosed);
-        end.conn.handle_lost(ConnError::LocalClosed);
+        end.conn.handle_lost(&ConnError::PeerClosed);
+        end.conn.handle_lost(&ConnError::LocalClosed);
     }
     let (messages, end) = pair.server.read_all(served.key);
     assert_eq!(messages, ["1", "2", "3", "4", "5"]);

@@ -33,7 +33,7 @@ fn init() -> BytesMut {
             out,
             ID,
             &InitMeta { request_meta: Some(request_meta), init_window_size: 65_535, ..Default::default() },
-        )
+        );
     })
 }
 
@@ -44,7 +44,7 @@ fn init_answer(ret: i32) -> BytesMut {
             out,
             ID,
             &InitMeta { response_meta: Some(response_meta), init_window_size: 65_535, ..Default::default() },
-        )
+        );
     })
 }
 

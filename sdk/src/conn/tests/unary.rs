@@ -146,7 +146,7 @@ fn a_lost_connection_ends_calls_on_both_sides() {
     pair.run();
     let got = pair.server.next_call();
     for end in [&mut pair.client, &mut pair.server] {
-        end.conn.handle_lost(ConnError::Io(std::io::ErrorKind::ConnectionReset));
+        end.conn.handle_lost(&ConnError::Io(std::io::ErrorKind::ConnectionReset));
     }
     let lost = Ending::Lost(ConnError::Io(std::io::ErrorKind::ConnectionReset));
     assert_eq!(pair.client.conn.answer(key), Some(Err(lost.clone())));

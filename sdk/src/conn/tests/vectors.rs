@@ -116,7 +116,7 @@ fn run(vector: &Vector, bytes: &[u8]) -> Result {
         match frame {
             Frame::Response { meta, .. } if meta.ret != 0 => result.refused_calls += 1,
             Frame::Init { meta, .. } if meta.response_meta.as_ref().is_some_and(|meta| meta.ret != 0) => {
-                result.rejected += 1
+                result.rejected += 1;
             }
             Frame::Close { meta, .. } if meta.close_type == 1 => result.resets += 1,
             _ => {}
