@@ -7,8 +7,8 @@ use syn::{Attribute, Ident, Path, Type, Visibility};
 pub(crate) struct Service {
     /// Where generated code finds trill.
     pub(crate) krate: Path,
-    /// The `#[cfg]`s of the trait.
-    pub(crate) cfgs: Vec<Attribute>,
+    /// What every generated item carries: the `#[cfg]`s of the trait.
+    pub(crate) attributes: Vec<Attribute>,
     pub(crate) vis: Visibility,
     pub(crate) ident: Ident,
     /// `package.Service`.

@@ -13,7 +13,7 @@ use super::spec::place;
 
 /// The server type, which carries each call to its method.
 pub(crate) fn server(service: &Service) -> TokenStream {
-    let Service { krate, cfgs, ident, methods, .. } = service;
+    let Service { krate, attributes, ident, methods, .. } = service;
     let (server, table) = (name(service), names::generated(&names::table(ident)));
     let item = item(service, &quote!(#ident));
     // `__T` because a message may be called `T`. A service without methods needs no handle.
@@ -23,7 +23,7 @@ pub(crate) fn server(service: &Service) -> TokenStream {
     quote! {
         #item
 
-        #(#cfgs)*
+        #(#attributes)*
         impl<__T: #ident> #krate::__private::Service for #server<__T> {
             fn spec(&self) -> &'static #krate::__private::ServiceSpec {
                 &#table::__SPEC
@@ -42,14 +42,14 @@ pub(crate) fn server(service: &Service) -> TokenStream {
 
 /// A server type that answers nothing, for any `T`.
 pub(crate) fn empty_server(service: &Service) -> TokenStream {
-    let Service { krate, cfgs, ident, .. } = service;
+    let Service { krate, attributes, ident, .. } = service;
     let (server, table) = (name(service), names::generated(&names::table(ident)));
     let any = quote!(::core::marker::Send + ::core::marker::Sync + 'static);
     let item = item(service, &any);
     quote! {
         #item
 
-        #(#cfgs)*
+        #(#attributes)*
         impl<T: #any> #krate::__private::Service for #server<T> {
             fn spec(&self) -> &'static #krate::__private::ServiceSpec {
                 &#table::__SPEC
@@ -68,7 +68,7 @@ fn name(service: &Service) -> Ident {
 
 /// The struct with all but its calls.
 fn item(service: &Service, bound: &TokenStream) -> TokenStream {
-    let Service { cfgs, vis, ident, wire_name, .. } = service;
+    let Service { attributes, vis, ident, wire_name, .. } = service;
     let server = name(service);
     let title = server.to_string();
     let summary = format!(
@@ -76,13 +76,13 @@ fn item(service: &Service, bound: &TokenStream) -> TokenStream {
     );
     let new = format!(" Makes a server of a [`{ident}`].");
     quote! {
-        #(#cfgs)*
+        #(#attributes)*
         #[doc = #summary]
         #vis struct #server<T> {
             service: ::std::sync::Arc<T>,
         }
 
-        #(#cfgs)*
+        #(#attributes)*
         impl<T: #bound> #server<T> {
             #[doc = #new]
             #[must_use]
@@ -97,14 +97,14 @@ fn item(service: &Service, bound: &TokenStream) -> TokenStream {
             }
         }
 
-        #(#cfgs)*
+        #(#attributes)*
         impl<T> ::core::clone::Clone for #server<T> {
             fn clone(&self) -> Self {
                 Self { service: ::core::clone::Clone::clone(&self.service) }
             }
         }
 
-        #(#cfgs)*
+        #(#attributes)*
         impl<T> ::core::fmt::Debug for #server<T> {
             fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
                 f.debug_struct(#title).finish_non_exhaustive()

@@ -4,7 +4,12 @@ use trill::{AsyncReader, AsyncWriter, Context, Result};
 pub trait Greeter {
     #[rpc(two_way)]
     fn greet(self, req: &String) -> String;
-    async fn discuss(&self, cx: Context, reader: AsyncReader<String>, writer: AsyncWriter<String>) -> Result<()>;
+    async fn discuss(
+        &self,
+        cx: Context,
+        reader: AsyncReader<String>,
+        writer: AsyncWriter<String>,
+    ) -> Result<()>;
     async fn right(&self, cx: Context, req: String) -> Result<String>;
 }
 

@@ -51,6 +51,14 @@ mod api {
     /// Says nothing.
     #[trill::service]
     pub(crate) trait Silence {}
+
+    /// Says what nobody wants to hear any more.
+    #[trill::service]
+    #[deprecated = "nobody listens"]
+    pub(crate) trait Rumour {
+        /// Whispers.
+        async fn whisper(&self, cx: Context, req: String) -> Result<()>;
+    }
 }
 
 use api::{Silence, SilenceServer, Talk, TalkServer};
