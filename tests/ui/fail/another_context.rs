@@ -1,8 +1,10 @@
 use trill::Result;
 
+pub struct Context;
+
 #[trill::service]
 pub trait Greeter {
-    async fn greet(&self, cx: std::task::Context<'static>, req: String) -> Result<String>;
+    async fn greet(&self, cx: Context, req: String) -> Result<String>;
 }
 
 fn main() {}

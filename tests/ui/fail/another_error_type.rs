@@ -1,8 +1,10 @@
 use trill::Context;
 
+pub struct Failure;
+
 #[trill::service]
 pub trait Greeter {
-    async fn greet(&self, cx: Context, req: String) -> std::io::Result<String>;
+    async fn greet(&self, cx: Context, req: String) -> Result<String, Failure>;
 }
 
 fn main() {}
