@@ -9,7 +9,7 @@ use syn::{FnArg, Pat, TraitItem, parse_quote};
 use crate::check::is_plain;
 use crate::expand;
 use crate::model::Service;
-use crate::parse::{Written, named};
+use crate::parse::{Written, complete, named};
 
 /// The user's trait, a server that answers nothing, a client with the methods that are right, and the errors.
 ///
@@ -21,8 +21,13 @@ pub(crate) fn service(mut service: Service, mut written: Written, errors: &Token
     let mut seen = HashSet::new();
     written.item.items.retain_mut(|item| {
         let TraitItem::Fn(method) = item else { return true };
-        if method.default.is_none() {
-            method.sig.inputs.iter_mut().for_each(plain);
+        for argument in &mut method.sig.inputs {
+            if let FnArg::Typed(argument) = argument {
+                complete(&mut argument.ty);
+                if method.default.is_none() {
+                    plain(&mut argument.pat);
+                }
+            }
         }
         // The compiler has an error of its own for a name that is there twice.
         seen.insert(method.sig.ident.to_string()) || !named(&method.attrs, &["cfg"]).is_empty()
@@ -32,15 +37,13 @@ pub(crate) fn service(mut service: Service, mut written: Written, errors: &Token
     quote!(#errors #trait_item #spec #server #client)
 }
 
-/// An argument without its pattern, for which the compiler has an error of its own.
-fn plain(argument: &mut FnArg) {
-    if let FnArg::Typed(argument) = argument {
-        *argument.pat = match &*argument.pat {
-            Pat::Ident(pattern) => {
-                let name = &pattern.ident;
-                parse_quote!(#name)
-            }
-            _ => parse_quote!(_),
-        };
-    }
+/// A name in place of a pattern, for which the compiler has an error of its own.
+fn plain(pattern: &mut Pat) {
+    *pattern = match pattern {
+        Pat::Ident(pattern) => {
+            let name = &pattern.ident;
+            parse_quote!(#name)
+        }
+        _ => parse_quote!(_),
+    };
 }

@@ -22,7 +22,8 @@ use quote::quote;
 
 use crate::mistakes::Mistakes;
 
-/// Turns a trait into a service: a server and a typed client. On an `impl` of such a trait it makes the type servable.
+// The documentation stands where `trill` re-exports the attribute, so that its examples can use `trill`. This is its last paragraph.
+/// All mistakes of a trait are reported at once, each at its place and with the next step.
 #[proc_macro_attribute]
 pub fn service(args: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
     service_tokens(args.into(), &item.into()).into()

@@ -1,13 +1,14 @@
 //! What a service is, once it is understood.
 
+use proc_macro2::Span;
 use syn::{Attribute, Ident, Path, Type, Visibility};
 
 /// A service.
 pub(crate) struct Service {
     /// Where generated code finds trill.
     pub(crate) krate: Path,
-    /// The `#[cfg]`s of the trait.
-    pub(crate) cfgs: Vec<Attribute>,
+    /// What every generated item carries: the `#[cfg]`s of the trait.
+    pub(crate) attributes: Vec<Attribute>,
     pub(crate) vis: Visibility,
     pub(crate) ident: Ident,
     /// `package.Service`.
@@ -22,11 +23,19 @@ pub(crate) struct Method {
     pub(crate) path: String,
     pub(crate) aliases: Vec<String>,
     pub(crate) shape: Shape,
+    /// Where the context stands.
+    pub(crate) context: Span,
     /// What the client's method calls its argument, if it has one.
     pub(crate) argument: Option<Ident>,
     pub(crate) cfgs: Vec<Attribute>,
     /// What the client's method repeats of the trait's: docs and deprecation.
     pub(crate) docs: Vec<Attribute>,
+}
+
+impl Method {
+    pub(crate) fn is_deprecated(&self) -> bool {
+        self.docs.iter().any(|attribute| attribute.path().is_ident("deprecated"))
+    }
 }
 
 /// What a method takes and gives.

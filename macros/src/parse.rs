@@ -5,7 +5,7 @@ use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::{
     Attribute, FnArg, GenericArgument, Ident, ImplItem, ItemImpl, ItemTrait, Pat, PatType, Path,
-    PathArguments, ReturnType, Signature, TraitItem, Type,
+    PathArguments, ReturnType, Signature, TraitItem, Type, parse_quote,
 };
 
 use crate::args::{RpcArgs, is_rpc};
@@ -220,6 +220,23 @@ fn message(ty: &Type) -> syn::Result<&Type> {
         _ => return Ok(ty),
     };
     Err(syn::Error::new_spanned(ty, text))
+}
+
+/// Gives a handle the right number of messages, so that the compiler has no error of its own for it.
+pub(crate) fn complete(ty: &mut Type) {
+    if let Type::Path(path) = ty
+        && let Some(last) = path.path.segments.last_mut()
+    {
+        let arguments = match last.ident.unraw().to_string().as_str() {
+            "AsyncReader" | "AsyncWriter" => parse_quote!(<()>),
+            "AsyncReaderWriter" => parse_quote!(<(), ()>),
+            _ => return,
+        };
+        let arguments = PathArguments::AngleBracketed(arguments);
+        if type_arguments(&last.arguments).len() != type_arguments(&arguments).len() {
+            last.arguments = arguments;
+        }
+    }
 }
 
 /// The message types of a handle.

@@ -129,6 +129,8 @@ pub use {
     transport::PeerAddr,
 };
 
+/// Turns a trait into a service: a server and a typed client. On an `impl` of such a trait it makes the type servable.
+///
 /// ```
 /// use trill::prost::Message;
 /// use trill::{AsyncReaderWriter, Context, Result};
@@ -167,11 +169,13 @@ pub use {
 ///
 /// On a trait `Notes` it makes `NotesServer<T>` and `NotesClient`, and adds `Send + Sync + 'static` to the trait, whose methods return
 /// `Send` futures. On an `impl Notes for MyNotes` it makes `MyNotes` something that
-/// [`ServerBuilder::service`](server::ServerBuilder::service) takes as it stands.
+/// [`ServerBuilder::service`](server::ServerBuilder::service) takes as it stands. A type that implements several services is wrapped
+/// for each: `NotesServer::new(my_notes)`.
 ///
 /// Arguments on the trait: `package` (a protobuf package; without it the service's name stands alone), `name` (the service's name on the
 /// wire instead of the trait's), `crate` (the path of this crate, if it is renamed). On methods: `#[rpc(name = "..", alias = "..", oneway)]`;
-/// without a name, `say_hello` is `SayHello` on the wire.
+/// without a name, `say_hello` is `SayHello` on the wire. An alias is a whole path, byte for byte. A method may have a body, which serves
+/// where an `impl` has none, and a `#[cfg]`. Docs and `#[deprecated]` are repeated on the client's method.
 #[cfg(feature = "runtime")]
 pub use trill_macros::service;
 

@@ -1,6 +1,7 @@
 //! One method.
 
 use syn::ext::IdentExt;
+use syn::spanned::Spanned;
 use syn::{Ident, Pat, PatType, Receiver, ReceiverKind, Safety, Signature, TraitItemFn};
 
 use crate::args::RpcArgs;
@@ -42,6 +43,7 @@ pub(super) fn check(
         aliases,
         argument: arguments.iter().find(is_request).and_then(Argument::name).cloned(),
         shape,
+        context: parse::typed(signature).next().map_or_else(|| signature.span(), |cx| cx.ty.span()),
         cfgs: parse::named(&item.attrs, &["cfg"]),
         docs: parse::named(&item.attrs, &["doc", "deprecated"]),
     })
@@ -121,10 +123,10 @@ fn pattern(argument: &PatType, mistakes: &mut Mistakes) {
                     "whether an argument is `mut` is the implementation's business; remove it here",
                 );
             } else if pattern.by_ref.is_some() || pattern.subpat.is_some() {
-                mistakes.at(pattern, "a pattern belongs into the implementation; write a plain name");
+                mistakes.at(pattern, "a pattern belongs in the implementation; write a plain name");
             }
         }
-        pattern => mistakes.at(pattern, "a pattern belongs into the implementation; write a plain name"),
+        pattern => mistakes.at(pattern, "a pattern belongs in the implementation; write a plain name"),
     }
 }
 

@@ -8,7 +8,7 @@ mod tests;
 use std::collections::{HashMap, HashSet};
 
 use syn::ext::IdentExt;
-use syn::{Ident, ItemImpl, LitStr, TraitItem, Type};
+use syn::{Attribute, Ident, ItemImpl, LitStr, TraitItem, Type, parse_quote};
 
 use crate::args::{ImplArgs, TraitArgs};
 use crate::mistakes::Mistakes;
@@ -41,7 +41,7 @@ pub(crate) fn service(args: &TraitArgs, written: &Written, mistakes: &mut Mistak
     distinct(&mut methods, mistakes);
     Service {
         krate: args.krate(),
-        cfgs: named(&item.attrs, &["cfg"]),
+        attributes: attributes(&item.attrs),
         vis: item.vis.clone(),
         ident: item.ident.clone(),
         wire_name,
@@ -86,6 +86,15 @@ pub(crate) fn is_plain(written: &Written) -> bool {
     item.generics.params.is_empty()
         && item.generics.where_clause.is_none()
         && !item.items.iter().any(|item| matches!(item, TraitItem::Type(_)))
+}
+
+/// What every generated item carries.
+fn attributes(written: &[Attribute]) -> Vec<Attribute> {
+    let mut attributes = named(written, &["cfg"]);
+    if !named(written, &["deprecated"]).is_empty() {
+        attributes.push(parse_quote!(#[allow(deprecated, reason = "it goes with its trait")]));
+    }
+    attributes
 }
 
 fn trait_itself(written: &Written, mistakes: &mut Mistakes) {

@@ -11,21 +11,21 @@ use super::spec::place;
 
 /// The client type, with a method for each of the service's.
 pub(crate) fn client(service: &Service) -> TokenStream {
-    let Service { krate, cfgs, vis, ident, wire_name, methods } = service;
+    let Service { krate, attributes, vis, ident, wire_name, methods } = service;
     let (client, table) = (names::generated(&names::client(ident)), names::generated(&names::table(ident)));
     let summary = format!(
         " Calls a [`{ident}`], which is `{wire_name}` on the wire. Clones are cheap and share the channel."
     );
     let methods = methods.iter().map(|method| call(service, method));
     quote! {
-        #(#cfgs)*
+        #(#attributes)*
         #[doc = #summary]
         #[derive(::core::clone::Clone, ::core::fmt::Debug)]
         #vis struct #client {
             stub: #krate::__private::Stub,
         }
 
-        #(#cfgs)*
+        #(#attributes)*
         impl #client {
             /// Makes a client of the service behind `channel`.
             #[must_use]

@@ -2,6 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
+use syn::Ident;
 use syn::spanned::Spanned;
 
 use crate::model::{Kind, Method, Service};
@@ -12,16 +13,17 @@ use super::spec::place;
 
 /// The server type, which carries each call to its method.
 pub(crate) fn server(service: &Service) -> TokenStream {
-    let Service { krate, cfgs, ident, methods, .. } = service;
+    let Service { krate, attributes, ident, methods, .. } = service;
     let (server, table) = (name(service), names::generated(&names::table(ident)));
     let item = item(service, &quote!(#ident));
     // `__T` because a message may be called `T`. A service without methods needs no handle.
-    let handle = (!methods.is_empty()).then(|| quote!(let service = ::std::sync::Arc::clone(&self.service);));
+    let handle =
+        (!methods.is_empty()).then(|| quote!(let service = ::core::clone::Clone::clone(&self.service);));
     let arms = methods.iter().map(|method| arm(service, method));
     quote! {
         #item
 
-        #(#cfgs)*
+        #(#attributes)*
         impl<__T: #ident> #krate::__private::Service for #server<__T> {
             fn spec(&self) -> &'static #krate::__private::ServiceSpec {
                 &#table::__SPEC
@@ -40,14 +42,14 @@ pub(crate) fn server(service: &Service) -> TokenStream {
 
 /// A server type that answers nothing, for any `T`.
 pub(crate) fn empty_server(service: &Service) -> TokenStream {
-    let Service { krate, cfgs, ident, .. } = service;
+    let Service { krate, attributes, ident, .. } = service;
     let (server, table) = (name(service), names::generated(&names::table(ident)));
     let any = quote!(::core::marker::Send + ::core::marker::Sync + 'static);
     let item = item(service, &any);
     quote! {
         #item
 
-        #(#cfgs)*
+        #(#attributes)*
         impl<T: #any> #krate::__private::Service for #server<T> {
             fn spec(&self) -> &'static #krate::__private::ServiceSpec {
                 &#table::__SPEC
@@ -60,13 +62,13 @@ pub(crate) fn empty_server(service: &Service) -> TokenStream {
     }
 }
 
-fn name(service: &Service) -> syn::Ident {
+fn name(service: &Service) -> Ident {
     names::generated(&names::server(&service.ident))
 }
 
 /// The struct with all but its calls.
 fn item(service: &Service, bound: &TokenStream) -> TokenStream {
-    let Service { cfgs, vis, ident, wire_name, .. } = service;
+    let Service { attributes, vis, ident, wire_name, .. } = service;
     let server = name(service);
     let title = server.to_string();
     let summary = format!(
@@ -74,13 +76,13 @@ fn item(service: &Service, bound: &TokenStream) -> TokenStream {
     );
     let new = format!(" Makes a server of a [`{ident}`].");
     quote! {
-        #(#cfgs)*
+        #(#attributes)*
         #[doc = #summary]
         #vis struct #server<T> {
             service: ::std::sync::Arc<T>,
         }
 
-        #(#cfgs)*
+        #(#attributes)*
         impl<T: #bound> #server<T> {
             #[doc = #new]
             #[must_use]
@@ -95,14 +97,14 @@ fn item(service: &Service, bound: &TokenStream) -> TokenStream {
             }
         }
 
-        #(#cfgs)*
+        #(#attributes)*
         impl<T> ::core::clone::Clone for #server<T> {
             fn clone(&self) -> Self {
-                Self { service: ::std::sync::Arc::clone(&self.service) }
+                Self { service: ::core::clone::Clone::clone(&self.service) }
             }
         }
 
-        #(#cfgs)*
+        #(#attributes)*
         impl<T> ::core::fmt::Debug for #server<T> {
             fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
                 f.debug_struct(#title).finish_non_exhaustive()
@@ -112,43 +114,37 @@ fn item(service: &Service, bound: &TokenStream) -> TokenStream {
 }
 
 fn arm(service: &Service, method: &Method) -> TokenStream {
-    let ident = &service.ident;
-    let Method { ident: name, cfgs, shape, .. } = method;
-    let (place, request, answer) = (place(service, method), &shape.request, &shape.answer);
-    let handler = |arguments: TokenStream| {
-        // Where a wrong `Result` shows.
-        quote_spanned! { names::generated_span(answer.span()) =>
-            move |#arguments| async move { <__T as #ident>::#name(&service, #arguments).await }
-        }
-    };
-    let call = match shape.kind {
-        Kind::Unary => {
-            let handler = handler(quote!(cx, request));
-            quote!(call.unary::<#request, #answer, _, _>(#handler))
-        }
-        Kind::OneWay => {
-            let handler = handler(quote!(cx, request));
-            quote!(call.oneway::<#request, _, _>(#handler))
-        }
-        Kind::ClientStream => {
-            let handler = handler(quote!(cx, reader));
-            quote!(call.client_stream::<#request, #answer, _, _>(#handler))
-        }
-        Kind::ServerStream => {
-            let handler = handler(quote!(cx, request, writer));
-            quote!(call.server_stream::<#request, #answer, _, _>(#handler))
-        }
-        Kind::Bidi => {
-            let handler = handler(quote!(cx, rw));
-            quote!(call.bidi::<#request, #answer, _, _>(#handler))
-        }
-    };
+    let trait_ident = &service.ident;
+    let Method { cfgs, shape, context, .. } = method;
+    let (name, place) = (names::generated(&method.ident), place(service, method));
+    let (request, answer) = (&shape.request, &shape.answer);
     let checks = message_checks(service, method);
+    // A context of another type shows at the context, a `Result` of another type at the answer.
+    let here = names::generated_span(answer.span());
+    let cx = Ident::new("cx", names::generated_span(*context));
+    let (function, types, arguments) = match shape.kind {
+        Kind::Unary => ("unary", quote!(#request, #answer), quote!(request)),
+        Kind::OneWay => ("oneway", quote!(#request), quote!(request)),
+        Kind::ClientStream => ("client_stream", quote!(#request, #answer), quote!(reader)),
+        Kind::ServerStream => ("server_stream", quote!(#request, #answer), quote!(request, writer)),
+        Kind::Bidi => ("bidi", quote!(#request, #answer), quote!(rw)),
+    };
+    let function = Ident::new(function, here);
+    let there = names::generated_span(method.ident.span());
+    let handler = quote_spanned!(there=> <__T as #trait_ident>::#name);
+    let quiet =
+        method.is_deprecated().then(|| quote!(#[allow(deprecated, reason = "it is served all the same")]));
+    let call = quote_spanned! { here =>
+        #quiet
+        call.#function::<#types, _, _>(move |#cx, #arguments| async move {
+            #handler(&service, #cx, #arguments).await
+        });
+    };
     quote! {
         #(#cfgs)*
         _ if method == #place => {
             #checks
-            #call;
+            #call
         }
     }
 }

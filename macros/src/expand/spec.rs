@@ -11,7 +11,7 @@ use crate::names;
 ///
 /// Both carry the methods' `#[cfg]`s, so that a variant's number is its place in the table whatever is compiled.
 pub(crate) fn spec(service: &Service) -> TokenStream {
-    let Service { krate, cfgs, wire_name, methods, .. } = service;
+    let Service { krate, attributes, wire_name, methods, .. } = service;
     let table = names::generated(&names::table(&service.ident));
     let variants = methods.iter().map(|method| {
         let (cfgs, variant) = (&method.cfgs, names::generated(&method.ident));
@@ -30,10 +30,10 @@ pub(crate) fn spec(service: &Service) -> TokenStream {
         }
     });
     quote! {
-        #(#cfgs)*
+        #(#attributes)*
         enum #table { #(#variants),* }
 
-        #(#cfgs)*
+        #(#attributes)*
         impl #table {
             const __SPEC: #krate::__private::ServiceSpec = #krate::__private::ServiceSpec {
                 name: #wire_name,

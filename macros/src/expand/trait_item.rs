@@ -2,7 +2,11 @@
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
-use syn::{ItemTrait, Path, ReturnType, TraitItem, TraitItemFn, Type, TypeParamBound, parse_quote};
+use syn::spanned::Spanned;
+use syn::{
+    ItemTrait, Path, ReturnType, TraitItem, TraitItemFn, Type, TypeParamBound, parse_quote,
+    parse_quote_spanned,
+};
 
 use crate::names;
 
@@ -47,7 +51,9 @@ fn desugar(method: &mut TraitItemFn) {
         ReturnType::Default => parse_quote!(()),
     };
     method.sig.asyncness = None;
-    method.sig.output = parse_quote! {
+    // Where a future that is not `Send` finds the bound.
+    let here = names::generated_span(output.span());
+    method.sig.output = parse_quote_spanned! { here =>
         -> impl ::core::future::Future<Output = #output> + ::core::marker::Send
     };
     if let Some(body) = &method.default {

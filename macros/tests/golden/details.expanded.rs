@@ -91,7 +91,7 @@ impl<T: Details> DetailsServer<T> {
 impl<T> ::core::clone::Clone for DetailsServer<T> {
     fn clone(&self) -> Self {
         Self {
-            service: ::std::sync::Arc::clone(&self.service),
+            service: ::core::clone::Clone::clone(&self.service),
         }
     }
 }
@@ -107,7 +107,7 @@ impl<__T: Details> ::my::trill::__private::Service for DetailsServer<__T> {
         &__DetailsMethod::__SPEC
     }
     fn dispatch(&self, method: usize, call: ::my::trill::__private::ServerCall) {
-        let service = ::std::sync::Arc::clone(&self.service);
+        let service = ::core::clone::Clone::clone(&self.service);
         match method {
             _ if method == __DetailsMethod::get_url as usize => {
                 __DetailsMethod::__message::<()>();
@@ -125,6 +125,7 @@ impl<__T: Details> ::my::trill::__private::Service for DetailsServer<__T> {
             _ if method == __DetailsMethod::r#type as usize => {
                 __DetailsMethod::__message::<my::Question>();
                 __DetailsMethod::__message::<()>();
+                #[allow(deprecated, reason = "it is served all the same")]
                 call.unary::<
                         my::Question,
                         (),

@@ -44,7 +44,7 @@ impl<T: ::core::marker::Send + ::core::marker::Sync + 'static> GenericServer<T> 
 impl<T> ::core::clone::Clone for GenericServer<T> {
     fn clone(&self) -> Self {
         Self {
-            service: ::std::sync::Arc::clone(&self.service),
+            service: ::core::clone::Clone::clone(&self.service),
         }
     }
 }

@@ -99,7 +99,7 @@ impl<T: Talk> TalkServer<T> {
 impl<T> ::core::clone::Clone for TalkServer<T> {
     fn clone(&self) -> Self {
         Self {
-            service: ::std::sync::Arc::clone(&self.service),
+            service: ::core::clone::Clone::clone(&self.service),
         }
     }
 }
@@ -113,7 +113,7 @@ impl<__T: Talk> ::trill::__private::Service for TalkServer<__T> {
         &__TalkMethod::__SPEC
     }
     fn dispatch(&self, method: usize, call: ::trill::__private::ServerCall) {
-        let service = ::std::sync::Arc::clone(&self.service);
+        let service = ::core::clone::Clone::clone(&self.service);
         match method {
             _ if method == __TalkMethod::say_hello as usize => {
                 __TalkMethod::__message::<Question>();

@@ -14,5 +14,6 @@ pub trait Talk {
 
     async fn explain(&self, cx: Context, _: Question, writer: AsyncWriter<Answer>) -> Result<()>;
 
-    async fn discuss(&self, cx: Context, rw: trill::AsyncReaderWriter<Question, Answer>) -> trill::Result<()>;
+    async fn discuss(&self, cx: Context, rw: trill::AsyncReaderWriter<Question, Answer>)
+    -> trill::Result<()>;
 }

@@ -77,7 +77,7 @@ impl<T: ::core::marker::Send + ::core::marker::Sync + 'static> MistakenServer<T>
 impl<T> ::core::clone::Clone for MistakenServer<T> {
     fn clone(&self) -> Self {
         Self {
-            service: ::std::sync::Arc::clone(&self.service),
+            service: ::core::clone::Clone::clone(&self.service),
         }
     }
 }

@@ -51,7 +51,7 @@ fn mistakes_in_the_form_of_a_method() {
         ),
         (
             "async fn m(&self, cx: Context, Q { text }: Q) -> Result<A>;",
-            "a pattern belongs into the implementation; write a plain name",
+            "a pattern belongs in the implementation; write a plain name",
         ),
         (
             "async fn new(&self, cx: Context, req: Q) -> Result<A>;",

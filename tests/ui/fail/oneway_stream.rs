@@ -1,0 +1,9 @@
+use trill::{AsyncReader, Context, Result};
+
+#[trill::service]
+pub trait Greeter {
+    #[rpc(oneway)]
+    async fn collect(&self, cx: Context, reader: AsyncReader<String>) -> Result<()>;
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use trill::{AsyncReader, Context, Result};
+
+#[trill::service]
+pub trait Greeter {
+    async fn explain(&self, cx: Context, req: String) -> Result<AsyncReader<String>>;
+}
+
+fn main() {}
