@@ -79,6 +79,7 @@
 //!
 //! | feature | default | |
 //! |---|---|---|
+//! | `compression` | yes | compressed messages ([`Compression`]). Without it peers that send some are refused. |
 //! | `runtime` | yes | everything that needs tokio. Without it only the combinators are public, and the protocol core can be tested. |
 #![cfg_attr(
     not(feature = "runtime"),
@@ -124,7 +125,7 @@ pub use {
     client::Channel,
     server::Server,
     service::{CallOptions, Context},
-    stream::{AsyncReader, AsyncReaderWriter, AsyncWriter, Message, Reply, Response},
+    stream::{AsyncReader, AsyncReaderWriter, AsyncWriter, Compression, Message, Reply, Response},
     transport::PeerAddr,
 };
 

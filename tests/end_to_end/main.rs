@@ -3,6 +3,7 @@
 mod cancel;
 mod cancel_safety;
 mod captures;
+mod compression;
 mod context;
 mod handles;
 mod hostile;

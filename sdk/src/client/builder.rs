@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::settings::{self, size_settings};
+use crate::stream::Compression;
 use crate::transport::{self, Address, Connection, Driver, Limits, PeerAddr};
 
 use super::channel::Channel;
@@ -18,6 +19,7 @@ pub struct ChannelBuilder {
     connect_timeout: Duration,
     timeout: Option<Duration>,
     caller: Bytes,
+    compression: Option<Compression>,
 }
 
 impl ChannelBuilder {
@@ -27,6 +29,7 @@ impl ChannelBuilder {
             connect_timeout: Duration::from_secs(10),
             timeout: Some(Duration::from_secs(10)),
             caller: Bytes::from_static(b"trpc.trill.client.service"),
+            compression: None,
         }
     }
 
@@ -50,6 +53,15 @@ impl ChannelBuilder {
     }
 
     size_settings!();
+
+    /// How messages of calls and streams are compressed that do not say so themselves; `None` for not at all. Default: not at all.
+    ///
+    /// Streams: a server of tRPC-Go compresses in both directions like the client; one of tRPC-Cpp does not understand compressed
+    /// streams.
+    pub fn compression(mut self, compression: impl Into<Option<Compression>>) -> Self {
+        self.compression = compression.into();
+        self
+    }
 
     /// The name that calls give as their caller, by convention `trpc.app.server.service`.
     pub fn caller(mut self, name: impl Into<String>) -> Self {
@@ -87,6 +99,6 @@ impl ChannelBuilder {
         let (link, driver) = Driver::client(Connection::client(self.limits), io, peer);
         // The link owns the task: it ends when nobody holds the connection any more.
         tokio::spawn(driver);
-        Channel::new(link, self.caller, self.timeout)
+        Channel::new(link, self.caller, self.timeout, self.compression)
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
+use crate::stream::Compression;
 use crate::transport::{ConnError, Link};
 
 use super::builder::ChannelBuilder;
@@ -22,6 +23,7 @@ struct Inner {
     link: Link,
     caller: Bytes,
     timeout: Option<Duration>,
+    compression: Option<Compression>,
 }
 
 impl Channel {
@@ -39,8 +41,13 @@ impl Channel {
         ChannelBuilder::new()
     }
 
-    pub(crate) fn new(link: Link, caller: Bytes, timeout: Option<Duration>) -> Self {
-        Self(Arc::new(Inner { link, caller, timeout }))
+    pub(crate) fn new(
+        link: Link,
+        caller: Bytes,
+        timeout: Option<Duration>,
+        compression: Option<Compression>,
+    ) -> Self {
+        Self(Arc::new(Inner { link, caller, timeout, compression }))
     }
 
     /// The server's address, as text.
@@ -80,6 +87,10 @@ impl Channel {
 
     pub(crate) fn timeout(&self) -> Option<Duration> {
         self.0.timeout
+    }
+
+    pub(crate) fn compression(&self) -> Option<Compression> {
+        self.0.compression
     }
 
     pub(crate) fn peer_text(&self) -> Arc<str> {

@@ -99,6 +99,7 @@ impl Connection {
         &mut self,
         key: CallKey,
         outcome: Outcome,
+        content_encoding: u32,
         body: (usize, impl FnOnce(&mut BytesMut)),
         attachment: &[u8],
     ) -> Result<(), SendError> {
@@ -116,6 +117,7 @@ impl Connection {
             message_type: call.message_type,
             trans_info: outcome.metadata.into_wire(),
             content_type: call.content_type,
+            content_encoding,
             attachment_size: attachment_size(attachment)?,
             ..ResponseProtocol::default()
         };
@@ -240,7 +242,7 @@ impl Connection {
 
     fn refuse_call(&mut self, incoming: Incoming, outcome: Outcome) {
         let key = self.calls.insert_incoming(incoming);
-        self.reply(key, outcome, (0, |_: &mut BytesMut| {}), &[]).expect("a refusal fits into a frame");
+        self.reply(key, outcome, 0, (0, |_: &mut BytesMut| {}), &[]).expect("a refusal fits into a frame");
         self.release_call(key);
     }
 

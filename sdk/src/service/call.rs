@@ -35,10 +35,11 @@ impl CallRef {
     pub(super) fn reply(
         &self,
         outcome: Outcome,
+        content_encoding: u32,
         body: (usize, impl FnOnce(&mut BytesMut)),
         attachment: &[u8],
     ) -> Result<(), SendError> {
-        self.link.reply(self.key, outcome, body, attachment)
+        self.link.reply(self.key, outcome, content_encoding, body, attachment)
     }
 }
 

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 
 use crate::metadata::Metadata;
+use crate::stream::Compression;
 use crate::sync::Mutex;
 use crate::transport::{Head, PeerAddr, now};
 
@@ -40,6 +41,8 @@ struct Inner {
 pub(super) struct Extras {
     pub(super) metadata: Metadata,
     pub(super) attachment: Bytes,
+    /// `None`: as the request was.
+    pub(super) compression: Option<Option<Compression>>,
 }
 
 impl Context {
@@ -117,6 +120,18 @@ impl Context {
         self.0.answer.lock().attachment = attachment.into();
     }
 
+    /// How the request's messages are compressed.
+    #[must_use]
+    pub fn compression(&self) -> Option<Compression> {
+        Compression::from_wire(self.0.head.content_encoding).ok().flatten()
+    }
+
+    /// Compresses the answer of a unary call, or with `None` does not. Without this, the answer is compressed as the request is. The
+    /// messages of a stream are compressed in both directions as its opener said: there it does nothing.
+    pub fn set_compression(&self, compression: impl Into<Option<Compression>>) {
+        self.0.answer.lock().compression = Some(compression.into());
+    }
+
     /// Options for calls that this handler makes on behalf of its caller: the time that is left and the request's metadata go along.
     #[must_use]
     pub fn child(&self) -> CallOptions {
@@ -126,6 +141,7 @@ impl Context {
             metadata: self.0.head.metadata.clone(),
             caller: Some(self.0.service),
             message_type: self.0.head.message_type,
+            compression: None,
         }
     }
 

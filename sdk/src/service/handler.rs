@@ -13,8 +13,8 @@ use futures::FutureExt;
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::stream::{
-    AsyncReader, AsyncReaderWriter, AsyncWriter, Message, StreamRef, Subject, ending_error, outcome_of,
-    send_error,
+    AsyncReader, AsyncReaderWriter, AsyncWriter, Compression, Message, Parcel, StreamRef, Subject,
+    ending_error, outcome_of, send_error, wire_encoding,
 };
 use crate::transport::{Ending, IncomingCall, IncomingStream, Link, Outcome};
 
@@ -66,7 +66,7 @@ impl ServerCall {
     ) -> Self {
         let peer = link.peer().clone();
         let cx = Context::new((service, method), stream.head, peer, stream.deadline, Bytes::new(), drain);
-        let held = StreamRef::new(link.clone(), stream.key, Cow::Borrowed(method), false);
+        let held = StreamRef::new(link.clone(), stream.key, Cow::Borrowed(method), false, cx.compression());
         Self { link, method, cx, incoming: Incoming::Stream(held) }
     }
 
@@ -85,14 +85,9 @@ impl ServerCall {
         tokio::spawn(async move {
             let work = {
                 let cx = cx.clone();
-                let subject_peer = call.link().peer_text();
+                let limit = call.link().limits().max_received;
                 async move {
-                    let request = Req::read_from(body).map_err(|error| {
-                        let text = format!("the request is not a {}: {error}", std::any::type_name::<Req>());
-                        Error::new(ErrorKind::Decode, Origin::Peer, Code::SERVER_DECODE_ERR, text)
-                            .with_method(method)
-                            .with_peer(subject_peer)
-                    })?;
+                    let request = decode(body, cx.compression(), limit)?;
                     handler(cx, request).await
                 }
             };
@@ -234,6 +229,21 @@ async fn run<T>(
     finished
 }
 
+/// The request of a unary call.
+fn decode<Req: Message>(body: Bytes, compression: Option<Compression>, limit: usize) -> Result<Req> {
+    let undecodable =
+        |text: String| Error::new(ErrorKind::Decode, Origin::Peer, Code::SERVER_DECODE_ERR, text);
+    let plain = match compression {
+        None => body,
+        Some(compression) => compression
+            .unpack(body, limit)
+            .map_err(|error| undecodable(format!("the request cannot be unpacked: {error}")))?,
+    };
+    Req::read_from(plain).map_err(|error| {
+        undecodable(format!("the request is not a {}: {error}", std::any::type_name::<Req>()))
+    })
+}
+
 /// Ends a unary call.
 async fn reply<Resp: Message>(call: CallRef, method: &'static str, cx: &Context, result: Finished<Resp>) {
     let extras = cx.take_extras();
@@ -255,14 +265,17 @@ async fn reply<Resp: Message>(call: CallRef, method: &'static str, cx: &Context,
         // The connection is gone, and with it the caller.
         Finished::Cancelled(_) => return,
     };
-    let size = message.size();
+    let compression = extras.compression.unwrap_or(cx.compression());
+    let parcel = Parcel::new(message, compression);
+    let size = parcel.size();
+    let encoding = wire_encoding(compression, size);
     let mut room = Room::new(call.link().clone());
     if poll_fn(|task| room.poll(size + extras.attachment.len(), task)).await.is_err() {
         return;
     }
     let outcome = Outcome { metadata: extras.metadata, ..Outcome::default() };
     if let Err(error) =
-        call.reply(outcome, (size, |out: &mut BytesMut| message.write_to(out)), &extras.attachment)
+        call.reply(outcome, encoding, (size, |out: &mut BytesMut| parcel.write_to(out)), &extras.attachment)
     {
         let subject = Subject {
             method: Cow::Borrowed(method),
@@ -280,13 +293,13 @@ async fn reply<Resp: Message>(call: CallRef, method: &'static str, cx: &Context,
 fn answer(call: &CallRef, method: &str, mut outcome: Outcome, attachment: &[u8]) {
     let ret = outcome.ret;
     let message = outcome.message.clone();
-    if call.reply(outcome.clone(), (0, |_: &mut BytesMut| {}), attachment).is_err() {
+    if call.reply(outcome.clone(), 0, (0, |_: &mut BytesMut| {}), attachment).is_err() {
         // Its metadata or text does not fit into a frame; the code does.
         outcome = Outcome {
             func_ret: outcome.func_ret,
             ..Outcome::framework(ret, message.slice(..message.len().min(1024)))
         };
-        if call.reply(outcome, (0, |_: &mut BytesMut| {}), &[]).is_err() {
+        if call.reply(outcome, 0, (0, |_: &mut BytesMut| {}), &[]).is_err() {
             tracing::error!(method, "an error answer could not be sent");
         }
     }

@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use crate::error::Result;
 use crate::stream::{
-    AsyncReader, AsyncReaderWriter, AsyncWriter, Message, Reply, StreamRef, Subject, send_error,
+    AsyncReader, AsyncReaderWriter, AsyncWriter, Compression, Message, Reply, StreamRef, Subject, send_error,
 };
 use crate::transport::Ending;
 
@@ -150,9 +150,11 @@ impl Open {
         {
             return Err(timed_out(&subject(), limit));
         }
-        let head = target.head(options, limit.as_ref().map(|limit| limit.timeout));
+        let compression = target.compression(&options);
+        let encoding = compression.map_or(0, Compression::to_wire);
+        let head = target.head(options, limit.as_ref().map(|limit| limit.timeout), encoding);
         let key = link.open(head).map_err(|error| send_error(error, &subject()))?;
-        let stream = StreamRef::new(link.clone(), key, Cow::Borrowed(path), true);
+        let stream = StreamRef::new(link.clone(), key, Cow::Borrowed(path), true, compression);
         match poll_fn(|cx| link.poll_opened(key, cx)).await {
             Ok(()) => Ok(stream),
             Err(ending) => Err(match (&ending, &limit) {

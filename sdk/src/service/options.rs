@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::metadata::Metadata;
+use crate::stream::Compression;
 use crate::transport::now;
 
 /// Settings of one call: a limit of time and metadata.
@@ -19,6 +20,8 @@ pub struct CallOptions {
     pub(super) metadata: Metadata,
     pub(super) caller: Option<&'static str>,
     pub(super) message_type: u32,
+    /// `None`: as the channel says.
+    pub(super) compression: Option<Option<Compression>>,
 }
 
 /// How long a call may take, and whose limit that is.
@@ -46,6 +49,14 @@ impl CallOptions {
     #[must_use]
     pub fn metadata(mut self, key: impl Into<String>, value: impl Into<Bytes>) -> Self {
         self.metadata.insert(key, value);
+        self
+    }
+
+    /// Compresses the messages of the call, or with `None` does not, whatever the channel's
+    /// [`compression`](crate::client::ChannelBuilder::compression) is.
+    #[must_use]
+    pub fn compression(mut self, compression: impl Into<Option<Compression>>) -> Self {
+        self.compression = Some(compression.into());
         self
     }
 

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use hashbrown::HashMap;
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
+use crate::stream::Compression;
 use crate::transport::{Admission, Dispatch, Head, IncomingCall, IncomingStream, Link, Outcome, Shape};
 
 use super::drain::Drain;
@@ -79,8 +80,7 @@ impl Router {
             let text = format!("content_type {} is not supported, only 0 (protobuf)", head.content_type);
             return refuse(Code::SERVER_DECODE_ERR, text);
         }
-        if head.content_encoding != 0 {
-            let text = format!("content_encoding {} is not supported, only 0 (none)", head.content_encoding);
+        if let Err(text) = Compression::from_wire(head.content_encoding) {
             return refuse(Code::SERVER_DECODE_ERR, text);
         }
         Ok(entry)

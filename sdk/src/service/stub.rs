@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::client::Channel;
-use crate::stream::Message;
+use crate::stream::{Compression, Message};
 use crate::transport::Head;
 
 use super::opening::{Bidi, ClientStream, ServerStream};
@@ -68,8 +68,18 @@ pub(super) struct Target {
 }
 
 impl Target {
+    /// How the messages of a call are compressed.
+    pub(super) fn compression(&self, options: &CallOptions) -> Option<Compression> {
+        options.compression.unwrap_or(self.channel.compression())
+    }
+
     /// What is said of a call before its first message.
-    pub(super) fn head(&self, options: CallOptions, timeout: Option<std::time::Duration>) -> Head {
+    pub(super) fn head(
+        &self,
+        options: CallOptions,
+        timeout: Option<std::time::Duration>,
+        content_encoding: u32,
+    ) -> Head {
         let caller = options
             .caller
             .map_or_else(|| self.channel.caller(), |caller| Bytes::from_static(caller.as_bytes()));
@@ -79,6 +89,7 @@ impl Target {
             callee: Bytes::from_static(self.service.as_bytes()),
             metadata: options.metadata,
             timeout,
+            content_encoding,
             message_type: options.message_type,
             ..Head::default()
         }

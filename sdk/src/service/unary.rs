@@ -12,7 +12,9 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
-use crate::stream::{Message, Response, Subject, answer_error, ending_error, send_error};
+use crate::stream::{
+    Compression, Message, Parcel, Response, Subject, answer_error, ending_error, send_error, wire_encoding,
+};
 use crate::transport::{Answer, Ending};
 
 use super::call::{CallRef, Room};
@@ -29,7 +31,7 @@ pub struct Unary<Req, Resp> {
     target: Target,
     options: CallOptions,
     attachment: Bytes,
-    request: Req,
+    request: Parcel<Req>,
     answer: PhantomData<fn() -> Resp>,
 }
 
@@ -54,6 +56,13 @@ macro_rules! options {
             self
         }
 
+        /// Compresses the messages of the call, or with `None` does not. Without it the channel's
+        /// [`compression`](crate::client::ChannelBuilder::compression) counts.
+        pub fn compression(mut self, compression: impl Into<Option<crate::stream::Compression>>) -> Self {
+            self.options_mut().compression = Some(compression.into());
+            self
+        }
+
         /// Takes all options from `options`, such as those of [`Context::child`](crate::Context::child).
         pub fn options(mut self, options: CallOptions) -> Self {
             *self.options_mut() = options;
@@ -65,7 +74,13 @@ pub(super) use options;
 
 impl<Req: Message, Resp: Message> Unary<Req, Resp> {
     pub(super) fn new(target: Target, request: Req) -> Self {
-        Self { target, options: CallOptions::new(), attachment: Bytes::new(), request, answer: PhantomData }
+        Self {
+            target,
+            options: CallOptions::new(),
+            attachment: Bytes::new(),
+            request: Parcel::Message(request),
+            answer: PhantomData,
+        }
     }
 
     options!();
@@ -200,6 +215,7 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
                 Step::Start => {
                     self.limit = call.options.limit(call.target.channel.timeout());
                     let link = call.target.channel.link(call.target.method.path)?;
+                    call.request.pack(call.target.compression(&call.options));
                     self.step = Step::Room(Room::new(link));
                 }
                 Step::Room(room) => {
@@ -215,7 +231,8 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
                     }
                     let timeout = self.limit.as_ref().map(|limit| limit.timeout);
                     let deadline = self.limit.as_ref().and_then(|limit| limit.deadline);
-                    let head = call.target.head(std::mem::take(&mut call.options), timeout);
+                    let encoding = wire_encoding(call.target.compression(&call.options), size);
+                    let head = call.target.head(std::mem::take(&mut call.options), timeout, encoding);
                     let request = &call.request;
                     let body = (size, |out: &mut BytesMut| request.write_to(out));
                     match link.call(head, self.one_way, deadline, body, &call.attachment) {
@@ -237,19 +254,12 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
             unreachable!("a call that is answered is polled no more")
         };
         match ready!(held.poll_answer(cx)) {
-            Ok(answer) if answer.outcome.is_ok() && answer.content_encoding == 0 => Poll::Ready(Ok(answer)),
             Ok(answer) if answer.outcome.is_ok() => {
-                let text = format!(
-                    "the answer is compressed with content_encoding {}, which is not supported",
-                    answer.content_encoding
-                );
-                let subject = self.subject(&held.link().peer_text());
-                Poll::Ready(Err(subject.error(
-                    ErrorKind::Decode,
-                    Origin::Peer,
-                    Code::CLIENT_DECODE_ERR,
-                    text,
-                )))
+                let limit = held.link().limits().max_received;
+                Poll::Ready(unpack(answer, limit).map_err(|text| {
+                    let subject = self.subject(&held.link().peer_text());
+                    subject.error(ErrorKind::Decode, Origin::Peer, Code::CLIENT_DECODE_ERR, text)
+                }))
             }
             Ok(answer) => {
                 Poll::Ready(Err(answer_error(&answer.outcome, &self.subject(&held.link().peer_text()))))
@@ -290,6 +300,15 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
         let method = Cow::Borrowed(self.call.target.method.path);
         Subject { method, peer: Arc::clone(peer), client: true, stream: false }
     }
+}
+
+/// The answer with its body unpacked, or why that cannot be.
+fn unpack(mut answer: Answer, limit: usize) -> Result<Answer, String> {
+    if let Some(compression) = Compression::from_wire(answer.content_encoding)? {
+        let broken = |error| format!("the answer cannot be unpacked: {error}");
+        answer.body = compression.unpack(answer.body, limit).map_err(broken)?;
+    }
+    Ok(answer)
 }
 
 /// The error of a limit of time that has passed.

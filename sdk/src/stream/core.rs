@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::error::Error;
 use crate::transport::{Ending, Link, Outcome, StreamKey};
 
+use super::compression::Compression;
 use super::ending::{Subject, ending_error};
 
 /// A hold on a stream. The stream is broken off when the last hold is dropped before the end.
@@ -18,6 +19,7 @@ struct Core {
     key: StreamKey,
     method: Cow<'static, str>,
     client: bool,
+    compression: Option<Compression>,
 }
 
 impl Drop for Core {
@@ -27,8 +29,14 @@ impl Drop for Core {
 }
 
 impl StreamRef {
-    pub(crate) fn new(link: Link, key: StreamKey, method: Cow<'static, str>, client: bool) -> Self {
-        Self(Arc::new(Core { link, key, method, client }))
+    pub(crate) fn new(
+        link: Link,
+        key: StreamKey,
+        method: Cow<'static, str>,
+        client: bool,
+        compression: Option<Compression>,
+    ) -> Self {
+        Self(Arc::new(Core { link, key, method, client, compression }))
     }
 
     pub(crate) fn link(&self) -> &Link {
@@ -41,6 +49,11 @@ impl StreamRef {
 
     pub(crate) fn is_client(&self) -> bool {
         self.0.client
+    }
+
+    /// How messages are compressed, in both directions.
+    pub(crate) fn compression(&self) -> Option<Compression> {
+        self.0.compression
     }
 
     /// Whom errors speak of.

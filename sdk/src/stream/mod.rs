@@ -3,9 +3,11 @@
 //! A handle turns messages into bytes and back, and asks the connection through `transport::Link`. Deliberately
 //! absent: methods, deadlines, who called.
 
+mod compression;
 mod core;
 mod ending;
 mod message;
+mod parcel;
 mod reader;
 mod reader_writer;
 mod reply;
@@ -14,6 +16,7 @@ mod timeout;
 mod turn;
 mod writer;
 
+pub use compression::Compression;
 pub use message::{DecodeError, Message};
 pub use reader::{AsyncReader, Read};
 pub use reader_writer::AsyncReaderWriter;
@@ -23,4 +26,6 @@ pub use timeout::Timeout;
 pub use writer::{AsyncWriter, Write};
 
 pub(crate) use self::core::StreamRef;
+pub(crate) use compression::wire_encoding;
 pub(crate) use ending::{Subject, answer_error, ending_error, outcome_of, send_error};
+pub(crate) use parcel::Parcel;

@@ -120,12 +120,23 @@ impl<T: Message> AsyncReader<T> {
         if self.consumed.1 >= self.report_at {
             self.stream.link().give_credit(self.stream.key(), std::mem::take(&mut self.consumed));
         }
-        T::read_from(bytes).map_err(|error| {
-            let client = self.stream.is_client();
-            let code = if client { Code::STREAM_CLIENT_DECODE_ERR } else { Code::STREAM_SERVER_DECODE_ERR };
-            let text = format!("a message is not a {}", std::any::type_name::<T>());
-            self.stream.subject().error(ErrorKind::Decode, Origin::Peer, code, text).with_source(error)
+        let plain = match self.stream.compression() {
+            None => bytes,
+            Some(compression) => {
+                let limit = self.stream.link().limits().max_received;
+                let broken = |error| self.undecodable("a message cannot be unpacked".to_owned(), error);
+                compression.unpack(bytes, limit).map_err(broken)?
+            }
+        };
+        T::read_from(plain).map_err(|error| {
+            self.undecodable(format!("a message is not a {}", std::any::type_name::<T>()), error)
         })
+    }
+
+    fn undecodable(&self, text: String, source: impl std::error::Error + Send + Sync + 'static) -> Error {
+        let client = self.stream.is_client();
+        let code = if client { Code::STREAM_CLIENT_DECODE_ERR } else { Code::STREAM_SERVER_DECODE_ERR };
+        self.stream.subject().error(ErrorKind::Decode, Origin::Peer, code, text).with_source(source)
     }
 
     fn end_of(&self, ending: &Ending) -> End {

@@ -12,6 +12,7 @@ use crate::metadata::Metadata;
 use crate::sync::Mutex;
 
 use super::message::Message;
+use super::parcel::Parcel;
 use super::reader::{AsyncReader, read_timed_out};
 use super::timeout::{TimedOut, Timeout};
 use super::turn::{Place, Turn};
@@ -150,7 +151,7 @@ impl<T: Message> SharedWriter<T> {
     ///
     /// **Cancel safety**: dropping the future leaves the whole message queued, or nothing of it.
     pub fn write(&self, message: T) -> SharedWrite<T> {
-        SharedWrite { turn: InTurn::new(&self.0), message: Some(message) }
+        SharedWrite { turn: InTurn::new(&self.0), parcel: Some(Parcel::Message(message)) }
     }
 
     /// Ends this direction for all clones, after the writes asked for before. Later writes fail. As [`AsyncWriter::finish`].
@@ -179,7 +180,7 @@ impl<T> fmt::Debug for SharedWriter<T> {
 #[must_use = "futures do nothing unless polled"]
 pub struct SharedWrite<T: Message> {
     turn: InTurn<AsyncWriter<T>>,
-    message: Option<T>,
+    parcel: Option<Parcel<T>>,
 }
 
 impl<T: Message> SharedWrite<T> {
@@ -198,7 +199,7 @@ impl<T: Message> Future for SharedWrite<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let this = &mut *self;
-        this.turn.poll(cx, |writer, cx| writer.poll_write(&mut this.message, cx))
+        this.turn.poll(cx, |writer, cx| writer.poll_write(&mut this.parcel, cx))
     }
 }
 
@@ -210,7 +211,7 @@ impl<T: Message> TimedOut for SharedWrite<T> {
 
 impl<T: Message> Drop for SharedWrite<T> {
     fn drop(&mut self) {
-        if self.message.is_some() && self.turn.place.is_some() {
+        if self.parcel.is_some() && self.turn.place.is_some() {
             // Only the one whose turn it is can have a ticket; for another, the handle is busy and there is nothing to give back.
             let cx = Context::from_waker(std::task::Waker::noop());
             if self.turn.queued.turn.poll_turn(&mut self.turn.place, &cx).is_ready() {

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::BytesMut;
 use futures::Sink;
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
@@ -14,6 +15,7 @@ use crate::transport::{Outcome, Ticket};
 use super::core::StreamRef;
 use super::ending::send_error;
 use super::message::Message;
+use super::parcel::Parcel;
 use super::shared::SharedWriter;
 use super::timeout::{TimedOut, Timeout};
 
@@ -31,7 +33,7 @@ pub struct AsyncWriter<T> {
     /// A place in the queue for room, while a write waits for it.
     ticket: Option<Ticket>,
     /// The message that the sink was given last.
-    held: Option<T>,
+    held: Option<Parcel<T>>,
     finished: bool,
 }
 
@@ -52,7 +54,7 @@ impl<T: Message> AsyncWriter<T> {
     /// [`ErrorKind::Limit`] if the message is too large: nothing was sent, and the stream goes on. Else how the stream ended, with the
     /// peer's codes and text if it gave some.
     pub fn write(&mut self, message: T) -> Write<'_, T> {
-        Write { writer: self, message: Some(message) }
+        Write { writer: self, parcel: Some(Parcel::Message(message)) }
     }
 
     /// Ends this direction. A client tells the peer that no more messages come; in a handler this only gives up the handle, because
@@ -82,14 +84,18 @@ impl<T: Message> AsyncWriter<T> {
         self.stream.reset(outcome);
     }
 
-    pub(super) fn poll_write(&mut self, message: &mut Option<T>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+    pub(super) fn poll_write(
+        &mut self,
+        parcel: &mut Option<Parcel<T>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<()>> {
         ready!(self.poll_held(cx))?;
-        self.poll_send(message, cx)
+        self.poll_send(parcel, cx)
     }
 
     /// Sends `message` and takes it out, or leaves it where it is.
-    fn poll_send(&mut self, message: &mut Option<T>, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        let Some(value) = message.as_ref() else { return Poll::Ready(Ok(())) };
+    fn poll_send(&mut self, parcel: &mut Option<Parcel<T>>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let Some(ready) = parcel.as_mut() else { return Poll::Ready(Ok(())) };
         let coop = ready!(tokio::task::coop::poll_proceed(cx));
         if self.finished {
             let code = Code::STREAM_CLIENT_WRITE_END;
@@ -102,13 +108,11 @@ impl<T: Message> AsyncWriter<T> {
             )));
         }
         let stream = &self.stream;
-        let sent = ready!(
-            stream
-                .link()
-                .poll_send(stream.key(), value.size(), &mut self.ticket, cx, |out| value.write_to(out))
-        );
+        ready.pack(stream.compression());
+        let write = |out: &mut BytesMut| ready.write_to(out);
+        let sent = ready!(stream.link().poll_send(stream.key(), ready.size(), &mut self.ticket, cx, write));
         coop.made_progress();
-        *message = None;
+        *parcel = None;
         Poll::Ready(sent.map_err(|error| send_error(error, &self.stream.subject())))
     }
 
@@ -179,7 +183,7 @@ impl<T: Message + Unpin> Sink<T> for AsyncWriter<T> {
 
     fn start_send(mut self: Pin<&mut Self>, message: T) -> Result<()> {
         debug_assert!(self.held.is_none(), "start_send without poll_ready");
-        self.held = Some(message);
+        self.held = Some(Parcel::Message(message));
         Ok(())
     }
 
@@ -202,7 +206,7 @@ impl<T> fmt::Debug for AsyncWriter<T> {
 #[must_use = "futures do nothing unless polled"]
 pub struct Write<'a, T: Message> {
     writer: &'a mut AsyncWriter<T>,
-    message: Option<T>,
+    parcel: Option<Parcel<T>>,
 }
 
 impl<T: Message> Write<'_, T> {
@@ -224,7 +228,7 @@ impl<T: Message> Future for Write<'_, T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let this = &mut *self;
-        this.writer.poll_write(&mut this.message, cx)
+        this.writer.poll_write(&mut this.parcel, cx)
     }
 }
 

@@ -254,10 +254,11 @@ impl Link {
         &self,
         key: CallKey,
         outcome: Outcome,
+        content_encoding: u32,
         body: (usize, impl FnOnce(&mut BytesMut)),
         attachment: &[u8],
     ) -> Result<(), SendError> {
-        self.shared().with(|state| state.conn.reply(key, outcome, body, attachment))
+        self.shared().with(|state| state.conn.reply(key, outcome, content_encoding, body, attachment))
     }
 
     pub(crate) fn release_call(&self, key: CallKey) {

@@ -19,7 +19,7 @@ fn call(
 }
 
 fn reply(conn: &mut Connection, key: CallKey, outcome: Outcome, body: &'static [u8], attachment: &[u8]) {
-    conn.reply(key, outcome, (body.len(), |out: &mut BytesMut| out.extend_from_slice(body)), attachment)
+    conn.reply(key, outcome, 0, (body.len(), |out: &mut BytesMut| out.extend_from_slice(body)), attachment)
         .unwrap();
     conn.release_call(key);
 }

@@ -1,0 +1,279 @@
+//! Compression of messages, as the protocol numbers it.
+
+use std::fmt;
+
+use bytes::{Bytes, BytesMut};
+
+use super::message::Message;
+
+/// How messages are compressed, one by one. These four mean the same to all peers of the protocol.
+///
+/// Needs the feature `compression`, which is on by default; without it this type has no values, and peers that send compressed
+/// messages are refused.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum Compression {
+    /// gzip, `content_encoding` 1.
+    #[cfg(feature = "compression")]
+    Gzip,
+    /// zlib, `content_encoding` 3.
+    #[cfg(feature = "compression")]
+    Zlib,
+    /// Snappy's block format, `content_encoding` 5.
+    #[cfg(feature = "compression")]
+    Snappy,
+    /// LZ4's frame format, `content_encoding` 6.
+    #[cfg(feature = "compression")]
+    Lz4,
+}
+
+/// The `content_encoding` of a body of `size` bytes: an empty one is not compressed.
+pub(crate) fn wire_encoding(compression: Option<Compression>, size: usize) -> u32 {
+    compression.filter(|_| size > 0).map_or(0, Compression::to_wire)
+}
+
+/// Bytes that cannot be unpacked.
+#[derive(Debug)]
+#[cfg_attr(not(feature = "compression"), expect(dead_code, reason = "nothing is unpacked then"))]
+pub(crate) enum UnpackError {
+    /// They are not what they should be.
+    Broken(std::io::Error),
+    /// They unpack to more than may be received.
+    TooLarge { limit: usize },
+}
+
+impl fmt::Display for UnpackError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Broken(error) => error.fmt(f),
+            Self::TooLarge { limit } => {
+                write!(
+                    f,
+                    "it unpacks to more than the {limit} bytes that may be received (max_message_received)"
+                )
+            }
+        }
+    }
+}
+
+impl std::error::Error for UnpackError {}
+
+impl Compression {
+    /// The compression of a `content_encoding`: `Ok(None)` for none, `Err` with the reason for one that is not supported.
+    pub(crate) fn from_wire(encoding: u32) -> Result<Option<Self>, String> {
+        match encoding {
+            0 => Ok(None),
+            #[cfg(feature = "compression")]
+            1 => Ok(Some(Self::Gzip)),
+            #[cfg(feature = "compression")]
+            3 => Ok(Some(Self::Zlib)),
+            #[cfg(feature = "compression")]
+            5 => Ok(Some(Self::Snappy)),
+            #[cfg(feature = "compression")]
+            6 => Ok(Some(Self::Lz4)),
+            2 => Err("content_encoding 2 is not supported: it is Snappy's block format for tRPC-Cpp and its stream \
+                      format for tRPC-Go; use 5 (Snappy block)"
+                .to_owned()),
+            other if cfg!(feature = "compression") => Err(format!(
+                "content_encoding {other} is not supported; 1 (gzip), 3 (zlib), 5 (Snappy block) and 6 (LZ4 frame) are"
+            )),
+            other => Err(format!("content_encoding {other} is not supported: trill's feature `compression` is off")),
+        }
+    }
+
+    /// The `content_encoding` of this compression.
+    pub(crate) const fn to_wire(self) -> u32 {
+        match self {
+            #[cfg(feature = "compression")]
+            Self::Gzip => 1,
+            #[cfg(feature = "compression")]
+            Self::Zlib => 3,
+            #[cfg(feature = "compression")]
+            Self::Snappy => 5,
+            #[cfg(feature = "compression")]
+            Self::Lz4 => 6,
+        }
+    }
+
+    /// Encodes and compresses a message. An empty message stays empty: tRPC-Cpp cannot unpack a compressed one.
+    pub(crate) fn pack(self, message: &impl Message) -> Bytes {
+        let mut plain = BytesMut::with_capacity(message.size());
+        message.write_to(&mut plain);
+        if plain.is_empty() { Bytes::new() } else { self.compress(&plain) }
+    }
+
+    /// Unpacks a message to at most `limit` bytes. Nothing stays nothing.
+    pub(crate) fn unpack(self, packed: Bytes, limit: usize) -> Result<Bytes, UnpackError> {
+        if packed.is_empty() { Ok(packed) } else { self.decompress(&packed, limit) }
+    }
+}
+
+#[cfg(feature = "compression")]
+mod codecs {
+    use std::io::{self, Read, Write};
+
+    use bytes::Bytes;
+
+    use super::{Compression, UnpackError};
+
+    impl Compression {
+        pub(super) fn compress(self, plain: &[u8]) -> Bytes {
+            let packed = match self {
+                Self::Gzip => {
+                    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+                    encoder.write_all(plain).and_then(|()| encoder.finish())
+                }
+                Self::Zlib => {
+                    let mut encoder =
+                        flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+                    encoder.write_all(plain).and_then(|()| encoder.finish())
+                }
+                Self::Snappy => snap::raw::Encoder::new().compress_vec(plain).map_err(io::Error::other),
+                Self::Lz4 => {
+                    let mut encoder = lz4_flex::frame::FrameEncoder::new(Vec::new());
+                    encoder.write_all(plain).and_then(|()| encoder.finish().map_err(io::Error::other))
+                }
+            };
+            Bytes::from(
+                packed.expect("memory can always be written to, and messages are far below Snappy's 4 GiB"),
+            )
+        }
+
+        pub(super) fn decompress(self, packed: &[u8], limit: usize) -> Result<Bytes, UnpackError> {
+            match self {
+                Self::Gzip => read(flate2::read::MultiGzDecoder::new(packed), limit),
+                Self::Zlib => read(flate2::read::ZlibDecoder::new(packed), limit),
+                Self::Lz4 => read(lz4_flex::frame::FrameDecoder::new(packed), limit),
+                Self::Snappy => {
+                    let broken = |error| UnpackError::Broken(io::Error::other(error));
+                    // The size stands in front: it is checked before it is believed.
+                    if snap::raw::decompress_len(packed).map_err(broken)? > limit {
+                        return Err(UnpackError::TooLarge { limit });
+                    }
+                    snap::raw::Decoder::new().decompress_vec(packed).map(Bytes::from).map_err(broken)
+                }
+            }
+        }
+    }
+
+    /// Reads to the end, and one byte beyond the limit at most.
+    fn read(decoder: impl Read, limit: usize) -> Result<Bytes, UnpackError> {
+        let mut plain = Vec::new();
+        decoder.take(limit as u64 + 1).read_to_end(&mut plain).map_err(UnpackError::Broken)?;
+        if plain.len() > limit { Err(UnpackError::TooLarge { limit }) } else { Ok(Bytes::from(plain)) }
+    }
+}
+
+#[cfg(not(feature = "compression"))]
+impl Compression {
+    fn compress(self, _plain: &[u8]) -> Bytes {
+        match self {}
+    }
+
+    fn decompress(self, _packed: &[u8], _limit: usize) -> Result<Bytes, UnpackError> {
+        match self {}
+    }
+}
+
+#[cfg(all(test, feature = "compression"))]
+mod tests {
+    use super::*;
+
+    const ALL: [Compression; 4] =
+        [Compression::Gzip, Compression::Zlib, Compression::Snappy, Compression::Lz4];
+
+    #[test]
+    fn what_was_packed_unpacks_to_the_same() {
+        for compression in ALL {
+            for size in [1, 100, 100_000] {
+                let message = "abc".repeat(size);
+                let packed = compression.pack(&message);
+                let plain = compression.unpack(packed.clone(), 1_000_000).unwrap();
+                assert_eq!(String::read_from(plain).unwrap(), message, "{compression:?}");
+                assert!(size < 100 || packed.len() < message.len(), "{compression:?} makes it smaller");
+            }
+        }
+    }
+
+    #[test]
+    fn an_empty_message_stays_empty() {
+        for compression in ALL {
+            assert!(compression.pack(&String::new()).is_empty());
+            assert!(compression.unpack(Bytes::new(), 0).unwrap().is_empty());
+        }
+    }
+
+    #[test]
+    fn a_small_input_that_unpacks_to_a_large_output_is_stopped_at_the_limit() {
+        for compression in ALL {
+            let bomb = compression.compress(&vec![0; 10_000_000]);
+            assert!(matches!(
+                compression.unpack(bomb.clone(), 1_000),
+                Err(UnpackError::TooLarge { limit: 1_000 })
+            ));
+            assert_eq!(compression.unpack(bomb, 10_000_000).unwrap().len(), 10_000_000);
+        }
+    }
+
+    #[test]
+    fn garbage_and_every_cut_are_errors_not_panics() {
+        for compression in ALL {
+            assert!(
+                compression.unpack(Bytes::from_static(b"\xff\xff\xff\xff garbage"), 1_000).is_err(),
+                "{compression:?}"
+            );
+            let whole = b"a text that is long enough to be cut in many places";
+            let packed = compression.compress(whole);
+            for cut in 1..packed.len() {
+                // LZ4 ends with a mark that its decoder does not insist on.
+                if let Ok(plain) = compression.unpack(packed.slice(..cut), 1_000) {
+                    assert!(
+                        compression == Compression::Lz4 && whole.starts_with(&plain),
+                        "{compression:?} at {cut}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_numbers_are_the_protocols() {
+        for compression in ALL {
+            assert_eq!(Compression::from_wire(compression.to_wire()), Ok(Some(compression)));
+        }
+        assert_eq!(Compression::from_wire(0), Ok(None));
+        assert!(Compression::from_wire(2).unwrap_err().contains("use 5"));
+        assert!(Compression::from_wire(99).unwrap_err().contains("99"));
+    }
+
+    /// What tRPC-Cpp's client really sent.
+    #[test]
+    fn recorded_bodies_of_a_real_peer_unpack() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/vectors/trpc_cpp_captures.json");
+        let captures: Vec<serde_json::Value> =
+            serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let mut seen = 0;
+        for (conversation, compression) in [
+            ("unary, gzip both ways", Compression::Gzip),
+            ("unary, snappy both ways", Compression::Snappy),
+            ("unary, lz4 frame both ways", Compression::Lz4),
+        ] {
+            for capture in captures.iter().filter(|capture| capture["conversation"] == conversation) {
+                let hex = capture["hex"].as_str().unwrap();
+                let bytes: Vec<u8> = (0..hex.len())
+                    .step_by(2)
+                    .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
+                    .collect();
+                if bytes.is_empty() {
+                    continue;
+                }
+                let header = usize::from(u16::from_be_bytes([bytes[8], bytes[9]]));
+                let body = Bytes::copy_from_slice(&bytes[16 + header..]);
+                let text = String::read_from(compression.unpack(body, 1_000).unwrap()).unwrap();
+                assert!(text.contains("zip:zzzzzzzzzz"), "{conversation}: {text}");
+                seen += 1;
+            }
+        }
+        assert_eq!(seen, 6, "a request and an answer each");
+    }
+}

@@ -1,0 +1,108 @@
+//! Compressed messages, in every kind of call.
+
+use futures::TryStreamExt;
+use trill::{AsyncReaderWriter, Channel, Compression, Context, ErrorKind, Result, Server};
+use trill_tests::{Absent, AbsentClient, EverythingClient, Obedient, Text, text};
+
+const ALL: [Compression; 4] = [Compression::Gzip, Compression::Zlib, Compression::Snappy, Compression::Lz4];
+
+async fn connected(compression: impl Into<Option<Compression>>) -> EverythingClient {
+    let (service, log) = Obedient::new();
+    // Nobody listens to the reports; the service does not mind.
+    drop(log);
+    let bound = Server::builder().service(service).bind("127.0.0.1:0").await.unwrap();
+    let address = bound.local_addr().to_string();
+    tokio::spawn(bound.serve());
+    EverythingClient::new(Channel::builder().compression(compression).connect(address).await.unwrap())
+}
+
+#[tokio::test]
+async fn every_kind_of_call_with_every_compression() {
+    let long = text("long ".repeat(10_000));
+    for compression in ALL {
+        let client = connected(compression).await;
+        assert_eq!(client.unary(long.clone()).await.unwrap(), long);
+        assert_eq!(client.unary(text("")).await.unwrap(), text(""));
+        client.notify(long.clone()).await.unwrap();
+
+        let (mut writer, reply) = client.upload().await.unwrap();
+        for message in [&long, &text(""), &long] {
+            writer.write(message.clone()).await.unwrap();
+        }
+        writer.finish().await.unwrap();
+        assert_eq!(reply.await.unwrap(), text("3 messages, 100000 bytes"));
+
+        let numbers: Vec<_> = client.download(text("count 3000")).await.unwrap().try_collect().await.unwrap();
+        assert_eq!(numbers.len(), 3000);
+
+        let mut rw = client.talk().await.unwrap();
+        for message in [&long, &text(""), &long] {
+            rw.write(message.clone()).await.unwrap();
+            assert_eq!(rw.read().await.unwrap().as_ref(), Some(message));
+        }
+        let error = {
+            rw.write(text("error 7 why")).await.unwrap();
+            rw.read().await.unwrap_err()
+        };
+        assert_eq!((error.func_ret(), error.message()), (7, "why"));
+    }
+}
+
+#[tokio::test]
+async fn a_call_may_differ_from_its_channel() {
+    let client = connected(Compression::Gzip).await;
+    assert!(client.unary(text("plain")).compression(None).await.is_ok());
+    let client = connected(None).await;
+    assert!(client.unary(text("packed")).compression(Compression::Lz4).await.is_ok());
+    let mut rw = client.talk().compression(Compression::Snappy).await.unwrap();
+    rw.write(text("packed")).await.unwrap();
+    assert_eq!(rw.read().await.unwrap(), Some(text("packed")));
+}
+
+#[tokio::test]
+async fn the_window_counts_compressed_bytes() {
+    let client = connected(Compression::Gzip).await;
+    let mut rw = client.talk().await.unwrap();
+    rw.write(text("sleep 200")).await.unwrap();
+    // Far more than the window without compression, and nobody reads.
+    for _ in 0..100 {
+        let limit = std::time::Duration::from_secs(20);
+        rw.write(text("x".repeat(10_000))).timeout(limit).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_handler_sees_and_sets_the_compression() {
+    struct Chooser;
+    #[trill::service]
+    impl Absent for Chooser {
+        async fn unary(&self, cx: Context, request: Text) -> Result<Text> {
+            if request.text == "plain" {
+                cx.set_compression(None);
+            }
+            Ok(text(format!("{:?}", cx.compression())))
+        }
+
+        async fn talk(&self, _cx: Context, _rw: AsyncReaderWriter<Text, Text>) -> Result<()> {
+            Ok(())
+        }
+    }
+    let client = AbsentClient::new(Server::builder().service(Chooser).in_memory().unwrap());
+    assert_eq!(client.unary(text("")).await.unwrap(), text("None"));
+    assert_eq!(client.unary(text("plain")).compression(Compression::Zlib).await.unwrap(), text("Some(Zlib)"));
+}
+
+#[tokio::test]
+async fn what_unpacks_to_more_than_the_limit_is_refused() {
+    let (service, log) = Obedient::new();
+    drop(log);
+    let builder = Server::builder().service(service).max_message_received(10_000);
+    let client = EverythingClient::new(builder.in_memory().unwrap());
+    let bomb = text("x".repeat(1_000_000));
+    let error = client.unary(bomb.clone()).compression(Compression::Gzip).await.unwrap_err();
+    assert_eq!((error.kind(), error.code().0), (ErrorKind::Status, 1));
+    assert!(error.to_string().contains("10000 bytes that may be received (max_message_received)"), "{error}");
+    let mut rw = client.talk().compression(Compression::Gzip).await.unwrap();
+    rw.write(bomb).await.unwrap();
+    assert_eq!(rw.read().await.unwrap_err().code().0, 222);
+}
