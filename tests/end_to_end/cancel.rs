@@ -196,3 +196,17 @@ async fn a_server_that_never_accepts_is_given_up() {
     assert_eq!((error.kind(), error.code().0), (ErrorKind::Timeout, 354));
     assert!(error.to_string().contains("within 3s (open_timeout)"), "{error}");
 }
+
+#[tokio::test]
+async fn a_client_of_a_go_server_can_give_up_with_a_normal_close() {
+    let (_handle, address, mut log) = listen("127.0.0.1:0").await;
+    let channel =
+        trill::Channel::builder().cancel(trill::client::Cancel::HalfClose).connect(&address).await.unwrap();
+    let client = EverythingClient::new(channel.clone());
+    drop(client.talk().await.unwrap());
+    reported(&mut log, "talk ended").await;
+    // The handler of a server stream has all its input already: it ends when it has written all, and nobody reads that.
+    drop(client.download(text("count 50000")).await.unwrap());
+    reported(&mut log, "download ended").await;
+    assert!(client.unary(text("still there")).await.is_ok());
+}

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::settings::{self, size_settings};
 use crate::stream::Compression;
-use crate::transport::{self, Address, Connection, Driver, Limits, PeerAddr};
+use crate::transport::{self, Address, Cancel, Connection, Driver, Limits, PeerAddr};
 
 use super::channel::Channel;
 
@@ -60,6 +60,12 @@ impl ChannelBuilder {
     /// streams.
     pub fn compression(mut self, compression: impl Into<Option<Compression>>) -> Self {
         self.compression = compression.into();
+        self
+    }
+
+    /// How streams are given up, when a handle is dropped or a deadline passes before their end. Default: [`Cancel::Reset`].
+    pub fn cancel(mut self, cancel: Cancel) -> Self {
+        self.limits.cancel = cancel;
         self
     }
 

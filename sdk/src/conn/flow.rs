@@ -45,12 +45,15 @@ impl SendWindow {
 pub(super) struct RecvWindow {
     /// 0: flow control is off.
     size: u32,
+    /// Consumed and not given back.
     owed: u64,
+    /// Received and not given back, consumed or not.
+    received: u64,
 }
 
 impl RecvWindow {
     pub(super) fn new(size: u32) -> Self {
-        Self { size, owed: 0 }
+        Self { size, owed: 0, received: 0 }
     }
 
     pub(super) fn size(self) -> u32 {
@@ -61,14 +64,24 @@ impl RecvWindow {
         *self = Self::new(0);
     }
 
+    /// Counts bytes that came.
+    pub(super) fn receive(&mut self, bytes: usize) {
+        self.received += bytes as u64;
+    }
+
     /// Counts bytes the application took. Gives the increment to send, once a quarter of the window is owed.
     pub(super) fn consume(&mut self, bytes: usize) -> Option<u32> {
         self.owed += bytes as u64;
         if self.owed >= u64::from(self.size / 4) { self.settle() } else { None }
     }
 
-    /// Everything that is owed, now.
-    pub(super) fn settle(&mut self) -> Option<u32> {
+    /// Everything that was received and not given back, whether the application has taken it or not: it will not.
+    pub(super) fn settle_all(&mut self) -> Option<u32> {
+        self.owed = self.received;
+        self.settle()
+    }
+
+    fn settle(&mut self) -> Option<u32> {
         if self.size == 0 || self.owed == 0 {
             self.owed = 0;
             return None;
@@ -77,6 +90,7 @@ impl RecvWindow {
         // follow with the next message.
         let increment = u32::try_from(self.owed).unwrap_or(u32::MAX);
         self.owed -= u64::from(increment);
+        self.received = self.received.saturating_sub(u64::from(increment));
         Some(increment)
     }
 }
@@ -115,12 +129,13 @@ mod tests {
     #[test]
     fn credit_is_given_back_at_a_quarter_of_the_window_with_the_exact_sum() {
         let mut window = RecvWindow::new(65_535);
+        window.receive(120_000);
         assert_eq!(window.consume(16_382), None);
         assert_eq!(window.consume(1), Some(16_383));
         assert_eq!(window.consume(100_000), Some(100_000));
         assert_eq!(window.consume(5), None);
-        assert_eq!(window.settle(), Some(5));
-        assert_eq!(window.settle(), None);
+        assert_eq!(window.settle_all(), Some(3_617), "what was received and never consumed as well");
+        assert_eq!(window.settle_all(), None);
     }
 
     #[test]
@@ -130,6 +145,6 @@ mod tests {
         assert!(send.is_open());
         let mut recv = RecvWindow::new(0);
         assert_eq!(recv.consume(1 << 20), None);
-        assert_eq!(recv.settle(), None);
+        assert_eq!(recv.settle_all(), None);
     }
 }

@@ -61,7 +61,7 @@ impl Connection {
                         Side::Client => Code::CLIENT_INVOKE_TIMEOUT_ERR,
                         Side::Server => Code::SERVER_FULL_LINK_TIMEOUT_ERR,
                     };
-                    self.send_reset(key, Outcome::framework(code.0, "the deadline of the stream passed"));
+                    self.break_off(key, Outcome::framework(code.0, "the deadline of the stream passed"));
                     self.end_stream(key, Ending::Deadline);
                 }
                 Timer::Call(key) => self.end_call(key, Ending::Deadline),
@@ -70,12 +70,20 @@ impl Connection {
     }
 
     fn handle_data(&mut self, id: StreamId, payload: Bytes) {
-        let Some(key) = self.streams.find(id) else { return };
+        let Some(key) = self.streams.find(id) else {
+            if let Some(increment) = self.lingering.receive(id, payload.len()) {
+                wire::feedback(&mut self.output, id, increment);
+            }
+            return;
+        };
         let client = self.side == Side::Client;
         let stream = self.streams.get_mut(key);
         let (next, action) = stream.state.receive(client, Input::Data);
         match action {
-            Action::Deliver if stream.recv.discard => self.give_credit(key, 1, payload.len()),
+            Action::Deliver if stream.recv.discard => {
+                stream.recv.window.receive(payload.len());
+                self.give_credit(key, 0, payload.len());
+            }
             Action::Deliver => {
                 if stream.recv.push(payload) {
                     self.pausing += 1;
@@ -105,7 +113,10 @@ impl Connection {
     }
 
     fn handle_close(&mut self, id: StreamId, meta: CloseMeta) {
-        let Some(key) = self.streams.find(id) else { return };
+        let Some(key) = self.streams.find(id) else {
+            self.lingering.end(id);
+            return;
+        };
         let client = self.side == Side::Client;
         // A client has nothing to report with a normal CLOSE: one with a code can only mean that it failed.
         let broken_off = meta.close_type == RESET || (!client && (meta.ret != 0 || meta.func_ret != 0));

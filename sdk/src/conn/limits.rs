@@ -11,6 +11,19 @@ pub(crate) const DEFAULT_MAX_SENT: usize = 10_000_000;
 /// What tRPC-Go sends in one frame at most, so what is received at most.
 pub(crate) const DEFAULT_MAX_RECEIVED: usize = 10 * 1024 * 1024;
 
+/// How a client tells a server that it gives a stream up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub enum Cancel {
+    /// RESET with code 161. Right for servers of Trill and tRPC-Cpp, whose handlers learn it at once. A handler of tRPC-Go never does:
+    /// it stays blocked until the connection ends.
+    #[default]
+    Reset,
+    /// A normal CLOSE, as if there were no more to send; what still comes is dropped. For servers of tRPC-Go, whose handlers see the end
+    /// of their input and usually return. A handler cannot tell it from a complete input.
+    HalfClose,
+}
+
 /// Settings of one connection.
 #[derive(Clone, Debug)]
 pub(crate) struct Limits {
@@ -26,6 +39,8 @@ pub(crate) struct Limits {
     pub(crate) max_streams: usize,
     /// Unary calls of the peer that may be in work at once.
     pub(crate) max_calls: usize,
+    /// How a client gives a stream up.
+    pub(crate) cancel: Cancel,
     /// How long the peer may take to answer INIT.
     pub(crate) open_timeout: Duration,
 }
@@ -39,6 +54,7 @@ impl Default for Limits {
             outbox: 256 * 1024,
             max_streams: 100_000,
             max_calls: 10_000,
+            cancel: Cancel::Reset,
             open_timeout: Duration::from_secs(10),
         }
     }

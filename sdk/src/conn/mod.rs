@@ -13,6 +13,7 @@ mod flow;
 mod handshake;
 mod inbound;
 mod limits;
+mod lingering;
 mod schedule;
 mod stream;
 mod streaming;
@@ -30,6 +31,7 @@ use bytes::BytesMut;
 use crate::wire::Side;
 
 use calls::Calls;
+use lingering::Lingering;
 use schedule::Schedule;
 use streams::Streams;
 use timers::Timers;
@@ -40,6 +42,7 @@ pub(crate) use error::Violation;
 pub(crate) use event::{
     Admission, Answer, CallKey, Ending, Event, Head, IncomingCall, IncomingStream, Outcome, Shape, StreamKey,
 };
+pub use limits::Cancel;
 pub(crate) use limits::{DEFAULT_WINDOW, Limits};
 pub(crate) use schedule::Ticket;
 pub(crate) use streaming::{SendError, Sent, Take};
@@ -55,6 +58,7 @@ pub(crate) struct Connection {
     admission: Option<Admission>,
     streams: Streams,
     calls: Calls,
+    lingering: Lingering,
     schedule: Schedule,
     timers: Timers,
     output: BytesMut,
@@ -86,6 +90,7 @@ impl Connection {
             admission,
             streams: Streams::new(),
             calls: Calls::new(),
+            lingering: Lingering::default(),
             timers: Timers::default(),
             output: BytesMut::new(),
             in_flight: 0,
@@ -162,6 +167,12 @@ impl Connection {
         self.streams.live()
     }
 
+    /// How many streams were given up that the server has not ended.
+    #[cfg(test)]
+    pub(crate) fn lingering_streams(&self) -> usize {
+        self.lingering.len()
+    }
+
     /// How many streams the application holds.
     #[cfg(test)]
     pub(crate) fn held_streams(&self) -> usize {
@@ -186,6 +197,7 @@ impl Connection {
             self.end_call(key, Ending::Lost(why.clone()));
         }
         self.timers.clear_all();
+        self.lingering.clear();
         self.output = BytesMut::new();
         self.in_flight = 0;
         self.schedule.grant_all(|ticket| self.events.push(Event::Room(ticket)));

@@ -11,6 +11,7 @@ use crate::wire::{self, CloseMeta, HEADER_LEN, Side, StreamId, WireError};
 use super::event::{Ending, Event, Head, Outcome, StreamKey};
 use super::flow::SendWindow;
 use super::inbound::RESET;
+use super::limits::Cancel;
 use super::schedule::Ticket;
 use super::stream::{Recv, Send, State, Stream};
 use super::timers::Timer;
@@ -72,7 +73,8 @@ impl Connection {
             return Err(SendError::Ended(Ending::Lost(why.clone())));
         }
         let (window, timeout) = (self.limits.window, head.timeout);
-        let id = self.streams.next_id();
+        let lingering = &self.lingering;
+        let id = self.streams.next_id(|id| lingering.contains(id));
         let before = self.output.len();
         wire::init(&mut self.output, id, &handshake::request(head, window));
         let size = self.output.len() - before;
@@ -224,13 +226,11 @@ impl Connection {
         let id = stream.id;
         if outcome.is_ok() {
             // A tRPC-Cpp writer that is blocked on the window is not woken by a normal CLOSE: it needs its credit first.
-            let (messages, bytes) = stream.recv.clear();
-            stream.recv.consume(messages, bytes);
-            let owed = stream.recv.window.consume(bytes).into_iter().chain(stream.recv.window.settle());
-            if stream.state.can_receive() && !stream.recv.ended {
-                for increment in owed {
-                    wire::feedback(&mut self.output, id, increment);
-                }
+            if stream.state.can_receive()
+                && !stream.recv.ended
+                && let Some(increment) = stream.recv.window.settle_all()
+            {
+                wire::feedback(&mut self.output, id, increment);
             }
             wire::close(&mut self.output, id, &close_meta(0, outcome));
         } else {
@@ -241,7 +241,7 @@ impl Connection {
 
     /// Breaks the stream off with a code and a text. Nothing happens if it is over.
     pub(crate) fn reset(&mut self, key: StreamKey, outcome: Outcome) {
-        self.send_reset(key, outcome);
+        self.break_off(key, outcome);
         self.end_stream(key, Ending::Local);
     }
 
@@ -280,6 +280,22 @@ impl Connection {
         }
         self.streams.get_mut(key).held = false;
         self.streams.remove(key);
+    }
+
+    /// Tells the peer that this side wants nothing more of a stream that is not over, in the way the peer understands.
+    pub(super) fn break_off(&mut self, key: StreamKey, outcome: Outcome) {
+        let stream = self.streams.get_mut(key);
+        let polite = self.limits.cancel == Cancel::HalfClose && self.side == Side::Client;
+        if !(polite && stream.state.can_receive()) {
+            self.send_reset(key, outcome);
+            return;
+        }
+        if stream.state == State::Open {
+            wire::close(&mut self.output, stream.id, &CloseMeta::default());
+        }
+        if let Some(increment) = self.lingering.begin(stream.id, stream.recv.window) {
+            wire::feedback(&mut self.output, stream.id, increment);
+        }
     }
 
     /// Sends RESET for a stream that is not over.

@@ -27,11 +27,11 @@ impl Streams {
     }
 
     /// An id for a new stream of ours. Ids wrap; one that is still in use is passed over.
-    pub(super) fn next_id(&mut self) -> StreamId {
+    pub(super) fn next_id(&mut self, is_taken: impl Fn(StreamId) -> bool) -> StreamId {
         loop {
             let id = self.next_id;
             self.next_id = self.next_id.wrapping_add(1);
-            if !self.live.contains_key(&id) {
+            if !self.live.contains_key(&id) && !is_taken(StreamId(id)) {
                 return StreamId(id);
             }
         }

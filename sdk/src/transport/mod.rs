@@ -28,6 +28,7 @@ pub(crate) use memory::pair as memory_pair;
 
 pub(crate) use socket::{Listener, connect};
 
+pub use crate::conn::Cancel;
 pub(crate) use crate::conn::{
     Admission, Answer, CallKey, ConnError, Connection, DEFAULT_WINDOW, Ending, Head, IncomingCall,
     IncomingStream, Limits, Outcome, SendError, Shape, StreamKey, Take, Ticket,

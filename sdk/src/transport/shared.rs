@@ -263,6 +263,8 @@ fn write_out(io: &dyn Io, mut bytes: &[u8]) -> (usize, std::io::Result<()>) {
     let all = bytes.len();
     while !bytes.is_empty() {
         match io.try_write(bytes) {
+            // A socket that takes nothing and says that all is well would be asked for ever.
+            Ok(0) => return (all - bytes.len(), Err(std::io::ErrorKind::WriteZero.into())),
             Ok(count) => bytes = &bytes[count..],
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             Err(error) => return (all - bytes.len(), Err(error)),

@@ -48,6 +48,7 @@ impl Recv {
     /// Queues a message. `true`: the connection must not be read further for now.
     pub(in crate::conn) fn push(&mut self, message: Bytes) -> bool {
         self.cost += message.len() + OVERHEAD;
+        self.window.receive(message.len());
         self.inbox.push_back(message);
         let pause = !self.pausing && self.cost > self.pause_at;
         self.pausing |= pause;

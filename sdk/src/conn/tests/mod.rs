@@ -3,6 +3,7 @@
 mod credit;
 mod deadlines;
 mod endings;
+mod giving_up;
 mod opening;
 mod pair;
 mod peers;

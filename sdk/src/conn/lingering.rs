@@ -1,0 +1,47 @@
+//! Streams that this client has given up with a normal CLOSE, and that the server has not ended yet.
+//!
+//! A handler of tRPC-Go never learns of a RESET: what frees it is the end of its input, or credit for what it still writes. So
+//! what comes is dropped, and its credit given back, until the server ends the stream.
+
+use hashbrown::HashMap;
+
+use crate::wire::StreamId;
+
+use super::flow::RecvWindow;
+
+#[derive(Debug, Default)]
+pub(super) struct Lingering(HashMap<u32, RecvWindow>);
+
+impl Lingering {
+    /// A stream was given up. Gives the credit to send for what nobody will read any more.
+    pub(super) fn begin(&mut self, id: StreamId, mut window: RecvWindow) -> Option<u32> {
+        let increment = window.settle_all();
+        self.0.insert(id.0, window);
+        increment
+    }
+
+    /// A message came for a stream that was given up, if it is one. Gives the credit to send.
+    pub(super) fn receive(&mut self, id: StreamId, bytes: usize) -> Option<u32> {
+        let window = self.0.get_mut(&id.0)?;
+        window.receive(bytes);
+        window.consume(bytes)
+    }
+
+    /// The server has ended the stream.
+    pub(super) fn end(&mut self, id: StreamId) {
+        self.0.remove(&id.0);
+    }
+
+    pub(super) fn contains(&self, id: StreamId) -> bool {
+        self.0.contains_key(&id.0)
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.0 = HashMap::new();
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+}

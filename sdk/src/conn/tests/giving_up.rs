@@ -1,0 +1,81 @@
+//! Giving a stream up with a normal CLOSE, for servers that do not understand RESET.
+
+use crate::conn::{Cancel, Limits, Outcome, Sent, Take};
+use crate::wire::Frame;
+
+use super::pair::{End, Pair, STREAM, epoch, head};
+
+fn polite() -> Pair {
+    Pair::with(Limits { cancel: Cancel::HalfClose, ..Limits::default() }, Limits::default())
+}
+
+#[test]
+fn the_handler_sees_the_end_of_its_input_and_what_it_still_writes_is_taken_and_credited() {
+    let mut pair = polite();
+    let (key, served) = pair.open();
+    pair.client.send(key, b"last").unwrap();
+    // The server fills the window, and nobody reads.
+    while pair.server.send(served.key, &[0; 30_000]).unwrap() == Sent::Queued {}
+    pair.run();
+    pair.client.conn.release(key);
+    pair.run();
+    assert_eq!(pair.server.read_all(served.key), (vec!["last".into()], Some(Take::EndOfInput)));
+    for _ in 0..20 {
+        assert_eq!(pair.server.send(served.key, &[0; 30_000]), Ok(Sent::Queued));
+        pair.run();
+    }
+    assert!(
+        pair.server
+            .seen
+            .iter()
+            .all(|frame| !matches!(frame, Frame::Close { meta, .. } if meta.close_type == 1))
+    );
+    assert_eq!(pair.client.conn.lingering_streams(), 1);
+    pair.server.conn.close(served.key, Outcome::default());
+    pair.run();
+    assert_eq!(pair.client.conn.lingering_streams(), 0);
+    assert!(pair.client.conn.is_idle());
+}
+
+#[test]
+fn a_stream_that_has_half_closed_before_is_given_up_without_a_second_close() {
+    let mut pair = polite();
+    let (key, served) = pair.open();
+    pair.client.conn.half_close(key);
+    pair.run();
+    pair.client.conn.release(key);
+    pair.run();
+    let closes = pair.server.seen.iter().filter(|frame| matches!(frame, Frame::Close { .. })).count();
+    assert_eq!(closes, 1);
+    pair.server.conn.close(served.key, Outcome::framework(7, "an error"));
+    pair.run();
+    assert_eq!(pair.client.conn.lingering_streams(), 0);
+}
+
+#[test]
+fn a_stream_that_is_not_open_yet_is_reset_all_the_same() {
+    let mut client = End::client(Limits { cancel: Cancel::HalfClose, ..Limits::default() });
+    let key = client.conn.open(head(STREAM), epoch()).unwrap();
+    client.output();
+    client.conn.release(key);
+    assert!(
+        matches!(&client.output_frames()[..], [Frame::Close { meta, .. }] if meta.close_type == 1 && meta.ret == 161)
+    );
+    assert_eq!(client.conn.lingering_streams(), 0);
+}
+
+#[test]
+fn an_id_is_not_used_again_while_its_stream_lingers() {
+    let mut pair = polite();
+    let (key, _) = pair.open();
+    pair.client.conn.release(key);
+    pair.run();
+    pair.open();
+    let inits: Vec<_> = pair
+        .server
+        .seen
+        .iter()
+        .filter_map(|frame| if let Frame::Init { id, .. } = frame { Some(id.0) } else { None })
+        .collect();
+    assert_eq!(inits, [100, 101]);
+}
