@@ -69,6 +69,13 @@ impl ChannelBuilder {
         self
     }
 
+    /// The id of the first unary call; the following ones count up. Default: 1, as tRPC-Go does; tRPC-Cpp starts with 0. No peer needs a
+    /// certain one: it helps to compare recorded bytes.
+    pub fn first_request_id(mut self, id: u32) -> Self {
+        self.limits.first_request_id = id;
+        self
+    }
+
     /// The name that calls give as their caller, by convention `trpc.app.server.service`.
     pub fn caller(mut self, name: impl Into<String>) -> Self {
         self.caller = Bytes::from(name.into());

@@ -40,8 +40,8 @@ pub(super) struct Calls {
 }
 
 impl Calls {
-    pub(super) fn new() -> Self {
-        Self { slab: Slab::new(), waiting: HashMap::new(), next_id: 1, incoming: 0 }
+    pub(super) fn new(first_id: u32) -> Self {
+        Self { slab: Slab::new(), waiting: HashMap::new(), next_id: first_id, incoming: 0 }
     }
 
     /// An id for a new call of ours. Ids wrap; one that is still in use is passed over.

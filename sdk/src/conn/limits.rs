@@ -41,6 +41,8 @@ pub(crate) struct Limits {
     pub(crate) max_calls: usize,
     /// How a client gives a stream up.
     pub(crate) cancel: Cancel,
+    /// The id of a client's first unary call.
+    pub(crate) first_request_id: u32,
     /// How long the peer may take to answer INIT.
     pub(crate) open_timeout: Duration,
 }
@@ -55,6 +57,7 @@ impl Default for Limits {
             max_streams: 100_000,
             max_calls: 10_000,
             cancel: Cancel::Reset,
+            first_request_id: 1,
             open_timeout: Duration::from_secs(10),
         }
     }

@@ -86,10 +86,10 @@ impl Connection {
         Self {
             side,
             schedule: Schedule::new(limits.outbox),
+            calls: Calls::new(limits.first_request_id),
             limits,
             admission,
             streams: Streams::new(),
-            calls: Calls::new(),
             lingering: Lingering::default(),
             timers: Timers::default(),
             output: BytesMut::new(),
