@@ -1,0 +1,27 @@
+//! The live matrix: real tRPC-Go programs call Trill, and are called by it.
+//!
+//! `trill-interop GO_PROGRAM` runs all cells against freshly started processes on loopback ports, prints one line a cell, and fails if
+//! one does. A cell that hangs is a failed cell.
+
+mod cells;
+mod peers;
+
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let Some(program) = std::env::args().nth(1) else {
+        eprintln!("usage: trill-interop GO_PROGRAM");
+        return ExitCode::from(2);
+    };
+    let mut failed = 0;
+    failed += peers::go_calls_trill(&program).await;
+    failed += cells::trill_calls_go(&program).await;
+    failed += cells::through_a_router(&program).await;
+    if failed > 0 {
+        eprintln!("{failed} cells failed");
+        return ExitCode::FAILURE;
+    }
+    println!("all cells passed");
+    ExitCode::SUCCESS
+}
