@@ -27,10 +27,12 @@ async fn cell(pair: &str, name: &str, run: impl Future<Output = Outcome>) -> usi
     usize::from(outcome.is_err())
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it compares values that are made for it")]
 fn same<T: PartialEq + std::fmt::Debug>(got: T, want: T) -> Outcome {
     if got == want { Ok(()) } else { Err(format!("got {got:?}, want {want:?}")) }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is passed to map_err")]
 fn broken(error: trill::Error) -> String {
     error.to_string()
 }
