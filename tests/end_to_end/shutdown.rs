@@ -21,6 +21,33 @@ async fn an_idle_server_shuts_down_at_once_and_closes_its_connections() {
 }
 
 #[tokio::test]
+async fn a_server_that_is_shut_down_before_it_serves_does_not_serve() {
+    let (service, log) = trill_tests::Obedient::new();
+    drop(log);
+    let bound = Server::builder().service(service).bind("127.0.0.1:0").await.unwrap();
+    bound.handle().shutdown(LONG).await;
+    tokio::time::timeout(LONG, bound.serve()).await.expect("it ends at once").unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_that_come_during_the_shutdown_end_with_it() {
+    for _ in 0..20 {
+        let (handle, address, _log) = listen("127.0.0.1:0").await;
+        let connecting = tokio::spawn(async move {
+            let mut open = Vec::new();
+            while let Ok(channel) = Channel::connect(&address).await {
+                open.push(channel);
+            }
+        });
+        tokio::task::yield_now().await;
+        tokio::time::timeout(LONG, handle.shutdown(Duration::ZERO))
+            .await
+            .expect("every connection is closed");
+        tokio::time::timeout(LONG, connecting).await.expect("nobody listens").unwrap();
+    }
+}
+
+#[tokio::test]
 async fn running_calls_may_finish_and_new_ones_are_refused() {
     let (handle, address, _log) = listen("127.0.0.1:0").await;
     let client = EverythingClient::new(Channel::connect(&address).await.unwrap());

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
+use crate::service::Signal;
 use crate::transport::{Listener, PeerAddr};
 
 use super::connections::Connections;
@@ -23,15 +24,15 @@ pub struct Bound {
     listener: Listener,
     local: PeerAddr,
     connections: Arc<Connections>,
-    stopped: Arc<tokio::sync::Notify>,
+    stopped: Arc<Signal>,
 }
 
 /// Shuts a server down from elsewhere, made by [`Bound::handle`]. Clones are for the same server.
 #[derive(Clone)]
 pub struct ServerHandle {
     connections: Arc<Connections>,
-    /// Wakes the accepting loop when the shutdown is complete.
-    stopped: Arc<tokio::sync::Notify>,
+    /// The shutdown is complete: the serving future ends.
+    stopped: Arc<Signal>,
 }
 
 impl Bound {
@@ -58,9 +59,6 @@ impl Bound {
     /// # Errors
     /// The listening socket failed.
     pub async fn serve(self) -> Result<()> {
-        let stopped = self.stopped.notified();
-        tokio::pin!(stopped);
-        stopped.as_mut().enable();
         let accepting = async {
             loop {
                 match self.listener.accept().await {
@@ -87,10 +85,10 @@ impl Bound {
         };
         tokio::select! {
             error = accepting => return Err(error),
-            () = self.connections.drain().begun() => {}
+            () = self.connections.drain().wait() => {}
         }
         drop(self.listener);
-        stopped.await;
+        self.stopped.wait().await;
         Ok(())
     }
 }
@@ -111,7 +109,7 @@ impl ServerHandle {
         // Too late or not: what is left now is closed.
         let _ = tokio::time::timeout(grace, idle).await;
         self.connections.close().await;
-        self.stopped.notify_waiters();
+        self.stopped.set();
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::client::Channel;
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
-use crate::service::{Drain, IntoService, Router, Service};
+use crate::service::{IntoService, Router, Service, Signal};
 use crate::settings::{self, size_settings};
 use crate::transport::{Address, Limits, Listener, PeerAddr, memory_pair};
 
@@ -83,7 +83,7 @@ impl ServerBuilder {
 
     fn connections(self) -> Result<Arc<Connections>> {
         settings::check(&self.limits)?;
-        let drain = Arc::new(Drain::default());
+        let drain = Arc::new(Signal::default());
         let router = Router::new(&self.services, Arc::clone(&drain))?;
         Ok(Arc::new(Connections::new(self.limits, router, drain)))
     }

@@ -5,32 +5,46 @@ use std::sync::Arc;
 use slab::Slab;
 use tokio::sync::Notify;
 
-use crate::service::{Drain, Router};
+use crate::service::{Router, Signal};
 use crate::sync::Mutex;
 use crate::transport::{ConnError, Connection, Driver, Io, Limits, Link, PeerAddr};
 
 pub(super) struct Connections {
     limits: Limits,
     router: Arc<Router>,
-    drain: Arc<Drain>,
+    drain: Arc<Signal>,
     open: Mutex<Slab<Link>>,
+    /// All connections are to end, also those that are just being accepted.
+    closing: Signal,
     /// A connection's task wakes those who wait for the last one's end.
     ended: Notify,
 }
 
 impl Connections {
-    pub(super) fn new(limits: Limits, router: Router, drain: Arc<Drain>) -> Self {
-        Self { limits, router: Arc::new(router), drain, open: Mutex::default(), ended: Notify::new() }
+    pub(super) fn new(limits: Limits, router: Router, drain: Arc<Signal>) -> Self {
+        Self {
+            limits,
+            router: Arc::new(router),
+            drain,
+            open: Mutex::default(),
+            closing: Signal::default(),
+            ended: Notify::new(),
+        }
     }
 
     /// Serves one connection in a task, which ends with the connection.
     pub(super) fn start(self: &Arc<Self>, io: Arc<dyn Io>, peer: PeerAddr) {
         let conn = Connection::server(self.limits.clone(), self.router.admission());
         let (link, driver) = Driver::server(conn, io, peer, Arc::clone(&self.router) as _);
-        if self.drain.has_begun() {
+        let place = self.open.lock().insert(link.clone());
+        // Looked at behind the insertion: whoever sets a signal goes through the inserted ones after that.
+        if self.drain.is_set() {
             link.drain();
         }
-        let place = self.open.lock().insert(link);
+        if self.closing.is_set() {
+            link.close(&ConnError::Shutdown);
+        }
+        drop(link);
         let connections = Arc::clone(self);
         tokio::spawn(async move {
             driver.await;
@@ -40,16 +54,16 @@ impl Connections {
         });
     }
 
-    pub(super) fn drain(&self) -> &Drain {
+    pub(super) fn drain(&self) -> &Signal {
         &self.drain
     }
 
     /// Refuses new work on all connections, and tells the handlers.
     pub(super) fn begin_drain(&self) {
+        self.drain.set();
         for link in self.links() {
             link.drain();
         }
-        self.drain.begin();
     }
 
     /// Whether no call and no stream is going on anywhere.
@@ -59,6 +73,7 @@ impl Connections {
 
     /// Ends all connections, and waits until their tasks have ended.
     pub(super) async fn close(&self) {
+        self.closing.set();
         for link in self.links() {
             link.close(&ConnError::Shutdown);
         }

@@ -2,19 +2,17 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tokio::sync::Notify;
 
 use crate::metadata::Metadata;
 use crate::stream::Compression;
 use crate::sync::Mutex;
 use crate::transport::{Head, PeerAddr, now};
 
-use super::drain::Drain;
 use super::options::CallOptions;
+use super::signal::Signal;
 
 /// What a handler knows of its call: who calls, until when, with which metadata, and whether anybody still waits.
 ///
@@ -30,10 +28,8 @@ struct Inner {
     deadline: Option<Instant>,
     attachment: Bytes,
     answer: Mutex<Extras>,
-    cancelled: AtomicBool,
-    /// Wakes those who wait for the cancellation.
-    notify: Notify,
-    drain: Arc<Drain>,
+    cancelled: Signal,
+    drain: Arc<Signal>,
 }
 
 /// What goes out beside the answer.
@@ -52,7 +48,7 @@ impl Context {
         peer: PeerAddr,
         deadline: Option<Instant>,
         attachment: Bytes,
-        drain: Arc<Drain>,
+        drain: Arc<Signal>,
     ) -> Self {
         Self(Arc::new(Inner {
             service,
@@ -62,8 +58,7 @@ impl Context {
             deadline,
             attachment,
             answer: Mutex::new(Extras::default()),
-            cancelled: AtomicBool::new(false),
-            notify: Notify::new(),
+            cancelled: Signal::default(),
             drain,
         }))
     }
@@ -148,7 +143,7 @@ impl Context {
     /// Whether nobody waits for the outcome any more: the caller gave up, its time passed, or the connection is gone.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        self.0.cancelled.load(Ordering::Acquire)
+        self.0.cancelled.is_set()
     }
 
     /// Waits until nobody waits for the outcome any more.
@@ -156,29 +151,22 @@ impl Context {
     /// The handler's own future is dropped at that moment, so this is for tasks that the handler has spawned. Never ready if the call
     /// ends normally. **Cancel safety**: dropping the future loses nothing.
     pub async fn cancelled(&self) {
-        let notified = self.0.notify.notified();
-        tokio::pin!(notified);
-        // Enabled before the flag is read, so that a cancellation in between is not missed.
-        notified.as_mut().enable();
-        if !self.is_cancelled() {
-            notified.await;
-        }
+        self.0.cancelled.wait().await;
     }
 
     /// Whether the server is being shut down: finish soon.
     #[must_use]
     pub fn is_draining(&self) -> bool {
-        self.0.drain.has_begun()
+        self.0.drain.is_set()
     }
 
     /// Waits until the server is being shut down. **Cancel safety**: dropping the future loses nothing.
     pub async fn draining(&self) {
-        self.0.drain.begun().await;
+        self.0.drain.wait().await;
     }
 
     pub(super) fn cancel(&self) {
-        self.0.cancelled.store(true, Ordering::Release);
-        self.0.notify.notify_waiters();
+        self.0.cancelled.set();
     }
 
     pub(super) fn take_extras(&self) -> Extras {

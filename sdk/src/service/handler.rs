@@ -20,7 +20,7 @@ use crate::transport::{Ending, IncomingCall, IncomingStream, Link, Outcome};
 
 use super::call::{CallRef, Room};
 use super::context::Context;
-use super::drain::Drain;
+use super::signal::Signal;
 
 /// A call that has arrived, in the hands of the generated code, which names the types and the handler.
 ///
@@ -45,7 +45,7 @@ impl ServerCall {
         link: Link,
         call: IncomingCall,
         (service, method): (&'static str, &'static str),
-        drain: Arc<Drain>,
+        drain: Arc<Signal>,
     ) -> Self {
         let peer = link.peer().clone();
         let cx = Context::new((service, method), call.head, peer, call.deadline, call.attachment, drain);
@@ -62,7 +62,7 @@ impl ServerCall {
         link: Link,
         stream: IncomingStream,
         (service, method): (&'static str, &'static str),
-        drain: Arc<Drain>,
+        drain: Arc<Signal>,
     ) -> Self {
         let peer = link.peer().clone();
         let cx = Context::new((service, method), stream.head, peer, stream.deadline, Bytes::new(), drain);

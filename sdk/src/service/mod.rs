@@ -5,11 +5,11 @@
 
 mod call;
 mod context;
-mod drain;
 mod handler;
 mod opening;
 mod options;
 mod router;
+mod signal;
 mod spec;
 mod stub;
 mod unary;
@@ -22,5 +22,5 @@ pub use spec::{IntoService, MethodKind, MethodSpec, Service, ServiceSpec};
 pub use stub::Stub;
 pub use unary::{OneWay, OneWayFuture, ResponseFuture, Unary, UnaryFuture};
 
-pub(crate) use drain::Drain;
 pub(crate) use router::Router;
+pub(crate) use signal::Signal;

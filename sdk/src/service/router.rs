@@ -9,8 +9,8 @@ use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::stream::Compression;
 use crate::transport::{Admission, Dispatch, Head, IncomingCall, IncomingStream, Link, Outcome, Shape};
 
-use super::drain::Drain;
 use super::handler::ServerCall;
+use super::signal::Signal;
 use super::spec::{MethodSpec, Service};
 
 /// The methods of a server by their paths.
@@ -18,7 +18,7 @@ pub(crate) struct Router {
     paths: HashMap<&'static [u8], usize>,
     entries: Vec<Entry>,
     services: Vec<&'static str>,
-    drain: Arc<Drain>,
+    drain: Arc<Signal>,
 }
 
 struct Entry {
@@ -30,7 +30,7 @@ struct Entry {
 impl Router {
     /// # Errors
     /// Two methods have the same path.
-    pub(crate) fn new(services: &[Arc<dyn Service>], drain: Arc<Drain>) -> Result<Self> {
+    pub(crate) fn new(services: &[Arc<dyn Service>], drain: Arc<Signal>) -> Result<Self> {
         let mut router = Self { paths: HashMap::new(), entries: Vec::new(), services: Vec::new(), drain };
         for service in services {
             router.services.push(service.spec().name);

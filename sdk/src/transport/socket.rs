@@ -86,11 +86,16 @@ impl Listener {
     /// Waits for the next connection. Cancel safe: a connection is given out or stays in the queue.
     pub(crate) async fn accept(&self) -> io::Result<(Arc<dyn Io>, PeerAddr)> {
         match self {
-            Self::Tcp(listener) => {
+            Self::Tcp(listener) => loop {
                 let (stream, peer) = listener.accept().await?;
-                prepare(&stream)?;
-                Ok((Arc::new(stream), PeerAddr::tcp(peer)))
-            }
+                match prepare(&stream) {
+                    Ok(()) => return Ok((Arc::new(stream), PeerAddr::tcp(peer))),
+                    // It is gone already, which says nothing of the listener.
+                    Err(error) => {
+                        tracing::debug!(%peer, %error, "a connection was lost before it was served");
+                    }
+                }
+            },
             Self::Unix(listener, _) => {
                 let (stream, peer) = listener.accept().await?;
                 Ok((Arc::new(stream), PeerAddr::unix(peer.as_pathname())))
