@@ -38,6 +38,27 @@ async fn dropping_any_handle_of_a_client_drops_the_handler() {
 }
 
 #[tokio::test]
+async fn a_one_way_call_is_carried_out_although_its_caller_is_gone() {
+    struct Slow(tokio::sync::mpsc::UnboundedSender<String>);
+    #[trill::service]
+    impl trill_tests::Hints for Slow {
+        async fn hint(&self, _cx: Context, request: Text) -> Result<()> {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            let _ = self.0.send(format!("done: {}", request.text));
+            Ok(())
+        }
+    }
+    let (log, mut reports) = tokio::sync::mpsc::unbounded_channel();
+    let bound = Server::builder().service(Slow(log)).bind("127.0.0.1:0").await.unwrap();
+    let address = bound.local_addr().to_string();
+    tokio::spawn(bound.serve());
+    let client = trill_tests::HintsClient::new(trill::Channel::connect(address).await.unwrap());
+    client.hint(text("on my way out")).await.unwrap();
+    drop(client);
+    assert_eq!(reports.recv().await.unwrap(), "done: on my way out");
+}
+
+#[tokio::test]
 async fn a_truncated_upload_never_looks_complete() {
     let (client, mut log) = in_memory();
     let (mut writer, reply) = client.upload().await.unwrap();

@@ -114,3 +114,15 @@ async fn dropping_the_last_channel_still_sends_what_is_queued() {
         assert_eq!(log.recv().await.unwrap(), format!("notified {number}"));
     }
 }
+
+#[tokio::test]
+async fn a_one_way_call_does_not_outlive_its_server() {
+    let (handle, address, mut log) = listen("127.0.0.1:0").await;
+    let client = EverythingClient::new(Channel::connect(&address).await.unwrap());
+    client.notify(text("hang")).await.unwrap();
+    assert_eq!(log.recv().await.unwrap(), "notified hang");
+    handle.shutdown(Duration::from_millis(20)).await;
+    drop(handle);
+    // The service goes with its last handler, and its reports end.
+    assert_eq!(tokio::time::timeout(LONG, log.recv()).await.expect("the handler was dropped"), None);
+}

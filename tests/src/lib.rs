@@ -48,6 +48,14 @@ pub trait Absent {
     async fn talk(&self, cx: Context, rw: AsyncReaderWriter<Text, Text>) -> Result<()>;
 }
 
+/// Nothing but a one-way method.
+#[trill::service(package = "test.all")]
+pub trait Hints {
+    /// One request, no answer.
+    #[rpc(oneway)]
+    async fn hint(&self, cx: Context, request: Text) -> Result<()>;
+}
+
 /// Does what it is told: `error 7 why` (application code), `fail 31 why` (framework code), `panic`, `hang`, `sleep 50`
 /// (milliseconds), `count 10` (writes ten messages), `large 1000` (answers with so many bytes), `meta key value` (sends it back),
 /// `attach` (sends the attachment back), `done` (returns), or anything else, which is echoed.

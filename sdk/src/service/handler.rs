@@ -16,7 +16,7 @@ use crate::stream::{
     AsyncReader, AsyncReaderWriter, AsyncWriter, Compression, Message, Parcel, StreamRef, Subject,
     ending_error, outcome_of, send_error, wire_encoding,
 };
-use crate::transport::{Ending, IncomingCall, IncomingStream, Link, Outcome};
+use crate::transport::{ConnError, Ending, IncomingCall, IncomingStream, Link, Outcome};
 
 use super::call::{CallRef, Room};
 use super::context::Context;
@@ -25,7 +25,8 @@ use super::signal::Signal;
 /// A call that has arrived, in the hands of the generated code, which names the types and the handler.
 ///
 /// Each call runs in a task of its own, so that no handler delays another. The task ends when the handler does, or when nobody waits
-/// for the outcome any more.
+/// for the outcome any more. A one-way call, for which nobody waits, runs to its end, its deadline or the
+/// server's shutdown, also when its caller is gone.
 #[derive(Debug)]
 pub struct ServerCall {
     link: Link,
@@ -91,7 +92,12 @@ impl ServerCall {
                     handler(cx, request).await
                 }
             };
-            let result = run(work, &cx, |task| call.poll_ended(task)).await;
+            let poll_ended = |task: &std::task::Context<'_>| match call.poll_ended(task) {
+                // Nobody waits for a one-way call from the start: its caller may be gone, its work is still wanted.
+                Poll::Ready(Ending::Lost(why)) if one_way && why != ConnError::Shutdown => Poll::Pending,
+                polled => polled,
+            };
+            let result = run(work, &cx, poll_ended).await;
             if one_way {
                 log_one_way(method, &result);
                 return;
