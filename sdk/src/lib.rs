@@ -73,6 +73,7 @@
 //! | [`stream`] | the handles and their futures |
 //! | [`client`] | channels, their settings, calls that are being prepared |
 //! | [`server`] | servers and their settings |
+//! | `coming_from_trpc` | a page for those who know tRPC-Go or tRPC-Cpp |
 //! | [`combinators`] | loops and joins over futures, such as [`do_until`](do_until()) and [`when_all`](when_all()) |
 //!
 //! # Features
@@ -178,6 +179,10 @@ pub use {
 /// where an `impl` has none, and a `#[cfg]`. Docs and `#[deprecated]` are repeated on the client's method.
 #[cfg(feature = "runtime")]
 pub use trill_macros::service;
+
+#[doc = include_str!("../docs/coming_from_trpc.md")]
+#[cfg(all(any(doc, doctest), feature = "runtime"))]
+pub mod coming_from_trpc {}
 
 /// The README's programs run.
 #[cfg(all(doctest, feature = "runtime"))]
