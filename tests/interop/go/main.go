@@ -15,8 +15,10 @@ func main() {
 		serve(os.Args[2])
 	case len(os.Args) == 4 && os.Args[1] == "client":
 		os.Exit(call(os.Args[2], os.Args[3]))
+	case len(os.Args) == 3 && os.Args[1] == "hold":
+		os.Exit(hold(os.Args[2]))
 	default:
-		fmt.Fprintln(os.Stderr, "usage: interop server ADDRESS | interop client ADDRESS PAIR")
+		fmt.Fprintln(os.Stderr, "usage: interop server ADDRESS | interop client ADDRESS PAIR | interop hold ADDRESS")
 		os.Exit(2)
 	}
 }

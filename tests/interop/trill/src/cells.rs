@@ -10,14 +10,14 @@ use trill::{
 };
 use trill_tests::{AbsentClient, Everything, EverythingClient, Text, text};
 
-use crate::peers::{GoServer, go_client};
+use crate::peers::{ServerProcess, go_client};
 
 const LIMIT: Duration = Duration::from_secs(20);
 
-type Outcome = std::result::Result<(), String>;
+pub(crate) type Outcome = std::result::Result<(), String>;
 
 /// Runs one cell with its limit of time, and prints its line. Gives 1 if it failed.
-async fn cell(pair: &str, name: &str, run: impl Future<Output = Outcome>) -> usize {
+pub(crate) async fn cell(pair: &str, name: &str, run: impl Future<Output = Outcome>) -> usize {
     let outcome =
         tokio::time::timeout(LIMIT, run).await.unwrap_or_else(|_| Err(format!("not done within {LIMIT:?}")));
     match &outcome {
@@ -28,12 +28,12 @@ async fn cell(pair: &str, name: &str, run: impl Future<Output = Outcome>) -> usi
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it compares values that are made for it")]
-fn same<T: PartialEq + std::fmt::Debug>(got: T, want: T) -> Outcome {
+pub(crate) fn same<T: PartialEq + std::fmt::Debug>(got: T, want: T) -> Outcome {
     if got == want { Ok(()) } else { Err(format!("got {got:?}, want {want:?}")) }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is passed to map_err")]
-fn broken(error: trill::Error) -> String {
+pub(crate) fn broken(error: trill::Error) -> String {
     error.to_string()
 }
 
@@ -46,7 +46,7 @@ fn codes<T>(result: Result<T>) -> (i32, i32, String) {
 }
 
 pub(crate) async fn trill_calls_go(program: &str) -> usize {
-    let mut server = GoServer::start(program).await;
+    let mut server = ServerProcess::start(program).await;
     let channel = Channel::connect(&server.address).await.expect("the Go server listens");
     let client = EverythingClient::new(channel.clone());
     let mut failed = each_kind("Trill client -> Go server", &client).await;
@@ -279,7 +279,7 @@ async fn given_up(client: &EverythingClient) -> Outcome {
 }
 
 async fn killed(program: &str) -> Outcome {
-    let mut server = GoServer::start(program).await;
+    let mut server = ServerProcess::start(program).await;
     let channel = Channel::connect(&server.address).await.map_err(broken)?;
     let client = EverythingClient::new(channel);
     let mut rw = client.talk().await.map_err(broken)?;
@@ -293,7 +293,7 @@ async fn killed(program: &str) -> Outcome {
     server.kill().await;
     same(rw.read().await.map_err(|error| error.kind()), Err(ErrorKind::Network))?;
     same(call.await.expect("no panic").map_err(|error| error.kind()), Err(ErrorKind::Network))?;
-    let next = GoServer::start(program).await;
+    let next = ServerProcess::start(program).await;
     let client = EverythingClient::new(Channel::connect(&next.address).await.map_err(broken)?);
     same(client.unary(text("hello")).await.map_err(broken)?, text("hello"))
 }
@@ -375,7 +375,7 @@ impl Everything for Router {
 }
 
 pub(crate) async fn through_a_router(program: &str) -> usize {
-    let server = GoServer::start(program).await;
+    let server = ServerProcess::start(program).await;
     let upstream =
         EverythingClient::new(Channel::connect(&server.address).await.expect("the Go server listens"));
     let bound = Server::builder().service(Router(upstream)).bind("127.0.0.1:0").await.expect("a free port");
