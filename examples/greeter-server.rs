@@ -12,7 +12,7 @@ use trill_examples::greeter::{GreeterClient, GreeterServer, MyGreeter, StreamGre
 #[derive(Parser)]
 #[command(about = "Greets until Ctrl-C")]
 struct Cli {
-    /// The address to listen on, like 127.0.0.1:8000 or unix:/tmp/greeter
+    /// The address to listen on, like 127.0.0.1:8000 or unix:/run/greeter.sock
     #[arg(long)]
     listen: Option<String>,
 }
