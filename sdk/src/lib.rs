@@ -92,6 +92,8 @@ pub mod client;
 pub mod combinators;
 mod conn;
 mod error;
+#[cfg(test)]
+mod golden;
 mod metadata;
 #[cfg(feature = "runtime")]
 pub mod server;

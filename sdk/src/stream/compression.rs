@@ -177,6 +177,8 @@ impl Compression {
 
 #[cfg(all(test, feature = "compression"))]
 mod tests {
+    use crate::golden::{unhex, vectors};
+
     use super::*;
 
     const ALL: [Compression; 4] =
@@ -249,9 +251,7 @@ mod tests {
     /// What tRPC-Cpp's client really sent.
     #[test]
     fn recorded_bodies_of_a_real_peer_unpack() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/vectors/trpc_cpp_captures.json");
-        let captures: Vec<serde_json::Value> =
-            serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let captures: Vec<serde_json::Value> = vectors("trpc_cpp_captures.json");
         let mut seen = 0;
         for (conversation, compression) in [
             ("unary, gzip both ways", Compression::Gzip),
@@ -259,11 +259,7 @@ mod tests {
             ("unary, lz4 frame both ways", Compression::Lz4),
         ] {
             for capture in captures.iter().filter(|capture| capture["conversation"] == conversation) {
-                let hex = capture["hex"].as_str().unwrap();
-                let bytes: Vec<u8> = (0..hex.len())
-                    .step_by(2)
-                    .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
-                    .collect();
+                let bytes = unhex(capture["hex"].as_str().unwrap());
                 if bytes.is_empty() {
                     continue;
                 }

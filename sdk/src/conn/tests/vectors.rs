@@ -5,7 +5,8 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use crate::conn::{ConnError, Connection, Event, Limits, Outcome, Shape};
-use crate::wire::{Decoder, Frame, Side};
+use crate::golden::{unhex, vectors};
+use crate::wire::Frame;
 
 use super::pair::{End, epoch, head};
 
@@ -26,16 +27,6 @@ struct Vector {
 
 const UNARY: &str = "/trpc.test.helloworld.Greeter/SayHello";
 const STREAM: &str = "/trpc.test.helloworld.StreamGreeter/BidiStreamSayHello";
-
-fn vectors() -> Vec<Vector> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/vectors/trpc_invalid.json");
-    serde_json::from_str(&std::fs::read_to_string(path).expect("the vectors are in the repository"))
-        .expect("JSON")
-}
-
-fn unhex(hex: &str) -> Vec<u8> {
-    (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex")).collect()
-}
 
 /// Admits the two methods of the vectors, and refuses as the router does what cannot be understood.
 fn server(limits: Limits) -> End {
@@ -144,7 +135,7 @@ fn is(verdict: &str, vector: &Vector, result: &Result) -> bool {
 
 #[test]
 fn every_malformed_input_gets_its_verdict() {
-    let vectors = vectors();
+    let vectors: Vec<Vector> = vectors("trpc_invalid.json");
     assert_eq!(vectors.len(), 85);
     for vector in &vectors {
         let bytes = unhex(&vector.hex);
@@ -168,33 +159,4 @@ fn every_malformed_input_gets_its_verdict() {
             verdicts.collect::<Vec<_>>()
         );
     }
-}
-
-/// Before the connection has state, the decoder alone must see what is wrong: one byte at a time, too.
-#[test]
-fn the_decoder_gives_the_same_verdict_however_the_input_is_split() {
-    for vector in vectors() {
-        let side = if vector.role == "client" { Side::Client } else { Side::Server };
-        let decoder = Decoder::new(side, vector.limit.unwrap_or(Limits::default().max_received));
-        let bytes = unhex(&vector.hex);
-        let whole = decode_in(&decoder, &[&bytes]);
-        let single: Vec<_> = bytes.chunks(1).collect();
-        assert_eq!(decode_in(&decoder, &single), whole, "{}", vector.name);
-    }
-}
-
-fn decode_in(decoder: &Decoder, pieces: &[&[u8]]) -> (Vec<Frame>, Option<crate::wire::WireError>, usize) {
-    let mut buf = bytes::BytesMut::new();
-    let mut frames = Vec::new();
-    for piece in pieces {
-        buf.extend_from_slice(piece);
-        loop {
-            match decoder.decode(&mut buf) {
-                Ok(Some(frame)) => frames.push(frame),
-                Ok(None) => break,
-                Err(error) => return (frames, Some(error), 0),
-            }
-        }
-    }
-    (frames, None, buf.len())
 }

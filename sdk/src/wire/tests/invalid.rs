@@ -171,3 +171,15 @@ fn a_fault_inside_a_frame_names_its_call_or_stream() {
         panic!("{:?}", first("unary_rsp_garbage"));
     };
 }
+
+#[test]
+fn the_decoder_gives_the_same_verdict_however_the_input_is_split() {
+    for case in vectors::<Case>("trpc_invalid.json") {
+        let bytes = unhex(&case.hex);
+        let (frames, error, left) = feed(case.decoder(), &bytes, []);
+        let (split_frames, split_error, split_left) = feed(case.decoder(), &bytes, 0..bytes.len());
+        assert_eq!((split_frames, split_error), (frames, error), "{}", case.name);
+        // Behind an error, how much was fed already depends on the pieces.
+        assert!(error.is_some() || split_left == left, "{}", case.name);
+    }
+}

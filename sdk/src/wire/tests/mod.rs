@@ -9,30 +9,14 @@ mod invalid;
 mod round_trip;
 mod valid;
 
-use std::path::Path;
-
 use bytes::BytesMut;
-use serde::de::DeserializeOwned;
+
+use crate::golden::{unhex, vectors};
 
 use super::*;
 
 /// The limit on received frames unless a case names another.
 const MAX_FRAME: usize = 10 * 1024 * 1024;
-
-/// Reads a file of golden cases.
-fn vectors<T: DeserializeOwned>(file: &str) -> Vec<T> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/vectors").join(file);
-    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
-fn unhex(text: &str) -> Vec<u8> {
-    let digit = |c: u8| char::from(c).to_digit(16).expect("a hexadecimal digit");
-    text.as_bytes()
-        .chunks(2)
-        .map(|pair| u8::try_from(digit(pair[0]) * 16 + digit(pair[1])).expect("two digits fit into a byte"))
-        .collect()
-}
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
