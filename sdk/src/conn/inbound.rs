@@ -10,7 +10,7 @@ use crate::metadata::Metadata;
 use crate::wire::{self, CloseMeta, Frame, InitMeta, Side, StreamId};
 
 use super::error::{ConnError, Violation};
-use super::event::{Ending, Event, IncomingStream, Outcome, Shape, StreamKey};
+use super::event::{Ending, Event, Head, IncomingStream, Outcome, Shape, StreamKey};
 use super::flow::SendWindow;
 use super::stream::{Action, Input, Recv, Send, State, Stream};
 use super::timers::Timer;
@@ -194,7 +194,6 @@ impl Connection {
             open_by: None,
             end_by: deadline,
             watched: false,
-            held: true,
         });
         if let Some(at) = deadline {
             self.timers.set(at, Timer::Stream(key));
@@ -202,24 +201,32 @@ impl Connection {
         self.events.push(Event::Stream(IncomingStream { key, method, head, deadline }));
     }
 
-    fn admit_stream(&self, meta: InitMeta) -> Result<(super::Head, usize, u32), Outcome> {
+    fn admit_stream(&self, meta: InitMeta) -> Result<(Head, usize, u32), Outcome> {
         let Some((head, window)) = handshake::read_request(meta) else {
             return Err(handshake::no_request_meta());
         };
-        if self.draining {
-            return Err(draining());
-        }
         // Streams that are over but still held count: their memory is not free yet.
-        if self.streams.held() >= self.limits.max_streams {
-            let text = format!(
-                "too many streams on this connection: at most {} (max_streams_per_connection)",
-                self.limits.max_streams
-            );
-            return Err(Outcome::framework(Code::SERVER_OVERLOAD_ERR.0, text));
+        let method = self.admit(&head, Shape::Stream, self.streams.held())?;
+        Ok((head, method, window))
+    }
+
+    /// Decides whether a call of the peer's may start, with `busy` of its shape going on, and finds its method.
+    pub(super) fn admit(&self, head: &Head, shape: Shape, busy: usize) -> Result<usize, Outcome> {
+        let refuse = |text: String| Err(Outcome::framework(Code::SERVER_OVERLOAD_ERR.0, text));
+        if self.draining {
+            return refuse("the server is shutting down: try another one, or later".to_owned());
+        }
+        let (limit, what) = match shape {
+            Shape::Unary => (self.limits.max_calls, "calls"),
+            Shape::Stream => (self.limits.max_streams, "streams"),
+        };
+        if busy >= limit {
+            return refuse(format!(
+                "too many {what} on this connection: at most {limit} (max_{what}_per_connection)"
+            ));
         }
         let admission = self.admission.as_ref().expect("a server's connection has an admission");
-        let method = admission(&head, Shape::Stream)?;
-        Ok((head, method, window))
+        admission(head, shape)
     }
 
     fn handle_bad(&mut self, id: StreamId) {
@@ -273,9 +280,4 @@ impl Connection {
     pub(super) fn pause_at(&self, window: u32) -> usize {
         if window == 0 { PAUSE_WITHOUT_WINDOW } else { 2 * (window as usize + self.limits.max_received) }
     }
-}
-
-/// The refusal of a server that is being shut down.
-pub(super) fn draining() -> Outcome {
-    Outcome::framework(Code::SERVER_OVERLOAD_ERR.0, "the server is shutting down: try another one, or later")
 }

@@ -94,7 +94,6 @@ impl Connection {
             open_by,
             end_by,
             watched: false,
-            held: true,
         });
         if let Some(at) = open_by {
             self.timers.set(at, Timer::Open(key));
@@ -256,11 +255,8 @@ impl Connection {
     /// The application knows that it needs nothing more of the peer, such as after the one request of a server stream. What still
     /// comes is dropped, and no credit is given any more.
     pub(crate) fn end_input(&mut self, key: StreamKey) {
-        let stream = self.streams.get_mut(key);
-        stream.recv.discard = true;
-        stream.recv.ended = true;
-        let (messages, bytes) = stream.recv.clear();
-        self.give_credit(key, messages, bytes);
+        self.streams.get_mut(key).recv.ended = true;
+        self.discard(key, (0, 0));
     }
 
     /// The application lets go of the key. A stream that is not over is broken off.
@@ -278,7 +274,6 @@ impl Connection {
             };
             self.reset(key, outcome);
         }
-        self.streams.get_mut(key).held = false;
         self.streams.remove(key);
     }
 

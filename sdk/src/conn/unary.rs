@@ -12,7 +12,6 @@ use super::Connection;
 use super::calls::{Call, Incoming};
 use super::error::ConnError;
 use super::event::{Answer, CallKey, Ending, Event, Head, IncomingCall, Outcome, Shape};
-use super::inbound::draining;
 use super::schedule::Ticket;
 use super::streaming::SendError;
 use super::timers::Timer;
@@ -200,7 +199,7 @@ impl Connection {
             content_encoding: meta.content_encoding,
             message_type: meta.message_type,
         };
-        let method = match self.admit_call(&head) {
+        let method = match self.admit(&head, Shape::Unary, self.calls.incoming()) {
             Ok(method) => method,
             Err(outcome) => {
                 self.refuse_call(incoming, outcome);
@@ -223,21 +222,6 @@ impl Connection {
             body,
             attachment,
         }));
-    }
-
-    fn admit_call(&self, head: &Head) -> Result<usize, Outcome> {
-        if self.draining {
-            return Err(draining());
-        }
-        if self.calls.incoming() >= self.limits.max_calls {
-            let text = format!(
-                "too many calls on this connection: at most {} (max_calls_per_connection)",
-                self.limits.max_calls
-            );
-            return Err(Outcome::framework(Code::SERVER_OVERLOAD_ERR.0, text));
-        }
-        let admission = self.admission.as_ref().expect("a server's connection has an admission");
-        admission(head, Shape::Unary)
     }
 
     fn refuse_call(&mut self, incoming: Incoming, outcome: Outcome) {

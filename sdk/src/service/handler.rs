@@ -29,8 +29,6 @@ use super::signal::Signal;
 /// server's shutdown, also when its caller is gone.
 #[derive(Debug)]
 pub struct ServerCall {
-    link: Link,
-    method: &'static str,
     cx: Context,
     incoming: Incoming,
 }
@@ -50,13 +48,8 @@ impl ServerCall {
     ) -> Self {
         let peer = link.peer().clone();
         let cx = Context::new((service, method), call.head, peer, call.deadline, call.attachment, drain);
-        let held = CallRef::new(link.clone(), call.key);
-        Self {
-            link,
-            method,
-            cx,
-            incoming: Incoming::Call { call: held, one_way: call.one_way, body: call.body },
-        }
+        let held = CallRef::new(link, call.key);
+        Self { cx, incoming: Incoming::Call { call: held, one_way: call.one_way, body: call.body } }
     }
 
     pub(super) fn stream(
@@ -67,8 +60,8 @@ impl ServerCall {
     ) -> Self {
         let peer = link.peer().clone();
         let cx = Context::new((service, method), stream.head, peer, stream.deadline, Bytes::new(), drain);
-        let held = StreamRef::new(link.clone(), stream.key, Cow::Borrowed(method), false, cx.compression());
-        Self { link, method, cx, incoming: Incoming::Stream(held) }
+        let held = StreamRef::new(link, stream.key, Cow::Borrowed(method), false, cx.compression());
+        Self { cx, incoming: Incoming::Stream(held) }
     }
 
     /// Runs the handler of a unary method.
@@ -79,7 +72,7 @@ impl ServerCall {
         F: FnOnce(Context, Req) -> Fut + Send + 'static,
         Fut: Future<Output = Result<Resp>> + Send + 'static,
     {
-        let Self { method, cx, incoming, .. } = self;
+        let Self { cx, incoming } = self;
         let Incoming::Call { call, one_way, body } = incoming else {
             unreachable!("the router knows unary from stream")
         };
@@ -99,10 +92,10 @@ impl ServerCall {
             };
             let result = run(work, &cx, poll_ended).await;
             if one_way {
-                log_one_way(method, &result);
+                log_one_way(cx.method(), &result);
                 return;
             }
-            reply(call, method, &cx, result).await;
+            reply(call, &cx, result).await;
         });
     }
 
@@ -169,11 +162,11 @@ impl ServerCall {
 
     /// Answers that the table and the dispatch of the service disagree. Generated code never gets here.
     pub fn unknown_method(self) {
-        let Self { link, method, incoming, .. } = self;
-        let text = format!("{method} has no handler at {}", link.peer());
+        let Self { cx, incoming } = self;
+        let text = format!("{} has no handler at {}", cx.method(), cx.peer());
         let outcome = Outcome::framework(Code::SERVER_NOFUNC_ERR.0, text);
         match incoming {
-            Incoming::Call { call, .. } => answer(&call, method, outcome, &[]),
+            Incoming::Call { call, .. } => answer(&call, cx.method(), outcome, &[]),
             Incoming::Stream(stream) => stream.close(outcome),
         }
     }
@@ -182,7 +175,7 @@ impl ServerCall {
     where
         Fut: Future<Output = Result<()>> + Send + 'static,
     {
-        let Self { method, cx, incoming, .. } = self;
+        let Self { cx, incoming } = self;
         let Incoming::Stream(stream) = incoming else { unreachable!("the router knows unary from stream") };
         tokio::spawn(async move {
             let held = stream.clone();
@@ -195,7 +188,7 @@ impl ServerCall {
             match result {
                 Finished::Done(Ok(())) => held.close(Outcome { metadata, ..Outcome::default() }),
                 Finished::Done(Err(error)) => held.close(outcome_of(&error, metadata)),
-                Finished::Panicked => held.close(panicked(method)),
+                Finished::Panicked => held.close(panicked(cx.method())),
                 // The stream is over already.
                 Finished::Cancelled(_) => {}
             }
@@ -251,7 +244,8 @@ fn decode<Req: Message>(body: Bytes, compression: Option<Compression>, limit: us
 }
 
 /// Ends a unary call.
-async fn reply<Resp: Message>(call: CallRef, method: &'static str, cx: &Context, result: Finished<Resp>) {
+async fn reply<Resp: Message>(call: CallRef, cx: &Context, result: Finished<Resp>) {
+    let method = cx.method();
     let extras = cx.take_extras();
     let message = match result {
         Finished::Done(Ok(message)) => message,
@@ -291,7 +285,7 @@ async fn reply<Resp: Message>(call: CallRef, method: &'static str, cx: &Context,
         };
         let error = send_error(error, &subject);
         tracing::warn!(%error, "an answer could not be sent");
-        answer(&call, "", outcome_of(&error, crate::metadata::Metadata::new()), &[]);
+        answer(&call, method, outcome_of(&error, crate::metadata::Metadata::new()), &[]);
     }
 }
 

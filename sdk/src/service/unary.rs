@@ -5,7 +5,6 @@ use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -238,7 +237,7 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
                     match link.call(head, self.one_way, deadline, body, &call.attachment) {
                         Ok(key) => self.step = Step::Sent(key.map(|key| CallRef::new(link, key))),
                         Err(error) => {
-                            let error = send_error(error, &self.subject(&link.peer_text()));
+                            let error = send_error(error, &self.subject());
                             return Poll::Ready(Err(error));
                         }
                     }
@@ -257,13 +256,11 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
             Ok(answer) if answer.outcome.is_ok() => {
                 let limit = held.link().limits().max_received;
                 Poll::Ready(unpack(answer, limit).map_err(|text| {
-                    let subject = self.subject(&held.link().peer_text());
+                    let subject = self.subject();
                     subject.error(ErrorKind::Decode, Origin::Peer, Code::CLIENT_DECODE_ERR, text)
                 }))
             }
-            Ok(answer) => {
-                Poll::Ready(Err(answer_error(&answer.outcome, &self.subject(&held.link().peer_text()))))
-            }
+            Ok(answer) => Poll::Ready(Err(answer_error(&answer.outcome, &self.subject()))),
             Err(ending) => Poll::Ready(Err(self.ending_error(&ending))),
         }
     }
@@ -271,7 +268,7 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
     fn decode(&self, body: Bytes) -> Result<Resp> {
         Resp::read_from(body).map_err(|error| {
             let text = format!("the answer is not a {}", std::any::type_name::<Resp>());
-            self.subject(&self.peer())
+            self.subject()
                 .error(ErrorKind::Decode, Origin::Peer, Code::CLIENT_DECODE_ERR, text)
                 .with_source(error)
         })
@@ -280,25 +277,21 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
     fn ending_error(&self, ending: &Ending) -> Error {
         match ending {
             Ending::Deadline => self.deadline_error(),
-            ending => ending_error(ending, &self.subject(&self.peer())),
+            ending => ending_error(ending, &self.subject()),
         }
     }
 
     fn deadline_error(&self) -> Error {
-        let subject = self.subject(&self.peer());
+        let subject = self.subject();
         match &self.limit {
             Some(limit) => timed_out(&subject, limit),
             None => ending_error(&Ending::Deadline, &subject),
         }
     }
 
-    fn peer(&self) -> Arc<str> {
-        self.call.target.channel.peer_text()
-    }
-
-    fn subject(&self, peer: &Arc<str>) -> Subject {
-        let method = Cow::Borrowed(self.call.target.method.path);
-        Subject { method, peer: Arc::clone(peer), client: true, stream: false }
+    fn subject(&self) -> Subject {
+        let Target { channel, method, .. } = &self.call.target;
+        Subject { method: Cow::Borrowed(method.path), peer: channel.peer_text(), client: true, stream: false }
     }
 }
 

@@ -152,15 +152,6 @@ impl<T: Message> AsyncReader<T> {
         &self.stream
     }
 
-    /// Forgets what is not read, and reads no more: what still comes is dropped.
-    pub(super) fn discard(&mut self) {
-        let bytes: usize = self.batch.iter().map(Bytes::len).sum();
-        let consumed = (self.consumed.0 + self.batch.len(), self.consumed.1 + bytes);
-        self.consumed = (0, 0);
-        self.batch = VecDeque::new();
-        self.stream.link().discard(self.stream.key(), consumed);
-    }
-
     /// Waits until the stream is over: its final metadata, or its error.
     pub(super) fn poll_finished(&mut self, cx: &mut Context<'_>) -> Poll<Result<Metadata>> {
         let ending = ready!(self.stream.link().poll_ended(self.stream.key(), cx));
@@ -172,12 +163,21 @@ impl<T: Message> AsyncReader<T> {
     }
 }
 
+impl<T> AsyncReader<T> {
+    /// Forgets what is not read, and reads no more: what still comes is dropped.
+    pub(super) fn discard(&mut self) {
+        let bytes: usize = self.batch.iter().map(Bytes::len).sum();
+        let consumed = (self.consumed.0 + self.batch.len(), self.consumed.1 + bytes);
+        self.consumed = (0, 0);
+        self.batch = VecDeque::new();
+        self.stream.link().discard(self.stream.key(), consumed);
+    }
+}
+
 impl<T> Drop for AsyncReader<T> {
     fn drop(&mut self) {
         if self.end.is_none() {
-            let bytes: usize = self.batch.iter().map(Bytes::len).sum();
-            let consumed = (self.consumed.0 + self.batch.len(), self.consumed.1 + bytes);
-            self.stream.link().discard(self.stream.key(), consumed);
+            self.discard();
         }
     }
 }

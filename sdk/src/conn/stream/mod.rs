@@ -28,6 +28,4 @@ pub(crate) struct Stream {
     pub(super) end_by: Option<Instant>,
     /// Somebody watches the stream as a whole: its opener, or the task of its handler.
     pub(super) watched: bool,
-    /// The application still holds the key.
-    pub(super) held: bool,
 }
