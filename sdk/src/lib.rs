@@ -84,7 +84,12 @@
 //! | `runtime` | yes | everything that needs tokio. Without it only the combinators are public, and the protocol core can be tested. |
 #![cfg_attr(
     not(feature = "runtime"),
-    allow(dead_code, unused_imports, reason = "the core is built to be tested without its users")
+    allow(
+        dead_code,
+        unreachable_pub,
+        unused_imports,
+        reason = "the core is built to be tested without its users"
+    )
 )]
 
 #[cfg(feature = "runtime")]

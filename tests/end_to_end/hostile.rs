@@ -222,3 +222,23 @@ async fn a_connection_that_is_closed_for_its_bytes_leaves_one_log_line_with_peer
         "{lines:?}"
     );
 }
+
+#[tokio::test]
+async fn a_method_name_as_long_as_a_header_may_be_is_refused_like_any_other() {
+    let (_handle, address, _log) = listen("127.0.0.1:0").await;
+    // Neither the name nor what its refusal says of it may be too long for the answer's header; not even as replaced characters.
+    let name = [&b"/"[..], &[0xff; 65_000]].concat();
+    let mut header = vec![0x18, 7, 0x3a, 0xe9, 0xfb, 0x03];
+    header.extend_from_slice(&name);
+    let mut frame = vec![0x09, 0x30, 0, 0];
+    frame.extend_from_slice(&u32::try_from(16 + header.len()).unwrap().to_be_bytes());
+    frame.extend_from_slice(&u16::try_from(header.len()).unwrap().to_be_bytes());
+    frame.extend_from_slice(&[0, 0, 0, 7, 1, 0]);
+    frame.extend_from_slice(&header);
+    let (back, closed) = send(&address, &frame).await;
+    assert!(!closed, "the connection lives");
+    let size = usize::from(u16::from_be_bytes([back[8], back[9]]));
+    let meta: trill_proto::ResponseProtocol = trill::prost::Message::decode(&back[16..16 + size]).unwrap();
+    assert_eq!((meta.request_id, meta.ret), (7, 12));
+    assert!(meta.error_msg.len() < 2_000, "and the text stays readable: {} bytes", meta.error_msg.len());
+}

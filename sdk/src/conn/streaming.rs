@@ -231,7 +231,7 @@ impl Connection {
             {
                 wire::feedback(&mut self.output, id, increment);
             }
-            wire::close(&mut self.output, id, &close_meta(0, outcome));
+            self.write_close(id, 0, outcome);
         } else {
             self.write_reset(id, outcome);
         }
@@ -307,7 +307,17 @@ impl Connection {
         if outcome.is_ok() {
             outcome.ret = Code::INVOKE_UNKNOWN_ERR.0;
         }
-        wire::close(&mut self.output, id, &close_meta(RESET, outcome));
+        self.write_close(id, RESET, outcome);
+    }
+
+    /// Writes CLOSE. If metadata and text do not fit into a frame, the codes and the beginning of the text go out.
+    fn write_close(&mut self, id: StreamId, close_type: i32, outcome: Outcome) {
+        let (before, cut) = (self.output.len(), outcome.cut());
+        wire::close(&mut self.output, id, &close_meta(close_type, outcome));
+        if self.output.len() - before > self.limits.max_sent {
+            self.output.truncate(before);
+            wire::close(&mut self.output, id, &close_meta(close_type, cut));
+        }
     }
 
     /// The stream is over. What was received can still be taken.

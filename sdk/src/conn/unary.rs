@@ -125,6 +125,16 @@ impl Connection {
             .map_err(SendError::of)
     }
 
+    /// Answers a call of the peer's without a message. If metadata, text or attachment do not fit into a frame, the codes and the
+    /// beginning of the text go out: the caller gets an answer in any case.
+    pub(crate) fn refuse(&mut self, key: CallKey, outcome: Outcome, attachment: &[u8]) {
+        let cut = outcome.cut();
+        let none = |_: &mut BytesMut| {};
+        if self.reply(key, outcome, 0, (0, none), attachment).is_err() {
+            self.reply(key, cut, 0, (0, none), &[]).expect("two codes and a short text fit into any frame");
+        }
+    }
+
     /// The application lets go of a call, answered or not.
     pub(crate) fn release_call(&mut self, key: CallKey) {
         let deadline = match self.calls.remove(key) {
@@ -226,7 +236,7 @@ impl Connection {
 
     fn refuse_call(&mut self, incoming: Incoming, outcome: Outcome) {
         let key = self.calls.insert_incoming(incoming);
-        self.reply(key, outcome, 0, (0, |_: &mut BytesMut| {}), &[]).expect("a refusal fits into a frame");
+        self.refuse(key, outcome, &[]);
         self.release_call(key);
     }
 

@@ -41,6 +41,11 @@ impl CallRef {
     ) -> Result<(), SendError> {
         self.link.reply(self.key, outcome, content_encoding, body, attachment)
     }
+
+    /// Answers without a message.
+    pub(super) fn refuse(&self, outcome: Outcome, attachment: &[u8]) {
+        self.link.refuse(self.key, outcome, attachment);
+    }
 }
 
 impl Drop for CallRef {

@@ -166,7 +166,7 @@ impl ServerCall {
         let text = format!("{} has no handler at {}", cx.method(), cx.peer());
         let outcome = Outcome::framework(Code::SERVER_NOFUNC_ERR.0, text);
         match incoming {
-            Incoming::Call { call, .. } => answer(&call, cx.method(), outcome, &[]),
+            Incoming::Call { call, .. } => call.refuse(outcome, &[]),
             Incoming::Stream(stream) => stream.close(outcome),
         }
     }
@@ -250,17 +250,12 @@ async fn reply<Resp: Message>(call: CallRef, cx: &Context, result: Finished<Resp
     let message = match result {
         Finished::Done(Ok(message)) => message,
         Finished::Done(Err(error)) => {
-            return answer(&call, method, outcome_of(&error, extras.metadata), &extras.attachment);
+            return call.refuse(outcome_of(&error, extras.metadata), &extras.attachment);
         }
-        Finished::Panicked => return answer(&call, method, panicked(method), &[]),
+        Finished::Panicked => return call.refuse(panicked(method), &[]),
         Finished::Cancelled(Ending::Deadline) => {
             let text = "the time the caller allows has passed";
-            return answer(
-                &call,
-                method,
-                Outcome::framework(Code::SERVER_FULL_LINK_TIMEOUT_ERR.0, text),
-                &[],
-            );
+            return call.refuse(Outcome::framework(Code::SERVER_FULL_LINK_TIMEOUT_ERR.0, text), &[]);
         }
         // The connection is gone, and with it the caller.
         Finished::Cancelled(_) => return,
@@ -285,23 +280,7 @@ async fn reply<Resp: Message>(call: CallRef, cx: &Context, result: Finished<Resp
         };
         let error = send_error(error, &subject);
         tracing::warn!(%error, "an answer could not be sent");
-        answer(&call, method, outcome_of(&error, crate::metadata::Metadata::new()), &[]);
-    }
-}
-
-/// Answers without a message.
-fn answer(call: &CallRef, method: &str, mut outcome: Outcome, attachment: &[u8]) {
-    let ret = outcome.ret;
-    let message = outcome.message.clone();
-    if call.reply(outcome.clone(), 0, (0, |_: &mut BytesMut| {}), attachment).is_err() {
-        // Its metadata or text does not fit into a frame; the code does.
-        outcome = Outcome {
-            func_ret: outcome.func_ret,
-            ..Outcome::framework(ret, message.slice(..message.len().min(1024)))
-        };
-        if call.reply(outcome, 0, (0, |_: &mut BytesMut| {}), &[]).is_err() {
-            tracing::error!(method, "an error answer could not be sent");
-        }
+        call.refuse(outcome_of(&error, crate::metadata::Metadata::new()), &[]);
     }
 }
 

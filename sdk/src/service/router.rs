@@ -13,6 +13,9 @@ use super::handler::ServerCall;
 use super::signal::Signal;
 use super::spec::{MethodSpec, Service};
 
+/// How much of an unknown method's name a refusal repeats.
+const SHOWN_PATH: usize = 256;
+
 /// The methods of a server by their paths.
 pub(crate) struct Router {
     paths: HashMap<&'static [u8], usize>,
@@ -87,7 +90,8 @@ impl Router {
     }
 
     fn unknown(&self, method: &Bytes) -> Result<usize, Outcome> {
-        let path = String::from_utf8_lossy(method);
+        // A name that nobody knows may be of any length; the refusal stays readable.
+        let path = String::from_utf8_lossy(&method[..method.len().min(SHOWN_PATH)]);
         let service =
             path.strip_prefix('/').and_then(|path| path.rsplit_once('/')).map(|(service, _)| service);
         let (code, text) = match service {

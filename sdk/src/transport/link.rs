@@ -261,6 +261,10 @@ impl Link {
         self.shared().with(|state| state.conn.reply(key, outcome, content_encoding, body, attachment))
     }
 
+    pub(crate) fn refuse(&self, key: CallKey, outcome: Outcome, attachment: &[u8]) {
+        self.shared().with(|state| state.conn.refuse(key, outcome, attachment));
+    }
+
     pub(crate) fn release_call(&self, key: CallKey) {
         self.shared().with(|state| {
             state.conn.release_call(key);

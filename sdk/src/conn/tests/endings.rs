@@ -59,6 +59,21 @@ fn a_reset_never_goes_out_without_a_code() {
 }
 
 #[test]
+fn an_end_that_does_not_fit_into_a_frame_keeps_its_codes_and_the_beginning_of_its_text() {
+    let limits = crate::conn::Limits { max_sent: 1_024, ..Default::default() };
+    let mut pair = Pair::with(Default::default(), limits);
+    let (key, served) = pair.open();
+    let mut outcome =
+        Outcome { ret: 7, func_ret: 8, message: "long ".repeat(1_000).into(), ..Outcome::default() };
+    outcome.metadata.insert("key", vec![0; 5_000]);
+    pair.server.conn.close(served.key, outcome);
+    pair.run();
+    let Some(Ending::Reset(got)) = pair.client.conn.ending(key) else { panic!("it was reset") };
+    assert_eq!((got.ret, got.func_ret), (7, 8));
+    assert!(got.message.starts_with(b"long long ") && got.metadata.is_empty());
+}
+
+#[test]
 fn a_stream_that_is_let_go_of_before_its_end_is_reset_with_161_and_the_handler_learns_it() {
     let mut pair = Pair::new();
     let (key, served) = pair.open();
