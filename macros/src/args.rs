@@ -9,11 +9,13 @@ use syn::{Attribute, Ident, LitStr, Meta, Path, Token, parse_quote};
 use crate::mistakes::Mistakes;
 use crate::names::text_of;
 
-/// The arguments on a trait: `package`, `name`, `crate`.
+/// The arguments on a trait: `package`, `name`, `json`, `crate`.
 #[derive(Default)]
 pub(crate) struct TraitArgs {
     pub(crate) package: Option<LitStr>,
     pub(crate) name: Option<LitStr>,
+    /// The word `json`, where it stands.
+    pub(crate) json: Option<Ident>,
     krate: Option<Path>,
 }
 
@@ -23,13 +25,15 @@ pub(crate) struct ImplArgs {
     krate: Option<Path>,
 }
 
-/// The arguments on a method: `name`, `alias` (any number), `oneway`.
+/// The arguments on a method: `name`, `alias` (any number), `oneway`, `json`.
 #[derive(Default)]
 pub(crate) struct RpcArgs {
     pub(crate) name: Option<LitStr>,
     pub(crate) aliases: Vec<LitStr>,
     /// The word `oneway`, where it stands.
     pub(crate) oneway: Option<Ident>,
+    /// The word `json`, where it stands.
+    pub(crate) json: Option<Ident>,
 }
 
 impl TraitArgs {
@@ -39,8 +43,9 @@ impl TraitArgs {
             "package" => set(&mut args.package, meta),
             "name" => set(&mut args.name, meta),
             "crate" => set(&mut args.krate, meta),
+            "json" => flag(&mut args.json, meta),
             _ => {
-                let known = "known are `package = \"..\"`, `name = \"..\"` and `crate = path`";
+                let known = "known are `package = \"..\"`, `name = \"..\"`, `json` and `crate = path`";
                 Err(meta.error(format!("unknown argument `{key}`; {known}")))
             }
         });
@@ -57,7 +62,9 @@ impl ImplArgs {
         let mut args = Self::default();
         each(tokens, mistakes, |key, meta| match key {
             "crate" => set(&mut args.krate, meta),
-            "package" | "name" => Err(meta.error(format!("`{key}` belongs on the trait; remove it here"))),
+            "package" | "name" | "json" => {
+                Err(meta.error(format!("`{key}` belongs on the trait; remove it here")))
+            }
             _ => {
                 Err(meta
                     .error(format!("unknown argument `{key}`; on an `impl` only `crate = path` is known")))
@@ -87,15 +94,10 @@ impl RpcArgs {
                 self.aliases.push(meta.value()?.parse()?);
                 Ok(())
             }
-            "oneway" if meta.input.peek(Token![=]) => {
-                Err(meta.error("`oneway` has no value; write `#[rpc(oneway)]`"))
-            }
-            "oneway" => {
-                self.oneway = Some(meta.path.require_ident()?.clone());
-                Ok(())
-            }
+            "oneway" => flag(&mut self.oneway, meta),
+            "json" => flag(&mut self.json, meta),
             _ => {
-                let known = "known are `name = \"..\"`, `alias = \"..\"` and `oneway`";
+                let known = "known are `name = \"..\"`, `alias = \"..\"`, `oneway` and `json`";
                 Err(meta.error(format!("unknown argument `{key}`; {known}")))
             }
         });
@@ -133,6 +135,16 @@ fn set<T: Parse>(value: &mut Option<T>, meta: &ParseNestedMeta<'_>) -> syn::Resu
         return Err(meta.error("this is given twice; keep one of the two"));
     }
     *value = Some(meta.value()?.parse()?);
+    Ok(())
+}
+
+/// A word without a value.
+fn flag(word: &mut Option<Ident>, meta: &ParseNestedMeta<'_>) -> syn::Result<()> {
+    let ident = meta.path.require_ident()?;
+    if meta.input.peek(Token![=]) {
+        return Err(meta.error(format!("`{ident}` has no value; write the word alone")));
+    }
+    *word = Some(ident.clone());
     Ok(())
 }
 

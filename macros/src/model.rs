@@ -23,6 +23,8 @@ pub(crate) struct Method {
     pub(crate) path: String,
     pub(crate) aliases: Vec<String>,
     pub(crate) shape: Shape,
+    /// Whether it takes JSON beside protobuf.
+    pub(crate) json: bool,
     /// Where the context stands.
     pub(crate) context: Span,
     /// What the client's method calls its argument, if it has one.
@@ -58,6 +60,12 @@ pub(crate) enum Kind {
     ServerStream,
     /// `(rw)`
     Bidi,
+}
+
+impl Kind {
+    pub(crate) fn is_stream(self) -> bool {
+        !matches!(self, Self::Unary | Self::OneWay)
+    }
 }
 
 /// An `impl` of a service trait.

@@ -32,6 +32,13 @@ fn another_path_to_trill_is_used_everywhere() {
 }
 
 #[test]
+fn services_with_unary_methods_are_marked_for_json_when_asked() {
+    let out = generate("json", Config::new().json(), "plain.proto");
+    let plain = fs::read_to_string(out.join("_.rs")).expect("generated");
+    assert!(plain.contains("#[::trill::service(json)]"), "{plain}");
+}
+
+#[test]
 fn prost_can_be_told_more_whatever_the_order() {
     let change = |prost: &mut build::prost_build::Config| {
         prost.bytes(["."]).include_file("all.rs");

@@ -81,6 +81,7 @@
 //! | feature | default | |
 //! |---|---|---|
 //! | `compression` | yes | compressed messages ([`Compression`]). Without it peers that send some are refused. |
+//! | `json` | no | unary calls with JSON bodies, for messages with serde's traits ([`JsonMessage`](stream::JsonMessage)). |
 //! | `runtime` | yes | everything that needs tokio. Without it only the combinators are public, and the protocol core can be tested. |
 #![cfg_attr(
     not(feature = "runtime"),
@@ -181,7 +182,8 @@ pub use {
 /// for each: `NotesServer::new(my_notes)`.
 ///
 /// Arguments on the trait: `package` (a protobuf package; without it the service's name stands alone), `name` (the service's name on the
-/// wire instead of the trait's), `crate` (the path of this crate, if it is renamed). On methods: `#[rpc(name = "..", alias = "..", oneway)]`;
+/// wire instead of the trait's), `json` (unary methods take JSON as well, which needs the feature `json`), `crate` (the path of this
+/// crate, if it is renamed). On methods: `#[rpc(name = "..", alias = "..", oneway, json)]`;
 /// without a name, `say_hello` is `SayHello` on the wire. An alias is a whole path, byte for byte. A method may have a body, which serves
 /// where an `impl` has none, and a `#[cfg]`. Docs and `#[deprecated]` are repeated on the client's method.
 #[cfg(feature = "runtime")]

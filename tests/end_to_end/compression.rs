@@ -1,8 +1,14 @@
 //! Compressed messages, in every kind of call.
 
 use futures::TryStreamExt;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use trill::prost::Message;
 use trill::{AsyncReaderWriter, Channel, Compression, Context, ErrorKind, Result, Server};
+use trill_proto::{RequestProtocol, ResponseProtocol};
 use trill_tests::{Absent, AbsentClient, EverythingClient, Obedient, Text, text};
+
+use crate::frames::{frame, read};
 
 const ALL: [Compression; 4] = [Compression::Gzip, Compression::Zlib, Compression::Snappy, Compression::Lz4];
 
@@ -105,4 +111,30 @@ async fn what_unpacks_to_more_than_the_limit_is_refused() {
     let mut rw = client.talk().compression(Compression::Gzip).await.unwrap();
     rw.write(bomb).await.unwrap();
     assert_eq!(rw.read().await.unwrap_err().code().0, 222);
+}
+
+#[tokio::test]
+async fn a_server_may_have_a_compression_of_its_own() {
+    // The answer to a request that is not compressed, as it is on the wire: its encoding and its size.
+    async fn answer(compression: impl Into<Option<Compression>>) -> (u32, usize) {
+        let (service, _log) = Obedient::new();
+        let server = Server::builder().service(service).compression(compression);
+        let bound = server.bind("127.0.0.1:0").await.unwrap();
+        let mut socket = TcpStream::connect(bound.local_addr().to_string()).await.unwrap();
+        tokio::spawn(bound.serve());
+        let meta =
+            RequestProtocol { func: "/test.all.Everything/Unary".into(), ..RequestProtocol::default() };
+        socket.write_all(&frame(&meta, &text("large 10000").encode_to_vec())).await.unwrap();
+        let (meta, body) = read::<ResponseProtocol>(&mut socket).await;
+        (meta.content_encoding, body.len())
+    }
+    let (encoding, size) = answer(Compression::Gzip).await;
+    assert!(encoding == 1 && size < 200, "{encoding}, {size}");
+    assert_eq!(answer(None).await, (0, 10_003));
+
+    // What is asked in a packed form is answered plainly, too, if the server says so.
+    let (service, _log) = Obedient::new();
+    let channel = Server::builder().service(service).compression(None).in_memory().unwrap();
+    let client = EverythingClient::new(channel);
+    assert_eq!(client.unary(text("x")).compression(Compression::Lz4).await.unwrap(), text("x"));
 }

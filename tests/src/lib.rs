@@ -5,11 +5,14 @@ use std::time::Duration;
 use trill::{AsyncReader, AsyncReaderWriter, AsyncWriter, Channel, Code, Context, Result, Server, Status};
 
 /// A message with a text.
-#[derive(Clone, PartialEq, Eq, trill::prost::Message)]
+#[derive(Clone, PartialEq, Eq, trill::prost::Message, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
 #[prost(prost_path = "::trill::prost")]
 pub struct Text {
     /// The text.
     #[prost(string, tag = "1")]
+    // Its name in the `.proto` of tRPC-Go's own test data, which our Go programs use.
+    #[serde(rename = "msg")]
     pub text: String,
 }
 
@@ -19,7 +22,7 @@ pub fn text(text: impl Into<String>) -> Text {
 }
 
 /// One method of each kind. What a handler does is said by the messages it gets; see [`Obedient`].
-#[trill::service(package = "test.all")]
+#[trill::service(package = "test.all", json)]
 pub trait Everything {
     /// One request, one answer.
     async fn unary(&self, cx: Context, request: Text) -> Result<Text>;

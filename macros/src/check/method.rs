@@ -17,6 +17,7 @@ pub(super) fn check(
     item: &TraitItemFn,
     rpc: &RpcArgs,
     service: &str,
+    all_json: bool,
     mistakes: &mut Mistakes,
 ) -> Option<Method> {
     let signature = &item.sig;
@@ -36,12 +37,20 @@ pub(super) fn check(
     }
     let arguments = arguments?;
     let shape = shape::check(signature, &arguments, answer, rpc, mistakes)?;
+    let is_stream = shape.kind.is_stream();
+    if let Some(word) = &rpc.json
+        && is_stream
+    {
+        mistakes
+            .at(word, "only unary calls can be JSON, streams carry protobuf; remove `json` from this one");
+    }
     let is_request = |argument: &&Argument<'_>| matches!(argument.role, Role::Message(_));
     Some(Method {
         ident: signature.ident.clone(),
         path: format!("/{service}/{name}"),
         aliases,
         argument: arguments.iter().find(is_request).and_then(Argument::name).cloned(),
+        json: !is_stream && (all_json || rpc.json.is_some()),
         shape,
         context: parse::typed(signature).next().map_or_else(|| signature.span(), |cx| cx.ty.span()),
         cfgs: parse::named(&item.attrs, &["cfg"]),

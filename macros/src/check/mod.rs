@@ -24,7 +24,7 @@ pub(crate) fn service(args: &TraitArgs, written: &Written, mistakes: &mut Mistak
     let mut methods = Vec::new();
     for (item, rpc) in item.items.iter().zip(&written.rpc) {
         match item {
-            TraitItem::Fn(method) => methods.extend(method::check(method, rpc, &wire_name, mistakes)),
+            TraitItem::Fn(method) => methods.extend(method::check(method, rpc, &wire_name, args.json.is_some(), mistakes)),
             TraitItem::Const(item) => {
                 mistakes.at(&item.ident, "a service has methods only; move the constant out of the trait");
             }
@@ -39,6 +39,12 @@ pub(crate) fn service(args: &TraitArgs, written: &Written, mistakes: &mut Mistak
         }
     }
     distinct(&mut methods, mistakes);
+    if let Some(word) = &args.json
+        && !methods.is_empty()
+        && methods.iter().all(|method| method.shape.kind.is_stream())
+    {
+        mistakes.at(word, "only unary calls can be JSON, and this service has streams only; remove `json`");
+    }
     Service {
         krate: args.krate(),
         attributes: attributes(&item.attrs),

@@ -13,6 +13,7 @@ use crate::names;
 pub(super) fn message_checks(service: &Service, method: &Method) -> TokenStream {
     let table = names::generated(&names::table(&service.ident));
     let (request, answer) = (&method.shape.request, &method.shape.answer);
-    let answer = (method.shape.kind != Kind::OneWay).then(|| quote!(#table::__message::<#answer>();));
-    quote!(#table::__message::<#request>(); #answer)
+    let check = if method.json { quote!(__json_message) } else { quote!(__message) };
+    let answer = (method.shape.kind != Kind::OneWay).then(|| quote!(#table::#check::<#answer>();));
+    quote!(#table::#check::<#request>(); #answer)
 }

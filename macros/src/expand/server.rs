@@ -123,8 +123,12 @@ fn arm(service: &Service, method: &Method) -> TokenStream {
     let here = names::generated_span(answer.span());
     let cx = Ident::new("cx", names::generated_span(*context));
     let (function, types, arguments) = match shape.kind {
-        Kind::Unary => ("unary", quote!(#request, #answer), quote!(request)),
-        Kind::OneWay => ("oneway", quote!(#request), quote!(request)),
+        Kind::Unary => {
+            (if method.json { "unary_json" } else { "unary" }, quote!(#request, #answer), quote!(request))
+        }
+        Kind::OneWay => {
+            (if method.json { "oneway_json" } else { "oneway" }, quote!(#request), quote!(request))
+        }
         Kind::ClientStream => ("client_stream", quote!(#request, #answer), quote!(reader)),
         Kind::ServerStream => ("server_stream", quote!(#request, #answer), quote!(request, writer)),
         Kind::Bidi => ("bidi", quote!(#request, #answer), quote!(rw)),

@@ -18,7 +18,7 @@ pub(crate) fn spec(service: &Service) -> TokenStream {
         quote!(#(#cfgs)* #variant)
     });
     let entries = methods.iter().map(|method| {
-        let Method { cfgs, path, aliases, .. } = method;
+        let Method { cfgs, path, aliases, json, .. } = method;
         let kind = kind(method.shape.kind);
         quote! {
             #(#cfgs)*
@@ -26,9 +26,14 @@ pub(crate) fn spec(service: &Service) -> TokenStream {
                 path: #path,
                 kind: #krate::__private::MethodKind::#kind,
                 aliases: &[#(#aliases),*],
+                json: #json,
             }
         }
     });
+    let json_message = methods
+        .iter()
+        .any(|method| method.json)
+        .then(|| quote!(fn __json_message<M: #krate::stream::JsonMessage>() {}));
     quote! {
         #(#attributes)*
         enum #table { #(#variants),* }
@@ -41,6 +46,7 @@ pub(crate) fn spec(service: &Service) -> TokenStream {
             };
 
             fn __message<M: #krate::Message>() {}
+            #json_message
         }
     }
 }

@@ -53,21 +53,25 @@ impl __DetailsMethod {
                 path: "/detail_service/GetURL",
                 kind: ::my::trill::__private::MethodKind::Unary,
                 aliases: &["/v1/url", "/v2/url"],
+                json: true,
             },
             #[cfg(feature = "extra")]
             ::my::trill::__private::MethodSpec {
                 path: "/detail_service/Type",
                 kind: ::my::trill::__private::MethodKind::Unary,
                 aliases: &[],
+                json: false,
             },
             ::my::trill::__private::MethodSpec {
                 path: "/detail_service/Count",
                 kind: ::my::trill::__private::MethodKind::ClientStream,
                 aliases: &[],
+                json: false,
             },
         ],
     };
     fn __message<M: ::my::trill::Message>() {}
+    fn __json_message<M: ::my::trill::stream::JsonMessage>() {}
 }
 #[cfg(unix)]
 /// Serves a [`Details`] as `detail_service`: give it to `Server::builder().service(..)`. Clones share the one service.
@@ -110,9 +114,9 @@ impl<__T: Details> ::my::trill::__private::Service for DetailsServer<__T> {
         let service = ::core::clone::Clone::clone(&self.service);
         match method {
             _ if method == __DetailsMethod::get_url as usize => {
-                __DetailsMethod::__message::<()>();
-                __DetailsMethod::__message::<String>();
-                call.unary::<
+                __DetailsMethod::__json_message::<()>();
+                __DetailsMethod::__json_message::<String>();
+                call.unary_json::<
                         (),
                         String,
                         _,
@@ -168,8 +172,8 @@ impl DetailsClient {
     }
     /// Unary call of `/detail_service/GetURL`: await it for the answer.
     pub fn get_url(&self, req: ()) -> ::my::trill::client::Unary<(), String> {
-        __DetailsMethod::__message::<()>();
-        __DetailsMethod::__message::<String>();
+        __DetailsMethod::__json_message::<()>();
+        __DetailsMethod::__json_message::<String>();
         self.stub.unary::<(), String>(__DetailsMethod::get_url as usize, req)
     }
     #[cfg(feature = "extra")]

@@ -1,7 +1,7 @@
 #[service(name = "detail_service", crate = ::my::trill)]
 #[cfg(unix)]
 pub(crate) trait Details: Clone + Send {
-    #[rpc(name = "GetURL", alias = "/v1/url")]
+    #[rpc(json, name = "GetURL", alias = "/v1/url")]
     #[rpc(alias = "/v2/url")]
     async fn get_url(&self, cx: my::trill::Context, req: ()) -> Result<String>;
 

@@ -55,26 +55,31 @@ impl __TalkMethod {
                 path: "/test.talk.Talk/SayHello",
                 kind: ::trill::__private::MethodKind::Unary,
                 aliases: &[],
+                json: false,
             },
             ::trill::__private::MethodSpec {
                 path: "/test.talk.Talk/Note",
                 kind: ::trill::__private::MethodKind::OneWay,
                 aliases: &[],
+                json: false,
             },
             ::trill::__private::MethodSpec {
                 path: "/test.talk.Talk/Collect",
                 kind: ::trill::__private::MethodKind::ClientStream,
                 aliases: &[],
+                json: false,
             },
             ::trill::__private::MethodSpec {
                 path: "/test.talk.Talk/Explain",
                 kind: ::trill::__private::MethodKind::ServerStream,
                 aliases: &[],
+                json: false,
             },
             ::trill::__private::MethodSpec {
                 path: "/test.talk.Talk/Discuss",
                 kind: ::trill::__private::MethodKind::Bidi,
                 aliases: &[],
+                json: false,
             },
         ],
     };

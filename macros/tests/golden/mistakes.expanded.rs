@@ -48,11 +48,13 @@ impl __MistakenMethod {
                 path: "/test.Mistaken/Right",
                 kind: ::trill::__private::MethodKind::Unary,
                 aliases: &[],
+                json: false,
             },
             ::trill::__private::MethodSpec {
                 path: "/test.Mistaken/NotAsync",
                 kind: ::trill::__private::MethodKind::Unary,
                 aliases: &[],
+                json: false,
             },
         ],
     };

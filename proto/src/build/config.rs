@@ -26,17 +26,30 @@ pub struct Config {
     prost: prost_build::Config,
     crate_path: String,
     out_dir: Option<PathBuf>,
+    json: bool,
 }
 
 impl Config {
     /// Writes into `OUT_DIR` and finds Trill under `::trill`.
     pub fn new() -> Self {
-        Self { prost: prost_build::Config::new(), crate_path: "::trill".to_owned(), out_dir: None }
+        Self {
+            prost: prost_build::Config::new(),
+            crate_path: "::trill".to_owned(),
+            out_dir: None,
+            json: false,
+        }
     }
 
     /// Sets the path under which the generated code finds Trill, when it is not a dependency of that name: `::my_rpc::trill`.
     pub fn crate_path(mut self, path: impl Into<String>) -> Self {
         self.crate_path = path.into();
+        self
+    }
+
+    /// Marks the services with `json`: their unary methods take JSON as well. Their messages then need serde's traits, from a
+    /// [`prost`](Self::prost) `type_attribute`, or from the crate `pbjson-build`.
+    pub fn json(mut self) -> Self {
+        self.json = true;
         self
     }
 
@@ -74,7 +87,11 @@ impl Config {
         }
         self.prost
             .prost_path(format!("{}::prost", self.crate_path))
-            .service_generator(Box::new(TraitGenerator::new(self.crate_path, Aliases::of(&descriptors))))
+            .service_generator(Box::new(TraitGenerator::new(
+                self.crate_path,
+                self.json,
+                Aliases::of(&descriptors),
+            )))
             .compile_fds(compiler.file_descriptor_set())
             .map_err(Error::write)
     }

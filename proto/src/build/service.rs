@@ -13,12 +13,13 @@ use super::options::Aliases;
 #[derive(Debug)]
 pub(super) struct TraitGenerator {
     crate_path: String,
+    json: bool,
     aliases: Aliases,
 }
 
 impl TraitGenerator {
-    pub(super) fn new(crate_path: String, aliases: Aliases) -> Self {
-        Self { crate_path, aliases }
+    pub(super) fn new(crate_path: String, json: bool, aliases: Aliases) -> Self {
+        Self { crate_path, json, aliases }
     }
 
     fn write(&self, service: &Service, out: &mut String) -> std::fmt::Result {
@@ -42,6 +43,11 @@ impl TraitGenerator {
         }
         if service.name != service.proto_name {
             arguments.push(format!("name = {:?}", service.proto_name));
+        }
+        // Streams cannot be JSON, and a service of streams only is not marked.
+        let is_unary = |method: &Method| !method.client_streaming && !method.server_streaming;
+        if self.json && service.methods.iter().any(is_unary) {
+            arguments.push("json".to_owned());
         }
         if self.crate_path != "::trill" {
             arguments.push(format!("crate = {}", self.crate_path));

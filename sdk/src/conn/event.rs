@@ -100,6 +100,7 @@ pub(crate) struct Answer {
     pub(crate) outcome: Outcome,
     pub(crate) body: Bytes,
     pub(crate) attachment: Bytes,
+    pub(crate) content_type: u32,
     pub(crate) content_encoding: u32,
 }
 

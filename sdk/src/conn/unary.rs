@@ -177,7 +177,8 @@ impl Connection {
             metadata: Metadata::from_wire(meta.trans_info),
         };
         // Peers disagree about the id in the fixed header; the one in the protobuf header is always right.
-        let answer = Answer { outcome, body, attachment, content_encoding: meta.content_encoding };
+        let (content_type, content_encoding) = (meta.content_type, meta.content_encoding);
+        let answer = Answer { outcome, body, attachment, content_type, content_encoding };
         self.answered(meta.request_id, Ok(answer));
     }
 

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use crate::client::Channel;
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
-use crate::service::{IntoService, Router, Service, Signal};
+use crate::service::{Host, IntoService, Router, Service};
 use crate::settings::{self, size_settings};
+use crate::stream::Compression;
 use crate::transport::{Address, Limits, Listener, PeerAddr, memory_pair};
 
 use super::bound::Bound;
@@ -19,7 +20,7 @@ pub struct Server(());
 impl Server {
     /// Settings and services of a new server.
     pub fn builder() -> ServerBuilder {
-        ServerBuilder { services: Vec::new(), limits: Limits::default() }
+        ServerBuilder { services: Vec::new(), limits: Limits::default(), compression: None }
     }
 }
 
@@ -28,6 +29,8 @@ impl Server {
 pub struct ServerBuilder {
     services: Vec<Arc<dyn Service>>,
     limits: Limits,
+    /// `None`: as the requests are.
+    compression: Option<Option<Compression>>,
 }
 
 impl ServerBuilder {
@@ -38,6 +41,16 @@ impl ServerBuilder {
     }
 
     size_settings!();
+
+    /// How the answers of unary calls are compressed, or with `None` that they are not, whatever their requests are. Default: as the
+    /// request is. [`Context::set_compression`](crate::Context::set_compression) decides for one answer.
+    ///
+    /// All peers of the protocol unpack an answer as its header says, whatever they asked with. The messages of a stream are compressed
+    /// as its opener says, in both directions.
+    pub fn compression(mut self, compression: impl Into<Option<Compression>>) -> Self {
+        self.compression = Some(compression.into());
+        self
+    }
 
     /// How many streams one connection may have open; further ones are refused with code 22. Default: 100,000.
     pub fn max_streams_per_connection(mut self, count: usize) -> Self {
@@ -83,9 +96,9 @@ impl ServerBuilder {
 
     fn connections(self) -> Result<Arc<Connections>> {
         settings::check(&self.limits)?;
-        let drain = Arc::new(Signal::default());
-        let router = Router::new(&self.services, Arc::clone(&drain))?;
-        Ok(Arc::new(Connections::new(self.limits, router, drain)))
+        let host = Arc::new(Host { compression: self.compression, ..Host::default() });
+        let router = Router::new(&self.services, Arc::clone(&host))?;
+        Ok(Arc::new(Connections::new(self.limits, router, host)))
     }
 }
 

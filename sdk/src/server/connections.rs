@@ -5,14 +5,14 @@ use std::sync::Arc;
 use slab::Slab;
 use tokio::sync::Notify;
 
-use crate::service::{Router, Signal};
+use crate::service::{Host, Router, Signal};
 use crate::sync::Mutex;
 use crate::transport::{ConnError, Connection, Driver, Io, Limits, Link, PeerAddr};
 
 pub(super) struct Connections {
     limits: Limits,
     router: Arc<Router>,
-    drain: Arc<Signal>,
+    host: Arc<Host>,
     open: Mutex<Slab<Link>>,
     /// All connections are to end, also those that are just being accepted.
     closing: Signal,
@@ -21,11 +21,11 @@ pub(super) struct Connections {
 }
 
 impl Connections {
-    pub(super) fn new(limits: Limits, router: Router, drain: Arc<Signal>) -> Self {
+    pub(super) fn new(limits: Limits, router: Router, host: Arc<Host>) -> Self {
         Self {
             limits,
             router: Arc::new(router),
-            drain,
+            host,
             open: Mutex::default(),
             closing: Signal::default(),
             ended: Notify::new(),
@@ -38,7 +38,7 @@ impl Connections {
         let (link, driver) = Driver::server(conn, io, peer, Arc::clone(&self.router) as _);
         let place = self.open.lock().insert(link.clone());
         // Looked at behind the insertion: whoever sets a signal goes through the inserted ones after that.
-        if self.drain.is_set() {
+        if self.host.drain.is_set() {
             link.drain();
         }
         if self.closing.is_set() {
@@ -55,12 +55,12 @@ impl Connections {
     }
 
     pub(super) fn drain(&self) -> &Signal {
-        &self.drain
+        &self.host.drain
     }
 
     /// Refuses new work on all connections, and tells the handlers.
     pub(super) fn begin_drain(&self) {
-        self.drain.set();
+        self.host.drain.set();
         for link in self.links() {
             link.drain();
         }

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::metadata::Metadata;
-use crate::stream::Compression;
+use crate::stream::{Compression, JSON};
 use crate::sync::Mutex;
 use crate::transport::{Head, PeerAddr, now};
 
+use super::host::Host;
 use super::options::CallOptions;
 use super::signal::Signal;
 
@@ -29,7 +30,7 @@ struct Inner {
     attachment: Bytes,
     answer: Mutex<Extras>,
     cancelled: Signal,
-    drain: Arc<Signal>,
+    host: Arc<Host>,
 }
 
 /// What goes out beside the answer.
@@ -48,7 +49,7 @@ impl Context {
         peer: PeerAddr,
         deadline: Option<Instant>,
         attachment: Bytes,
-        drain: Arc<Signal>,
+        host: Arc<Host>,
     ) -> Self {
         Self(Arc::new(Inner {
             service,
@@ -57,9 +58,9 @@ impl Context {
             peer,
             deadline,
             attachment,
-            answer: Mutex::new(Extras::default()),
+            answer: Mutex::new(Extras { compression: host.compression, ..Extras::default() }),
             cancelled: Signal::default(),
-            drain,
+            host,
         }))
     }
 
@@ -121,7 +122,8 @@ impl Context {
         Compression::from_wire(self.0.head.content_encoding).ok().flatten()
     }
 
-    /// Compresses the answer of a unary call, or with `None` does not. Without this, the answer is compressed as the request is. The
+    /// Compresses the answer of a unary call, or with `None` does not. Without this, the server's
+    /// [`compression`](crate::server::ServerBuilder::compression) counts. The
     /// messages of a stream are compressed in both directions as its opener said: there it does nothing.
     pub fn set_compression(&self, compression: impl Into<Option<Compression>>) {
         self.0.answer.lock().compression = Some(compression.into());
@@ -157,12 +159,17 @@ impl Context {
     /// Whether the server is being shut down: finish soon.
     #[must_use]
     pub fn is_draining(&self) -> bool {
-        self.0.drain.is_set()
+        self.0.host.drain.is_set()
     }
 
     /// Waits until the server is being shut down. **Cancel safety**: dropping the future loses nothing.
     pub async fn draining(&self) {
-        self.0.drain.wait().await;
+        self.0.host.drain.wait().await;
+    }
+
+    /// Whether the request is JSON, and the answer is to be.
+    pub(super) fn is_json(&self) -> bool {
+        self.0.head.content_type == JSON
     }
 
     pub(super) fn cancel(&self) {

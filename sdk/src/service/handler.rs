@@ -13,14 +13,14 @@ use futures::FutureExt;
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::stream::{
-    AsyncReader, AsyncReaderWriter, AsyncWriter, Compression, Message, Parcel, StreamRef, Subject,
-    ending_error, outcome_of, send_error, wire_encoding,
+    AsyncReader, AsyncReaderWriter, AsyncWriter, Compression, FromJson, JsonMessage, Message, Parcel,
+    StreamRef, Subject, ToJson, ending_error, outcome_of, send_error, wire_encoding,
 };
 use crate::transport::{ConnError, Ending, IncomingCall, IncomingStream, Link, Outcome};
 
 use super::call::{CallRef, Room};
 use super::context::Context;
-use super::signal::Signal;
+use super::host::Host;
 
 /// A call that has arrived, in the hands of the generated code, which names the types and the handler.
 ///
@@ -44,10 +44,10 @@ impl ServerCall {
         link: Link,
         call: IncomingCall,
         (service, method): (&'static str, &'static str),
-        drain: Arc<Signal>,
+        host: Arc<Host>,
     ) -> Self {
         let peer = link.peer().clone();
-        let cx = Context::new((service, method), call.head, peer, call.deadline, call.attachment, drain);
+        let cx = Context::new((service, method), call.head, peer, call.deadline, call.attachment, host);
         let held = CallRef::new(link, call.key);
         Self { cx, incoming: Incoming::Call { call: held, one_way: call.one_way, body: call.body } }
     }
@@ -56,10 +56,10 @@ impl ServerCall {
         link: Link,
         stream: IncomingStream,
         (service, method): (&'static str, &'static str),
-        drain: Arc<Signal>,
+        host: Arc<Host>,
     ) -> Self {
         let peer = link.peer().clone();
-        let cx = Context::new((service, method), stream.head, peer, stream.deadline, Bytes::new(), drain);
+        let cx = Context::new((service, method), stream.head, peer, stream.deadline, Bytes::new(), host);
         let held = StreamRef::new(link, stream.key, Cow::Borrowed(method), false, cx.compression());
         Self { cx, incoming: Incoming::Stream(held) }
     }
@@ -72,33 +72,19 @@ impl ServerCall {
         F: FnOnce(Context, Req) -> Fut + Send + 'static,
         Fut: Future<Output = Result<Resp>> + Send + 'static,
     {
-        let Self { cx, incoming } = self;
-        let Incoming::Call { call, one_way, body } = incoming else {
-            unreachable!("the router knows unary from stream")
-        };
-        tokio::spawn(async move {
-            let work = {
-                let cx = cx.clone();
-                let limit = call.link().limits().max_received;
-                async move {
-                    let request = decode(body, cx.compression(), limit)?;
-                    handler(cx, request).await
-                }
-            };
-            let poll_ended = |task: &std::task::Context<'_>| match call.poll_ended(task) {
-                // Nobody waits for a one-way call from the start: its caller may be gone, its work is still wanted.
-                Poll::Ready(Ending::Lost(why)) if one_way && why != ConnError::Shutdown => Poll::Pending,
-                polled => polled,
-            };
-            let result = run(work, &cx, poll_ended).await;
-            if one_way {
-                log_one_way(cx.method(), &result);
-                return;
-            }
-            reply(call, &cx, result).await;
-        });
+        self.run_call(None, None, handler);
     }
 
+    /// Runs the handler of a unary method that takes and gives JSON as well.
+    pub fn unary_json<Req, Resp, F, Fut>(self, handler: F)
+    where
+        Req: JsonMessage,
+        Resp: JsonMessage,
+        F: FnOnce(Context, Req) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<Resp>> + Send + 'static,
+    {
+        self.run_call(Some(Req::from_json), Some(Resp::to_json), handler);
+    }
     /// Runs the handler of a one-way method.
     pub fn oneway<Req, F, Fut>(self, handler: F)
     where
@@ -106,7 +92,18 @@ impl ServerCall {
         F: FnOnce(Context, Req) -> Fut + Send + 'static,
         Fut: Future<Output = Result<()>> + Send + 'static,
     {
-        self.unary(handler);
+        self.run_call(None, None, handler);
+    }
+
+    /// Runs the handler of a one-way method that takes JSON as well.
+    pub fn oneway_json<Req, F, Fut>(self, handler: F)
+    where
+        Req: JsonMessage,
+        F: FnOnce(Context, Req) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<()>> + Send + 'static,
+    {
+        // For a caller who calls it as a unary method: an answer without fields.
+        self.run_call(Some(Req::from_json), Some(|()| Ok(Bytes::from_static(b"{}"))), handler);
     }
 
     /// Runs the handler of a client stream.
@@ -171,6 +168,46 @@ impl ServerCall {
         }
     }
 
+    /// The router lets JSON through where the generated code has named its codec.
+    fn run_call<Req, Resp, F, Fut>(
+        self,
+        from_json: Option<FromJson<Req>>,
+        to_json: Option<ToJson<Resp>>,
+        handler: F,
+    ) where
+        Req: Message,
+        Resp: Message,
+        F: FnOnce(Context, Req) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<Resp>> + Send + 'static,
+    {
+        let Self { cx, incoming } = self;
+        let Incoming::Call { call, one_way, body } = incoming else {
+            unreachable!("the router knows unary from stream")
+        };
+        let (from_json, to_json) = if cx.is_json() { (from_json, to_json) } else { (None, None) };
+        tokio::spawn(async move {
+            let work = {
+                let cx = cx.clone();
+                let limit = call.link().limits().max_received;
+                async move {
+                    let request = decode(body, from_json, cx.compression(), limit)?;
+                    handler(cx, request).await
+                }
+            };
+            let poll_ended = |task: &std::task::Context<'_>| match call.poll_ended(task) {
+                // Nobody waits for a one-way call from the start: its caller may be gone, its work is still wanted.
+                Poll::Ready(Ending::Lost(why)) if one_way && why != ConnError::Shutdown => Poll::Pending,
+                polled => polled,
+            };
+            let result = run(work, &cx, poll_ended).await;
+            if one_way {
+                log_one_way(cx.method(), &result);
+                return;
+            }
+            reply(call, &cx, to_json, result).await;
+        });
+    }
+
     fn run_stream<Fut>(self, start: impl FnOnce(Context, StreamRef) -> Fut + Send + 'static)
     where
         Fut: Future<Output = Result<()>> + Send + 'static,
@@ -229,7 +266,12 @@ async fn run<T>(
 }
 
 /// The request of a unary call.
-fn decode<Req: Message>(body: Bytes, compression: Option<Compression>, limit: usize) -> Result<Req> {
+fn decode<Req: Message>(
+    body: Bytes,
+    from_json: Option<FromJson<Req>>,
+    compression: Option<Compression>,
+    limit: usize,
+) -> Result<Req> {
     let undecodable =
         |text: String| Error::new(ErrorKind::Decode, Origin::Peer, Code::SERVER_DECODE_ERR, text);
     let plain = match compression {
@@ -238,13 +280,22 @@ fn decode<Req: Message>(body: Bytes, compression: Option<Compression>, limit: us
             .unpack(body, limit)
             .map_err(|error| undecodable(format!("the request cannot be unpacked: {error}")))?,
     };
-    Req::read_from(plain).map_err(|error| {
-        undecodable(format!("the request is not a {}: {error}", std::any::type_name::<Req>()))
-    })
+    let name = std::any::type_name::<Req>();
+    match from_json {
+        None => Req::read_from(plain)
+            .map_err(|error| undecodable(format!("the request is not a {name}: {error}"))),
+        Some(from_json) => from_json(&plain)
+            .map_err(|error| undecodable(format!("the request is not the JSON of a {name}: {error}"))),
+    }
 }
 
 /// Ends a unary call.
-async fn reply<Resp: Message>(call: CallRef, cx: &Context, result: Finished<Resp>) {
+async fn reply<Resp: Message>(
+    call: CallRef,
+    cx: &Context,
+    to_json: Option<ToJson<Resp>>,
+    result: Finished<Resp>,
+) {
     let method = cx.method();
     let extras = cx.take_extras();
     let message = match result {
@@ -261,7 +312,17 @@ async fn reply<Resp: Message>(call: CallRef, cx: &Context, result: Finished<Resp
         Finished::Cancelled(_) => return,
     };
     let compression = extras.compression.unwrap_or(cx.compression());
-    let parcel = Parcel::new(message, compression);
+    let mut parcel = Parcel::Message(message);
+    match to_json {
+        None => parcel.pack(compression),
+        Some(to_json) => {
+            if let Err(error) = parcel.pack_json(to_json, compression) {
+                let text = format!("the answer cannot be written as JSON: {error}");
+                tracing::warn!(method, peer = %cx.peer(), "{text}");
+                return call.refuse(Outcome::framework(Code::SERVER_ENCODE_ERR.0, text), &[]);
+            }
+        }
+    }
     let size = parcel.size();
     let encoding = wire_encoding(compression, size);
     let mut room = Room::new(call.link().clone());

@@ -6,6 +6,7 @@
 mod call;
 mod context;
 mod handler;
+mod host;
 mod opening;
 mod options;
 mod router;
@@ -22,5 +23,6 @@ pub use spec::{IntoService, MethodKind, MethodSpec, Service, ServiceSpec};
 pub use stub::Stub;
 pub use unary::{OneWay, OneWayFuture, ResponseFuture, Unary, UnaryFuture};
 
+pub(crate) use host::Host;
 pub(crate) use router::Router;
 pub(crate) use signal::Signal;

@@ -152,7 +152,7 @@ impl Open {
         }
         let compression = target.compression(&options);
         let encoding = compression.map_or(0, Compression::to_wire);
-        let head = target.head(options, limit.as_ref().map(|limit| limit.timeout), encoding);
+        let head = target.head(options, limit.as_ref().map(|limit| limit.timeout), (0, encoding));
         let key = link.open(head).map_err(|error| send_error(error, &subject()))?;
         let stream = StreamRef::new(link.clone(), key, Cow::Borrowed(path), true, compression);
         match poll_fn(|cx| link.poll_opened(key, cx)).await {

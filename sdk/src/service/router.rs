@@ -6,11 +6,11 @@ use bytes::Bytes;
 use hashbrown::HashMap;
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
-use crate::stream::Compression;
+use crate::stream::{Compression, JSON};
 use crate::transport::{Admission, Dispatch, Head, IncomingCall, IncomingStream, Link, Outcome, Shape};
 
 use super::handler::ServerCall;
-use super::signal::Signal;
+use super::host::Host;
 use super::spec::{MethodSpec, Service};
 
 /// How much of an unknown method's name a refusal repeats.
@@ -21,7 +21,7 @@ pub(crate) struct Router {
     paths: HashMap<&'static [u8], usize>,
     entries: Vec<Entry>,
     services: Vec<&'static str>,
-    drain: Arc<Signal>,
+    host: Arc<Host>,
 }
 
 struct Entry {
@@ -33,8 +33,8 @@ struct Entry {
 impl Router {
     /// # Errors
     /// Two methods have the same path.
-    pub(crate) fn new(services: &[Arc<dyn Service>], drain: Arc<Signal>) -> Result<Self> {
-        let mut router = Self { paths: HashMap::new(), entries: Vec::new(), services: Vec::new(), drain };
+    pub(crate) fn new(services: &[Arc<dyn Service>], host: Arc<Host>) -> Result<Self> {
+        let mut router = Self { paths: HashMap::new(), entries: Vec::new(), services: Vec::new(), host };
         for service in services {
             router.services.push(service.spec().name);
             for (index, spec) in service.spec().methods.iter().enumerate() {
@@ -79,9 +79,14 @@ impl Router {
             }
             _ => {}
         }
-        if head.content_type != 0 {
-            let text = format!("content_type {} is not supported, only 0 (protobuf)", head.content_type);
-            return refuse(Code::SERVER_DECODE_ERR, text);
+        match head.content_type {
+            0 => {}
+            JSON if spec.json => {}
+            other => {
+                let known = if spec.json { "0 (protobuf) and 2 (JSON) are" } else { "only 0 (protobuf) is" };
+                let text = format!("{} does not take content_type {other}, {known} known", spec.path);
+                return refuse(Code::SERVER_DECODE_ERR, text);
+            }
         }
         if let Err(text) = Compression::from_wire(head.content_encoding) {
             return refuse(Code::SERVER_DECODE_ERR, text);
@@ -110,7 +115,7 @@ impl Dispatch for Router {
         let entry = &self.entries[call.method];
         let service = entry.service.spec().name;
         let call =
-            ServerCall::unary_call(link.clone(), call, (service, entry.spec.path), Arc::clone(&self.drain));
+            ServerCall::unary_call(link.clone(), call, (service, entry.spec.path), Arc::clone(&self.host));
         entry.service.dispatch(entry.index, call);
     }
 
@@ -118,7 +123,7 @@ impl Dispatch for Router {
         let entry = &self.entries[stream.method];
         let service = entry.service.spec().name;
         let call =
-            ServerCall::stream(link.clone(), stream, (service, entry.spec.path), Arc::clone(&self.drain));
+            ServerCall::stream(link.clone(), stream, (service, entry.spec.path), Arc::clone(&self.host));
         entry.service.dispatch(entry.index, call);
     }
 }

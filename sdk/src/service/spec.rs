@@ -22,6 +22,8 @@ pub struct MethodSpec {
     pub kind: MethodKind,
     /// Other paths under which it can be called.
     pub aliases: &'static [&'static str],
+    /// Whether it takes JSON beside protobuf.
+    pub json: bool,
 }
 
 /// The kinds of call.

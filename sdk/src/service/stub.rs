@@ -78,7 +78,7 @@ impl Target {
         &self,
         options: CallOptions,
         timeout: Option<std::time::Duration>,
-        content_encoding: u32,
+        (content_type, content_encoding): (u32, u32),
     ) -> Head {
         let caller = options
             .caller
@@ -89,9 +89,9 @@ impl Target {
             callee: Bytes::from_static(self.service.as_bytes()),
             metadata: options.metadata,
             timeout,
+            content_type,
             content_encoding,
             message_type: options.message_type,
-            ..Head::default()
         }
     }
 }

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::future::{Future, IntoFuture};
-use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -12,7 +11,8 @@ use bytes::{Bytes, BytesMut};
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::stream::{
-    Compression, Message, Parcel, Response, Subject, answer_error, ending_error, send_error, wire_encoding,
+    Compression, FromJson, JSON, JsonError, JsonMessage, Message, Parcel, Response, Subject, ToJson,
+    answer_error, ending_error, send_error, wire_encoding,
 };
 use crate::transport::{Answer, Ending};
 
@@ -31,7 +31,9 @@ pub struct Unary<Req, Resp> {
     options: CallOptions,
     attachment: Bytes,
     request: Parcel<Req>,
-    answer: PhantomData<fn() -> Resp>,
+    /// Set together, but that nothing is read of a one-way call.
+    to_json: Option<ToJson<Req>>,
+    from_json: Option<FromJson<Resp>>,
 }
 
 /// A one-way call that is being prepared: set options, then `.await` it.
@@ -78,7 +80,8 @@ impl<Req: Message, Resp: Message> Unary<Req, Resp> {
             options: CallOptions::new(),
             attachment: Bytes::new(),
             request: Parcel::Message(request),
-            answer: PhantomData,
+            to_json: None,
+            from_json: None,
         }
     }
 
@@ -87,6 +90,18 @@ impl<Req: Message, Resp: Message> Unary<Req, Resp> {
     /// Sends bytes beside the request, uncompressed and unencoded.
     pub fn attachment(mut self, attachment: impl Into<Bytes>) -> Self {
         self.attachment = attachment.into();
+        self
+    }
+
+    /// Sends the request as JSON, and wants the answer so: for servers that know nothing else. A method of Trill takes it if it is
+    /// marked with `json`. Needs the feature `json`.
+    pub fn json(mut self) -> Self
+    where
+        Req: JsonMessage,
+        Resp: JsonMessage,
+    {
+        self.to_json = Some(Req::to_json);
+        self.from_json = Some(Resp::from_json);
         self
     }
 
@@ -119,6 +134,14 @@ impl<Req: Message> OneWay<Req> {
     /// Sends bytes beside the request, uncompressed and unencoded.
     pub fn attachment(self, attachment: impl Into<Bytes>) -> Self {
         Self(self.0.attachment(attachment))
+    }
+
+    /// Sends the request as JSON. A method of Trill takes it if it is marked with `json`. Needs the feature `json`.
+    pub fn json(self) -> Self
+    where
+        Req: JsonMessage,
+    {
+        Self(Unary { to_json: Some(Req::to_json), ..self.0 })
     }
 
     fn options_mut(&mut self) -> &mut CallOptions {
@@ -158,7 +181,7 @@ impl<Req: Message, Resp: Message> Future for UnaryFuture<Req, Resp> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let answer = ready!(self.call.poll_answer(cx))?;
-        Poll::Ready(self.call.decode(answer.body))
+        Poll::Ready(self.call.decode(answer.body, answer.content_type))
     }
 }
 
@@ -166,9 +189,11 @@ impl<Req: Message, Resp: Message> Future for ResponseFuture<Req, Resp> {
     type Output = Result<Response<Resp>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Answer { outcome, body, attachment, .. } = ready!(self.call.poll_answer(cx))?;
+        let Answer { outcome, body, attachment, content_type, .. } = ready!(self.call.poll_answer(cx))?;
         Poll::Ready(
-            self.call.decode(body).map(|message| Response::new(message, outcome.metadata, attachment)),
+            self.call
+                .decode(body, content_type)
+                .map(|message| Response::new(message, outcome.metadata, attachment)),
         )
     }
 }
@@ -214,7 +239,15 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
                 Step::Start => {
                     self.limit = call.options.limit(call.target.channel.timeout());
                     let link = call.target.channel.link(call.target.method.path)?;
-                    call.request.pack(call.target.compression(&call.options));
+                    let compression = call.target.compression(&call.options);
+                    match call.to_json {
+                        None => call.request.pack(compression),
+                        Some(to_json) => {
+                            if let Err(error) = call.request.pack_json(to_json, compression) {
+                                return Poll::Ready(Err(self.not_json(error)));
+                            }
+                        }
+                    }
                     self.step = Step::Room(Room::new(link));
                 }
                 Step::Room(room) => {
@@ -231,7 +264,9 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
                     let timeout = self.limit.as_ref().map(|limit| limit.timeout);
                     let deadline = self.limit.as_ref().and_then(|limit| limit.deadline);
                     let encoding = wire_encoding(call.target.compression(&call.options), size);
-                    let head = call.target.head(std::mem::take(&mut call.options), timeout, encoding);
+                    let content_type = if call.to_json.is_some() { JSON } else { 0 };
+                    let content = (content_type, encoding);
+                    let head = call.target.head(std::mem::take(&mut call.options), timeout, content);
                     let request = &call.request;
                     let body = (size, |out: &mut BytesMut| request.write_to(out));
                     match link.call(head, self.one_way, deadline, body, &call.attachment) {
@@ -265,13 +300,28 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
         }
     }
 
-    fn decode(&self, body: Bytes) -> Result<Resp> {
-        Resp::read_from(body).map_err(|error| {
-            let text = format!("the answer is not a {}", std::any::type_name::<Resp>());
-            self.subject()
-                .error(ErrorKind::Decode, Origin::Peer, Code::CLIENT_DECODE_ERR, text)
-                .with_source(error)
-        })
+    fn decode(&self, body: Bytes, content_type: u32) -> Result<Resp> {
+        let undecodable = |text: String| {
+            self.subject().error(ErrorKind::Decode, Origin::Peer, Code::CLIENT_DECODE_ERR, text)
+        };
+        let name = std::any::type_name::<Resp>();
+        match (content_type, self.call.from_json) {
+            (0, _) => Resp::read_from(body)
+                .map_err(|error| undecodable(format!("the answer is not a {name}")).with_source(error)),
+            (JSON, Some(from_json)) => from_json(&body).map_err(|error| {
+                undecodable(format!("the answer is not the JSON of a {name}")).with_source(error)
+            }),
+            (other, _) => Err(undecodable(format!(
+                "the answer has content_type {other}, which the call did not ask for"
+            ))),
+        }
+    }
+
+    fn not_json(&self, error: JsonError) -> Error {
+        let text = format!("the request cannot be written as JSON, as {}", std::any::type_name::<Req>());
+        self.subject()
+            .error(ErrorKind::Encode, Origin::Caller, Code::CLIENT_ENCODE_ERR, text)
+            .with_source(error)
     }
 
     fn ending_error(&self, ending: &Ending) -> Error {

@@ -99,7 +99,12 @@ impl Compression {
     pub(crate) fn pack(self, message: &impl Message) -> Bytes {
         let mut plain = BytesMut::with_capacity(message.size());
         message.write_to(&mut plain);
-        if plain.is_empty() { Bytes::new() } else { self.compress(&plain) }
+        self.pack_bytes(&plain)
+    }
+
+    /// Compresses an encoded message.
+    pub(crate) fn pack_bytes(self, plain: &[u8]) -> Bytes {
+        if plain.is_empty() { Bytes::new() } else { self.compress(plain) }
     }
 
     /// Unpacks a message to at most `limit` bytes. Nothing stays nothing.

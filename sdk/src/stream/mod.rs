@@ -6,6 +6,7 @@
 mod compression;
 mod core;
 mod ending;
+mod json;
 mod message;
 mod parcel;
 mod reader;
@@ -17,6 +18,7 @@ mod turn;
 mod writer;
 
 pub use compression::Compression;
+pub use json::{JsonError, JsonMessage};
 pub use message::{DecodeError, Message};
 pub use reader::{AsyncReader, Read};
 pub use reader_writer::AsyncReaderWriter;
@@ -28,4 +30,5 @@ pub use writer::{AsyncWriter, Write};
 pub(crate) use self::core::StreamRef;
 pub(crate) use compression::wire_encoding;
 pub(crate) use ending::{Subject, answer_error, ending_error, outcome_of, send_error};
+pub(crate) use json::{FromJson, JSON, ToJson};
 pub(crate) use parcel::Parcel;

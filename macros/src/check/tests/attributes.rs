@@ -18,11 +18,16 @@ fn mistakes_in_rpc() {
             "async fn m(&self, cx: Context, rw: AsyncReaderWriter<Q, A>) -> Result<()>;",
             "a one-way call is one request without an answer; remove `oneway` from this stream",
         ),
-        ("#[rpc(oneway = true)]", UNARY, "`oneway` has no value; write `#[rpc(oneway)]`"),
+        ("#[rpc(oneway = true)]", UNARY, "`oneway` has no value; write the word alone"),
+        (
+            "#[rpc(json)]",
+            "async fn m(&self, cx: Context, rw: AsyncReaderWriter<Q, A>) -> Result<()>;",
+            "only unary calls can be JSON, streams carry protobuf; remove `json` from this one",
+        ),
         (
             "#[rpc(stream)]",
             UNARY,
-            "unknown argument `stream`; known are `name = \"..\"`, `alias = \"..\"` and `oneway`",
+            "unknown argument `stream`; known are `name = \"..\"`, `alias = \"..\"`, `oneway` and `json`",
         ),
         (
             "#[rpc]",
@@ -59,12 +64,21 @@ fn mistakes_in_the_arguments_of_the_attribute() {
         (quote!(package = "a", package = "b"), "this is given twice; keep one of the two"),
         (
             quote!(prefix = "a"),
-            "unknown argument `prefix`; known are `package = \"..\"`, `name = \"..\"` and `crate = path`",
+            "unknown argument `prefix`; known are `package = \"..\"`, `name = \"..\"`, `json` and `crate = path`",
         ),
+        (quote!(json = true), "`json` has no value; write the word alone"),
         (quote!("trpc.test"), "unexpected literal in nested attribute, expected ident"),
     ] {
         assert_eq!(check(args, UNARY).1, [text]);
     }
+}
+
+#[test]
+fn json_on_a_service_of_streams_is_a_mistake() {
+    let text = "only unary calls can be JSON, and this service has streams only; remove `json`";
+    let stream = "async fn m(&self, cx: Context, rw: AsyncReaderWriter<Q, A>) -> Result<()>;";
+    assert_eq!(check(quote!(json), stream).1, [text]);
+    assert_eq!(check(quote!(json), UNARY).1, [""; 0]);
 }
 
 #[test]
