@@ -1,7 +1,8 @@
 //! How errors travel.
 
-use trill::{ErrorKind, Origin};
-use trill_tests::{AbsentClient, EverythingClient, Text, in_memory, listen, text};
+use trill::server::AppErrors;
+use trill::{ErrorKind, Origin, Server};
+use trill_tests::{AbsentClient, EverythingClient, Obedient, Text, in_memory, listen, text};
 
 /// The error of each kind of call whose handler was told the same thing.
 async fn each_kind(client: &EverythingClient, order: &str) -> Vec<trill::Error> {
@@ -19,10 +20,13 @@ async fn each_kind(client: &EverythingClient, order: &str) -> Vec<trill::Error> 
 
 #[tokio::test]
 async fn application_code_framework_code_and_text_stay_apart_in_every_kind() {
-    let (client, _log) = in_memory();
-    for (order, code, func_ret) in
-        [("error 4001 the reason", 0, 4001), ("fail 51 the reason", 51, 0), ("error -7 the reason", 0, -7)]
+    let orders =
+        [("error 4001 the reason", 0, 4001), ("fail 51 the reason", 51, 0), ("error -7 the reason", 0, -7)];
+    for (app_errors, (order, code, func_ret)) in
+        [AppErrors::Reset, AppErrors::Close].into_iter().flat_map(|how| orders.map(|order| (how, order)))
     {
+        let server = Server::builder().service(Obedient::new().0).app_errors(app_errors);
+        let client = EverythingClient::new(server.in_memory().unwrap());
         for error in each_kind(&client, order).await {
             assert_eq!(error.kind(), ErrorKind::Status);
             let status = error.status().expect("the handler answered");

@@ -24,6 +24,19 @@ pub enum Cancel {
     HalfClose,
 }
 
+/// How a server ends a stream whose handler failed with a code of the application ([`Status::app`](crate::Status::app)).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub enum AppErrors {
+    /// RESET with the code. Right for clients of Trill and tRPC-Cpp. A stream client of tRPC-Go sees the text and code 0: it does not
+    /// look for an application's code there.
+    #[default]
+    Reset,
+    /// A normal CLOSE with the code. For stream clients of tRPC-Go, which see it then, as do those of Trill and of tRPC-Cpp's fiber threads.
+    /// An asynchronous client of tRPC-Cpp (merge threads) takes it for a good end.
+    Close,
+}
+
 /// Settings of one connection.
 #[derive(Clone, Debug)]
 pub(crate) struct Limits {
@@ -41,6 +54,8 @@ pub(crate) struct Limits {
     pub(crate) max_calls: usize,
     /// How a client gives a stream up.
     pub(crate) cancel: Cancel,
+    /// How a server ends a stream with an application's code.
+    pub(crate) app_errors: AppErrors,
     /// The id of a client's first unary call.
     pub(crate) first_request_id: u32,
     /// How long the peer may take to answer INIT.
@@ -57,6 +72,7 @@ impl Default for Limits {
             max_streams: 100_000,
             max_calls: 10_000,
             cancel: Cancel::Reset,
+            app_errors: AppErrors::Reset,
             first_request_id: 1,
             open_timeout: Duration::from_secs(10),
         }

@@ -42,7 +42,7 @@ pub(crate) use error::Violation;
 pub(crate) use event::{
     Admission, Answer, CallKey, Ending, Event, Head, IncomingCall, IncomingStream, Outcome, Shape, StreamKey,
 };
-pub use limits::Cancel;
+pub use limits::{AppErrors, Cancel};
 pub(crate) use limits::{DEFAULT_WINDOW, Limits};
 pub(crate) use schedule::Ticket;
 pub(crate) use streaming::{SendError, Sent, Take};

@@ -11,7 +11,7 @@ use crate::wire::{self, CloseMeta, HEADER_LEN, Side, StreamId, WireError};
 use super::event::{Ending, Event, Head, Outcome, StreamKey};
 use super::flow::SendWindow;
 use super::inbound::RESET;
-use super::limits::Cancel;
+use super::limits::{AppErrors, Cancel};
 use super::schedule::Ticket;
 use super::stream::{Recv, Send, State, Stream};
 use super::timers::Timer;
@@ -223,7 +223,8 @@ impl Connection {
             return;
         }
         let id = stream.id;
-        if outcome.is_ok() {
+        let closes = outcome.ret == 0 && self.limits.app_errors == AppErrors::Close;
+        if outcome.is_ok() || closes {
             // A tRPC-Cpp writer that is blocked on the window is not woken by a normal CLOSE: it needs its credit first.
             if stream.state.can_receive()
                 && !stream.recv.ended

@@ -8,7 +8,7 @@ use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::service::{Host, IntoService, Router, Service};
 use crate::settings::{self, size_settings};
 use crate::stream::Compression;
-use crate::transport::{Address, Limits, Listener, PeerAddr, memory_pair};
+use crate::transport::{Address, AppErrors, Limits, Listener, PeerAddr, memory_pair};
 
 use super::bound::Bound;
 use super::connections::Connections;
@@ -49,6 +49,12 @@ impl ServerBuilder {
     /// as its opener says, in both directions.
     pub fn compression(mut self, compression: impl Into<Option<Compression>>) -> Self {
         self.compression = Some(compression.into());
+        self
+    }
+
+    /// How a stream ends whose handler fails with a code of the application. Default: [`AppErrors::Reset`].
+    pub fn app_errors(mut self, app_errors: AppErrors) -> Self {
+        self.limits.app_errors = app_errors;
         self
     }
 

@@ -6,3 +6,5 @@ mod connections;
 
 pub use bound::{Bound, ServerHandle};
 pub use builder::{Server, ServerBuilder};
+
+pub use crate::transport::AppErrors;

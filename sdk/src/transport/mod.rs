@@ -28,11 +28,11 @@ pub(crate) use memory::pair as memory_pair;
 
 pub(crate) use socket::{Listener, connect};
 
-pub use crate::conn::Cancel;
 pub(crate) use crate::conn::{
     Admission, Answer, CallKey, ConnError, Connection, DEFAULT_WINDOW, Ending, Head, IncomingCall,
     IncomingStream, Limits, Outcome, SendError, Shape, StreamKey, Take, Ticket,
 };
+pub use crate::conn::{AppErrors, Cancel};
 
 /// The seam under which bytes travel: a socket, or something that behaves like one.
 ///

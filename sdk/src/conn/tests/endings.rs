@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::conn::{ConnError, Ending, Event, Outcome, SendError, Take};
+use crate::conn::{AppErrors, ConnError, Ending, Event, Limits, Outcome, SendError, Take};
 use crate::wire::Frame;
 
 use super::pair::Pair;
@@ -47,6 +47,26 @@ fn an_error_of_the_handler_is_a_reset_with_its_codes_and_comes_after_the_message
     assert!(matches!(pair.client.seen.last(), Some(Frame::Close { meta, .. }) if meta.close_type == 1));
     assert_eq!(pair.client.read_all(key), (vec!["first".into()], Some(Take::Ended)));
     assert_eq!(pair.client.conn.ending(key), Some(&Ending::Reset(Arc::new(app(4001, "why")))));
+}
+
+#[test]
+fn an_applications_code_may_go_out_in_a_normal_close() {
+    let server = Limits { app_errors: AppErrors::Close, ..Limits::default() };
+    for (outcome, close_type) in [(app(4001, "why"), 0), (Outcome::framework(51, "why"), 1)] {
+        let mut pair = Pair::with(Limits::default(), server.clone());
+        let (key, served) = pair.open();
+        pair.client.send(key, b"not read").unwrap();
+        pair.run();
+        pair.server.conn.close(served.key, outcome);
+        pair.run();
+        let Some(Frame::Close { meta, .. }) = pair.client.seen.last() else { panic!("the end") };
+        assert_eq!(meta.close_type, close_type);
+        assert_eq!(pair.client.read_all(key).1, Some(Take::Ended));
+        assert!(matches!(
+            pair.client.conn.ending(key),
+            Some(Ending::Closed(outcome) | Ending::Reset(outcome)) if !outcome.is_ok()
+        ));
+    }
 }
 
 #[test]
