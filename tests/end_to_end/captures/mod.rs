@@ -5,10 +5,12 @@ mod call;
 mod conversation;
 mod forgive;
 mod frame;
+mod peer;
 mod recorded_clients;
 mod recorded_servers;
 mod services;
 mod told;
+mod traps;
 
 use std::future::Future;
 use std::time::Duration;
