@@ -46,6 +46,7 @@ async fn replay(conversation: &Conversation) -> Vec<Frame> {
     };
     let bound = builder.bind("127.0.0.1:0").await.unwrap();
     let mut socket = TcpStream::connect(bound.local_addr().to_string()).await.unwrap();
+    socket.set_nodelay(true).unwrap();
     tokio::spawn(bound.serve());
 
     let mut got = Vec::new();

@@ -48,6 +48,7 @@ impl Script<'_> {
     /// Waits for what the recorded client sent, and answers with the recorded bytes. Gives what came beyond the recording.
     async fn play(mut self, listener: TcpListener) -> Vec<Frame> {
         let (mut socket, _) = listener.accept().await.unwrap();
+        socket.set_nodelay(true).unwrap();
         for recorded in &self.conversation.frames {
             if recorded.from == Side::Server {
                 socket.write_all(&recorded.bytes).await.unwrap();
