@@ -10,7 +10,14 @@ use trill_tests::{Absent, AbsentClient, EverythingClient, Obedient, Text, text};
 
 use crate::frames::{frame, read};
 
-const ALL: [Compression; 4] = [Compression::Gzip, Compression::Zlib, Compression::Snappy, Compression::Lz4];
+const ALL: [Compression; 6] = [
+    Compression::Gzip,
+    Compression::Zlib,
+    Compression::Snappy,
+    Compression::Lz4,
+    Compression::SnappyGo,
+    Compression::SnappyCpp,
+];
 
 async fn connected(compression: impl Into<Option<Compression>>) -> EverythingClient {
     let (service, log) = Obedient::new();

@@ -28,6 +28,7 @@ struct Inner {
     peer: PeerAddr,
     deadline: Option<Instant>,
     attachment: Bytes,
+    compression: Option<Compression>,
     answer: Mutex<Extras>,
     cancelled: Signal,
     host: Arc<Host>,
@@ -49,6 +50,7 @@ impl Context {
         peer: PeerAddr,
         deadline: Option<Instant>,
         attachment: Bytes,
+        compression: Option<Compression>,
         host: Arc<Host>,
     ) -> Self {
         Self(Arc::new(Inner {
@@ -58,6 +60,7 @@ impl Context {
             peer,
             deadline,
             attachment,
+            compression,
             answer: Mutex::new(Extras { compression: host.compression, ..Extras::default() }),
             cancelled: Signal::default(),
             host,
@@ -119,7 +122,7 @@ impl Context {
     /// How the request's messages are compressed.
     #[must_use]
     pub fn compression(&self) -> Option<Compression> {
-        Compression::from_wire(self.0.head.content_encoding).ok().flatten()
+        self.0.compression
     }
 
     /// Compresses the answer of a unary call, or with `None` does not. Without this, the server's

@@ -47,7 +47,10 @@ impl ServerCall {
         host: Arc<Host>,
     ) -> Self {
         let peer = link.peer().clone();
-        let cx = Context::new((service, method), call.head, peer, call.deadline, call.attachment, host);
+        // The router has refused what is not known.
+        let compression = Compression::of_body(call.head.content_encoding, &call.body).ok().flatten();
+        let (head, deadline, attachment) = (call.head, call.deadline, call.attachment);
+        let cx = Context::new((service, method), head, peer, deadline, attachment, compression, host);
         let held = CallRef::new(link, call.key);
         Self { cx, incoming: Incoming::Call { call: held, one_way: call.one_way, body: call.body } }
     }
@@ -59,8 +62,10 @@ impl ServerCall {
         host: Arc<Host>,
     ) -> Self {
         let peer = link.peer().clone();
-        let cx = Context::new((service, method), stream.head, peer, stream.deadline, Bytes::new(), host);
-        let held = StreamRef::new(link, stream.key, Cow::Borrowed(method), false, cx.compression());
+        let compression = Compression::from_wire(stream.head.content_encoding).ok().flatten();
+        let (head, deadline) = (stream.head, stream.deadline);
+        let cx = Context::new((service, method), head, peer, deadline, Bytes::new(), compression, host);
+        let held = StreamRef::new(link, stream.key, Cow::Borrowed(method), false, compression);
         Self { cx, incoming: Incoming::Stream(held) }
     }
 

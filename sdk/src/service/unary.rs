@@ -347,7 +347,7 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
 
 /// The answer with its body unpacked, or why that cannot be.
 fn unpack(mut answer: Answer, limit: usize) -> Result<Answer, String> {
-    if let Some(compression) = Compression::from_wire(answer.content_encoding)? {
+    if let Some(compression) = Compression::of_body(answer.content_encoding, &answer.body)? {
         let broken = |error| format!("the answer cannot be unpacked: {error}");
         answer.body = compression.unpack(answer.body, limit).map_err(broken)?;
     }

@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::message::Message;
 
-/// How messages are compressed, one by one. These four mean the same to all peers of the protocol.
+/// How messages are compressed, one by one. The first four mean the same to all peers of the protocol; number 2 means two things.
 ///
 /// Needs the feature `compression`, which is on by default; without it this type has no values, and peers that send compressed
 /// messages are refused.
@@ -25,7 +25,20 @@ pub enum Compression {
     /// LZ4's frame format, `content_encoding` 6.
     #[cfg(feature = "compression")]
     Lz4,
+    /// Snappy's stream format as `content_encoding` 2, which is what tRPC-Go means by it. For peers that know no other;
+    /// [`Snappy`](Self::Snappy) is right for all.
+    #[cfg(feature = "compression")]
+    SnappyGo,
+    /// Snappy's block format as `content_encoding` 2, which is what tRPC-Cpp means by it. For peers that know no other;
+    /// [`Snappy`](Self::Snappy) is right for all.
+    #[cfg(feature = "compression")]
+    SnappyCpp,
 }
+
+/// What Snappy's stream format begins with (`google/snappy: framing_format.txt`). The block format cannot: there, the bytes would
+/// copy from far before the beginning.
+#[cfg(feature = "compression")]
+const SNAPPY_STREAM: &[u8] = b"\xff\x06\x00\x00sNaPpY";
 
 /// The `content_encoding` of a body of `size` bytes: an empty one is not compressed.
 pub(crate) fn wire_encoding(compression: Option<Compression>, size: usize) -> u32 {
@@ -66,19 +79,33 @@ impl Compression {
             #[cfg(feature = "compression")]
             1 => Ok(Some(Self::Gzip)),
             #[cfg(feature = "compression")]
+            2 => Ok(Some(Self::SnappyGo)),
+            #[cfg(feature = "compression")]
             3 => Ok(Some(Self::Zlib)),
             #[cfg(feature = "compression")]
             5 => Ok(Some(Self::Snappy)),
             #[cfg(feature = "compression")]
             6 => Ok(Some(Self::Lz4)),
-            2 => Err("content_encoding 2 is not supported: it is Snappy's block format for tRPC-Cpp and its stream \
-                      format for tRPC-Go; use 5 (Snappy block)"
-                .to_owned()),
             other if cfg!(feature = "compression") => Err(format!(
-                "content_encoding {other} is not supported; 1 (gzip), 3 (zlib), 5 (Snappy block) and 6 (LZ4 frame) are"
+                "content_encoding {other} is not supported; 1 (gzip), 2 (Snappy), 3 (zlib), 5 (Snappy block) and 6 (LZ4 frame) are"
             )),
-            other => Err(format!("content_encoding {other} is not supported: trill's feature `compression` is off")),
+            other => Err(format!(
+                "content_encoding {other} is not supported: trill's feature `compression` is off"
+            )),
         }
+    }
+
+    /// The compression of a body, from its number and, where peers disagree about the number, from its bytes: the answer must be in the
+    /// format of the request.
+    pub(crate) fn of_body(encoding: u32, body: &[u8]) -> Result<Option<Self>, String> {
+        let compression = Self::from_wire(encoding)?;
+        #[cfg(feature = "compression")]
+        if compression == Some(Self::SnappyGo) && !body.starts_with(SNAPPY_STREAM) {
+            return Ok(Some(Self::SnappyCpp));
+        }
+        #[cfg(not(feature = "compression"))]
+        let _ = body;
+        Ok(compression)
     }
 
     /// The `content_encoding` of this compression.
@@ -86,6 +113,8 @@ impl Compression {
         match self {
             #[cfg(feature = "compression")]
             Self::Gzip => 1,
+            #[cfg(feature = "compression")]
+            Self::SnappyGo | Self::SnappyCpp => 2,
             #[cfg(feature = "compression")]
             Self::Zlib => 3,
             #[cfg(feature = "compression")]
@@ -119,7 +148,7 @@ mod codecs {
 
     use bytes::Bytes;
 
-    use super::{Compression, UnpackError};
+    use super::{Compression, SNAPPY_STREAM, UnpackError};
 
     impl Compression {
         pub(super) fn compress(self, plain: &[u8]) -> Bytes {
@@ -133,7 +162,15 @@ mod codecs {
                         flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
                     encoder.write_all(plain).and_then(|()| encoder.finish())
                 }
-                Self::Snappy => snap::raw::Encoder::new().compress_vec(plain).map_err(io::Error::other),
+                Self::SnappyGo => {
+                    let mut encoder = snap::write::FrameEncoder::new(Vec::new());
+                    encoder
+                        .write_all(plain)
+                        .and_then(|()| encoder.into_inner().map_err(snap::write::IntoInnerError::into_error))
+                }
+                Self::Snappy | Self::SnappyCpp => {
+                    snap::raw::Encoder::new().compress_vec(plain).map_err(io::Error::other)
+                }
                 Self::Lz4 => {
                     let mut encoder = lz4_flex::frame::FrameEncoder::new(Vec::new());
                     encoder.write_all(plain).and_then(|()| encoder.finish().map_err(io::Error::other))
@@ -149,7 +186,10 @@ mod codecs {
                 Self::Gzip => read(flate2::read::MultiGzDecoder::new(packed), limit),
                 Self::Zlib => read(flate2::read::ZlibDecoder::new(packed), limit),
                 Self::Lz4 => read(lz4_flex::frame::FrameDecoder::new(packed), limit),
-                Self::Snappy => {
+                Self::SnappyGo | Self::SnappyCpp if packed.starts_with(SNAPPY_STREAM) => {
+                    read(snap::read::FrameDecoder::new(packed), limit)
+                }
+                Self::Snappy | Self::SnappyGo | Self::SnappyCpp => {
                     let broken = |error| UnpackError::Broken(io::Error::other(error));
                     // The size stands in front: it is checked before it is believed.
                     if snap::raw::decompress_len(packed).map_err(broken)? > limit {
@@ -186,8 +226,14 @@ mod tests {
 
     use super::*;
 
-    const ALL: [Compression; 4] =
-        [Compression::Gzip, Compression::Zlib, Compression::Snappy, Compression::Lz4];
+    const ALL: [Compression; 6] = [
+        Compression::Gzip,
+        Compression::Zlib,
+        Compression::Snappy,
+        Compression::Lz4,
+        Compression::SnappyGo,
+        Compression::SnappyCpp,
+    ];
 
     #[test]
     fn what_was_packed_unpacks_to_the_same() {
@@ -232,10 +278,11 @@ mod tests {
             let whole = b"a text that is long enough to be cut in many places";
             let packed = compression.compress(whole);
             for cut in 1..packed.len() {
-                // LZ4 ends with a mark that its decoder does not insist on.
+                // LZ4 ends with a mark that its decoder does not insist on, and Snappy's stream format has none.
                 if let Ok(plain) = compression.unpack(packed.slice(..cut), 1_000) {
                     assert!(
-                        compression == Compression::Lz4 && whole.starts_with(&plain),
+                        matches!(compression, Compression::Lz4 | Compression::SnappyGo)
+                            && whole.starts_with(&plain),
                         "{compression:?} at {cut}"
                     );
                 }
@@ -246,11 +293,21 @@ mod tests {
     #[test]
     fn the_numbers_are_the_protocols() {
         for compression in ALL {
-            assert_eq!(Compression::from_wire(compression.to_wire()), Ok(Some(compression)));
+            let packed = compression.pack_bytes(b"a body");
+            assert_eq!(Compression::of_body(compression.to_wire(), &packed), Ok(Some(compression)));
         }
         assert_eq!(Compression::from_wire(0), Ok(None));
-        assert!(Compression::from_wire(2).unwrap_err().contains("use 5"));
         assert!(Compression::from_wire(99).unwrap_err().contains("99"));
+    }
+
+    #[test]
+    fn both_meanings_of_number_2_are_understood() {
+        for (packed, unpacked) in
+            [(Compression::SnappyGo, Compression::SnappyCpp), (Compression::SnappyCpp, Compression::SnappyGo)]
+        {
+            let body = packed.pack_bytes(b"a body of some length, of some length");
+            assert_eq!(unpacked.unpack(body, 1_000).unwrap(), "a body of some length, of some length");
+        }
     }
 
     /// What tRPC-Cpp's client really sent.
