@@ -51,7 +51,7 @@ impl Echoes for FromIterators {
 
     async fn download(&self, request: Request<Echo>) -> Result<Response<Self::DownloadStream>, Status> {
         let source = Source::asked_for_by(request.into_inner());
-        Ok(Response::new(tokio_stream::iter(source.map(Ok))))
+        Ok(Response::new(tokio_stream::iter(source.map(Ok as fn(_) -> _))))
     }
 
     async fn upload(&self, request: Request<Streaming<Echo>>) -> Result<Response<Echo>, Status> {
