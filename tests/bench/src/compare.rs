@@ -7,6 +7,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 
+use crate::chart;
 use crate::contender::Contender;
 use crate::process;
 use crate::report::Report;
@@ -31,6 +32,9 @@ pub(crate) struct Comparison {
     /// Write each measurement as a line of JSON to this file
     #[arg(long)]
     json: Option<PathBuf>,
+    /// Draw a picture of the medians into this file
+    #[arg(long)]
+    svg: Option<PathBuf>,
 }
 
 /// Measures each contender in turn, in each workload, in each round; so what disturbs the machine for a while disturbs all of them.
@@ -61,8 +65,12 @@ pub(crate) async fn run(comparison: &Comparison) -> Result<()> {
         }
     }
 
-    print!("{}", Report::new(&rows));
-    Ok(())
+    let report = Report::new(&rows);
+    print!("{report}");
+    match &comparison.svg {
+        Some(path) => chart::draw(&report, path),
+        None => Ok(()),
+    }
 }
 
 impl Comparison {

@@ -39,13 +39,16 @@ type Latencies = Vec<u32>;
 
 impl Driver {
     /// Does the work with a contender that has streams.
-    pub(crate) async fn streams<C: Streams>(self, workload: Workload, address: SocketAddr) -> Result<Measured> {
+    pub(crate) async fn streams<C: Streams>(
+        self,
+        workload: Workload,
+        address: SocketAddr,
+    ) -> Result<Measured> {
         let small = payload(SMALL);
         match workload {
-            Workload::Unary
-            | Workload::UnaryOneThread
-            | Workload::UnaryMany
-            | Workload::Connections => self.unary::<C>(workload, address).await,
+            Workload::Unary | Workload::UnaryOneThread | Workload::UnaryMany | Workload::Connections => {
+                self.unary::<C>(workload, address).await
+            }
             Workload::PingPong | Workload::PingPongOneThread => {
                 let client = C::connect(address).await?;
                 self.measure(1, |count| ping_pong(client.clone(), count, small.clone())).await

@@ -1,9 +1,11 @@
 //! Compares Trill with what could be used instead, side by side in one run. See the README beside it.
 
+mod chart;
 mod compare;
 mod contender;
 mod contenders;
 mod drive;
+mod goals;
 mod message;
 mod process;
 mod report;
@@ -111,8 +113,7 @@ impl Drive {
         usage::allow_many_files()?;
         let driver = Driver { time: Duration::try_from_secs_f64(self.seconds)?, server: self.server };
         let work = self.contender.drive(self.workload, self.address, driver);
-        let measured =
-            runtime(self.workload.one_thread())?.block_on(async { tokio::spawn(work).await? })?;
+        let measured = runtime(self.workload.one_thread())?.block_on(async { tokio::spawn(work).await? })?;
         let row = Row::new(self.workload.name(), self.contender.name(), &measured);
         println!("{}", serde_json::to_string(&row)?);
         Ok(())

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::drive::Measured;
+use crate::workload::Figure;
 
 /// One measurement. What was not measured is absent.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -34,6 +35,14 @@ impl Row {
             p99_us: measured.p99_us,
             cpu_us_per_msg: measured.cpu_us,
             bytes_each: measured.bytes_each,
+        }
+    }
+
+    pub(crate) fn figure(&self, figure: Figure) -> Option<f64> {
+        match figure {
+            Figure::Rate => self.rate,
+            Figure::P50 => self.p50_us,
+            Figure::BytesEach => self.bytes_each,
         }
     }
 }

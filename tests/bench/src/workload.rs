@@ -1,11 +1,13 @@
 //! What is measured, and who takes part in it.
 
+use std::fmt;
+
 use clap::ValueEnum;
 use serde::Serialize;
 
 use crate::contender::Contender;
 
-/// A kind of work. Its documentation is what the table says about it.
+/// A kind of work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
 pub(crate) enum Workload {
     #[value(name = "W1")]
@@ -58,6 +60,25 @@ pub(crate) enum Figure {
     P50,
     /// Server memory for each stream or connection.
     BytesEach,
+}
+
+impl Figure {
+    pub(crate) fn better(self, one: f64, other: f64) -> f64 {
+        match self {
+            Self::Rate => one.max(other),
+            Self::P50 | Self::BytesEach => one.min(other),
+        }
+    }
+}
+
+impl fmt::Display for Figure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Rate => "rate",
+            Self::P50 => "p50",
+            Self::BytesEach => "bytes",
+        })
+    }
 }
 
 impl Workload {

@@ -1,6 +1,5 @@
 //! tonic, as its users write it: a server that streams from an iterator or maps the request, or one whose tasks feed channels.
 
-use std::iter::Map;
 use std::marker::PhantomData;
 use std::net::SocketAddr;
 
@@ -42,7 +41,7 @@ struct FromIterators;
 
 #[tonic::async_trait]
 impl Echoes for FromIterators {
-    type DownloadStream = tokio_stream::Iter<Map<Source, fn(Echo) -> Result<Echo, Status>>>;
+    type DownloadStream = tokio_stream::Iter<Answers>;
     type TalkStream = Streaming<Echo>;
 
     async fn unary(&self, request: Request<Echo>) -> Result<Response<Echo>, Status> {
@@ -51,7 +50,7 @@ impl Echoes for FromIterators {
 
     async fn download(&self, request: Request<Echo>) -> Result<Response<Self::DownloadStream>, Status> {
         let source = Source::asked_for_by(request.into_inner());
-        Ok(Response::new(tokio_stream::iter(source.map(Ok as fn(_) -> _))))
+        Ok(Response::new(tokio_stream::iter(Answers(source))))
     }
 
     async fn upload(&self, request: Request<Streaming<Echo>>) -> Result<Response<Echo>, Status> {
@@ -60,6 +59,17 @@ impl Echoes for FromIterators {
 
     async fn talk(&self, request: Request<Streaming<Echo>>) -> Result<Response<Self::TalkStream>, Status> {
         Ok(Response::new(request.into_inner()))
+    }
+}
+
+/// Messages as a server's stream wants them.
+struct Answers(Source);
+
+impl Iterator for Answers {
+    type Item = Result<Echo, Status>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.next().map(Ok)
     }
 }
 

@@ -26,7 +26,12 @@ impl Echoes for Service {
         Ok(request)
     }
 
-    async fn download(&self, _cx: Context, request: Echo, mut writer: AsyncWriter<Echo>) -> trill::Result<()> {
+    async fn download(
+        &self,
+        _cx: Context,
+        request: Echo,
+        mut writer: AsyncWriter<Echo>,
+    ) -> trill::Result<()> {
         for echo in Source::asked_for_by(request) {
             writer.write(echo).await?;
         }
