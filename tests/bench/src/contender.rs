@@ -1,0 +1,92 @@
+//! Who is compared.
+
+use std::net::SocketAddr;
+
+use anyhow::Result;
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+use crate::contenders::{tcp, tonic, trill};
+use crate::drive::{self, Driver};
+use crate::workload::Workload;
+
+/// One way to do the work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Contender {
+    Trill,
+    /// tonic where the form of its streams makes no difference, or only one form can do the work.
+    Tonic,
+    /// tonic's streams from an iterator.
+    TonicIter,
+    /// tonic's streams from a channel.
+    TonicChannel,
+    /// Hand-written TCP, many messages a system call.
+    Tcp,
+    /// Hand-written TCP, one message a system call.
+    TcpNaive,
+}
+
+impl Contender {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Trill => "trill",
+            Self::Tonic => "tonic",
+            Self::TonicIter => "tonic-iter",
+            Self::TonicChannel => "tonic-channel",
+            Self::Tcp => "tcp",
+            Self::TcpNaive => "tcp-naive",
+        }
+    }
+
+    /// Whether it is one of tonic's forms.
+    pub(crate) fn is_tonic(self) -> bool {
+        matches!(self, Self::Tonic | Self::TonicIter | Self::TonicChannel)
+    }
+
+    /// Whether naming `asked` means this one; `tonic` means all its forms.
+    pub(crate) fn is_meant_by(self, asked: Self) -> bool {
+        self == asked || asked == Self::Tonic && self.is_tonic()
+    }
+
+    /// Serves until the process ends.
+    pub(crate) async fn serve(self) -> Result<()> {
+        match self {
+            Self::Trill => trill::serve().await,
+            Self::Tonic | Self::TonicIter => tonic::serve_from_iterators().await,
+            Self::TonicChannel => tonic::serve_from_channels().await,
+            Self::Tcp | Self::TcpNaive => tcp::serve().await,
+        }
+    }
+
+    /// Does the work of a client.
+    pub(crate) async fn drive(
+        self,
+        workload: Workload,
+        address: SocketAddr,
+        driver: Driver,
+    ) -> Result<drive::Measured> {
+        match self {
+            Self::Trill => driver.streams::<trill::Client>(workload, address).await,
+            Self::Tonic | Self::TonicChannel => {
+                driver.streams::<tonic::Client<tonic::Channels>>(workload, address).await
+            }
+            Self::TonicIter => driver.streams::<tonic::Client<tonic::Iterators>>(workload, address).await,
+            Self::Tcp | Self::TcpNaive => driver.streams::<tcp::Client>(workload, address).await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_contender_has_the_same_name_everywhere() {
+        for contender in Contender::value_variants() {
+            let option = contender.to_possible_value().expect("none is hidden");
+            assert_eq!(option.get_name(), contender.name());
+            assert_eq!(serde_json::to_value(contender).expect("it is a string"), contender.name());
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! What Trill wants to reach, as ratios to the others in the same run.
+
+use crate::contender::Contender;
+use crate::report::Report;
+use crate::workload::{Figure, Workload};
+
+/// One aim of one workload.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Goal {
+    workload: Workload,
+    figure: Figure,
+    against: Against,
+    wanted: Wanted,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Against {
+    /// The best of tonic's forms.
+    Tonic,
+    TonicChannel,
+    Tcp,
+    TcpNaive,
+    /// Nobody: the figure itself counts.
+    Nobody,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Wanted {
+    AtLeast(f64),
+    AtMost(f64),
+}
+
+/// How a goal stands.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Standing {
+    pub(crate) aim: String,
+    pub(crate) reached: f64,
+    pub(crate) met: bool,
+}
+
+impl Goal {
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        use Against::{Nobody, Tcp, TcpNaive, Tonic, TonicChannel};
+        use Figure::{BytesEach, P50, Rate};
+        use Wanted::{AtLeast, AtMost};
+        use Workload as W;
+        [
+            (W::Unary, P50, Tonic, AtMost(0.75)),
+            (W::Unary, P50, TcpNaive, AtMost(1.15)),
+            (W::UnaryOneThread, P50, TcpNaive, AtMost(1.15)),
+            (W::UnaryMany, Rate, Tonic, AtLeast(12.0)),
+            (W::UnaryMany, Rate, Tcp, AtLeast(0.5)),
+            (W::PingPong, P50, Tonic, AtMost(0.9)),
+            (W::PingPong, P50, TcpNaive, AtMost(1.15)),
+            (W::PingPongOneThread, P50, TcpNaive, AtMost(1.15)),
+            (W::Download, Rate, Tonic, AtLeast(1.1)),
+            (W::Download, Rate, TonicChannel, AtLeast(2.2)),
+            (W::Download, Rate, Tcp, AtLeast(0.8)),
+            (W::Upload, Rate, Tonic, AtLeast(1.1)),
+            (W::Upload, Rate, TonicChannel, AtLeast(2.2)),
+            (W::Upload, Rate, Tcp, AtLeast(0.8)),
+            (W::Talk, Rate, Tonic, AtLeast(1.05)),
+            (W::Talk, Rate, TonicChannel, AtLeast(2.2)),
+            (W::Talk, Rate, Tcp, AtLeast(0.75)),
+            (W::TalkMany, Rate, Tonic, AtLeast(1.0)),
+            (W::TalkMany, Rate, TonicChannel, AtLeast(2.0)),
+            (W::TalkMany, Rate, Tcp, AtLeast(0.7)),
+            (W::Large, Rate, Tonic, AtLeast(1.6)),
+            (W::Large, Rate, Tcp, AtLeast(0.9)),
+            (W::Idle, BytesEach, Tonic, AtMost(0.1)),
+            (W::Idle, BytesEach, Nobody, AtMost(1024.0)),
+            (W::Churn, Rate, Tonic, AtLeast(4.0)),
+            (W::Connections, Rate, Tonic, AtLeast(2.0)),
+            (W::Connections, BytesEach, Tonic, AtMost(0.25)),
+        ]
+        .into_iter()
+        .map(|(workload, figure, against, wanted)| Self { workload, figure, against, wanted })
+    }
+
+    pub(crate) fn workload(&self) -> Workload {
+        self.workload
+    }
+
+    /// `None` if what it compares was not measured.
+    pub(crate) fn standing(&self, report: &Report) -> Option<Standing> {
+        let ours = report.figure(self.workload, Contender::Trill, self.figure)?;
+        let theirs = match self.against {
+            Against::Nobody => 1.0,
+            Against::Tonic => report.best_of_tonic(self.workload, self.figure)?,
+            Against::TonicChannel => report.figure(self.workload, Contender::TonicChannel, self.figure)?,
+            Against::Tcp => report.figure(self.workload, Contender::Tcp, self.figure)?,
+            Against::TcpNaive => report.figure(self.workload, Contender::TcpNaive, self.figure)?,
+        };
+        let reached = ours / theirs;
+        let (met, bound, limit) = match self.wanted {
+            Wanted::AtLeast(limit) => (reached >= limit, "at least", limit),
+            Wanted::AtMost(limit) => (reached <= limit, "at most", limit),
+        };
+        Some(Standing {
+            aim: format!("{} {bound} {limit}{}", self.figure, self.against.text()),
+            reached,
+            met,
+        })
+    }
+}
+
+impl Against {
+    fn text(self) -> &'static str {
+        match self {
+            Self::Tonic => " of tonic's best",
+            Self::TonicChannel => " of tonic-channel's",
+            Self::Tcp => " of tcp's",
+            Self::TcpNaive => " of tcp-naive's",
+            Self::Nobody => "",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::row::Row;
+
+    fn row(contender: Contender, rate: f64) -> Row {
+        Row {
+            workload: Workload::Download.name().to_owned(),
+            contender: contender.name().to_owned(),
+            rate: Some(rate),
+            ..Row::default()
+        }
+    }
+
+    #[test]
+    fn a_goal_stands_by_the_best_of_tonics_forms() {
+        let rows =
+            [row(Contender::Trill, 12.0), row(Contender::TonicIter, 10.0), row(Contender::TonicChannel, 6.0)];
+        let report = Report::new(&rows);
+        let of_downloads = Goal::all().filter(|goal| goal.workload == Workload::Download);
+        let standings: Vec<_> = of_downloads.filter_map(|goal| goal.standing(&report)).collect();
+        assert_eq!(standings.len(), 2, "nothing was measured with tcp");
+        assert!(standings[0].met && standings[0].reached == 1.2, "{:?}", standings[0]);
+        assert!(!standings[1].met && standings[1].reached == 2.0, "{:?}", standings[1]);
+        assert_eq!(standings[1].aim, "rate at least 2.2 of tonic-channel's");
+    }
+}

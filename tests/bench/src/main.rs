@@ -1,0 +1,130 @@
+//! Compares Trill with what could be used instead, side by side in one run. See the README beside it.
+
+mod chart;
+mod compare;
+mod contender;
+mod contenders;
+mod drive;
+mod goals;
+mod message;
+mod process;
+mod report;
+mod row;
+mod usage;
+mod workload;
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::compare::Comparison;
+use crate::contender::Contender;
+use crate::drive::Driver;
+use crate::row::Row;
+use crate::workload::Workload;
+
+#[derive(Parser)]
+#[command(about = "Compares Trill with what could be used instead")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs all contenders side by side and prints what came out
+    Compare(Comparison),
+    /// Runs one contender's server and client once
+    One {
+        contender: Contender,
+        #[arg(ignore_case = true)]
+        workload: Workload,
+        /// How long to measure
+        #[arg(long, default_value_t = 2.0)]
+        seconds: f64,
+    },
+    /// Only serves, for a profiler
+    Serve {
+        contender: Contender,
+        /// Use the runtime of one thread
+        #[arg(long)]
+        one_thread: bool,
+        /// End when the input does
+        #[arg(long, hide = true)]
+        until_eof: bool,
+    },
+    /// Only calls a server, for a profiler
+    Drive(Drive),
+}
+
+#[derive(Args)]
+struct Drive {
+    contender: Contender,
+    #[arg(ignore_case = true)]
+    workload: Workload,
+    /// Where the server listens
+    #[arg(long)]
+    address: SocketAddr,
+    /// How long to measure
+    #[arg(long, default_value_t = 2.0)]
+    seconds: f64,
+    /// The server's process, whose processor time and memory are to be measured
+    #[arg(long)]
+    server: Option<u32>,
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<()> {
+    match command {
+        Command::Compare(comparison) => runtime(true)?.block_on(compare::run(&comparison)),
+        Command::One { contender, workload, seconds } => {
+            let row = runtime(true)?.block_on(process::measure(contender, workload, seconds))?;
+            println!("{}", serde_json::to_string(&row)?);
+            Ok(())
+        }
+        Command::Serve { contender, one_thread, until_eof } => {
+            usage::allow_many_files()?;
+            if until_eof {
+                process::end_with_input();
+            }
+            let runtime = runtime(one_thread)?;
+            // On a worker: the thread that waits is not one of the runtime's.
+            runtime.block_on(async { tokio::spawn(contender.serve()).await? })
+        }
+        Command::Drive(drive) => drive.run(),
+    }
+}
+
+impl Drive {
+    fn run(self) -> Result<()> {
+        usage::allow_many_files()?;
+        let driver = Driver { time: Duration::try_from_secs_f64(self.seconds)?, server: self.server };
+        let work = self.contender.drive(self.workload, self.address, driver);
+        let measured = runtime(self.workload.one_thread())?.block_on(async { tokio::spawn(work).await? })?;
+        let row = Row::new(self.workload.name(), self.contender.name(), &measured);
+        println!("{}", serde_json::to_string(&row)?);
+        Ok(())
+    }
+}
+
+fn runtime(one_thread: bool) -> Result<Runtime> {
+    let runtime = if one_thread {
+        Builder::new_current_thread().enable_all().build()
+    } else {
+        Builder::new_multi_thread().worker_threads(2).enable_all().build()
+    };
+    Ok(runtime?)
+}

@@ -1,0 +1,92 @@
+//! The processes of a measurement: a server and a client, both this very program.
+
+use std::fmt;
+use std::io::{Read as _, Write as _};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::contender::Contender;
+use crate::row::Row;
+use crate::workload::Workload;
+
+/// Runs server and client, and gives what the client measured.
+///
+/// # Errors
+/// One of them fails, goes away, or does not end in time.
+pub(crate) async fn measure(contender: Contender, workload: Workload, seconds: f64) -> Result<Row> {
+    let limit = Duration::from_secs_f64(60.0 + 20.0 * seconds);
+    match tokio::time::timeout(limit, run_pair(contender, workload, seconds)).await {
+        Ok(row) => row,
+        Err(_) => bail!("it did not end within {limit:?}"),
+    }
+}
+
+async fn run_pair(contender: Contender, workload: Workload, seconds: f64) -> Result<Row> {
+    let (mut server, address) = start_server(contender, workload).await?;
+    // Waiting for a process would close its input.
+    let lifeline = server.stdin.take();
+    let mut client = command()?
+        .args(["drive", contender.name(), workload.name(), "--address", &address])
+        .args(["--seconds", &seconds.to_string()])
+        .args(["--server", &server.id().context("the server went away")?.to_string()])
+        .stdin(Stdio::null())
+        .spawn()?;
+    let mut output = client.stdout.take().context("the client's output is piped")?;
+    let mut row = String::new();
+    let ended = tokio::select! {
+        ended = async { output.read_to_string(&mut row).await?; client.wait().await } => ended?,
+        ended = server.wait() => bail!("the server went away: {}", ended?),
+    };
+    ensure!(ended.success(), "the client failed: {ended}");
+
+    drop(lifeline);
+    let ended = tokio::time::timeout(GOODBYE, server.wait()).await.context("the server does not end")??;
+    ensure!(ended.success(), "the server failed: {ended}");
+    serde_json::from_str(&row).context("the client's row")
+}
+
+/// Starts a server, which ends when its input does, and waits until it listens.
+async fn start_server(contender: Contender, workload: Workload) -> Result<(Child, String)> {
+    let mut command = command()?;
+    command.args(["serve", contender.name(), "--until-eof"]).stdin(Stdio::piped());
+    if workload.one_thread() {
+        command.arg("--one-thread");
+    }
+    let mut server = command.spawn()?;
+    let output = server.stdout.take().context("the server's output is piped")?;
+    let mut line = String::new();
+    BufReader::new(output).read_line(&mut line).await?;
+    let address = line.trim().strip_prefix(LISTENING).context("the server does not listen")?;
+    Ok((server, address.to_owned()))
+}
+
+/// This program again. It is killed when the handle is dropped.
+fn command() -> Result<Command> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.stdout(Stdio::piped()).kill_on_drop(true);
+    Ok(command)
+}
+
+/// Tells whoever started this server where it is.
+pub(crate) fn announce(address: impl fmt::Display) -> Result<()> {
+    println!("{LISTENING}{address}");
+    Ok(std::io::stdout().flush()?)
+}
+
+/// Ends this process when its input ends, so that no server outlives whoever started it.
+pub(crate) fn end_with_input() {
+    std::thread::spawn(|| {
+        let mut nothing = [0];
+        while matches!(std::io::stdin().read(&mut nothing), Ok(1..)) {}
+        std::process::exit(0);
+    });
+}
+
+const LISTENING: &str = "listening on ";
+
+/// How long a server may take to end.
+const GOODBYE: Duration = Duration::from_secs(10);
