@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::Bytes;
 use trill_proto::Code;
 
 use crate::metadata::Metadata;
-use crate::wire::{self, CloseMeta, Frame, InitMeta, Side, StreamId};
+use crate::wire::{self, CloseMeta, Frame, InitMeta, Messages, Side, StreamId};
 
 use super::error::{ConnError, Violation};
 use super::event::{Ending, Event, Head, IncomingStream, Outcome, Shape, StreamKey};
@@ -26,7 +25,7 @@ impl Connection {
     /// Takes one frame of the peer's. An error ends the connection: report it with [`handle_lost`](Self::handle_lost).
     pub(crate) fn handle_frame(&mut self, frame: Frame, now: Instant) -> Result<(), ConnError> {
         match frame {
-            Frame::Data { id, payload } => self.handle_data(id, payload),
+            Frame::Data { id, messages } => self.handle_data(id, messages),
             Frame::Feedback { id, increment } => self.handle_feedback(id, increment),
             Frame::Init { id, meta } => match self.side {
                 Side::Server => self.handle_init(id, meta, now),
@@ -69,9 +68,9 @@ impl Connection {
         }
     }
 
-    fn handle_data(&mut self, id: StreamId, payload: Bytes) {
+    fn handle_data(&mut self, id: StreamId, messages: Messages) {
         let Some(key) = self.streams.find(id) else {
-            if let Some(increment) = self.lingering.receive(id, payload.len()) {
+            if let Some(increment) = self.lingering.receive(id, messages.bytes()) {
                 wire::feedback(&mut self.output, id, increment);
             }
             return;
@@ -81,11 +80,11 @@ impl Connection {
         let (next, action) = stream.state.receive(client, Input::Data);
         match action {
             Action::Deliver if stream.recv.discard => {
-                stream.recv.window.receive(payload.len());
-                self.give_credit(key, 0, payload.len());
+                stream.recv.window.receive(messages.bytes());
+                self.give_credit(key, 0, messages.bytes());
             }
             Action::Deliver => {
-                if stream.recv.push(payload) {
+                if stream.recv.push(messages) {
                     self.pausing += 1;
                 }
                 if std::mem::take(&mut stream.recv.waiting) {

@@ -12,6 +12,7 @@ mod event;
 mod flow;
 mod handshake;
 mod inbound;
+mod inbox;
 mod limits;
 mod lingering;
 mod schedule;
@@ -42,6 +43,7 @@ pub(crate) use error::Violation;
 pub(crate) use event::{
     Admission, Answer, CallKey, Ending, Event, Head, IncomingCall, IncomingStream, Outcome, Shape, StreamKey,
 };
+pub(crate) use inbox::Inbox;
 pub use limits::{AppErrors, Cancel};
 pub(crate) use limits::{DEFAULT_WINDOW, Limits};
 pub(crate) use schedule::Ticket;

@@ -1,9 +1,8 @@
 //! What the application wants of a stream: open, send, take, end.
 
-use std::collections::VecDeque;
 use std::time::Instant;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use trill_proto::Code;
 
 use crate::wire::{self, CloseMeta, HEADER_LEN, Side, StreamId, WireError};
@@ -11,6 +10,7 @@ use crate::wire::{self, CloseMeta, HEADER_LEN, Side, StreamId, WireError};
 use super::event::{Ending, Event, Head, Outcome, StreamKey};
 use super::flow::SendWindow;
 use super::inbound::RESET;
+use super::inbox::Inbox;
 use super::limits::{AppErrors, Cancel};
 use super::schedule::Ticket;
 use super::stream::{Recv, Send, State, Stream};
@@ -172,16 +172,12 @@ impl Connection {
         &mut self,
         key: StreamKey,
         consumed: (usize, usize),
-        into: &mut VecDeque<Bytes>,
+        into: &mut Inbox,
     ) -> Option<Take> {
         self.give_credit(key, consumed.0, consumed.1);
         let stream = self.streams.get_mut(key);
         if !stream.recv.inbox.is_empty() {
-            if into.is_empty() {
-                std::mem::swap(into, &mut stream.recv.inbox);
-            } else {
-                into.append(&mut stream.recv.inbox);
-            }
+            into.append(&mut stream.recv.inbox);
             Some(Take::Messages)
         } else if stream.recv.ended {
             Some(Take::EndOfInput)

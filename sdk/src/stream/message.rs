@@ -1,6 +1,6 @@
 //! Messages <-> bytes.
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, BytesMut};
 
 /// What can be sent and received: every prost message, and so every message of a `.proto` file.
 ///
@@ -20,12 +20,12 @@ pub trait Message: Send + Sync + Sized + 'static + sealed::Sealed {
     #[doc(hidden)]
     fn write_to(&self, out: &mut BytesMut);
 
-    /// Decodes a message; fields of type `Bytes` share the input's memory.
+    /// Decodes a message; fields of type `Bytes` share the input's memory where it can be shared.
     ///
     /// # Errors
     /// The bytes are not this message.
     #[doc(hidden)]
-    fn read_from(bytes: Bytes) -> Result<Self, DecodeError>;
+    fn read_from(bytes: impl Buf) -> Result<Self, DecodeError>;
 }
 
 /// Bytes that are not the expected message.
@@ -57,7 +57,7 @@ impl<T: prost::Message + Default + 'static> Message for T {
         self.encode_raw(out);
     }
 
-    fn read_from(bytes: Bytes) -> Result<Self, DecodeError> {
+    fn read_from(bytes: impl Buf) -> Result<Self, DecodeError> {
         Self::decode(bytes).map_err(DecodeError)
     }
 }

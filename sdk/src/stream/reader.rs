@@ -1,6 +1,5 @@
 //! The reading half of a stream.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
@@ -9,15 +8,15 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures::Stream;
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::metadata::Metadata;
-use crate::transport::{Ending, Outcome, Take};
+use crate::transport::{Ending, Inbox, Outcome, Take};
 
+use super::compression::UnpackError;
 use super::core::StreamRef;
-use super::message::Message;
+use super::message::{DecodeError, Message};
 use super::shared::SharedReader;
 use super::timeout::{TimedOut, Timeout};
 
@@ -34,7 +33,7 @@ use super::timeout::{TimedOut, Timeout};
 pub struct AsyncReader<T> {
     stream: StreamRef,
     /// Messages taken from the connection. They belong to the handle, so a dropped future loses none.
-    batch: VecDeque<Bytes>,
+    batch: Inbox,
     /// What was given out and is not yet reported: messages and bytes.
     consumed: (usize, usize),
     /// Consumed bytes that are worth reporting before the batch is empty.
@@ -42,6 +41,12 @@ pub struct AsyncReader<T> {
     end: Option<End>,
     end_streamed: bool,
     message: PhantomData<fn() -> T>,
+}
+
+/// Why a message could not be given out.
+enum Unread {
+    Unpack(UnpackError),
+    Decode(DecodeError),
 }
 
 /// How reading ended.
@@ -56,7 +61,7 @@ impl<T: Message> AsyncReader<T> {
         let report_at = (stream.link().limits().window as usize / 4).max(1);
         Self {
             stream,
-            batch: VecDeque::new(),
+            batch: Inbox::default(),
             consumed: (0, 0),
             report_at,
             end: None,
@@ -92,19 +97,19 @@ impl<T: Message> AsyncReader<T> {
     }
 
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
-        let coop = ready!(tokio::task::coop::poll_proceed(cx));
         loop {
-            if let Some(bytes) = self.batch.pop_front() {
-                coop.made_progress();
-                return Poll::Ready(self.give_out(bytes).map(Some));
+            if let Some(message) = self.next() {
+                return Poll::Ready(message.map(Some));
             }
+            // Once for what a read of the socket brought: that is at most a window, some 100 µs of work.
+            let coop = ready!(tokio::task::coop::poll_proceed(cx));
             if let Some(end) = &self.end {
                 coop.made_progress();
                 return Poll::Ready(end.error.clone().map_or(Ok(None), Err));
             }
             let consumed = std::mem::take(&mut self.consumed);
             match ready!(self.stream.link().poll_take(self.stream.key(), consumed, &mut self.batch, cx)) {
-                Take::Messages => {}
+                Take::Messages => coop.made_progress(),
                 Take::EndOfInput => self.end = Some(End { error: None, outcome: None }),
                 Take::Ended => {
                     let ending = self.stream.ending().expect("a stream that is over says how");
@@ -114,29 +119,41 @@ impl<T: Message> AsyncReader<T> {
         }
     }
 
-    fn give_out(&mut self, bytes: Bytes) -> Result<T> {
-        self.consumed.0 += 1;
-        self.consumed.1 += bytes.len();
+    /// The next message of those that were taken.
+    #[inline]
+    fn next(&mut self) -> Option<Result<T>> {
+        let message = {
+            let mut payload = self.batch.front()?.next()?;
+            self.consumed.0 += 1;
+            self.consumed.1 += payload.len();
+            match self.stream.compression() {
+                None => T::read_from(&mut *payload).map_err(Unread::Decode),
+                Some(compression) => {
+                    let limit = self.stream.link().limits().max_received;
+                    match compression.unpack(payload.into_bytes(), limit) {
+                        Ok(plain) => T::read_from(plain).map_err(Unread::Decode),
+                        Err(error) => Err(Unread::Unpack(error)),
+                    }
+                }
+            }
+        };
         if self.consumed.1 >= self.report_at {
             self.stream.link().give_credit(self.stream.key(), std::mem::take(&mut self.consumed));
         }
-        let plain = match self.stream.compression() {
-            None => bytes,
-            Some(compression) => {
-                let limit = self.stream.link().limits().max_received;
-                let broken = |error| self.undecodable("a message cannot be unpacked".to_owned(), error);
-                compression.unpack(bytes, limit).map_err(broken)?
-            }
-        };
-        T::read_from(plain).map_err(|error| {
-            self.undecodable(format!("a message is not a {}", std::any::type_name::<T>()), error)
-        })
+        Some(message.map_err(|why| self.unreadable(why)))
     }
 
-    fn undecodable(&self, text: String, source: impl std::error::Error + Send + Sync + 'static) -> Error {
+    #[cold]
+    fn unreadable(&self, why: Unread) -> Error {
         let client = self.stream.is_client();
         let code = if client { Code::STREAM_CLIENT_DECODE_ERR } else { Code::STREAM_SERVER_DECODE_ERR };
-        self.stream.subject().error(ErrorKind::Decode, Origin::Peer, code, text).with_source(source)
+        let error = |text| self.stream.subject().error(ErrorKind::Decode, Origin::Peer, code, text);
+        match why {
+            Unread::Unpack(source) => error("a message cannot be unpacked".to_owned()).with_source(source),
+            Unread::Decode(source) => {
+                error(format!("a message is not a {}", std::any::type_name::<T>())).with_source(source)
+            }
+        }
     }
 
     fn end_of(&self, ending: &Ending) -> End {
@@ -166,10 +183,9 @@ impl<T: Message> AsyncReader<T> {
 impl<T> AsyncReader<T> {
     /// Forgets what is not read, and reads no more: what still comes is dropped.
     pub(super) fn discard(&mut self) {
-        let bytes: usize = self.batch.iter().map(Bytes::len).sum();
-        let consumed = (self.consumed.0 + self.batch.len(), self.consumed.1 + bytes);
+        let (messages, bytes) = std::mem::take(&mut self.batch).total();
+        let consumed = (self.consumed.0 + messages, self.consumed.1 + bytes);
         self.consumed = (0, 0);
-        self.batch = VecDeque::new();
         self.stream.link().discard(self.stream.key(), consumed);
     }
 }
@@ -190,7 +206,7 @@ impl<T: Message> Stream for AsyncReader<T> {
             return Poll::Ready(None);
         }
         let read = ready!(self.poll_read(cx));
-        self.end_streamed = self.end.is_some() && self.batch.is_empty();
+        self.end_streamed = self.end.is_some();
         Poll::Ready(read.transpose())
     }
 }

@@ -1,16 +1,15 @@
 //! What handles hold of a connection, and all they can ask of it.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 
 use crate::conn::{
-    Answer, CallKey, ConnError, Connection, Ending, Head, Limits, Outcome, SendError, Sent, StreamKey, Take,
-    Ticket,
+    Answer, CallKey, ConnError, Connection, Ending, Head, Inbox, Limits, Outcome, SendError, Sent, StreamKey,
+    Take, Ticket,
 };
 
 use super::shared::Shared;
@@ -143,7 +142,7 @@ impl Link {
         &self,
         key: StreamKey,
         consumed: (usize, usize),
-        into: &mut VecDeque<Bytes>,
+        into: &mut Inbox,
         cx: &Context<'_>,
     ) -> Poll<Take> {
         let polled = self.shared().with(|state| match state.conn.take(key, consumed, into) {

@@ -29,7 +29,7 @@ pub(crate) use memory::pair as memory_pair;
 pub(crate) use socket::{Listener, connect};
 
 pub(crate) use crate::conn::{
-    Admission, Answer, CallKey, ConnError, Connection, DEFAULT_WINDOW, Ending, Head, IncomingCall,
+    Admission, Answer, CallKey, ConnError, Connection, DEFAULT_WINDOW, Ending, Head, Inbox, IncomingCall,
     IncomingStream, Limits, Outcome, SendError, Shape, StreamKey, Take, Ticket,
 };
 pub use crate::conn::{AppErrors, Cancel};

@@ -8,6 +8,7 @@ use super::error::{FrameFault, WireError};
 use super::frame::{Frame, Side, UnaryHead};
 use super::header::{CLOSE, DATA, FEEDBACK, FrameType, HEADER_LEN, Header, INIT};
 use super::id::StreamId;
+use super::messages::Messages;
 
 /// Takes frames off the front of a buffer. Nothing is remembered between calls: the buffer is the memory, so bytes may come in
 /// any pieces.
@@ -36,15 +37,29 @@ impl Decoder {
         if buf.len() < size {
             return Ok(None);
         }
+        if header.frame_type == FrameType::Stream && header.kind == DATA {
+            return Ok(Some(self.run(&header, buf)));
+        }
         buf.advance(HEADER_LEN);
         let len = size - HEADER_LEN;
         Ok(Some(match header.frame_type {
-            FrameType::Stream if header.kind == DATA => {
-                Frame::Data { id: StreamId(header.id), payload: take(buf, len) }
-            }
             FrameType::Stream => control(&header, buf, len),
             FrameType::Unary => self.unary(&header, take(buf, len)),
         }))
+    }
+
+    /// The message at the front, and all of the same stream that are there whole behind it.
+    fn run(&self, first: &Header, buf: &mut BytesMut) -> Frame {
+        let (mut end, mut count) = (first.total_size as usize, 1);
+        while let Some(fixed) = buf[end..].first_chunk()
+            && let Ok(next) = Header::from_bytes(fixed, self.max_frame)
+            && (next.frame_type, next.kind, next.id) == (FrameType::Stream, DATA, first.id)
+            && buf.len() - end >= next.total_size as usize
+        {
+            end += next.total_size as usize;
+            count += 1;
+        }
+        Frame::Data { id: StreamId(first.id), messages: Messages::new(take(buf, end), count) }
     }
 
     /// How many more bytes the frame at the front needs, as far as can be known; 0 when [`decode`](Self::decode) has something to

@@ -5,6 +5,7 @@ use trill_proto::{CloseMeta, InitMeta, RequestProtocol, ResponseProtocol};
 
 use super::error::FrameFault;
 use super::id::StreamId;
+use super::messages::Messages;
 
 /// Who we are on a connection: a server reads unary frames as requests, a client as answers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,8 +31,8 @@ pub(crate) enum Frame {
     Response { head: UnaryHead, meta: ResponseProtocol, body: Bytes, attachment: Bytes },
     /// Opens a stream, or answers that.
     Init { id: StreamId, meta: InitMeta },
-    /// One message of a stream; it may be empty.
-    Data { id: StreamId, payload: Bytes },
+    /// Messages of a stream that came behind each other; they may be empty.
+    Data { id: StreamId, messages: Messages },
     /// Credit for DATA.
     Feedback { id: StreamId, increment: u32 },
     /// The end of a direction or of the stream.

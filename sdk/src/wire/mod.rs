@@ -31,6 +31,7 @@ mod error;
 mod frame;
 mod header;
 mod id;
+mod messages;
 
 pub(crate) use decode::Decoder;
 pub(crate) use encode::{close, data, feedback, init, request, response};
@@ -38,6 +39,7 @@ pub(crate) use error::{FrameFault, WireError};
 pub(crate) use frame::{Frame, Side, UnaryHead};
 pub(crate) use header::HEADER_LEN;
 pub(crate) use id::StreamId;
+pub(crate) use messages::Messages;
 
 /// The messages inside frames, for the room above.
 pub(crate) use trill_proto::{CloseMeta, InitMeta, InitRequestMeta, InitResponseMeta};

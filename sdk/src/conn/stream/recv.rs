@@ -1,10 +1,9 @@
 //! The receiving half of a stream: messages that the application has not taken.
 
-use std::collections::VecDeque;
-
-use bytes::Bytes;
+use crate::wire::Messages;
 
 use super::super::flow::RecvWindow;
+use super::super::inbox::Inbox;
 
 /// What a queued message costs beside its bytes, so that a flood of empty messages counts too.
 const OVERHEAD: usize = 64;
@@ -12,7 +11,7 @@ const OVERHEAD: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Recv {
     pub(in crate::conn) window: RecvWindow,
-    pub(in crate::conn) inbox: VecDeque<Bytes>,
+    pub(in crate::conn) inbox: Inbox,
     /// Cost of what came and was not consumed: in the inbox, or in the hands of a reader that has not given it out.
     cost: usize,
     /// Above this cost the connection is not read any more until the application catches up.
@@ -31,7 +30,7 @@ impl Recv {
     pub(in crate::conn) fn new(window: u32, pause_at: usize) -> Self {
         Self {
             window: RecvWindow::new(window),
-            inbox: VecDeque::new(),
+            inbox: Inbox::default(),
             cost: 0,
             pause_at,
             pausing: false,
@@ -45,11 +44,11 @@ impl Recv {
         self.pause_at = cost;
     }
 
-    /// Queues a message. `true`: the connection must not be read further for now.
-    pub(in crate::conn) fn push(&mut self, message: Bytes) -> bool {
-        self.cost += message.len() + OVERHEAD;
-        self.window.receive(message.len());
-        self.inbox.push_back(message);
+    /// Queues messages. `true`: the connection must not be read further for now.
+    pub(in crate::conn) fn push(&mut self, messages: Messages) -> bool {
+        self.cost += messages.bytes() + messages.count() * OVERHEAD;
+        self.window.receive(messages.bytes());
+        self.inbox.push(messages);
         let pause = !self.pausing && self.cost > self.pause_at;
         self.pausing |= pause;
         pause
@@ -65,8 +64,6 @@ impl Recv {
 
     /// Drops what is queued, and gives its count and bytes.
     pub(in crate::conn) fn clear(&mut self) -> (usize, usize) {
-        let dropped = (self.inbox.len(), self.inbox.iter().map(Bytes::len).sum());
-        self.inbox = VecDeque::new();
-        dropped
+        std::mem::take(&mut self.inbox).total()
     }
 }

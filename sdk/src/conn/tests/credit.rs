@@ -1,6 +1,6 @@
 //! Windows, credit and room.
 
-use crate::conn::{Event, Limits, Outcome, Sent, Take};
+use crate::conn::{Event, Inbox, Limits, Outcome, Sent, Take};
 use crate::wire::Frame;
 
 use super::pair::Pair;
@@ -26,7 +26,7 @@ fn a_writer_overdraws_by_one_message_and_goes_on_with_credit() {
     assert_eq!(pair.server.send(served.key, &message), Ok(Sent::NoCredit));
     pair.run();
 
-    let mut inbox = std::collections::VecDeque::new();
+    let mut inbox = Inbox::default();
     assert_eq!(pair.client.conn.take(key, (0, 0), &mut inbox), Some(Take::Messages));
     pair.client.conn.give_credit(key, 1, 10_003);
     pair.run();

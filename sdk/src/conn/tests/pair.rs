@@ -1,16 +1,15 @@
 //! Two connections, the bytes between them, and a clock that moves when it is told to.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 
 use crate::conn::{
-    Admission, ConnError, Connection, Event, Head, IncomingCall, IncomingStream, Limits, Outcome, SendError,
-    Sent, Shape, StreamKey, Take,
+    Admission, ConnError, Connection, Event, Head, Inbox, IncomingCall, IncomingStream, Limits, Outcome,
+    SendError, Sent, Shape, StreamKey, Take,
 };
-use crate::wire::{Decoder, Frame, Side};
+use crate::wire::{Decoder, Frame, Messages, Side};
 
 pub(super) const STREAM: &str = "/test.Pair/Stream";
 pub(super) const UNARY: &str = "/test.Pair/Unary";
@@ -129,16 +128,16 @@ impl End {
 
     /// Takes everything there is and counts it as consumed. The second part says why there is no more.
     pub(super) fn read_all(&mut self, key: StreamKey) -> (Vec<Bytes>, Option<Take>) {
-        let mut inbox = VecDeque::new();
+        let mut inbox = Inbox::default();
         let mut all = Vec::new();
         let mut consumed = (0, 0);
         loop {
             match self.conn.take(key, std::mem::take(&mut consumed), &mut inbox) {
                 Some(Take::Messages) => {
-                    for message in inbox.drain(..) {
+                    while let Some(message) = inbox.front().and_then(Messages::next) {
                         consumed.0 += 1;
                         consumed.1 += message.len();
-                        all.push(message);
+                        all.push(message.into_bytes());
                     }
                 }
                 end => {

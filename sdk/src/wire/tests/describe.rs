@@ -53,9 +53,9 @@ pub(super) fn describe(frame: &Frame, bytes: &[u8], at: usize) -> Value {
             assert_eq!(id.0, header.id);
             json!({ "kind": "init", "meta": init_meta(meta) })
         }
-        Frame::Data { id, payload } => {
+        Frame::Data { id, messages } => {
             assert_eq!(id.0, header.id);
-            json!({ "kind": "data", "body": bytes_at(payload, start) })
+            json!({ "kind": "data", "body": bytes_at(&messages.first(), start) })
         }
         Frame::Feedback { id, increment } => {
             assert_eq!(id.0, header.id);

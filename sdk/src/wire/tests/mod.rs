@@ -27,6 +27,9 @@ fn drain(decoder: Decoder, buf: &mut BytesMut) -> (Vec<Frame>, Option<WireError>
     let mut frames = Vec::new();
     loop {
         match decoder.decode(buf) {
+            Ok(Some(Frame::Data { id, messages })) => {
+                frames.extend(messages.singles().into_iter().map(|messages| Frame::Data { id, messages }));
+            }
             Ok(Some(frame)) => frames.push(frame),
             Ok(None) => return (frames, None),
             Err(error) => return (frames, Some(error)),
@@ -70,8 +73,9 @@ fn encode(frame: &Frame) -> BytesMut {
                 .expect("within the limits");
         }
         Frame::Init { id, meta } => init(&mut out, *id, meta),
-        Frame::Data { id, payload } => {
-            data(&mut out, *id, payload.len(), |out| out.extend_from_slice(payload))
+        Frame::Data { id, messages } => {
+            let payload = messages.first();
+            data(&mut out, *id, payload.len(), |out| out.extend_from_slice(&payload))
                 .expect("the size is right");
         }
         Frame::Feedback { id, increment } => feedback(&mut out, *id, *increment),

@@ -76,7 +76,8 @@ fn frame(side: Side) -> BoxedStrategy<Frame> {
     prop_oneof![
         unary,
         (id.clone(), init_meta()).prop_map(|(id, meta)| Frame::Init { id, meta }),
-        (id.clone(), blob(2000)).prop_map(|(id, payload)| Frame::Data { id, payload }),
+        (id.clone(), blob(2000))
+            .prop_map(|(id, payload)| Frame::Data { id, messages: Messages::single(id, &payload) }),
         (id.clone(), any::<u32>()).prop_map(|(id, increment)| Frame::Feedback { id, increment }),
         (id, close_meta()).prop_map(|(id, meta)| Frame::Close { id, meta }),
     ]
