@@ -21,6 +21,18 @@ impl SendWindow {
         self.0.is_none_or(|left| left > 0)
     }
 
+    /// Takes all that is left, for somebody who counts by himself.
+    pub(super) fn lend(&mut self) -> i64 {
+        self.0.as_mut().map_or(i64::MAX, std::mem::take)
+    }
+
+    /// Adds what is left of what was lent; it may be below zero.
+    pub(super) fn take_back(&mut self, rest: i64) {
+        if let Some(left) = &mut self.0 {
+            *left = left.saturating_add(rest);
+        }
+    }
+
     pub(super) fn subtract(&mut self, bytes: usize) {
         if let Some(left) = &mut self.0 {
             *left = left.saturating_sub_unsigned(bytes as u64);

@@ -30,6 +30,7 @@ use std::time::Instant;
 use bytes::BytesMut;
 
 use crate::wire::Side;
+pub(crate) use crate::wire::StreamId;
 
 use calls::Calls;
 use lingering::Lingering;
@@ -47,7 +48,7 @@ pub(crate) use inbox::Inbox;
 pub use limits::{AppErrors, Cancel};
 pub(crate) use limits::{DEFAULT_WINDOW, Limits};
 pub(crate) use schedule::Ticket;
-pub(crate) use streaming::{SendError, Sent, Take};
+pub(crate) use streaming::{SendError, Sent, Take, frame_size, write_data};
 
 /// One connection's protocol state.
 ///

@@ -44,6 +44,22 @@ impl SendError {
     }
 }
 
+/// How large the frame of a message is.
+pub(crate) const fn frame_size(len: usize) -> usize {
+    HEADER_LEN + len
+}
+
+/// Writes the frame of one message.
+#[inline]
+pub(crate) fn write_data(
+    out: &mut BytesMut,
+    id: StreamId,
+    len: usize,
+    write: impl FnOnce(&mut BytesMut),
+) -> Result<(), SendError> {
+    wire::data(out, id, len, write).map_err(SendError::of)
+}
+
 /// What came of an attempt to send.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Sent {
@@ -148,7 +164,7 @@ impl Connection {
             self.give_back(ticket);
             return Err(SendError::HalfClosed);
         }
-        let size = HEADER_LEN + len;
+        let size = frame_size(len);
         if size > self.limits.max_sent {
             self.give_back(ticket);
             return Err(SendError::TooLarge { size, limit: self.limits.max_sent });
@@ -161,9 +177,25 @@ impl Connection {
         if !self.schedule.claim(queued, size, ticket) {
             return Ok(Sent::NoRoom);
         }
-        wire::data(&mut self.output, stream.id, len, write).map_err(SendError::of)?;
+        write_data(&mut self.output, stream.id, len, write)?;
         stream.send.window.subtract(len);
         Ok(Sent::Queued)
+    }
+
+    /// Lends all credit of the stream to its writer, who makes frames by itself from now on. [`take_back`](Self::take_back) takes the
+    /// frames and what is left of the credit.
+    pub(crate) fn lend(&mut self, key: StreamKey) -> (StreamId, i64) {
+        let stream = self.streams.get_mut(key);
+        (stream.id, stream.send.window.lend())
+    }
+
+    /// Takes back what was lent. The frames are queued, unless the stream is over.
+    pub(crate) fn take_back(&mut self, key: StreamKey, frames: &[u8], credit: i64) {
+        let stream = self.streams.get_mut(key);
+        stream.send.window.take_back(credit);
+        if stream.state.can_send() {
+            self.output.extend_from_slice(frames);
+        }
     }
 
     /// Reports what the application consumed of messages it took before, and takes all that are there. Credit goes back to the peer

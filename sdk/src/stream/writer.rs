@@ -10,7 +10,7 @@ use bytes::BytesMut;
 use futures::Sink;
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
-use crate::transport::{Outcome, Ticket};
+use crate::transport::{Outcome, Sender};
 
 use super::core::StreamRef;
 use super::ending::send_error;
@@ -30,8 +30,7 @@ use super::timeout::{TimedOut, Timeout};
 /// the messages for all of them. In a handler, dropping means nothing: the stream ends with the handler's outcome.
 pub struct AsyncWriter<T> {
     stream: StreamRef,
-    /// A place in the queue for room, while a write waits for it.
-    ticket: Option<Ticket>,
+    sender: Sender,
     /// The message that the sink was given last.
     held: Option<Parcel<T>>,
     finished: bool,
@@ -39,7 +38,7 @@ pub struct AsyncWriter<T> {
 
 impl<T: Message> AsyncWriter<T> {
     pub(crate) fn new(stream: StreamRef) -> Self {
-        Self { stream, ticket: None, held: None, finished: false }
+        Self { stream, sender: Sender::default(), held: None, finished: false }
     }
 
     /// Writes one message: ready once it is queued.
@@ -96,7 +95,6 @@ impl<T: Message> AsyncWriter<T> {
     /// Sends `message` and takes it out, or leaves it where it is.
     fn poll_send(&mut self, parcel: &mut Option<Parcel<T>>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let Some(ready) = parcel.as_mut() else { return Poll::Ready(Ok(())) };
-        let coop = ready!(tokio::task::coop::poll_proceed(cx));
         if self.finished {
             let code = Code::STREAM_CLIENT_WRITE_END;
             let text = "write after finish";
@@ -110,8 +108,7 @@ impl<T: Message> AsyncWriter<T> {
         let stream = &self.stream;
         ready.pack(stream.compression());
         let write = |out: &mut BytesMut| ready.write_to(out);
-        let sent = ready!(stream.link().poll_send(stream.key(), ready.size(), &mut self.ticket, cx, write));
-        coop.made_progress();
+        let sent = ready!(stream.link().poll_send(stream.key(), ready.size(), &mut self.sender, cx, write));
         *parcel = None;
         Poll::Ready(sent.map_err(|error| send_error(error, &self.stream.subject())))
     }
@@ -142,7 +139,7 @@ impl<T: Message> AsyncWriter<T> {
 
     /// Gives up a place in the queue for room.
     pub(super) fn stop_waiting(&mut self) {
-        self.stream.link().give_back(&mut self.ticket);
+        self.stream.link().stop_sending(&mut self.sender);
     }
 
     pub(super) fn write_timed_out(&self, limit: Duration) -> Error {
@@ -152,7 +149,7 @@ impl<T: Message> AsyncWriter<T> {
         } else {
             Code::STREAM_SERVER_WRITE_TIMEOUT_ERR
         };
-        let waited_for = if self.ticket.is_some() {
+        let waited_for = if self.sender.waits_for_room() {
             "the connection had no room: the peer does not take its bytes"
         } else {
             "the peer gave no credit: it does not read this stream"
@@ -166,7 +163,7 @@ impl<T: Message> AsyncWriter<T> {
 
 impl<T> Drop for AsyncWriter<T> {
     fn drop(&mut self) {
-        self.stream.link().give_back(&mut self.ticket);
+        self.stream.link().stop_sending(&mut self.sender);
         if !self.finished && self.stream.is_client() {
             let text = "the client dropped its writer before finish()";
             self.stream.reset(Outcome::framework(Code::CLIENT_CANCELED_ERR.0, text));

@@ -263,6 +263,7 @@ impl Driver {
     fn end(&mut self, why: ConnError) -> ConnError {
         let why = self.run(|state| {
             state.conn.handle_lost(&why);
+            state.take_all_back();
             state.io = None;
             state.conn.lost().cloned().unwrap_or(why)
         });

@@ -8,6 +8,7 @@
 mod address;
 mod clock;
 mod driver;
+mod lane;
 mod link;
 mod memory;
 mod shared;
@@ -23,6 +24,7 @@ pub(crate) use address::Address;
 pub use address::PeerAddr;
 pub(crate) use clock::now;
 pub(crate) use driver::{Dispatch, Driver};
+pub(crate) use lane::Sender;
 pub(crate) use link::Link;
 pub(crate) use memory::pair as memory_pair;
 

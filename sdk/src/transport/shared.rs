@@ -3,21 +3,27 @@
 //! Who wakes whom: a handle that leaves bytes in an empty outbox wakes the driver, or writes them itself when it has nothing
 //! else to do. The driver wakes the tasks in [`Wakers`], and so does a handle whose wish lets another one go on.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use bytes::BytesMut;
 
-use crate::conn::{ConnError, Connection, Event, Limits};
+use crate::conn::{ConnError, Connection, Event, Limits, StreamKey, Ticket};
 use crate::sync::Mutex;
 
+use super::lane::Lane;
 use super::wakers::{Incoming, Slot, Wakers};
 use super::{Io, PeerAddr};
 
 /// From this much on, whoever writes also pushes the bytes into the socket, so that the outbox does not run full while the driver
 /// is still being woken. Half a default window: large enough that a syscall carries hundreds of small messages.
 const PUSH_AT: usize = 32 * 1024;
+
+/// How much of the lanes' content goes into one write to the socket, and how many empty buffers are kept for them.
+const COLLECT: usize = 64 * 1024;
+const SPARE_LANES: usize = 8;
 
 /// An outbox that a large message has stretched is not kept beyond this.
 const KEEP_CAPACITY: usize = 256 * 1024;
@@ -45,7 +51,17 @@ pub(super) struct State {
     /// Nobody holds the connection any more.
     pub(super) closing: bool,
     push: Push,
+    lanes: Lanes,
     events: Vec<Event>,
+}
+
+/// The lanes that are lent.
+#[derive(Default)]
+struct Lanes {
+    /// The streams whose lanes may have something, in the order of lending.
+    lent: VecDeque<StreamKey>,
+    /// Empty buffers for the next ones.
+    spare: Vec<BytesMut>,
 }
 
 /// What writing to the socket needs to remember. `busy` makes it one writer at a time.
@@ -77,6 +93,7 @@ impl Shared {
                 paused: false,
                 closing: false,
                 push: Push::default(),
+                lanes: Lanes::default(),
                 events: Vec::new(),
             }),
         }
@@ -143,7 +160,7 @@ impl Shared {
     pub(super) fn push_alone(&self) {
         let alone = {
             let state = self.state.lock();
-            state.conn.output_len() > 0 && state.conn.is_alone()
+            state.has_output() && state.conn.is_alone()
         };
         if alone {
             self.push();
@@ -208,9 +225,64 @@ impl State {
         self.push.blocked
     }
 
+    /// Whether there is something that nobody is writing yet.
+    fn has_output(&self) -> bool {
+        self.conn.output_len() > 0 || !self.lanes.lent.is_empty()
+    }
+
+    /// Whether a message that is queued now has to wait for others.
+    pub(super) fn is_busy(&self) -> bool {
+        self.conn.output_len() > 0 || self.push.busy || self.push.blocked
+    }
+
+    pub(super) fn wait_for_room<T>(&mut self, ticket: Option<&Ticket>, cx: &Context<'_>) -> Poll<T> {
+        let place = ticket.expect("who finds no room gets a ticket");
+        self.wakers.ticket(*place).wait(cx);
+        Poll::Pending
+    }
+
+    /// Lends the stream's credit to its writer.
+    pub(super) fn lend(&mut self, key: StreamKey, lane: &mut Option<Lane>) {
+        let (id, credit) = self.conn.lend(key);
+        let lane = lane.get_or_insert_with(|| Lane::new(id, self.conn.limits().max_sent));
+        lane.lend(credit, self.lanes.spare.pop().unwrap_or_default());
+        self.wakers.stream(key).lane = Some(lane.clone());
+        self.lanes.lent.push_back(key);
+    }
+
+    /// Queues what is in the stream's lane. Its writer has to ask again.
+    pub(super) fn take_back(&mut self, key: StreamKey) {
+        let Some((mut frames, credit)) =
+            self.wakers.stream(key).lane.take().and_then(|lane| lane.take_back())
+        else {
+            return;
+        };
+        self.conn.take_back(key, &frames, credit);
+        if self.lanes.spare.len() < SPARE_LANES {
+            frames.clear();
+            self.lanes.spare.push(frames);
+        }
+    }
+
+    /// Queues what is in the lanes, up to what one write to the socket takes well.
+    fn collect(&mut self) {
+        while self.conn.output_len() < COLLECT
+            && let Some(key) = self.lanes.lent.pop_front()
+        {
+            self.take_back(key);
+        }
+    }
+
+    /// The connection is over, and so are the lanes.
+    pub(super) fn take_all_back(&mut self) {
+        while let Some(key) = self.lanes.lent.pop_front() {
+            self.take_back(key);
+        }
+    }
+
     /// Whether everything that was queued is in the socket.
     pub(super) fn is_written(&self) -> bool {
-        self.conn.output_len() == 0 && self.push.rest.is_empty() && !self.push.busy
+        !self.has_output() && self.push.rest.is_empty() && !self.push.busy
     }
 
     fn sort_events(&mut self, wake: &mut Vec<Waker>, incoming: &mut Vec<Incoming>) {
@@ -222,7 +294,7 @@ impl State {
 
     /// The driver's waker, if it has something to do that it does not know of.
     fn tell_driver(&mut self) -> Option<Waker> {
-        let bytes = self.conn.output_len() > 0 && !self.push.told && !self.push.busy && !self.push.blocked;
+        let bytes = self.has_output() && !self.push.told && !self.push.busy && !self.push.blocked;
         let timer = match (self.conn.next_deadline(), self.armed) {
             (Some(next), Some(armed)) => next < armed,
             (Some(_), None) => true,
@@ -239,6 +311,7 @@ impl State {
     /// Makes sure that there are bytes to write, if there are any at all.
     fn take_output(&mut self) -> bool {
         if self.push.rest.is_empty() {
+            self.collect();
             if self.conn.output_len() == 0 {
                 return false;
             }

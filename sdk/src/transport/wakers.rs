@@ -4,6 +4,8 @@ use std::task::{Context, Waker};
 
 use crate::conn::{CallKey, Event, IncomingCall, IncomingStream, StreamKey, Ticket};
 
+use super::lane::Lane;
+
 /// A task that waits, if one does.
 #[derive(Debug, Default)]
 pub(super) struct Slot(Option<Waker>);
@@ -35,6 +37,8 @@ pub(super) struct StreamSlots {
     pub(super) write: Slot,
     /// Who watches the whole stream: the driver wakes it when the stream has opened or ended.
     pub(super) watch: Slot,
+    /// The writer's lane, while it is lent.
+    pub(super) lane: Option<Lane>,
 }
 
 /// The waiting tasks of a connection, found by the keys of its streams, calls and tickets.
