@@ -49,6 +49,8 @@ pub(crate) struct Driver {
     frames: Vec<Frame>,
     wake: Vec<Waker>,
     incoming: Vec<Incoming>,
+    /// It has let the others go first once, before it writes.
+    yielded: bool,
     timer: Option<Pin<Box<tokio::time::Sleep>>>,
     closing: Option<Pin<Box<tokio::time::Sleep>>>,
 }
@@ -90,6 +92,7 @@ impl Driver {
             frames: Vec::new(),
             wake: Vec::new(),
             incoming: Vec::new(),
+            yielded: false,
             timer: None,
             closing: None,
         }
@@ -101,6 +104,12 @@ impl Driver {
             return Poll::Ready(why);
         }
         self.poll_timers(cx);
+        // Those who were just woken have something to add: one write to the socket for all of them.
+        self.yielded = !self.yielded && self.shared.expects_more();
+        if self.yielded {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         loop {
             self.shared.push();
             let (lost, blocked, closing) = self.run(|state| {

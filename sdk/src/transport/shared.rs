@@ -167,6 +167,12 @@ impl Shared {
         }
     }
 
+    /// Whether there is little to write yet, and more than one who may have something to add.
+    pub(super) fn expects_more(&self) -> bool {
+        let state = self.state.lock();
+        state.has_output() && state.conn.output_len() < PUSH_AT && !state.conn.is_alone()
+    }
+
     /// Writes what is queued until nothing is left or the socket is full. Returns at once when another task is at it: that one sees
     /// what is added.
     pub(super) fn push(&self) {
