@@ -1,8 +1,11 @@
 //! One call's trouble is not another's.
 
+use std::future::IntoFuture;
 use std::time::Duration;
 
+use futures::StreamExt;
 use futures::future::join_all;
+use trill::{Channel, Context, Result, Server};
 use trill_tests::{in_memory, over_tcp, text};
 
 #[tokio::test(start_paused = true)]
@@ -20,8 +23,44 @@ async fn a_slow_handler_delays_no_other_call_on_the_connection() {
             "on the paused clock, time passes only while everybody waits"
         );
     };
-    let (slow, ()) = futures::join!(std::future::IntoFuture::into_future(slow), quick);
+    let (slow, ()) = futures::join!(slow.into_future(), quick);
     assert_eq!(slow.unwrap(), text("slept"));
+}
+
+/// Keeps its thread until the gate opens, if it is told so.
+struct Gated(std::sync::Mutex<std::sync::mpsc::Receiver<()>>);
+
+#[trill::service(package = "test")]
+trait Gate {
+    async fn pass(&self, cx: Context, word: String) -> Result<String>;
+}
+
+#[trill::service]
+impl Gate for Gated {
+    async fn pass(&self, _cx: Context, word: String) -> Result<String> {
+        if word == "wait" {
+            self.0.lock().unwrap().recv().unwrap();
+        }
+        Ok(word)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn a_handler_that_keeps_its_thread_delays_no_call_that_came_with_it() {
+    let (gate, closed) = std::sync::mpsc::channel();
+    let bound =
+        Server::builder().service(Gated(std::sync::Mutex::new(closed))).bind("127.0.0.1:0").await.unwrap();
+    let client = GateClient::new(Channel::connect(bound.local_addr().to_string()).await.unwrap());
+    tokio::spawn(bound.serve());
+    let words = (0..200).map(|number| if number == 3 { "wait".to_owned() } else { number.to_string() });
+    let calls = words.map(|word| client.pass(word).into_future());
+    let mut calls: futures::stream::FuturesUnordered<_> = calls.collect();
+    for _ in 0..199 {
+        let word = tokio::time::timeout(Duration::from_secs(20), calls.next()).await.expect("nobody waits");
+        assert_ne!(word.unwrap().unwrap(), "wait");
+    }
+    gate.send(()).unwrap();
+    assert_eq!(calls.next().await.unwrap().unwrap(), "wait");
 }
 
 fn now() -> std::time::Instant {
@@ -54,7 +93,7 @@ async fn ten_thousand_streams_on_one_connection() {
     let (client, _log) = over_tcp().await;
     let mut open = Vec::new();
     for batch in 0..100 {
-        let opening = (0..100).map(|_| std::future::IntoFuture::into_future(client.talk()));
+        let opening = (0..100).map(|_| client.talk().into_future());
         for (number, rw) in join_all(opening).await.into_iter().enumerate() {
             open.push((text(format!("{batch}/{number}")), rw.unwrap()));
         }

@@ -12,6 +12,7 @@ mod options;
 mod router;
 mod signal;
 mod spec;
+mod starting;
 mod stub;
 mod unary;
 
@@ -26,3 +27,4 @@ pub use unary::{OneWay, OneWayFuture, ResponseFuture, Unary, UnaryFuture};
 pub(crate) use host::Host;
 pub(crate) use router::Router;
 pub(crate) use signal::Signal;
+pub(crate) use starting::Dispatcher;

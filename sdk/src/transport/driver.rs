@@ -28,9 +28,14 @@ const READ_MAX: usize = 256 * 1024;
 /// How long a connection that nobody holds any more may take to write what is queued.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Where a server's connection hands over the peer's calls. Called on the driver's task: it must only start the work.
+/// Where a server's connection hands over the peer's calls. Called on the driver's task, so none of it may do the work itself.
 pub(crate) trait Dispatch: Send + Sync + 'static {
-    fn call(&self, link: &Link, call: IncomingCall);
+    /// Takes calls, to be run soon.
+    fn calls(&self, calls: &mut Vec<IncomingCall>);
+
+    /// Sends somebody to run the calls that wait. `true`: there are some, so come again.
+    fn run_calls(&self, link: &Link) -> bool;
+
     fn stream(&self, link: &Link, stream: IncomingStream);
 }
 
@@ -42,13 +47,13 @@ pub(crate) struct Driver {
     shared: Arc<Shared>,
     io: Option<Arc<dyn Io>>,
     /// Present at a server: with it the connection stays open as long as the peer wants.
-    server: Option<(Link, Arc<dyn Dispatch>)>,
+    server: Option<(Link, Box<dyn Dispatch>)>,
     decoder: Decoder,
     input: BytesMut,
     read_size: usize,
     frames: Vec<Frame>,
     wake: Vec<Waker>,
-    incoming: Vec<Incoming>,
+    incoming: Incoming,
     /// It has let the others go first once, before it writes.
     yielded: bool,
     timer: Option<Pin<Box<tokio::time::Sleep>>>,
@@ -68,7 +73,7 @@ impl Driver {
         conn: Connection,
         io: Arc<dyn Io>,
         peer: PeerAddr,
-        dispatch: Arc<dyn Dispatch>,
+        dispatch: Box<dyn Dispatch>,
     ) -> (Link, Self) {
         let decoder = Decoder::new(conn.side(), conn.limits().max_received);
         let (link, shared) = Link::new(conn, Arc::clone(&io), peer);
@@ -80,7 +85,7 @@ impl Driver {
         shared: Arc<Shared>,
         io: Arc<dyn Io>,
         decoder: Decoder,
-        server: Option<(Link, Arc<dyn Dispatch>)>,
+        server: Option<(Link, Box<dyn Dispatch>)>,
     ) -> Self {
         Self {
             shared,
@@ -91,7 +96,7 @@ impl Driver {
             read_size: READ_MIN,
             frames: Vec::new(),
             wake: Vec::new(),
-            incoming: Vec::new(),
+            incoming: Incoming::default(),
             yielded: false,
             timer: None,
             closing: None,
@@ -104,10 +109,13 @@ impl Driver {
             return Poll::Ready(why);
         }
         self.poll_timers(cx);
-        // Those who were just woken have something to add: one write to the socket for all of them.
-        self.yielded = !self.yielded && self.shared.expects_more();
-        if self.yielded {
+        // Those who run now have something to add: one write to the socket for all of them.
+        let calls_wait = self.server.as_ref().is_some_and(|(link, dispatch)| dispatch.run_calls(link));
+        self.yielded = !self.yielded && (calls_wait || self.shared.expects_more());
+        if self.yielded || calls_wait {
             cx.waker().wake_by_ref();
+        }
+        if self.yielded {
             return Poll::Pending;
         }
         loop {
@@ -260,12 +268,15 @@ impl Driver {
     }
 
     fn dispatch(&mut self) {
-        for incoming in self.incoming.drain(..) {
-            match (incoming, &self.server) {
-                (Incoming::Call(call), Some((link, dispatch))) => dispatch.call(link, call),
-                (Incoming::Stream(stream), Some((link, dispatch))) => dispatch.stream(link, stream),
-                (_, None) => unreachable!("a client's connection admits nothing"),
-            }
+        if self.incoming.is_empty() {
+            return;
+        }
+        let Some((link, dispatch)) = &self.server else {
+            unreachable!("a client's connection admits nothing")
+        };
+        dispatch.calls(&mut self.incoming.calls);
+        for stream in self.incoming.streams.drain(..) {
+            dispatch.stream(link, stream);
         }
     }
 
@@ -277,6 +288,10 @@ impl Driver {
             state.conn.lost().cloned().unwrap_or(why)
         });
         self.io = None;
+        // What came last is wanted all the same, if it is one-way.
+        if let Some((link, dispatch)) = &self.server {
+            dispatch.run_calls(link);
+        }
         match &why {
             ConnError::Wire(_) | ConnError::BadAnswer | ConnError::PeerNotReading { .. } => {
                 tracing::warn!(peer = %self.shared.peer(), reason = %why, "closing the connection");

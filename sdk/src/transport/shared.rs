@@ -117,7 +117,7 @@ impl Shared {
         let result = wish(&mut state);
         let mut wake = Vec::new();
         if state.conn.has_events() {
-            let mut incoming = Vec::new();
+            let mut incoming = Incoming::default();
             state.sort_events(&mut wake, &mut incoming);
             debug_assert!(incoming.is_empty(), "only the driver makes incoming work");
         }
@@ -135,7 +135,7 @@ impl Shared {
     pub(super) fn drive<R>(
         &self,
         wake: &mut Vec<Waker>,
-        incoming: &mut Vec<Incoming>,
+        incoming: &mut Incoming,
         part: impl FnOnce(&mut State) -> R,
     ) -> R {
         let mut state = self.state.lock();
@@ -211,7 +211,7 @@ impl Shared {
         state.push.busy = false;
         let for_driver = state.push.blocked || state.closing || state.conn.lost().is_some();
         state.push.told = false;
-        let mut incoming = Vec::new();
+        let mut incoming = Incoming::default();
         state.sort_events(&mut wake, &mut incoming);
         debug_assert!(incoming.is_empty(), "only the driver makes incoming work");
         // The driver waits for a full socket, and ends a connection that is lost or held by nobody.
@@ -291,7 +291,7 @@ impl State {
         !self.has_output() && self.push.rest.is_empty() && !self.push.busy
     }
 
-    fn sort_events(&mut self, wake: &mut Vec<Waker>, incoming: &mut Vec<Incoming>) {
+    fn sort_events(&mut self, wake: &mut Vec<Waker>, incoming: &mut Incoming) {
         self.conn.take_events(&mut self.events);
         for event in self.events.drain(..) {
             self.wakers.sort(event, wake, incoming);

@@ -50,10 +50,16 @@ pub(super) struct Wakers {
 }
 
 /// New work of the peer's, for the dispatcher.
-#[derive(Debug)]
-pub(super) enum Incoming {
-    Call(IncomingCall),
-    Stream(IncomingStream),
+#[derive(Debug, Default)]
+pub(super) struct Incoming {
+    pub(super) calls: Vec<IncomingCall>,
+    pub(super) streams: Vec<IncomingStream>,
+}
+
+impl Incoming {
+    pub(super) fn is_empty(&self) -> bool {
+        self.calls.is_empty() && self.streams.is_empty()
+    }
 }
 
 impl Wakers {
@@ -84,7 +90,7 @@ impl Wakers {
     }
 
     /// Sorts an event: a task to wake, or new work.
-    pub(super) fn sort(&mut self, event: Event, wake: &mut Vec<Waker>, incoming: &mut Vec<Incoming>) {
+    pub(super) fn sort(&mut self, event: Event, wake: &mut Vec<Waker>, incoming: &mut Incoming) {
         let waiting = match event {
             Event::Readable(key) => self.stream(key).read.take(),
             Event::Writable(key) => self.stream(key).write.take(),
@@ -92,11 +98,11 @@ impl Wakers {
             Event::CallChanged(key) => self.call(key).take(),
             Event::Room(ticket) => self.ticket(ticket).take(),
             Event::Call(call) => {
-                incoming.push(Incoming::Call(call));
+                incoming.calls.push(call);
                 None
             }
             Event::Stream(stream) => {
-                incoming.push(Incoming::Stream(stream));
+                incoming.streams.push(stream);
                 None
             }
         };
