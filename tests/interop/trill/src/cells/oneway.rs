@@ -1,0 +1,38 @@
+//! One request, no answer. What became of it is asked for by a call on the same connection.
+
+use trill_tests::{EverythingClient, text};
+
+use crate::cell::{Outcome, cell, fine};
+
+pub(super) async fn all(pair: &str, client: &EverythingClient) -> usize {
+    let mut failed = 0;
+    let large = "x".repeat(200_000);
+    for (case, order, obeyed) in [
+        ("ok", "news", "news"),
+        ("empty message", "", ""),
+        ("larger than the window", &large, &large),
+        ("application error, which nobody gets", "error 4001 the first reason", "the first reason"),
+        ("framework error, which nobody gets", "fail 51 the second reason", "the second reason"),
+    ] {
+        failed += cell(pair, &format!("one-way: {case}"), async {
+            fine("the one-way call", client.notify(text(order))).await?;
+            told(client, obeyed).await
+        })
+        .await;
+    }
+    failed += cell(pair, "one-way: metadata to the server", async {
+        fine("the one-way call", client.notify(text("meta back there")).metadata("tenant", "blue")).await?;
+        told(client, "tenant=blue").await
+    })
+    .await;
+    failed
+}
+
+/// Asks until the one-way call has been obeyed: nothing orders it with the calls after it.
+async fn told(client: &EverythingClient, want: &str) -> Outcome {
+    loop {
+        if fine("what the one-way call did", client.unary(text("told"))).await?.text == want {
+            return Ok(());
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Methods that no server of `test.all.Everything` has.
+
+use trill::{AsyncReader, AsyncReaderWriter, AsyncWriter, Context, Result};
+use trill_tests::Text;
+
+#[trill::service(package = "test.all")]
+pub(crate) trait Everything {
+    async fn missing(&self, cx: Context, request: Text) -> Result<Text>;
+    async fn missing_upload(&self, cx: Context, reader: AsyncReader<Text>) -> Result<Text>;
+    async fn missing_download(&self, cx: Context, request: Text, writer: AsyncWriter<Text>) -> Result<()>;
+    async fn missing_talk(&self, cx: Context, rw: AsyncReaderWriter<Text, Text>) -> Result<()>;
+}
