@@ -54,7 +54,7 @@ func call(address, pair string, hops int) int {
 		run("pooled", cells)
 		run("multiplexed", cells, client.WithMultiplexed(true))
 	}
-	for _, cells := range [][]cell{uploadCells(), downloadCells(), talkCells(), pressureCells, shapesStreamCells, togetherCells} {
+	for _, cells := range [][]cell{uploadCells(), downloadCells(), talkCells(), pressureCells, stoppedCells, windowCells, shapesStreamCells, togetherCells} {
 		run("streams", cells)
 	}
 	if failed > 0 {

@@ -23,9 +23,14 @@ type held struct {
 // hold holds something open and says "open". When the input is closed, it ends that in order, and says "left". When the server is gone
 // first, it says "ended:" and how, calls until somebody answers again, and says "back".
 //
+// A short call ends by itself, which it says as "ended: <nil>".
+//
 // worker is the address of the server that works on it, which may be behind the one that is called.
 func hold(address, kind, worker string) int {
 	ctx, p := context.Background(), peer{address: address, worker: worker}
+	if kind == "multiplexed" {
+		kind, p.options = "unary", []client.Option{client.WithMultiplexed(true)}
+	}
 	h, err := p.open(ctx, kind)
 	if err != nil {
 		fmt.Println("failed:", err)
@@ -65,13 +70,14 @@ func hold(address, kind, worker string) int {
 
 // open opens something of a kind, and gives it once the server works on it.
 func (p peer) open(ctx context.Context, kind string) (held, error) {
-	if kind == "unary" {
+	if kind == "unary" || kind == "short" {
+		order := map[string]string{"unary": "wait", "short": "sleep 300"}[kind]
 		answered := make(chan error, 1)
 		go func() {
-			_, err := p.unary(ctx, "Unary", "wait", client.WithTimeout(limit))
+			_, err := p.unary(ctx, "Unary", order, client.WithTimeout(limit))
 			answered <- err
 		}()
-		return held{func() error { return <-answered }, p.resume(ctx)}, p.works(ctx, kind)
+		return held{func() error { return <-answered }, p.resume(ctx)}, p.works(ctx, "unary")
 	}
 	s, err := p.opened(ctx, kind)
 	if err != nil {

@@ -1,15 +1,13 @@
 //! One side goes away while something is open: it is killed, stopped as an operator would, or leaves in order.
 
 use std::env::current_exe;
+use std::time::Duration;
 
 use trill::Channel;
 use trill_tests::{EverythingClient, text};
 
 use crate::cell::{Outcome, cell, fine, same, waiting};
-use crate::peers::{Peer, ServerProcess, free_address};
-
-const KINDS: [(&str, &str); 4] =
-    [("unary", "unary"), ("client stream", "upload"), ("server stream", "download"), ("bidi stream", "talk")];
+use crate::peers::{Peer, ServerProcess, free_address, listen};
 
 pub(crate) async fn all(go: &str) -> usize {
     let trill = current_exe().expect("the system knows this program").display().to_string();
@@ -19,23 +17,25 @@ pub(crate) async fn all(go: &str) -> usize {
         Pair { name: "Trill client -> Go server", client: &trill, server: go, server_is_go: true };
     let mut failed = 0;
     for pair in [go_calls, trill_calls] {
-        for (name, kind) in KINDS {
-            let run = |what: &str| format!("{name}: {what}");
-            failed +=
-                cell(pair.name, &run("kill -9 of the server, and a new one"), pair.server_killed(kind)).await;
-            failed += cell(
-                pair.name,
-                &run("graceful stop of the server, and a new one"),
-                pair.server_stopped(kind),
-            )
-            .await;
-            failed += cell(pair.name, &run("kill -9 of the client"), pair.client_killed(kind)).await;
-            failed += cell(pair.name, &run("the client leaves in order"), pair.client_leaves(kind)).await;
+        for (name, kind) in kinds_of(pair.client, go) {
+            let name = |case: &str| format!("{name}: {case}");
+            let case = name("kill -9 of the server, and a new one");
+            failed += cell(pair.name, &case, pair.server_killed(kind)).await;
+            let case = name("graceful stop of the server, and a new one");
+            failed += cell(pair.name, &case, pair.server_stopped(kind)).await;
+            let case = name("kill -9 of the client");
+            failed += cell(pair.name, &case, pair.client_killed(kind)).await;
+            let case = name("the client leaves in order");
+            failed += cell(pair.name, &case, pair.client_leaves(kind)).await;
         }
+    }
+    for (name, kind) in [("unary", "short"), ("client stream", "upload"), ("bidi stream", "talk")] {
+        let case = format!("{name}: ended in order during the graceful stop of the server");
+        failed += cell("Go client -> Trill server", &case, drained(go, kind)).await;
     }
     for (name, client) in [("Go client", go), ("Trill client", &trill)] {
         let pair = format!("{name} -> Trill router -> Go server");
-        for (name, kind) in KINDS {
+        for (name, kind) in kinds_of(client, go) {
             let case = format!("{name}: kill -9 of the router, and a new one");
             failed += cell(&pair, &case, router_killed(client, &trill, go, kind)).await;
             let case = format!("{name}: kill -9 of the server behind the router, and a new one");
@@ -43,6 +43,22 @@ pub(crate) async fn all(go: &str) -> usize {
         }
     }
     failed
+}
+
+/// The kinds of call, and what the clients call them. Calls of tRPC-Go are pooled or multiplexed.
+fn kinds_of(client: &str, go: &str) -> Vec<(&'static str, &'static str)> {
+    let streams = [("client stream", "upload"), ("server stream", "download"), ("bidi stream", "talk")];
+    let unary = if client == go {
+        vec![("unary, pooled", "unary"), ("unary, multiplexed", "multiplexed")]
+    } else {
+        vec![("unary", "unary")]
+    };
+    unary.into_iter().chain(streams).collect()
+}
+
+/// What the server calls the handler.
+fn handler(kind: &str) -> &str {
+    if kind == "multiplexed" { "unary" } else { kind }
 }
 
 /// Two programs.
@@ -83,20 +99,33 @@ impl Pair<'_> {
             fine("an answer", client.unary(text("resume"))).await?;
         }
         let how = if self.server_is_go { "ended" } else { "dropped" };
-        waiting("the handler's end", server.peer.has_said(&format!("{kind} {how}"))).await;
+        waiting("the handler's end", server.peer.has_said(&format!("{} {how}", handler(kind)))).await;
         leave(&mut self.holder(&server, kind).await?).await
     }
 
     async fn client_leaves(&self, kind: &str) -> Outcome {
         let mut server = ServerProcess::start(self.server).await;
         leave(&mut self.holder(&server, kind).await?).await?;
-        waiting("the handler's end", server.peer.has_said(&format!("{kind} ended"))).await;
+        waiting("the handler's end", server.peer.has_said(&format!("{} ended", handler(kind)))).await;
         leave(&mut self.holder(&server, kind).await?).await
     }
 
     async fn holder(&self, server: &ServerProcess, kind: &str) -> Outcome<Peer> {
         holder(self.client, &server.address, kind, &server.address).await
     }
+}
+
+/// A Trill server that is asked to stop lets what is open end.
+async fn drained(go: &str, kind: &str) -> Outcome {
+    let (handle, address, _log) = listen("127.0.0.1:0").await;
+    let mut client = holder(go, &address, kind, &address).await?;
+    let stop = tokio::spawn(async move { handle.shutdown(Duration::from_secs(60)).await });
+    if kind == "short" {
+        same(waiting("the answer", client.says()).await.as_str(), "ended: <nil>")?;
+    } else {
+        leave(&mut client).await?;
+    }
+    waiting("the server's end", stop).await.map_err(|error| error.to_string())
 }
 
 async fn router_killed(client: &str, trill: &str, go: &str, kind: &str) -> Outcome {
@@ -152,11 +181,7 @@ fn network_error(said: &str) -> Outcome {
 
 /// What a client must say when the router has lost its connection, and passes that error on.
 fn passed_on(said: &str) -> Outcome {
-    let known = [
-        "ended: Status the peer closed",
-        "ended: frame 141 the peer closed",
-        "ended: frame 301 the peer closed",
-    ];
+    let known = ["ended: Status the ", "ended: frame 141 the ", "ended: frame 301 the "];
     if known.iter().any(|start| said.starts_with(start)) {
         Ok(())
     } else {

@@ -3,6 +3,7 @@
 //! `trill-interop GO_PROGRAM` runs all cells against freshly started processes on loopback ports, prints one line a cell, and fails if
 //! one does. A cell that hangs is a failed cell. The other arguments make it one of those processes.
 
+mod cancels;
 mod cell;
 mod cells;
 mod ends;
@@ -43,6 +44,7 @@ async fn all(program: &str) -> ExitCode {
     failed += peers::go_calls_trill(program).await;
     failed += cells::trill_calls_go(program).await;
     failed += cells::through_a_router(program).await;
+    failed += cancels::all(program).await;
     failed += ends::all(program).await;
     if failed > 0 {
         eprintln!("{failed} cells failed");

@@ -84,10 +84,7 @@ impl Everything for Router {
         // The server may answer before the client has said all.
         let answered = tokio::select! {
             answered = &mut answer => answered,
-            passed = pass => match passed {
-                Ok(()) => answer.await,
-                Err(error) => Err(error),
-            },
+            passed = pass => outcome(passed, answer).await,
         };
         let response = self.0.heed(answered).await?;
         for (key, value) in response.metadata.iter() {
@@ -167,13 +164,19 @@ async fn talk<T: trill::Message>(
         pass_metadata(cx, &from_server);
         passed
     };
-    tokio::pin!(there, back);
+    tokio::pin!(back);
     tokio::select! {
         ended = &mut back => ended,
-        passed = &mut there => match passed {
-            Ok(()) => back.await,
-            Err(error) => Err(error),
-        },
+        passed = there => outcome(passed, back).await,
+    }
+}
+
+/// What the server behind says counts: a write that fails is only a sign that it has ended. If it says nothing good, what went wrong
+/// on the way there is the reason.
+async fn outcome<T>(passed: Result<()>, answer: impl Future<Output = Result<T>>) -> Result<T> {
+    match passed {
+        Ok(()) => answer.await,
+        Err(error) => answer.await.map_err(|_| error),
     }
 }
 

@@ -4,6 +4,7 @@ mod download;
 mod oneway;
 mod pressure;
 mod shapes;
+mod stopped;
 mod talk;
 mod together;
 mod unary;
@@ -38,17 +39,21 @@ pub(crate) async fn each_kind(pair: &str, channel: &Channel, hops: usize) -> usi
     failed += download::all(pair, client).await;
     failed += talk::all(pair, client).await;
     failed += pressure::all(pair, client, hops).await;
+    failed += stopped::all(pair, client, hops).await;
     failed += shapes::all(pair, &ShapesClient::new(channel.clone())).await;
     failed += together::all(pair, client).await;
     failed
 }
 
 pub(crate) async fn through_a_router(program: &str) -> usize {
-    let server = ServerProcess::start(program).await;
+    let pair = "Trill client -> Trill router -> Go server";
+    let mut server = ServerProcess::start(program).await;
     let address = router::serve("127.0.0.1:0", &server.address).await;
     let channel = Channel::connect(&address).await.expect("the router listens");
-    let failed = each_kind("Trill client -> Trill router -> Go server", &channel, 2).await;
-    failed + go_client(program, &address, "Go client -> Trill router -> Go server", 2).await
+    let mut failed = each_kind(pair, &channel, 2).await;
+    failed += go_client(program, &address, "Go client -> Trill router -> Go server", 2).await;
+    failed += cell(pair, "the Go process lives on", async { same(server.has_died(), false) }).await;
+    failed
 }
 
 async fn only_with_go(pair: &str, channel: &Channel) -> usize {

@@ -100,7 +100,7 @@ async fn uploaded(client: &EverythingClient, order: &str, blocked: bool, hops: u
 
 /// How far a writer may be ahead of a reader that does not read: on each connection the window, and one message that may start as
 /// long as there is any of it; and the message that each program in between has in its hand.
-fn bounded(written: usize, hops: usize) -> Outcome {
+pub(super) fn bounded(written: usize, hops: usize) -> Outcome {
     let message = message().encoded_len();
     let limit = hops * (WINDOW + message) + (hops - 1) * message;
     if written <= limit {
@@ -111,7 +111,7 @@ fn bounded(written: usize, hops: usize) -> Outcome {
 }
 
 /// Writes all messages in a task, and tells how many bytes were written so far.
-fn write_all(mut writer: AsyncWriter<Text>) -> (impl Future<Output = Outcome>, Arc<AtomicUsize>) {
+pub(super) fn write_all(mut writer: AsyncWriter<Text>) -> (impl Future<Output = Outcome>, Arc<AtomicUsize>) {
     let progress = Arc::new(AtomicUsize::new(0));
     let task = tokio::spawn({
         let progress = progress.clone();
@@ -141,7 +141,7 @@ async fn written(client: &EverythingClient) -> Outcome<usize> {
 }
 
 /// Waits until the window is used, and a writer that knows no bound would have gone on.
-async fn wait_for(progress: &AtomicUsize) {
+pub(super) async fn wait_for(progress: &AtomicUsize) {
     while progress.load(Ordering::Relaxed) < WINDOW {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
