@@ -64,6 +64,10 @@ func downloadCells() []cell {
 			got, err := recv(s)
 			return errors.Join(err, same(got, "tenant=blue"), ended(s))
 		}},
+		cell{"server stream: unknown service", func(ctx context.Context, p peer) error {
+			_, err := p.start(ctx, "test.all.Absent", "Missing", false, true)
+			return same(errs.Code(err), 11)
+		}},
 		cell{"server stream: unknown method", func(ctx context.Context, p peer) error {
 			_, err := p.start(ctx, service, "Missing", false, true)
 			return same(errs.Code(err), 12)

@@ -108,6 +108,22 @@ var onewayCells = []cell{
 	{"one-way: larger than the window", tells(strings.Repeat("x", 200_000), strings.Repeat("x", 200_000))},
 	{"one-way: application error, which nobody gets", tells("error 4001 the first reason", "the first reason")},
 	{"one-way: framework error, which nobody gets", tells("fail 51 the second reason", "the second reason")},
+	{"one-way: unknown method, which nobody gets", func(ctx context.Context, p peer) error {
+		if _, err := p.unary(ctx, "Missing", "news", client.WithSendOnly()); err != nil {
+			return err
+		}
+		got, err := p.unary(ctx, "Unary", "still there")
+		return errors.Join(err, same(got, "still there"))
+	}},
+	{"one-way: gzip, zlib, snappy block, lz4 frame", func(ctx context.Context, p peer) error {
+		for _, compression := range interoperable {
+			text := strings.Repeat("long ", 1000) + strconv.Itoa(compression)
+			if err := tells(text, text, client.WithCompressType(compression))(ctx, p); err != nil {
+				return fmt.Errorf("compression %d: %w", compression, err)
+			}
+		}
+		return nil
+	}},
 	{"one-way: metadata to the server", tells("meta back there", "tenant=blue", client.WithMetaData("tenant", []byte("blue")))},
 }
 

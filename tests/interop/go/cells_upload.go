@@ -53,6 +53,10 @@ func uploadCells() []cell {
 			got, err := recv(s)
 			return errors.Join(err, same(got, "1 messages, 3 bytes"))
 		}},
+		cell{"client stream: unknown service", func(ctx context.Context, p peer) error {
+			_, err := p.start(ctx, "test.all.Absent", "Missing", true, false)
+			return same(errs.Code(err), 11)
+		}},
 		cell{"client stream: unknown method", func(ctx context.Context, p peer) error {
 			_, err := p.start(ctx, service, "Missing", true, false)
 			return same(errs.Code(err), 12)

@@ -79,6 +79,9 @@ func (p peer) open(ctx context.Context, kind string) (held, error) {
 		}()
 		return held{func() error { return <-answered }, p.resume(ctx)}, p.works(ctx, "unary")
 	}
+	if kind == "blocked" {
+		return p.blocked(ctx)
+	}
 	s, err := p.opened(ctx, kind)
 	if err != nil {
 		return held{}, err
@@ -88,6 +91,26 @@ func (p peer) open(ctx context.Context, kind string) (held, error) {
 		h.end = p.resume(ctx)
 	}
 	return h, p.works(ctx, kind)
+}
+
+// blocked opens a stream of requests that waits for credit.
+func (p peer) blocked(ctx context.Context) (held, error) {
+	s, err := p.upload(ctx)
+	if err != nil {
+		return held{}, err
+	}
+	if err := send(s, "wait"); err != nil {
+		return held{}, err
+	}
+	done, progress := writeMany(s)
+	next := func() error {
+		// A write that fails says that the stream is over, the answer says why.
+		<-done
+		_, err := recv(s)
+		return err
+	}
+	// There may be a router in between.
+	return held{next, p.resume(ctx)}, bounded(ctx, progress.Load, 2)
 }
 
 // opened opens a stream, and lets one message pass.

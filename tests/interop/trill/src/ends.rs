@@ -47,7 +47,12 @@ pub(crate) async fn all(go: &str) -> usize {
 
 /// The kinds of call, and what the clients call them. Calls of tRPC-Go are pooled or multiplexed.
 fn kinds_of(client: &str, go: &str) -> Vec<(&'static str, &'static str)> {
-    let streams = [("client stream", "upload"), ("server stream", "download"), ("bidi stream", "talk")];
+    let streams = [
+        ("client stream", "upload"),
+        ("client stream, its writer blocked", "blocked"),
+        ("server stream", "download"),
+        ("bidi stream", "talk"),
+    ];
     let unary = if client == go {
         vec![("unary, pooled", "unary"), ("unary, multiplexed", "multiplexed")]
     } else {
@@ -58,7 +63,11 @@ fn kinds_of(client: &str, go: &str) -> Vec<(&'static str, &'static str)> {
 
 /// What the server calls the handler.
 fn handler(kind: &str) -> &str {
-    if kind == "multiplexed" { "unary" } else { kind }
+    match kind {
+        "multiplexed" => "unary",
+        "blocked" => "upload",
+        kind => kind,
+    }
 }
 
 /// Two programs.
@@ -92,7 +101,7 @@ impl Pair<'_> {
     async fn client_killed(&self, kind: &str) -> Outcome {
         let mut server = ServerProcess::start(self.server).await;
         self.holder(&server, kind).await?.kill().await;
-        if self.server_is_go && matches!(kind, "unary" | "download") {
+        if self.server_is_go && matches!(kind, "unary" | "download" | "blocked") {
             // A handler of tRPC-Go that does not touch its stream notices nothing: it must be let go.
             let client =
                 EverythingClient::new(fine("the connection", Channel::connect(&server.address)).await?);

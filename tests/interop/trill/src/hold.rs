@@ -7,6 +7,9 @@ use tokio::task::JoinHandle;
 use trill::{AsyncReader, AsyncReaderWriter, AsyncWriter, Channel, Reply, Result};
 use trill_tests::{EverythingClient, Text, text};
 
+use crate::cell::Outcome;
+use crate::cells::pressure::{wait_for, write_all};
+
 /// Holds something open and says "open". When the input is closed, it ends that in order, and says "left". When the server is gone
 /// first, it says "ended:" and how, calls until somebody answers again, and says "back".
 ///
@@ -30,7 +33,7 @@ async fn held(address: &str, kind: &str, worker: &str) -> Result<Option<trill::E
     let worker = EverythingClient::new(Channel::connect(worker).await?);
     let mut held = Held::open(&client, kind).await?;
     // The server is asked until it says that it works on it.
-    let what = format!("1 of {kind}");
+    let what = format!("1 of {}", if kind == "blocked" { "upload" } else { kind });
     while !worker.unary(text("running")).await?.text.contains(&what) {}
     println!("open");
     let mut input = tokio::io::stdin();
@@ -51,6 +54,8 @@ async fn answered(address: &str) -> Result<()> {
 enum Held {
     Unary(JoinHandle<Result<Text>>),
     Upload(AsyncWriter<Text>, Reply<Text>),
+    /// Its writer waits for credit.
+    Blocked(JoinHandle<Outcome>, Reply<Text>),
     Download(AsyncReader<Text>),
     Talk(AsyncReaderWriter<Text, Text>),
 }
@@ -67,6 +72,13 @@ impl Held {
                 let (mut writer, reply) = client.upload().await?;
                 writer.write(text("one")).await?;
                 Self::Upload(writer, reply)
+            }
+            "blocked" => {
+                let (mut writer, reply) = client.upload().await?;
+                writer.write(text("wait")).await?;
+                let (write, progress) = write_all(writer);
+                wait_for(&progress).await;
+                Self::Blocked(tokio::spawn(write), reply)
             }
             "download" => {
                 let mut reader = client.download(text("count 1;wait")).await?;
@@ -86,6 +98,12 @@ impl Held {
     async fn next(&mut self) -> Result<()> {
         match self {
             Self::Unary(call) => call.await.expect("the call does not panic").map(drop),
+            Self::Blocked(write, reply) => {
+                let written = write.await.expect("the write does not panic");
+                let answered = reply.await.map(drop);
+                assert_eq!(written.is_ok(), answered.is_ok(), "the write and the answer end alike");
+                answered
+            }
             Self::Upload(_, reply) => reply.await.map(drop),
             Self::Download(reader) => reader.read().await.map(drop),
             Self::Talk(rw) => rw.read().await.map(drop),

@@ -2,7 +2,7 @@
 mod cancel;
 mod download;
 mod oneway;
-mod pressure;
+pub(crate) mod pressure;
 mod shapes;
 mod stopped;
 mod talk;
@@ -11,10 +11,10 @@ mod unary;
 mod upload;
 
 use trill::Channel;
-use trill_tests::{AbsentClient, EverythingClient, text};
+use trill_tests::{EverythingClient, text};
 
 use crate::cell::{cell, codes, fine, same};
-use crate::missing::EverythingClient as MissingClient;
+use crate::missing::{AbsentClient, EverythingClient as MissingClient};
 use crate::peers::{ServerProcess, go_client};
 use crate::router;
 use crate::shapes::ShapesClient;
@@ -61,14 +61,23 @@ async fn only_with_go(pair: &str, channel: &Channel) -> usize {
     let missing = &MissingClient::new(channel.clone());
     let absent = &AbsentClient::new(channel.clone());
     let mut failed = unary::only_with_go(pair, client, missing).await;
+    failed += oneway::only_with_go(pair, client, missing).await;
     failed += upload::only_with_go(pair, client, missing).await;
     failed += download::only_with_go(pair, client, missing).await;
     failed += talk::only_with_go(pair, client, missing).await;
-    failed +=
-        cell(pair, "unary: unknown service", async { same(codes(absent.unary(text("")).await).0, 12) }).await;
-    failed +=
-        cell(pair, "bidi stream: unknown service", async { same(codes(absent.talk().await).0, 12) }).await;
-    failed += together::without_flow_control(pair, channel.peer()).await;
+    for kind in ["unary", "client stream", "server stream", "bidi stream"] {
+        failed += cell(pair, &format!("{kind}: unknown service"), async {
+            let (code, ..) = match kind {
+                "unary" => codes(absent.unary(text("")).await),
+                "client stream" => codes(absent.upload().await),
+                "server stream" => codes(absent.download(text("")).await),
+                _ => codes(absent.talk().await),
+            };
+            same(code, 12)
+        })
+        .await;
+    }
+    failed += together::other_windows(pair, channel.peer()).await;
     failed += cell(pair, "unary: goes on after all that", async {
         same(fine("an answer", client.unary(text("on"))).await?, text("on"))
     })

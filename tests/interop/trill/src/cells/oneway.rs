@@ -1,8 +1,10 @@
 //! One request, no answer. What became of it is asked for by a call on the same connection.
 
+use trill::Compression;
 use trill_tests::{EverythingClient, text};
 
-use crate::cell::{Outcome, cell, fine};
+use super::MissingClient;
+use crate::cell::{Outcome, cell, fine, same};
 
 pub(super) async fn all(pair: &str, client: &EverythingClient) -> usize {
     let mut failed = 0;
@@ -23,6 +25,25 @@ pub(super) async fn all(pair: &str, client: &EverythingClient) -> usize {
     failed += cell(pair, "one-way: metadata to the server", async {
         fine("the one-way call", client.notify(text("meta back there")).metadata("tenant", "blue")).await?;
         told(client, "tenant=blue").await
+    })
+    .await;
+    failed
+}
+
+pub(super) async fn only_with_go(pair: &str, client: &EverythingClient, missing: &MissingClient) -> usize {
+    let mut failed = 0;
+    failed += cell(pair, "one-way: unknown method, which nobody gets", async {
+        fine("the one-way call", missing.missing_notify(text("news"))).await?;
+        same(fine("an answer", client.unary(text("on"))).await?, text("on"))
+    })
+    .await;
+    failed += cell(pair, "one-way: gzip, zlib, snappy block, lz4 frame", async {
+        for compression in [Compression::Gzip, Compression::Zlib, Compression::Snappy, Compression::Lz4] {
+            let order = format!("{compression:?} {}", "x".repeat(5_000));
+            fine("the one-way call", client.notify(text(&order)).compression(compression)).await?;
+            told(client, &order).await?;
+        }
+        Ok(())
     })
     .await;
     failed

@@ -111,7 +111,9 @@ pub(super) fn bounded(written: usize, hops: usize) -> Outcome {
 }
 
 /// Writes all messages in a task, and tells how many bytes were written so far.
-pub(super) fn write_all(mut writer: AsyncWriter<Text>) -> (impl Future<Output = Outcome>, Arc<AtomicUsize>) {
+pub(crate) fn write_all(
+    mut writer: AsyncWriter<Text>,
+) -> (impl Future<Output = Outcome> + Send + use<>, Arc<AtomicUsize>) {
     let progress = Arc::new(AtomicUsize::new(0));
     let task = tokio::spawn({
         let progress = progress.clone();
@@ -141,7 +143,7 @@ async fn written(client: &EverythingClient) -> Outcome<usize> {
 }
 
 /// Waits until the window is used, and a writer that knows no bound would have gone on.
-pub(super) async fn wait_for(progress: &AtomicUsize) {
+pub(crate) async fn wait_for(progress: &AtomicUsize) {
     while progress.load(Ordering::Relaxed) < WINDOW {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }

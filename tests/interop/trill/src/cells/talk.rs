@@ -49,6 +49,15 @@ pub(super) async fn all(pair: &str, client: &EverythingClient) -> usize {
         same(metadata.get_str("back"), Some("there"))
     })
     .await;
+    failed += cell(pair, "bidi stream: metadata with an error", async {
+        let mut rw = fine("the opening", client.talk()).await?;
+        fine("a write", rw.write(text("meta back there"))).await?;
+        same(fine("a message", rw.read()).await?, Some(text("")))?;
+        fine("a write", rw.write(text("error 4001 why"))).await?;
+        same(code(rw.read().await), (4001, "why".into()))?;
+        same(rw.metadata().and_then(|metadata| metadata.get_str("back")), Some("there"))
+    })
+    .await;
     failed += cell(pair, "bidi stream: ended by the server before the half-close", async {
         let mut rw = fine("the opening", client.talk()).await?;
         fine("a write", rw.write(text("done"))).await?;

@@ -9,7 +9,16 @@ use super::upload::{counted, upload};
 use crate::cell::{cell, fine, same};
 
 pub(super) async fn all(pair: &str, client: &EverythingClient) -> usize {
-    cell(pair, "bidi stream: 1,000 at once with unary calls in between", async {
+    let mut failed = cell(pair, "unary: 1,000 calls at once", async {
+        try_join_all((0..1_000).map(|number| async move {
+            let message = text(number.to_string());
+            same(fine("an answer", client.unary(message.clone())).await?, message)
+        }))
+        .await
+        .map(drop)
+    })
+    .await;
+    failed += cell(pair, "bidi stream: 1,000 at once with unary calls in between", async {
         try_join_all((0..1_000).map(|number| async move {
             let mut rw = fine("the opening", client.talk()).await?;
             for round in 0..3 {
@@ -25,11 +34,12 @@ pub(super) async fn all(pair: &str, client: &EverythingClient) -> usize {
         .await
         .map(drop)
     })
-    .await
+    .await;
+    failed
 }
 
-/// Window 0: flow control is off in both directions.
-pub(super) async fn without_flow_control(pair: &str, address: &str) -> usize {
+/// Another window than usual, or 0: flow control is off in both directions.
+pub(super) async fn other_windows(pair: &str, address: &str) -> usize {
     let channel = Channel::builder().window(0).connect(address).await.expect("the server listens");
     let client = &EverythingClient::new(channel);
     let mut failed = 0;
@@ -48,6 +58,15 @@ pub(super) async fn without_flow_control(pair: &str, address: &str) -> usize {
         let mut rw = fine("the opening", client.talk()).await?;
         for _ in 0..100 {
             super::talk::echo(&mut rw, 10_000).await?;
+        }
+        fine("the end", rw.finish()).await.map(drop)
+    })
+    .await;
+    failed += cell(pair, "bidi stream: a window of 1,000,000", async {
+        let wide = fine("the connection", Channel::builder().window(1_000_000).connect(address)).await?;
+        let mut rw = fine("the opening", EverythingClient::new(wide).talk()).await?;
+        for size in [900_000, 0, 900_000, 5] {
+            super::talk::echo(&mut rw, size).await?;
         }
         fine("the end", rw.finish()).await.map(drop)
     })
