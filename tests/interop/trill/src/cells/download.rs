@@ -69,15 +69,6 @@ pub(super) async fn all(pair: &str, client: &EverythingClient) -> usize {
         same(reader.metadata().and_then(|metadata| metadata.get_str("back")), Some("there"))
     })
     .await;
-    failed
-}
-
-pub(super) async fn only_with_go(pair: &str, client: &EverythingClient, missing: &MissingClient) -> usize {
-    let mut failed = 0;
-    failed += cell(pair, "server stream: unknown method", async {
-        same(code(missing.missing_download(text("")).await).0, 12)
-    })
-    .await;
     failed += cell(pair, "server stream: gzip, zlib, snappy block, lz4 frame", async {
         for compression in [Compression::Gzip, Compression::Zlib, Compression::Snappy, Compression::Lz4] {
             let call =
@@ -99,6 +90,13 @@ pub(super) async fn only_with_go(pair: &str, client: &EverythingClient, missing:
     })
     .await;
     failed
+}
+
+pub(super) async fn unknown(pair: &str, missing: &MissingClient) -> usize {
+    cell(pair, "server stream: unknown method", async {
+        same(code(missing.missing_download(text("")).await).0, 12)
+    })
+    .await
 }
 
 /// The next message, or the end.

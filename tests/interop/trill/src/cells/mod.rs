@@ -60,11 +60,11 @@ async fn only_with_go(pair: &str, channel: &Channel) -> usize {
     let client = &EverythingClient::new(channel.clone());
     let missing = &MissingClient::new(channel.clone());
     let absent = &AbsentClient::new(channel.clone());
-    let mut failed = unary::only_with_go(pair, client, missing).await;
-    failed += oneway::only_with_go(pair, client, missing).await;
-    failed += upload::only_with_go(pair, client, missing).await;
-    failed += download::only_with_go(pair, client, missing).await;
-    failed += talk::only_with_go(pair, client, missing).await;
+    let mut failed = unary::unknown(pair, missing).await;
+    failed += oneway::unknown(pair, client, missing).await;
+    failed += upload::unknown(pair, missing).await;
+    failed += download::unknown(pair, missing).await;
+    failed += talk::unknown(pair, missing).await;
     for kind in ["unary", "client stream", "server stream", "bidi stream"] {
         failed += cell(pair, &format!("{kind}: unknown service"), async {
             let (code, ..) = match kind {

@@ -55,15 +55,6 @@ pub(super) async fn all(pair: &str, client: &EverythingClient) -> usize {
         same(fine("the answer", reply).await?, text("1 messages, 3 bytes"))
     })
     .await;
-    failed
-}
-
-pub(super) async fn only_with_go(pair: &str, client: &EverythingClient, missing: &MissingClient) -> usize {
-    let mut failed = 0;
-    failed += cell(pair, "client stream: unknown method", async {
-        same(code(missing.missing_upload().await).0, 12)
-    })
-    .await;
     failed += cell(pair, "client stream: gzip, zlib, snappy block, lz4 frame", async {
         for compression in [Compression::Gzip, Compression::Zlib, Compression::Snappy, Compression::Lz4] {
             let (mut writer, reply) = fine("the opening", client.upload().compression(compression)).await?;
@@ -83,6 +74,11 @@ pub(super) async fn only_with_go(pair: &str, client: &EverythingClient, missing:
     })
     .await;
     failed
+}
+
+pub(super) async fn unknown(pair: &str, missing: &MissingClient) -> usize {
+    cell(pair, "client stream: unknown method", async { same(code(missing.missing_upload().await).0, 12) })
+        .await
 }
 
 /// Sends messages of these sizes, and gives the answer.
