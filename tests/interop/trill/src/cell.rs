@@ -81,6 +81,16 @@ pub(crate) fn code<T>(result: Result<T>) -> (i32, String) {
     (code + func_ret, message)
 }
 
+/// Wants an error because of a limit of time. A server that knows the limit may be the first to say so.
+pub(crate) fn timed_out<T>(result: Result<T>) -> Outcome {
+    const CODES: [i32; 3] = [24, 101, 102];
+    match result {
+        Err(error) if error.is_timeout() || CODES.contains(&error.code().0) => Ok(()),
+        Err(error) => Err(format!("it ended with {error}")),
+        Ok(_) => Err("it did not end".to_owned()),
+    }
+}
+
 /// A text that may be long, cut for printing.
 fn brief(text: String) -> String {
     if text.len() < 500 { text } else { text.chars().take(500).chain("...".chars()).collect() }

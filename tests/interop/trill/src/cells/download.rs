@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use trill::{AsyncReader, Compression, ErrorKind};
+use trill::{AsyncReader, Compression};
 use trill_tests::{EverythingClient, Text, text};
 
 use super::MissingClient;
-use crate::cell::{Outcome, cell, code, fine, same};
+use crate::cell::{Outcome, cell, code, fine, same, timed_out};
 
 pub(super) async fn all(pair: &str, client: &EverythingClient) -> usize {
     let mut failed = 0;
@@ -86,7 +86,7 @@ pub(super) async fn all(pair: &str, client: &EverythingClient) -> usize {
     failed += cell(pair, "server stream: timeout, which passes", async {
         let call = client.download(text("sleep 400")).timeout(Duration::from_millis(200));
         let mut reader = fine("the opening", call).await?;
-        same(reader.read().await.map_err(|error| error.kind()), Err(ErrorKind::Timeout))
+        timed_out(reader.read().await)
     })
     .await;
     failed

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use trill::{AsyncReaderWriter, Compression, ErrorKind};
+use trill::{AsyncReaderWriter, Compression};
 use trill_tests::{EverythingClient, Text, text};
 
 use super::MissingClient;
-use crate::cell::{Outcome, cell, code, fine, same};
+use crate::cell::{Outcome, cell, code, fine, same, timed_out};
 
 pub(super) async fn all(pair: &str, client: &EverythingClient) -> usize {
     let mut failed = 0;
@@ -67,7 +67,7 @@ pub(super) async fn all(pair: &str, client: &EverythingClient) -> usize {
     failed += cell(pair, "bidi stream: timeout, which passes", async {
         let call = client.talk().timeout(Duration::from_millis(200));
         let mut rw = fine("the opening", call).await?;
-        same(rw.read().await.map_err(|error| error.kind()), Err(ErrorKind::Timeout))
+        timed_out(rw.read().await)
     })
     .await;
     failed += cell(pair, "bidi stream: gzip, zlib, snappy block, lz4 frame", async {

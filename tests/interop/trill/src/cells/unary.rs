@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use trill::{Compression, ErrorKind};
+use trill::Compression;
 use trill_tests::{EverythingClient, text};
 
 use super::MissingClient;
-use crate::cell::{cell, codes, fine, same};
+use crate::cell::{cell, codes, fine, same, timed_out};
 
 pub(super) async fn all(pair: &str, client: &EverythingClient) -> usize {
     let mut failed = 0;
@@ -46,7 +46,7 @@ pub(super) async fn all(pair: &str, client: &EverythingClient) -> usize {
     .await;
     failed += cell(pair, "unary: timeout, which passes", async {
         let call = client.unary(text("sleep 1000")).timeout(Duration::from_millis(200));
-        same(call.await.map_err(|error| error.kind()), Err(ErrorKind::Timeout))?;
+        timed_out(call.await)?;
         same(fine("an answer", client.unary(text("on"))).await?, text("on"))
     })
     .await;

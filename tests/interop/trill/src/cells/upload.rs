@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use trill::{Compression, ErrorKind};
+use trill::Compression;
 use trill_tests::{EverythingClient, Text, text};
 
 use super::MissingClient;
-use crate::cell::{Outcome, cell, code, fine, same};
+use crate::cell::{Outcome, cell, code, fine, same, timed_out};
 
 pub(super) async fn all(pair: &str, client: &EverythingClient) -> usize {
     let mut failed = 0;
@@ -70,7 +70,7 @@ pub(super) async fn all(pair: &str, client: &EverythingClient) -> usize {
     failed += cell(pair, "client stream: timeout, which passes", async {
         let call = client.upload().timeout(Duration::from_millis(200));
         let (_writer, reply) = fine("the opening", call).await?;
-        same(reply.await.map_err(|error| error.kind()), Err(ErrorKind::Timeout))
+        timed_out(reply.await)
     })
     .await;
     failed
