@@ -154,6 +154,27 @@ async fn a_message_that_does_not_decode_fails_that_read_and_the_stream_goes_on()
     assert_eq!(rw.read().await.unwrap(), None);
 }
 
+/// A server may end a stream before the caller has come to look at the opening, and even before it has taken the request.
+#[tokio::test]
+async fn messages_before_a_failure_are_read_however_early_it_comes() {
+    // INIT is answered, one message comes, then a RESET with 4001.
+    const ANSWER: &[u8] = &[
+        0x09, 0x30, 1, 1, 0, 0, 0, 22, 0, 0, 0, 0, 0, 100, 0, 0, 0x12, 0, 0x18, 0xff, 0xff, 0x03, //
+        0x09, 0x30, 1, 2, 0, 0, 0, 19, 0, 0, 0, 0, 0, 100, 0, 0, 0x0a, 1, b'x', //
+        0x09, 0x30, 1, 4, 0, 0, 0, 21, 0, 0, 0, 0, 0, 100, 0, 0, 8, 1, 0x10, 0xa1, 0x1f,
+    ];
+    let address = scripted(ANSWER, false).await;
+    let client = EverythingClient::new(Channel::connect(&address).await.unwrap());
+    let mut reader = client.download(text("")).await.unwrap();
+    assert_eq!(reader.read().await.unwrap(), Some(text("x")));
+    assert_eq!(reader.read().await.unwrap_err().code().0, 4001);
+    let address = scripted(ANSWER, false).await;
+    let client = EverythingClient::new(Channel::connect(&address).await.unwrap());
+    let mut rw = client.talk().await.unwrap();
+    assert_eq!(rw.read().await.unwrap(), Some(text("x")));
+    assert_eq!(rw.read().await.unwrap_err().code().0, 4001);
+}
+
 #[tokio::test]
 async fn a_header_that_comes_byte_by_byte_is_understood() {
     let (_handle, address, _log) = listen("127.0.0.1:0").await;

@@ -1,7 +1,12 @@
 //! The service that the tests call, and ways to serve it.
 
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Notify;
+use trill::prost::Message as _;
 use trill::{AsyncReader, AsyncReaderWriter, AsyncWriter, Channel, Code, Context, Result, Server, Status};
 
 /// A message with a text.
@@ -61,12 +66,20 @@ pub trait Hints {
 
 /// Does what it is told: `error 7 why` (application code), `fail 31 why` (framework code), `panic`, `hang`, `sleep 50`
 /// (milliseconds), `count 10` (writes ten messages), `large 1000` (answers with so many bytes), `meta key value` (sends it back),
-/// `attach` (sends the attachment back), `done` (returns), or anything else, which is echoed.
+/// `need key value` (an error if the metadata of the call is not that), `attach` (sends the attachment back), `done` (returns), or
+/// anything else, which is echoed.
+///
+/// Orders for back-pressure: `wait` (until a call says `resume`), `pace 5` (from now on sleeps so many milliseconds after every
+/// 100 messages it reads), `fill 10 1000` (writes ten messages of 1000 bytes), `written` (how many bytes of messages
+/// its streams have written so far), `told` (the last one-way message, as it was obeyed), `running` (see [`running_handlers`]).
 ///
 /// It tells what became of its handlers through a channel.
 #[derive(Debug)]
 pub struct Obedient {
     log: tokio::sync::mpsc::UnboundedSender<String>,
+    resume: Notify,
+    written: AtomicU64,
+    told: Mutex<String>,
 }
 
 /// What the handlers of an [`Obedient`] report.
@@ -77,7 +90,8 @@ impl Obedient {
     #[must_use]
     pub fn new() -> (Self, Log) {
         let (log, reports) = tokio::sync::mpsc::unbounded_channel();
-        (Self { log }, reports)
+        let (resume, written, told) = (Notify::new(), AtomicU64::new(0), Mutex::default());
+        (Self { log, resume, written, told }, reports)
     }
 
     fn report(&self, what: impl Into<String>) {
@@ -87,7 +101,17 @@ impl Obedient {
 
     /// Reports when it is dropped before its handler has ended.
     fn watch(&self, method: &'static str) -> Watch {
+        *running().entry(method).or_default() += 1;
         Watch { method, log: self.log.clone(), ended: false }
+    }
+
+    /// Counts a message that a stream has written.
+    fn count(&self, bytes: usize) {
+        self.written.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    fn told(&self) -> std::sync::MutexGuard<'_, String> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn obey(&self, cx: &Context, order: &str) -> Result<Text> {
@@ -113,6 +137,21 @@ impl Obedient {
                     .collect();
                 Ok(text(seen.join(",")))
             }
+            "need" => match cx.metadata().get_str(first.unwrap_or("")) {
+                Some(value) if value == rest => Ok(text("as needed")),
+                other => Err(Status::app(4404, format!("it is {other:?}")).into()),
+            },
+            "wait" => {
+                self.resume.notified().await;
+                Ok(text("resumed"))
+            }
+            "resume" => {
+                self.resume.notify_one();
+                Ok(text(order))
+            }
+            "written" => Ok(text(self.written.load(Ordering::Relaxed).to_string())),
+            "running" => Ok(text(running_handlers())),
+            "told" => Ok(text(self.told().clone())),
             "attach" => {
                 cx.set_attachment(cx.attachment().clone());
                 Ok(text(format!("{} bytes", cx.attachment().len())))
@@ -144,14 +183,55 @@ impl Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         let how = if self.ended { "ended" } else { "dropped" };
+        if let Some(count) = running().get_mut(self.method) {
+            *count -= 1;
+        }
         let _ = self.log.send(format!("{} {how}", self.method));
+    }
+}
+
+fn running() -> std::sync::MutexGuard<'static, BTreeMap<&'static str, usize>> {
+    static RUNNING: Mutex<BTreeMap<&'static str, usize>> = Mutex::new(BTreeMap::new());
+    RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The handlers in this process that have begun and not ended, in words: for a test that hangs.
+#[must_use]
+pub fn running_handlers() -> String {
+    let running = running();
+    let lines: Vec<_> = running.iter().filter(|(_, count)| **count > 0).collect();
+    lines.iter().map(|(method, count)| format!("{count} of {method}")).collect::<Vec<_>>().join(", ")
+}
+
+/// Sleeps now and then, so that a stream is read slowly.
+#[derive(Default)]
+struct Pace {
+    pause: Duration,
+    messages: u64,
+}
+
+impl Pace {
+    /// Whether a message is the order to be slow.
+    fn is_set_by(&mut self, order: &str) -> bool {
+        let Some(pause) = order.strip_prefix("pace ") else { return false };
+        self.pause = Duration::from_millis(pause.parse().unwrap_or(0));
+        true
+    }
+
+    async fn keep(&mut self) {
+        self.messages += 1;
+        if !self.pause.is_zero() && self.messages.is_multiple_of(100) {
+            tokio::time::sleep(self.pause).await;
+        }
     }
 }
 
 #[trill::service]
 impl Everything for Obedient {
     async fn unary(&self, cx: Context, request: Text) -> Result<Text> {
-        let mut watch = self.watch("unary");
+        // A call that asks is not what it asks for.
+        let name = if request.text == "running" { "question" } else { "unary" };
+        let mut watch = self.watch(name);
         let answer = self.obey(&cx, &request.text).await;
         watch.end();
         answer
@@ -159,15 +239,24 @@ impl Everything for Obedient {
 
     async fn notify(&self, cx: Context, request: Text) -> Result<()> {
         self.report(format!("notified {}", request.text));
-        self.obey(&cx, &request.text).await.map(drop)
+        let obeyed = self.obey(&cx, &request.text).await;
+        let told =
+            obeyed.as_ref().map_or_else(|error| error.message().to_owned(), |answer| answer.text.clone());
+        *self.told() = told;
+        obeyed.map(drop)
     }
 
     async fn upload(&self, cx: Context, mut reader: AsyncReader<Text>) -> Result<Text> {
         let mut watch = self.watch("upload");
         let (mut count, mut bytes) = (0, 0);
+        let mut pace = Pace::default();
         while let Some(message) = reader.read().await? {
             if message.text == "done" {
                 break;
+            }
+            pace.keep().await;
+            if pace.is_set_by(&message.text) {
+                continue;
             }
             self.obey(&cx, &message.text).await?;
             count += 1;
@@ -184,6 +273,13 @@ impl Everything for Obedient {
                 for number in 0..count.parse().unwrap_or(0_u64) {
                     writer.write(text(number.to_string())).await?;
                 }
+            } else if let Some((count, size)) = order.strip_prefix("fill ").and_then(|it| it.split_once(' '))
+            {
+                let message = text("x".repeat(size.parse().unwrap_or(0)));
+                for _ in 0..count.parse().unwrap_or(0_u64) {
+                    writer.write(message.clone()).await?;
+                    self.count(message.encoded_len());
+                }
             } else {
                 let answer = self.obey(&cx, order).await?;
                 writer.write(answer).await?;
@@ -195,12 +291,19 @@ impl Everything for Obedient {
 
     async fn talk(&self, cx: Context, mut rw: AsyncReaderWriter<Text, Text>) -> Result<()> {
         let mut watch = self.watch("talk");
+        let mut pace = Pace::default();
         while let Some(message) = rw.read().await? {
             if message.text == "done" {
                 break;
             }
+            pace.keep().await;
+            if pace.is_set_by(&message.text) {
+                continue;
+            }
             let answer = self.obey(&cx, &message.text).await?;
+            let size = answer.encoded_len();
             rw.write(answer).await?;
+            self.count(size);
         }
         watch.end();
         Ok(())

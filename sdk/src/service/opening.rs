@@ -97,10 +97,16 @@ impl<Req: Message, Resp: Message> IntoFuture for ServerStream<Req, Resp> {
         Box::pin(async move {
             let stream = self.open.run().await?;
             let reader = AsyncReader::new(stream.clone());
-            let mut writer = AsyncWriter::new(stream);
-            writer.write(self.request).await?;
-            writer.finish().await?;
-            Ok(reader)
+            let mut writer = AsyncWriter::new(stream.clone());
+            let sent = match writer.write(self.request).await {
+                Ok(()) => writer.finish().await,
+                Err(error) => Err(error),
+            };
+            match sent {
+                // A server may end early. What it sent before is there to be read, and so is how it ended.
+                Err(_) if stream.ending().is_some() => Ok(reader),
+                sent => sent.map(|()| reader),
+            }
         })
     }
 }

@@ -3,6 +3,7 @@ module interop
 go 1.22
 
 require (
+	google.golang.org/protobuf v1.33.0
 	trpc.group/trpc-go/trpc-go v1.1.0
 	trpc.group/trpc/trpc-protocol/pb/go/trpc v1.0.0
 )
@@ -39,7 +40,6 @@ require (
 	golang.org/x/sync v0.1.0 // indirect
 	golang.org/x/sys v0.21.0 // indirect
 	golang.org/x/text v0.13.0 // indirect
-	google.golang.org/protobuf v1.33.0 // indirect
 	gopkg.in/cenkalti/backoff.v1 v1.1.0 // indirect
 	gopkg.in/yaml.v3 v3.0.1 // indirect
 	trpc.group/trpc-go/tnet v1.1.0 // indirect

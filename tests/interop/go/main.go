@@ -1,9 +1,10 @@
-// Command interop is a real tRPC-Go server, or a real tRPC-Go client, of the service test.all.Everything.
+// Command interop is a real tRPC-Go server, or a real tRPC-Go client, of the services test.all.Everything and test.shapes.Shapes.
 package main
 
 import (
 	"fmt"
 	"os"
+	"strconv"
 
 	"trpc.group/trpc-go/trpc-go/log"
 )
@@ -13,12 +14,15 @@ func main() {
 	switch {
 	case len(os.Args) == 3 && os.Args[1] == "server":
 		serve(os.Args[2])
-	case len(os.Args) == 4 && os.Args[1] == "client":
-		os.Exit(call(os.Args[2], os.Args[3]))
-	case len(os.Args) == 3 && os.Args[1] == "hold":
-		os.Exit(hold(os.Args[2]))
+	case len(os.Args) == 5 && os.Args[1] == "client":
+		hops, _ := strconv.Atoi(os.Args[4])
+		os.Exit(call(os.Args[2], os.Args[3], hops))
+	case len(os.Args) == 5 && os.Args[1] == "hold":
+		os.Exit(hold(os.Args[2], os.Args[3], os.Args[4]))
+	case len(os.Args) == 5 && os.Args[1] == "cancel":
+		os.Exit(cancelled(os.Args[2], os.Args[3], os.Args[4]))
 	default:
-		fmt.Fprintln(os.Stderr, "usage: interop server ADDRESS | interop client ADDRESS PAIR | interop hold ADDRESS")
+		fmt.Fprintln(os.Stderr, "usage: interop server ADDRESS | client ADDRESS PAIR HOPS | hold ADDRESS KIND WORKER | cancel ADDRESS KIND WHEN")
 		os.Exit(2)
 	}
 }

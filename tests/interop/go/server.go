@@ -1,18 +1,15 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"os"
-	"sort"
 	"strconv"
 	"strings"
-	"time"
 
-	"trpc.group/trpc-go/trpc-go/codec"
-	"trpc.group/trpc-go/trpc-go/errs"
+	"google.golang.org/protobuf/proto"
+
 	"trpc.group/trpc-go/trpc-go/server"
 	"trpc.group/trpc-go/trpc-go/stream"
 	pb "trpc.group/trpc-go/trpc-go/testdata/trpc/helloworld"
@@ -20,138 +17,38 @@ import (
 
 const service = "test.all.Everything"
 
-// obey does what a message says, as the Rust test service does.
-func obey(ctx context.Context, order string) (string, error) {
-	words := strings.SplitN(order, " ", 3)
-	word := func(at int) string {
-		if at < len(words) {
-			return words[at]
-		}
-		return ""
+func serve(address string) {
+	s := server.New(
+		server.WithServiceName(service),
+		server.WithAddress(address),
+		server.WithNetwork("tcp"),
+		server.WithProtocol("trpc"),
+	)
+	// One listener for both services: methods are found by their full names.
+	err := s.Register(&description, struct{}{})
+	if err == nil {
+		err = s.Register(&shapesDescription, struct{}{})
 	}
-	number, _ := strconv.Atoi(word(1))
-	switch word(0) {
-	case "error":
-		return "", errs.New(number, word(2))
-	case "fail":
-		return "", errs.NewFrameError(number, word(2))
-	case "sleep":
-		time.Sleep(time.Duration(number) * time.Millisecond)
-		return "slept", nil
-	case "hang":
-		<-ctx.Done()
-		return "", ctx.Err()
-	case "large":
-		return strings.Repeat("x", number), nil
-	case "attach":
-		attachment := server.GetAttachment(codec.Message(ctx))
-		beside, err := io.ReadAll(attachment.Request())
-		attachment.SetResponse(bytes.NewReader(beside))
-		return fmt.Sprintf("%d bytes", len(beside)), err
-	case "meta":
-		msg := codec.Message(ctx)
-		var seen []string
-		for key, value := range msg.ServerMetaData() {
-			seen = append(seen, key+"="+string(value))
-		}
-		sort.Strings(seen)
-		metadata := msg.ServerMetaData().Clone()
-		if metadata == nil {
-			metadata = codec.MetaData{}
-		}
-		metadata[word(1)] = []byte(word(2))
-		msg.WithServerMetaData(metadata)
-		return strings.Join(seen, ","), nil
+	if err == nil {
+		servers := &server.Server{}
+		servers.AddService(service, s)
+		err = servers.Serve()
 	}
-	return order, nil
-}
-
-type everything interface{}
-
-func serveUnary(_ interface{}, ctx context.Context, f server.FilterFunc) (interface{}, error) {
-	req := &pb.HelloRequest{}
-	if _, err := f(req); err != nil {
-		return nil, err
-	}
-	answer, err := obey(ctx, req.Msg)
 	if err != nil {
-		return nil, err
-	}
-	return &pb.HelloReply{Msg: answer}, nil
-}
-
-func serveUpload(_ interface{}, s server.Stream) error {
-	count, size := 0, 0
-	for {
-		req := &pb.HelloRequest{}
-		err := s.RecvMsg(req)
-		if err == io.EOF || (err == nil && req.Msg == "done") {
-			return s.SendMsg(&pb.HelloReply{Msg: fmt.Sprintf("%d messages, %d bytes", count, size)})
-		}
-		if err != nil {
-			return err
-		}
-		if _, err := obey(s.Context(), req.Msg); err != nil {
-			return err
-		}
-		count++
-		size += len(req.Msg)
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
 }
 
-func serveDownload(_ interface{}, s server.Stream) error {
-	req := &pb.HelloRequest{}
-	if err := s.RecvMsg(req); err != nil {
-		return err
-	}
-	for _, order := range strings.Split(req.Msg, ";") {
-		if count, ok := strings.CutPrefix(order, "count "); ok {
-			number, _ := strconv.Atoi(count)
-			for i := 0; i < number; i++ {
-				if err := s.SendMsg(&pb.HelloReply{Msg: strconv.Itoa(i)}); err != nil {
-					return err
-				}
-			}
-			continue
-		}
-		answer, err := obey(s.Context(), order)
-		if err != nil {
-			return err
-		}
-		if err := s.SendMsg(&pb.HelloReply{Msg: answer}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func serveTalk(_ interface{}, s server.Stream) error {
-	for {
-		req := &pb.HelloRequest{}
-		err := s.RecvMsg(req)
-		if err == io.EOF || (err == nil && req.Msg == "done") {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		answer, err := obey(s.Context(), req.Msg)
-		if err != nil {
-			return err
-		}
-		if err := s.SendMsg(&pb.HelloReply{Msg: answer}); err != nil {
-			return err
-		}
-	}
-}
+var dispatcher = stream.NewStreamDispatcher()
 
 var description = server.ServiceDesc{
 	ServiceName:  service,
-	HandlerType:  (*everything)(nil),
-	StreamHandle: stream.NewStreamDispatcher(),
+	HandlerType:  (*interface{})(nil),
+	StreamHandle: dispatcher,
 	Methods: []server.Method{
 		{Name: "/" + service + "/Unary", Func: serveUnary},
-		{Name: "/" + service + "/Notify", Func: serveUnary},
+		{Name: "/" + service + "/Notify", Func: serveNotify},
 	},
 	Streams: []server.StreamDesc{
 		{StreamName: "/" + service + "/Upload", Handler: serveUpload, ClientStreams: true},
@@ -160,20 +57,131 @@ var description = server.ServiceDesc{
 	},
 }
 
-func serve(address string) {
-	s := &server.Server{}
-	s.AddService(service, server.New(
-		server.WithServiceName(service),
-		server.WithAddress(address),
-		server.WithNetwork("tcp"),
-		server.WithProtocol("trpc"),
-	))
-	if err := s.Register(&description, struct{}{}); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+func serveUnary(_ interface{}, ctx context.Context, f server.FilterFunc) (interface{}, error) {
+	req := &pb.HelloRequest{}
+	if _, err := f(req); err != nil {
+		return nil, err
 	}
-	if err := s.Serve(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+	if req.Msg == "wait" {
+		defer handler("unary")()
 	}
+	answer, err := obey(ctx, req.Msg)
+	if err != nil {
+		return nil, err
+	}
+	return &pb.HelloReply{Msg: answer}, nil
+}
+
+func serveNotify(_ interface{}, ctx context.Context, f server.FilterFunc) (interface{}, error) {
+	req := &pb.HelloRequest{}
+	if _, err := f(req); err != nil {
+		return nil, err
+	}
+	answer, err := obey(ctx, req.Msg)
+	told.Lock()
+	defer told.Unlock()
+	if told.text = answer; err != nil {
+		told.text = reason(err)
+	}
+	return &pb.HelloReply{}, err
+}
+
+func serveUpload(_ interface{}, s server.Stream) error {
+	defer handler("upload")()
+	count, size, pace := 0, 0, pace{}
+	for {
+		order, err := next(s)
+		if err == io.EOF || (err == nil && order == "done") {
+			return s.SendMsg(&pb.HelloReply{Msg: fmt.Sprintf("%d messages, %d bytes", count, size)})
+		}
+		if err != nil {
+			return err
+		}
+		if pace.keep(); pace.isSetBy(order) {
+			continue
+		}
+		if _, err := obey(s.Context(), order); err != nil {
+			return err
+		}
+		count++
+		size += len(order)
+	}
+}
+
+func serveDownload(_ interface{}, s server.Stream) error {
+	defer handler("download")()
+	orders, err := next(s)
+	if err != nil {
+		return err
+	}
+	for _, order := range strings.Split(orders, ";") {
+		var err error
+		words := strings.Split(order, " ")
+		switch {
+		case words[0] == "count":
+			err = repeat(words[1], func(i int) error { return answer(s, strconv.Itoa(i)) })
+		case words[0] == "fill":
+			size, _ := strconv.Atoi(words[2])
+			filler := strings.Repeat("x", size)
+			err = repeat(words[1], func(int) error { return answer(s, filler) })
+		default:
+			var text string
+			if text, err = obey(s.Context(), order); err == nil {
+				err = answer(s, text)
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func serveTalk(_ interface{}, s server.Stream) error {
+	defer handler("talk")()
+	pace := pace{}
+	for {
+		order, err := next(s)
+		if err == io.EOF || (err == nil && order == "done") {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if pace.keep(); pace.isSetBy(order) {
+			continue
+		}
+		text, err := obey(s.Context(), order)
+		if err == nil {
+			err = answer(s, text)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// next takes a text from a stream.
+func next(s server.Stream) (string, error) {
+	req := &pb.HelloRequest{}
+	err := s.RecvMsg(req)
+	return req.Msg, err
+}
+
+// answer writes a text to a stream, and counts it.
+func answer(s server.Stream, text string) error {
+	message := &pb.HelloReply{Msg: text}
+	err := s.SendMsg(message)
+	if err == nil {
+		written.Add(int64(proto.Size(message)))
+	}
+	return err
+}
+
+func repeat(count string, run func(i int) error) error {
+	number, err := strconv.Atoi(count)
+	for i := 0; i < number && err == nil; i++ {
+		err = run(i)
+	}
+	return err
 }

@@ -3,14 +3,81 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStdout, Command};
-use trill_tests::listen;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use trill::Server;
+use trill::server::ServerHandle;
+use trill_tests::{Log, Obedient};
 
-/// A server in a process of its own; it ends with the value.
-pub(crate) struct ServerProcess {
+use crate::cell::{hear, print_pending};
+use crate::shapes::Mirror;
+
+/// A program in a process of its own, which ends with the value, and what it says line by line.
+pub(crate) struct Peer {
     child: Child,
+    lines: UnboundedReceiver<String>,
+}
+
+impl Peer {
+    pub(crate) fn start(program: &str, args: &[&str]) -> Self {
+        let mut child = Command::new(program)
+            .args(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("the program starts");
+        let lines = heard(child.stdout.take().expect("it is piped"));
+        Self { child, lines }
+    }
+
+    /// The next line it prints.
+    pub(crate) async fn says(&mut self) -> String {
+        self.lines.recv().await.unwrap_or_else(|| "nothing".to_owned())
+    }
+
+    /// Waits until it has printed that line.
+    pub(crate) async fn has_said(&mut self, line: &str) {
+        while self.says().await != line {}
+    }
+
+    /// What it has printed, and nobody has taken.
+    pub(crate) fn said(&mut self) -> Vec<String> {
+        std::iter::from_fn(|| self.lines.try_recv().ok()).collect()
+    }
+
+    /// Asks it to stop, as an operator would.
+    pub(crate) async fn terminate(&mut self) {
+        let process = self.child.id().expect("it runs").to_string();
+        Command::new("kill").args(["-TERM", &process]).status().await.expect("kill is there");
+    }
+
+    /// Closes its input, which tells a client to end what it does and leave.
+    pub(crate) fn close_input(&mut self) {
+        drop(self.child.stdin.take());
+    }
+
+    /// kill -9.
+    pub(crate) async fn kill(&mut self) {
+        self.child.kill().await.expect("it runs");
+    }
+
+    /// Waits until the process has ended.
+    pub(crate) async fn exit(&mut self) {
+        self.child.wait().await.expect("it has been started");
+    }
+
+    /// Whether the process has ended by itself.
+    pub(crate) fn has_died(&mut self) -> bool {
+        self.child.try_wait().expect("it can be asked").is_some()
+    }
+}
+
+/// A server in a process of its own.
+pub(crate) struct ServerProcess {
+    pub(crate) peer: Peer,
     pub(crate) address: String,
 }
 
@@ -21,36 +88,24 @@ impl ServerProcess {
 
     /// Starts a program's server at an address: the Go program's, or Trill's.
     pub(crate) async fn start_at(program: &str, address: &str) -> Self {
-        let address = address.to_owned();
-        let child = Command::new(program)
-            .args(["server", &address])
-            .stdout(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .expect("the program starts");
+        Self::start_as(program, &["server", address], address).await
+    }
+
+    /// Starts a program with these arguments, and waits until it listens at an address.
+    pub(crate) async fn start_as(program: &str, args: &[&str], address: &str) -> Self {
+        let (peer, address) = (Peer::start(program, args), address.to_owned());
         let ready = async {
             while TcpStream::connect(&address).await.is_err() {
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
         tokio::time::timeout(Duration::from_secs(20), ready).await.expect("the server listens");
-        Self { child, address }
-    }
-
-    /// Asks it to stop, as an operator would.
-    pub(crate) async fn terminate(&mut self) {
-        let process = self.child.id().expect("it runs").to_string();
-        Command::new("kill").args(["-TERM", &process]).status().await.expect("kill is there");
-    }
-
-    /// kill -9.
-    pub(crate) async fn kill(&mut self) {
-        self.child.kill().await.expect("it runs");
+        Self { peer, address }
     }
 
     /// Whether the process has ended by itself.
     pub(crate) fn has_died(&mut self) -> bool {
-        self.child.try_wait().expect("it can be asked").is_some()
+        self.peer.has_died()
     }
 }
 
@@ -60,33 +115,13 @@ pub(crate) fn free_address() -> String {
     free.expect("a free port").to_string()
 }
 
-/// A Go client that holds a stream open, and says what becomes of it.
-pub(crate) struct Holder {
-    child: Child,
-    lines: Lines<BufReader<ChildStdout>>,
-}
-
-impl Holder {
-    pub(crate) fn start(program: &str, address: &str) -> Self {
-        let mut child = Command::new(program)
-            .args(["hold", address])
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .expect("the Go program starts");
-        let lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
-        Self { child, lines }
-    }
-
-    /// The next thing it says.
-    pub(crate) async fn says(&mut self) -> String {
-        self.lines.next_line().await.ok().flatten().unwrap_or_else(|| "nothing".to_owned())
-    }
-
-    /// kill -9.
-    pub(crate) async fn kill(&mut self) {
-        self.child.kill().await.expect("it runs");
-    }
+/// A Trill server of both services in this process.
+pub(crate) async fn listen(address: &str) -> (ServerHandle, String, Log) {
+    let (service, log) = Obedient::new();
+    let bound = Server::builder().service(service).service(Mirror).bind(address).await.expect("it is free");
+    let (handle, local) = (bound.handle(), bound.local_addr().to_string());
+    tokio::spawn(bound.serve());
+    (handle, local, log)
 }
 
 /// Lets the Go client run its cells against a Trill server, and counts those that failed.
@@ -94,29 +129,44 @@ pub(crate) async fn go_calls_trill(program: &str) -> usize {
     let (_handle, address, log) = listen("127.0.0.1:0").await;
     // The service reports what becomes of its handlers; here nobody asks.
     drop(log);
-    go_client(program, &address, "Go client -> Trill server").await
+    go_client(program, &address, "Go client -> Trill server", 1).await
 }
 
-/// Lets the Go client run its cells against what is at an address, and counts those that failed.
-pub(crate) async fn go_client(program: &str, address: &str, pair: &str) -> usize {
-    let mut child = Command::new(program)
-        .args(["client", address, pair])
-        .stdout(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .expect("the Go program starts");
-    let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+/// Lets the Go client run its cells against what is at an address, so many connections away, and counts those that failed.
+pub(crate) async fn go_client(program: &str, address: &str, pair: &str, hops: usize) -> usize {
+    let mut client = Peer::start(program, &["client", address, pair, &hops.to_string()]);
     let (mut failed, mut cells) = (0, 0);
-    while let Ok(Some(line)) = lines.next_line().await {
-        failed += usize::from(line.starts_with("FAIL"));
-        cells += 1;
+    while let Some(line) = client.lines.recv().await {
         println!("{line}");
+        cells += 1;
+        if line.starts_with("FAIL") {
+            failed += 1;
+            print_pending();
+        }
     }
-    let status = child.wait().await.expect("it has been started");
+    let status = client.child.wait().await.expect("it has been started");
     // A client that died in the middle has printed less than it should, and no failure.
     if !status.success() && failed == 0 {
         println!("FAIL  the Go client ended with {status} after {cells} cells");
         failed += 1;
     }
     failed
+}
+
+/// What a program prints, read all the time so that it never waits for a reader.
+fn heard(stdout: ChildStdout) -> UnboundedReceiver<String> {
+    let (sender, receiver) = unbounded_channel();
+    tokio::spawn(async move {
+        let mut lines = BufReader::new(stdout).lines();
+        while let Ok(Some(line)) = lines.next_line().await {
+            // The lines of cells are printed anyway.
+            if !line.contains(" | ") {
+                hear(&line);
+            }
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
 }

@@ -1,0 +1,113 @@
+//! One request, many answers.
+
+use std::time::Duration;
+
+use trill::{AsyncReader, Compression};
+use trill_tests::{EverythingClient, Text, text};
+
+use super::MissingClient;
+use crate::cell::{Outcome, cell, code, fine, same, timed_out};
+
+pub(super) async fn all(pair: &str, client: &EverythingClient) -> usize {
+    let mut failed = 0;
+    for (case, sizes) in [
+        ("ok", &[3, 2, 5][..]),
+        ("empty message", &[0]),
+        ("no message at all", &[]),
+        ("1 byte below the window", &[65_530, 1]),
+        ("as large as the window", &[65_531, 1]),
+        ("1 byte above the window", &[65_532, 1]),
+        ("larger than the window", &[300_000, 300_000, 1]),
+    ] {
+        failed += cell(pair, &format!("server stream: {case}"), async {
+            // Without an order there would be an empty message.
+            let orders: Vec<_> = sizes.iter().map(|size| format!("large {size}")).collect();
+            let orders = if orders.is_empty() { "count 0".to_owned() } else { orders.join(";") };
+            let mut reader = fine("the opening", client.download(text(orders))).await?;
+            for size in sizes {
+                same(next(&mut reader).await?, Some(text("x".repeat(*size))))?;
+            }
+            same(next(&mut reader).await?, None)
+        })
+        .await;
+    }
+    failed += cell(pair, "server stream: empty request", async {
+        let mut reader = fine("the opening", client.download(text(""))).await?;
+        same(next(&mut reader).await?, Some(text("")))?;
+        same(next(&mut reader).await?, None)
+    })
+    .await;
+    failed += cell(pair, "server stream: application error", async {
+        let mut reader = fine("the opening", client.download(text("error 4001 the reason"))).await?;
+        same(code(reader.read().await), (4001, "the reason".into()))
+    })
+    .await;
+    failed += cell(pair, "server stream: framework error", async {
+        let mut reader = fine("the opening", client.download(text("fail 51 the reason"))).await?;
+        same(code(reader.read().await), (51, "the reason".into()))
+    })
+    .await;
+    failed += cell(pair, "server stream: error after some messages", async {
+        let call = client.download(text("count 10;error 4001 the reason"));
+        let mut reader = fine("the opening", call).await?;
+        numbers(&mut reader, 10).await?;
+        same(code(reader.read().await), (4001, "the reason".into()))
+    })
+    .await;
+    failed += cell(pair, "server stream: metadata with an error", async {
+        let mut reader = fine("the opening", client.download(text("meta back there;error 4001 why"))).await?;
+        same(next(&mut reader).await?, Some(text("")))?;
+        same(code(reader.read().await), (4001, "why".into()))?;
+        same(reader.metadata().and_then(|metadata| metadata.get_str("back")), Some("there"))
+    })
+    .await;
+    failed += cell(pair, "server stream: metadata both ways", async {
+        let call = client.download(text("meta back there")).metadata("tenant", "blue");
+        let mut reader = fine("the opening", call).await?;
+        same(next(&mut reader).await?, Some(text("tenant=blue")))?;
+        same(next(&mut reader).await?, None)?;
+        same(reader.metadata().and_then(|metadata| metadata.get_str("back")), Some("there"))
+    })
+    .await;
+    failed += cell(pair, "server stream: gzip, zlib, snappy block, lz4 frame", async {
+        for compression in [Compression::Gzip, Compression::Zlib, Compression::Snappy, Compression::Lz4] {
+            let call =
+                client.download(text("large 5000;large 0;large 200000;count 10")).compression(compression);
+            let mut reader = fine("the opening", call).await?;
+            for size in [5_000, 0, 200_000] {
+                same(next(&mut reader).await?, Some(text("x".repeat(size))))?;
+            }
+            numbers(&mut reader, 10).await?;
+            same(next(&mut reader).await?, None)?;
+        }
+        Ok(())
+    })
+    .await;
+    failed += cell(pair, "server stream: timeout, which passes", async {
+        let call = client.download(text("sleep 400")).timeout(Duration::from_millis(200));
+        let mut reader = fine("the opening", call).await?;
+        timed_out(reader.read().await)
+    })
+    .await;
+    failed
+}
+
+pub(super) async fn unknown(pair: &str, missing: &MissingClient) -> usize {
+    cell(pair, "server stream: unknown method", async {
+        same(code(missing.missing_download(text("")).await).0, 12)
+    })
+    .await
+}
+
+/// The next message, or the end.
+pub(super) async fn next(reader: &mut AsyncReader<Text>) -> Outcome<Option<Text>> {
+    fine("a message or the end", reader.read()).await
+}
+
+/// Reads what `count` orders.
+pub(super) async fn numbers(reader: &mut AsyncReader<Text>, count: usize) -> Outcome {
+    for number in 0..count {
+        same(next(reader).await?, Some(text(number.to_string())))?;
+    }
+    Ok(())
+}
