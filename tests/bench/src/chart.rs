@@ -152,6 +152,8 @@ fn color(contender: Contender) -> RGBColor {
         Contender::Trill => RGBColor(201, 79, 24),
         Contender::Tonic | Contender::TonicIter => RGBColor(90, 130, 180),
         Contender::TonicChannel => RGBColor(140, 172, 208),
+        Contender::Tarpc => RGBColor(120, 160, 110),
+        Contender::Ttrpc => RGBColor(160, 135, 190),
         Contender::Tcp => RGBColor(150, 150, 150),
         Contender::TcpNaive => RGBColor(190, 190, 190),
     }
