@@ -18,7 +18,7 @@ use crate::process::announce;
 use generated::echoes_client::EchoesClient;
 use generated::echoes_server::{Echoes, EchoesServer};
 
-#[expect(unreachable_pub, reason = "tonic-build writes it")]
+#[expect(unreachable_pub, clippy::allow_attributes_without_reason, reason = "tonic-build writes it")]
 mod generated {
     include!(concat!(env!("OUT_DIR"), "/bench.Echoes.rs"));
 }

@@ -21,7 +21,13 @@ use crate::process::announce;
 use generated::bench::EchoMessage;
 use generated::bench_ttrpc::{Echoes, EchoesClient, create_echoes};
 
-#[expect(unreachable_pub, reason = "ttrpc-codegen writes it")]
+#[expect(
+    unreachable_pub,
+    clippy::allow_attributes_without_reason,
+    clippy::use_self,
+    clippy::needless_pass_by_value,
+    reason = "ttrpc-codegen writes it"
+)]
 mod generated {
     include!(concat!(env!("OUT_DIR"), "/ttrpc/modules.rs"));
 }
