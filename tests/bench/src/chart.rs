@@ -160,8 +160,15 @@ fn color(contender: Contender) -> RGBColor {
 }
 
 /// From top to bottom in each group.
-const ORDER: &[Contender] =
-    &[Contender::Trill, Contender::TonicIter, Contender::TonicChannel, Contender::Tcp, Contender::TcpNaive];
+const ORDER: &[Contender] = &[
+    Contender::Trill,
+    Contender::TonicIter,
+    Contender::TonicChannel,
+    Contender::Tarpc,
+    Contender::Ttrpc,
+    Contender::Tcp,
+    Contender::TcpNaive,
+];
 
 const WIDTH: i32 = 900;
 const LEFT: i32 = 210;
