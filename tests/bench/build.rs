@@ -1,8 +1,14 @@
-//! Generates tonic's client and server of the one service. Its messages are this crate's own, so no protobuf compiler is needed.
+//! Generates the clients and servers that are not made by a macro. No protobuf compiler is needed: tonic is told the one service by
+//! hand and takes this crate's own messages, and ttrpc has a parser in Rust.
 
-use tonic_build::manual::{Builder, Method, Service};
+use tonic_build::manual::{Builder, Method, MethodBuilder, Service};
 
-fn main() {
+fn main() -> std::io::Result<()> {
+    tonic();
+    ttrpc()
+}
+
+fn tonic() {
     let service = Service::builder()
         .name("Echoes")
         .package("bench")
@@ -14,11 +20,29 @@ fn main() {
     Builder::new().compile(&[service]);
 }
 
-fn method(name: &str, route: &str) -> tonic_build::manual::MethodBuilder {
+fn method(name: &str, route: &str) -> MethodBuilder {
     Method::builder()
         .name(name)
         .route_name(route)
         .input_type("crate::message::Echo")
         .output_type("crate::message::Echo")
         .codec_path("tonic_prost::ProstCodec")
+}
+
+fn ttrpc() -> std::io::Result<()> {
+    let out = std::path::PathBuf::from(std::env::var("OUT_DIR").expect("cargo sets it")).join("ttrpc");
+    std::fs::create_dir_all(&out)?;
+    println!("cargo::rerun-if-changed=proto/bench.proto");
+    ttrpc_codegen::Codegen::new()
+        .out_dir(&out)
+        .input("proto/bench.proto")
+        .include("proto")
+        .rust_protobuf()
+        .rust_protobuf_customize(
+            ttrpc_codegen::ProtobufCustomize::default().tokio_bytes(true).gen_mod_rs(false),
+        )
+        .customize(ttrpc_codegen::Customize { async_all: true, ..Default::default() })
+        .run()?;
+    // Its own `mod.rs` begins in a way that cannot be included.
+    std::fs::write(out.join("modules.rs"), "pub mod bench;\npub mod bench_ttrpc;\n")
 }

@@ -152,14 +152,23 @@ fn color(contender: Contender) -> RGBColor {
         Contender::Trill => RGBColor(201, 79, 24),
         Contender::Tonic | Contender::TonicIter => RGBColor(90, 130, 180),
         Contender::TonicChannel => RGBColor(140, 172, 208),
+        Contender::Tarpc => RGBColor(120, 160, 110),
+        Contender::Ttrpc => RGBColor(160, 135, 190),
         Contender::Tcp => RGBColor(150, 150, 150),
         Contender::TcpNaive => RGBColor(190, 190, 190),
     }
 }
 
 /// From top to bottom in each group.
-const ORDER: &[Contender] =
-    &[Contender::Trill, Contender::TonicIter, Contender::TonicChannel, Contender::Tcp, Contender::TcpNaive];
+const ORDER: &[Contender] = &[
+    Contender::Trill,
+    Contender::TonicIter,
+    Contender::TonicChannel,
+    Contender::Tarpc,
+    Contender::Ttrpc,
+    Contender::Tcp,
+    Contender::TcpNaive,
+];
 
 const WIDTH: i32 = 900;
 const LEFT: i32 = 210;

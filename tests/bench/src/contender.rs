@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-use crate::contenders::{tcp, tonic, trill};
+use crate::contenders::{tarpc, tcp, tonic, trill, ttrpc};
 use crate::drive::{self, Driver};
 use crate::workload::Workload;
 
@@ -21,6 +21,8 @@ pub(crate) enum Contender {
     TonicIter,
     /// tonic's streams from a channel.
     TonicChannel,
+    Tarpc,
+    Ttrpc,
     /// Hand-written TCP, many messages a system call.
     Tcp,
     /// Hand-written TCP, one message a system call.
@@ -34,6 +36,8 @@ impl Contender {
             Self::Tonic => "tonic",
             Self::TonicIter => "tonic-iter",
             Self::TonicChannel => "tonic-channel",
+            Self::Tarpc => "tarpc",
+            Self::Ttrpc => "ttrpc",
             Self::Tcp => "tcp",
             Self::TcpNaive => "tcp-naive",
         }
@@ -55,6 +59,8 @@ impl Contender {
             Self::Trill => trill::serve().await,
             Self::Tonic | Self::TonicIter => tonic::serve_from_iterators().await,
             Self::TonicChannel => tonic::serve_from_channels().await,
+            Self::Tarpc => tarpc::serve().await,
+            Self::Ttrpc => ttrpc::serve().await,
             Self::Tcp | Self::TcpNaive => tcp::serve().await,
         }
     }
@@ -72,6 +78,8 @@ impl Contender {
                 driver.streams::<tonic::Client<tonic::Channels>>(workload, address).await
             }
             Self::TonicIter => driver.streams::<tonic::Client<tonic::Iterators>>(workload, address).await,
+            Self::Tarpc => driver.unary::<tarpc::Client>(workload, address).await,
+            Self::Ttrpc => driver.streams::<ttrpc::Client>(workload, address).await,
             Self::Tcp | Self::TcpNaive => driver.streams::<tcp::Client>(workload, address).await,
         }
     }

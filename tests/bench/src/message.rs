@@ -9,7 +9,7 @@ pub(crate) const SMALL: usize = 32;
 pub(crate) const LARGE: usize = 1 << 20;
 
 /// What goes both ways in every call.
-#[derive(Clone, PartialEq, Eq, trill::prost::Message)]
+#[derive(Clone, PartialEq, Eq, trill::prost::Message, serde::Serialize, serde::Deserialize)]
 #[prost(prost_path = "::trill::prost")]
 pub(crate) struct Echo {
     #[prost(bytes = "bytes", tag = "1")]

@@ -55,7 +55,7 @@ impl Report {
         self.medians.iter().find(|row| row.workload == workload.name() && row.contender == contender.name())
     }
 
-    /// Trill's figures divided by the other's.
+    /// Trill's figures divided by the other's. Processor time goes along, because it is steadier than rates on a busy machine.
     fn ratios(&self, workload: Workload, contender: Contender) -> String {
         let mut figures = vec![workload.figure()];
         if workload == Workload::Connections {
@@ -66,7 +66,11 @@ impl Report {
             let theirs = self.figure(workload, contender, figure)?;
             Some(format!("{figure} {:.2}", ours / theirs))
         };
-        figures.into_iter().filter_map(ratio).collect::<Vec<_>>().join(", ")
+        let cpu = |contender| self.row(workload, contender)?.cpu_us_per_msg;
+        let cpu = cpu(Contender::Trill)
+            .zip(cpu(contender))
+            .map(|(ours, theirs)| format!("cpu {:.2}", ours / theirs));
+        figures.into_iter().filter_map(ratio).chain(cpu).collect::<Vec<_>>().join(", ")
     }
 
     fn write_workload(&self, f: &mut fmt::Formatter<'_>, workload: Workload) -> fmt::Result {

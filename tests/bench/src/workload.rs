@@ -149,16 +149,16 @@ impl Workload {
 
     /// In the order in which they run, one after the other, in each round.
     pub(crate) fn contenders(self) -> &'static [Contender] {
-        use Contender::{Tcp, TcpNaive, Tonic, TonicChannel, TonicIter, Trill};
+        use Contender::{Tarpc, Tcp, TcpNaive, Tonic, TonicChannel, TonicIter, Trill, Ttrpc};
         match self {
-            Self::Unary | Self::UnaryOneThread => &[Trill, Tonic, TcpNaive],
-            Self::UnaryMany => &[Trill, Tonic, Tcp],
-            Self::PingPong | Self::PingPongOneThread => &[Trill, Tonic, TcpNaive],
-            Self::Download | Self::Upload | Self::Talk | Self::TalkMany | Self::Large => {
-                &[Trill, TonicIter, TonicChannel, Tcp]
-            }
-            Self::Idle | Self::Churn => &[Trill, Tonic],
-            Self::Connections => &[Trill, Tonic],
+            Self::Unary | Self::UnaryOneThread => &[Trill, Tonic, Tarpc, Ttrpc, TcpNaive],
+            Self::UnaryMany => &[Trill, Tonic, Tarpc, Ttrpc, Tcp],
+            Self::PingPong | Self::PingPongOneThread => &[Trill, Tonic, Ttrpc, TcpNaive],
+            Self::Download | Self::Large => &[Trill, TonicIter, TonicChannel, Ttrpc, Tcp],
+            // Not ttrpc: its server starts a task for each message that comes, and so does not keep their order.
+            Self::Upload | Self::Talk | Self::TalkMany => &[Trill, TonicIter, TonicChannel, Tcp],
+            Self::Idle | Self::Churn => &[Trill, Tonic, Ttrpc],
+            Self::Connections => &[Trill, Tonic, Tarpc, Ttrpc],
         }
     }
 }

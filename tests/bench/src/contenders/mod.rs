@@ -2,9 +2,11 @@
 //!
 //! The interface is static: futures and handles keep their own types, so that a contender pays for nothing but itself.
 
+pub(crate) mod tarpc;
 pub(crate) mod tcp;
 pub(crate) mod tonic;
 pub(crate) mod trill;
+pub(crate) mod ttrpc;
 
 use std::future::Future;
 use std::net::SocketAddr;

@@ -6,10 +6,11 @@
 //! ```
 
 use anyhow::{Context as _, Result, bail, ensure};
-use bytes::{Buf as _, BufMut as _, BytesMut};
+use bytes::{Buf, BufMut as _, Bytes, BytesMut};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use trill::prost::Message as _;
+use trill::prost::encoding::{WireType, encode_key, encode_varint};
 
 use crate::message::Echo;
 
@@ -86,22 +87,33 @@ impl FrameReader {
             None => HEADER,
         };
         self.buffer.reserve(missing.max(CHUNK));
-        self.socket.read_buf(&mut self.buffer).await.context("reading")
+        // Of a large frame no more than its end: what follows would have to be moved, because its memory is given away.
+        let most = if missing > CHUNK { missing } else { usize::MAX };
+        self.socket.read_buf(&mut (&mut self.buffer).limit(most)).await.context("reading")
     }
 }
 
-/// Gathers frames for a socket.
+/// Gathers frames for a socket. A large payload is not copied; it is the last of what is gathered.
 #[derive(Debug)]
 pub(crate) struct FrameWriter {
     socket: OwnedWriteHalf,
     buffer: BytesMut,
+    large: Option<Large>,
+}
+
+#[derive(Debug)]
+struct Large {
+    payload: Bytes,
+    /// What follows the payload in its message.
+    rest: Vec<u8>,
 }
 
 impl FrameWriter {
     pub(super) fn new(socket: OwnedWriteHalf) -> Self {
-        Self { socket, buffer: BytesMut::with_capacity(2 * CHUNK) }
+        Self { socket, buffer: BytesMut::with_capacity(2 * CHUNK), large: None }
     }
 
+    /// Must not be called while [`is_full`](Self::is_full).
     #[inline]
     pub(super) fn push(&mut self, kind: Kind, stream: u32, echo: &Echo) -> Result<()> {
         let start = self.buffer.len();
@@ -109,20 +121,42 @@ impl FrameWriter {
         self.buffer.put_u32((kind as u32) << 24);
         self.buffer.put_u32(stream);
         self.buffer.put_u32(0);
-        echo.encode(&mut self.buffer)?;
-        let length = u32::try_from(self.buffer.len() - start - HEADER)?;
+        if echo.payload.len() >= CHUNK {
+            self.push_large(start, echo)?;
+        } else {
+            echo.encode(&mut self.buffer)?;
+            let length = u32::try_from(self.buffer.len() - start - HEADER)?;
+            self.buffer[start..start + 4].copy_from_slice(&length.to_be_bytes());
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn push_large(&mut self, start: usize, echo: &Echo) -> Result<()> {
+        encode_key(1, WireType::LengthDelimited, &mut self.buffer);
+        encode_varint(echo.payload.len() as u64, &mut self.buffer);
+        let rest = Echo { payload: Bytes::new(), seq: echo.seq }.encode_to_vec();
+        let length = u32::try_from(echo.encoded_len())?;
         self.buffer[start..start + 4].copy_from_slice(&length.to_be_bytes());
+        self.large = Some(Large { payload: echo.payload.clone(), rest });
         Ok(())
     }
 
     /// Whether there is enough for a system call.
     #[inline]
     pub(super) fn is_full(&self) -> bool {
-        self.buffer.len() >= CHUNK
+        self.buffer.len() >= CHUNK || self.large.is_some()
     }
 
     pub(super) async fn flush(&mut self) -> Result<()> {
-        self.socket.write_all(&self.buffer).await.context("writing")?;
+        match self.large.take() {
+            None => self.socket.write_all(&self.buffer).await,
+            Some(Large { payload, rest }) => {
+                let mut all = Buf::chain(&self.buffer[..], payload).chain(&rest[..]);
+                self.socket.write_all_buf(&mut all).await
+            }
+        }
+        .context("writing")?;
         self.buffer.clear();
         Ok(())
     }

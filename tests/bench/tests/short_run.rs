@@ -1,0 +1,54 @@
+//! The program as its users run it, for as short as it goes.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+
+#[test]
+fn a_short_comparison_measures_checks_and_draws() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let (json, svg) = (folder.join("short_run.jsonl"), folder.join("short_run.svg"));
+    let run = Command::new(env!("CARGO_BIN_EXE_trill-bench"))
+        .args([
+            "compare",
+            "--rounds",
+            "1",
+            "--seconds",
+            "0.01",
+            "--only",
+            "W1,W2,W3,W3-ct,W4,W5,W6,W7,W8,W10",
+        ])
+        .args(["--json".as_ref(), json.as_os_str(), "--svg".as_ref(), svg.as_os_str()])
+        .output()
+        .expect("the program starts");
+    let (table, progress) = (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
+    assert!(run.status.success(), "{progress}");
+
+    let rows = std::fs::read_to_string(json).expect("the rows were written");
+    let contenders: BTreeSet<String> = rows.lines().map(contender).collect();
+    let expected = ["tarpc", "tcp", "tcp-naive", "tonic", "tonic-channel", "tonic-iter", "trill", "ttrpc"];
+    assert_eq!(contenders, expected.map(str::to_owned).into());
+    assert!(table.contains("| W4 | server stream | trill |"), "{table}");
+    assert!(table.contains("of tonic's best"), "{table}");
+    let drawn = std::fs::read_to_string(svg).expect("the picture was drawn");
+    assert!(
+        drawn.contains("W8") && !drawn.contains("W9"),
+        "one group of bars for each workload that was measured"
+    );
+}
+
+#[test]
+fn a_contender_without_the_workload_is_an_error() {
+    let run = Command::new(env!("CARGO_BIN_EXE_trill-bench"))
+        .args(["one", "tarpc", "W4"])
+        .output()
+        .expect("the program starts");
+    assert!(!run.status.success());
+    let said = String::from_utf8_lossy(&run.stderr);
+    assert!(said.contains("this contender has none"), "{said}");
+}
+
+fn contender(row: &str) -> String {
+    let row: serde_json::Value = serde_json::from_str(row).expect("each line is JSON");
+    row["contender"].as_str().expect("a row names its contender").to_owned()
+}
