@@ -21,6 +21,15 @@ pub(super) const RESET: i32 = 1;
 /// What a stream without flow control may hold before the connection is not read further.
 const PAUSE_WITHOUT_WINDOW: usize = 256 * 1024;
 
+/// Whether this is what a server of tRPC-Go says to a frame for a stream that it has just ended, while its own CLOSE is still on the way to
+/// the socket (`go: codec_stream.go`, `encodeCloseFrame` forgets the stream first). The real end follows, with the status.
+fn is_overtaken(meta: &CloseMeta) -> bool {
+    meta.close_type == RESET
+        && meta.ret == Code::SERVER_DECODE_ERR.0
+        && meta.func_ret == 0
+        && meta.msg == "uninitialized meta"
+}
+
 impl Connection {
     /// Takes one frame of the peer's. An error ends the connection: report it with [`handle_lost`](Self::handle_lost).
     pub(crate) fn handle_frame(&mut self, frame: Frame, now: Instant) -> Result<(), ConnError> {
@@ -117,6 +126,9 @@ impl Connection {
             return;
         };
         let client = self.side == Side::Client;
+        if client && self.streams.get(key).accepted && is_overtaken(&meta) {
+            return;
+        }
         // A client has nothing to report with a normal CLOSE: one with a code can only mean that it failed.
         let broken_off = meta.close_type == RESET || (!client && (meta.ret != 0 || meta.func_ret != 0));
         let input = if broken_off { Input::Reset } else { Input::Close };

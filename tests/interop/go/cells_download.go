@@ -72,7 +72,7 @@ func downloadCells() []cell {
 			_, err := p.start(ctx, service, "Missing", false, true)
 			return same(errs.Code(err), 12)
 		}},
-		cell{"server stream: gzip, zlib, snappy block, lz4 frame", func(ctx context.Context, p peer) error {
+		cell{"server stream: gzip, zlib, both snappy, lz4 frame", func(ctx context.Context, p peer) error {
 			for _, compression := range interoperable {
 				if err := download(ctx, p, []int{5000, 0, 200_000}, client.WithCompressType(compression)); err != nil {
 					return fmt.Errorf("compression %d: %w", compression, err)

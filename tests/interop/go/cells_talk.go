@@ -57,7 +57,7 @@ func talkCells() []cell {
 			_, err := p.start(ctx, service, "Missing", true, true)
 			return same(errs.Code(err), 12)
 		}},
-		cell{"bidi stream: gzip, zlib, snappy block, lz4 frame", func(ctx context.Context, p peer) error {
+		cell{"bidi stream: gzip, zlib, both snappy, lz4 frame", func(ctx context.Context, p peer) error {
 			for _, compression := range interoperable {
 				if err := talk(ctx, p, []int{5000, 0, 5}, client.WithCompressType(compression)); err != nil {
 					return fmt.Errorf("compression %d: %w", compression, err)

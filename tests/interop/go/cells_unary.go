@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"trpc.group/trpc-go/trpc-go/client"
+	"trpc.group/trpc-go/trpc-go/codec"
 	"trpc.group/trpc-go/trpc-go/errs"
 	pb "trpc.group/trpc-go/trpc-go/testdata/trpc/helloworld"
 	trpcpb "trpc.group/trpc/trpc-protocol/pb/go/trpc"
@@ -58,7 +59,7 @@ var unaryCells = []cell{
 		back, err := io.ReadAll(attachment.Response())
 		return errors.Join(err, same(got, "6 bytes"), same(string(back), "beside"))
 	}},
-	{"unary: gzip, zlib, snappy block, lz4 frame", func(ctx context.Context, p peer) error {
+	{"unary: gzip, zlib, both snappy, lz4 frame", func(ctx context.Context, p peer) error {
 		for _, compression := range interoperable {
 			for _, sent := range []string{strings.Repeat("long ", 1000), ""} {
 				got, err := p.unary(ctx, "Unary", sent, client.WithCompressType(compression))
@@ -68,6 +69,22 @@ var unaryCells = []cell{
 			}
 		}
 		return nil
+	}},
+	{"unary: JSON", func(ctx context.Context, p peer) error {
+		head := &trpcpb.ResponseProtocol{}
+		asJSON := client.WithSerializationType(codec.SerializationTypeJSON)
+		for _, sent := range []string{"gr\u00fc\u00df \"dich\"\n", "", strings.Repeat("long ", 1000)} {
+			got, err := p.unary(ctx, "Unary", sent, asJSON, client.WithRspHead(head))
+			if err := errors.Join(err, same(got, sent), same(head.ContentType, uint32(codec.SerializationTypeJSON))); err != nil {
+				return err
+			}
+			got, err = p.unary(ctx, "Unary", sent, asJSON, client.WithCompressType(codec.CompressTypeGzip))
+			if err := errors.Join(err, same(got, sent)); err != nil {
+				return err
+			}
+		}
+		_, err := p.unary(ctx, "Unary", "error 4001 the reason", asJSON)
+		return same(code(err), "app 4001 the reason")
 	}},
 	{"unary: timeout, which the handler knows", func(ctx context.Context, p peer) error {
 		left, err := p.unary(ctx, "Unary", "left", client.WithTimeout(5*time.Second))
@@ -115,7 +132,7 @@ var onewayCells = []cell{
 		got, err := p.unary(ctx, "Unary", "still there")
 		return errors.Join(err, same(got, "still there"))
 	}},
-	{"one-way: gzip, zlib, snappy block, lz4 frame", func(ctx context.Context, p peer) error {
+	{"one-way: gzip, zlib, both snappy, lz4 frame", func(ctx context.Context, p peer) error {
 		for _, compression := range interoperable {
 			text := strings.Repeat("long ", 1000) + strconv.Itoa(compression)
 			if err := tells(text, text, client.WithCompressType(compression))(ctx, p); err != nil {
@@ -124,6 +141,7 @@ var onewayCells = []cell{
 		}
 		return nil
 	}},
+	{"one-way: JSON", tells("as JSON", "as JSON", client.WithSerializationType(codec.SerializationTypeJSON))},
 	{"one-way: metadata to the server", tells("meta back there", "tenant=blue", client.WithMetaData("tenant", []byte("blue")))},
 }
 

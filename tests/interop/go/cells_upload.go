@@ -61,7 +61,7 @@ func uploadCells() []cell {
 			_, err := p.start(ctx, service, "Missing", true, false)
 			return same(errs.Code(err), 12)
 		}},
-		cell{"client stream: gzip, zlib, snappy block, lz4 frame", func(ctx context.Context, p peer) error {
+		cell{"client stream: gzip, zlib, both snappy, lz4 frame", func(ctx context.Context, p peer) error {
 			for _, compression := range interoperable {
 				if err := upload(ctx, p, []int{5000, 0, 200_000}, client.WithCompressType(compression)); err != nil {
 					return fmt.Errorf("compression %d: %w", compression, err)

@@ -217,3 +217,22 @@ fn a_violation_says_what_the_peer_did() {
     client.receive(&data(), epoch()).unwrap();
     assert_eq!(client.conn.ending(key), Some(&Ending::Violation(Violation::DataBeforeInit)));
 }
+
+#[test]
+fn the_reset_that_overtakes_the_end_in_a_server_of_trpc_go_is_passed_over() {
+    let reset = CloseMeta { close_type: 1, ret: 1, msg: "uninitialized meta".into(), ..Default::default() };
+    let mut client = End::client(Limits::default());
+    let key = client.conn.open(head(STREAM), epoch()).unwrap();
+    client.output();
+    client.receive(&init_answer(0), epoch()).unwrap();
+    assert_eq!(effect(&mut client, Some(key), &bytes(|out| wire::close(out, ID, &reset))), Effect::Nothing);
+    assert_eq!(effect(&mut client, Some(key), &data()), Effect::Nothing);
+    assert_eq!(effect(&mut client, Some(key), &close(0, 0)), Effect::Over);
+    assert!(matches!(client.conn.ending(key), Some(Ending::Closed(outcome)) if outcome.is_ok()));
+
+    // Before the stream was accepted it is what it says.
+    let mut client = End::client(Limits::default());
+    let key = client.conn.open(head(STREAM), epoch()).unwrap();
+    client.output();
+    assert_eq!(effect(&mut client, Some(key), &bytes(|out| wire::close(out, ID, &reset))), Effect::Over);
+}

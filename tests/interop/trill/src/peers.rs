@@ -7,8 +7,8 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use trill::Server;
-use trill::server::ServerHandle;
+use trill::server::{AppErrors, ServerHandle};
+use trill::{Compression, Server};
 use trill_tests::{Log, Obedient};
 
 use crate::cell::{hear, print_pending};
@@ -129,12 +129,26 @@ pub(crate) async fn go_calls_trill(program: &str) -> usize {
     let (_handle, address, log) = listen("127.0.0.1:0").await;
     // The service reports what becomes of its handlers; here nobody asks.
     drop(log);
-    go_client(program, &address, "Go client -> Trill server", 1).await
+    let mut failed = go_client(program, &address, "Go client -> Trill server", 1).await;
+    let pair = "Go client -> Trill server with settings";
+    let (service, log) = Obedient::new();
+    drop(log);
+    let server =
+        Server::builder().service(service).app_errors(AppErrors::Close).compression(Compression::Gzip);
+    let bound = server.bind("127.0.0.1:0").await.expect("it is free");
+    let address = bound.local_addr().to_string();
+    tokio::spawn(bound.serve());
+    failed += run_cells(Peer::start(program, &["settings", &address, pair])).await;
+    failed
 }
 
 /// Lets the Go client run its cells against what is at an address, so many connections away, and counts those that failed.
 pub(crate) async fn go_client(program: &str, address: &str, pair: &str, hops: usize) -> usize {
-    let mut client = Peer::start(program, &["client", address, pair, &hops.to_string()]);
+    run_cells(Peer::start(program, &["client", address, pair, &hops.to_string()])).await
+}
+
+/// Prints the cells that a Go client runs, and counts those that failed.
+async fn run_cells(mut client: Peer) -> usize {
     let (mut failed, mut cells) = (0, 0);
     while let Some(line) = client.lines.recv().await {
         println!("{line}");

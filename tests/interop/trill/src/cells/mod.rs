@@ -10,7 +10,7 @@ mod together;
 mod unary;
 mod upload;
 
-use trill::Channel;
+use trill::{Channel, Compression};
 use trill_tests::{EverythingClient, text};
 
 use crate::cell::{cell, codes, fine, same};
@@ -18,6 +18,10 @@ use crate::missing::{AbsentClient, EverythingClient as MissingClient};
 use crate::peers::{ServerProcess, go_client};
 use crate::router;
 use crate::shapes::ShapesClient;
+
+/// Those that tRPC-Go knows; the last is its number 2.
+const COMPRESSIONS: [Compression; 5] =
+    [Compression::Gzip, Compression::Zlib, Compression::Snappy, Compression::Lz4, Compression::SnappyGo];
 
 pub(crate) async fn trill_calls_go(program: &str) -> usize {
     let pair = "Trill client -> Go server";

@@ -1,9 +1,8 @@
 //! One request, no answer. What became of it is asked for by a call on the same connection.
 
-use trill::Compression;
 use trill_tests::{EverythingClient, text};
 
-use super::MissingClient;
+use super::{COMPRESSIONS, MissingClient};
 use crate::cell::{Outcome, cell, fine, same};
 
 pub(super) async fn all(pair: &str, client: &EverythingClient) -> usize {
@@ -27,8 +26,13 @@ pub(super) async fn all(pair: &str, client: &EverythingClient) -> usize {
         told(client, "tenant=blue").await
     })
     .await;
-    failed += cell(pair, "one-way: gzip, zlib, snappy block, lz4 frame", async {
-        for compression in [Compression::Gzip, Compression::Zlib, Compression::Snappy, Compression::Lz4] {
+    failed += cell(pair, "one-way: JSON", async {
+        fine("the one-way call", client.notify(text("as JSON")).json()).await?;
+        told(client, "as JSON").await
+    })
+    .await;
+    failed += cell(pair, "one-way: gzip, zlib, both snappy, lz4 frame", async {
+        for compression in COMPRESSIONS {
             let order = format!("{compression:?} {}", "x".repeat(5_000));
             fine("the one-way call", client.notify(text(&order)).compression(compression)).await?;
             told(client, &order).await?;
