@@ -86,6 +86,11 @@ impl Calls {
         &mut self.slab[key.0]
     }
 
+    /// Lets go of a call of ours that is answered.
+    pub(super) fn forget(&mut self, key: CallKey) {
+        self.slab.remove(key.0);
+    }
+
     pub(super) fn remove(&mut self, key: CallKey) -> Call {
         let call = self.slab.remove(key.0);
         match &call {

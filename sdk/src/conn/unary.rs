@@ -76,12 +76,14 @@ impl Connection {
         Ok(Some(key))
     }
 
-    /// The answer to a call of ours, if it is there.
+    /// The answer to a call of ours, if it is there. With it the application lets go of the call.
     pub(crate) fn answer(&mut self, key: CallKey) -> Option<Result<Answer, Ending>> {
-        match self.calls.get_mut(key) {
-            Call::Outgoing { answer, .. } => answer.take(),
-            Call::Incoming(_) => unreachable!("the key is of a call of ours"),
-        }
+        let Call::Outgoing { answer, .. } = self.calls.get_mut(key) else {
+            unreachable!("the key is of a call of ours")
+        };
+        let answer = answer.take()?;
+        self.calls.forget(key);
+        Some(answer)
     }
 
     /// Why nobody waits for the answer of a peer's call any more, if so.

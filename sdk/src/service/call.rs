@@ -1,21 +1,25 @@
 //! Holds on unary calls: letting go of one frees its place in the connection.
 
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
 
 use bytes::BytesMut;
 
-use crate::transport::{Answer, CallKey, Ending, Link, Outcome, SendError, Ticket};
+use crate::transport::{Answer, CallKey, Ending, Head, Link, Outcome, SendError, Ticket};
 
-/// A call of ours or of the peer's.
+/// A call of ours that is not answered yet, or one of the peer's.
 #[derive(Debug)]
 pub(super) struct CallRef {
     link: Link,
-    key: CallKey,
+    /// `None` once it is answered.
+    key: Option<CallKey>,
+    /// A place in the queue for room, while an answer of ours waits for it.
+    ticket: Option<Ticket>,
 }
 
 impl CallRef {
     pub(super) fn new(link: Link, key: CallKey) -> Self {
-        Self { link, key }
+        Self { link, key: Some(key), ticket: None }
     }
 
     pub(super) fn link(&self) -> &Link {
@@ -23,58 +27,82 @@ impl CallRef {
     }
 
     /// Waits for the answer to a call of ours.
-    pub(super) fn poll_answer(&self, cx: &Context<'_>) -> Poll<Result<Answer, Ending>> {
-        self.link.poll_answer(self.key, cx)
+    pub(super) fn poll_answer(&mut self, cx: &Context<'_>) -> Poll<Result<Answer, Ending>> {
+        let answer = ready!(self.link.poll_answer(self.key(), cx));
+        self.key = None;
+        Poll::Ready(answer)
     }
 
     /// Waits until nobody waits for our answer any more.
     pub(super) fn poll_ended(&self, cx: &Context<'_>) -> Poll<Ending> {
-        self.link.poll_call_ended(self.key, cx)
+        self.link.poll_call_ended(self.key(), cx)
     }
 
-    pub(super) fn reply(
-        &self,
-        outcome: Outcome,
+    /// Answers a call of the peer's when there is room. A message that cannot be sent leaves the call open.
+    pub(super) fn poll_reply(
+        &mut self,
+        outcome: &mut Outcome,
         content_encoding: u32,
         body: (usize, impl FnOnce(&mut BytesMut)),
         attachment: &[u8],
-    ) -> Result<(), SendError> {
-        self.link.reply(self.key, outcome, content_encoding, body, attachment)
+        cx: &Context<'_>,
+    ) -> Poll<Result<(), SendError>> {
+        let (key, ticket) = (self.key(), &mut self.ticket);
+        let replied =
+            ready!(self.link.poll_reply(key, (outcome, content_encoding), body, attachment, ticket, cx));
+        if replied.is_ok() {
+            self.key = None;
+        }
+        Poll::Ready(replied)
     }
 
     /// Answers without a message.
     pub(super) fn refuse(&self, outcome: Outcome, attachment: &[u8]) {
-        self.link.refuse(self.key, outcome, attachment);
+        self.link.refuse(self.key(), outcome, attachment);
+    }
+
+    fn key(&self) -> CallKey {
+        self.key.expect("a call that is answered is asked no more")
     }
 }
 
 impl Drop for CallRef {
     fn drop(&mut self) {
-        self.link.release_call(self.key);
+        self.link.give_back(&mut self.ticket);
+        if let Some(key) = self.key {
+            self.link.release_call(key);
+        }
     }
 }
 
-/// A wait for room in the connection's outbox.
-pub(super) struct Room {
+/// A request that waits for room in the connection's outbox.
+pub(super) struct Request {
     link: Link,
+    head: Option<Head>,
     ticket: Option<Ticket>,
 }
 
-impl Room {
-    pub(super) fn new(link: Link) -> Self {
-        Self { link, ticket: None }
+impl Request {
+    pub(super) fn new(link: Link, head: Head) -> Self {
+        Self { link, head: Some(head), ticket: None }
     }
 
-    pub(super) fn link(&self) -> &Link {
-        &self.link
-    }
-
-    pub(super) fn poll(&mut self, bytes: usize, cx: &Context<'_>) -> Poll<Result<(), Ending>> {
-        self.link.poll_room(bytes, &mut self.ticket, cx)
+    /// Sends it when there is room. The task is woken when the answer is there. A one-way call gives no call.
+    pub(super) fn poll_send(
+        &mut self,
+        one_way: bool,
+        deadline: Option<Instant>,
+        body: (usize, impl FnOnce(&mut BytesMut)),
+        attachment: &[u8],
+        cx: &Context<'_>,
+    ) -> Poll<Result<Option<CallRef>, SendError>> {
+        let how = (one_way, deadline);
+        let sent = ready!(self.link.poll_call(&mut self.head, how, body, attachment, &mut self.ticket, cx));
+        Poll::Ready(sent.map(|key| key.map(|key| CallRef::new(self.link.clone(), key))))
     }
 }
 
-impl Drop for Room {
+impl Drop for Request {
     fn drop(&mut self) {
         self.link.give_back(&mut self.ticket);
     }

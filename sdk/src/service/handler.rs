@@ -16,9 +16,9 @@ use crate::stream::{
     AsyncReader, AsyncReaderWriter, AsyncWriter, Compression, FromJson, JsonMessage, Message, Parcel,
     StreamRef, Subject, ToJson, ending_error, outcome_of, send_error, wire_encoding,
 };
-use crate::transport::{ConnError, Ending, IncomingCall, IncomingStream, Link, Outcome};
+use crate::transport::{ConnError, Ending, IncomingCall, IncomingStream, Link, Outcome, SendError};
 
-use super::call::{CallRef, Room};
+use super::call::CallRef;
 use super::context::Context;
 use super::host::Host;
 use super::starting::start;
@@ -297,7 +297,7 @@ fn decode<Req: Message>(
 
 /// Ends a unary call.
 async fn reply<Resp: Message>(
-    call: CallRef,
+    mut call: CallRef,
     cx: &Context,
     to_json: Option<ToJson<Resp>>,
     result: Finished<Resp>,
@@ -331,14 +331,16 @@ async fn reply<Resp: Message>(
     }
     let size = parcel.size();
     let encoding = wire_encoding(compression, size);
-    let mut room = Room::new(call.link().clone());
-    if poll_fn(|task| room.poll(size + extras.attachment.len(), task)).await.is_err() {
-        return;
-    }
-    let outcome = Outcome { metadata: extras.metadata, ..Outcome::default() };
-    if let Err(error) =
-        call.reply(outcome, encoding, (size, |out: &mut BytesMut| parcel.write_to(out)), &extras.attachment)
-    {
+    let mut outcome = Outcome { metadata: extras.metadata, ..Outcome::default() };
+    let replied = poll_fn(|task| {
+        let body = (size, |out: &mut BytesMut| parcel.write_to(out));
+        call.poll_reply(&mut outcome, encoding, body, &extras.attachment, task)
+    });
+    if let Err(error) = replied.await {
+        // Nobody is there to be answered.
+        if let SendError::Ended(_) = error {
+            return;
+        }
         let subject = Subject {
             method: Cow::Borrowed(method),
             peer: call.link().peer_text(),

@@ -16,7 +16,7 @@ use crate::stream::{
 };
 use crate::transport::{Answer, Ending};
 
-use super::call::{CallRef, Room};
+use super::call::{CallRef, Request};
 use super::options::{CallOptions, Limit};
 use super::stub::Target;
 
@@ -218,7 +218,7 @@ struct CallFuture<Req, Resp> {
 enum Step {
     Start,
     /// Waiting for room in the outbox.
-    Room(Room),
+    Request(Request),
     /// Waiting for the answer.
     Sent(Option<CallRef>),
 }
@@ -248,29 +248,22 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
                             }
                         }
                     }
-                    self.step = Step::Room(Room::new(link));
-                }
-                Step::Room(room) => {
-                    if let Some(limit) = &self.limit
-                        && limit.timeout.is_zero()
-                    {
+                    let timeout = self.limit.as_ref().map(|limit| limit.timeout);
+                    if timeout.is_some_and(|timeout| timeout.is_zero()) {
                         return Poll::Ready(Err(self.deadline_error()));
                     }
-                    let size = call.request.size();
-                    let link = room.link().clone();
-                    if let Err(ending) = ready!(room.poll(size + call.attachment.len(), cx)) {
-                        return Poll::Ready(Err(self.ending_error(&ending)));
-                    }
-                    let timeout = self.limit.as_ref().map(|limit| limit.timeout);
-                    let deadline = self.limit.as_ref().and_then(|limit| limit.deadline);
-                    let encoding = wire_encoding(call.target.compression(&call.options), size);
+                    let encoding = wire_encoding(compression, call.request.size());
                     let content_type = if call.to_json.is_some() { JSON } else { 0 };
-                    let content = (content_type, encoding);
-                    let head = call.target.head(std::mem::take(&mut call.options), timeout, content);
+                    let options = std::mem::take(&mut call.options);
+                    let head = call.target.head(options, timeout, (content_type, encoding));
+                    self.step = Step::Request(Request::new(link, head));
+                }
+                Step::Request(waiting) => {
+                    let deadline = self.limit.as_ref().and_then(|limit| limit.deadline);
                     let request = &call.request;
-                    let body = (size, |out: &mut BytesMut| request.write_to(out));
-                    match link.call(head, self.one_way, deadline, body, &call.attachment) {
-                        Ok(key) => self.step = Step::Sent(key.map(|key| CallRef::new(link, key))),
+                    let body = (request.size(), |out: &mut BytesMut| request.write_to(out));
+                    match ready!(waiting.poll_send(self.one_way, deadline, body, &call.attachment, cx)) {
+                        Ok(sent) => self.step = Step::Sent(sent),
                         Err(error) => {
                             let error = send_error(error, &self.subject());
                             return Poll::Ready(Err(error));
@@ -283,9 +276,14 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
     }
 
     fn poll_answer(&mut self, cx: &Context<'_>) -> Poll<Result<Answer>> {
-        ready!(self.poll_sent(cx))?;
-        let Step::Sent(Some(held)) = &self.step else {
-            unreachable!("a call that is answered is polled no more")
+        let held = match &mut self.step {
+            Step::Sent(Some(held)) => held,
+            Step::Sent(None) => unreachable!("a one-way call has no answer"),
+            Step::Start | Step::Request(_) => {
+                ready!(self.poll_sent(cx))?;
+                // The answer will wake the task.
+                return Poll::Pending;
+            }
         };
         match ready!(held.poll_answer(cx)) {
             Ok(answer) if answer.outcome.is_ok() => {

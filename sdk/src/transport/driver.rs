@@ -287,6 +287,7 @@ impl Driver {
             state.io = None;
             state.conn.lost().cloned().unwrap_or(why)
         });
+        self.shared.set_over();
         self.io = None;
         // What came last is wanted all the same, if it is one-way.
         if let Some((link, dispatch)) = &self.server {

@@ -57,7 +57,7 @@ impl Link {
 
     /// Why the connection is over, if it is.
     pub(crate) fn lost(&self) -> Option<ConnError> {
-        self.shared().with(|state| state.conn.lost().cloned())
+        if self.shared().is_over() { self.shared().with(|state| state.conn.lost().cloned()) } else { None }
     }
 
     /// How many streams are going on.
@@ -78,6 +78,7 @@ impl Link {
     /// Ends the connection now, for every call and stream on it.
     pub(crate) fn close(&self, why: &ConnError) {
         self.shared().with(|state| state.conn.handle_lost(why));
+        self.shared().set_over();
         self.shared().wake_driver();
     }
 
@@ -89,20 +90,18 @@ impl Link {
     }
 
     pub(crate) fn poll_opened(&self, key: StreamKey, cx: &Context<'_>) -> Poll<Result<(), Ending>> {
-        let polled = self.shared().with(|state| match state.conn.opened(key) {
+        self.shared().poll(|state| match state.conn.opened(key) {
             Some(result) => Poll::Ready(result),
             None => {
                 state.wakers.stream(key).watch.wait(cx);
                 Poll::Pending
             }
-        });
-        self.push_if(polled.is_pending());
-        polled
+        })
     }
 
     /// Waits until the stream is over. One task at a time may wait.
     pub(crate) fn poll_ended(&self, key: StreamKey, cx: &Context<'_>) -> Poll<Ending> {
-        self.shared().with(|state| match state.conn.ended(key) {
+        self.shared().poll(|state| match state.conn.ended(key) {
             Some(ending) => Poll::Ready(ending),
             None => {
                 state.wakers.stream(key).watch.wait(cx);
@@ -135,7 +134,7 @@ impl Link {
         for _ in 0..turns {
             ready!(tokio::task::coop::poll_proceed(cx)).made_progress();
         }
-        let polled = self.shared().with(|state| {
+        self.shared().poll(|state| {
             let ticket = &mut sender.ticket;
             // What the lane holds goes first, as soon as there is room for it.
             if let Some(held) = sender.lane.as_ref().and_then(Lane::held) {
@@ -160,9 +159,7 @@ impl Link {
                 Ok(Sent::NoRoom) => state.wait_for_room(ticket.as_ref(), cx),
                 Err(error) => Poll::Ready(Err(error)),
             }
-        });
-        self.push_if(polled.is_pending());
-        polled
+        })
     }
 
     /// Takes all messages that are there, after counting `consumed` ones (messages, bytes) that were taken before.
@@ -173,15 +170,13 @@ impl Link {
         into: &mut Inbox,
         cx: &Context<'_>,
     ) -> Poll<Take> {
-        let polled = self.shared().with(|state| match state.conn.take(key, consumed, into) {
+        self.shared().poll(|state| match state.conn.take(key, consumed, into) {
             Some(taken) => Poll::Ready(taken),
             None => {
                 state.wakers.stream(key).read.wait(cx);
                 Poll::Pending
             }
-        });
-        self.push_if(polled.is_pending());
-        polled
+        })
     }
 
     /// Counts messages as consumed, so that the peer gets credit.
@@ -228,58 +223,52 @@ impl Link {
 
     // Calls and their answers.
 
-    /// Waits until `bytes` may be queued.
-    pub(crate) fn poll_room(
+    /// Sends a request when there is room. Nothing is sent while this is pending. The task is woken when the answer is there, so it need
+    /// not ask at once.
+    pub(crate) fn poll_call(
         &self,
-        bytes: usize,
+        head: &mut Option<Head>,
+        (one_way, deadline): (bool, Option<Instant>),
+        body: (usize, impl FnOnce(&mut BytesMut)),
+        attachment: &[u8],
         ticket: &mut Option<Ticket>,
         cx: &Context<'_>,
-    ) -> Poll<Result<(), Ending>> {
-        self.shared().with(|state| match state.conn.claim_room(bytes, ticket) {
-            Ok(true) => Poll::Ready(Ok(())),
-            Ok(false) => state.wait_for_room(ticket.as_ref(), cx),
-            Err(ending) => Poll::Ready(Err(ending)),
+    ) -> Poll<Result<Option<CallKey>, SendError>> {
+        self.shared().with_then(|state| {
+            match state.conn.claim_room(body.0 + attachment.len(), ticket) {
+                Ok(true) => {}
+                Ok(false) => return (state.wait_for_room(ticket.as_ref(), cx), true),
+                Err(ending) => return (Poll::Ready(Err(SendError::Ended(ending))), false),
+            }
+            let head = head.take().expect("a request is sent once");
+            let sent = state.conn.call(head, one_way, deadline, body, attachment);
+            let waits = if let Ok(Some(key)) = sent {
+                state.wakers.call(key).wait(cx);
+                true
+            } else {
+                false
+            };
+            (Poll::Ready(sent), waits)
         })
     }
 
-    /// The writer does not wait any more.
-    pub(crate) fn stop_sending(&self, sender: &mut Sender) {
-        self.give_back(&mut sender.ticket);
-    }
-
-    /// Gives up waiting for room.
-    pub(crate) fn give_back(&self, ticket: &mut Option<Ticket>) {
-        if ticket.is_some() {
-            self.shared().with(|state| state.conn.give_back(ticket));
-        }
-    }
-
-    pub(crate) fn call(
-        &self,
-        head: Head,
-        one_way: bool,
-        deadline: Option<Instant>,
-        body: (usize, impl FnOnce(&mut BytesMut)),
-        attachment: &[u8],
-    ) -> Result<Option<CallKey>, SendError> {
-        self.shared().with(|state| state.conn.call(head, one_way, deadline, body, attachment))
-    }
-
+    /// Waits for the answer. Once it is given, the key is not ours any more.
     pub(crate) fn poll_answer(&self, key: CallKey, cx: &Context<'_>) -> Poll<Result<Answer, Ending>> {
-        let polled = self.shared().with(|state| match state.conn.answer(key) {
-            Some(answer) => Poll::Ready(answer),
+        self.shared().poll(|state| match state.conn.answer(key) {
+            Some(answer) => {
+                state.wakers.forget_call(key);
+                Poll::Ready(answer)
+            }
             None => {
                 state.wakers.call(key).wait(cx);
                 Poll::Pending
             }
-        });
-        self.push_if(polled.is_pending());
-        polled
+        })
     }
 
     /// Waits until nobody waits for the answer of a peer's call any more.
     pub(crate) fn poll_call_ended(&self, key: CallKey, cx: &Context<'_>) -> Poll<Ending> {
-        self.shared().with(|state| match state.conn.call_ending(key) {
+        self.shared().poll(|state| match state.conn.call_ending(key) {
             Some(ending) => Poll::Ready(ending),
             None => {
                 state.wakers.call(key).wait(cx);
@@ -288,15 +277,30 @@ impl Link {
         })
     }
 
-    pub(crate) fn reply(
+    /// Answers a call when there is room. Once it is answered, the key is not ours any more.
+    pub(crate) fn poll_reply(
         &self,
         key: CallKey,
-        outcome: Outcome,
-        content_encoding: u32,
+        (outcome, content_encoding): (&mut Outcome, u32),
         body: (usize, impl FnOnce(&mut BytesMut)),
         attachment: &[u8],
-    ) -> Result<(), SendError> {
-        self.shared().with(|state| state.conn.reply(key, outcome, content_encoding, body, attachment))
+        ticket: &mut Option<Ticket>,
+        cx: &Context<'_>,
+    ) -> Poll<Result<(), SendError>> {
+        self.shared().with_then(|state| {
+            match state.conn.claim_room(body.0 + attachment.len(), ticket) {
+                Ok(true) => {}
+                Ok(false) => return (state.wait_for_room(ticket.as_ref(), cx), true),
+                Err(ending) => return (Poll::Ready(Err(SendError::Ended(ending))), false),
+            }
+            let replied = state.conn.reply(key, std::mem::take(outcome), content_encoding, body, attachment);
+            if replied.is_ok() {
+                state.conn.release_call(key);
+                state.wakers.forget_call(key);
+            }
+            // The handler is done, so its task most likely is.
+            (Poll::Ready(replied), true)
+        })
     }
 
     pub(crate) fn refuse(&self, key: CallKey, outcome: Outcome, attachment: &[u8]) {
@@ -310,10 +314,15 @@ impl Link {
         });
     }
 
-    /// A task that is about to wait has nothing better to do than to write what it left: that spares waking the driver's thread.
-    fn push_if(&self, waits: bool) {
-        if waits {
-            self.shared().push_alone();
+    /// The writer does not wait any more.
+    pub(crate) fn stop_sending(&self, sender: &mut Sender) {
+        self.give_back(&mut sender.ticket);
+    }
+
+    /// Gives up waiting for room.
+    pub(crate) fn give_back(&self, ticket: &mut Option<Ticket>) {
+        if ticket.is_some() {
+            self.shared().with(|state| state.conn.give_back(ticket));
         }
     }
 }

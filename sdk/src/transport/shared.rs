@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
@@ -36,6 +37,8 @@ pub(super) struct Shared {
     peer: PeerAddr,
     peer_text: Arc<str>,
     limits: Limits,
+    /// The connection is over. It says so without the lock.
+    over: AtomicBool,
 }
 
 pub(super) struct State {
@@ -84,6 +87,7 @@ impl Shared {
             peer_text: peer.text(),
             peer,
             limits: conn.limits().clone(),
+            over: AtomicBool::new(false),
             state: Mutex::new(State {
                 conn,
                 wakers: Wakers::default(),
@@ -111,17 +115,42 @@ impl Shared {
         &self.limits
     }
 
+    pub(super) fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
+    }
+
+    /// Says to everybody that the connection is over.
+    pub(super) fn set_over(&self) {
+        self.over.store(true, Ordering::Release);
+    }
+
     /// Runs `wish` on the connection, then wakes whom it lets go on, and the driver if it has something to do.
     pub(super) fn with<R>(&self, wish: impl FnOnce(&mut State) -> R) -> R {
+        self.with_then(|state| (wish(state), false))
+    }
+
+    /// The same for a wish that may have to wait.
+    pub(super) fn poll<R>(&self, wish: impl FnOnce(&mut State) -> Poll<R>) -> Poll<R> {
+        self.with_then(|state| {
+            let polled = wish(state);
+            let waits = polled.is_pending();
+            (polled, waits)
+        })
+    }
+
+    /// The same; `wish` also says whether the task has nothing else to do now. Then it writes to the socket itself what is queued, if
+    /// nothing else would join: that spares waking the driver's thread.
+    pub(super) fn with_then<R>(&self, wish: impl FnOnce(&mut State) -> (R, bool)) -> R {
         let mut state = self.state.lock();
-        let result = wish(&mut state);
+        let (result, idle) = wish(&mut state);
         let mut wake = Vec::new();
         if state.conn.has_events() {
             let mut incoming = Incoming::default();
             state.sort_events(&mut wake, &mut incoming);
             debug_assert!(incoming.is_empty(), "only the driver makes incoming work");
         }
-        let push = state.conn.output_len() >= PUSH_AT && !state.push.busy && !state.push.blocked;
+        let alone = idle && state.has_output() && state.conn.is_alone();
+        let push = (alone || state.conn.output_len() >= PUSH_AT) && !state.push.busy && !state.push.blocked;
         let driver = if push { None } else { state.tell_driver() };
         drop(state);
         wake.into_iter().chain(driver).for_each(Waker::wake);
@@ -152,18 +181,6 @@ impl Shared {
         let waker = self.state.lock().driver.get().cloned();
         if let Some(waker) = waker {
             waker.wake();
-        }
-    }
-
-    /// Writes what is queued if this side of the connection is quiet: with one call or stream going on, nothing else will join the
-    /// syscall. With more, the driver collects.
-    pub(super) fn push_alone(&self) {
-        let alone = {
-            let state = self.state.lock();
-            state.has_output() && state.conn.is_alone()
-        };
-        if alone {
-            self.push();
         }
     }
 

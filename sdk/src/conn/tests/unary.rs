@@ -44,7 +44,6 @@ fn request_and_answer_carry_body_metadata_attachment_and_both_codes() {
     let answer = pair.client.conn.answer(key).expect("it is there").expect("it is an answer");
     assert_eq!(answer.outcome, outcome);
     assert_eq!((&answer.body[..], &answer.attachment[..]), (&b"answer"[..], &b"too"[..]));
-    pair.client.conn.release_call(key);
     assert!(pair.client.conn.is_idle() && pair.server.conn.is_idle());
 }
 
