@@ -37,11 +37,13 @@ pub(super) struct Calls {
     waiting: HashMap<u32, usize>,
     next_id: u32,
     incoming: usize,
+    /// Answers that nobody has taken yet.
+    answered: usize,
 }
 
 impl Calls {
     pub(super) fn new(first_id: u32) -> Self {
-        Self { slab: Slab::new(), waiting: HashMap::new(), next_id: first_id, incoming: 0 }
+        Self { slab: Slab::new(), waiting: HashMap::new(), next_id: first_id, incoming: 0, answered: 0 }
     }
 
     /// An id for a new call of ours. Ids wrap; one that is still in use is passed over.
@@ -76,6 +78,7 @@ impl Calls {
         match &mut self.slab[key] {
             Call::Outgoing { answer, deadline, .. } => {
                 *answer = Some(result);
+                self.answered += 1;
                 Some((CallKey(key), deadline.take()))
             }
             Call::Incoming(_) => unreachable!("only calls of ours are in the map"),
@@ -86,8 +89,9 @@ impl Calls {
         &mut self.slab[key.0]
     }
 
-    /// Lets go of a call of ours that is answered.
+    /// Lets go of a call of ours whose answer was taken.
     pub(super) fn forget(&mut self, key: CallKey) {
+        self.answered -= 1;
         self.slab.remove(key.0);
     }
 
@@ -97,7 +101,7 @@ impl Calls {
             Call::Outgoing { id, answer: None, .. } => {
                 self.waiting.remove(id);
             }
-            Call::Outgoing { .. } => {}
+            Call::Outgoing { .. } => self.answered -= 1,
             Call::Incoming(_) => self.incoming -= 1,
         }
         call
@@ -106,6 +110,11 @@ impl Calls {
     /// Whether a call of ours waits for the answer with this id.
     pub(super) fn is_waiting(&self, id: u32) -> bool {
         self.waiting.contains_key(&id)
+    }
+
+    /// How many answers wait for their callers.
+    pub(super) fn answered(&self) -> usize {
+        self.answered
     }
 
     /// How many calls of the peer's are being worked on.

@@ -165,6 +165,11 @@ impl Connection {
         self.streams.live() + self.calls.len() <= 1
     }
 
+    /// How many answers to calls of ours have not been looked at.
+    pub(crate) fn answers(&self) -> usize {
+        self.calls.answered()
+    }
+
     /// How many streams are not over.
     pub(crate) fn live_streams(&self) -> usize {
         self.streams.live()

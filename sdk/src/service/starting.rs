@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Waker};
 
 use crate::sync::Mutex;
@@ -18,8 +18,9 @@ const CALLS_PER_TURN: usize = 64;
 /// Starts what arrives on one connection.
 ///
 /// Most unary handlers are done at their first poll, so they get no task of their own at first: a task, the runner, starts one after the
-/// other. Should a handler keep the runner's thread, the connection's driver, which is polled on another thread then, sends a new runner
-/// for the calls behind it. So nobody waits for a slow handler as long as a thread is free, as if each call had a task.
+/// other, and then writes all answers at once. Should a handler keep the runner's thread, the connection's driver, which looks after a
+/// millisecond, sends a new runner for the calls behind it, and writes the answers before it. So nobody waits for a slow handler as long
+/// as a thread is free.
 pub(crate) struct Dispatcher {
     router: Arc<Router>,
     waiting: Arc<Waiting>,
@@ -30,6 +31,8 @@ struct Waiting {
     calls: Mutex<VecDeque<IncomingCall>>,
     /// A runner is on its way.
     coming: AtomicBool,
+    /// How many runners there are.
+    runners: AtomicUsize,
 }
 
 impl Dispatcher {
@@ -44,13 +47,19 @@ impl Dispatch for Dispatcher {
     }
 
     fn run_calls(&self, link: &Link) -> bool {
-        if self.waiting.calls.lock().is_empty() {
-            return false;
+        let left = self.waiting.calls.lock().len();
+        let before = self.waiting.runners.load(Ordering::Acquire);
+        if left > 0 && !self.waiting.coming.swap(true, Ordering::AcqRel) {
+            // What is spawned last runs on this thread, and keeps it from everything else, timers included. With a second one, which any
+            // thread can take, another thread is awake.
+            let runners = if left > 1 && before == 0 { 2 } else { 1 };
+            self.waiting.runners.fetch_add(runners, Ordering::AcqRel);
+            for _ in 0..runners {
+                tokio::spawn(run(Arc::clone(&self.router), link.clone(), Arc::clone(&self.waiting)));
+            }
         }
-        if !self.waiting.coming.swap(true, Ordering::AcqRel) {
-            tokio::spawn(run(Arc::clone(&self.router), link.clone(), Arc::clone(&self.waiting)));
-        }
-        true
+        // A runner with one call keeps nobody waiting.
+        left > 1 || before > 0
     }
 
     fn stream(&self, link: &Link, stream: IncomingStream) {
@@ -63,9 +72,14 @@ async fn run(router: Arc<Router>, link: Link, waiting: Arc<Waiting>) {
     waiting.coming.store(false, Ordering::Release);
     loop {
         for _ in 0..CALLS_PER_TURN {
-            let Some(call) = waiting.calls.lock().pop_front() else { return };
+            let Some(call) = waiting.calls.lock().pop_front() else {
+                waiting.runners.fetch_sub(1, Ordering::AcqRel);
+                link.write();
+                return;
+            };
             router.start_call(&link, call);
         }
+        link.write();
         tokio::task::yield_now().await;
     }
 }

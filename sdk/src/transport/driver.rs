@@ -25,6 +25,9 @@ const FRAMES_PER_LOCK: usize = 128;
 const READ_MIN: usize = 4 * 1024;
 const READ_MAX: usize = 256 * 1024;
 
+/// How long a handler may keep the thread that others were to run on, and a caller the bytes that it was to write.
+const PATIENCE: Duration = Duration::from_millis(1);
+
 /// How long a connection that nobody holds any more may take to write what is queued.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -33,7 +36,7 @@ pub(crate) trait Dispatch: Send + Sync + 'static {
     /// Takes calls, to be run soon.
     fn calls(&self, calls: &mut Vec<IncomingCall>);
 
-    /// Sends somebody to run the calls that wait. `true`: there are some, so come again.
+    /// Sends somebody to run the calls that wait. `true`: some may be kept waiting, so come again soon.
     fn run_calls(&self, link: &Link) -> bool;
 
     fn stream(&self, link: &Link, stream: IncomingStream);
@@ -57,6 +60,8 @@ pub(crate) struct Driver {
     /// It has let the others go first once, before it writes.
     yielded: bool,
     timer: Option<Pin<Box<tokio::time::Sleep>>>,
+    /// For those who let others write.
+    patience: Option<Pin<Box<tokio::time::Sleep>>>,
     closing: Option<Pin<Box<tokio::time::Sleep>>>,
 }
 
@@ -99,6 +104,7 @@ impl Driver {
             incoming: Incoming::default(),
             yielded: false,
             timer: None,
+            patience: None,
             closing: None,
         }
     }
@@ -109,13 +115,11 @@ impl Driver {
             return Poll::Ready(why);
         }
         self.poll_timers(cx);
+        self.poll_patience(cx);
         // Those who run now have something to add: one write to the socket for all of them.
-        let calls_wait = self.server.as_ref().is_some_and(|(link, dispatch)| dispatch.run_calls(link));
-        self.yielded = !self.yielded && (calls_wait || self.shared.expects_more());
-        if self.yielded || calls_wait {
-            cx.waker().wake_by_ref();
-        }
+        self.yielded = !self.yielded && self.shared.expects_more();
         if self.yielded {
+            cx.waker().wake_by_ref();
             return Poll::Pending;
         }
         loop {
@@ -222,7 +226,9 @@ impl Driver {
                 let mut frames = std::mem::take(&mut self.frames);
                 let handled = self.run(|state| {
                     let now = now();
-                    frames.drain(..).try_for_each(|frame| state.conn.handle_frame(frame, now))
+                    let handled = frames.drain(..).try_for_each(|frame| state.conn.handle_frame(frame, now));
+                    state.gathering |= state.conn.answers() > 1;
+                    handled
                 });
                 self.frames = frames;
                 self.dispatch();
@@ -233,6 +239,28 @@ impl Driver {
                 None if full => {}
                 None => return Ok(()),
             }
+        }
+    }
+
+    /// Sees to it that calls and callers who let others write do not wait for long, should those be busy with something else.
+    fn poll_patience(&mut self, cx: &mut Context<'_>) {
+        loop {
+            let calls = self.server.as_ref().is_some_and(|(link, dispatch)| dispatch.run_calls(link));
+            if !calls && !self.shared.is_gathering() {
+                // It runs out by itself, and is not started anew for each batch.
+                if let Some(patience) = &mut self.patience
+                    && patience.as_mut().poll(cx).is_ready()
+                {
+                    self.patience = None;
+                }
+                return;
+            }
+            let patience = self.patience.get_or_insert_with(|| Box::pin(tokio::time::sleep(PATIENCE)));
+            if patience.as_mut().poll(cx).is_pending() {
+                return;
+            }
+            self.shared.push();
+            self.patience = None;
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Instant;
 
 use bytes::BytesMut;
@@ -13,7 +13,7 @@ use crate::conn::{
 };
 
 use super::lane::{LANE, Lane, Sender};
-use super::shared::Shared;
+use super::shared::{Shared, Then};
 use super::{Io, PeerAddr, now};
 
 /// What filling a lane costs of a task's turn: sixteen of them, and others get theirs. That is 256 KiB, some 200 µs of work.
@@ -237,18 +237,18 @@ impl Link {
         self.shared().with_then(|state| {
             match state.conn.claim_room(body.0 + attachment.len(), ticket) {
                 Ok(true) => {}
-                Ok(false) => return (state.wait_for_room(ticket.as_ref(), cx), true),
-                Err(ending) => return (Poll::Ready(Err(SendError::Ended(ending))), false),
+                Ok(false) => return (state.wait_for_room(ticket.as_ref(), cx), Then::Waits),
+                Err(ending) => return (Poll::Ready(Err(SendError::Ended(ending))), Then::GoesOn),
             }
             let head = head.take().expect("a request is sent once");
             let sent = state.conn.call(head, one_way, deadline, body, attachment);
-            let waits = if let Ok(Some(key)) = sent {
+            let then = if let Ok(Some(key)) = sent {
                 state.wakers.call(key).wait(cx);
-                true
+                Then::WaitsForAnswer
             } else {
-                false
+                Then::GoesOn
             };
-            (Poll::Ready(sent), waits)
+            (Poll::Ready(sent), then)
         })
     }
 
@@ -290,16 +290,17 @@ impl Link {
         self.shared().with_then(|state| {
             match state.conn.claim_room(body.0 + attachment.len(), ticket) {
                 Ok(true) => {}
-                Ok(false) => return (state.wait_for_room(ticket.as_ref(), cx), true),
-                Err(ending) => return (Poll::Ready(Err(SendError::Ended(ending))), false),
+                Ok(false) => return (state.wait_for_room(ticket.as_ref(), cx), Then::Waits),
+                Err(ending) => return (Poll::Ready(Err(SendError::Ended(ending))), Then::GoesOn),
             }
             let replied = state.conn.reply(key, std::mem::take(outcome), content_encoding, body, attachment);
             if replied.is_ok() {
                 state.conn.release_call(key);
                 state.wakers.forget_call(key);
             }
-            // The handler is done, so its task most likely is.
-            (Poll::Ready(replied), true)
+            // The handler is done, so its task is, or it runs the next one.
+            let then = if is_runner(cx) { Then::Writes } else { Then::Waits };
+            (Poll::Ready(replied), then)
         })
     }
 
@@ -319,12 +320,22 @@ impl Link {
         self.give_back(&mut sender.ticket);
     }
 
+    /// Writes what is queued: for a runner, which has left it there.
+    pub(crate) fn write(&self) {
+        self.shared().push();
+    }
+
     /// Gives up waiting for room.
     pub(crate) fn give_back(&self, ticket: &mut Option<Ticket>) {
         if ticket.is_some() {
             self.shared().with(|state| state.conn.give_back(ticket));
         }
     }
+}
+
+/// Whether this is not a task of its own, but one of several things that a task does before it calls [`Link::write`].
+fn is_runner(cx: &Context<'_>) -> bool {
+    cx.waker().will_wake(Waker::noop())
 }
 
 impl fmt::Debug for Link {

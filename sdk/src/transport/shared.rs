@@ -32,6 +32,19 @@ const KEEP_CAPACITY: usize = 256 * 1024;
 /// How often one pass through [`Shared::push`] writes what others have added meanwhile, before it leaves the rest to the driver.
 const PUSH_ROUNDS: usize = 4;
 
+/// What a task does after a wish, which decides who writes to the socket.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Then {
+    /// It goes on, and may have more to write.
+    GoesOn,
+    /// It waits. If nothing else goes on here, it writes itself: that spares waking the driver's thread.
+    Waits,
+    /// It waits for an answer. If it was answered together with others, the last of them writes.
+    WaitsForAnswer,
+    /// It writes itself, soon ([`Shared::push`]).
+    Writes,
+}
+
 pub(super) struct Shared {
     state: Mutex<State>,
     peer: PeerAddr,
@@ -53,6 +66,8 @@ pub(super) struct State {
     pub(super) paused: bool,
     /// Nobody holds the connection any more.
     pub(super) closing: bool,
+    /// Several calls were answered at once: the last of their callers writes what all of them have to say next.
+    pub(super) gathering: bool,
     push: Push,
     lanes: Lanes,
     events: Vec<Event>,
@@ -96,6 +111,7 @@ impl Shared {
                 armed: None,
                 paused: false,
                 closing: false,
+                gathering: false,
                 push: Push::default(),
                 lanes: Lanes::default(),
                 events: Vec::new(),
@@ -126,32 +142,29 @@ impl Shared {
 
     /// Runs `wish` on the connection, then wakes whom it lets go on, and the driver if it has something to do.
     pub(super) fn with<R>(&self, wish: impl FnOnce(&mut State) -> R) -> R {
-        self.with_then(|state| (wish(state), false))
+        self.with_then(|state| (wish(state), Then::GoesOn))
     }
 
     /// The same for a wish that may have to wait.
     pub(super) fn poll<R>(&self, wish: impl FnOnce(&mut State) -> Poll<R>) -> Poll<R> {
         self.with_then(|state| {
             let polled = wish(state);
-            let waits = polled.is_pending();
-            (polled, waits)
+            let then = if polled.is_pending() { Then::Waits } else { Then::GoesOn };
+            (polled, then)
         })
     }
 
-    /// The same; `wish` also says whether the task has nothing else to do now. Then it writes to the socket itself what is queued, if
-    /// nothing else would join: that spares waking the driver's thread.
-    pub(super) fn with_then<R>(&self, wish: impl FnOnce(&mut State) -> (R, bool)) -> R {
+    /// The same; `wish` says what its task does then.
+    pub(super) fn with_then<R>(&self, wish: impl FnOnce(&mut State) -> (R, Then)) -> R {
         let mut state = self.state.lock();
-        let (result, idle) = wish(&mut state);
+        let (result, then) = wish(&mut state);
         let mut wake = Vec::new();
         if state.conn.has_events() {
             let mut incoming = Incoming::default();
             state.sort_events(&mut wake, &mut incoming);
             debug_assert!(incoming.is_empty(), "only the driver makes incoming work");
         }
-        let alone = idle && state.has_output() && state.conn.is_alone();
-        let push = (alone || state.conn.output_len() >= PUSH_AT) && !state.push.busy && !state.push.blocked;
-        let driver = if push { None } else { state.tell_driver() };
+        let (push, driver) = state.who_writes(then);
         drop(state);
         wake.into_iter().chain(driver).for_each(Waker::wake);
         if push {
@@ -184,6 +197,11 @@ impl Shared {
         }
     }
 
+    /// Whether callers wait for the last of them to write.
+    pub(super) fn is_gathering(&self) -> bool {
+        self.state.lock().gathering
+    }
+
     /// Whether there is little to write yet, and more than one who may have something to add.
     pub(super) fn expects_more(&self) -> bool {
         let state = self.state.lock();
@@ -199,6 +217,7 @@ impl Shared {
         }
         let Some(io) = state.io.clone() else { return };
         state.push.busy = true;
+        state.gathering = false;
         let mut wake = Vec::new();
         for _ in 0..PUSH_ROUNDS {
             if !state.take_output() {
@@ -315,20 +334,45 @@ impl State {
         }
     }
 
+    /// Whether the task writes what is queued, and else the driver's waker, if it has something to do.
+    fn who_writes(&mut self, then: Then) -> (bool, Option<Waker>) {
+        let gathers = self.gathering && then == Then::WaitsForAnswer;
+        let writes = match then {
+            Then::GoesOn | Then::Writes => false,
+            Then::Waits | Then::WaitsForAnswer => {
+                self.conn.is_alone() || (gathers && self.conn.answers() == 0)
+            }
+        };
+        let much = self.conn.output_len() >= PUSH_AT;
+        if (much || (writes && self.has_output())) && !self.push.busy && !self.push.blocked {
+            self.gathering = false;
+            return (true, None);
+        }
+        if then == Then::Writes || gathers {
+            return (false, self.tell_of_time());
+        }
+        (false, self.tell_driver())
+    }
+
     /// The driver's waker, if it has something to do that it does not know of.
     fn tell_driver(&mut self) -> Option<Waker> {
         let bytes = self.has_output() && !self.push.told && !self.push.busy && !self.push.blocked;
+        if !bytes {
+            return self.tell_of_time();
+        }
+        self.push.told = true;
+        self.driver.get().cloned()
+    }
+
+    /// The driver's waker, if there is a new deadline for it, or it may read again.
+    fn tell_of_time(&self) -> Option<Waker> {
         let timer = match (self.conn.next_deadline(), self.armed) {
             (Some(next), Some(armed)) => next < armed,
             (Some(_), None) => true,
             (None, _) => false,
         };
         let input = self.paused && self.conn.wants_input();
-        if !(bytes || timer || input) {
-            return None;
-        }
-        self.push.told |= bytes;
-        self.driver.get().cloned()
+        (timer || input).then(|| self.driver.get().cloned()).flatten()
     }
 
     /// Makes sure that there are bytes to write, if there are any at all.
