@@ -81,7 +81,7 @@ fn do_for_50_steps(bencher: Bencher<'_, '_>) {
     });
 }
 
-#[divan::bench]
+#[divan::bench(sample_size = 100)]
 fn when_all_of_8_ready(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| ready(trill::when_all((0..8).map(|i| async move { black_box(i) }))));
 }
