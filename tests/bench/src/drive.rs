@@ -206,8 +206,7 @@ async fn ping_pong(mut client: impl Streams, count: u64, payload: Bytes) -> Resu
     Ok(latencies)
 }
 
-/// Reads one server stream to its end.
-pub(crate) async fn download(mut client: impl Streams, count: u64, payload: Bytes) -> Result<Latencies> {
+async fn download(mut client: impl Streams, count: u64, payload: Bytes) -> Result<Latencies> {
     let reader = client.download(Echo { payload: payload.clone(), seq: count }).await?;
     read_all(reader, count, payload).await?;
     Ok(Latencies::new())

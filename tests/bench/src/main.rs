@@ -6,12 +6,10 @@ mod contender;
 mod contenders;
 mod drive;
 mod goals;
-mod instructions;
 mod message;
 mod process;
 mod report;
 mod row;
-mod sides;
 mod usage;
 mod workload;
 
@@ -26,9 +24,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::compare::Comparison;
 use crate::contender::Contender;
 use crate::drive::Driver;
-use crate::instructions::Instructions;
 use crate::row::Row;
-use crate::sides::Sides;
 use crate::workload::Workload;
 
 #[derive(Parser)]
@@ -63,10 +59,6 @@ enum Command {
     },
     /// Only calls a server, for a profiler
     Drive(Drive),
-    /// Counts the instructions of a message under valgrind, and compares with the recorded counts
-    Instructions(Instructions),
-    /// Runs Trill's two sides of W4 on one thread, for a profiler
-    Sides(Sides),
 }
 
 #[derive(Args)]
@@ -113,8 +105,6 @@ fn run(command: Command) -> Result<()> {
             runtime.block_on(async { tokio::spawn(contender.serve()).await? })
         }
         Command::Drive(drive) => drive.run(),
-        Command::Instructions(instructions) => instructions.run(),
-        Command::Sides(sides) => sides.run(),
     }
 }
 

@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 
 use anyhow::{Context as _, Result};
-use trill::server::ServerBuilder;
 use trill::{AsyncReader, AsyncReaderWriter, AsyncWriter, Channel, Code, Context, Server, Status};
 
 use super::{Reader, Streams, Unary, Writer};
@@ -58,29 +57,18 @@ impl Echoes for Service {
 
 /// Serves until the process ends.
 pub(crate) async fn serve() -> Result<()> {
-    let server = builder().bind("127.0.0.1:0").await?;
+    let server = Server::builder().service(Service).bind("127.0.0.1:0").await?;
     announce(server.local_addr())?;
     Ok(server.serve().await?)
-}
-
-/// The server, not yet bound.
-pub(crate) fn builder() -> ServerBuilder {
-    Server::builder().service(Service)
 }
 
 /// A client on one channel.
 #[derive(Clone)]
 pub(crate) struct Client(EchoesClient);
 
-impl From<Channel> for Client {
-    fn from(channel: Channel) -> Self {
-        Self(EchoesClient::new(channel))
-    }
-}
-
 impl Unary for Client {
     async fn connect(address: SocketAddr) -> Result<Self> {
-        Ok(Channel::connect(address.to_string()).await?.into())
+        Ok(Self(EchoesClient::new(Channel::connect(address.to_string()).await?)))
     }
 
     async fn call(&mut self, request: Echo) -> Result<Echo> {

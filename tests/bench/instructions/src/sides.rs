@@ -5,9 +5,7 @@ use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::contenders::trill::{Client, builder};
-use crate::drive::download;
-use crate::message::{SMALL, payload};
+use crate::w4;
 
 /// What the profiler looks for, to count in there and nowhere else.
 pub(crate) const COUNTED: &str = "*counted_turn*";
@@ -43,8 +41,8 @@ impl Sides {
     /// Sends and checks the messages over a connection in memory.
     pub(crate) fn run(&self) -> Result<()> {
         let (server, client) = (runtime()?, runtime()?);
-        let channel = trill::__bench::in_memory_between(builder(), server.handle(), client.handle())?;
-        let reading = client.spawn(download(Client::from(channel), self.messages, payload(SMALL)));
+        let channel = trill::__bench::in_memory_between(w4::server(), server.handle(), client.handle())?;
+        let reading = client.spawn(w4::download(channel, self.messages));
         let mut turns = 0;
         while !reading.is_finished() {
             turns += 1;
@@ -52,8 +50,7 @@ impl Sides {
             turn(&server, self.counted == Side::Server);
             turn(&client, self.counted == Side::Client);
         }
-        client.block_on(reading)??;
-        Ok(())
+        client.block_on(reading)?
     }
 }
 

@@ -22,11 +22,11 @@ const SHORT: u64 = 20_000;
 const LONG: u64 = 120_000;
 
 /// Where the counts are kept.
-const RECORD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/instructions.json");
+const RECORD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../instructions.json");
 
 /// The settings of the count.
 #[derive(Args)]
-pub(crate) struct Instructions {
+pub(crate) struct Counting {
     /// Record what is counted instead of comparing with it
     #[arg(long)]
     record: bool,
@@ -48,9 +48,12 @@ struct Counts {
     client: f64,
 }
 
-impl Instructions {
+impl Counting {
     pub(crate) fn run(&self) -> Result<()> {
-        ensure!(!cfg!(debug_assertions), "counts of a debug build mean nothing: build with --release");
+        ensure!(
+            !cfg!(debug_assertions),
+            "counts of a debug build mean nothing: build with --profile counted"
+        );
         let counted = Counts {
             rustc: env!("RUSTC_VERSION").to_owned(),
             architecture: std::env::consts::ARCH.to_owned(),
@@ -124,7 +127,7 @@ fn count(side: Side, messages: u64, profile: Option<&Path>) -> Result<u64> {
         .args(["--tool=callgrind", &format!("--toggle-collect={COUNTED}")])
         .arg(out_file)
         .arg(std::env::current_exe()?)
-        .args(["sides", side.name(), &messages.to_string()])
+        .args(["run", side.name(), &messages.to_string()])
         .output()
         .context("valgrind does not start; is it installed?")?;
     let said = String::from_utf8_lossy(&run.stderr);
