@@ -115,6 +115,9 @@ mod sync;
 mod transport;
 mod wire;
 
+#[cfg(feature = "__bench")]
+#[doc(hidden)]
+pub mod __bench;
 #[cfg(feature = "runtime")]
 #[doc(hidden)]
 pub mod __private;

@@ -16,7 +16,7 @@ impl Inbox {
         self.first.is_none()
     }
 
-    pub(super) fn push(&mut self, messages: Messages) {
+    pub(crate) fn push(&mut self, messages: Messages) {
         if self.first.is_none() {
             self.first = Some(messages);
         } else {

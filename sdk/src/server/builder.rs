@@ -8,7 +8,7 @@ use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::service::{Host, IntoService, Router, Service};
 use crate::settings::{self, size_settings};
 use crate::stream::Compression;
-use crate::transport::{Address, AppErrors, Limits, Listener, PeerAddr, memory_pair};
+use crate::transport::{Address, AppErrors, Io, Limits, Listener, PeerAddr, memory_pair};
 
 use super::bound::Bound;
 use super::connections::Connections;
@@ -94,10 +94,15 @@ impl ServerBuilder {
     /// # Errors
     /// A setting makes no sense, or two methods have one name ([`ErrorKind::Config`]).
     pub fn in_memory(self) -> Result<Channel> {
+        Ok(Channel::builder().channel(self.serve_in_memory()?, PeerAddr::memory()))
+    }
+
+    /// Serves one end of a connection in memory, and gives the other.
+    pub(crate) fn serve_in_memory(self) -> Result<Arc<dyn Io>> {
         let connections = self.connections()?;
         let (near, far) = memory_pair();
         connections.start(far, PeerAddr::memory());
-        Ok(Channel::builder().channel(near, PeerAddr::memory()))
+        Ok(near)
     }
 
     fn connections(self) -> Result<Arc<Connections>> {

@@ -1,0 +1,185 @@
+//! How many instructions a message of W4 costs each side, counted by valgrind, beside what was recorded before.
+//!
+//! Counted is all that a side does in user space between the handler's loop and the connection, and between the connection and the
+//! reader's loop: the program's own part (making a message, checking one), the SDK, the runtime's scheduling, allocation, and half of
+//! the connection in memory that stands for a socket. Not counted: system calls and the kernel. The cost of opening a stream and of
+//! buffers that grow is taken out by counting a short and a long run, and dividing the difference.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use clap::Args;
+use serde::{Deserialize, Serialize};
+
+use crate::sides::{COUNTED, Side};
+
+/// How much a count may grow before it is an error.
+const MAX_GROWTH: f64 = 0.05;
+
+/// The lengths of the two runs. The short one is long enough for all buffers to have their size.
+const SHORT: u64 = 20_000;
+const LONG: u64 = 120_000;
+
+/// Where the counts are kept.
+const RECORD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../instructions.json");
+
+/// The settings of the count.
+#[derive(Args)]
+pub(crate) struct Counting {
+    /// Record what is counted instead of comparing with it
+    #[arg(long)]
+    record: bool,
+    /// The file of recorded counts
+    #[arg(long, default_value = RECORD)]
+    file: PathBuf,
+    /// Keep the profiles of the long runs in this folder, for `callgrind_annotate`
+    #[arg(long)]
+    keep: Option<PathBuf>,
+}
+
+/// Counts, and what they hold for.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+struct Counts {
+    rustc: String,
+    architecture: String,
+    /// Instructions per message.
+    server: f64,
+    client: f64,
+}
+
+impl Counting {
+    pub(crate) fn run(&self) -> Result<()> {
+        ensure!(
+            !cfg!(debug_assertions),
+            "counts of a debug build mean nothing: build with --profile counted"
+        );
+        let counted = Counts {
+            rustc: env!("RUSTC_VERSION").to_owned(),
+            architecture: std::env::consts::ARCH.to_owned(),
+            server: per_message(Side::Server, self.keep.as_deref())?,
+            client: per_message(Side::Client, self.keep.as_deref())?,
+        };
+        if self.record {
+            let text = serde_json::to_string_pretty(&counted)? + "\n";
+            std::fs::write(&self.file, text).with_context(|| format!("writing {}", self.file.display()))?;
+            println!("recorded, per message of W4: server {}, client {}", counted.server, counted.client);
+            return Ok(());
+        }
+        let text = std::fs::read_to_string(&self.file)
+            .with_context(|| format!("reading {}; --record makes it", self.file.display()))?;
+        let verdict = serde_json::from_str::<Counts>(&text)?.compare(&counted)?;
+        print!("{}", verdict.text);
+        ensure!(!verdict.grown, "a count has grown by more than {:.0} %", MAX_GROWTH * 100.0);
+        Ok(())
+    }
+}
+
+struct Verdict {
+    text: String,
+    grown: bool,
+}
+
+impl Counts {
+    fn of(&self, side: Side) -> f64 {
+        match side {
+            Side::Server => self.server,
+            Side::Client => self.client,
+        }
+    }
+
+    /// Sets `counted` beside what was recorded.
+    fn compare(&self, counted: &Self) -> Result<Verdict> {
+        if self.architecture != counted.architecture {
+            bail!("the recorded counts are for {}, not for {}", self.architecture, counted.architecture);
+        }
+        let mut verdict = Verdict { text: String::new(), grown: false };
+        if self.rustc != counted.rustc {
+            verdict.text += &format!("recorded with {}, counted with {}\n", self.rustc, counted.rustc);
+        }
+        verdict.text += "instructions per message of W4\n";
+        for side in Side::ALL {
+            let (before, now) = (self.of(side), counted.of(side));
+            let growth = now / before - 1.0;
+            verdict.grown |= growth > MAX_GROWTH;
+            verdict.text +=
+                &format!("  {}: recorded {before}, now {now}, {:+.1} %\n", side.name(), growth * 100.0);
+        }
+        Ok(verdict)
+    }
+}
+
+/// What one message more costs, to a tenth of an instruction.
+fn per_message(side: Side, keep: Option<&Path>) -> Result<f64> {
+    let profile = keep.map(|folder| folder.join(format!("callgrind.out.{}", side.name())));
+    let short = count(side, SHORT, None)?;
+    let long = count(side, LONG, profile.as_deref())?;
+    let more = long.checked_sub(short).context("a longer run took fewer instructions")?;
+    Ok((more as f64 / (LONG - SHORT) as f64 * 10.0).round() / 10.0)
+}
+
+/// The instructions of one side in one run.
+fn count(side: Side, messages: u64, profile: Option<&Path>) -> Result<u64> {
+    let profile = profile.unwrap_or(Path::new("/dev/null"));
+    let mut out_file = std::ffi::OsString::from("--callgrind-out-file=");
+    out_file.push(profile);
+    let run = Command::new("valgrind")
+        .args(["--tool=callgrind", &format!("--toggle-collect={COUNTED}")])
+        .arg(out_file)
+        .arg(std::env::current_exe()?)
+        .args(["run", side.name(), &messages.to_string()])
+        .output()
+        .context("valgrind does not start; is it installed?")?;
+    let said = String::from_utf8_lossy(&run.stderr);
+    ensure!(run.status.success(), "the run under valgrind failed:\n{said}");
+    let collected = collected(&said).with_context(|| format!("valgrind names no count:\n{said}"))?;
+    ensure!(collected > 0, "nothing was counted: no function is called like {COUNTED}");
+    Ok(collected)
+}
+
+/// The count in what valgrind says at the end: `==7== Collected : 123`.
+fn collected(said: &str) -> Option<u64> {
+    said.lines().find_map(|line| line.split_once("Collected : ")?.1.trim().parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts(server: f64, client: f64) -> Counts {
+        Counts { rustc: "rustc 1".to_owned(), architecture: "x86_64".to_owned(), server, client }
+    }
+
+    #[test]
+    fn a_count_may_grow_by_five_percent() {
+        let recorded = counts(100.0, 200.0);
+        assert!(!recorded.compare(&counts(104.9, 150.0)).expect("they compare").grown);
+        let verdict = recorded.compare(&counts(90.0, 212.0)).expect("they compare");
+        assert!(verdict.grown);
+        assert!(verdict.text.contains("client: recorded 200, now 212, +6.0 %"), "{}", verdict.text);
+    }
+
+    #[test]
+    fn another_compiler_is_told_and_another_architecture_is_an_error() {
+        let recorded = counts(100.0, 200.0);
+        let newer = Counts { rustc: "rustc 2".to_owned(), ..recorded.clone() };
+        let verdict = recorded.compare(&newer).expect("they compare");
+        assert!(verdict.text.contains("recorded with rustc 1, counted with rustc 2"), "{}", verdict.text);
+        let other = Counts { architecture: "aarch64".to_owned(), ..recorded.clone() };
+        assert!(recorded.compare(&other).is_err());
+    }
+
+    #[test]
+    fn the_count_is_found_in_what_valgrind_says() {
+        let said = "==7== Events    : Ir\n==7== Collected : 1234\n==7== \n==7== I   refs:      1,234\n";
+        assert_eq!(collected(said), Some(1234));
+        assert_eq!(collected("==7== Events    : Ir\n"), None);
+    }
+
+    #[test]
+    fn the_recorded_counts_can_be_read() {
+        let text = std::fs::read_to_string(RECORD).expect("the file is there");
+        let recorded: Counts = serde_json::from_str(&text).expect("it holds counts");
+        assert!(Side::ALL.into_iter().all(|side| recorded.of(side) > 0.0));
+    }
+}
