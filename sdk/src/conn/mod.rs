@@ -27,8 +27,6 @@ mod tests;
 
 use std::time::Instant;
 
-use bytes::BytesMut;
-
 use crate::wire::Side;
 pub(crate) use crate::wire::StreamId;
 
@@ -64,7 +62,7 @@ pub(crate) struct Connection {
     lingering: Lingering,
     schedule: Schedule,
     timers: Timers,
-    output: BytesMut,
+    output: Vec<u8>,
     /// Bytes that were taken and are not yet written.
     in_flight: usize,
     events: Vec<Event>,
@@ -95,7 +93,7 @@ impl Connection {
             streams: Streams::new(),
             lingering: Lingering::default(),
             timers: Timers::default(),
-            output: BytesMut::new(),
+            output: Vec::new(),
             in_flight: 0,
             events: Vec::new(),
             pausing: 0,
@@ -127,7 +125,7 @@ impl Connection {
     }
 
     /// Gives the bytes to write and continues in `spare`. Report progress with [`handle_written`](Self::handle_written).
-    pub(crate) fn take_output(&mut self, spare: BytesMut) -> BytesMut {
+    pub(crate) fn take_output(&mut self, spare: Vec<u8>) -> Vec<u8> {
         debug_assert!(spare.is_empty(), "the spare buffer would be sent");
         let taken = std::mem::replace(&mut self.output, spare);
         self.in_flight += taken.len();
@@ -206,7 +204,7 @@ impl Connection {
         }
         self.timers.clear_all();
         self.lingering.clear();
-        self.output = BytesMut::new();
+        self.output = Vec::new();
         self.in_flight = 0;
         self.schedule.grant_all(|ticket| self.events.push(Event::Room(ticket)));
     }

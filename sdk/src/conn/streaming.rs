@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use bytes::BytesMut;
 use trill_proto::Code;
 
 use crate::wire::{self, CloseMeta, HEADER_LEN, Side, StreamId, WireError};
@@ -52,10 +51,10 @@ pub(crate) const fn frame_size(len: usize) -> usize {
 /// Writes the frame of one message.
 #[inline]
 pub(crate) fn write_data(
-    out: &mut BytesMut,
+    out: &mut Vec<u8>,
     id: StreamId,
     len: usize,
-    write: impl FnOnce(&mut BytesMut),
+    write: impl FnOnce(&mut Vec<u8>),
 ) -> Result<(), SendError> {
     wire::data(out, id, len, write).map_err(SendError::of)
 }
@@ -151,7 +150,7 @@ impl Connection {
         key: StreamKey,
         len: usize,
         ticket: &mut Option<Ticket>,
-        write: impl FnOnce(&mut BytesMut),
+        write: impl FnOnce(&mut Vec<u8>),
     ) -> Result<Sent, SendError> {
         let queued = self.queued();
         let stream = self.streams.get_mut(key);

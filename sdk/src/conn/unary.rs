@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use trill_proto::{Code, RequestProtocol, ResponseProtocol};
 
 use crate::metadata::Metadata;
@@ -41,7 +41,7 @@ impl Connection {
         head: Head,
         one_way: bool,
         deadline: Option<Instant>,
-        body: (usize, impl FnOnce(&mut BytesMut)),
+        body: (usize, impl FnOnce(&mut Vec<u8>)),
         attachment: &[u8],
     ) -> Result<Option<CallKey>, SendError> {
         if let Some(why) = &self.lost {
@@ -101,7 +101,7 @@ impl Connection {
         key: CallKey,
         outcome: Outcome,
         content_encoding: u32,
-        body: (usize, impl FnOnce(&mut BytesMut)),
+        body: (usize, impl FnOnce(&mut Vec<u8>)),
         attachment: &[u8],
     ) -> Result<(), SendError> {
         let Call::Incoming(call) = self.calls.get_mut(key) else {
@@ -131,7 +131,7 @@ impl Connection {
     /// beginning of the text go out: the caller gets an answer in any case.
     pub(crate) fn refuse(&mut self, key: CallKey, outcome: Outcome, attachment: &[u8]) {
         let cut = outcome.cut();
-        let none = |_: &mut BytesMut| {};
+        let none = |_: &mut Vec<u8>| {};
         if self.reply(key, outcome, 0, (0, none), attachment).is_err() {
             self.reply(key, cut, 0, (0, none), &[]).expect("two codes and a short text fit into any frame");
         }

@@ -3,8 +3,6 @@
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use bytes::BytesMut;
-
 use crate::transport::{Answer, CallKey, Ending, Head, Link, Outcome, SendError, Ticket};
 
 /// A call of ours that is not answered yet, or one of the peer's.
@@ -43,7 +41,7 @@ impl CallRef {
         &mut self,
         outcome: &mut Outcome,
         content_encoding: u32,
-        body: (usize, impl FnOnce(&mut BytesMut)),
+        body: (usize, impl FnOnce(&mut Vec<u8>)),
         attachment: &[u8],
         cx: &Context<'_>,
     ) -> Poll<Result<(), SendError>> {
@@ -92,7 +90,7 @@ impl Request {
         &mut self,
         one_way: bool,
         deadline: Option<Instant>,
-        body: (usize, impl FnOnce(&mut BytesMut)),
+        body: (usize, impl FnOnce(&mut Vec<u8>)),
         attachment: &[u8],
         cx: &Context<'_>,
     ) -> Poll<Result<Option<CallRef>, SendError>> {

@@ -8,7 +8,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures::FutureExt;
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
@@ -333,7 +333,7 @@ async fn reply<Resp: Message>(
     let encoding = wire_encoding(compression, size);
     let mut outcome = Outcome { metadata: extras.metadata, ..Outcome::default() };
     let replied = poll_fn(|task| {
-        let body = (size, |out: &mut BytesMut| parcel.write_to(out));
+        let body = (size, |out: &mut Vec<u8>| parcel.write_to(out));
         call.poll_reply(&mut outcome, encoding, body, &extras.attachment, task)
     });
     if let Err(error) = replied.await {

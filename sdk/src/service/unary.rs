@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::stream::{
@@ -261,7 +261,7 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
                 Step::Request(waiting) => {
                     let deadline = self.limit.as_ref().and_then(|limit| limit.deadline);
                     let request = &call.request;
-                    let body = (request.size(), |out: &mut BytesMut| request.write_to(out));
+                    let body = (request.size(), |out: &mut Vec<u8>| request.write_to(out));
                     match ready!(waiting.poll_send(self.one_way, deadline, body, &call.attachment, cx)) {
                         Ok(sent) => self.step = Step::Sent(sent),
                         Err(error) => {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::message::Message;
 
@@ -126,7 +126,7 @@ impl Compression {
 
     /// Encodes and compresses a message. An empty message stays empty: tRPC-Cpp cannot unpack a compressed one.
     pub(crate) fn pack(self, message: &impl Message) -> Bytes {
-        let mut plain = BytesMut::with_capacity(message.size());
+        let mut plain = Vec::with_capacity(message.size());
         message.write_to(&mut plain);
         self.pack_bytes(&plain)
     }

@@ -1,6 +1,6 @@
 //! A message on its way out.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::compression::Compression;
 use super::json::{JsonError, ToJson};
@@ -46,7 +46,7 @@ impl<T: Message> Parcel<T> {
         }
     }
 
-    pub(crate) fn write_to(&self, out: &mut BytesMut) {
+    pub(crate) fn write_to(&self, out: &mut Vec<u8>) {
         match self {
             Self::Message(message) => message.write_to(out),
             Self::Packed(bytes) => out.extend_from_slice(bytes),

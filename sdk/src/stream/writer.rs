@@ -6,7 +6,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::BytesMut;
 use futures::Sink;
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
@@ -107,7 +106,7 @@ impl<T: Message> AsyncWriter<T> {
         }
         let stream = &self.stream;
         ready.pack(stream.compression());
-        let write = |out: &mut BytesMut| ready.write_to(out);
+        let write = |out: &mut Vec<u8>| ready.write_to(out);
         let sent = ready!(stream.link().poll_send(stream.key(), ready.size(), &mut self.sender, cx, write));
         *parcel = None;
         Poll::Ready(sent.map_err(|error| send_error(error, &self.stream.subject())))

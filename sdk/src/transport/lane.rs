@@ -5,8 +5,6 @@
 
 use std::sync::Arc;
 
-use bytes::BytesMut;
-
 use crate::conn::{SendError, StreamId, frame_size, write_data};
 use crate::sync::Mutex;
 
@@ -25,19 +23,19 @@ struct Lent {
     /// The largest frame.
     limit: usize,
     /// Whole frames.
-    frames: BytesMut,
+    frames: Vec<u8>,
     /// What may still be written; `None` while nothing is lent.
     credit: Option<i64>,
 }
 
 impl Lane {
     pub(super) fn new(id: StreamId, limit: usize) -> Self {
-        Self(Arc::new(Mutex::new(Lent { id, limit, frames: BytesMut::new(), credit: None })))
+        Self(Arc::new(Mutex::new(Lent { id, limit, frames: Vec::new(), credit: None })))
     }
 
     /// Writes a message of `len` bytes, or gives `write` back if the connection must be asked.
     #[inline]
-    pub(super) fn send<F: FnOnce(&mut BytesMut)>(
+    pub(super) fn send<F: FnOnce(&mut Vec<u8>)>(
         &self,
         len: usize,
         write: F,
@@ -61,13 +59,13 @@ impl Lane {
         lent.credit.map(|_| lent.frames.len())
     }
 
-    pub(super) fn lend(&self, credit: i64, buffer: BytesMut) {
+    pub(super) fn lend(&self, credit: i64, buffer: Vec<u8>) {
         let mut lent = self.0.lock();
         (lent.credit, lent.frames) = (Some(credit), buffer);
     }
 
     /// Takes back what was lent: the frames and the credit that is left.
-    pub(super) fn take_back(&self) -> Option<(BytesMut, i64)> {
+    pub(super) fn take_back(&self) -> Option<(Vec<u8>, i64)> {
         let mut lent = self.0.lock();
         let credit = lent.credit.take()?;
         Some((std::mem::take(&mut lent.frames), credit))

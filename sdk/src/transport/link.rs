@@ -5,8 +5,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Instant;
 
-use bytes::BytesMut;
-
 use crate::conn::{
     Answer, CallKey, ConnError, Connection, Ending, Head, Inbox, Limits, Outcome, SendError, Sent, StreamKey,
     Take, Ticket,
@@ -116,7 +114,7 @@ impl Link {
 
     /// Sends one message of `len` bytes when credit and room allow. Nothing is sent while this is pending.
     #[inline]
-    pub(crate) fn poll_send<F: FnOnce(&mut BytesMut)>(
+    pub(crate) fn poll_send<F: FnOnce(&mut Vec<u8>)>(
         &self,
         key: StreamKey,
         len: usize,
@@ -229,7 +227,7 @@ impl Link {
         &self,
         head: &mut Option<Head>,
         (one_way, deadline): (bool, Option<Instant>),
-        body: (usize, impl FnOnce(&mut BytesMut)),
+        body: (usize, impl FnOnce(&mut Vec<u8>)),
         attachment: &[u8],
         ticket: &mut Option<Ticket>,
         cx: &Context<'_>,
@@ -282,7 +280,7 @@ impl Link {
         &self,
         key: CallKey,
         (outcome, content_encoding): (&mut Outcome, u32),
-        body: (usize, impl FnOnce(&mut BytesMut)),
+        body: (usize, impl FnOnce(&mut Vec<u8>)),
         attachment: &[u8],
         ticket: &mut Option<Ticket>,
         cx: &Context<'_>,

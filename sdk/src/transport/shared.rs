@@ -9,8 +9,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-use bytes::BytesMut;
-
 use crate::conn::{ConnError, Connection, Event, Limits, StreamKey, Ticket};
 use crate::sync::Mutex;
 
@@ -79,7 +77,7 @@ struct Lanes {
     /// The streams whose lanes may have something, in the order of lending.
     lent: VecDeque<StreamKey>,
     /// Empty buffers for the next ones.
-    spare: Vec<BytesMut>,
+    spare: Vec<Vec<u8>>,
 }
 
 /// What writing to the socket needs to remember. `busy` makes it one writer at a time.
@@ -91,9 +89,9 @@ struct Push {
     /// The driver has been told that there are bytes.
     told: bool,
     /// Bytes taken from the connection, of which `written` are in the socket.
-    rest: BytesMut,
+    rest: Vec<u8>,
     written: usize,
-    spare: BytesMut,
+    spare: Vec<u8>,
 }
 
 impl Shared {
@@ -389,7 +387,7 @@ impl State {
         true
     }
 
-    fn put_back(&mut self, mut rest: BytesMut, written: usize) {
+    fn put_back(&mut self, mut rest: Vec<u8>, written: usize) {
         if written < rest.len() {
             (self.push.rest, self.push.written) = (rest, written);
         } else if rest.capacity() <= KEEP_CAPACITY {

@@ -1,6 +1,6 @@
 //! Frames to bytes, appended to what is to be sent.
 
-use bytes::{BufMut, BytesMut};
+use bytes::BufMut;
 use trill_proto::prost::Message;
 use trill_proto::{CloseMeta, FeedbackMeta, InitMeta, RequestProtocol, ResponseProtocol};
 
@@ -20,10 +20,10 @@ use super::id::StreamId;
 /// When the frame is over 4 GiB: the caller has checked `len` against its limit.
 #[inline]
 pub(crate) fn data(
-    out: &mut BytesMut,
+    out: &mut Vec<u8>,
     id: StreamId,
     len: usize,
-    write: impl FnOnce(&mut BytesMut),
+    write: impl FnOnce(&mut Vec<u8>),
 ) -> Result<(), WireError> {
     let header = stream_header(DATA, id, len);
     let mut frame = Uncommitted { start: out.len(), out };
@@ -39,12 +39,12 @@ pub(crate) fn data(
 /// # Panics
 ///
 /// When the frame is over 4 GiB.
-pub(crate) fn init(out: &mut BytesMut, id: StreamId, meta: &InitMeta) {
+pub(crate) fn init(out: &mut Vec<u8>, id: StreamId, meta: &InitMeta) {
     control(out, INIT, id, meta);
 }
 
 /// Appends FEEDBACK.
-pub(crate) fn feedback(out: &mut BytesMut, id: StreamId, increment: u32) {
+pub(crate) fn feedback(out: &mut Vec<u8>, id: StreamId, increment: u32) {
     control(out, FEEDBACK, id, &FeedbackMeta { window_size_increment: increment });
 }
 
@@ -53,7 +53,7 @@ pub(crate) fn feedback(out: &mut BytesMut, id: StreamId, increment: u32) {
 /// # Panics
 ///
 /// When the frame is over 4 GiB.
-pub(crate) fn close(out: &mut BytesMut, id: StreamId, meta: &CloseMeta) {
+pub(crate) fn close(out: &mut Vec<u8>, id: StreamId, meta: &CloseMeta) {
     control(out, CLOSE, id, meta);
 }
 
@@ -65,12 +65,12 @@ pub(crate) fn close(out: &mut BytesMut, id: StreamId, meta: &CloseMeta) {
 /// When the frame is over `limit`, its protobuf header is over 65,535 bytes, or the body has another size than announced. In
 /// each case nothing is appended; nor if `write_body` panics.
 pub(crate) fn request(
-    out: &mut BytesMut,
+    out: &mut Vec<u8>,
     head: UnaryHead,
     meta: &RequestProtocol,
     limit: usize,
     body_len: usize,
-    write_body: impl FnOnce(&mut BytesMut),
+    write_body: impl FnOnce(&mut Vec<u8>),
     attachment: &[u8],
 ) -> Result<(), WireError> {
     debug_assert_eq!(
@@ -83,12 +83,12 @@ pub(crate) fn request(
 
 /// Appends an answer; all else is as with [`request`].
 pub(crate) fn response(
-    out: &mut BytesMut,
+    out: &mut Vec<u8>,
     head: UnaryHead,
     meta: &ResponseProtocol,
     limit: usize,
     body_len: usize,
-    write_body: impl FnOnce(&mut BytesMut),
+    write_body: impl FnOnce(&mut Vec<u8>),
     attachment: &[u8],
 ) -> Result<(), WireError> {
     debug_assert_eq!(
@@ -100,12 +100,12 @@ pub(crate) fn response(
 }
 
 fn unary(
-    out: &mut BytesMut,
+    out: &mut Vec<u8>,
     head: UnaryHead,
     meta: &impl Message,
     limit: usize,
     body_len: usize,
-    write_body: impl FnOnce(&mut BytesMut),
+    write_body: impl FnOnce(&mut Vec<u8>),
     attachment: &[u8],
 ) -> Result<(), WireError> {
     let meta_len = meta.encoded_len();
@@ -131,7 +131,7 @@ fn unary(
     Ok(())
 }
 
-fn control(out: &mut BytesMut, kind: u8, id: StreamId, meta: &impl Message) {
+fn control(out: &mut Vec<u8>, kind: u8, id: StreamId, meta: &impl Message) {
     let len = meta.encoded_len();
     let header = stream_header(kind, id, len);
     out.reserve(HEADER_LEN + len);
@@ -149,12 +149,12 @@ fn stream_header(kind: u8, id: StreamId, len: usize) -> [u8; HEADER_LEN] {
 
 /// Takes a frame back unless it was finished, so that a message that panics or lies about its size leaves no half frame.
 struct Uncommitted<'a> {
-    out: &'a mut BytesMut,
+    out: &'a mut Vec<u8>,
     start: usize,
 }
 
 impl Uncommitted<'_> {
-    fn write_exactly(&mut self, len: usize, write: impl FnOnce(&mut BytesMut)) -> Result<(), WireError> {
+    fn write_exactly(&mut self, len: usize, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), WireError> {
         let before = self.out.len();
         write(self.out);
         let written = self.out.len().saturating_sub(before);

@@ -82,10 +82,10 @@ impl Drop for Payload<'_> {
 impl Messages {
     /// One message in a frame of its own.
     pub(crate) fn single(id: super::StreamId, payload: &[u8]) -> Self {
-        let mut out = bytes::BytesMut::new();
+        let mut out = Vec::new();
         super::data(&mut out, id, payload.len(), |out| out.extend_from_slice(payload))
             .expect("the right size");
-        Self::new(out.freeze(), 1)
+        Self::new(out.into(), 1)
     }
 
     /// The payload of the first.
@@ -128,11 +128,12 @@ mod tests {
 
     #[test]
     fn frames_of_one_stream_behind_each_other_come_together() {
-        let mut buf = BytesMut::new();
+        let mut buf = Vec::new();
         for (id, payload) in [(7, "one"), (7, ""), (7, "three"), (8, "other"), (7, "last")] {
             data(&mut buf, StreamId(id), payload.len(), |out| out.extend_from_slice(payload.as_bytes()))
                 .unwrap();
         }
+        let mut buf = BytesMut::from(&buf[..]);
         let half = buf.split_off(buf.len() - 1);
         assert_eq!(run(&mut buf), Some((7, vec!["one".into(), "".into(), "three".into()])));
         assert_eq!(run(&mut buf), Some((8, vec!["other".into()])));
@@ -143,14 +144,15 @@ mod tests {
 
     #[test]
     fn a_frame_of_another_kind_or_with_a_fault_ends_the_run() {
-        let mut buf = BytesMut::new();
-        let one = |buf: &mut BytesMut| data(buf, StreamId(7), 1, |out| out.extend_from_slice(b"1")).unwrap();
+        let mut buf = Vec::new();
+        let one = |buf: &mut Vec<u8>| data(buf, StreamId(7), 1, |out| out.extend_from_slice(b"1")).unwrap();
         one(&mut buf);
         feedback(&mut buf, StreamId(7), 1);
         one(&mut buf);
         let fault = buf.len();
         one(&mut buf);
         buf[fault] = 0;
+        let mut buf = BytesMut::from(&buf[..]);
         assert_eq!(run(&mut buf), Some((7, vec!["1".into()])));
         let decoder = Decoder::new(Side::Client, 1_000);
         assert!(matches!(decoder.decode(&mut buf), Ok(Some(Frame::Feedback { .. }))));
@@ -160,11 +162,11 @@ mod tests {
 
     #[test]
     fn a_message_that_is_not_read_to_its_end_is_passed_over() {
-        let mut buf = BytesMut::new();
+        let mut buf = Vec::new();
         for payload in ["one", "two"] {
             data(&mut buf, StreamId(7), 3, |out| out.extend_from_slice(payload.as_bytes())).unwrap();
         }
-        let mut messages = Messages::new(buf.freeze(), 2);
+        let mut messages = Messages::new(buf.into(), 2);
         assert_eq!(messages.next().unwrap().get_u8(), b'o');
         assert_eq!(messages.next().unwrap().into_bytes(), "two");
         assert!(messages.next().is_none());

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use bytes::BytesMut;
-
 use crate::conn::{Ending, Event, Head, Limits, Outcome};
 use crate::wire::Frame;
 
@@ -63,7 +61,7 @@ fn a_stream_that_ends_in_time_leaves_no_timer() {
 fn a_unary_call_ends_at_its_deadline_on_both_sides_and_a_late_answer_is_dropped() {
     let mut pair = Pair::new();
     let deadline = Some(pair.now + SECOND);
-    let body = (2, |out: &mut BytesMut| out.extend_from_slice(b"hi"));
+    let body = (2, |out: &mut Vec<u8>| out.extend_from_slice(b"hi"));
     let sent = Head { timeout: Some(SECOND), ..head(UNARY) };
     let key = pair.client.conn.call(sent, false, deadline, body, &[]).unwrap().unwrap();
     pair.run();
@@ -76,7 +74,7 @@ fn a_unary_call_ends_at_its_deadline_on_both_sides_and_a_late_answer_is_dropped(
 
     pair.server
         .conn
-        .reply(call.key, Outcome::framework(24, "late"), 0, (0, |_: &mut BytesMut| {}), &[])
+        .reply(call.key, Outcome::framework(24, "late"), 0, (0, |_: &mut Vec<u8>| {}), &[])
         .unwrap();
     pair.server.conn.release_call(call.key);
     pair.run();

@@ -63,10 +63,10 @@ impl End {
 
     /// Everything it wants to write.
     pub(super) fn output(&mut self) -> BytesMut {
-        let bytes = self.conn.take_output(BytesMut::new());
+        let bytes = self.conn.take_output(Vec::new());
         self.conn.handle_written(bytes.len());
         self.conn.take_events(&mut self.events);
-        bytes
+        BytesMut::from(&bytes[..])
     }
 
     /// The frames it wants to write, as its peer would decode them.

@@ -1,7 +1,5 @@
 //! A server or client of ours against frames that real peers send, or that none should.
 
-use bytes::BytesMut;
-
 use crate::conn::{Ending, Limits, StreamKey, Take, Violation};
 use crate::wire::{self, CloseMeta, Frame, InitMeta, InitRequestMeta, InitResponseMeta, StreamId};
 
@@ -20,13 +18,13 @@ enum Effect {
     Over,
 }
 
-fn bytes(write: impl FnOnce(&mut BytesMut)) -> BytesMut {
-    let mut out = BytesMut::new();
+fn bytes(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let mut out = Vec::new();
     write(&mut out);
     out
 }
 
-fn init() -> BytesMut {
+fn init() -> Vec<u8> {
     let request_meta = InitRequestMeta { func: STREAM.into(), ..Default::default() };
     bytes(|out| {
         wire::init(
@@ -37,7 +35,7 @@ fn init() -> BytesMut {
     })
 }
 
-fn init_answer(ret: i32) -> BytesMut {
+fn init_answer(ret: i32) -> Vec<u8> {
     let response_meta = InitResponseMeta { ret, ..Default::default() };
     bytes(|out| {
         wire::init(
@@ -48,19 +46,19 @@ fn init_answer(ret: i32) -> BytesMut {
     })
 }
 
-fn data() -> BytesMut {
+fn data() -> Vec<u8> {
     bytes(|out| wire::data(out, ID, 1, |out| out.extend_from_slice(b"x")).unwrap())
 }
 
-fn feedback() -> BytesMut {
+fn feedback() -> Vec<u8> {
     bytes(|out| wire::feedback(out, ID, 5))
 }
 
-fn close(close_type: i32, ret: i32) -> BytesMut {
+fn close(close_type: i32, ret: i32) -> Vec<u8> {
     bytes(|out| wire::close(out, ID, &CloseMeta { close_type, ret, ..Default::default() }))
 }
 
-fn unknown_kind() -> BytesMut {
+fn unknown_kind() -> Vec<u8> {
     let mut frame = data();
     frame[3] = 5;
     frame
@@ -88,8 +86,8 @@ fn effect(end: &mut End, key: Option<StreamKey>, frame: &[u8]) -> Effect {
 
 #[test]
 fn a_server_against_frames_in_every_state() {
-    let open: &[BytesMut] = &[init()];
-    let half_closed: &[BytesMut] = &[init(), close(0, 0)];
+    let open: &[Vec<u8>] = &[init()];
+    let half_closed: &[Vec<u8>] = &[init(), close(0, 0)];
     for (state, before, frame, expected) in [
         ("open", open, init(), Effect::Reset(1000)),
         ("open", open, data(), Effect::Nothing),

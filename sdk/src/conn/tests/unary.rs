@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use crate::conn::{CallKey, ConnError, Connection, Ending, Head, Limits, Outcome, SendError};
 use crate::wire::{Frame, Side, UnaryHead};
@@ -15,11 +15,11 @@ fn call(
     body: &'static [u8],
     attachment: &[u8],
 ) -> Result<Option<CallKey>, SendError> {
-    conn.call(head, false, None, (body.len(), |out: &mut BytesMut| out.extend_from_slice(body)), attachment)
+    conn.call(head, false, None, (body.len(), |out: &mut Vec<u8>| out.extend_from_slice(body)), attachment)
 }
 
 fn reply(conn: &mut Connection, key: CallKey, outcome: Outcome, body: &'static [u8], attachment: &[u8]) {
-    conn.reply(key, outcome, 0, (body.len(), |out: &mut BytesMut| out.extend_from_slice(body)), attachment)
+    conn.reply(key, outcome, 0, (body.len(), |out: &mut Vec<u8>| out.extend_from_slice(body)), attachment)
         .unwrap();
     conn.release_call(key);
 }
@@ -67,7 +67,7 @@ fn answers_may_come_in_any_order() {
 fn a_one_way_call_has_no_key_and_no_answer_even_when_it_is_refused() {
     let mut pair = Pair::new();
     for method in [UNARY, "/no.Such/Method"] {
-        let sent = pair.client.conn.call(head(method), true, None, (0, |_: &mut BytesMut| {}), &[]);
+        let sent = pair.client.conn.call(head(method), true, None, (0, |_: &mut Vec<u8>| {}), &[]);
         assert_eq!(sent, Ok(None));
     }
     pair.run();
@@ -92,7 +92,7 @@ fn an_unknown_method_is_answered_with_the_refusal() {
 #[test]
 fn an_answer_repeats_the_fixed_header_of_its_request() {
     let mut server = End::server(Limits::default());
-    let mut bytes = BytesMut::new();
+    let mut bytes = Vec::new();
     let strange = UnaryHead { id: 0xdead_beef, version: 9, reserved: 255 };
     let meta = trill_proto::RequestProtocol {
         request_id: 0,
@@ -115,7 +115,7 @@ fn too_large_a_message_is_refused_before_anything_of_it_is_written() {
     let mut client = End::client(Limits { max_sent: 1_024, ..Limits::default() });
     let error = client
         .conn
-        .call(head(UNARY), false, None, (2_000, |_: &mut BytesMut| unreachable!()), &[])
+        .call(head(UNARY), false, None, (2_000, |_: &mut Vec<u8>| unreachable!()), &[])
         .unwrap_err();
     assert!(matches!(error, SendError::TooLarge { limit: 1_024, size } if size > 2_000));
     let mut large = head(UNARY);
@@ -155,7 +155,7 @@ fn a_lost_connection_ends_calls_on_both_sides() {
 #[test]
 fn a_peer_that_sends_requests_and_reads_no_answers_is_cut_off() {
     let mut server = End::server(Limits { max_sent: 10_000, outbox: 10_000, ..Limits::default() });
-    let mut bytes = BytesMut::new();
+    let mut bytes = Vec::new();
     let meta =
         trill_proto::RequestProtocol { func: Bytes::from_static(b"/no.Such/Method"), ..Default::default() };
     crate::wire::request(&mut bytes, UnaryHead::default(), &meta, usize::MAX, 0, |_| {}, &[]).unwrap();

@@ -80,7 +80,7 @@ fn run(vector: &Vector, bytes: &[u8]) -> Result {
             end.receive(&answer, epoch()).unwrap();
         }
         "call_1_pending" => {
-            let body = (0, |_: &mut bytes::BytesMut| {});
+            let body = (0, |_: &mut Vec<u8>| {});
             call = end.conn.call(head(UNARY), false, None, body, &[]).unwrap();
         }
         state => panic!("{}: unknown state {state}", vector.name),

@@ -60,15 +60,15 @@ fn feed(
 
 /// Writes a frame as it was read.
 fn encode(frame: &Frame) -> BytesMut {
-    let mut out = BytesMut::new();
+    let mut out = Vec::new();
     match frame {
         Frame::Request { head, meta, body, attachment } => {
-            let write = |out: &mut BytesMut| out.extend_from_slice(body);
+            let write = |out: &mut Vec<u8>| out.extend_from_slice(body);
             request(&mut out, *head, meta, MAX_FRAME, body.len(), write, attachment)
                 .expect("within the limits");
         }
         Frame::Response { head, meta, body, attachment } => {
-            let write = |out: &mut BytesMut| out.extend_from_slice(body);
+            let write = |out: &mut Vec<u8>| out.extend_from_slice(body);
             response(&mut out, *head, meta, MAX_FRAME, body.len(), write, attachment)
                 .expect("within the limits");
         }
@@ -82,7 +82,7 @@ fn encode(frame: &Frame) -> BytesMut {
         Frame::Close { id, meta } => close(&mut out, *id, meta),
         Frame::BadUnary { .. } | Frame::BadStream { .. } => panic!("nobody writes {frame:?}"),
     }
-    out
+    BytesMut::from(&out[..])
 }
 
 fn is_good(frame: &Frame) -> bool {
