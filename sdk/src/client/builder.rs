@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::settings::{self, size_settings};
 use crate::stream::Compression;
-use crate::transport::{self, Address, Cancel, Connection, Driver, Limits, PeerAddr};
+use crate::transport::{self, Address, Cancel, Connection, Driver, Ends, Limits, PeerAddr};
 
 use super::channel::Channel;
 
@@ -108,8 +108,8 @@ impl ChannelBuilder {
         Ok(self.channel(io, peer))
     }
 
-    pub(crate) fn channel(self, io: std::sync::Arc<dyn transport::Io>, peer: PeerAddr) -> Channel {
-        let (link, driver) = Driver::client(Connection::client(self.limits), io, peer);
+    pub(crate) fn channel(self, ends: Ends, peer: PeerAddr) -> Channel {
+        let (link, driver) = Driver::client(Connection::client(self.limits), ends, peer);
         // The link owns the task: it ends when nobody holds the connection any more.
         tokio::spawn(driver);
         Channel::new(link, self.caller, self.timeout, self.compression)

@@ -8,7 +8,7 @@ use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::service::{Host, IntoService, Router, Service};
 use crate::settings::{self, size_settings};
 use crate::stream::Compression;
-use crate::transport::{Address, AppErrors, Io, Limits, Listener, PeerAddr, memory_pair};
+use crate::transport::{Address, AppErrors, Ends, Limits, Listener, PeerAddr, memory_pair};
 
 use super::bound::Bound;
 use super::connections::Connections;
@@ -98,7 +98,7 @@ impl ServerBuilder {
     }
 
     /// Serves one end of a connection in memory, and gives the other.
-    pub(crate) fn serve_in_memory(self) -> Result<Arc<dyn Io>> {
+    pub(crate) fn serve_in_memory(self) -> Result<Ends> {
         let connections = self.connections()?;
         let (near, far) = memory_pair();
         connections.start(far, PeerAddr::memory());

@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 
 use crate::service::{Dispatcher, Host, Router, Signal};
 use crate::sync::Mutex;
-use crate::transport::{ConnError, Connection, Driver, Io, Limits, Link, PeerAddr};
+use crate::transport::{ConnError, Connection, Driver, Ends, Limits, Link, PeerAddr};
 
 pub(super) struct Connections {
     limits: Limits,
@@ -33,10 +33,10 @@ impl Connections {
     }
 
     /// Serves one connection in a task, which ends with the connection.
-    pub(super) fn start(self: &Arc<Self>, io: Arc<dyn Io>, peer: PeerAddr) {
+    pub(super) fn start(self: &Arc<Self>, ends: Ends, peer: PeerAddr) {
         let conn = Connection::server(self.limits.clone(), self.router.admission());
         let (link, driver) =
-            Driver::server(conn, io, peer, Box::new(Dispatcher::new(Arc::clone(&self.router))));
+            Driver::server(conn, ends, peer, Box::new(Dispatcher::new(Arc::clone(&self.router))));
         let place = self.open.lock().insert(link.clone());
         // Looked at behind the insertion: whoever sets a signal goes through the inserted ones after that.
         if self.host.drain.is_set() {

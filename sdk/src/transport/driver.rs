@@ -13,7 +13,7 @@ use crate::wire::{Decoder, Frame};
 
 use super::shared::Shared;
 use super::wakers::Incoming;
-use super::{Io, Link, PeerAddr, now};
+use super::{Ends, Input, Link, PeerAddr, now};
 
 /// How many reads one poll may do before other tasks get their turn.
 const READS_PER_POLL: usize = 8;
@@ -48,7 +48,9 @@ pub(crate) trait Dispatch: Send + Sync + 'static {
 #[must_use = "a connection does nothing unless it is driven"]
 pub(crate) struct Driver {
     shared: Arc<Shared>,
-    io: Option<Arc<dyn Io>>,
+    /// Absent while it is in use, and after the end.
+    ends: Option<Ends>,
+    ended: bool,
     /// Present at a server: with it the connection stays open as long as the peer wants.
     server: Option<(Link, Box<dyn Dispatch>)>,
     decoder: Decoder,
@@ -67,34 +69,35 @@ pub(crate) struct Driver {
 
 impl Driver {
     /// The client's end of a connection.
-    pub(crate) fn client(conn: Connection, io: Arc<dyn Io>, peer: PeerAddr) -> (Link, Self) {
+    pub(crate) fn client(conn: Connection, ends: Ends, peer: PeerAddr) -> (Link, Self) {
         let decoder = Decoder::new(conn.side(), conn.limits().max_received);
-        let (link, shared) = Link::new(conn, Arc::clone(&io), peer);
-        (link, Self::new(shared, io, decoder, None))
+        let (link, shared) = Link::new(conn, Arc::clone(&ends.output), peer);
+        (link, Self::new(shared, ends, decoder, None))
     }
 
     /// The server's end of a connection.
     pub(crate) fn server(
         conn: Connection,
-        io: Arc<dyn Io>,
+        ends: Ends,
         peer: PeerAddr,
         dispatch: Box<dyn Dispatch>,
     ) -> (Link, Self) {
         let decoder = Decoder::new(conn.side(), conn.limits().max_received);
-        let (link, shared) = Link::new(conn, Arc::clone(&io), peer);
-        let driver = Self::new(shared, io, decoder, Some((link.clone(), dispatch)));
+        let (link, shared) = Link::new(conn, Arc::clone(&ends.output), peer);
+        let driver = Self::new(shared, ends, decoder, Some((link.clone(), dispatch)));
         (link, driver)
     }
 
     fn new(
         shared: Arc<Shared>,
-        io: Arc<dyn Io>,
+        ends: Ends,
         decoder: Decoder,
         server: Option<(Link, Box<dyn Dispatch>)>,
     ) -> Self {
         Self {
             shared,
-            io: Some(io),
+            ends: Some(ends),
+            ended: false,
             server,
             decoder,
             input: BytesMut::new(),
@@ -109,9 +112,9 @@ impl Driver {
         }
     }
 
-    fn poll_drive(&mut self, io: &dyn Io, cx: &mut Context<'_>) -> Poll<ConnError> {
+    fn poll_drive(&mut self, ends: &mut Ends, cx: &mut Context<'_>) -> Poll<ConnError> {
         self.shared.set_driver(cx);
-        if let Err(why) = self.poll_input(io, cx) {
+        if let Err(why) = self.poll_input(&mut *ends.input, cx) {
             return Poll::Ready(why);
         }
         self.poll_timers(cx);
@@ -145,14 +148,14 @@ impl Driver {
             if !blocked {
                 return Poll::Pending;
             }
-            match ready!(io.poll_write_ready(cx)) {
+            match ready!(ends.output.poll_write_ready(cx)) {
                 Ok(()) => self.run(super::shared::State::unblock),
                 Err(error) => return Poll::Ready(ConnError::Io(error.kind())),
             }
         }
     }
 
-    fn poll_input(&mut self, io: &dyn Io, cx: &mut Context<'_>) -> Result<(), ConnError> {
+    fn poll_input(&mut self, input: &mut dyn Input, cx: &mut Context<'_>) -> Result<(), ConnError> {
         for _ in 0..READS_PER_POLL {
             let paused = self.run(|state| {
                 state.paused = !state.conn.wants_input();
@@ -161,27 +164,22 @@ impl Driver {
             if paused {
                 return Ok(());
             }
-            match io.poll_read_ready(cx) {
+            self.make_room();
+            let room = self.input.capacity() - self.input.len();
+            match input.poll_read(cx, &mut self.input) {
                 Poll::Pending => {
                     self.shrink();
                     return Ok(());
                 }
-                Poll::Ready(Err(error)) => return Err(ConnError::Io(error.kind())),
-                Poll::Ready(Ok(())) => {}
-            }
-            self.make_room();
-            let room = self.input.capacity() - self.input.len();
-            match io.try_read(&mut self.input) {
-                Ok(0) => return Err(ConnError::PeerClosed),
-                Ok(count) => {
+                Poll::Ready(Ok(0)) => return Err(ConnError::PeerClosed),
+                Poll::Ready(Ok(count)) => {
                     if count == room {
                         self.read_size = (self.read_size * 2).min(READ_MAX);
                     }
                     self.handle_input()?;
                 }
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(ConnError::Io(error.kind())),
+                Poll::Ready(Err(error)) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Poll::Ready(Err(error)) => return Err(ConnError::Io(error.kind())),
             }
         }
         cx.waker().wake_by_ref();
@@ -197,14 +195,15 @@ impl Driver {
         }
     }
 
-    /// An idle connection holds no large buffer.
+    /// An idle connection holds no buffer, and a quiet one no large one.
     fn shrink(&mut self) {
-        if self.input.is_empty() && self.read_size > READ_MIN {
-            self.read_size /= 2;
-            if self.input.capacity() > READ_MAX / 4 {
-                self.input = BytesMut::new();
-            }
+        if !self.input.is_empty() {
+            return;
         }
+        if self.read_size == READ_MIN || self.input.capacity() > READ_MAX / 4 {
+            self.input = BytesMut::new();
+        }
+        self.read_size = (self.read_size / 2).max(READ_MIN);
     }
 
     /// Decodes what was read outside the lock, and hands it to the connection in batches.
@@ -312,11 +311,12 @@ impl Driver {
         let why = self.run(|state| {
             state.conn.handle_lost(&why);
             state.take_all_back();
-            state.io = None;
+            state.output = None;
             state.conn.lost().cloned().unwrap_or(why)
         });
         self.shared.set_over();
-        self.io = None;
+        self.ends = None;
+        self.ended = true;
         // What came last is wanted all the same, if it is one-way.
         if let Some((link, dispatch)) = &self.server {
             dispatch.run_calls(link);
@@ -336,15 +336,20 @@ impl Future for Driver {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<ConnError> {
         let this = &mut *self;
-        let io = Arc::clone(this.io.as_ref().expect("a driver is not polled after its end"));
-        let why = ready!(this.poll_drive(&*io, cx));
-        Poll::Ready(this.end(why))
+        let mut ends = this.ends.take().expect("a driver is not polled after its end");
+        match this.poll_drive(&mut ends, cx) {
+            Poll::Pending => {
+                this.ends = Some(ends);
+                Poll::Pending
+            }
+            Poll::Ready(why) => Poll::Ready(this.end(why)),
+        }
     }
 }
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        if self.io.is_some() {
+        if !self.ended {
             self.end(ConnError::LocalClosed);
         }
     }

@@ -12,7 +12,7 @@ use crate::conn::{
 
 use super::lane::{LANE, Lane, Sender};
 use super::shared::{Shared, Then};
-use super::{Io, PeerAddr, now};
+use super::{Output, PeerAddr, now};
 
 /// What filling a lane costs of a task's turn: sixteen of them, and others get theirs. That is 256 KiB, some 200 µs of work.
 const COOP_PER_LANE: usize = 8;
@@ -32,8 +32,8 @@ impl Drop for Hold {
 }
 
 impl Link {
-    pub(super) fn new(conn: Connection, io: Arc<dyn Io>, peer: PeerAddr) -> (Self, Arc<Shared>) {
-        let shared = Arc::new(Shared::new(conn, io, peer));
+    pub(super) fn new(conn: Connection, output: Arc<dyn Output>, peer: PeerAddr) -> (Self, Arc<Shared>) {
+        let shared = Arc::new(Shared::new(conn, output, peer));
         (Self(Arc::new(Hold(Arc::clone(&shared)))), shared)
     }
 

@@ -9,22 +9,23 @@ use bytes::BytesMut;
 
 use crate::sync::Mutex;
 
-use super::Io;
+use super::{Ends, Input, Output};
 
 /// Bytes one direction holds, as a socket's buffer would.
 const CAPACITY: usize = 64 * 1024;
 
 /// Two ends. What is written to one is read from the other; dropping one is the end for the other.
-pub(crate) fn pair() -> (Arc<dyn Io>, Arc<dyn Io>) {
+pub(crate) fn pair() -> (Ends, Ends) {
     let (there, back) = (Arc::new(Pipe::default()), Arc::new(Pipe::default()));
-    let near = Memory { read: Arc::clone(&back), write: Arc::clone(&there) };
-    (Arc::new(near), Arc::new(Memory { read: there, write: back }))
+    let ends = |input: &Arc<Pipe>, output: &Arc<Pipe>| Ends {
+        input: Box::new(End(Arc::clone(input))),
+        output: Arc::new(End(Arc::clone(output))),
+    };
+    (ends(&back, &there), ends(&there, &back))
 }
 
-struct Memory {
-    read: Arc<Pipe>,
-    write: Arc<Pipe>,
-}
+/// One end of a pipe. Dropping it closes the pipe.
+struct End(Arc<Pipe>);
 
 #[derive(Default)]
 struct Pipe(Mutex<State>);
@@ -39,11 +40,15 @@ struct State {
     writer: Option<Waker>,
 }
 
-impl Io for Memory {
-    fn try_read(&self, buf: &mut BytesMut) -> io::Result<usize> {
-        let mut state = self.read.0.lock();
+impl Input for End {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut BytesMut) -> Poll<io::Result<usize>> {
+        let mut state = self.0.0.lock();
         if state.bytes.is_empty() {
-            return if state.closed { Ok(0) } else { Err(io::ErrorKind::WouldBlock.into()) };
+            if state.closed {
+                return Poll::Ready(Ok(0));
+            }
+            state.reader = Some(cx.waker().clone());
+            return Poll::Pending;
         }
         let room = (buf.capacity() - buf.len()).max(1);
         let count = state.bytes.len().min(room);
@@ -57,20 +62,13 @@ impl Io for Memory {
         if let Some(writer) = writer {
             writer.wake();
         }
-        Ok(count)
+        Poll::Ready(Ok(count))
     }
+}
 
-    fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut state = self.read.0.lock();
-        if state.bytes.is_empty() && !state.closed {
-            state.reader = Some(cx.waker().clone());
-            return Poll::Pending;
-        }
-        Poll::Ready(Ok(()))
-    }
-
+impl Output for End {
     fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
-        let mut state = self.write.0.lock();
+        let mut state = self.0.0.lock();
         if state.closed {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
@@ -88,7 +86,7 @@ impl Io for Memory {
     }
 
     fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut state = self.write.0.lock();
+        let mut state = self.0.0.lock();
         if state.bytes.len() == CAPACITY && !state.closed {
             state.writer = Some(cx.waker().clone());
             return Poll::Pending;
@@ -97,14 +95,12 @@ impl Io for Memory {
     }
 }
 
-impl Drop for Memory {
+impl Drop for End {
     fn drop(&mut self) {
-        for pipe in [&self.read, &self.write] {
-            let mut state = pipe.0.lock();
-            state.closed = true;
-            let wakers = [state.reader.take(), state.writer.take()];
-            drop(state);
-            wakers.into_iter().flatten().for_each(Waker::wake);
-        }
+        let mut state = self.0.0.lock();
+        state.closed = true;
+        let wakers = [state.reader.take(), state.writer.take()];
+        drop(state);
+        wakers.into_iter().flatten().for_each(Waker::wake);
     }
 }

@@ -16,6 +16,7 @@ mod socket;
 mod wakers;
 
 use std::io;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::BytesMut;
@@ -36,16 +37,21 @@ pub(crate) use crate::conn::{
 };
 pub use crate::conn::{AppErrors, Cancel};
 
-/// The seam under which bytes travel: a socket, or something that behaves like one.
-///
-/// All methods take `&self`, because whoever has bytes to send may send them; [`shared`] sees to it that one does at a time.
-pub(crate) trait Io: Send + Sync + 'static {
-    /// Reads what is there into the spare capacity of `buf`. 0 is the end.
-    fn try_read(&self, buf: &mut BytesMut) -> io::Result<usize>;
+/// One end of a connection. The seam under which bytes travel: a socket, or something that behaves like one.
+pub(crate) struct Ends {
+    pub(crate) input: Box<dyn Input>,
+    pub(crate) output: Arc<dyn Output>,
+}
 
-    /// Waits until [`try_read`](Self::try_read) may succeed. Only the driver asks.
-    fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+/// What the peer sends. Only the driver reads.
+pub(crate) trait Input: Send + 'static {
+    /// Reads what is there into the spare capacity of `buf`, or waits for it. 0 is the end.
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut BytesMut) -> Poll<io::Result<usize>>;
+}
 
+/// What the peer gets. All methods take `&self`, because whoever has bytes to send may send them; [`shared`] sees to it that one does
+/// at a time.
+pub(crate) trait Output: Send + Sync + 'static {
     /// Writes what fits.
     fn try_write(&self, bytes: &[u8]) -> io::Result<usize>;
 

@@ -14,7 +14,7 @@ use crate::sync::Mutex;
 
 use super::lane::Lane;
 use super::wakers::{Incoming, Slot, Wakers};
-use super::{Io, PeerAddr};
+use super::{Output, PeerAddr};
 
 /// From this much on, whoever writes also pushes the bytes into the socket, so that the outbox does not run full while the driver
 /// is still being woken. Half a default window: large enough that a syscall carries hundreds of small messages.
@@ -55,7 +55,7 @@ pub(super) struct Shared {
 pub(super) struct State {
     pub(super) conn: Connection,
     pub(super) wakers: Wakers,
-    pub(super) io: Option<Arc<dyn Io>>,
+    pub(super) output: Option<Arc<dyn Output>>,
     /// The driver: whoever leaves it something to do wakes it.
     driver: Slot,
     /// The deadline the driver sleeps for.
@@ -95,7 +95,7 @@ struct Push {
 }
 
 impl Shared {
-    pub(super) fn new(conn: Connection, io: Arc<dyn Io>, peer: PeerAddr) -> Self {
+    pub(super) fn new(conn: Connection, output: Arc<dyn Output>, peer: PeerAddr) -> Self {
         Self {
             peer_text: peer.text(),
             peer,
@@ -104,7 +104,7 @@ impl Shared {
             state: Mutex::new(State {
                 conn,
                 wakers: Wakers::default(),
-                io: Some(io),
+                output: Some(output),
                 driver: Slot::default(),
                 armed: None,
                 paused: false,
@@ -213,7 +213,7 @@ impl Shared {
         if state.push.busy || state.push.blocked {
             return;
         }
-        let Some(io) = state.io.clone() else { return };
+        let Some(output) = state.output.clone() else { return };
         state.push.busy = true;
         state.gathering = false;
         let mut wake = Vec::new();
@@ -223,7 +223,7 @@ impl Shared {
             }
             let (rest, written) = (std::mem::take(&mut state.push.rest), state.push.written);
             drop(state);
-            let (now_written, result) = write_out(&*io, &rest[written..]);
+            let (now_written, result) = write_out(&*output, &rest[written..]);
             state = self.state.lock();
             if state.conn.lost().is_some() {
                 break;
@@ -397,10 +397,10 @@ impl State {
     }
 }
 
-fn write_out(io: &dyn Io, mut bytes: &[u8]) -> (usize, std::io::Result<()>) {
+fn write_out(output: &dyn Output, mut bytes: &[u8]) -> (usize, std::io::Result<()>) {
     let all = bytes.len();
     while !bytes.is_empty() {
-        match io.try_write(bytes) {
+        match output.try_write(bytes) {
             // A socket that takes nothing and says that all is well would be asked for ever.
             Ok(0) => return (all - bytes.len(), Err(std::io::ErrorKind::WriteZero.into())),
             Ok(count) => bytes = &bytes[count..],

@@ -1,15 +1,18 @@
 //! TCP and Unix sockets.
 
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::BytesMut;
 use socket2::{SockRef, TcpKeepalive};
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::io::AsyncRead;
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream, tcp, unix};
+use tokio_util::io::poll_read_buf;
 
-use super::{Address, Io, PeerAddr};
+use super::{Address, Ends, Input, Output, PeerAddr};
 
 /// A silent host is noticed after 10 s of quiet plus 4 probes 5 s apart.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(10);
@@ -20,41 +23,53 @@ const KEEPALIVE_PROBES: u32 = 4;
 #[cfg(target_os = "linux")]
 const USER_TIMEOUT: Duration = Duration::from_secs(20);
 
-macro_rules! io_for {
-    ($socket:ty) => {
-        impl Io for $socket {
-            fn try_read(&self, buf: &mut BytesMut) -> io::Result<usize> {
-                self.try_read_buf(buf)
-            }
+/// The reading half of a socket. It knows that a read that does not fill the buffer has taken everything, so it does not ask the
+/// system again before more has come.
+struct Reading<R>(R);
 
-            fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-                Self::poll_read_ready(self, cx)
-            }
+impl<R: AsyncRead + Send + Unpin + 'static> Input for Reading<R> {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut BytesMut) -> Poll<io::Result<usize>> {
+        poll_read_buf(Pin::new(&mut self.0), cx, buf)
+    }
+}
 
+macro_rules! output_for {
+    ($half:ty) => {
+        impl Output for $half {
             fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
-                Self::try_write(self, bytes)
+                self.as_ref().try_write(bytes)
             }
 
             fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-                Self::poll_write_ready(self, cx)
+                self.as_ref().poll_write_ready(cx)
             }
         }
     };
 }
 
-io_for!(TcpStream);
-io_for!(UnixStream);
+output_for!(tcp::OwnedWriteHalf);
+output_for!(unix::OwnedWriteHalf);
+
+fn tcp_ends(stream: TcpStream) -> Ends {
+    let (read, write) = stream.into_split();
+    Ends { input: Box::new(Reading(read)), output: Arc::new(write) }
+}
+
+fn unix_ends(stream: UnixStream) -> Ends {
+    let (read, write) = stream.into_split();
+    Ends { input: Box::new(Reading(read)), output: Arc::new(write) }
+}
 
 /// Connects, and prepares the socket.
-pub(crate) async fn connect(address: &Address) -> io::Result<(Arc<dyn Io>, PeerAddr)> {
+pub(crate) async fn connect(address: &Address) -> io::Result<(Ends, PeerAddr)> {
     match address {
         Address::Tcp(host) => {
             let stream = TcpStream::connect(host.as_str()).await?;
             prepare(&stream)?;
             let peer = PeerAddr::tcp(stream.peer_addr()?);
-            Ok((Arc::new(stream), peer))
+            Ok((tcp_ends(stream), peer))
         }
-        Address::Unix(path) => Ok((Arc::new(UnixStream::connect(path).await?), PeerAddr::unix(Some(path)))),
+        Address::Unix(path) => Ok((unix_ends(UnixStream::connect(path).await?), PeerAddr::unix(Some(path)))),
     }
 }
 
@@ -84,12 +99,12 @@ impl Listener {
     }
 
     /// Waits for the next connection. Cancel safe: a connection is given out or stays in the queue.
-    pub(crate) async fn accept(&self) -> io::Result<(Arc<dyn Io>, PeerAddr)> {
+    pub(crate) async fn accept(&self) -> io::Result<(Ends, PeerAddr)> {
         match self {
             Self::Tcp(listener) => loop {
                 let (stream, peer) = listener.accept().await?;
                 match prepare(&stream) {
-                    Ok(()) => return Ok((Arc::new(stream), PeerAddr::tcp(peer))),
+                    Ok(()) => return Ok((tcp_ends(stream), PeerAddr::tcp(peer))),
                     // It is gone already, which says nothing of the listener.
                     Err(error) => {
                         tracing::debug!(%peer, %error, "a connection was lost before it was served");
@@ -98,7 +113,8 @@ impl Listener {
             },
             Self::Unix(listener, _) => {
                 let (stream, peer) = listener.accept().await?;
-                Ok((Arc::new(stream), PeerAddr::unix(peer.as_pathname())))
+                let peer = PeerAddr::unix(peer.as_pathname());
+                Ok((unix_ends(stream), peer))
             }
         }
     }
