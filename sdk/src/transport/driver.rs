@@ -263,27 +263,31 @@ impl Driver {
         }
     }
 
+    /// Does what is due, and sleeps until more is. A deadline that is met leaves the timer as it is: it fires for nothing, once, and the
+    /// next deadline, which most often is later, needs none of its own.
     fn poll_timers(&mut self, cx: &mut Context<'_>) {
         loop {
-            let next = self.run(|state| {
+            let armed = self.run(|state| {
                 if state.conn.next_deadline().is_some_and(|next| next <= now()) {
                     state.conn.handle_timeout(now());
                 }
-                state.armed = state.conn.next_deadline();
+                if let Some(next) = state.conn.next_deadline()
+                    && state.armed.is_none_or(|armed| next < armed)
+                {
+                    state.armed = Some(next);
+                }
                 state.armed
             });
-            let Some(next) = next else {
-                self.timer = None;
-                return;
-            };
-            let next = tokio::time::Instant::from_std(next);
-            let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(next)));
-            if timer.deadline() != next {
-                timer.as_mut().reset(next);
+            let Some(armed) = armed else { return };
+            let armed = tokio::time::Instant::from_std(armed);
+            let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(armed)));
+            if timer.deadline() != armed {
+                timer.as_mut().reset(armed);
             }
             if timer.as_mut().poll(cx).is_pending() {
                 return;
             }
+            self.run(|state| state.armed = None);
         }
     }
 
