@@ -46,13 +46,15 @@ pub(super) struct Extras {
 impl Context {
     pub(super) fn new(
         (service, method): (&'static str, &'static str),
-        head: Head,
+        mut head: Head,
         peer: PeerAddr,
         deadline: Option<Instant>,
         attachment: Bytes,
         compression: Option<Compression>,
         host: Arc<Host>,
     ) -> Self {
+        // These names have done their duty, and a stream may live for long.
+        (head.method, head.callee) = (Bytes::new(), Bytes::new());
         Self(Arc::new(Inner {
             service,
             method,

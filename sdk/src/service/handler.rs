@@ -4,12 +4,13 @@ use std::any::Any;
 use std::borrow::Cow;
 use std::future::{Future, poll_fn};
 use std::panic::AssertUnwindSafe;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Poll, ready};
 
 use bytes::Bytes;
 use futures::FutureExt;
+use pin_project::pin_project;
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::stream::{
@@ -205,7 +206,7 @@ impl ServerCall {
                 Poll::Ready(Ending::Lost(why)) if one_way && why != ConnError::Shutdown => Poll::Pending,
                 polled => polled,
             };
-            let result = run(work, &cx, poll_ended).await;
+            let result = run(work, cx.clone(), poll_ended).await;
             if one_way {
                 log_one_way(cx.method(), &result);
                 return;
@@ -222,11 +223,8 @@ impl ServerCall {
         let Incoming::Stream(stream) = incoming else { unreachable!("the router knows unary from stream") };
         tokio::spawn(async move {
             let held = stream.clone();
-            let work = {
-                let cx = cx.clone();
-                async move { start(cx, stream).await }
-            };
-            let result = run(work, &cx, |task| held.link().poll_ended(held.key(), task)).await;
+            let work = start(cx.clone(), stream);
+            let result = run(work, cx.clone(), |task| held.link().poll_ended(held.key(), task)).await;
             let metadata = cx.take_extras().metadata;
             match result {
                 Finished::Done(Ok(())) => held.close(Outcome { metadata, ..Outcome::default() }),
@@ -248,27 +246,47 @@ enum Finished<T> {
 }
 
 /// Runs a handler until it is done, panics, or nobody waits for it any more.
-async fn run<T>(
-    work: impl Future<Output = Result<T>>,
-    cx: &Context,
-    mut poll_ended: impl FnMut(&std::task::Context<'_>) -> Poll<Ending>,
-) -> Finished<T> {
-    let finished = {
-        let mut work = pin!(AssertUnwindSafe(work).catch_unwind());
-        poll_fn(|task| match work.as_mut().poll(task) {
-            Poll::Ready(Ok(result)) => Poll::Ready(Finished::Done(result)),
+///
+/// Written out, because an `async fn` would hold the handler's future twice.
+#[pin_project]
+struct Run<F, P> {
+    #[pin]
+    work: F,
+    cx: Context,
+    poll_ended: P,
+}
+
+fn run<T, F: Future<Output = Result<T>>>(
+    work: F,
+    cx: Context,
+    poll_ended: impl FnMut(&std::task::Context<'_>) -> Poll<Ending>,
+) -> impl Future<Output = Finished<T>> {
+    Run { work: AssertUnwindSafe(work).catch_unwind(), cx, poll_ended }
+}
+
+impl<T, F, P> Future for Run<F, P>
+where
+    F: Future<Output = std::thread::Result<Result<T>>>,
+    P: FnMut(&std::task::Context<'_>) -> Poll<Ending>,
+{
+    type Output = Finished<T>;
+
+    fn poll(self: Pin<&mut Self>, task: &mut std::task::Context<'_>) -> Poll<Finished<T>> {
+        let this = self.project();
+        Poll::Ready(match this.work.poll(task) {
+            Poll::Ready(Ok(result)) => Finished::Done(result),
             Poll::Ready(Err(panic)) => {
-                tracing::error!(method = cx.method(), peer = %cx.peer(), panic = text_of(&*panic), "a handler panicked");
-                Poll::Ready(Finished::Panicked)
+                let (method, peer) = (this.cx.method(), this.cx.peer());
+                tracing::error!(method, %peer, panic = text_of(&*panic), "a handler panicked");
+                Finished::Panicked
             }
-            Poll::Pending => poll_ended(task).map(Finished::Cancelled),
+            Poll::Pending => {
+                let ending = ready!((this.poll_ended)(task));
+                this.cx.cancel();
+                Finished::Cancelled(ending)
+            }
         })
-        .await
-    };
-    if let Finished::Cancelled(_) = &finished {
-        cx.cancel();
     }
-    finished
 }
 
 /// The request of a unary call.

@@ -32,6 +32,12 @@ use super::timeout::{TimedOut, Timeout};
 /// of a client's stream are gone before the end, the peer's handler is told that the call is cancelled.
 pub struct AsyncReader<T> {
     stream: StreamRef,
+    /// In a box, because a handler's future holds its handle several times over.
+    state: Box<State>,
+    message: PhantomData<fn() -> T>,
+}
+
+struct State {
     /// Messages taken from the connection. They belong to the handle, so a dropped future loses none.
     batch: Inbox,
     /// What was given out and is not yet reported: messages and bytes.
@@ -40,7 +46,6 @@ pub struct AsyncReader<T> {
     report_at: usize,
     end: Option<End>,
     end_streamed: bool,
-    message: PhantomData<fn() -> T>,
 }
 
 /// Why a message could not be given out.
@@ -59,15 +64,9 @@ struct End {
 impl<T: Message> AsyncReader<T> {
     pub(crate) fn new(stream: StreamRef) -> Self {
         let report_at = (stream.link().limits().window as usize / 4).max(1);
-        Self {
-            stream,
-            batch: Inbox::default(),
-            consumed: (0, 0),
-            report_at,
-            end: None,
-            end_streamed: false,
-            message: PhantomData,
-        }
+        let state =
+            State { batch: Inbox::default(), consumed: (0, 0), report_at, end: None, end_streamed: false };
+        Self { stream, state: Box::new(state), message: PhantomData }
     }
 
     /// Reads the next message; `None` when the peer has ended its direction.
@@ -87,7 +86,7 @@ impl<T: Message> AsyncReader<T> {
     /// The metadata with which the peer ended the stream, once reading has come to the end.
     #[must_use]
     pub fn metadata(&self) -> Option<&Metadata> {
-        self.end.as_ref()?.outcome.as_ref().map(|outcome| &outcome.metadata)
+        self.state.end.as_ref()?.outcome.as_ref().map(|outcome| &outcome.metadata)
     }
 
     /// Makes handles that can be cloned and used at the same time; their reads take turns in the order of asking.
@@ -103,17 +102,18 @@ impl<T: Message> AsyncReader<T> {
             }
             // Once for what a read of the socket brought: that is at most a window, some 100 µs of work.
             let coop = ready!(tokio::task::coop::poll_proceed(cx));
-            if let Some(end) = &self.end {
+            if let Some(end) = &self.state.end {
                 coop.made_progress();
                 return Poll::Ready(end.error.clone().map_or(Ok(None), Err));
             }
-            let consumed = std::mem::take(&mut self.consumed);
-            match ready!(self.stream.link().poll_take(self.stream.key(), consumed, &mut self.batch, cx)) {
+            let consumed = std::mem::take(&mut self.state.consumed);
+            match ready!(self.stream.link().poll_take(self.stream.key(), consumed, &mut self.state.batch, cx))
+            {
                 Take::Messages => coop.made_progress(),
-                Take::EndOfInput => self.end = Some(End { error: None, outcome: None }),
+                Take::EndOfInput => self.state.end = Some(End { error: None, outcome: None }),
                 Take::Ended => {
                     let ending = self.stream.ending().expect("a stream that is over says how");
-                    self.end = Some(self.end_of(&ending));
+                    self.state.end = Some(self.end_of(&ending));
                 }
             }
         }
@@ -123,9 +123,9 @@ impl<T: Message> AsyncReader<T> {
     #[inline]
     fn next(&mut self) -> Option<Result<T>> {
         let message = {
-            let mut payload = self.batch.front()?.next()?;
-            self.consumed.0 += 1;
-            self.consumed.1 += payload.len();
+            let mut payload = self.state.batch.front()?.next()?;
+            self.state.consumed.0 += 1;
+            self.state.consumed.1 += payload.len();
             match self.stream.compression() {
                 None => T::read_from(&mut *payload).map_err(Unread::Decode),
                 Some(compression) => {
@@ -137,8 +137,8 @@ impl<T: Message> AsyncReader<T> {
                 }
             }
         };
-        if self.consumed.1 >= self.report_at {
-            self.stream.link().give_credit(self.stream.key(), std::mem::take(&mut self.consumed));
+        if self.state.consumed.1 >= self.state.report_at {
+            self.stream.link().give_credit(self.stream.key(), std::mem::take(&mut self.state.consumed));
         }
         Some(message.map_err(|why| self.unreadable(why)))
     }
@@ -183,16 +183,16 @@ impl<T: Message> AsyncReader<T> {
 impl<T> AsyncReader<T> {
     /// Forgets what is not read, and reads no more: what still comes is dropped.
     pub(super) fn discard(&mut self) {
-        let (messages, bytes) = std::mem::take(&mut self.batch).total();
-        let consumed = (self.consumed.0 + messages, self.consumed.1 + bytes);
-        self.consumed = (0, 0);
+        let (messages, bytes) = std::mem::take(&mut self.state.batch).total();
+        let consumed = (self.state.consumed.0 + messages, self.state.consumed.1 + bytes);
+        self.state.consumed = (0, 0);
         self.stream.link().discard(self.stream.key(), consumed);
     }
 }
 
 impl<T> Drop for AsyncReader<T> {
     fn drop(&mut self) {
-        if self.end.is_none() {
+        if self.state.end.is_none() {
             self.discard();
         }
     }
@@ -202,11 +202,11 @@ impl<T: Message> Stream for AsyncReader<T> {
     type Item = Result<T>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<T>>> {
-        if self.end_streamed {
+        if self.state.end_streamed {
             return Poll::Ready(None);
         }
         let read = ready!(self.poll_read(cx));
-        self.end_streamed = self.end.is_some();
+        self.state.end_streamed = self.state.end.is_some();
         Poll::Ready(read.transpose())
     }
 }

@@ -31,7 +31,7 @@ pub struct AsyncWriter<T> {
     stream: StreamRef,
     sender: Sender,
     /// The message that the sink was given last.
-    held: Option<Parcel<T>>,
+    held: Option<Box<Parcel<T>>>,
     finished: bool,
 }
 
@@ -116,9 +116,9 @@ impl<T: Message> AsyncWriter<T> {
         if self.held.is_none() {
             return Poll::Ready(Ok(()));
         }
-        let mut held = self.held.take();
+        let mut held = self.held.take().map(|held| *held);
         let polled = self.poll_send(&mut held, cx);
-        self.held = held;
+        self.held = held.map(Box::new);
         polled
     }
 
@@ -179,7 +179,7 @@ impl<T: Message + Unpin> Sink<T> for AsyncWriter<T> {
 
     fn start_send(mut self: Pin<&mut Self>, message: T) -> Result<()> {
         debug_assert!(self.held.is_none(), "start_send without poll_ready");
-        self.held = Some(Parcel::Message(message));
+        self.held = Some(Box::new(Parcel::Message(message)));
         Ok(())
     }
 
