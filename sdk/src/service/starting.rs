@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -77,7 +78,11 @@ async fn run(router: Arc<Router>, link: Link, waiting: Arc<Waiting>) {
                 link.write();
                 return;
             };
-            router.start_call(&link, call);
+            // Handlers' panics are caught where they run. This is for messages that cannot be encoded without one: it is theirs alone.
+            let started = std::panic::catch_unwind(AssertUnwindSafe(|| router.start_call(&link, call)));
+            if started.is_err() {
+                tracing::error!(peer = %link.peer(), "an answer panicked while it was written");
+            }
         }
         link.write();
         tokio::task::yield_now().await;

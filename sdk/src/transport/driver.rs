@@ -225,8 +225,9 @@ impl Driver {
                 let mut frames = std::mem::take(&mut self.frames);
                 let handled = self.run(|state| {
                     let now = now();
+                    let before = state.conn.answers();
                     let handled = frames.drain(..).try_for_each(|frame| state.conn.handle_frame(frame, now));
-                    state.gathering |= state.conn.answers() > 1;
+                    state.gather(state.conn.answers() - before);
                     handled
                 });
                 self.frames = frames;

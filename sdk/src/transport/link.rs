@@ -242,7 +242,7 @@ impl Link {
             let sent = state.conn.call(head, one_way, deadline, body, attachment);
             let then = if let Ok(Some(key)) = sent {
                 state.wakers.call(key).wait(cx);
-                Then::WaitsForAnswer
+                Then::Calls
             } else {
                 Then::GoesOn
             };
@@ -252,14 +252,15 @@ impl Link {
 
     /// Waits for the answer. Once it is given, the key is not ours any more.
     pub(crate) fn poll_answer(&self, key: CallKey, cx: &Context<'_>) -> Poll<Result<Answer, Ending>> {
-        self.shared().poll(|state| match state.conn.answer(key) {
+        self.shared().with_then(|state| match state.conn.answer(key) {
             Some(answer) => {
                 state.wakers.forget_call(key);
-                Poll::Ready(answer)
+                state.gathered();
+                (Poll::Ready(answer), Then::Calls)
             }
             None => {
                 state.wakers.call(key).wait(cx);
-                Poll::Pending
+                (Poll::Pending, Then::Waits)
             }
         })
     }

@@ -37,8 +37,8 @@ pub(super) enum Then {
     GoesOn,
     /// It waits. If nothing else goes on here, it writes itself: that spares waking the driver's thread.
     Waits,
-    /// It waits for an answer. If it was answered together with others, the last of them writes.
-    WaitsForAnswer,
+    /// It was answered, or waits for the next answer. If others were answered with it, the bytes can wait for them.
+    Calls,
     /// It writes itself, soon ([`Shared::push`]).
     Writes,
 }
@@ -64,8 +64,9 @@ pub(super) struct State {
     pub(super) paused: bool,
     /// Nobody holds the connection any more.
     pub(super) closing: bool,
-    /// Several calls were answered at once: the last of their callers writes what all of them have to say next.
-    pub(super) gathering: bool,
+    /// Several calls were answered at once, and so many of their callers have not looked yet. What they say next is written when the
+    /// last one has.
+    gathering: usize,
     push: Push,
     lanes: Lanes,
     events: Vec<Event>,
@@ -109,7 +110,7 @@ impl Shared {
                 armed: None,
                 paused: false,
                 closing: false,
-                gathering: false,
+                gathering: 0,
                 push: Push::default(),
                 lanes: Lanes::default(),
                 events: Vec::new(),
@@ -195,9 +196,9 @@ impl Shared {
         }
     }
 
-    /// Whether callers wait for the last of them to write.
+    /// Whether bytes of callers may be waiting for others.
     pub(super) fn is_gathering(&self) -> bool {
-        self.state.lock().gathering
+        self.state.lock().gathering > 0
     }
 
     /// Whether there is little to write yet, and more than one who may have something to add.
@@ -215,7 +216,7 @@ impl Shared {
         }
         let Some(output) = state.output.clone() else { return };
         state.push.busy = true;
-        state.gathering = false;
+        state.gathering = 0;
         let mut wake = Vec::new();
         for _ in 0..PUSH_ROUNDS {
             if !state.take_output() {
@@ -263,6 +264,18 @@ impl State {
 
     pub(super) fn is_blocked(&self) -> bool {
         self.push.blocked
+    }
+
+    /// So many calls were answered at once.
+    pub(super) fn gather(&mut self, answers: usize) {
+        if answers > 1 {
+            self.gathering = answers;
+        }
+    }
+
+    /// A caller has looked at its answer.
+    pub(super) fn gathered(&mut self) {
+        self.gathering = self.gathering.saturating_sub(1);
     }
 
     /// Whether there is something that nobody is writing yet.
@@ -334,19 +347,12 @@ impl State {
 
     /// Whether the task writes what is queued, and else the driver's waker, if it has something to do.
     fn who_writes(&mut self, then: Then) -> (bool, Option<Waker>) {
-        let gathers = self.gathering && then == Then::WaitsForAnswer;
-        let writes = match then {
-            Then::GoesOn | Then::Writes => false,
-            Then::Waits | Then::WaitsForAnswer => {
-                self.conn.is_alone() || (gathers && self.conn.answers() == 0)
-            }
-        };
         let much = self.conn.output_len() >= PUSH_AT;
-        if (much || (writes && self.has_output())) && !self.push.busy && !self.push.blocked {
-            self.gathering = false;
+        let alone = matches!(then, Then::Waits | Then::Calls) && self.has_output() && self.conn.is_alone();
+        if (much || alone) && !self.push.busy && !self.push.blocked {
             return (true, None);
         }
-        if then == Then::Writes || gathers {
+        if then == Then::Writes || (then == Then::Calls && self.gathering > 0) {
             return (false, self.tell_of_time());
         }
         (false, self.tell_driver())
