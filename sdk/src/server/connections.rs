@@ -5,7 +5,7 @@ use std::sync::Arc;
 use slab::Slab;
 use tokio::sync::Notify;
 
-use crate::service::{Dispatcher, Host, Router, Signal};
+use crate::service::{Host, Router, Signal};
 use crate::sync::Mutex;
 use crate::transport::{ConnError, Connection, Driver, Ends, Limits, Link, PeerAddr};
 
@@ -35,8 +35,7 @@ impl Connections {
     /// Serves one connection in a task, which ends with the connection.
     pub(super) fn start(self: &Arc<Self>, ends: Ends, peer: PeerAddr) {
         let conn = Connection::server(self.limits.clone(), self.router.admission());
-        let (link, driver) =
-            Driver::server(conn, ends, peer, Box::new(Dispatcher::new(Arc::clone(&self.router))));
+        let (link, driver) = Driver::server(conn, ends, peer, Arc::clone(&self.router) as _);
         let place = self.open.lock().insert(link.clone());
         // Looked at behind the insertion: whoever sets a signal goes through the inserted ones after that.
         if self.host.drain.is_set() {

@@ -24,7 +24,11 @@ pub struct Context(Arc<Inner>);
 struct Inner {
     service: &'static str,
     method: &'static str,
-    head: Head,
+    caller: Bytes,
+    metadata: Metadata,
+    message_type: u32,
+    /// The request is JSON, and the answer is to be.
+    json: bool,
     peer: PeerAddr,
     deadline: Option<Instant>,
     attachment: Bytes,
@@ -46,19 +50,22 @@ pub(super) struct Extras {
 impl Context {
     pub(super) fn new(
         (service, method): (&'static str, &'static str),
-        mut head: Head,
+        head: Head,
         peer: PeerAddr,
         deadline: Option<Instant>,
         attachment: Bytes,
         compression: Option<Compression>,
         host: Arc<Host>,
     ) -> Self {
-        // These names have done their duty, and a stream may live for long.
-        (head.method, head.callee) = (Bytes::new(), Bytes::new());
+        // The rest of the head has done its duty, and a stream may live for long.
+        let Head { caller, metadata, message_type, content_type, .. } = head;
         Self(Arc::new(Inner {
             service,
             method,
-            head,
+            caller,
+            metadata,
+            message_type,
+            json: content_type == JSON,
             peer,
             deadline,
             attachment,
@@ -78,7 +85,7 @@ impl Context {
     /// The name the caller gives itself, if it is UTF-8.
     #[must_use]
     pub fn caller(&self) -> Option<&str> {
-        std::str::from_utf8(&self.0.head.caller).ok()
+        std::str::from_utf8(&self.0.caller).ok()
     }
 
     /// The address of the caller's end of the connection.
@@ -90,7 +97,7 @@ impl Context {
     /// The metadata of the request.
     #[must_use]
     pub fn metadata(&self) -> &Metadata {
-        &self.0.head.metadata
+        &self.0.metadata
     }
 
     /// The bytes beside a unary request; empty for streams, which have none.
@@ -140,9 +147,9 @@ impl Context {
         CallOptions {
             timeout: None,
             inherited: self.0.deadline,
-            metadata: self.0.head.metadata.clone(),
+            metadata: self.0.metadata.clone(),
             caller: Some(self.0.service),
-            message_type: self.0.head.message_type,
+            message_type: self.0.message_type,
             compression: None,
         }
     }
@@ -174,7 +181,7 @@ impl Context {
 
     /// Whether the request is JSON, and the answer is to be.
     pub(super) fn is_json(&self) -> bool {
-        self.0.head.content_type == JSON
+        self.0.json
     }
 
     pub(super) fn cancel(&self) {
@@ -192,7 +199,7 @@ impl fmt::Debug for Context {
             .field("method", &self.0.method)
             .field("peer", &self.0.peer)
             .field("deadline", &self.0.deadline)
-            .field("metadata", &self.0.head.metadata)
+            .field("metadata", &self.0.metadata)
             .finish_non_exhaustive()
     }
 }

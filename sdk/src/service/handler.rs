@@ -22,12 +22,11 @@ use crate::transport::{ConnError, Ending, IncomingCall, IncomingStream, Link, Ou
 use super::call::CallRef;
 use super::context::Context;
 use super::host::Host;
-use super::starting::start;
 
 /// A call that has arrived, in the hands of the generated code, which names the types and the handler.
 ///
-/// No handler delays another: each stream runs in a task of its own, and so does each call that has to wait. The task ends when the
-/// handler does, or when nobody waits for the outcome any more. A one-way call, for which nobody waits, runs to its end, its deadline or the
+/// Each call runs in a task of its own, so that no handler delays another. The task ends when the handler does, or when nobody waits
+/// for the outcome any more. A one-way call, for which nobody waits, runs to its end, its deadline or the
 /// server's shutdown, also when its caller is gone.
 #[derive(Debug)]
 pub struct ServerCall {
@@ -192,7 +191,7 @@ impl ServerCall {
             unreachable!("the router knows unary from stream")
         };
         let (from_json, to_json) = if cx.is_json() { (from_json, to_json) } else { (None, None) };
-        start(async move {
+        tokio::spawn(async move {
             let work = {
                 let cx = cx.clone();
                 let limit = call.link().limits().max_received;

@@ -12,7 +12,6 @@ mod options;
 mod router;
 mod signal;
 mod spec;
-mod starting;
 mod stub;
 mod unary;
 
@@ -27,4 +26,3 @@ pub use unary::{OneWay, OneWayFuture, ResponseFuture, Unary, UnaryFuture};
 pub(crate) use host::Host;
 pub(crate) use router::Router;
 pub(crate) use signal::Signal;
-pub(crate) use starting::Dispatcher;

@@ -7,7 +7,7 @@ use hashbrown::HashMap;
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::stream::{Compression, JSON};
-use crate::transport::{Admission, Head, IncomingCall, IncomingStream, Link, Outcome, Shape};
+use crate::transport::{Admission, Dispatch, Head, IncomingCall, IncomingStream, Link, Outcome, Shape};
 
 use super::handler::ServerCall;
 use super::host::Host;
@@ -110,9 +110,8 @@ impl Router {
     }
 }
 
-impl Router {
-    /// Runs the handler of a call as far as it goes.
-    pub(super) fn start_call(&self, link: &Link, call: IncomingCall) {
+impl Dispatch for Router {
+    fn call(&self, link: &Link, call: IncomingCall) {
         let entry = &self.entries[call.method];
         let service = entry.service.spec().name;
         let call =
@@ -120,8 +119,7 @@ impl Router {
         entry.service.dispatch(entry.index, call);
     }
 
-    /// Starts the handler of a stream.
-    pub(super) fn start_stream(&self, link: &Link, stream: IncomingStream) {
+    fn stream(&self, link: &Link, stream: IncomingStream) {
         let entry = &self.entries[stream.method];
         let service = entry.service.spec().name;
         let call =

@@ -25,20 +25,15 @@ const FRAMES_PER_LOCK: usize = 128;
 const READ_MIN: usize = 4 * 1024;
 const READ_MAX: usize = 256 * 1024;
 
-/// How long a handler may keep the thread that others were to run on, and a caller the bytes that it was to write.
+/// How long callers wait for others who were answered together with them.
 const PATIENCE: Duration = Duration::from_millis(1);
 
 /// How long a connection that nobody holds any more may take to write what is queued.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Where a server's connection hands over the peer's calls. Called on the driver's task, so none of it may do the work itself.
+/// Where a server's connection hands over the peer's calls. Called on the driver's task: it must only start the work.
 pub(crate) trait Dispatch: Send + Sync + 'static {
-    /// Takes calls, to be run soon.
-    fn calls(&self, calls: &mut Vec<IncomingCall>);
-
-    /// Sends somebody to run the calls that wait. `true`: some may be kept waiting, so come again soon.
-    fn run_calls(&self, link: &Link) -> bool;
-
+    fn call(&self, link: &Link, call: IncomingCall);
     fn stream(&self, link: &Link, stream: IncomingStream);
 }
 
@@ -52,7 +47,7 @@ pub(crate) struct Driver {
     ends: Option<Ends>,
     ended: bool,
     /// Present at a server: with it the connection stays open as long as the peer wants.
-    server: Option<(Link, Box<dyn Dispatch>)>,
+    server: Option<(Link, Arc<dyn Dispatch>)>,
     decoder: Decoder,
     input: BytesMut,
     read_size: usize,
@@ -80,7 +75,7 @@ impl Driver {
         conn: Connection,
         ends: Ends,
         peer: PeerAddr,
-        dispatch: Box<dyn Dispatch>,
+        dispatch: Arc<dyn Dispatch>,
     ) -> (Link, Self) {
         let decoder = Decoder::new(conn.side(), conn.limits().max_received);
         let (link, shared) = Link::new(conn, Arc::clone(&ends.output), peer);
@@ -92,7 +87,7 @@ impl Driver {
         shared: Arc<Shared>,
         ends: Ends,
         decoder: Decoder,
-        server: Option<(Link, Box<dyn Dispatch>)>,
+        server: Option<(Link, Arc<dyn Dispatch>)>,
     ) -> Self {
         Self {
             shared,
@@ -242,24 +237,20 @@ impl Driver {
         }
     }
 
-    /// Sees to it that calls and callers who let others write do not wait for long, should those be busy with something else.
+    /// Sees to it that callers who let others write do not wait for long, should those be busy with something else.
     fn poll_patience(&mut self, cx: &mut Context<'_>) {
-        loop {
-            let calls = self.server.as_ref().is_some_and(|(link, dispatch)| dispatch.run_calls(link));
-            if !calls && !self.shared.is_gathering() {
-                // It runs out by itself, and is not started anew for each batch.
-                if let Some(patience) = &mut self.patience
-                    && patience.as_mut().poll(cx).is_ready()
-                {
-                    self.patience = None;
-                }
-                return;
-            }
+        while self.shared.is_gathering() {
             let patience = self.patience.get_or_insert_with(|| Box::pin(tokio::time::sleep(PATIENCE)));
             if patience.as_mut().poll(cx).is_pending() {
                 return;
             }
+            self.patience = None;
             self.shared.push();
+        }
+        // It runs out by itself, and is not started anew for each batch.
+        if let Some(patience) = &mut self.patience
+            && patience.as_mut().poll(cx).is_ready()
+        {
             self.patience = None;
         }
     }
@@ -306,7 +297,9 @@ impl Driver {
         let Some((link, dispatch)) = &self.server else {
             unreachable!("a client's connection admits nothing")
         };
-        dispatch.calls(&mut self.incoming.calls);
+        for call in self.incoming.calls.drain(..) {
+            dispatch.call(link, call);
+        }
         for stream in self.incoming.streams.drain(..) {
             dispatch.stream(link, stream);
         }
@@ -322,10 +315,6 @@ impl Driver {
         self.shared.set_over();
         self.ends = None;
         self.ended = true;
-        // What came last is wanted all the same, if it is one-way.
-        if let Some((link, dispatch)) = &self.server {
-            dispatch.run_calls(link);
-        }
         match &why {
             ConnError::Wire(_) | ConnError::BadAnswer | ConnError::PeerNotReading { .. } => {
                 tracing::warn!(peer = %self.shared.peer(), reason = %why, "closing the connection");

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use crate::conn::{
@@ -297,9 +297,8 @@ impl Link {
                 state.conn.release_call(key);
                 state.wakers.forget_call(key);
             }
-            // The handler is done, so its task is, or it runs the next one.
-            let then = if is_runner(cx) { Then::Writes } else { Then::Waits };
-            (Poll::Ready(replied), then)
+            // The handler is done, and so is its task.
+            (Poll::Ready(replied), Then::Waits)
         })
     }
 
@@ -319,22 +318,12 @@ impl Link {
         self.give_back(&mut sender.ticket);
     }
 
-    /// Writes what is queued: for a runner, which has left it there.
-    pub(crate) fn write(&self) {
-        self.shared().push();
-    }
-
     /// Gives up waiting for room.
     pub(crate) fn give_back(&self, ticket: &mut Option<Ticket>) {
         if ticket.is_some() {
             self.shared().with(|state| state.conn.give_back(ticket));
         }
     }
-}
-
-/// Whether this is not a task of its own, but one of several things that a task does before it calls [`Link::write`].
-fn is_runner(cx: &Context<'_>) -> bool {
-    cx.waker().will_wake(Waker::noop())
 }
 
 impl fmt::Debug for Link {

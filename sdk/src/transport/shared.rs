@@ -39,8 +39,6 @@ pub(super) enum Then {
     Waits,
     /// It was answered, or waits for the next answer. If others were answered with it, the bytes can wait for them.
     Calls,
-    /// It writes itself, soon ([`Shared::push`]).
-    Writes,
 }
 
 pub(super) struct Shared {
@@ -352,7 +350,7 @@ impl State {
         if (much || alone) && !self.push.busy && !self.push.blocked {
             return (true, None);
         }
-        if then == Then::Writes || (then == Then::Calls && self.gathering > 0) {
+        if then == Then::Calls && self.gathering > 0 {
             return (false, self.tell_of_time());
         }
         (false, self.tell_driver())
