@@ -135,8 +135,8 @@ impl Context {
     }
 
     /// Compresses the answer of a unary call, or with `None` does not. Without this, the server's
-    /// [`compression`](crate::server::ServerBuilder::compression) counts. The
-    /// messages of a stream are compressed in both directions as its opener said: there it does nothing.
+    /// [`compression`](crate::server::ServerBuilder::compression) counts. The messages of a stream are compressed in both directions as its
+    /// opener said: there it does nothing.
     pub fn set_compression(&self, compression: impl Into<Option<Compression>>) {
         self.0.answer.lock().compression = Some(compression.into());
     }

@@ -336,15 +336,10 @@ async fn reply<Resp: Message>(
     };
     let compression = extras.compression.unwrap_or(cx.compression());
     let mut parcel = Parcel::Message(message);
-    match to_json {
-        None => parcel.pack(compression),
-        Some(to_json) => {
-            if let Err(error) = parcel.pack_json(to_json, compression) {
-                let text = format!("the answer cannot be written as JSON: {error}");
-                tracing::warn!(method, peer = %cx.peer(), "{text}");
-                return call.refuse(Outcome::framework(Code::SERVER_ENCODE_ERR.0, text), &[]);
-            }
-        }
+    if let Err(error) = parcel.pack_as(to_json, compression) {
+        let text = format!("the answer cannot be written as JSON: {error}");
+        tracing::warn!(method, peer = %cx.peer(), "{text}");
+        return call.refuse(Outcome::framework(Code::SERVER_ENCODE_ERR.0, text), &[]);
     }
     let size = parcel.size();
     let encoding = wire_encoding(compression, size);

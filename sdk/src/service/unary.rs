@@ -240,13 +240,8 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
                     self.limit = call.options.limit(call.target.channel.timeout());
                     let link = call.target.channel.link(call.target.method.path)?;
                     let compression = call.target.compression(&call.options);
-                    match call.to_json {
-                        None => call.request.pack(compression),
-                        Some(to_json) => {
-                            if let Err(error) = call.request.pack_json(to_json, compression) {
-                                return Poll::Ready(Err(self.not_json(error)));
-                            }
-                        }
+                    if let Err(error) = call.request.pack_as(call.to_json, compression) {
+                        return Poll::Ready(Err(self.not_json(error)));
                     }
                     let timeout = self.limit.as_ref().map(|limit| limit.timeout);
                     if timeout.is_some_and(|timeout| timeout.is_zero()) {

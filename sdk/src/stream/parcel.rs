@@ -20,15 +20,19 @@ impl<T: Message> Parcel<T> {
         }
     }
 
-    /// Makes it the message's JSON, compressed if it is to be.
+    /// The same for a unary call, which may be JSON: then it becomes the message's text, compressed if it is to be.
     ///
     /// # Errors
     /// JSON cannot express the message, which stays as it is.
-    pub(crate) fn pack_json(
+    pub(crate) fn pack_as(
         &mut self,
-        to_json: ToJson<T>,
+        to_json: Option<ToJson<T>>,
         compression: Option<Compression>,
     ) -> Result<(), JsonError> {
+        let Some(to_json) = to_json else {
+            self.pack(compression);
+            return Ok(());
+        };
         if let Self::Message(message) = &*self {
             let text = to_json(message)?;
             *self = Self::Packed(match compression {

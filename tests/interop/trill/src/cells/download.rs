@@ -5,20 +5,12 @@ use std::time::Duration;
 use trill::AsyncReader;
 use trill_tests::{EverythingClient, Text, text};
 
-use super::{COMPRESSIONS, MissingClient};
+use super::{AROUND_THE_WINDOW, COMPRESSIONS, MissingClient};
 use crate::cell::{Outcome, cell, code, fine, same, timed_out};
 
 pub(super) async fn all(pair: &str, client: &EverythingClient) -> usize {
     let mut failed = 0;
-    for (case, sizes) in [
-        ("ok", &[3, 2, 5][..]),
-        ("empty message", &[0]),
-        ("no message at all", &[]),
-        ("1 byte below the window", &[65_530, 1]),
-        ("as large as the window", &[65_531, 1]),
-        ("1 byte above the window", &[65_532, 1]),
-        ("larger than the window", &[300_000, 300_000, 1]),
-    ] {
+    for (case, sizes) in AROUND_THE_WINDOW {
         failed += cell(pair, &format!("server stream: {case}"), async {
             // Without an order there would be an empty message.
             let orders: Vec<_> = sizes.iter().map(|size| format!("large {size}")).collect();

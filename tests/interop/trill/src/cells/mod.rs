@@ -23,6 +23,17 @@ use crate::shapes::ShapesClient;
 const COMPRESSIONS: [Compression; 5] =
     [Compression::Gzip, Compression::Zlib, Compression::Snappy, Compression::Lz4, Compression::SnappyGo];
 
+/// Sizes of texts about the window of 65,535 bytes: four bytes of a message are not its text.
+const AROUND_THE_WINDOW: [(&str, &[usize]); 7] = [
+    ("ok", &[3, 2, 5]),
+    ("empty message", &[0]),
+    ("no message at all", &[]),
+    ("1 byte below the window", &[65_530, 1]),
+    ("as large as the window", &[65_531, 1]),
+    ("1 byte above the window", &[65_532, 1]),
+    ("larger than the window", &[300_000, 300_000, 1]),
+];
+
 pub(crate) async fn trill_calls_go(program: &str) -> usize {
     let pair = "Trill client -> Go server";
     let mut server = ServerProcess::start(program).await;
