@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::stream::Compression;
-use crate::transport::{ConnError, Link};
+use crate::transport::{Buffered, ConnError, Link};
 
 use super::builder::ChannelBuilder;
 
@@ -60,6 +60,12 @@ impl Channel {
     #[must_use]
     pub fn open_streams(&self) -> usize {
         self.0.link.live_streams()
+    }
+
+    /// How many bytes of the connection wait in memory now. Ready at once.
+    #[must_use]
+    pub fn buffered(&self) -> Buffered {
+        self.0.link.buffered()
     }
 
     /// Closes the connection now. Calls and streams on it end with an error.

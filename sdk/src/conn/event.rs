@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use crate::metadata::Metadata;
 
+use super::budget::Overrun;
 use super::error::{ConnError, Violation};
 use super::schedule::Ticket;
 
@@ -86,6 +87,8 @@ pub(crate) enum Ending {
     OpenTimeout(Duration),
     /// The peer broke the rules, and the stream was reset for it.
     Violation(Violation),
+    /// Far too much is unread, and the peer sent more on this stream, which is not read either.
+    Overrun(Overrun),
     /// The answer to a unary call cannot be understood.
     BadAnswer,
     /// The application on this side ended the stream.
@@ -102,6 +105,13 @@ pub(crate) struct Answer {
     pub(crate) attachment: Bytes,
     pub(crate) content_type: u32,
     pub(crate) content_encoding: u32,
+}
+
+impl Answer {
+    /// Bytes of what was received.
+    pub(super) fn size(&self) -> usize {
+        self.body.len() + self.attachment.len()
+    }
 }
 
 /// A unary call of the peer's that was admitted.

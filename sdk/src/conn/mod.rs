@@ -6,6 +6,7 @@
 //!
 //! Deliberately absent: encoding of messages (room 4), retries and naming (front doors), anything that waits.
 
+mod budget;
 mod calls;
 mod error;
 mod event;
@@ -25,17 +26,22 @@ mod unary;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::wire::Side;
 pub(crate) use crate::wire::StreamId;
 
+use budget::Account;
 use calls::Calls;
 use lingering::Lingering;
 use schedule::Schedule;
+use stream::Stream;
 use streams::Streams;
 use timers::Timers;
 
+pub use budget::Buffered;
+pub(crate) use budget::Pool;
 pub(crate) use error::ConnError;
 #[cfg(test)]
 pub(crate) use error::Violation;
@@ -44,7 +50,7 @@ pub(crate) use event::{
 };
 pub(crate) use inbox::Inbox;
 pub use limits::{AppErrors, Cancel};
-pub(crate) use limits::{DEFAULT_WINDOW, Limits};
+pub(crate) use limits::{DEFAULT_WINDOW, Limits, Pools};
 pub(crate) use schedule::Ticket;
 pub(crate) use streaming::{SendError, Sent, Take, frame_size, write_data};
 
@@ -62,12 +68,22 @@ pub(crate) struct Connection {
     lingering: Lingering,
     schedule: Schedule,
     timers: Timers,
+    /// What is received and not read, with what was promised to be.
+    unread: Account,
+    /// What is queued and not written.
+    unsent: Account,
     output: Vec<u8>,
     /// Bytes that were taken and are not yet written.
     in_flight: usize,
+    /// Bytes that writers may be making beside the output.
+    lent: usize,
+    /// Bytes of what is received and not read, as it is.
+    held: usize,
     events: Vec<Event>,
     /// How many streams hold back the reading.
     pausing: usize,
+    /// Somebody has begun to wait for the peer since that was looked at last.
+    asking: bool,
     draining: bool,
     lost: Option<ConnError>,
 }
@@ -84,8 +100,14 @@ impl Connection {
     }
 
     fn new(side: Side, limits: Limits, admission: Option<Admission>) -> Self {
+        let pools = limits.pools.as_ref();
+        // The connection's own limit is kept by those who ask for room.
+        let mut unsent = Account::new(usize::MAX, pools.map(|pools| Arc::clone(&pools.unsent)));
+        unsent.join();
         Self {
             side,
+            unread: Account::new(limits.unread, pools.map(|pools| Arc::clone(&pools.unread))),
+            unsent,
             schedule: Schedule::new(limits.outbox),
             calls: Calls::new(limits.first_request_id),
             limits,
@@ -95,8 +117,11 @@ impl Connection {
             timers: Timers::default(),
             output: Vec::new(),
             in_flight: 0,
+            lent: 0,
+            held: 0,
             events: Vec::new(),
             pausing: 0,
+            asking: false,
             draining: false,
             lost: None,
         }
@@ -135,7 +160,19 @@ impl Connection {
     /// `bytes` of what was taken are written: those who wait for room may go on.
     pub(crate) fn handle_written(&mut self, bytes: usize) {
         self.in_flight -= bytes;
+        self.count_unsent();
         self.grant_room();
+    }
+
+    /// Writers may be making `bytes` of frames beside what is queued.
+    pub(crate) fn count_lent(&mut self, bytes: usize) {
+        self.lent = bytes;
+        self.count_unsent();
+    }
+
+    /// What is buffered, in bytes.
+    pub(crate) fn buffered(&self) -> Buffered {
+        Buffered { unread: self.held, reserved: self.unread.used(), unsent: self.queued() + self.lent }
     }
 
     /// The earliest moment at which [`handle_timeout`](Self::handle_timeout) has something to do.
@@ -143,9 +180,26 @@ impl Connection {
         self.timers.next()
     }
 
-    /// Whether the peer's bytes are wanted. They are not while a stream without credit has more messages than its reader takes.
-    pub(crate) fn wants_input(&self) -> bool {
-        self.pausing == 0
+    /// Whether the peer's bytes are wanted. They are not while a stream without credit has more messages than its reader takes, or
+    /// while too much is unread and nobody here waits for the peer.
+    pub(crate) fn wants_input(&mut self) -> bool {
+        self.asking = false;
+        self.pausing == 0 && (self.unread.check(0).is_ok() || self.is_hungry())
+    }
+
+    /// Whether [`wants_input`](Self::wants_input), which was false, may be true now.
+    pub(crate) fn may_want_input(&self) -> bool {
+        self.pausing == 0 && (self.asking || self.unread.check(0).is_ok())
+    }
+
+    /// Whether it may depend on other connections when the peer's bytes are wanted again: nobody tells, so ask now and then.
+    pub(crate) fn waits_for_others(&self) -> bool {
+        self.pausing == 0 && self.limits.pools.is_some()
+    }
+
+    /// Whether somebody can only go on when the peer's bytes are read: a reader, a writer without credit, a caller.
+    fn is_hungry(&self) -> bool {
+        self.calls.is_waited_for() || self.streams.is_any(Stream::is_hungry)
     }
 
     /// Accepts no new calls and streams of the peer's from now on.
@@ -205,12 +259,30 @@ impl Connection {
         self.timers.clear_all();
         self.lingering.clear();
         self.output = Vec::new();
-        self.in_flight = 0;
+        (self.in_flight, self.lent) = (0, 0);
+        self.count_unsent();
         self.schedule.grant_all(|ticket| self.events.push(Event::Room(ticket)));
     }
 
     fn queued(&self) -> usize {
         self.output.len() + self.in_flight
+    }
+
+    /// Counts what is queued. The server's room may be shorter or wider than it was then, which changes what may be queued here.
+    #[inline]
+    fn count_unsent(&mut self) {
+        if self.unsent.set(self.queued() + self.lent) {
+            self.schedule.set_limit(self.limits.outbox_of(self.unsent.share()));
+        }
+    }
+
+    /// Counts what a stream holds and what its peer was promised.
+    #[inline]
+    fn count_unread(&mut self, key: StreamKey, before: usize) {
+        let recv = &mut self.streams.get_mut(key).recv;
+        let (held, worth) = (recv.held(), recv.worth());
+        self.held = self.held - before + held;
+        self.unread.charge(&mut recv.charged, worth);
     }
 
     fn grant_room(&mut self) {

@@ -87,7 +87,7 @@ impl Connection {
         if let Some(why) = &self.lost {
             return Err(SendError::Ended(Ending::Lost(why.clone())));
         }
-        let (window, timeout) = (self.limits.window, head.timeout);
+        let (window, timeout) = (self.limits.window_of(self.unread.share()), head.timeout);
         let lingering = &self.lingering;
         let id = self.streams.next_id(|id| lingering.contains(id));
         let before = self.output.len();
@@ -110,6 +110,8 @@ impl Connection {
             end_by,
             watched: false,
         });
+        self.begin_counting(key);
+        self.asking = true;
         if let Some(at) = open_by {
             self.timers.set(at, Timer::Open(key));
         }
@@ -170,6 +172,7 @@ impl Connection {
         }
         if !stream.send.window.is_open() {
             stream.send.waiting = true;
+            self.asking = true;
             self.give_back(ticket);
             return Ok(Sent::NoCredit);
         }
@@ -178,6 +181,7 @@ impl Connection {
         }
         write_data(&mut self.output, stream.id, len, write)?;
         stream.send.window.subtract(len);
+        self.count_unsent();
         Ok(Sent::Queued)
     }
 
@@ -194,6 +198,7 @@ impl Connection {
         stream.send.window.take_back(credit);
         if stream.state.can_send() {
             self.output.extend_from_slice(frames);
+            self.count_unsent();
         }
     }
 
@@ -216,6 +221,7 @@ impl Connection {
             Some(Take::Ended)
         } else {
             stream.recv.waiting = true;
+            self.asking = true;
             None
         }
     }
@@ -223,15 +229,23 @@ impl Connection {
     /// Counts messages as consumed, and gives credit back when enough is owed.
     pub(crate) fn give_credit(&mut self, key: StreamKey, messages: usize, bytes: usize) {
         let stream = self.streams.get_mut(key);
+        let before = stream.recv.held();
         if stream.recv.consume(messages, bytes) {
             self.pausing -= 1;
         }
-        if let Some(increment) = stream.recv.window.consume(bytes)
-            && stream.state.can_receive()
-            && !stream.recv.ended
-        {
-            wire::feedback(&mut self.output, stream.id, increment);
+        if stream.recv.window.consume(bytes) && stream.state.can_receive() && !stream.recv.ended {
+            let size = self.limits.window_of(self.unread.share());
+            if let Some(increment) = stream.recv.window.settle(size) {
+                wire::feedback(&mut self.output, stream.id, increment);
+            }
         }
+        self.count_unread(key, before);
+    }
+
+    /// A new stream shares the room with the others.
+    pub(super) fn begin_counting(&mut self, key: StreamKey) {
+        self.unread.join();
+        self.count_unread(key, 0);
     }
 
     /// A client says that it sends no more. Nothing happens if the stream is over.
@@ -302,7 +316,10 @@ impl Connection {
             };
             self.reset(key, outcome);
         }
-        self.streams.remove(key);
+        let mut recv = self.streams.remove(key).recv;
+        self.held -= recv.held();
+        self.unread.charge(&mut recv.charged, 0);
+        self.unread.leave();
     }
 
     /// Tells the peer that this side wants nothing more of a stream that is not over, in the way the peer understands.

@@ -70,6 +70,7 @@ impl Connection {
             return Ok(None);
         }
         let key = self.calls.insert_outgoing(id, deadline);
+        self.asking = true;
         if let Some(at) = deadline {
             self.timers.set(at, Timer::Call(key));
         }
@@ -83,6 +84,9 @@ impl Connection {
         };
         let answer = answer.take()?;
         self.calls.forget(key);
+        if let Ok(answer) = &answer {
+            self.count_call(answer.size(), 0);
+        }
         Some(answer)
     }
 
@@ -139,11 +143,19 @@ impl Connection {
 
     /// The application lets go of a call, answered or not.
     pub(crate) fn release_call(&mut self, key: CallKey) {
-        let deadline = match self.calls.remove(key) {
+        let call = self.calls.remove(key);
+        self.count_call(call.size(), 0);
+        let deadline = match call {
             Call::Outgoing { deadline, .. } => deadline,
             Call::Incoming(call) => call.deadline,
         };
         self.timers.clear(deadline, Timer::Call(key));
+    }
+
+    /// A call that held so many bytes holds so many now.
+    fn count_call(&mut self, before: usize, now: usize) {
+        self.held = self.held - before + now;
+        self.unread.charge(&mut { before }, now);
     }
 
     /// A call of ours gets no answer, or a handler's caller is gone.
@@ -165,7 +177,9 @@ impl Connection {
     }
 
     fn answered(&mut self, id: u32, result: Result<Answer, Ending>) {
+        let size = result.as_ref().map_or(0, Answer::size);
         if let Some((key, deadline)) = self.calls.answer(id, result) {
+            self.count_call(0, size);
             self.timers.clear(deadline, Timer::Call(key));
             self.events.push(Event::CallChanged(key));
         }
@@ -201,6 +215,7 @@ impl Connection {
             content_type: meta.content_type,
             deadline: None,
             ending: None,
+            size: body.len() + attachment.len(),
         };
         let head = Head {
             method: meta.func,
@@ -212,7 +227,7 @@ impl Connection {
             content_encoding: meta.content_encoding,
             message_type: meta.message_type,
         };
-        let method = match self.admit(&head, Shape::Unary, self.calls.incoming()) {
+        let method = match self.admit(&head, Shape::Unary, (self.calls.incoming(), incoming.size)) {
             Ok(method) => method,
             Err(outcome) => {
                 self.refuse_call(incoming, outcome);
@@ -222,6 +237,7 @@ impl Connection {
         let deadline = timeout.and_then(|timeout| now.checked_add(timeout));
         incoming.deadline = deadline;
         let one_way = incoming.one_way;
+        self.count_call(0, incoming.size);
         let key = self.calls.insert_incoming(incoming);
         if let Some(at) = deadline {
             self.timers.set(at, Timer::Call(key));
@@ -238,7 +254,7 @@ impl Connection {
     }
 
     fn refuse_call(&mut self, incoming: Incoming, outcome: Outcome) {
-        let key = self.calls.insert_incoming(incoming);
+        let key = self.calls.insert_incoming(Incoming { size: 0, ..incoming });
         self.refuse(key, outcome, &[]);
         self.release_call(key);
     }
@@ -255,6 +271,7 @@ impl Connection {
                     content_type: 0,
                     deadline: None,
                     ending: None,
+                    size: 0,
                 };
                 self.refuse_call(incoming, Outcome::framework(Code::SERVER_DECODE_ERR.0, why.to_string()));
                 Ok(())

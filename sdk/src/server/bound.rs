@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::service::Signal;
-use crate::transport::{Listener, PeerAddr};
+use crate::transport::{Buffered, Listener, PeerAddr};
 
 use super::connections::Connections;
 
@@ -94,6 +94,12 @@ impl Bound {
 }
 
 impl ServerHandle {
+    /// How many bytes of all connections wait in memory now. Ready at once; it looks at each connection, so ask some times a second at most.
+    #[must_use]
+    pub fn buffered(&self) -> Buffered {
+        self.connections.buffered()
+    }
+
     /// Shuts the server down: refuses new connections, calls and streams, tells the handlers ([`Context::draining`]), waits until the
     /// last call has ended or `grace` has passed, and then closes all connections. Ready when that is done; calling it again is
     /// harmless. **On drop** of the future the server goes on refusing new work, and nothing is closed.

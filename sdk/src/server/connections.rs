@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 
 use crate::service::{Host, Router, Signal};
 use crate::sync::Mutex;
-use crate::transport::{ConnError, Connection, Driver, Ends, Limits, Link, PeerAddr};
+use crate::transport::{Buffered, ConnError, Connection, Driver, Ends, Limits, Link, PeerAddr};
 
 pub(super) struct Connections {
     limits: Limits,
@@ -64,6 +64,15 @@ impl Connections {
         for link in self.links() {
             link.drain();
         }
+    }
+
+    /// What all connections hold together.
+    pub(super) fn buffered(&self) -> Buffered {
+        self.links().iter().map(Link::buffered).fold(Buffered::default(), |all, one| Buffered {
+            unread: all.unread + one.unread,
+            reserved: all.reserved + one.reserved,
+            unsent: all.unsent + one.unsent,
+        })
     }
 
     /// Whether no call and no stream is going on anywhere.

@@ -7,4 +7,4 @@ mod connections;
 pub use bound::{Bound, ServerHandle};
 pub use builder::{Server, ServerBuilder};
 
-pub use crate::transport::AppErrors;
+pub use crate::transport::{AppErrors, Buffered};

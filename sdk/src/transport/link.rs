@@ -6,8 +6,8 @@ use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use crate::conn::{
-    Answer, CallKey, ConnError, Connection, Ending, Head, Inbox, Limits, Outcome, SendError, Sent, StreamKey,
-    Take, Ticket,
+    Answer, Buffered, CallKey, ConnError, Connection, Ending, Head, Inbox, Limits, Outcome, SendError, Sent,
+    StreamKey, Take, Ticket,
 };
 
 use super::lane::{LANE, Lane, Sender};
@@ -56,6 +56,11 @@ impl Link {
     /// Why the connection is over, if it is.
     pub(crate) fn lost(&self) -> Option<ConnError> {
         if self.shared().is_over() { self.shared().with(|state| state.conn.lost().cloned()) } else { None }
+    }
+
+    /// How much waits in memory.
+    pub(crate) fn buffered(&self) -> Buffered {
+        self.shared().with(|state| state.conn.buffered())
     }
 
     /// How many streams are going on.
@@ -145,7 +150,7 @@ impl Link {
             let busy = state.is_busy();
             match state.conn.send(key, len, ticket, write) {
                 Ok(Sent::Queued) => {
-                    if busy && len < LANE {
+                    if busy && len < LANE && state.may_lend() {
                         state.lend(key, &mut sender.lane);
                     }
                     Poll::Ready(Ok(()))

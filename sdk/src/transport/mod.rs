@@ -33,9 +33,9 @@ pub(crate) use socket::{Listener, connect};
 
 pub(crate) use crate::conn::{
     Admission, Answer, CallKey, ConnError, Connection, DEFAULT_WINDOW, Ending, Head, Inbox, IncomingCall,
-    IncomingStream, Limits, Outcome, SendError, Shape, StreamKey, Take, Ticket,
+    IncomingStream, Limits, Outcome, Pool, Pools, SendError, Shape, StreamKey, Take, Ticket,
 };
-pub use crate::conn::{AppErrors, Cancel};
+pub use crate::conn::{AppErrors, Buffered, Cancel};
 
 /// One end of a connection. The seam under which bytes travel: a socket, or something that behaves like one.
 pub(crate) struct Ends {

@@ -29,3 +29,10 @@ pub(crate) struct Stream {
     /// Somebody watches the stream as a whole: its opener, or the task of its handler.
     pub(super) watched: bool,
 }
+
+impl Stream {
+    /// Whether somebody on this side can only go on with what the peer has sent.
+    pub(super) fn is_hungry(&self) -> bool {
+        self.recv.waiting || self.send.waiting || self.state == State::Opening
+    }
+}
