@@ -31,27 +31,35 @@ pub struct Buffered {
 #[derive(Debug)]
 pub(crate) struct Pool {
     limit: usize,
-    used: AtomicUsize,
+    reserved: AtomicUsize,
+    held: AtomicUsize,
     sharers: AtomicUsize,
 }
 
 impl Pool {
     pub(crate) fn new(limit: usize) -> Arc<Self> {
-        Arc::new(Self { limit, used: AtomicUsize::new(0), sharers: AtomicUsize::new(0) })
+        let zero = || AtomicUsize::new(0);
+        Arc::new(Self { limit, reserved: zero(), held: zero(), sharers: zero() })
     }
 
-    /// What the accounts have reported.
-    pub(crate) fn used(&self) -> usize {
-        // A count that publishes nothing else needs no order.
-        self.used.load(Ordering::Relaxed)
+    // Counts that publish nothing else need no order.
+
+    /// What the accounts have reported as spoken for.
+    pub(crate) fn reserved(&self) -> usize {
+        self.reserved.load(Ordering::Relaxed)
+    }
+
+    /// What the accounts have reported as being there.
+    pub(crate) fn held(&self) -> usize {
+        self.held.load(Ordering::Relaxed)
     }
 
     fn share(&self) -> usize {
-        share(self.limit, self.used(), self.sharers.load(Ordering::Relaxed))
+        share(self.limit, self.reserved(), self.sharers.load(Ordering::Relaxed))
     }
 }
 
-/// What is over its limit, and which setting that is.
+/// What is at its limit, and which setting that is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Overrun {
     pub(crate) used: usize,
@@ -66,20 +74,28 @@ impl fmt::Display for Overrun {
     }
 }
 
-/// One connection's part. What it holds is given back when it is dropped.
+/// One connection's part. What it has is given back when it is dropped.
 #[derive(Debug)]
 pub(super) struct Account {
     limit: usize,
-    used: usize,
+    /// What is spoken for: what is there, or will be if the peers use what they were promised.
+    reserved: Count,
+    /// What is there.
+    held: Count,
     sharers: usize,
-    /// What the pool has been told.
-    reported: usize,
     pool: Option<Arc<Pool>>,
+}
+
+/// A count, and what the pool was told of it.
+#[derive(Debug, Default)]
+struct Count {
+    now: usize,
+    told: usize,
 }
 
 impl Account {
     pub(super) fn new(limit: usize, pool: Option<Arc<Pool>>) -> Self {
-        Self { limit, used: 0, sharers: 0, reported: 0, pool }
+        Self { limit, reserved: Count::default(), held: Count::default(), sharers: 0, pool }
     }
 
     /// One more, or one less, to share with.
@@ -97,70 +113,88 @@ impl Account {
         }
     }
 
-    /// Somebody who used `charged` uses `now`.
+    /// Somebody who had `before` reserved has `now`. Gives whether the pool was told.
     #[inline]
-    pub(super) fn charge(&mut self, charged: &mut usize, now: usize) {
-        if *charged != now {
-            self.set(self.used - *charged + now);
-            *charged = now;
-        }
+    pub(super) fn reserve(&mut self, before: usize, now: usize) -> bool {
+        before != now && self.reserved.change(before, now, self.pool.as_ref().map(|pool| &pool.reserved))
     }
 
-    /// All of it together is `used`. Gives whether the pool was told.
+    /// Somebody who held `before` holds `now`.
     #[inline]
-    pub(super) fn set(&mut self, used: usize) -> bool {
-        self.used = used;
-        let told = used.abs_diff(self.reported) >= STEP || (used == 0 && self.reported > 0);
-        if told {
-            self.report();
-        }
-        told
+    pub(super) fn hold(&mut self, before: usize, now: usize) {
+        self.held.change(before, now, self.pool.as_ref().map(|pool| &pool.held));
     }
 
-    fn report(&mut self) {
-        if let Some(pool) = &self.pool {
-            if self.used > self.reported {
-                pool.used.fetch_add(self.used - self.reported, Ordering::Relaxed);
-            } else {
-                pool.used.fetch_sub(self.reported - self.used, Ordering::Relaxed);
-            }
-        }
-        self.reported = self.used;
+    pub(super) fn reserved(&self) -> usize {
+        self.reserved.now
     }
 
-    pub(super) fn used(&self) -> usize {
-        self.used
+    pub(super) fn held(&self) -> usize {
+        self.held.now
     }
 
     /// What one of those who share may have now.
     pub(super) fn share(&self) -> usize {
-        let own = share(self.limit, self.used, self.sharers);
+        let own = share(self.limit, self.reserved.now, self.sharers);
         self.pool.as_ref().map_or(own, |pool| own.min(pool.share()))
     }
 
-    /// Whether `more` would be too much for the connection or the server.
-    pub(super) fn check(&self, more: usize) -> Result<(), Overrun> {
-        let within = |used: usize, limit, setting| {
-            if used.saturating_add(more) <= limit { Ok(()) } else { Err(Overrun { used, limit, setting }) }
-        };
-        within(self.used, self.limit, "max_unread_per_connection")?;
-        self.pool.as_ref().map_or(Ok(()), |pool| within(pool.used(), pool.limit, "max_unread"))
+    /// Whether `more` can be promised, by the connection and the server.
+    pub(super) fn can_reserve(&self, more: usize) -> Result<(), Overrun> {
+        self.check(more, self.reserved.now, Pool::reserved)
     }
 
-    /// Whether it is a quarter over the limit: what was admitted turned out to be much more than it seemed.
-    pub(super) fn check_far(&self) -> Result<(), Overrun> {
-        match self.check(0) {
+    /// Whether `more` can be held, by the connection and the server.
+    pub(super) fn can_hold(&self, more: usize) -> Result<(), Overrun> {
+        self.check(more, self.held.now, Pool::held)
+    }
+
+    /// Whether what is held is no more than a quarter over the limit.
+    pub(super) fn is_sound(&self) -> Result<(), Overrun> {
+        match self.can_hold(0) {
             Err(over) if over.used - over.limit > over.limit / 4 => Err(over),
             _ => Ok(()),
         }
+    }
+
+    fn check(&self, more: usize, own: usize, pools: impl Fn(&Pool) -> usize) -> Result<(), Overrun> {
+        let within = |used: usize, limit, setting| {
+            if used.saturating_add(more) <= limit { Ok(()) } else { Err(Overrun { used, limit, setting }) }
+        };
+        within(own, self.limit, "max_unread_per_connection")?;
+        self.pool.as_ref().map_or(Ok(()), |pool| within(pools(pool), pool.limit, "max_unread"))
+    }
+}
+
+impl Count {
+    /// Tells `all` once it differs much, or when nothing is left.
+    #[inline]
+    fn change(&mut self, before: usize, now: usize, all: Option<&AtomicUsize>) -> bool {
+        self.now = self.now - before + now;
+        let tell = self.now.abs_diff(self.told) >= STEP || (self.now == 0 && self.told > 0);
+        if tell {
+            self.tell(all);
+        }
+        tell
+    }
+
+    fn tell(&mut self, all: Option<&AtomicUsize>) {
+        if let Some(all) = all {
+            if self.now > self.told {
+                all.fetch_add(self.now - self.told, Ordering::Relaxed);
+            } else {
+                all.fetch_sub(self.told - self.now, Ordering::Relaxed);
+            }
+        }
+        self.told = self.now;
     }
 }
 
 impl Drop for Account {
     fn drop(&mut self) {
-        self.used = 0;
-        self.report();
         if let Some(pool) = &self.pool {
+            pool.reserved.fetch_sub(self.reserved.told, Ordering::Relaxed);
+            pool.held.fetch_sub(self.held.told, Ordering::Relaxed);
             pool.sharers.fetch_sub(self.sharers, Ordering::Relaxed);
         }
     }
@@ -179,18 +213,18 @@ mod tests {
         let pool = Pool::new(1_000_000);
         let mut one = Account::new(500_000, Some(Arc::clone(&pool)));
         let mut two = Account::new(500_000, Some(Arc::clone(&pool)));
-        let (mut first, mut second) = (0, 0);
-        one.charge(&mut first, STEP - 1);
-        assert_eq!((one.used(), pool.used()), (STEP - 1, 0), "small traffic does not touch the pool");
-        one.charge(&mut first, STEP + 1);
-        two.charge(&mut second, 300_000);
-        assert_eq!(pool.used(), STEP + 1 + 300_000);
-        two.charge(&mut second, 1);
-        two.charge(&mut second, 0);
-        assert_eq!(pool.used(), STEP + 1);
+        assert!(!one.reserve(0, STEP - 1));
+        assert_eq!((one.reserved(), pool.reserved()), (STEP - 1, 0), "small traffic does not touch the pool");
+        assert!(one.reserve(STEP - 1, STEP + 1));
+        two.reserve(0, 300_000);
+        two.hold(0, 200_000);
+        assert_eq!((pool.reserved(), pool.held()), (STEP + 1 + 300_000, 200_000));
+        two.reserve(300_000, 1);
+        two.reserve(1, 0);
+        assert_eq!(pool.reserved(), STEP + 1);
         one.join();
-        drop(one);
-        assert_eq!((pool.used(), pool.sharers.load(Ordering::Relaxed)), (0, 0));
+        drop((one, two));
+        assert_eq!((pool.reserved(), pool.held(), pool.sharers.load(Ordering::Relaxed)), (0, 0, 0));
     }
 
     #[test]
@@ -201,27 +235,29 @@ mod tests {
             let share = account.share().min(65_535);
             shares.push(share);
             account.join();
-            account.charge(&mut 0, share);
+            account.reserve(0, share);
         }
         assert!(shares[..500].iter().all(|share| *share == 65_535), "nobody is short while half is left");
         assert!(shares.is_sorted_by(|one, next| one >= next));
         assert!(shares[1_999] > 1_024, "{}", shares[1_999]);
-        assert!(account.check(0).is_ok());
+        assert!(account.can_reserve(0).is_ok());
     }
 
     #[test]
     fn who_is_over_is_told_by_how_much_and_which_setting_changes_it() {
         let pool = Pool::new(20_000);
         let mut account = Account::new(10_000, Some(Arc::clone(&pool)));
-        assert_eq!(account.check(10_000), Ok(()));
-        let over = account.check(10_001).unwrap_err();
+        assert_eq!(account.can_hold(10_000), Ok(()));
+        let over = account.can_hold(10_001).unwrap_err();
         assert_eq!((over.limit, over.setting), (10_000, "max_unread_per_connection"));
-        account.charge(&mut 0, 10_001);
-        assert_eq!(account.check_far(), Ok(()));
-        account.charge(&mut 0, 5_000);
-        assert!(account.check_far().is_err());
+        account.hold(0, 12_500);
+        assert!(account.can_hold(0).is_err());
+        assert_eq!((account.is_sound(), account.can_reserve(10_000)), (Ok(()), Ok(())));
+        account.hold(0, 4_200);
+        assert!(account.is_sound().is_err());
         let other = Account::new(10_000, Some(pool));
-        let over = other.check(5_000).unwrap_err();
-        assert_eq!((over.used, over.limit, over.setting), (15_001, 20_000, "max_unread"));
+        let over = other.can_hold(5_000).unwrap_err();
+        assert_eq!((over.used, over.limit, over.setting), (16_700, 20_000, "max_unread"));
+        assert_eq!(over.to_string(), "16700 of 20000 bytes are in use for what is not read yet (max_unread)");
     }
 }

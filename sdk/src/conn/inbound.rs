@@ -107,7 +107,7 @@ impl Connection {
                 // Only a peer that sends much more than it was promised room for can bring this about.
                 if grows
                     && before > 0
-                    && let Err(over) = self.unread.check_far()
+                    && let Err(over) = self.unread.is_sound()
                 {
                     self.send_reset(key, Outcome::framework(Code::SERVER_OVERLOAD_ERR.0, over.to_string()));
                     self.end_stream(key, Ending::Overrun(over));
@@ -259,7 +259,11 @@ impl Connection {
                 "too many {what} on this connection: at most {limit} (max_{what}_per_connection)"
             ));
         }
-        if let Err(over) = self.unread.check(bytes) {
+        let room = match shape {
+            Shape::Unary => self.unread.can_hold(bytes),
+            Shape::Stream => self.unread.can_reserve(bytes),
+        };
+        if let Err(over) = room {
             return refuse(format!("the server is overloaded: {over}"));
         }
         let admission = self.admission.as_ref().expect("a server's connection has an admission");

@@ -95,8 +95,9 @@ impl More {
     }
 
     fn copy(&mut self, messages: &Messages) {
-        if self.tail.capacity() == 0 {
-            self.tail.reserve(TAIL);
+        // By a quarter and not by half: what is left over is memory that no budget counts.
+        if self.tail.capacity() - self.tail.len() < messages.size() {
+            self.tail.reserve_exact(messages.size().max(self.tail.len() / 4).max(TAIL));
         }
         messages.copy_to(&mut self.tail);
         self.count += messages.count();

@@ -77,8 +77,6 @@ pub(crate) struct Connection {
     in_flight: usize,
     /// Bytes that writers may be making beside the output.
     lent: usize,
-    /// Bytes of what is received and not read, as it is.
-    held: usize,
     events: Vec<Event>,
     /// How many streams hold back the reading.
     pausing: usize,
@@ -118,7 +116,6 @@ impl Connection {
             output: Vec::new(),
             in_flight: 0,
             lent: 0,
-            held: 0,
             events: Vec::new(),
             pausing: 0,
             asking: false,
@@ -172,7 +169,11 @@ impl Connection {
 
     /// What is buffered, in bytes.
     pub(crate) fn buffered(&self) -> Buffered {
-        Buffered { unread: self.held, reserved: self.unread.used(), unsent: self.queued() + self.lent }
+        Buffered {
+            unread: self.unread.held(),
+            reserved: self.unread.reserved(),
+            unsent: self.queued() + self.lent,
+        }
     }
 
     /// The earliest moment at which [`handle_timeout`](Self::handle_timeout) has something to do.
@@ -184,12 +185,12 @@ impl Connection {
     /// while too much is unread and nobody here waits for the peer.
     pub(crate) fn wants_input(&mut self) -> bool {
         self.asking = false;
-        self.pausing == 0 && (self.unread.check(0).is_ok() || self.is_hungry())
+        self.pausing == 0 && (self.unread.can_hold(0).is_ok() || self.is_hungry())
     }
 
     /// Whether [`wants_input`](Self::wants_input), which was false, may be true now.
     pub(crate) fn may_want_input(&self) -> bool {
-        self.pausing == 0 && (self.asking || self.unread.check(0).is_ok())
+        self.pausing == 0 && (self.asking || self.unread.can_hold(0).is_ok())
     }
 
     /// Whether it may depend on other connections when the peer's bytes are wanted again: nobody tells, so ask now and then.
@@ -271,7 +272,8 @@ impl Connection {
     /// Counts what is queued. The server's room may be shorter or wider than it was then, which changes what may be queued here.
     #[inline]
     fn count_unsent(&mut self) {
-        if self.unsent.set(self.queued() + self.lent) {
+        let unsent = self.queued() + self.lent;
+        if self.unsent.reserve(self.unsent.reserved(), unsent) {
             self.schedule.set_limit(self.limits.outbox_of(self.unsent.share()));
         }
     }
@@ -281,8 +283,8 @@ impl Connection {
     fn count_unread(&mut self, key: StreamKey, before: usize) {
         let recv = &mut self.streams.get_mut(key).recv;
         let (held, worth) = (recv.held(), recv.worth());
-        self.held = self.held - before + held;
-        self.unread.charge(&mut recv.charged, worth);
+        self.unread.hold(before, held);
+        self.unread.reserve(std::mem::replace(&mut recv.charged, worth), worth);
     }
 
     fn grant_room(&mut self) {

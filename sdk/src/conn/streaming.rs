@@ -316,9 +316,9 @@ impl Connection {
             };
             self.reset(key, outcome);
         }
-        let mut recv = self.streams.remove(key).recv;
-        self.held -= recv.held();
-        self.unread.charge(&mut recv.charged, 0);
+        let recv = self.streams.remove(key).recv;
+        self.unread.hold(recv.held(), 0);
+        self.unread.reserve(recv.charged, 0);
         self.unread.leave();
     }
 

@@ -154,8 +154,8 @@ impl Connection {
 
     /// A call that held so many bytes holds so many now.
     fn count_call(&mut self, before: usize, now: usize) {
-        self.held = self.held - before + now;
-        self.unread.charge(&mut { before }, now);
+        self.unread.hold(before, now);
+        self.unread.reserve(before, now);
     }
 
     /// A call of ours gets no answer, or a handler's caller is gone.

@@ -49,7 +49,7 @@ fn a_thousand_unread_streams_stay_inside_the_servers_budget() {
     let unread = pair.server.conn.buffered().unread;
     assert!((8 * MIB..=16 * MIB).contains(&unread), "{unread}");
     assert!(pair.server.conn.wants_input(), "nobody has sent more than it was told");
-    assert!(pools.unread.used() <= 16 * MIB);
+    assert!(pools.unread.reserved() <= 16 * MIB);
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn a_window_shrinks_when_room_is_short_and_grows_when_others_have_gone() {
     assert_eq!(unread(&mut pair), 66, "it is whole again");
     pair.client.conn.release(key);
     pair.server.conn.release(served);
-    assert_eq!((pair.server.conn.buffered().reserved, pools.unread.used()), (0, 0));
+    assert_eq!((pair.server.conn.buffered().reserved, pools.unread.reserved()), (0, 0));
 }
 
 #[test]
@@ -131,13 +131,13 @@ fn unary_calls_count_until_they_are_answered_and_answers_until_they_are_taken() 
         .collect();
     assert_eq!(calls.len(), 4, "two were refused");
     assert_eq!(pair.server.conn.buffered().unread, 3_600_000);
-    assert_eq!(pools.unread.used(), 3_600_000);
+    assert_eq!(pools.unread.reserved(), 3_600_000);
     for key in calls {
         let write = |out: &mut Vec<u8>| out.extend_from_slice(&body);
         pair.server.conn.reply(key, Outcome::default(), 0, (body.len(), write), &[]).unwrap();
         pair.server.conn.release_call(key);
     }
-    assert_eq!(pools.unread.used(), 0);
+    assert_eq!(pools.unread.reserved(), 0);
     pair.run();
     assert_eq!(pair.client.conn.buffered().unread, 3_600_000);
     let answered: Vec<CallKey> = pair
@@ -158,7 +158,7 @@ fn more_than_the_windows_say_stops_the_reading_unless_somebody_waits_for_the_pee
     let (_, served) = flood(&mut pair, &vec![7; 900_000]);
     flood(&mut pair, &vec![7; 900_000]);
     let (_, third) = flood(&mut pair, &vec![7; 300_000]);
-    assert!(pools.unread.used() > 2 * MIB);
+    assert!(pools.unread.reserved() > 2 * MIB);
     assert!(!pair.server.conn.wants_input());
     assert!(pair.server.conn.waits_for_others(), "other connections may leave room");
 
@@ -189,10 +189,10 @@ fn one_connection_holds_back_another_only_while_it_is_over_the_servers_budget() 
     assert!(two.server.conn.wants_input());
     drop(one);
     two.server.conn.handle_lost(&ConnError::PeerClosed);
-    assert!(pools.unread.used() > 0, "what was received can still be read");
+    assert!(pools.unread.reserved() > 0, "what was received can still be read");
     assert_eq!(two.server.read_all(slow).1, Some(Take::Ended));
     two.server.conn.release(slow);
-    assert_eq!(pools.unread.used(), 0);
+    assert_eq!(pools.unread.reserved(), 0);
 }
 
 #[test]
@@ -223,7 +223,7 @@ fn a_stream_that_is_sent_more_far_above_the_limit_is_broken_off_and_no_other() {
     pair.run();
     assert_eq!(pair.server.read_all(served).0, ["first"], "who is read may be sent more");
     pair.server.conn.release(flooded);
-    assert!(pools.unread.used() < 2 * MIB);
+    assert!(pools.unread.reserved() < 2 * MIB);
 }
 
 #[test]
@@ -234,7 +234,7 @@ fn what_is_reserved_is_given_back_by_reset_cancel_deadline_and_loss() {
         keys.push(flood(&mut pair, &[1; 1_000]));
     }
     assert_eq!(pair.server.conn.buffered().unread, 5 * 66 * 1_016);
-    let before = pools.unread.used();
+    let before = pools.unread.reserved();
     pair.client.conn.reset(keys[0].0, Outcome::framework(1, "enough"));
     pair.client.conn.release(keys[1].0);
     pair.server.conn.close(keys[2].1, Outcome::default());
@@ -244,10 +244,10 @@ fn what_is_reserved_is_given_back_by_reset_cancel_deadline_and_loss() {
     for (_, served) in &keys[..4] {
         pair.server.conn.release(*served);
     }
-    assert!(pools.unread.used() < before / 4);
+    assert!(pools.unread.reserved() < before / 4);
     pair.server.conn.handle_lost(&ConnError::PeerClosed);
     pair.server.conn.release(keys[4].1);
-    assert_eq!((pools.unread.used(), pair.server.conn.buffered().reserved), (0, 0));
+    assert_eq!((pools.unread.reserved(), pair.server.conn.buffered().reserved), (0, 0));
     assert_eq!(pair.server.conn.buffered().unread, 0);
 }
 
@@ -269,11 +269,11 @@ fn the_servers_room_for_what_is_unsent_is_shared_and_nobody_is_left_without() {
     assert!(queued[0] > 50_000, "{queued:?}");
     assert!(queued.iter().all(|bytes| *bytes >= 16 * 1024), "{queued:?}");
     assert!(queued[99] < queued[0] / 2, "{queued:?}");
-    assert!(pools.unsent.used() <= 8 * MIB, "{}", pools.unsent.used());
+    assert!(pools.unsent.reserved() <= 8 * MIB, "{}", pools.unsent.reserved());
     drop(pairs.split_off(1));
     let pair = &mut pairs[0];
     pair.run();
-    assert_eq!(pools.unsent.used(), 0);
+    assert_eq!(pools.unsent.reserved(), 0);
     pair.server.conn.handle_lost(&ConnError::PeerClosed);
     assert_eq!(pair.server.conn.buffered().unsent, 0);
     assert_eq!(Arc::strong_count(&pools.unsent), 3, "the test's, the connection's and its limits'");
