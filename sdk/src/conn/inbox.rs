@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use crate::wire::{HEADER_LEN, Messages};
 
 /// Up to this size messages are copied behind each other when a reader does not keep up. A slice would keep a whole read buffer in memory
-/// for as long as it is unread, together with what others have long read.
-const COPY_MAX: usize = 16 * 1024;
+/// for as long as it is unread, together with what others have long read. Beyond it the slice is half of the buffer and more.
+const COPY_MAX: usize = 32 * 1024;
 
 /// The first room for copies: some messages, so that a reader who is only a little behind costs one allocation.
 const TAIL: usize = 512;
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn messages_of_all_sizes_come_out_in_order_and_are_counted() {
-        let sizes = [1, 20_000, 2, 0, 30_000, 40_000, 3, 4, 50_000, 5];
+        let sizes = [1, 40_000, 2, 0, 50_000, 60_000, 3, 4, 70_000, 5];
         for skip in 0..sizes.len() {
             let (mut inbox, mut taken) = (Inbox::default(), Inbox::default());
             let (before, behind) = sizes.split_at(skip);
