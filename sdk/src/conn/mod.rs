@@ -29,6 +29,8 @@ mod tests;
 use std::sync::Arc;
 use std::time::Instant;
 
+use bytes::Bytes;
+
 use crate::wire::Side;
 pub(crate) use crate::wire::StreamId;
 
@@ -53,6 +55,7 @@ pub use limits::{AppErrors, Cancel};
 pub(crate) use limits::{DEFAULT_WINDOW, Limits, Pools};
 pub(crate) use schedule::Ticket;
 pub(crate) use streaming::{SendError, Sent, Take, frame_size, write_data};
+pub(crate) use streams::growth;
 
 /// One connection's protocol state.
 ///
@@ -83,6 +86,8 @@ pub(crate) struct Connection {
     /// Somebody has begun to wait for the peer since that was looked at last.
     asking: bool,
     draining: bool,
+    /// What the peer's newest stream gave as its caller.
+    last_caller: Bytes,
     lost: Option<ConnError>,
 }
 
@@ -120,6 +125,7 @@ impl Connection {
             pausing: 0,
             asking: false,
             draining: false,
+            last_caller: Bytes::new(),
             lost: None,
         }
     }

@@ -150,9 +150,10 @@ impl Link {
             let busy = state.is_busy();
             match state.conn.send(key, len, ticket, write) {
                 Ok(Sent::Queued) => {
-                    if busy && len < LANE && state.may_lend() {
+                    if busy && len < LANE && sender.sent && state.may_lend() {
                         state.lend(key, &mut sender.lane);
                     }
+                    sender.sent = true;
                     Poll::Ready(Ok(()))
                 }
                 Ok(Sent::NoCredit) => {
@@ -316,6 +317,21 @@ impl Link {
             state.conn.release_call(key);
             state.wakers.forget_call(key);
         });
+    }
+
+    /// So many tasks run calls of the peer's now, one after the other. Until the last has ended, what is queued waits for them.
+    pub(crate) fn add_runners(&self, count: usize) {
+        self.shared().with(|state| state.add_runners(count));
+    }
+
+    /// One of them has ended.
+    pub(crate) fn end_runner(&self) {
+        self.shared().end_runner();
+    }
+
+    /// Writes what is queued.
+    pub(crate) fn write(&self) {
+        self.shared().push();
     }
 
     /// The writer does not wait any more.
