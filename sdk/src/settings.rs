@@ -32,8 +32,8 @@ macro_rules! size_settings {
         /// are read go on. When there is none left, a server refuses new calls and streams of this connection with code 22. A peer can
         /// send more than its windows say, by one message per stream or because it does not keep to them: then the connection is not
         /// read, unless somebody on this side waits for something on it, such as a reader for a message or a writer for credit. While it is not
-        /// read, a peer that breaks off is not noticed. From a quarter above the limit on, streams are broken off that are not read and are
-        /// sent more.
+        /// read, a peer that breaks a single stream off is not noticed. From a quarter and one message above the limit on, streams are broken off that are not read and are
+        /// sent more. Buffers are not always full, so memory can be up to half as much again.
         pub fn max_unread_per_connection(mut self, bytes: usize) -> Self {
             self.limits.unread = bytes;
             self

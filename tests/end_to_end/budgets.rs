@@ -48,6 +48,14 @@ async fn settled(buffered: impl Fn() -> Buffered) -> Buffered {
     }
 }
 
+/// Waits until it is so, then until nothing changes any more.
+async fn until(buffered: impl Fn() -> Buffered, is_so: impl Fn(Buffered) -> bool) -> Buffered {
+    while !is_so(buffered()) {
+        sleep(Duration::from_millis(20)).await;
+    }
+    settled(buffered).await
+}
+
 async fn empty(who: &str, buffered: impl Fn() -> Buffered) {
     let nothing = Buffered::default();
     let waiting = async {
@@ -75,7 +83,7 @@ async fn a_handler_that_reads_slowly_holds_one_window_of_a_client_that_writes_fa
         let (mut upload, reply) = client.upload().await.unwrap();
         upload.write(text("wait")).await.unwrap();
         let count = flood(&mut upload, &message).await;
-        let unread = settled(|| handle.buffered()).await.unread;
+        let unread = until(|| handle.buffered(), |now| now.unread > 60_000).await.unread;
         assert!(is_one_window(unread, size), "{unread} bytes of messages of {size}");
         assert!(channel.buffered().unsent < 256 * KIB);
         client.unary(text("resume")).await.unwrap();
@@ -86,7 +94,7 @@ async fn a_handler_that_reads_slowly_holds_one_window_of_a_client_that_writes_fa
         let (mut reader, mut writer) = client.talk().await.unwrap().split();
         writer.write(text("wait")).await.unwrap();
         let count = flood(&mut writer, &message).await;
-        let unread = settled(|| handle.buffered()).await.unread;
+        let unread = until(|| handle.buffered(), |now| now.unread > 60_000).await.unread;
         assert!(is_one_window(unread, size), "{unread} bytes of messages of {size}");
         client.unary(text("resume")).await.unwrap();
         assert_eq!(reader.read().await.unwrap(), Some(text("resumed")));
@@ -107,7 +115,7 @@ async fn a_client_that_reads_slowly_holds_one_window_of_a_handler_that_writes_fa
     for size in SIZES {
         let order = format!("fill {} {}", 1_000_000 / size, size - 3);
         let mut reader = client.download(text(order)).await.unwrap();
-        let unread = settled(|| channel.buffered()).await.unread;
+        let unread = until(|| channel.buffered(), |now| now.unread > 60_000).await.unread;
         assert!(is_one_window(unread, size), "{unread} bytes of messages of {size}");
         let server = handle.buffered();
         assert!(server.unread == 0 && server.unsent < 256 * KIB, "{server:?}");
@@ -171,7 +179,7 @@ async fn a_flood_of_large_requests_is_refused_with_code_22_and_the_settings_name
             ));
         }
     }
-    let full = settled(|| handle.buffered()).await;
+    let full = until(|| handle.buffered(), |now| now.unread > 29_000_000).await;
     assert_eq!(full.unread / 9_900_000, 3, "{full:?}");
     let (_, client) = client_of(&address).await;
     assert_eq!(client.unary(text("small")).await.unwrap(), text("small"), "there is room for little ones");
@@ -212,7 +220,7 @@ async fn nothing_stays_counted_after_drop_cancel_deadline_error_and_loss() {
 
     // The other way round.
     let reader = client.download(text("fill 1000 1000;hang")).await.unwrap();
-    assert!(settled(|| channel.buffered()).await.unread > 60_000);
+    until(|| channel.buffered(), |now| now.unread > 60_000).await;
     drop(reader);
     empty("the client, after it has dropped its stream", || channel.buffered()).await;
 
@@ -237,7 +245,7 @@ async fn nothing_stays_counted_after_drop_cancel_deadline_error_and_loss() {
 
     // The connection is lost; what was received is there until it is read or dropped.
     let mut reader = client.download(text("fill 1000 1000;hang")).await.unwrap();
-    assert!(settled(|| channel.buffered()).await.unread > 60_000);
+    until(|| channel.buffered(), |now| now.unread > 60_000).await;
     channel.close();
     assert!(channel.buffered().unread > 60_000);
     let mut count = 0;
@@ -260,7 +268,7 @@ async fn peers_that_do_not_read_share_the_servers_room_for_what_is_unsent() {
         let client = EverythingClient::new(channel);
         held.push(client.download(text("fill 40000 1000")).await.unwrap());
     }
-    let unsent = settled(|| handle.buffered()).await.unsent;
+    let unsent = until(|| handle.buffered(), |now| now.unsent > 12 * 16 * KIB).await.unsent;
     // Sixteen KiB is what each may queue always, and as much is in a lane.
     assert!((12 * 16 * KIB..MIB + 12 * 40 * KIB).contains(&unsent), "{unsent}");
     let mut read = held.pop().unwrap();
@@ -271,6 +279,38 @@ async fn peers_that_do_not_read_share_the_servers_room_for_what_is_unsent() {
     assert_eq!(count, 40_000);
     drop((held, read));
     empty("the server", || handle.buffered()).await;
+}
+
+#[tokio::test]
+async fn clients_that_have_gone_are_noticed_while_their_connections_are_not_read() {
+    let (handle, address) = serve(|builder| builder.max_message_received(MIB).max_unread(3 * MIB)).await;
+    let mut sides = Vec::new();
+    for _ in 0..2 {
+        let (_, client) = client_of(&address).await;
+        let mut uploads = Vec::new();
+        for _ in 0..4 {
+            let (mut writer, reply) = client.upload().await.unwrap();
+            writer.write(text("hang")).await.unwrap();
+            uploads.push((writer, reply));
+        }
+        sides.push(uploads);
+    }
+    settled(|| handle.buffered()).await;
+    let large = text("x".repeat(1_000_000));
+    for (writer, _) in sides.iter_mut().flatten() {
+        flood(writer, &large).await;
+    }
+    let full = until(|| handle.buffered(), |now| now.unread > 3 * MIB).await.unread;
+    assert!((3 * MIB..4 * MIB).contains(&full), "eight were sent, and {full} bytes were read");
+    // Nobody at the server waits for something on these connections. Their end is noticed all the same.
+    drop(sides);
+    let (_, client) = client_of(&address).await;
+    let resumed = async {
+        while client.unary(text("small")).await.is_err() || handle.buffered().reserved > 0 {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(Duration::from_secs(10), resumed).await.expect("room is given back");
 }
 
 #[tokio::test]

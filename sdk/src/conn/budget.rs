@@ -149,10 +149,10 @@ impl Account {
         self.check(more, self.held.now, Pool::held)
     }
 
-    /// Whether what is held is no more than a quarter over the limit.
-    pub(super) fn is_sound(&self) -> Result<(), Overrun> {
+    /// Whether what is held is no more than a quarter and one `message` over the limit.
+    pub(super) fn is_sound(&self, message: usize) -> Result<(), Overrun> {
         match self.can_hold(0) {
-            Err(over) if over.used - over.limit > over.limit / 4 => Err(over),
+            Err(over) if over.used - over.limit > over.limit / 4 + message => Err(over),
             _ => Ok(()),
         }
     }
@@ -252,9 +252,10 @@ mod tests {
         assert_eq!((over.limit, over.setting), (10_000, "max_unread_per_connection"));
         account.hold(0, 12_500);
         assert!(account.can_hold(0).is_err());
-        assert_eq!((account.is_sound(), account.can_reserve(10_000)), (Ok(()), Ok(())));
+        assert_eq!((account.is_sound(0), account.can_reserve(10_000)), (Ok(()), Ok(())));
         account.hold(0, 4_200);
-        assert!(account.is_sound().is_err());
+        assert!(account.is_sound(0).is_err());
+        assert!(account.is_sound(10_000).is_ok());
         let other = Account::new(10_000, Some(pool));
         let over = other.can_hold(5_000).unwrap_err();
         assert_eq!((over.used, over.limit, over.setting), (16_700, 20_000, "max_unread"));

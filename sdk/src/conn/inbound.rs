@@ -108,7 +108,7 @@ impl Connection {
                 // Only a peer that sends much more than it was promised room for can bring this about.
                 if grows
                     && before > 0
-                    && let Err(over) = self.unread.is_sound()
+                    && let Err(over) = self.unread.is_sound(self.limits.max_received)
                 {
                     self.send_reset(key, Outcome::framework(Code::SERVER_OVERLOAD_ERR.0, over.to_string()));
                     self.end_stream(key, Ending::Overrun(over));

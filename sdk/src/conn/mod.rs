@@ -199,9 +199,9 @@ impl Connection {
         self.pausing == 0 && (self.asking || self.unread.can_hold(0).is_ok())
     }
 
-    /// Whether it may depend on other connections when the peer's bytes are wanted again: nobody tells, so ask now and then.
-    pub(crate) fn waits_for_others(&self) -> bool {
-        self.pausing == 0 && self.limits.pools.is_some()
+    /// Whether the peer's bytes are not wanted for lack of room. Nobody tells when other connections leave some, so ask now and then.
+    pub(crate) fn is_short(&self) -> bool {
+        self.pausing == 0
     }
 
     /// Whether somebody can only go on when the peer's bytes are read: a reader, a writer without credit, a caller.

@@ -81,8 +81,8 @@ impl ServerBuilder {
 
     /// Bytes of all connections together that may be received and not yet read or answered, together with what the windows of their
     /// streams promise. Default: 512 MiB. What happens when room is short is said at
-    /// [`max_unread_per_connection`](Self::max_unread_per_connection). Some 4,000 streams have whole windows by default, and some 60,000
-    /// smaller ones.
+    /// [`max_unread_per_connection`](Self::max_unread_per_connection). By default 2,709 streams can have whole windows, and 37,835
+    /// streams can have one at all.
     pub fn max_unread(mut self, bytes: usize) -> Self {
         self.unread = bytes;
         self

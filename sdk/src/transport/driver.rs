@@ -73,7 +73,7 @@ pub(crate) struct Driver {
     /// For those who let others write.
     patience: Option<Pin<Box<tokio::time::Sleep>>>,
     closing: Option<Pin<Box<tokio::time::Sleep>>>,
-    /// For a connection that is not read because of what others hold.
+    /// For a connection that is not read for lack of room, which others may leave.
     recheck: Option<Pin<Box<tokio::time::Sleep>>>,
 }
 
@@ -169,17 +169,18 @@ impl Driver {
 
     fn poll_input(&mut self, input: &mut dyn Input, cx: &mut Context<'_>) -> Result<(), ConnError> {
         for _ in 0..READS_PER_POLL {
-            let (paused, by_others) = self.run(|state| {
+            let (paused, short) = self.run(|state| {
                 state.paused = !state.conn.wants_input();
-                (state.paused, state.paused && state.conn.waits_for_others())
+                (state.paused, state.paused && state.conn.is_short())
             });
-            if !by_others {
+            if !short {
                 self.recheck = None;
             }
-            if by_others && self.poll_recheck(cx).is_ready() {
-                continue;
-            }
-            if paused {
+            // What a peer has left behind that is gone is not much, and only behind it is its end.
+            if paused && !(short && input.is_closed()) {
+                if short && self.poll_recheck(cx).is_ready() {
+                    continue;
+                }
                 return Ok(());
             }
             self.make_room();

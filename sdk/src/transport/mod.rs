@@ -47,6 +47,9 @@ pub(crate) struct Ends {
 pub(crate) trait Input: Send + 'static {
     /// Reads what is there into the spare capacity of `buf`, or waits for it. 0 is the end.
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut BytesMut) -> Poll<io::Result<usize>>;
+
+    /// Whether the peer has sent its last byte, as far as can be known without reading up to there.
+    fn is_closed(&self) -> bool;
 }
 
 /// What the peer gets. All methods take `&self`, because whoever has bytes to send may send them; [`shared`] sees to it that one does
