@@ -139,6 +139,8 @@ pub(crate) enum Event {
     CallChanged(CallKey),
     /// There is room in the outbox for the holder of this ticket.
     Room(Ticket),
+    /// A connection that is draining may have become idle, or left by all who held something of it.
+    Idle,
     Call(IncomingCall),
     Stream(IncomingStream),
 }

@@ -7,6 +7,7 @@
 //! Deliberately absent: encoding of messages (room 4), retries and naming (front doors), anything that waits.
 
 mod calls;
+mod drain;
 mod error;
 mod event;
 mod flow;
@@ -136,6 +137,7 @@ impl Connection {
     pub(crate) fn handle_written(&mut self, bytes: usize) {
         self.in_flight -= bytes;
         self.grant_room();
+        self.tell_if_idle();
     }
 
     /// The earliest moment at which [`handle_timeout`](Self::handle_timeout) has something to do.
@@ -146,16 +148,6 @@ impl Connection {
     /// Whether the peer's bytes are wanted. They are not while a stream without credit has more messages than its reader takes.
     pub(crate) fn wants_input(&self) -> bool {
         self.pausing == 0
-    }
-
-    /// Accepts no new calls and streams of the peer's from now on.
-    pub(crate) fn drain(&mut self) {
-        self.draining = true;
-    }
-
-    /// Whether no call and no stream is going on and everything is written.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.streams.live() == 0 && self.calls.is_empty() && self.output.is_empty() && self.in_flight == 0
     }
 
     /// Whether at most one call or stream is going on.
@@ -207,6 +199,7 @@ impl Connection {
         self.output = Vec::new();
         self.in_flight = 0;
         self.schedule.grant_all(|ticket| self.events.push(Event::Room(ticket)));
+        self.tell_if_idle();
     }
 
     fn queued(&self) -> usize {

@@ -43,6 +43,9 @@ impl SendError {
     }
 }
 
+/// What a client is told of a handler whose task is gone.
+pub(super) const DROPPED: &str = "the handler was dropped before it had an outcome";
+
 /// How large the frame of a message is.
 pub(crate) const fn frame_size(len: usize) -> usize {
     HEADER_LEN + len
@@ -295,14 +298,12 @@ impl Connection {
                     Code::CLIENT_CANCELED_ERR.0,
                     "the client dropped the stream before its end",
                 ),
-                Side::Server => Outcome::framework(
-                    Code::SERVER_SYSTEM_ERR.0,
-                    "the handler was dropped before it had an outcome",
-                ),
+                Side::Server => Outcome::framework(Code::SERVER_SYSTEM_ERR.0, DROPPED),
             };
             self.reset(key, outcome);
         }
         self.streams.remove(key);
+        self.tell_if_idle();
     }
 
     /// Tells the peer that this side wants nothing more of a stream that is not over, in the way the peer understands.
@@ -371,6 +372,7 @@ impl Connection {
         self.timers.clear(stream.open_by.take(), Timer::Open(key));
         self.timers.clear(stream.end_by.take(), Timer::Stream(key));
         self.streams.retire(key);
+        self.tell_if_idle();
     }
 }
 

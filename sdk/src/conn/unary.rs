@@ -13,7 +13,7 @@ use super::calls::{Call, Incoming};
 use super::error::ConnError;
 use super::event::{Answer, CallKey, Ending, Event, Head, IncomingCall, Outcome, Shape};
 use super::schedule::Ticket;
-use super::streaming::SendError;
+use super::streaming::{DROPPED, SendError};
 use super::timers::Timer;
 
 /// `call_type` of a call that is not answered.
@@ -107,7 +107,7 @@ impl Connection {
         let Call::Incoming(call) = self.calls.get_mut(key) else {
             unreachable!("the key is of a call of the peer's")
         };
-        if call.one_way || self.lost.is_some() {
+        if call.one_way || call.answered || self.lost.is_some() {
             return Ok(());
         }
         let meta = ResponseProtocol {
@@ -124,7 +124,9 @@ impl Connection {
         };
         let (head, limit) = (call.head, self.limits.max_sent);
         wire::response(&mut self.output, head, &meta, limit, body.0, body.1, attachment)
-            .map_err(SendError::of)
+            .map_err(SendError::of)?;
+        call.answered = true;
+        Ok(())
     }
 
     /// Answers a call of the peer's without a message. If metadata, text or attachment do not fit into a frame, the codes and the
@@ -137,13 +139,17 @@ impl Connection {
         }
     }
 
-    /// The application lets go of a call, answered or not.
+    /// The application lets go of a call. A caller who still waits is told that there will be no answer.
     pub(crate) fn release_call(&mut self, key: CallKey) {
+        if matches!(self.calls.get_mut(key), Call::Incoming(call) if !call.answered) {
+            self.refuse(key, Outcome::framework(Code::SERVER_SYSTEM_ERR.0, DROPPED), &[]);
+        }
         let deadline = match self.calls.remove(key) {
             Call::Outgoing { deadline, .. } => deadline,
             Call::Incoming(call) => call.deadline,
         };
         self.timers.clear(deadline, Timer::Call(key));
+        self.tell_if_idle();
     }
 
     /// A call of ours gets no answer, or a handler's caller is gone.
@@ -201,6 +207,7 @@ impl Connection {
             content_type: meta.content_type,
             deadline: None,
             ending: None,
+            answered: false,
         };
         let head = Head {
             method: meta.func,
@@ -255,6 +262,7 @@ impl Connection {
                     content_type: 0,
                     deadline: None,
                     ending: None,
+                    answered: false,
                 };
                 self.refuse_call(incoming, Outcome::framework(Code::SERVER_DECODE_ERR.0, why.to_string()));
                 Ok(())

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::borrow::Cow;
 use std::future::{Future, poll_fn};
+use std::ops::Deref;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -192,6 +193,7 @@ impl ServerCall {
         };
         let (from_json, to_json) = if cx.is_json() { (from_json, to_json) } else { (None, None) };
         tokio::spawn(async move {
+            let cx = Over(cx);
             let work = {
                 let cx = cx.clone();
                 let limit = call.link().limits().max_received;
@@ -205,7 +207,7 @@ impl ServerCall {
                 Poll::Ready(Ending::Lost(why)) if one_way && why != ConnError::Shutdown => Poll::Pending,
                 polled => polled,
             };
-            let result = run(work, cx.clone(), poll_ended).await;
+            let result = run(work, &cx, poll_ended).await;
             if one_way {
                 log_one_way(cx.method(), &result);
                 return;
@@ -222,8 +224,9 @@ impl ServerCall {
         let Incoming::Stream(stream) = incoming else { unreachable!("the router knows unary from stream") };
         tokio::spawn(async move {
             let held = stream.clone();
+            let cx = Over(cx);
             let work = start(cx.clone(), stream);
-            let result = run(work, cx.clone(), |task| held.link().poll_ended(held.key(), task)).await;
+            let result = run(work, &cx, |task| held.link().poll_ended(held.key(), task)).await;
             let metadata = cx.take_extras().metadata;
             match result {
                 Finished::Done(Ok(())) => held.close(Outcome { metadata, ..Outcome::default() }),
@@ -233,6 +236,24 @@ impl ServerCall {
                 Finished::Cancelled(_) => {}
             }
         });
+    }
+}
+
+/// A call whose task goes on. When this is dropped the call is over, one way or the other, and tasks that the handler has left behind
+/// are told.
+struct Over(Context);
+
+impl Deref for Over {
+    type Target = Context;
+
+    fn deref(&self) -> &Context {
+        &self.0
+    }
+}
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        self.0.end();
     }
 }
 
@@ -248,22 +269,22 @@ enum Finished<T> {
 ///
 /// Written out, because an `async fn` would hold the handler's future twice.
 #[pin_project]
-struct Run<F, P> {
+struct Run<'a, F, P> {
     #[pin]
     work: F,
-    cx: Context,
+    cx: &'a Context,
     poll_ended: P,
 }
 
 fn run<T, F: Future<Output = Result<T>>>(
     work: F,
-    cx: Context,
+    cx: &Context,
     poll_ended: impl FnMut(&std::task::Context<'_>) -> Poll<Ending>,
 ) -> impl Future<Output = Finished<T>> {
     Run { work: AssertUnwindSafe(work).catch_unwind(), cx, poll_ended }
 }
 
-impl<T, F, P> Future for Run<F, P>
+impl<T, F, P> Future for Run<'_, F, P>
 where
     F: Future<Output = std::thread::Result<Result<T>>>,
     P: FnMut(&std::task::Context<'_>) -> Poll<Ending>,
@@ -280,9 +301,7 @@ where
                 Finished::Panicked
             }
             Poll::Pending => {
-                let ending = ready!((this.poll_ended)(task));
-                this.cx.cancel();
-                Finished::Cancelled(ending)
+                Finished::Cancelled(ready!((this.poll_ended)(task)))
             }
         })
     }

@@ -5,6 +5,7 @@
 
 mod call;
 mod context;
+mod drain;
 mod handler;
 mod host;
 mod opening;

@@ -60,6 +60,8 @@ pub(crate) struct Driver {
     /// For those who let others write.
     patience: Option<Pin<Box<tokio::time::Sleep>>>,
     closing: Option<Pin<Box<tokio::time::Sleep>>>,
+    /// It has seen that nothing can be written any more.
+    failed: bool,
 }
 
 impl Driver {
@@ -104,14 +106,16 @@ impl Driver {
             timer: None,
             patience: None,
             closing: None,
+            failed: false,
         }
     }
 
     fn poll_drive(&mut self, ends: &mut Ends, cx: &mut Context<'_>) -> Poll<ConnError> {
         self.shared.set_driver(cx);
-        if let Err(why) = self.poll_input(&mut *ends.input, cx) {
-            return Poll::Ready(why);
-        }
+        let all_read = match self.poll_input(&mut *ends.input, cx) {
+            Ok(all_read) => all_read,
+            Err(why) => return Poll::Ready(why),
+        };
         self.poll_timers(cx);
         self.poll_patience(cx);
         // Those who run now have something to add: one write to the socket for all of them.
@@ -122,16 +126,28 @@ impl Driver {
         }
         loop {
             self.shared.push();
-            let (lost, blocked, closing) = self.run(|state| {
+            let (lost, failed, blocked, closing) = self.run(|state| {
                 let lost = state.conn.lost().cloned();
-                (lost, state.is_blocked(), state.closing.then(|| state.is_written()))
+                let closing = state.closing.then(|| (state.is_written(), state.lingering));
+                (lost, state.write_failure(), state.is_blocked(), closing)
             });
             if let Some(why) = lost {
                 return Poll::Ready(why);
             }
+            // A peer that has closed the connection may have said before why: one more look at what it sent.
+            if let Some(kind) = failed {
+                if std::mem::replace(&mut self.failed, true) && all_read {
+                    return Poll::Ready(ConnError::Io(kind));
+                }
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             match closing {
-                Some(true) => return Poll::Ready(ConnError::LocalClosed),
-                Some(false) => {
+                Some((true, false)) => return Poll::Ready(ConnError::LocalClosed),
+                Some((written, _)) => {
+                    if written && self.run(|state| state.output.take()).is_some() {
+                        ends.output.finish();
+                    }
                     let limit =
                         self.closing.get_or_insert_with(|| Box::pin(tokio::time::sleep(CLOSE_TIMEOUT)));
                     if limit.as_mut().poll(cx).is_ready() {
@@ -145,26 +161,27 @@ impl Driver {
             }
             match ready!(ends.output.poll_write_ready(cx)) {
                 Ok(()) => self.run(super::shared::State::unblock),
-                Err(error) => return Poll::Ready(ConnError::Io(error.kind())),
+                Err(error) => self.run(|state| state.fail(error.kind())),
             }
         }
     }
 
-    fn poll_input(&mut self, input: &mut dyn Input, cx: &mut Context<'_>) -> Result<(), ConnError> {
+    /// Reads and handles what is there. Gives whether that was all; if not, the task is woken again.
+    fn poll_input(&mut self, input: &mut dyn Input, cx: &mut Context<'_>) -> Result<bool, ConnError> {
         for _ in 0..READS_PER_POLL {
             let paused = self.run(|state| {
                 state.paused = !state.conn.wants_input();
                 state.paused
             });
             if paused {
-                return Ok(());
+                return Ok(true);
             }
             self.make_room();
             let room = self.input.capacity() - self.input.len();
             match input.poll_read(cx, &mut self.input) {
                 Poll::Pending => {
                     self.shrink();
-                    return Ok(());
+                    return Ok(true);
                 }
                 Poll::Ready(Ok(0)) => return Err(ConnError::PeerClosed),
                 Poll::Ready(Ok(count)) => {
@@ -178,7 +195,7 @@ impl Driver {
             }
         }
         cx.waker().wake_by_ref();
-        Ok(())
+        Ok(false)
     }
 
     /// Offers the next read a size that follows the traffic. A frame that announces much gets its room as its bytes come.

@@ -1,6 +1,7 @@
 //! What handles hold of a connection, and all they can ask of it.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
@@ -68,9 +69,34 @@ impl Link {
         self.shared().with(|state| state.conn.drain());
     }
 
-    /// Whether nothing is going on and everything is written.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.shared().with(|state| state.conn.is_idle())
+    /// Waits until nothing is going on and everything is written, on a connection that is [draining](Self::drain).
+    pub(crate) async fn idle(&self) {
+        poll_fn(|cx| self.poll_drained(Connection::is_idle, cx)).await;
+    }
+
+    /// Waits until nobody holds a call or a stream of the connection, which is [draining](Self::drain).
+    pub(crate) async fn left(&self) {
+        poll_fn(|cx| self.poll_drained(Connection::is_left, cx)).await;
+    }
+
+    fn poll_drained(&self, is_done: fn(&Connection) -> bool, cx: &Context<'_>) -> Poll<()> {
+        self.shared().with(|state| {
+            if is_done(&state.conn) {
+                return Poll::Ready(());
+            }
+            state.wakers.wait_for_idle(cx);
+            Poll::Pending
+        })
+    }
+
+    /// Answers what is going on with a code, and ends the connection once that is written.
+    pub(crate) fn shut_down(&self) {
+        self.shared().with(|state| {
+            state.take_all_back();
+            state.lingering = state.conn.shut_down();
+            state.closing = true;
+        });
+        self.shared().wake_driver();
     }
 
     /// Ends the connection now, for every call and stream on it.
