@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use trill::{Context, ErrorKind, Result, Server};
+use trill::{Code, Context, ErrorKind, Origin, Result, Server, Status};
 use trill_tests::{Absent, AbsentClient, EverythingClient, Log, Text, in_memory, listen, over_tcp, text};
 
 async fn reported(log: &mut Log, what: &str) {
@@ -100,7 +100,8 @@ async fn a_client_can_fail_its_stream_with_a_code() {
                     }
                 };
                 cx.cancelled().await;
-                let _ = log.send(format!("{:?}: {}", error.kind(), error.message()));
+                let codes = (error.code().0, error.func_ret());
+                let _ = log.send(format!("{:?} {codes:?} {}", error.kind(), error.message()));
             })
             .await
             .expect("no panic");
@@ -109,10 +110,30 @@ async fn a_client_can_fail_its_stream_with_a_code() {
     }
     let (log, mut reports) = tokio::sync::mpsc::unbounded_channel();
     let client = AbsentClient::new(Server::builder().service(Listener(log)).in_memory().unwrap());
-    let mut rw = client.talk().await.unwrap();
-    rw.write(text("first")).await.unwrap();
-    rw.abort(42, "changed my mind");
-    assert_eq!(reports.recv().await.unwrap(), "Canceled: the client broke the stream off: changed my mind");
+    for (status, seen) in [
+        (Status::app(42, "changed my mind"), "Status (0, 42) changed my mind"),
+        (Status::new(Code::SERVER_VALIDATE_ERR, "no good"), "Status (51, 0) no good"),
+        (Status::with_codes(Code(-7), 8, "both"), "Status (-7, 8) both"),
+        // A reset always says something.
+        (Status::app(0, "nothing"), "Status (999, 0) nothing"),
+        (Status::new(Code::CLIENT_CANCELED_ERR, ""), "Canceled (161, 0) the client broke the stream off with code 161 CLIENT_CANCELED_ERR"),
+    ] {
+        let mut rw = client.talk().await.unwrap();
+        rw.write(text("first")).await.unwrap();
+        rw.fail(status.clone());
+        assert_eq!(reports.recv().await.unwrap(), seen);
+
+        let rw = client.talk().await.unwrap().shared();
+        let (reading, other) = (tokio::spawn(rw.read()), rw.clone());
+        tokio::task::yield_now().await;
+        other.fail(status);
+        assert_eq!(reports.recv().await.unwrap(), seen);
+        // For the clones on this side the stream was ended here.
+        let errors = [reading.await.unwrap().unwrap_err(), rw.write(text("late")).await.unwrap_err()];
+        for error in errors {
+            assert_eq!((error.kind(), error.origin()), (ErrorKind::Canceled, Origin::Caller), "{error}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

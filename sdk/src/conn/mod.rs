@@ -194,7 +194,6 @@ impl Connection {
         for key in self.calls.keys() {
             self.end_call(key, Ending::Lost(why.clone()));
         }
-        self.timers.clear_all();
         self.lingering.clear();
         self.output = Vec::new();
         self.in_flight = 0;

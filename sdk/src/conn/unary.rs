@@ -160,9 +160,13 @@ impl Connection {
                 *deadline = deadline.filter(|_| ending != Ending::Deadline);
                 self.answered(id, Err(ending));
             }
+            // Nobody waits for a one-way call from the start: its caller may be gone, its work is still wanted.
+            Call::Incoming(call)
+                if call.one_way && matches!(&ending, Ending::Lost(why) if *why != ConnError::Shutdown) => {}
             Call::Incoming(call) => {
-                if ending == Ending::Deadline {
-                    call.deadline = None;
+                let deadline = call.deadline.take();
+                if ending != Ending::Deadline {
+                    self.timers.clear(deadline, Timer::Call(key));
                 }
                 call.ending = Some(ending);
                 self.events.push(Event::CallChanged(key));

@@ -123,7 +123,8 @@ impl ServerHandle {
         let _ = tokio::time::timeout(grace, self.connections.idle()).await;
         let mut serving = self.serving.clone();
         // Fails if nobody serves any more, which is as good. A serving future that nobody polls cannot be waited for.
-        let unbound = tokio::time::timeout(UNBIND_LIMIT, serving.wait_for(|serving| !serving));
+        let unbound = async { serving.wait_for(|serving| !serving).await.is_ok() };
+        let unbound = tokio::time::timeout(UNBIND_LIMIT, unbound);
         let ((), _) = tokio::join!(self.connections.close(), unbound);
         self.stopped.set();
     }

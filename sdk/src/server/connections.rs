@@ -40,7 +40,8 @@ impl Connections {
         }
     }
 
-    /// Serves one connection in a task, which ends with the connection.
+    /// Serves one connection in a task, which ends with the connection and the last of its handlers: a one-way call may go on when its
+    /// caller is gone, and a shutdown must know of it.
     pub(super) fn start(self: &Arc<Self>, ends: Ends, peer: PeerAddr) {
         let conn = Connection::server(self.limits.clone(), self.router.admission());
         let (link, driver) = Driver::server(conn, ends, peer, Arc::clone(&self.router) as _);
@@ -92,23 +93,16 @@ impl Connections {
     /// Answers what is still going on, ends all connections, and waits until their tasks and the handlers' have ended: at most 0.8 s.
     pub(super) async fn close(&self) {
         self.closing.set();
-        let links = self.links();
-        links.iter().for_each(Link::shut_down);
+        self.links().iter().for_each(Link::shut_down);
         // Peers that do not read in time are cut off.
         let _ = tokio::time::timeout(FLUSH_LIMIT, self.all_ended()).await;
-        links.iter().for_each(|link| link.close(&ConnError::Shutdown));
-        let left = async {
-            self.all_ended().await;
-            for link in &links {
-                link.left().await;
-            }
-        };
-        if tokio::time::timeout(LEAVE_LIMIT, left).await.is_err() {
+        self.links().iter().for_each(|link| link.close(&ConnError::Shutdown));
+        if tokio::time::timeout(LEAVE_LIMIT, self.all_ended()).await.is_err() {
             tracing::warn!("the server is shut down, but a task still holds a call or a stream of it");
         }
     }
 
-    /// Waits until the tasks of all connections have ended.
+    /// Waits until the tasks of all connections have ended, and with them the handlers'.
     async fn all_ended(&self) {
         loop {
             // Made before the look, so that an end in between wakes it.

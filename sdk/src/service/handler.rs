@@ -18,7 +18,7 @@ use crate::stream::{
     AsyncReader, AsyncReaderWriter, AsyncWriter, Compression, FromJson, JsonMessage, Message, Parcel,
     StreamRef, Subject, ToJson, ending_error, outcome_of, send_error, wire_encoding,
 };
-use crate::transport::{ConnError, Ending, IncomingCall, IncomingStream, Link, Outcome, SendError};
+use crate::transport::{Ending, IncomingCall, IncomingStream, Link, Outcome, SendError};
 
 use super::call::CallRef;
 use super::context::Context;
@@ -202,12 +202,7 @@ impl ServerCall {
                     handler(cx, request).await
                 }
             };
-            let poll_ended = |task: &std::task::Context<'_>| match call.poll_ended(task) {
-                // Nobody waits for a one-way call from the start: its caller may be gone, its work is still wanted.
-                Poll::Ready(Ending::Lost(why)) if one_way && why != ConnError::Shutdown => Poll::Pending,
-                polled => polled,
-            };
-            let result = run(work, &cx, poll_ended).await;
+            let result = run(work, &cx, |task| call.poll_ended(task)).await;
             if one_way {
                 log_one_way(cx.method(), &result);
                 return;

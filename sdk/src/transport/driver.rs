@@ -37,7 +37,8 @@ pub(crate) trait Dispatch: Send + Sync + 'static {
     fn stream(&self, link: &Link, stream: IncomingStream);
 }
 
-/// Drives one connection until it is over, and then says why. Dropping it loses the connection for everybody on it.
+/// Drives one connection until it is over, at a server also until the last handler has let go of it, and then says why. Dropping it
+/// loses the connection for everybody on it.
 ///
 /// Its owner is the channel or the server that spawned it.
 #[must_use = "a connection does nothing unless it is driven"]
@@ -45,7 +46,7 @@ pub(crate) struct Driver {
     shared: Arc<Shared>,
     /// Absent while it is in use, and after the end.
     ends: Option<Ends>,
-    ended: bool,
+    over: Option<ConnError>,
     /// Present at a server: with it the connection stays open as long as the peer wants.
     server: Option<(Link, Arc<dyn Dispatch>)>,
     decoder: Decoder,
@@ -94,7 +95,7 @@ impl Driver {
         Self {
             shared,
             ends: Some(ends),
-            ended: false,
+            over: None,
             server,
             decoder,
             input: BytesMut::new(),
@@ -322,16 +323,34 @@ impl Driver {
         }
     }
 
+    /// Waits until the handlers of a connection that is over have let go of it. One-way calls go on without it, until their deadlines.
+    fn poll_left(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.server.is_none() {
+            return Poll::Ready(());
+        }
+        self.shared.set_driver(cx);
+        self.poll_timers(cx);
+        self.run(|state| {
+            if state.conn.is_left() {
+                return Poll::Ready(());
+            }
+            state.wakers.wait_for_idle(cx);
+            Poll::Pending
+        })
+    }
+
     fn end(&mut self, why: ConnError) -> ConnError {
         let why = self.run(|state| {
             state.conn.handle_lost(&why);
+            state.conn.drain();
             state.take_all_back();
             state.output = None;
             state.conn.lost().cloned().unwrap_or(why)
         });
         self.shared.set_over();
         self.ends = None;
-        self.ended = true;
+        (self.input, self.frames) = (BytesMut::new(), Vec::new());
+        self.over = Some(why.clone());
         match &why {
             ConnError::Wire(_) | ConnError::BadAnswer | ConnError::PeerNotReading { .. } => {
                 tracing::warn!(peer = %self.shared.peer(), reason = %why, "closing the connection");
@@ -347,20 +366,23 @@ impl Future for Driver {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<ConnError> {
         let this = &mut *self;
-        let mut ends = this.ends.take().expect("a driver is not polled after its end");
-        match this.poll_drive(&mut ends, cx) {
-            Poll::Pending => {
-                this.ends = Some(ends);
-                Poll::Pending
+        if let Some(mut ends) = this.ends.take() {
+            match this.poll_drive(&mut ends, cx) {
+                Poll::Pending => {
+                    this.ends = Some(ends);
+                    return Poll::Pending;
+                }
+                Poll::Ready(why) => drop(this.end(why)),
             }
-            Poll::Ready(why) => Poll::Ready(this.end(why)),
         }
+        ready!(this.poll_left(cx));
+        Poll::Ready(this.over.clone().expect("it is over, and has said why"))
     }
 }
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        if !self.ended {
+        if self.over.is_none() {
             self.end(ConnError::LocalClosed);
         }
     }

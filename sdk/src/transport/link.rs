@@ -71,22 +71,16 @@ impl Link {
 
     /// Waits until nothing is going on and everything is written, on a connection that is [draining](Self::drain).
     pub(crate) async fn idle(&self) {
-        poll_fn(|cx| self.poll_drained(Connection::is_idle, cx)).await;
-    }
-
-    /// Waits until nobody holds a call or a stream of the connection, which is [draining](Self::drain).
-    pub(crate) async fn left(&self) {
-        poll_fn(|cx| self.poll_drained(Connection::is_left, cx)).await;
-    }
-
-    fn poll_drained(&self, is_done: fn(&Connection) -> bool, cx: &Context<'_>) -> Poll<()> {
-        self.shared().with(|state| {
-            if is_done(&state.conn) {
-                return Poll::Ready(());
-            }
-            state.wakers.wait_for_idle(cx);
-            Poll::Pending
-        })
+        let poll_idle = |cx: &mut Context<'_>| {
+            self.shared().with(|state| {
+                if state.conn.is_idle() {
+                    return Poll::Ready(());
+                }
+                state.wakers.wait_for_idle(cx);
+                Poll::Pending
+            })
+        };
+        poll_fn(poll_idle).await;
     }
 
     /// Answers what is going on with a code, and ends the connection once that is written.

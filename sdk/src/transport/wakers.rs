@@ -47,7 +47,8 @@ pub(super) struct Wakers {
     streams: Vec<StreamSlots>,
     calls: Vec<Slot>,
     tickets: Vec<Slot>,
-    /// Those who shut the server down: whoever ends the last call, or writes the last bytes, wakes them.
+    /// Those who shut the server down, and the driver of a lost connection: whoever ends the last call, or writes the last bytes, wakes
+    /// them.
     idle: Vec<Waker>,
 }
 
