@@ -116,7 +116,10 @@ async fn a_client_can_fail_its_stream_with_a_code() {
         (Status::with_codes(Code(-7), 8, "both"), "Status (-7, 8) both"),
         // A reset always says something.
         (Status::app(0, "nothing"), "Status (999, 0) nothing"),
-        (Status::new(Code::CLIENT_CANCELED_ERR, ""), "Canceled (161, 0) the client broke the stream off with code 161 CLIENT_CANCELED_ERR"),
+        (
+            Status::new(Code::CLIENT_CANCELED_ERR, ""),
+            "Canceled (161, 0) the client broke the stream off with code 161 CLIENT_CANCELED_ERR",
+        ),
     ] {
         let mut rw = client.talk().await.unwrap();
         rw.write(text("first")).await.unwrap();

@@ -40,7 +40,7 @@ impl Proxy {
                                 side.write_all(&[0x09, 0x30, 1, 4]).await.unwrap();
                                 side.shutdown().await.unwrap();
                             }
-                            Cut::Rst => socket2::SockRef::from(side).set_linger(Some(std::time::Duration::ZERO)).unwrap(),
+                            Cut::Rst => socket2::SockRef::from(&*side).set_linger(Some(std::time::Duration::ZERO)).unwrap(),
                         }
                     }
                     if how != Cut::Rst {

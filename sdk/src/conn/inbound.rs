@@ -225,7 +225,9 @@ impl Connection {
     pub(super) fn admit(&self, head: &Head, shape: Shape, busy: usize) -> Result<usize, Outcome> {
         let refuse = |text: String| Err(Outcome::framework(Code::SERVER_OVERLOAD_ERR.0, text));
         if self.draining {
-            return refuse("the server is draining, because it is shutting down: try another one, or later".to_owned());
+            return refuse(
+                "the server is draining, because it is shutting down: try another one, or later".to_owned(),
+            );
         }
         let (limit, what) = match shape {
             Shape::Unary => (self.limits.max_calls, "calls"),

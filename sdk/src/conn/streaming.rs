@@ -188,12 +188,14 @@ impl Connection {
     /// frames and what is left of the credit.
     pub(crate) fn lend(&mut self, key: StreamKey) -> (StreamId, i64) {
         let stream = self.streams.get_mut(key);
+        stream.send.lent = true;
         (stream.id, stream.send.window.lend())
     }
 
     /// Takes back what was lent. The frames are queued, unless the stream is over.
     pub(crate) fn take_back(&mut self, key: StreamKey, frames: &[u8], credit: i64) {
         let stream = self.streams.get_mut(key);
+        stream.send.lent = false;
         stream.send.window.take_back(credit);
         if stream.state.can_send() {
             self.output.extend_from_slice(frames);
@@ -365,6 +367,9 @@ impl Connection {
         }
         if std::mem::take(&mut stream.send.waiting) {
             self.events.push(Event::Writable(key));
+        }
+        if std::mem::take(&mut stream.send.lent) {
+            self.events.push(Event::Revoked(key));
         }
         if std::mem::take(&mut stream.watched) {
             self.events.push(Event::Changed(key));

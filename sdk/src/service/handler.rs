@@ -295,9 +295,7 @@ where
                 tracing::error!(method, %peer, panic = text_of(&*panic), "a handler panicked");
                 Finished::Panicked
             }
-            Poll::Pending => {
-                Finished::Cancelled(ready!((this.poll_ended)(task)))
-            }
+            Poll::Pending => Finished::Cancelled(ready!((this.poll_ended)(task))),
         })
     }
 }

@@ -107,6 +107,11 @@ impl Wakers {
             Event::Changed(key) => self.stream(key).watch.take(),
             Event::CallChanged(key) => self.call(key).take(),
             Event::Room(ticket) => self.ticket(ticket).take(),
+            Event::Revoked(key) => {
+                // What is in it comes too late.
+                drop(self.stream(key).lane.take().and_then(|lane| lane.take_back()));
+                None
+            }
             Event::Idle => {
                 wake.append(&mut self.idle);
                 None
