@@ -9,6 +9,16 @@ use tokio::io::AsyncWriteExt;
 use trill::{AsyncReaderWriter, Error, ErrorKind};
 use trill_tests::{EverythingClient, Text, in_memory, over_tcp, text};
 
+/// The answer to INIT, with a window that is never used up.
+const ACCEPTED: [u8; 24] =
+    [0x09, 0x30, 1, 1, 0, 0, 0, 24, 0, 0, 0, 0, 0, 100, 0, 0, 0x12, 0, 0x18, 0xff, 0xff, 0xff, 0xff, 0x0f];
+
+/// RESET with the application's code 4001 and the text "why".
+const RESET: [u8; 26] = [
+    0x09, 0x30, 1, 4, 0, 0, 0, 26, 0, 0, 0, 0, 0, 100, 0, 0, 8, 1, 0x1a, 3, b'w', b'h', b'y', 0x30, 0xa1,
+    0x1f,
+];
+
 /// A stream that its handler has failed with 4001, to which many messages were written.
 async fn failed(client: &EverythingClient) -> AsyncReaderWriter<Text, Text> {
     let mut rw = client.talk().await.unwrap();
@@ -130,14 +140,6 @@ async fn a_loop_that_ignores_errors_lets_others_go_on() {
 /// The same when the peer takes no bytes any more, so that what the writer was lent stays with it.
 #[tokio::test]
 async fn a_writer_whose_peer_does_not_read_gets_the_error_as_soon_as_its_reader_has() {
-    const ACCEPTED: [u8; 24] = [
-        0x09, 0x30, 1, 1, 0, 0, 0, 24, 0, 0, 0, 0, 0, 100, 0, 0, 0x12, 0, 0x18, 0xff, 0xff, 0xff, 0xff, 0x0f,
-    ];
-    // RESET with the application's code 4001 and the text "why".
-    const RESET: [u8; 26] = [
-        0x09, 0x30, 1, 4, 0, 0, 0, 26, 0, 0, 0, 0, 0, 100, 0, 0, 8, 1, 0x1a, 3, b'w', b'h', b'y', 0x30, 0xa1,
-        0x1f,
-    ];
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let channel = trill::Channel::connect(listener.local_addr().unwrap().to_string()).await.unwrap();
     let (mut peer, _) = listener.accept().await.unwrap();
@@ -151,4 +153,27 @@ async fn a_writer_whose_peer_does_not_read_gets_the_error_as_soon_as_its_reader_
     for _ in 0..3 {
         is_the_end(&writer.write(text("late")).await.unwrap_err());
     }
+}
+
+/// A peer says why, and closes the connection while bytes are on their way to it, which the system answers with a reset. The reason was
+/// received before that, and counts.
+#[tokio::test]
+async fn what_came_before_a_write_failed_is_read_first() {
+    use std::io::{Read, Write};
+
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let channel = trill::Channel::connect(listener.local_addr().unwrap().to_string()).await.unwrap();
+    let (mut peer, _) = listener.accept().unwrap();
+    peer.write_all(&ACCEPTED).unwrap();
+    let (mut reader, mut writer) = EverythingClient::new(channel).talk().await.unwrap().split();
+    writer.write(text("never read")).await.unwrap();
+    // From here on the client's tasks do not run until it writes.
+    while peer.read(&mut [0; 1]).unwrap() == 0 {}
+    peer.write_all(&RESET).unwrap();
+    drop(peer);
+    // So much is written at once, and fails.
+    let _ = writer.write(text("x".repeat(100_000))).await;
+    let _ = writer.write(text("x".repeat(100_000))).await;
+    is_the_end(&reader.read().await.unwrap_err());
+    is_the_end(&writer.write(text("late")).await.unwrap_err());
 }

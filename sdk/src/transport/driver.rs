@@ -31,6 +31,9 @@ const PATIENCE: Duration = Duration::from_millis(1);
 /// How long a connection that nobody holds any more may take to write what is queued.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long the end of the input may take to come when writing has failed.
+const LAST_INPUT: Duration = Duration::from_millis(200);
+
 /// Where a server's connection hands over the peer's calls. Called on the driver's task: it must only start the work.
 pub(crate) trait Dispatch: Send + Sync + 'static {
     /// Takes calls that came together.
@@ -63,8 +66,8 @@ pub(crate) struct Driver {
     /// For those who let others write.
     patience: Option<Pin<Box<tokio::time::Sleep>>>,
     closing: Option<Pin<Box<tokio::time::Sleep>>>,
-    /// It has seen that nothing can be written any more.
-    failed: bool,
+    /// For the last input of a connection to which nothing can be written any more.
+    failing: Option<Pin<Box<tokio::time::Sleep>>>,
 }
 
 impl Driver {
@@ -109,16 +112,15 @@ impl Driver {
             timer: None,
             patience: None,
             closing: None,
-            failed: false,
+            failing: None,
         }
     }
 
     fn poll_drive(&mut self, ends: &mut Ends, cx: &mut Context<'_>) -> Poll<ConnError> {
         self.shared.set_driver(cx);
-        let all_read = match self.poll_input(&mut *ends.input, cx) {
-            Ok(all_read) => all_read,
-            Err(why) => return Poll::Ready(why),
-        };
+        if let Err(why) = self.poll_input(&mut *ends.input, cx) {
+            return Poll::Ready(why);
+        }
         self.poll_timers(cx);
         self.poll_patience(cx);
         // Those who run now have something to add: one write to the socket for all of them.
@@ -137,13 +139,11 @@ impl Driver {
             if let Some(why) = lost {
                 return Poll::Ready(why);
             }
-            // A peer that has closed the connection may have said before why: one more look at what it sent.
+            // A peer that has closed the connection may have said before why. The input comes to its end as well, behind that.
             if let Some(kind) = failed {
-                if std::mem::replace(&mut self.failed, true) && all_read {
-                    return Poll::Ready(ConnError::Io(kind));
-                }
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
+                let limit = self.failing.get_or_insert_with(|| Box::pin(tokio::time::sleep(LAST_INPUT)));
+                ready!(limit.as_mut().poll(cx));
+                return Poll::Ready(ConnError::Io(kind));
             }
             match closing {
                 Some((true, false)) => return Poll::Ready(ConnError::LocalClosed),
@@ -169,22 +169,21 @@ impl Driver {
         }
     }
 
-    /// Reads and handles what is there. Gives whether that was all; if not, the task is woken again.
-    fn poll_input(&mut self, input: &mut dyn Input, cx: &mut Context<'_>) -> Result<bool, ConnError> {
+    fn poll_input(&mut self, input: &mut dyn Input, cx: &mut Context<'_>) -> Result<(), ConnError> {
         for _ in 0..READS_PER_POLL {
             let paused = self.run(|state| {
                 state.paused = !state.conn.wants_input();
                 state.paused
             });
             if paused {
-                return Ok(true);
+                return Ok(());
             }
             self.make_room();
             let room = self.input.capacity() - self.input.len();
             match input.poll_read(cx, &mut self.input) {
                 Poll::Pending => {
                     self.shrink();
-                    return Ok(true);
+                    return Ok(());
                 }
                 Poll::Ready(Ok(0)) => return Err(ConnError::PeerClosed),
                 Poll::Ready(Ok(count)) => {
@@ -198,7 +197,7 @@ impl Driver {
             }
         }
         cx.waker().wake_by_ref();
-        Ok(false)
+        Ok(())
     }
 
     /// Offers the next read a size that follows the traffic. A frame that announces much gets its room as its bytes come.
