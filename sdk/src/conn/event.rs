@@ -143,6 +143,6 @@ pub(crate) enum Event {
     Revoked(StreamKey),
     /// A connection that is draining may have become idle, or left by all who held something of it.
     Idle,
-    Call(IncomingCall),
-    Stream(IncomingStream),
+    Call(Box<IncomingCall>),
+    Stream(Box<IncomingStream>),
 }

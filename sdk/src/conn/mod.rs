@@ -28,6 +28,8 @@ mod tests;
 
 use std::time::Instant;
 
+use bytes::Bytes;
+
 use crate::wire::Side;
 pub(crate) use crate::wire::StreamId;
 
@@ -48,6 +50,7 @@ pub use limits::{AppErrors, Cancel};
 pub(crate) use limits::{DEFAULT_WINDOW, Limits};
 pub(crate) use schedule::Ticket;
 pub(crate) use streaming::{SendError, Sent, Take, frame_size, write_data};
+pub(crate) use streams::growth;
 
 /// One connection's protocol state.
 ///
@@ -70,6 +73,8 @@ pub(crate) struct Connection {
     /// How many streams hold back the reading.
     pausing: usize,
     draining: bool,
+    /// What the peer's newest stream gave as its caller.
+    last_caller: Bytes,
     lost: Option<ConnError>,
 }
 
@@ -99,6 +104,7 @@ impl Connection {
             events: Vec::new(),
             pausing: 0,
             draining: false,
+            last_caller: Bytes::new(),
             lost: None,
         }
     }
