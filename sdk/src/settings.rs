@@ -1,10 +1,12 @@
 //! Settings that channels and servers share.
 
+use std::time::Duration;
+
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::transport::{DEFAULT_WINDOW, Limits};
 
 /// The methods of a builder with a field `limits` that set what both sides of a connection have.
-macro_rules! size_settings {
+macro_rules! shared_settings {
     () => {
         /// Bytes of messages that the peer may send on one stream before it must wait for this side to read. Default: 65,535, which is
         /// also the least that peers of the protocol announce; 0 switches flow control off in both directions.
@@ -24,9 +26,31 @@ macro_rules! size_settings {
             self.limits.max_received = bytes;
             self
         }
+
+        /// How long the peer's host may be silent before the connection counts as lost, and with it every call and stream on it: the
+        /// host is gone, or the network between. Default: 20 seconds; from 200 milliseconds to a day.
+        ///
+        /// TCP notices it by itself (keepalive, and TCP_USER_TIMEOUT on Linux). Below 2 seconds the connection sends an empty FEEDBACK
+        /// after a fifth of that time without traffic, while a call or stream is open. A peer whose TCP takes no byte for so long counts
+        /// as dead too. One whose *process* is frozen does not while its system still acknowledges what comes: deadlines,
+        /// `read_timeout` and `stream_idle_timeout` are for that. Unix sockets need none of this.
+        pub fn dead_peer_timeout(mut self, limit: Duration) -> Self {
+            self.limits.dead_peer_timeout = limit;
+            self
+        }
+
+        /// Sends an empty FEEDBACK on an open stream, once its connection would be quiet for so long, or `None` for never. Default:
+        /// never.
+        ///
+        /// For proxies and peers that close quiet connections: tRPC-Cpp does after 60 seconds at a server and 50 at a client, with
+        /// streams open.
+        pub fn heartbeat(mut self, every: impl Into<Option<Duration>>) -> Self {
+            self.limits.heartbeat = every.into();
+            self
+        }
     };
 }
-pub(crate) use size_settings;
+pub(crate) use shared_settings;
 
 /// Settings that cannot work are refused before anything is opened.
 pub(crate) fn check(limits: &Limits) -> Result<()> {
@@ -44,5 +68,20 @@ pub(crate) fn check(limits: &Limits) -> Result<()> {
             return wrong(format!("{name} is {size}: it must be from 1024 to {} bytes", u32::MAX));
         }
     }
+    let day = Duration::from_secs(24 * 60 * 60);
+    if !(Duration::from_millis(200)..=day).contains(&limits.dead_peer_timeout) {
+        return wrong(format!(
+            "dead_peer_timeout is {:?}: it must be from 200 ms to a day",
+            limits.dead_peer_timeout
+        ));
+    }
+    for (name, limit) in [("heartbeat", limits.heartbeat), ("idle_timeout", limits.idle_timeout)] {
+        if limit.is_some_and(|limit| limit < SHORTEST) {
+            return wrong(format!("{name} is {limit:?}: it must be at least {SHORTEST:?}"));
+        }
+    }
     Ok(())
 }
+
+/// Below this, looking whether a connection is quiet would be its main work.
+const SHORTEST: Duration = Duration::from_millis(10);

@@ -1,6 +1,7 @@
 //! Why a connection ended.
 
 use std::io;
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -21,8 +22,30 @@ pub(crate) enum ConnError {
     Wire(WireError),
     #[error("the peer sent an answer that cannot be understood, and that does not say which call it is for")]
     BadAnswer,
+    #[error("the peer is unreachable: nothing came back from it for {limit:?} (dead_peer_timeout; {kind})")]
+    Unreachable { kind: io::ErrorKind, limit: Duration },
+    #[error("the connection was idle for {0:?} (idle_timeout)")]
+    Idle(Duration),
+    #[error("the peer's first frame was not whole within {0:?} of its first byte (first_frame_timeout)")]
+    FirstFrame(Duration),
+    #[error(
+        "it had sent no frame when newer connections came: at most {limit} such connections may be there (max_new_connections)"
+    )]
+    TooManyNew { limit: usize },
     #[error("the peer does not read its answers: {queued} bytes are waiting, at most {limit} may")]
     PeerNotReading { queued: usize, limit: usize },
+}
+
+impl ConnError {
+    /// What a failed read or write of the socket says. `limit` is the dead peer timeout that the socket was given.
+    pub(crate) fn of_io(kind: io::ErrorKind, limit: Duration) -> Self {
+        match kind {
+            io::ErrorKind::TimedOut | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
+                Self::Unreachable { kind, limit }
+            }
+            kind => Self::Io(kind),
+        }
+    }
 }
 
 /// What a peer did that ends one stream and nothing else.

@@ -33,6 +33,7 @@ fn is_overtaken(meta: &CloseMeta) -> bool {
 impl Connection {
     /// Takes one frame of the peer's. An error ends the connection: report it with [`handle_lost`](Self::handle_lost).
     pub(crate) fn handle_frame(&mut self, frame: Frame, now: Instant) -> Result<(), ConnError> {
+        self.quiet.note();
         match frame {
             Frame::Data { id, messages } => self.handle_data(id, messages),
             Frame::Feedback { id, increment } => self.handle_feedback(id, increment),
@@ -73,6 +74,11 @@ impl Connection {
                     self.end_stream(key, Ending::Deadline);
                 }
                 Timer::Call(key) => self.end_call(key, Ending::Deadline),
+                Timer::Idle => self.look_if_idle(now),
+                Timer::Beat => self.beat(now),
+                Timer::FirstFrame => {
+                    self.handle_lost(&ConnError::FirstFrame(self.limits.first_frame_timeout));
+                }
             }
         }
     }

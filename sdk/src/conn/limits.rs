@@ -60,6 +60,14 @@ pub(crate) struct Limits {
     pub(crate) first_request_id: u32,
     /// How long the peer may take to answer INIT.
     pub(crate) open_timeout: Duration,
+    /// How long the peer's host may stay silent before the connection is given up.
+    pub(crate) dead_peer_timeout: Duration,
+    /// How long an open stream may keep its connection quiet before something is sent.
+    pub(crate) heartbeat: Option<Duration>,
+    /// How long a connection without calls and streams lives.
+    pub(crate) idle_timeout: Option<Duration>,
+    /// How long a client's first frame may take from its first byte.
+    pub(crate) first_frame_timeout: Duration,
 }
 
 impl Default for Limits {
@@ -75,6 +83,10 @@ impl Default for Limits {
             app_errors: AppErrors::Reset,
             first_request_id: 1,
             open_timeout: Duration::from_secs(10),
+            dead_peer_timeout: Duration::from_secs(20),
+            heartbeat: None,
+            idle_timeout: None,
+            first_frame_timeout: Duration::from_secs(10),
         }
     }
 }
@@ -84,5 +96,38 @@ impl Limits {
     /// it, and a share for answers that nobody can hold back.
     pub(super) fn outbox_hard(&self) -> usize {
         self.outbox + 2 * self.max_sent + 1024 * 1024
+    }
+
+    /// Whether the peer is to be noticed dead faster than the system's keepalive can, which counts in seconds.
+    pub(crate) fn probes(&self) -> bool {
+        self.dead_peer_timeout < PROBE_BELOW
+    }
+
+    /// How often to look whether something must be sent so that the connection is not quiet. What is sent is at most two looks late: it
+    /// is not known when in between the last bytes went.
+    pub(super) fn beat(&self) -> Option<Duration> {
+        let heartbeat = self.heartbeat.map(|limit| limit / 2);
+        let probe = self.probes().then(|| self.dead_peer_timeout / 5);
+        heartbeat.into_iter().chain(probe).min()
+    }
+}
+
+/// Below this the connection itself sends something now and then while somebody waits. TCP asks an idle peer after a second at the
+/// earliest, and gives it up after another.
+pub(crate) const PROBE_BELOW: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shorter_of_heartbeat_and_probe_counts() {
+        let (second, limits) = (Duration::from_secs(1), Limits::default());
+        assert_eq!(limits.beat(), None);
+        let beating = Limits { heartbeat: Some(second), ..limits.clone() };
+        assert_eq!(beating.beat(), Some(second / 2));
+        let probing = Limits { dead_peer_timeout: second, ..beating };
+        assert_eq!(probing.beat(), Some(second / 5));
+        assert!(!Limits { dead_peer_timeout: 2 * second, ..limits }.probes());
     }
 }

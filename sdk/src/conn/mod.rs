@@ -15,6 +15,7 @@ mod inbound;
 mod inbox;
 mod limits;
 mod lingering;
+mod quiet;
 mod schedule;
 mod stream;
 mod streaming;
@@ -32,6 +33,7 @@ pub(crate) use crate::wire::StreamId;
 
 use calls::Calls;
 use lingering::Lingering;
+use quiet::Quiet;
 use schedule::Schedule;
 use streams::Streams;
 use timers::Timers;
@@ -44,7 +46,7 @@ pub(crate) use event::{
 };
 pub(crate) use inbox::Inbox;
 pub use limits::{AppErrors, Cancel};
-pub(crate) use limits::{DEFAULT_WINDOW, Limits};
+pub(crate) use limits::{DEFAULT_WINDOW, Limits, PROBE_BELOW};
 pub(crate) use schedule::Ticket;
 pub(crate) use streaming::{SendError, Sent, Take, frame_size, write_data};
 
@@ -62,6 +64,7 @@ pub(crate) struct Connection {
     lingering: Lingering,
     schedule: Schedule,
     timers: Timers,
+    quiet: Quiet,
     output: Vec<u8>,
     /// Bytes that were taken and are not yet written.
     in_flight: usize,
@@ -93,6 +96,7 @@ impl Connection {
             streams: Streams::new(),
             lingering: Lingering::default(),
             timers: Timers::default(),
+            quiet: Quiet::default(),
             output: Vec::new(),
             in_flight: 0,
             events: Vec::new(),
@@ -129,6 +133,9 @@ impl Connection {
         debug_assert!(spare.is_empty(), "the spare buffer would be sent");
         let taken = std::mem::replace(&mut self.output, spare);
         self.in_flight += taken.len();
+        if !taken.is_empty() {
+            self.quiet.note();
+        }
         taken
     }
 

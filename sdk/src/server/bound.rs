@@ -9,6 +9,7 @@ use crate::service::Signal;
 use crate::transport::{Listener, PeerAddr};
 
 use super::connections::Connections;
+use super::pace::Pace;
 
 /// How often a drain looks whether the last call has ended.
 const DRAIN_POLL: Duration = Duration::from_millis(10);
@@ -59,9 +60,12 @@ impl Bound {
     /// # Errors
     /// The listening socket failed.
     pub async fn serve(self) -> Result<()> {
+        let dead_peer_timeout = self.connections.limits().dead_peer_timeout;
+        let mut pace = Pace::new(self.connections.room().accepts_per_second);
         let accepting = async {
             loop {
-                match self.listener.accept().await {
+                pace.wait().await;
+                match self.listener.accept(dead_peer_timeout).await {
                     Ok((io, peer)) => self.connections.start(io, peer),
                     Err(error) if is_of_one_connection(&error) => {
                         tracing::debug!(%error, "a connection was lost before it was accepted");

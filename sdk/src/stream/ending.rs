@@ -105,10 +105,16 @@ pub(crate) fn ending_error(ending: &Ending, subject: &Subject) -> Error {
         }
         Ending::Lost(why) => {
             let (kind, origin) = match why {
-                ConnError::PeerClosed | ConnError::Io(_) => (ErrorKind::Network, Origin::Peer),
-                ConnError::LocalClosed | ConnError::Shutdown => (ErrorKind::Closed, Origin::Caller),
+                ConnError::PeerClosed | ConnError::Io(_) | ConnError::Unreachable { .. } => {
+                    (ErrorKind::Network, Origin::Peer)
+                }
+                ConnError::LocalClosed | ConnError::Shutdown | ConnError::Idle(_) => {
+                    (ErrorKind::Closed, Origin::Caller)
+                }
                 ConnError::Wire(_) | ConnError::BadAnswer => (ErrorKind::Protocol, Origin::Peer),
-                ConnError::PeerNotReading { .. } => (ErrorKind::Limit, Origin::Peer),
+                ConnError::PeerNotReading { .. }
+                | ConnError::FirstFrame(_)
+                | ConnError::TooManyNew { .. } => (ErrorKind::Limit, Origin::Peer),
             };
             subject.error(kind, origin, subject.network_code(), why.to_string())
         }

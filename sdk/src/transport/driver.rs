@@ -54,6 +54,8 @@ pub(crate) struct Driver {
     frames: Vec<Frame>,
     wake: Vec<Waker>,
     incoming: Incoming,
+    /// The peer has sent a whole frame.
+    greeted: bool,
     /// It has let the others go first once, before it writes.
     yielded: bool,
     timer: Option<Pin<Box<tokio::time::Sleep>>>,
@@ -100,6 +102,7 @@ impl Driver {
             frames: Vec::new(),
             wake: Vec::new(),
             incoming: Incoming::default(),
+            greeted: false,
             yielded: false,
             timer: None,
             patience: None,
@@ -145,7 +148,7 @@ impl Driver {
             }
             match ready!(ends.output.poll_write_ready(cx)) {
                 Ok(()) => self.run(super::shared::State::unblock),
-                Err(error) => return Poll::Ready(ConnError::Io(error.kind())),
+                Err(error) => return Poll::Ready(self.failed(&error)),
             }
         }
     }
@@ -174,7 +177,7 @@ impl Driver {
                     self.handle_input()?;
                 }
                 Poll::Ready(Err(error)) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Poll::Ready(Err(error)) => return Err(ConnError::Io(error.kind())),
+                Poll::Ready(Err(error)) => return Err(self.failed(&error)),
             }
         }
         cx.waker().wake_by_ref();
@@ -216,6 +219,9 @@ impl Driver {
                 }
             }
             let full = self.frames.len() == FRAMES_PER_LOCK;
+            if !self.greeted {
+                self.greet();
+            }
             if !self.frames.is_empty() {
                 let mut frames = std::mem::take(&mut self.frames);
                 let handled = self.run(|state| {
@@ -303,6 +309,22 @@ impl Driver {
         for stream in self.incoming.streams.drain(..) {
             dispatch.stream(link, stream);
         }
+    }
+
+    /// Bytes have come and no whole frame before them.
+    #[cold]
+    fn greet(&mut self) {
+        if !self.frames.is_empty() {
+            self.greeted = true;
+            self.shared.set_greeted();
+            self.run(|state| state.conn.handle_first_frame());
+        } else if self.server.is_some() {
+            self.run(|state| state.conn.handle_first_bytes(now()));
+        }
+    }
+
+    fn failed(&self, error: &std::io::Error) -> ConnError {
+        ConnError::of_io(error.kind(), self.shared.limits().dead_peer_timeout)
     }
 
     fn end(&mut self, why: ConnError) -> ConnError {

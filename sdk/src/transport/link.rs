@@ -32,7 +32,8 @@ impl Drop for Hold {
 }
 
 impl Link {
-    pub(super) fn new(conn: Connection, output: Arc<dyn Output>, peer: PeerAddr) -> (Self, Arc<Shared>) {
+    pub(super) fn new(mut conn: Connection, output: Arc<dyn Output>, peer: PeerAddr) -> (Self, Arc<Shared>) {
+        conn.start(now());
         let shared = Arc::new(Shared::new(conn, output, peer));
         (Self(Arc::new(Hold(Arc::clone(&shared)))), shared)
     }
@@ -56,6 +57,11 @@ impl Link {
     /// Why the connection is over, if it is.
     pub(crate) fn lost(&self) -> Option<ConnError> {
         if self.shared().is_over() { self.shared().with(|state| state.conn.lost().cloned()) } else { None }
+    }
+
+    /// Whether the peer has sent a whole frame.
+    pub(crate) fn is_greeted(&self) -> bool {
+        self.shared().is_greeted()
     }
 
     /// How many streams are going on.

@@ -33,7 +33,7 @@ pub(crate) use socket::{Listener, connect};
 
 pub(crate) use crate::conn::{
     Admission, Answer, CallKey, ConnError, Connection, DEFAULT_WINDOW, Ending, Head, Inbox, IncomingCall,
-    IncomingStream, Limits, Outcome, SendError, Shape, StreamKey, Take, Ticket,
+    IncomingStream, Limits, Outcome, PROBE_BELOW, SendError, Shape, StreamKey, Take, Ticket,
 };
 pub use crate::conn::{AppErrors, Cancel};
 
