@@ -28,10 +28,10 @@ macro_rules! shared_settings {
         }
 
         /// How long the peer's host may be silent before the connection counts as lost, and with it every call and stream on it: the
-        /// host is gone, or the network between. Default: 20 seconds; from 200 milliseconds to a day.
+        /// host is gone, or the network between. Default: 20 seconds; from 500 milliseconds to a day.
         ///
         /// TCP notices it by itself (keepalive, and TCP_USER_TIMEOUT on Linux). Below 2 seconds the connection sends an empty FEEDBACK
-        /// after a fifth of that time without traffic, while a call or stream is open. A peer whose TCP takes no byte for so long counts
+        /// after a tenth of that time without traffic, while a call or stream is open. A peer whose TCP takes no byte for so long counts
         /// as dead too. One whose *process* is frozen does not while its system still acknowledges what comes: deadlines,
         /// `read_timeout` and `stream_idle_timeout` are for that. Unix sockets need none of this.
         pub fn dead_peer_timeout(mut self, limit: Duration) -> Self {
@@ -69,9 +69,9 @@ pub(crate) fn check(limits: &Limits) -> Result<()> {
         }
     }
     let day = Duration::from_secs(24 * 60 * 60);
-    if !(Duration::from_millis(200)..=day).contains(&limits.dead_peer_timeout) {
+    if !(Duration::from_millis(500)..=day).contains(&limits.dead_peer_timeout) {
         return wrong(format!(
-            "dead_peer_timeout is {:?}: it must be from 200 ms to a day",
+            "dead_peer_timeout is {:?}: it must be from 500 ms to a day",
             limits.dead_peer_timeout
         ));
     }

@@ -22,7 +22,7 @@ pub(crate) enum ConnError {
     Wire(WireError),
     #[error("the peer sent an answer that cannot be understood, and that does not say which call it is for")]
     BadAnswer,
-    #[error("the peer is unreachable: nothing came back from it for {limit:?} (dead_peer_timeout; {kind})")]
+    #[error("the peer is unreachable: it acknowledged nothing for {limit:?} (dead_peer_timeout; {kind})")]
     Unreachable { kind: io::ErrorKind, limit: Duration },
     #[error("the connection was idle for {0:?} (idle_timeout)")]
     Idle(Duration),

@@ -107,7 +107,7 @@ impl Limits {
     /// is not known when in between the last bytes went.
     pub(super) fn beat(&self) -> Option<Duration> {
         let heartbeat = self.heartbeat.map(|limit| limit / 2);
-        let probe = self.probes().then(|| self.dead_peer_timeout / 5);
+        let probe = self.probes().then(|| self.dead_peer_timeout / 10);
         heartbeat.into_iter().chain(probe).min()
     }
 }
@@ -127,7 +127,7 @@ mod tests {
         let beating = Limits { heartbeat: Some(second), ..limits.clone() };
         assert_eq!(beating.beat(), Some(second / 2));
         let probing = Limits { dead_peer_timeout: second, ..beating };
-        assert_eq!(probing.beat(), Some(second / 5));
+        assert_eq!(probing.beat(), Some(second / 10));
         assert!(!Limits { dead_peer_timeout: 2 * second, ..limits }.probes());
     }
 }

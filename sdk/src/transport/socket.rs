@@ -166,7 +166,7 @@ impl Times {
         // The last probe is due when the limit has passed.
         let probes = if seconds > 2 { 2 } else { 1 };
         let idle = seconds.saturating_sub(interval * u64::from(probes)).max(1);
-        let unacknowledged = if limit < PROBE_BELOW { limit / 3 } else { Duration::from_secs(seconds) };
+        let unacknowledged = if limit < PROBE_BELOW { limit / 4 } else { Duration::from_secs(seconds) };
         Self {
             idle: Duration::from_secs(idle),
             interval: Duration::from_secs(interval),
@@ -190,6 +190,6 @@ mod tests {
         }
         let short = Times::of(Duration::from_millis(900));
         assert_eq!((short.idle, short.interval), (Duration::from_secs(1), Duration::from_secs(1)));
-        assert_eq!(short.unacknowledged, Duration::from_millis(300));
+        assert_eq!(short.unacknowledged, Duration::from_millis(225));
     }
 }
