@@ -39,6 +39,29 @@ macro_rules! shared_settings {
             self
         }
 
+        /// How long one read of a stream may wait that has no `.timeout` of its own, or `None` for ever. The stream stays usable after it
+        /// (code 254 at a server, 354 at a client). For the items of a reader as a [`futures::Stream`] too, not for the answer of a client
+        /// stream. Default: for ever.
+        pub fn read_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+            self.limits.read_timeout = limit.into();
+            self
+        }
+
+        /// How long one write to a stream may wait that has no `.timeout` of its own, or `None` for ever. Nothing of the message was sent
+        /// then, and the stream stays usable (code 234 at a server, 334 at a client). A writer as a [`futures::Sink`] still holds its
+        /// message. Default: for ever.
+        pub fn write_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+            self.limits.write_timeout = limit.into();
+            self
+        }
+
+        /// How long a stream may be without a message in either direction before it is broken off with code 255 by a server and 355 by
+        /// a client, or `None` for ever. It lives for a quarter longer at most. Default: for ever.
+        pub fn stream_idle_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+            self.limits.stream_idle_timeout = limit.into();
+            self
+        }
+
         /// Sends an empty FEEDBACK on an open stream, once its connection would be quiet for so long, or `None` for never. Default:
         /// never.
         ///
@@ -75,7 +98,11 @@ pub(crate) fn check(limits: &Limits) -> Result<()> {
             limits.dead_peer_timeout
         ));
     }
-    for (name, limit) in [("heartbeat", limits.heartbeat), ("idle_timeout", limits.idle_timeout)] {
+    for (name, limit) in [
+        ("heartbeat", limits.heartbeat),
+        ("idle_timeout", limits.idle_timeout),
+        ("stream_idle_timeout", limits.stream_idle_timeout),
+    ] {
         if limit.is_some_and(|limit| limit < SHORTEST) {
             return wrong(format!("{name} is {limit:?}: it must be at least {SHORTEST:?}"));
         }

@@ -82,6 +82,8 @@ pub(crate) enum Ending {
     Refused(Arc<Outcome>),
     /// The deadline of the call passed.
     Deadline,
+    /// No message came or went for too long.
+    Idle(Duration),
     /// The peer did not answer INIT in time.
     OpenTimeout(Duration),
     /// The peer broke the rules, and the stream was reset for it.

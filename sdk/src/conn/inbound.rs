@@ -11,7 +11,7 @@ use crate::wire::{self, CloseMeta, Frame, InitMeta, Messages, Side, StreamId};
 use super::error::{ConnError, Violation};
 use super::event::{Ending, Event, Head, IncomingStream, Outcome, Shape, StreamKey};
 use super::flow::SendWindow;
-use super::stream::{Action, Input, Recv, Send, State, Stream};
+use super::stream::{Action, Idle, Input, Recv, Send, State, Stream};
 use super::timers::Timer;
 use super::{Connection, handshake};
 
@@ -74,6 +74,7 @@ impl Connection {
                     self.end_stream(key, Ending::Deadline);
                 }
                 Timer::Call(key) => self.end_call(key, Ending::Deadline),
+                Timer::StreamIdle(key) => self.look_if_stream_idle(key, now),
                 Timer::Idle => self.look_if_idle(now),
                 Timer::Beat => self.beat(now),
                 Timer::FirstFrame => {
@@ -92,6 +93,7 @@ impl Connection {
         };
         let client = self.side == Side::Client;
         let stream = self.streams.get_mut(key);
+        stream.moved = true;
         let (next, action) = stream.state.receive(client, Input::Data);
         match action {
             Action::Deliver if stream.recv.discard => {
@@ -174,6 +176,7 @@ impl Connection {
                     stream.send.window = SendWindow::announced(window);
                 }
                 self.timers.clear(stream.open_by.take(), Timer::Open(key));
+                stream.moved = true;
                 if std::mem::take(&mut stream.watched) {
                     self.events.push(Event::Changed(key));
                 }
@@ -211,7 +214,10 @@ impl Connection {
             open_by: None,
             end_by: deadline,
             watched: false,
+            moved: true,
+            idle: self.limits.stream_idle_timeout.map(Idle::new).map(Box::new),
         });
+        self.set_stream_idle_timer(key, now);
         if let Some(at) = deadline {
             self.timers.set(at, Timer::Stream(key));
         }

@@ -64,6 +64,11 @@ pub(crate) struct Limits {
     pub(crate) dead_peer_timeout: Duration,
     /// How long an open stream may keep its connection quiet before something is sent.
     pub(crate) heartbeat: Option<Duration>,
+    /// How long one read and one write may wait.
+    pub(crate) read_timeout: Option<Duration>,
+    pub(crate) write_timeout: Option<Duration>,
+    /// How long a stream may be without messages in either direction.
+    pub(crate) stream_idle_timeout: Option<Duration>,
     /// How long a connection without calls and streams lives.
     pub(crate) idle_timeout: Option<Duration>,
     /// How long a client's first frame may take from its first byte.
@@ -85,6 +90,9 @@ impl Default for Limits {
             open_timeout: Duration::from_secs(10),
             dead_peer_timeout: Duration::from_secs(20),
             heartbeat: None,
+            read_timeout: None,
+            write_timeout: None,
+            stream_idle_timeout: None,
             idle_timeout: None,
             first_frame_timeout: Duration::from_secs(10),
         }

@@ -48,7 +48,7 @@ pub(crate) use inbox::Inbox;
 pub use limits::{AppErrors, Cancel};
 pub(crate) use limits::{DEFAULT_WINDOW, Limits, PROBE_BELOW};
 pub(crate) use schedule::Ticket;
-pub(crate) use streaming::{SendError, Sent, Take, frame_size, write_data};
+pub(crate) use streaming::{Backlog, SendError, Sent, Take, frame_size, write_data};
 
 /// One connection's protocol state.
 ///

@@ -4,10 +4,13 @@
 
 use std::time::Instant;
 
-use crate::wire::{self, StreamId};
+use trill_proto::Code;
+
+use crate::wire::{self, Side, StreamId};
 
 use super::Connection;
 use super::error::ConnError;
+use super::event::{Ending, Outcome, StreamKey};
 use super::timers::Timer;
 
 /// How many looks an idle timeout is long. A connection lives for one look longer at most.
@@ -68,6 +71,32 @@ impl Connection {
             self.handle_lost(&ConnError::Idle(limit));
         } else {
             self.set_idle_timer(now);
+        }
+    }
+
+    /// Ends the stream if no message came or went for too long. Credit and beats do not count.
+    pub(super) fn look_if_stream_idle(&mut self, key: StreamKey, now: Instant) {
+        let stream = self.streams.get_mut(key);
+        let moved = std::mem::take(&mut stream.moved);
+        let Some(idle) = &mut stream.idle else { return };
+        let limit = idle.limit();
+        idle.take_next();
+        if !idle.look(moved) {
+            self.set_stream_idle_timer(key, now);
+            return;
+        }
+        let code = match self.side {
+            Side::Client => Code::STREAM_CLIENT_IDLE_TIMEOUT_ERR,
+            Side::Server => Code::STREAM_SERVER_IDLE_TIMEOUT_ERR,
+        };
+        let text = format!("no message came or went for {limit:?} (stream_idle_timeout)");
+        self.break_off(key, Outcome::framework(code.0, text));
+        self.end_stream(key, Ending::Idle(limit));
+    }
+
+    pub(super) fn set_stream_idle_timer(&mut self, key: StreamKey, now: Instant) {
+        if let Some(at) = self.streams.get_mut(key).idle.as_mut().and_then(|idle| idle.set_next(now)) {
+            self.timers.set(at, Timer::StreamIdle(key));
         }
     }
 

@@ -78,6 +78,12 @@ pub(crate) fn ending_error(ending: &Ending, subject: &Subject) -> Error {
             Code::SERVER_FULL_LINK_TIMEOUT_ERR,
             "the time the caller allows has passed",
         ),
+        Ending::Idle(limit) => subject.error(
+            ErrorKind::Timeout,
+            Origin::Peer,
+            subject.pick(Code::STREAM_CLIENT_IDLE_TIMEOUT_ERR, Code::STREAM_SERVER_IDLE_TIMEOUT_ERR),
+            format!("no message came or went for {limit:?} (stream_idle_timeout)"),
+        ),
         Ending::OpenTimeout(limit) => subject.error(
             ErrorKind::Timeout,
             Origin::Peer,

@@ -14,7 +14,7 @@ use crate::sync::Mutex;
 use super::message::Message;
 use super::parcel::Parcel;
 use super::reader::{AsyncReader, read_timed_out};
-use super::timeout::{TimedOut, Timeout};
+use super::timeout::{DefaultLimit, TimedOut, Timeout};
 use super::turn::{Place, Turn};
 use super::writer::AsyncWriter;
 
@@ -88,7 +88,7 @@ impl<T: Message> SharedReader<T> {
     ///
     /// **Cancel safety**: dropping the future leaves the queue and loses nothing.
     pub fn read(&self) -> SharedRead<T> {
-        SharedRead(InTurn::new(&self.0))
+        SharedRead { turn: InTurn::new(&self.0), limit: DefaultLimit::Unset }
     }
 }
 
@@ -106,12 +106,16 @@ impl<T> fmt::Debug for SharedReader<T> {
 
 /// The future of [`SharedReader::read`]. It owns what it needs.
 #[must_use = "futures do nothing unless polled"]
-pub struct SharedRead<T>(InTurn<AsyncReader<T>>);
+pub struct SharedRead<T> {
+    turn: InTurn<AsyncReader<T>>,
+    limit: DefaultLimit,
+}
 
 impl<T: Message> SharedRead<T> {
     /// Gives this read at most `limit`, counted from the first poll, the time in the queue included. The stream stays usable after
     /// a timeout, and no message is lost.
-    pub fn timeout(self, limit: Duration) -> Timeout<Self> {
+    pub fn timeout(mut self, limit: Duration) -> Timeout<Self> {
+        self.limit = DefaultLimit::Off;
         Timeout::new(self, limit)
     }
 }
@@ -120,13 +124,27 @@ impl<T: Message> Future for SharedRead<T> {
     type Output = Result<Option<T>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.poll(cx, AsyncReader::poll_read)
+        let this = &mut *self;
+        match this.turn.poll(cx, AsyncReader::poll_read) {
+            Poll::Pending => {
+                let read_timeout = this.turn.queued.handle.lock().stream().link().limits().read_timeout;
+                let limit = ready!(this.limit.poll(read_timeout, cx));
+                Poll::Ready(Err(this.timed_out_by(limit, "read_timeout")))
+            }
+            ready => ready,
+        }
+    }
+}
+
+impl<T: Message> SharedRead<T> {
+    fn timed_out_by(&self, limit: Duration, setting: &str) -> Error {
+        read_timed_out(self.turn.queued.handle.lock().stream(), limit, setting)
     }
 }
 
 impl<T: Message> TimedOut for SharedRead<T> {
     fn timed_out(&self, limit: Duration) -> Error {
-        read_timed_out(self.0.queued.handle.lock().stream(), limit)
+        self.timed_out_by(limit, "timeout of the read")
     }
 }
 
@@ -151,7 +169,11 @@ impl<T: Message> SharedWriter<T> {
     ///
     /// **Cancel safety**: dropping the future leaves the whole message queued, or nothing of it.
     pub fn write(&self, message: T) -> SharedWrite<T> {
-        SharedWrite { turn: InTurn::new(&self.0), parcel: Some(Parcel::Message(message)) }
+        SharedWrite {
+            turn: InTurn::new(&self.0),
+            parcel: Some(Parcel::Message(message)),
+            limit: DefaultLimit::Unset,
+        }
     }
 
     /// Ends this direction for all clones, after the writes asked for before. Later writes fail. As [`AsyncWriter::finish`].
@@ -181,12 +203,14 @@ impl<T> fmt::Debug for SharedWriter<T> {
 pub struct SharedWrite<T: Message> {
     turn: InTurn<AsyncWriter<T>>,
     parcel: Option<Parcel<T>>,
+    limit: DefaultLimit,
 }
 
 impl<T: Message> SharedWrite<T> {
     /// Gives this write at most `limit`, counted from the first poll, the time in the queue included. After a timeout nothing of the
     /// message was sent, and the stream stays usable.
-    pub fn timeout(self, limit: Duration) -> Timeout<Self> {
+    pub fn timeout(mut self, limit: Duration) -> Timeout<Self> {
+        self.limit = DefaultLimit::Off;
         Timeout::new(self, limit)
     }
 }
@@ -199,13 +223,21 @@ impl<T: Message> Future for SharedWrite<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let this = &mut *self;
-        this.turn.poll(cx, |writer, cx| writer.poll_write(&mut this.parcel, cx))
+        match this.turn.poll(cx, |writer, cx| writer.poll_write(&mut this.parcel, cx)) {
+            Poll::Pending => {
+                let write_timeout = this.turn.queued.handle.lock().default_limit();
+                let limit = ready!(this.limit.poll(write_timeout, cx));
+                let error = this.turn.queued.handle.lock().write_timed_out(limit, "write_timeout");
+                Poll::Ready(Err(error))
+            }
+            ready => ready,
+        }
     }
 }
 
 impl<T: Message> TimedOut for SharedWrite<T> {
     fn timed_out(&self, limit: Duration) -> Error {
-        self.turn.queued.handle.lock().write_timed_out(limit)
+        self.turn.queued.handle.lock().write_timed_out(limit, "timeout of the write")
     }
 }
 

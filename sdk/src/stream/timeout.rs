@@ -30,6 +30,32 @@ pub(super) trait TimedOut {
     fn timed_out(&self, limit: Duration) -> Error;
 }
 
+/// The limit of an operation that does not say its own: the connection's `read_timeout` or `write_timeout`. The timer is made when the
+/// operation has to wait, so one that does not wait costs nothing.
+#[derive(Debug, Default)]
+pub(super) enum DefaultLimit {
+    /// It has not waited yet.
+    #[default]
+    Unset,
+    Waits(Pin<Box<Sleep>>),
+    /// It has a limit of its own.
+    Off,
+}
+
+impl DefaultLimit {
+    /// Whether the time is up of an operation that waits.
+    pub(super) fn poll(&mut self, limit: Option<Duration>, cx: &mut Context<'_>) -> Poll<Duration> {
+        let Some(limit) = limit else { return Poll::Pending };
+        if matches!(self, Self::Unset) {
+            *self = Self::Waits(Box::pin(tokio::time::sleep(limit)));
+        }
+        match self {
+            Self::Waits(sleep) => sleep.as_mut().poll(cx).map(|()| limit),
+            Self::Unset | Self::Off => Poll::Pending,
+        }
+    }
+}
+
 impl<F> Timeout<F> {
     pub(super) fn new(operation: F, limit: Duration) -> Self {
         Self { operation, limit, sleep: None }

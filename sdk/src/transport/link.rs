@@ -3,11 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::conn::{
-    Answer, CallKey, ConnError, Connection, Ending, Head, Inbox, Limits, Outcome, SendError, Sent, StreamKey,
-    Take, Ticket,
+    Answer, Backlog, CallKey, ConnError, Connection, Ending, Head, Inbox, Limits, Outcome, SendError, Sent,
+    StreamKey, Take, Ticket,
 };
 
 use super::lane::{LANE, Lane, Sender};
@@ -89,8 +89,8 @@ impl Link {
     // Streams.
 
     /// Opens a stream; [`poll_opened`](Self::poll_opened) tells what becomes of it.
-    pub(crate) fn open(&self, head: Head) -> Result<StreamKey, SendError> {
-        self.shared().with(|state| state.conn.open(head, now()))
+    pub(crate) fn open(&self, head: Head, idle_timeout: Option<Duration>) -> Result<StreamKey, SendError> {
+        self.shared().with(|state| state.conn.open(head, idle_timeout, now()))
     }
 
     pub(crate) fn poll_opened(&self, key: StreamKey, cx: &Context<'_>) -> Poll<Result<(), Ending>> {
@@ -164,6 +164,11 @@ impl Link {
                 Err(error) => Poll::Ready(Err(error)),
             }
         })
+    }
+
+    /// What a writer of this stream waits for.
+    pub(crate) fn backlog(&self, key: StreamKey) -> Backlog {
+        self.shared().with(|state| state.conn.backlog(key))
     }
 
     /// Takes all messages that are there, after counting `consumed` ones (messages, bytes) that were taken before.

@@ -188,7 +188,7 @@ impl Pair {
 
     /// Opens a stream: the client's key and what the server got.
     pub(super) fn open(&mut self) -> (StreamKey, IncomingStream) {
-        let key = self.client.conn.open(head(STREAM), self.now).expect("the connection is open");
+        let key = self.client.conn.open(head(STREAM), None, self.now).expect("the connection is open");
         self.run();
         assert_eq!(self.client.conn.opened(key), Some(Ok(())));
         (key, self.server.next_stream())

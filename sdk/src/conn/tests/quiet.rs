@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::conn::{ConnError, Limits, Outcome};
+use crate::conn::{ConnError, Ending, Limits, Outcome};
 use crate::wire::{self, Frame, StreamId};
 
 use super::pair::{End, Pair, STREAM, UNARY, epoch, head};
@@ -130,7 +130,7 @@ fn a_stream_that_is_not_accepted_yet_is_not_beaten_on() {
     // A client of tRPC-Go takes whatever comes first for the answer to INIT, and its server would not know the stream.
     let mut client = End::client(Limits { heartbeat: Some(SECOND), ..Limits::default() });
     client.conn.start(epoch());
-    client.conn.open(head(STREAM), epoch()).unwrap();
+    client.conn.open(head(STREAM), None, epoch()).unwrap();
     assert_eq!(client.output_frames().len(), 1);
     for second in 1..5 {
         client.conn.handle_timeout(epoch() + second * SECOND);
@@ -185,4 +185,54 @@ fn a_first_frame_that_trickles_in_ends_the_connection_and_a_silent_peer_does_not
     good.receive(&bytes, epoch()).unwrap();
     good.conn.handle_timeout(epoch() + 100 * SECOND);
     assert_eq!(good.conn.lost(), None);
+}
+
+#[test]
+fn a_stream_without_messages_is_broken_off_with_its_own_code_on_either_side() {
+    let limits = Limits { stream_idle_timeout: Some(100 * SECOND), ..Limits::default() };
+    for (client, server, code) in
+        [(limits.clone(), Limits::default(), 355), (Limits::default(), limits.clone(), 255)]
+    {
+        let mut pair = started(client, server);
+        let (key, served) = pair.open();
+        let mut ticket = None;
+        // Each direction counts, on either side.
+        for minute in 0..10 {
+            pair.wait(60 * SECOND);
+            let end = if minute % 2 == 0 { &mut pair.client } else { &mut pair.server };
+            let key = if minute % 2 == 0 { key } else { served.key };
+            end.conn.send(key, 1, &mut ticket, |out| out.push(0)).unwrap();
+            pair.run();
+        }
+        let last = pair.now;
+        let ours = |pair: &Pair| match code {
+            355 => pair.client.conn.ending(key).cloned(),
+            _ => pair.server.conn.ending(served.key).cloned(),
+        };
+        while ours(&pair).is_none() {
+            pair.wait(SECOND);
+            assert!(pair.now <= last + 126 * SECOND, "it never ends");
+        }
+        assert!(pair.now >= last + 100 * SECOND);
+        assert_eq!(ours(&pair), Some(Ending::Idle(100 * SECOND)));
+        let theirs = match code {
+            355 => pair.server.conn.ending(served.key),
+            _ => pair.client.conn.ending(key),
+        };
+        assert!(matches!(theirs, Some(Ending::Reset(outcome)) if outcome.ret == code), "{theirs:?}");
+        assert_eq!((pair.client.conn.next_deadline(), pair.server.conn.next_deadline()), (None, None));
+    }
+}
+
+#[test]
+fn beats_do_not_keep_a_stream_without_messages_alive_and_its_own_limit_counts_before_the_connections() {
+    let limits =
+        Limits { heartbeat: Some(SECOND), stream_idle_timeout: Some(1000 * SECOND), ..Limits::default() };
+    let mut pair = started(limits, Limits::default());
+    let key = pair.client.conn.open(head(STREAM), Some(10 * SECOND), pair.now).unwrap();
+    pair.run();
+    for _ in 0..13 {
+        pair.wait(SECOND);
+    }
+    assert_eq!(pair.client.conn.ending(key), Some(&Ending::Idle(10 * SECOND)));
 }

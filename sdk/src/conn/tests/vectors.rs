@@ -72,10 +72,10 @@ fn run(vector: &Vector, bytes: &[u8]) -> Result {
     match vector.state.as_str() {
         "fresh" => {}
         "init_sent" => {
-            end.conn.open(head(STREAM), epoch()).unwrap();
+            end.conn.open(head(STREAM), None, epoch()).unwrap();
         }
         "open" => {
-            end.conn.open(head(STREAM), epoch()).unwrap();
+            end.conn.open(head(STREAM), None, epoch()).unwrap();
             let answer = unhex("09300101000000160000000000640000120018ffff03");
             end.receive(&answer, epoch()).unwrap();
         }
