@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
-use crate::transport::{DEFAULT_WINDOW, Limits};
+use crate::transport::{DEFAULT_WINDOW, Limits, MAX_HEADER};
 
 /// The methods of a builder with a field `limits` that set what both sides of a connection have.
 macro_rules! shared_settings {
@@ -24,6 +24,14 @@ macro_rules! shared_settings {
         /// The largest frame to accept; a larger one ends its connection. Default: 10 MiB, which is what tRPC-Go sends at most.
         pub fn max_message_received(mut self, bytes: usize) -> Self {
             self.limits.max_received = bytes;
+            self
+        }
+
+        /// The largest header of a call or stream, to send and to accept: metadata, method and caller, or the text of an error, in bytes
+        /// as they are on the wire. A larger one fails its call or stream. Default: 65,535 bytes, which is the most that unary calls can
+        /// say.
+        pub fn max_header(mut self, bytes: usize) -> Self {
+            self.limits.max_header = bytes;
             self
         }
 
@@ -91,6 +99,12 @@ pub(crate) fn check(limits: &Limits) -> Result<()> {
             return wrong(format!("{name} is {size}: it must be from 1024 to {} bytes", u32::MAX));
         }
     }
+    if !(1024..=MAX_HEADER).contains(&limits.max_header) {
+        return wrong(format!(
+            "max_header is {}: it must be from 1024 to {MAX_HEADER} bytes",
+            limits.max_header
+        ));
+    }
     let day = Duration::from_secs(24 * 60 * 60);
     if !(Duration::from_millis(500)..=day).contains(&limits.dead_peer_timeout) {
         return wrong(format!(
@@ -103,7 +117,9 @@ pub(crate) fn check(limits: &Limits) -> Result<()> {
         ("idle_timeout", limits.idle_timeout),
         ("stream_idle_timeout", limits.stream_idle_timeout),
     ] {
-        if limit.is_some_and(|limit| limit < SHORTEST) {
+        if let Some(limit) = limit
+            && limit < SHORTEST
+        {
             return wrong(format!("{name} is {limit:?}: it must be at least {SHORTEST:?}"));
         }
     }

@@ -1,5 +1,6 @@
 //! Whole calls, from a generated client to a handler and back.
 
+mod bounds;
 mod cancel;
 mod cancel_safety;
 mod captures;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::wire::WireError;
+use crate::wire::{FrameFault, WireError};
 
 /// Why a connection ended, and with it every call and stream on it.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
@@ -20,8 +20,10 @@ pub(crate) enum ConnError {
     Io(io::ErrorKind),
     #[error("the peer sent bytes that are not tRPC: {0}")]
     Wire(WireError),
-    #[error("the peer sent an answer that cannot be understood, and that does not say which call it is for")]
-    BadAnswer,
+    #[error(
+        "the peer sent an answer that cannot be understood, and that does not say which call it is for: {0}"
+    )]
+    BadAnswer(FrameFault),
     #[error("the peer is unreachable: it acknowledged nothing for {limit:?} (dead_peer_timeout; {kind})")]
     Unreachable { kind: io::ErrorKind, limit: Duration },
     #[error("the connection was idle for {0:?} (idle_timeout)")]
@@ -61,4 +63,6 @@ pub(crate) enum Violation {
     DataAfterClose,
     #[error("a frame that cannot be understood")]
     BadFrame,
+    #[error("a header of {size} bytes, at most {limit} are accepted (max_header)")]
+    HeaderTooLarge { size: usize, limit: usize },
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::wire::Largest;
+
 /// The protocol's default window, and the smallest that its peers announce: 65,535 bytes (`trpc: docs/en/trpc_protocol_design.md`).
 pub(crate) const DEFAULT_WINDOW: u32 = 65_535;
 
@@ -10,6 +12,9 @@ pub(crate) const DEFAULT_MAX_SENT: usize = 10_000_000;
 
 /// What tRPC-Go sends in one frame at most, so what is received at most.
 pub(crate) const DEFAULT_MAX_RECEIVED: usize = 10 * 1024 * 1024;
+
+/// What a unary frame can say of its header's size.
+pub(crate) const MAX_HEADER: usize = u16::MAX as usize;
 
 /// How a client tells a server that it gives a stream up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -46,6 +51,8 @@ pub(crate) struct Limits {
     pub(crate) max_sent: usize,
     /// The largest frame that is accepted.
     pub(crate) max_received: usize,
+    /// The largest header of a call or stream, both ways.
+    pub(crate) max_header: usize,
     /// Bytes that may wait for the socket before writers must wait.
     pub(crate) outbox: usize,
     /// Streams the peer may have open at once.
@@ -81,6 +88,7 @@ impl Default for Limits {
             window: DEFAULT_WINDOW,
             max_sent: DEFAULT_MAX_SENT,
             max_received: DEFAULT_MAX_RECEIVED,
+            max_header: MAX_HEADER,
             outbox: 256 * 1024,
             max_streams: 100_000,
             max_calls: 10_000,
@@ -104,6 +112,11 @@ impl Limits {
     /// it, and a share for answers that nobody can hold back.
     pub(super) fn outbox_hard(&self) -> usize {
         self.outbox + 2 * self.max_sent + 1024 * 1024
+    }
+
+    /// What may be sent at most.
+    pub(super) fn largest(&self) -> Largest {
+        Largest { frame: self.max_sent, header: self.max_header }
     }
 
     /// Whether the peer is to be noticed dead faster than the system's keepalive can, which counts in seconds.

@@ -42,11 +42,12 @@ pub(crate) use error::ConnError;
 #[cfg(test)]
 pub(crate) use error::Violation;
 pub(crate) use event::{
-    Admission, Answer, CallKey, Ending, Event, Head, IncomingCall, IncomingStream, Outcome, Shape, StreamKey,
+    Admission, Admitted, Answer, CallKey, Ending, Event, Head, IncomingCall, IncomingStream, Outcome, Seat,
+    Shape, StreamKey,
 };
 pub(crate) use inbox::Inbox;
 pub use limits::{AppErrors, Cancel};
-pub(crate) use limits::{DEFAULT_WINDOW, Limits, PROBE_BELOW};
+pub(crate) use limits::{DEFAULT_WINDOW, Limits, MAX_HEADER, PROBE_BELOW};
 pub(crate) use schedule::Ticket;
 pub(crate) use streaming::{Backlog, SendError, Sent, Take, frame_size, write_data};
 

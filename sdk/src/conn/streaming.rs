@@ -112,6 +112,10 @@ impl Connection {
             self.output.truncate(before);
             return Err(SendError::TooLarge { size, limit: self.limits.max_sent });
         }
+        if size > HEADER_LEN + self.limits.max_header {
+            self.output.truncate(before);
+            return Err(SendError::HeaderTooLarge { size: size - HEADER_LEN, limit: self.limits.max_header });
+        }
         let open_by = now.checked_add(self.limits.open_timeout);
         let end_by = timeout.and_then(|timeout| now.checked_add(timeout));
         let key = self.streams.insert(Stream {
@@ -367,7 +371,8 @@ impl Connection {
     fn write_close(&mut self, id: StreamId, close_type: i32, outcome: Outcome) {
         let (before, cut) = (self.output.len(), outcome.cut());
         wire::close(&mut self.output, id, &close_meta(close_type, outcome));
-        if self.output.len() - before > self.limits.max_sent {
+        let most = self.limits.max_sent.min(HEADER_LEN + self.limits.max_header);
+        if self.output.len() - before > most {
             self.output.truncate(before);
             wire::close(&mut self.output, id, &close_meta(close_type, cut));
         }

@@ -26,7 +26,13 @@ impl Server {
     /// Settings and services of a new server.
     pub fn builder() -> ServerBuilder {
         let limits = Limits { idle_timeout: Some(IDLE_TIMEOUT), ..Limits::default() };
-        ServerBuilder { services: Vec::new(), limits, room: Room::default(), compression: None }
+        ServerBuilder {
+            services: Vec::new(),
+            limits,
+            room: Room::default(),
+            max_calls: 100_000,
+            compression: None,
+        }
     }
 }
 
@@ -36,6 +42,7 @@ pub struct ServerBuilder {
     services: Vec<Arc<dyn Service>>,
     limits: Limits,
     room: Room,
+    max_calls: usize,
     /// `None`: as the requests are.
     compression: Option<Option<Compression>>,
 }
@@ -88,6 +95,13 @@ impl ServerBuilder {
     /// seconds. A client that sends nothing at all is idle.
     pub fn first_frame_timeout(mut self, limit: Duration) -> Self {
         self.limits.first_frame_timeout = limit;
+        self
+    }
+
+    /// How many calls and streams the server works on at once, on all connections together; further ones are refused with code 22, and
+    /// may be tried again. Default: 100,000.
+    pub fn max_calls(mut self, count: usize) -> Self {
+        self.max_calls = count;
         self
     }
 
@@ -149,6 +163,7 @@ impl ServerBuilder {
     fn connections(self) -> Result<Arc<Connections>> {
         settings::check(&self.limits)?;
         let counts = [
+            ("max_calls", self.max_calls == 0),
             ("max_connections", self.room.connections == 0),
             ("max_new_connections", self.room.new == 0),
             ("max_accepts_per_second", self.room.accepts_per_second == Some(0)),
@@ -159,7 +174,7 @@ impl ServerBuilder {
                 return Err(Error::new(ErrorKind::Config, Origin::Caller, Code::SERVER_SYSTEM_ERR, text));
             }
         }
-        let host = Arc::new(Host { compression: self.compression, ..Host::default() });
+        let host = Arc::new(Host::new(self.max_calls, self.compression));
         let router = Router::new(&self.services, Arc::clone(&host))?;
         Ok(Arc::new(Connections::new(self.limits, self.room, router, host)))
     }

@@ -17,7 +17,7 @@ use crate::stream::{
     AsyncReader, AsyncReaderWriter, AsyncWriter, Compression, FromJson, JsonMessage, Message, Parcel,
     StreamRef, Subject, ToJson, ending_error, outcome_of, send_error, wire_encoding,
 };
-use crate::transport::{ConnError, Ending, IncomingCall, IncomingStream, Link, Outcome, SendError};
+use crate::transport::{ConnError, Ending, IncomingCall, IncomingStream, Link, Outcome, Seat, SendError};
 
 use super::call::CallRef;
 use super::context::Context;
@@ -32,6 +32,8 @@ use super::host::Host;
 pub struct ServerCall {
     cx: Context,
     incoming: Incoming,
+    /// Held until the handler has ended.
+    seat: Seat,
 }
 
 #[derive(Debug)]
@@ -53,7 +55,11 @@ impl ServerCall {
         let (head, deadline, attachment) = (call.head, call.deadline, call.attachment);
         let cx = Context::new((service, method), head, peer, deadline, attachment, compression, host);
         let held = CallRef::new(link, call.key);
-        Self { cx, incoming: Incoming::Call { call: held, one_way: call.one_way, body: call.body } }
+        Self {
+            cx,
+            incoming: Incoming::Call { call: held, one_way: call.one_way, body: call.body },
+            seat: call.admitted.seat,
+        }
     }
 
     pub(super) fn stream(
@@ -67,7 +73,7 @@ impl ServerCall {
         let (head, deadline) = (stream.head, stream.deadline);
         let cx = Context::new((service, method), head, peer, deadline, Bytes::new(), compression, host);
         let held = StreamRef::new(link, stream.key, Cow::Borrowed(method), false, compression);
-        Self { cx, incoming: Incoming::Stream(held) }
+        Self { cx, incoming: Incoming::Stream(held), seat: stream.admitted.seat }
     }
 
     /// Runs the handler of a unary method.
@@ -165,7 +171,7 @@ impl ServerCall {
 
     /// Answers that the table and the dispatch of the service disagree. Generated code never gets here.
     pub fn unknown_method(self) {
-        let Self { cx, incoming } = self;
+        let Self { cx, incoming, seat: _ } = self;
         let text = format!("{} has no handler at {}", cx.method(), cx.peer());
         let outcome = Outcome::framework(Code::SERVER_NOFUNC_ERR.0, text);
         match incoming {
@@ -186,12 +192,13 @@ impl ServerCall {
         F: FnOnce(Context, Req) -> Fut + Send + 'static,
         Fut: Future<Output = Result<Resp>> + Send + 'static,
     {
-        let Self { cx, incoming } = self;
+        let Self { cx, incoming, seat } = self;
         let Incoming::Call { call, one_way, body } = incoming else {
             unreachable!("the router knows unary from stream")
         };
         let (from_json, to_json) = if cx.is_json() { (from_json, to_json) } else { (None, None) };
         tokio::spawn(async move {
+            let _held = seat;
             let work = {
                 let cx = cx.clone();
                 let limit = call.link().limits().max_received;
@@ -218,9 +225,10 @@ impl ServerCall {
     where
         Fut: Future<Output = Result<()>> + Send + 'static,
     {
-        let Self { cx, incoming } = self;
+        let Self { cx, incoming, seat } = self;
         let Incoming::Stream(stream) = incoming else { unreachable!("the router knows unary from stream") };
         tokio::spawn(async move {
+            let _held = seat;
             let held = stream.clone();
             let work = start(cx.clone(), stream);
             let result = run(work, cx.clone(), |task| held.link().poll_ended(held.key(), task)).await;

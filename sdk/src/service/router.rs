@@ -7,7 +7,9 @@ use hashbrown::HashMap;
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::stream::{Compression, JSON};
-use crate::transport::{Admission, Dispatch, Head, IncomingCall, IncomingStream, Link, Outcome, Shape};
+use crate::transport::{
+    Admission, Admitted, Dispatch, Head, IncomingCall, IncomingStream, Link, Outcome, Shape,
+};
 
 use super::handler::ServerCall;
 use super::host::Host;
@@ -62,7 +64,7 @@ impl Router {
         Arc::new(move |head, shape| router.admit(head, shape))
     }
 
-    fn admit(&self, head: &Head, shape: Shape) -> Result<usize, Outcome> {
+    fn admit(&self, head: &Head, shape: Shape) -> Result<Admitted, Outcome> {
         let refuse = |code: Code, text: String| Err(Outcome::framework(code.0, text));
         let Some(&entry) = self.paths.get(&head.method[..]) else {
             return self.unknown(&head.method);
@@ -91,10 +93,17 @@ impl Router {
         if let Err(text) = Compression::from_wire(head.content_encoding) {
             return refuse(Code::SERVER_DECODE_ERR, text);
         }
-        Ok(entry)
+        let Some(seat) = self.host.seat() else {
+            let text = format!(
+                "the server works on {} calls and streams, which is all it may (max_calls): try another one, or later",
+                self.host.max_calls
+            );
+            return refuse(Code::SERVER_OVERLOAD_ERR, text);
+        };
+        Ok(Admitted { method: entry, seat })
     }
 
-    fn unknown(&self, method: &Bytes) -> Result<usize, Outcome> {
+    fn unknown(&self, method: &Bytes) -> Result<Admitted, Outcome> {
         // A name that nobody knows may be of any length; the refusal stays readable.
         let path = String::from_utf8_lossy(&method[..method.len().min(SHOWN_PATH)]);
         let service =
@@ -112,7 +121,7 @@ impl Router {
 
 impl Dispatch for Router {
     fn call(&self, link: &Link, call: IncomingCall) {
-        let entry = &self.entries[call.method];
+        let entry = &self.entries[call.admitted.method];
         let service = entry.service.spec().name;
         let call =
             ServerCall::unary_call(link.clone(), call, (service, entry.spec.path), Arc::clone(&self.host));
@@ -120,7 +129,7 @@ impl Dispatch for Router {
     }
 
     fn stream(&self, link: &Link, stream: IncomingStream) {
-        let entry = &self.entries[stream.method];
+        let entry = &self.entries[stream.admitted.method];
         let service = entry.service.spec().name;
         let call =
             ServerCall::stream(link.clone(), stream, (service, entry.spec.path), Arc::clone(&self.host));

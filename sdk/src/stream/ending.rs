@@ -99,11 +99,11 @@ pub(crate) fn ending_error(ending: &Ending, subject: &Subject) -> Error {
                 format!("the peer broke the protocol: {violation}"),
             )
         }
-        Ending::BadAnswer => subject.error(
+        Ending::BadAnswer(why) => subject.error(
             ErrorKind::Decode,
             Origin::Peer,
             Code::CLIENT_DECODE_ERR,
-            "the answer's header cannot be understood",
+            format!("the answer's header cannot be understood: {why}"),
         ),
         Ending::Local => {
             let code = subject.pick(Code::CLIENT_CANCELED_ERR, Code::STREAM_SERVER_WRITE_CLOSE_ERR);
@@ -117,7 +117,7 @@ pub(crate) fn ending_error(ending: &Ending, subject: &Subject) -> Error {
                 ConnError::LocalClosed | ConnError::Shutdown | ConnError::Idle(_) => {
                     (ErrorKind::Closed, Origin::Caller)
                 }
-                ConnError::Wire(_) | ConnError::BadAnswer => (ErrorKind::Protocol, Origin::Peer),
+                ConnError::Wire(_) | ConnError::BadAnswer(_) => (ErrorKind::Protocol, Origin::Peer),
                 ConnError::PeerNotReading { .. }
                 | ConnError::FirstFrame(_)
                 | ConnError::TooManyNew { .. } => (ErrorKind::Limit, Origin::Peer),
@@ -149,8 +149,9 @@ pub(crate) fn send_error(error: SendError, subject: &Subject) -> Error {
             subject.error(ErrorKind::Limit, Origin::Caller, code, text)
         }
         SendError::HeaderTooLarge { size, limit } => {
-            let text =
-                format!("metadata, method and caller take {size} bytes, the protocol's limit is {limit}");
+            let text = format!(
+                "metadata, method and caller take {size} bytes, at most {limit} may be sent (max_header)"
+            );
             subject.error(ErrorKind::Limit, Origin::Caller, encode_code, text)
         }
         SendError::WrongSize { announced, written } => {

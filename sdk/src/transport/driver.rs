@@ -67,7 +67,7 @@ pub(crate) struct Driver {
 impl Driver {
     /// The client's end of a connection.
     pub(crate) fn client(conn: Connection, ends: Ends, peer: PeerAddr) -> (Link, Self) {
-        let decoder = Decoder::new(conn.side(), conn.limits().max_received);
+        let decoder = decoder(&conn);
         let (link, shared) = Link::new(conn, Arc::clone(&ends.output), peer);
         (link, Self::new(shared, ends, decoder, None))
     }
@@ -79,7 +79,7 @@ impl Driver {
         peer: PeerAddr,
         dispatch: Arc<dyn Dispatch>,
     ) -> (Link, Self) {
-        let decoder = Decoder::new(conn.side(), conn.limits().max_received);
+        let decoder = decoder(&conn);
         let (link, shared) = Link::new(conn, Arc::clone(&ends.output), peer);
         let driver = Self::new(shared, ends, decoder, Some((link.clone(), dispatch)));
         (link, driver)
@@ -338,13 +338,18 @@ impl Driver {
         self.ends = None;
         self.ended = true;
         match &why {
-            ConnError::Wire(_) | ConnError::BadAnswer | ConnError::PeerNotReading { .. } => {
+            ConnError::Wire(_) | ConnError::BadAnswer(_) | ConnError::PeerNotReading { .. } => {
                 tracing::warn!(peer = %self.shared.peer(), reason = %why, "closing the connection");
             }
             _ => tracing::debug!(peer = %self.shared.peer(), reason = %why, "the connection ended"),
         }
         why
     }
+}
+
+fn decoder(conn: &Connection) -> Decoder {
+    let limits = conn.limits();
+    Decoder::new(conn.side(), limits.max_received).with_max_header(limits.max_header)
 }
 
 impl Future for Driver {

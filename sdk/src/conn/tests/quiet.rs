@@ -231,8 +231,8 @@ fn beats_do_not_keep_a_stream_without_messages_alive_and_its_own_limit_counts_be
     let mut pair = started(limits, Limits::default());
     let key = pair.client.conn.open(head(STREAM), Some(10 * SECOND), pair.now).unwrap();
     pair.run();
-    for _ in 0..13 {
-        pair.wait(SECOND);
+    for _ in 0..50 {
+        pair.wait(SECOND / 4);
     }
     assert_eq!(pair.client.conn.ending(key), Some(&Ending::Idle(10 * SECOND)));
 }
