@@ -18,7 +18,7 @@ use super::compression::UnpackError;
 use super::core::StreamRef;
 use super::message::{DecodeError, Message};
 use super::shared::SharedReader;
-use super::timeout::{DefaultLimit, TimedOut, Timeout};
+use super::timeout::{Clock, Patience, TimedOut, Timeout};
 
 /// Reads messages of type `T` from a stream, one at a time.
 ///
@@ -46,8 +46,9 @@ struct State {
     report_at: usize,
     end: Option<End>,
     end_streamed: bool,
+    patience: Patience,
     /// Of the next item of the [`Stream`].
-    limit: DefaultLimit,
+    clock: Clock,
 }
 
 /// Why a message could not be given out.
@@ -72,7 +73,8 @@ impl<T: Message> AsyncReader<T> {
             report_at,
             end: None,
             end_streamed: false,
-            limit: DefaultLimit::default(),
+            patience: Patience::default(),
+            clock: Clock::Counts,
         };
         Self { stream, state: Box::new(state), message: PhantomData }
     }
@@ -89,7 +91,7 @@ impl<T: Message> AsyncReader<T> {
     /// How the stream ended, if not well: the peer's status, a lost connection, the deadline. A message that does not decode is an error
     /// of this read alone ([`ErrorKind::Decode`]); the next read goes on behind it.
     pub fn read(&mut self) -> Read<'_, T> {
-        Read { reader: self, limit: DefaultLimit::Unset }
+        Read { reader: self, clock: Clock::Counts }
     }
 
     /// The metadata with which the peer ended the stream, once reading has come to the end.
@@ -216,11 +218,12 @@ impl<T: Message> Stream for AsyncReader<T> {
         }
         let Poll::Ready(read) = self.poll_read(cx) else {
             let limit = self.stream.link().limits().read_timeout;
-            let limit = ready!(self.state.limit.poll(limit, cx));
-            self.state.limit = DefaultLimit::Unset;
+            let State { patience, clock, .. } = &mut *self.state;
+            let limit = ready!(patience.poll(clock, limit, cx));
+            self.state.clock = Clock::Counts;
             return Poll::Ready(Some(Err(read_timed_out(&self.stream, limit, "read_timeout"))));
         };
-        self.state.limit = DefaultLimit::Unset;
+        self.state.clock = Clock::Counts;
         self.state.end_streamed = self.state.end.is_some();
         Poll::Ready(read.transpose())
     }
@@ -237,7 +240,7 @@ impl<T> fmt::Debug for AsyncReader<T> {
 #[derive(Debug)]
 pub struct Read<'a, T> {
     reader: &'a mut AsyncReader<T>,
-    limit: DefaultLimit,
+    clock: Clock,
 }
 
 impl<T: Message> Read<'_, T> {
@@ -246,7 +249,7 @@ impl<T: Message> Read<'_, T> {
     /// # Errors
     /// In addition: [`ErrorKind::Timeout`] (code 254 at a server, 354 at a client).
     pub fn timeout(mut self, limit: Duration) -> Timeout<Self> {
-        self.limit = DefaultLimit::Off;
+        self.clock = Clock::Off;
         Timeout::new(self, limit)
     }
 }
@@ -255,15 +258,22 @@ impl<T: Message> Future for Read<'_, T> {
     type Output = Result<Option<T>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
-        match this.reader.poll_read(cx) {
-            Poll::Pending => {
-                let stream = &this.reader.stream;
-                let limit = ready!(this.limit.poll(stream.link().limits().read_timeout, cx));
-                Poll::Ready(Err(read_timed_out(stream, limit, "read_timeout")))
-            }
-            ready => ready,
+        let polled = self.reader.poll_read(cx);
+        if polled.is_pending()
+            && let Poll::Ready(error) = self.poll_patience(cx)
+        {
+            return Poll::Ready(Err(error));
         }
+        polled
+    }
+}
+
+impl<T> Read<'_, T> {
+    #[inline(never)]
+    fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
+        let AsyncReader { stream, state, .. } = &mut *self.reader;
+        let limit = ready!(state.patience.poll(&mut self.clock, stream.link().limits().read_timeout, cx));
+        Poll::Ready(read_timed_out(stream, limit, "read_timeout"))
     }
 }
 

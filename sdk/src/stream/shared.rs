@@ -14,7 +14,7 @@ use crate::sync::Mutex;
 use super::message::Message;
 use super::parcel::Parcel;
 use super::reader::{AsyncReader, read_timed_out};
-use super::timeout::{DefaultLimit, TimedOut, Timeout};
+use super::timeout::{Clock, Patience, TimedOut, Timeout};
 use super::turn::{Place, Turn};
 use super::writer::AsyncWriter;
 
@@ -88,7 +88,7 @@ impl<T: Message> SharedReader<T> {
     ///
     /// **Cancel safety**: dropping the future leaves the queue and loses nothing.
     pub fn read(&self) -> SharedRead<T> {
-        SharedRead { turn: InTurn::new(&self.0), limit: DefaultLimit::Unset }
+        SharedRead { turn: InTurn::new(&self.0), clock: Clock::Counts, patience: Patience::default() }
     }
 }
 
@@ -108,14 +108,15 @@ impl<T> fmt::Debug for SharedReader<T> {
 #[must_use = "futures do nothing unless polled"]
 pub struct SharedRead<T> {
     turn: InTurn<AsyncReader<T>>,
-    limit: DefaultLimit,
+    clock: Clock,
+    patience: Patience,
 }
 
 impl<T: Message> SharedRead<T> {
     /// Gives this read at most `limit`, counted from the first poll, the time in the queue included. The stream stays usable after
     /// a timeout, and no message is lost.
     pub fn timeout(mut self, limit: Duration) -> Timeout<Self> {
-        self.limit = DefaultLimit::Off;
+        self.clock = Clock::Off;
         Timeout::new(self, limit)
     }
 }
@@ -128,7 +129,7 @@ impl<T: Message> Future for SharedRead<T> {
         match this.turn.poll(cx, AsyncReader::poll_read) {
             Poll::Pending => {
                 let read_timeout = this.turn.queued.handle.lock().stream().link().limits().read_timeout;
-                let limit = ready!(this.limit.poll(read_timeout, cx));
+                let limit = ready!(this.patience.poll(&mut this.clock, read_timeout, cx));
                 Poll::Ready(Err(this.timed_out_by(limit, "read_timeout")))
             }
             ready => ready,
@@ -172,7 +173,8 @@ impl<T: Message> SharedWriter<T> {
         SharedWrite {
             turn: InTurn::new(&self.0),
             parcel: Some(Parcel::Message(message)),
-            limit: DefaultLimit::Unset,
+            clock: Clock::Counts,
+            patience: Patience::default(),
         }
     }
 
@@ -203,14 +205,15 @@ impl<T> fmt::Debug for SharedWriter<T> {
 pub struct SharedWrite<T: Message> {
     turn: InTurn<AsyncWriter<T>>,
     parcel: Option<Parcel<T>>,
-    limit: DefaultLimit,
+    clock: Clock,
+    patience: Patience,
 }
 
 impl<T: Message> SharedWrite<T> {
     /// Gives this write at most `limit`, counted from the first poll, the time in the queue included. After a timeout nothing of the
     /// message was sent, and the stream stays usable.
     pub fn timeout(mut self, limit: Duration) -> Timeout<Self> {
-        self.limit = DefaultLimit::Off;
+        self.clock = Clock::Off;
         Timeout::new(self, limit)
     }
 }
@@ -226,7 +229,7 @@ impl<T: Message> Future for SharedWrite<T> {
         match this.turn.poll(cx, |writer, cx| writer.poll_write(&mut this.parcel, cx)) {
             Poll::Pending => {
                 let write_timeout = this.turn.queued.handle.lock().default_limit();
-                let limit = ready!(this.limit.poll(write_timeout, cx));
+                let limit = ready!(this.patience.poll(&mut this.clock, write_timeout, cx));
                 let error = this.turn.queued.handle.lock().write_timed_out(limit, "write_timeout");
                 Poll::Ready(Err(error))
             }

@@ -30,29 +30,40 @@ pub(super) trait TimedOut {
     fn timed_out(&self, limit: Duration) -> Error;
 }
 
-/// The limit of an operation that does not say its own: the connection's `read_timeout` or `write_timeout`. The timer is made when the
-/// operation has to wait, so one that does not wait costs nothing.
-#[derive(Debug, Default)]
-pub(super) enum DefaultLimit {
-    /// It has not waited yet.
+/// Whether the connection's `read_timeout` or `write_timeout` counts for an operation. Small and without a destructor, because most
+/// operations never wait.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) enum Clock {
+    /// It does, and the operation has not waited yet.
     #[default]
-    Unset,
-    Waits(Pin<Box<Sleep>>),
-    /// It has a limit of its own.
+    Counts,
+    /// It does, and its time runs.
+    Runs,
+    /// The operation has a limit of its own.
     Off,
 }
 
-impl DefaultLimit {
-    /// Whether the time is up of an operation that waits.
-    pub(super) fn poll(&mut self, limit: Option<Duration>, cx: &mut Context<'_>) -> Poll<Duration> {
+/// The timer of a default limit. A handle keeps it from one operation to the next; it is made when one has to wait for the first time.
+#[derive(Debug, Default)]
+pub(super) struct Patience(Option<Pin<Box<Sleep>>>);
+
+impl Patience {
+    /// Whether the time of an operation that waits is up.
+    pub(super) fn poll(
+        &mut self,
+        default: &mut Clock,
+        limit: Option<Duration>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Duration> {
         let Some(limit) = limit else { return Poll::Pending };
-        if matches!(self, Self::Unset) {
-            *self = Self::Waits(Box::pin(tokio::time::sleep(limit)));
+        match (*default, &mut self.0) {
+            (Clock::Off, _) => return Poll::Pending,
+            (Clock::Counts, _) | (_, None) => self.0 = Some(Box::pin(tokio::time::sleep(limit))),
+            (Clock::Runs, Some(_)) => {}
         }
-        match self {
-            Self::Waits(sleep) => sleep.as_mut().poll(cx).map(|()| limit),
-            Self::Unset | Self::Off => Poll::Pending,
-        }
+        *default = Clock::Runs;
+        let sleep = self.0.as_mut().expect("made above");
+        sleep.as_mut().poll(cx).map(|()| limit)
     }
 }
 

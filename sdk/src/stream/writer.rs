@@ -16,7 +16,7 @@ use super::ending::send_error;
 use super::message::Message;
 use super::parcel::Parcel;
 use super::shared::SharedWriter;
-use super::timeout::{DefaultLimit, TimedOut, Timeout};
+use super::timeout::{Clock, Patience, TimedOut, Timeout};
 
 /// Writes messages of type `T` to a stream, one at a time.
 ///
@@ -32,18 +32,19 @@ pub struct AsyncWriter<T> {
     sender: Sender,
     /// The message that the sink was given last.
     held: Option<Box<Held<T>>>,
+    patience: Patience,
     finished: bool,
 }
 
 /// A message of the sink.
 struct Held<T> {
     parcel: Parcel<T>,
-    limit: DefaultLimit,
+    clock: Clock,
 }
 
 impl<T: Message> AsyncWriter<T> {
     pub(crate) fn new(stream: StreamRef) -> Self {
-        Self { stream, sender: Sender::default(), held: None, finished: false }
+        Self { stream, sender: Sender::default(), held: None, patience: Patience::default(), finished: false }
     }
 
     /// Writes one message: ready once it is queued.
@@ -59,7 +60,7 @@ impl<T: Message> AsyncWriter<T> {
     /// [`ErrorKind::Limit`] if the message is too large: nothing was sent, and the stream goes on. Else how the stream ended, with the
     /// peer's codes and text if it gave some.
     pub fn write(&mut self, message: T) -> Write<'_, T> {
-        Write { writer: self, parcel: Some(Parcel::Message(message)), limit: DefaultLimit::Unset }
+        Write { writer: self, parcel: Some(Parcel::Message(message)), clock: Clock::Counts }
     }
 
     /// Ends this direction. A client tells the peer that no more messages come; in a handler this only gives up the handle, because
@@ -123,12 +124,12 @@ impl<T: Message> AsyncWriter<T> {
         if self.held.is_none() {
             return Poll::Ready(Ok(()));
         }
-        let Some(Held { parcel, limit }) = self.held.take().map(|held| *held) else {
+        let Some(Held { parcel, clock }) = self.held.take().map(|held| *held) else {
             return Poll::Ready(Ok(()));
         };
         let mut parcel = Some(parcel);
         let polled = self.poll_send(&mut parcel, cx);
-        self.held = parcel.map(|parcel| Box::new(Held { parcel, limit }));
+        self.held = parcel.map(|parcel| Box::new(Held { parcel, clock }));
         polled
     }
 
@@ -137,8 +138,8 @@ impl<T: Message> AsyncWriter<T> {
         let polled = self.poll_held(cx);
         let default = self.default_limit();
         if let (Poll::Pending, Some(held)) = (&polled, &mut self.held) {
-            let limit = ready!(held.limit.poll(default, cx));
-            held.limit = DefaultLimit::Unset;
+            let limit = ready!(self.patience.poll(&mut held.clock, default, cx));
+            held.clock = Clock::Counts;
             return Poll::Ready(Err(self.write_timed_out(limit, "write_timeout")));
         }
         polled
@@ -166,6 +167,12 @@ impl<T: Message> AsyncWriter<T> {
     /// How long an operation may wait that does not say so itself.
     pub(super) fn default_limit(&self) -> Option<Duration> {
         self.stream.link().limits().write_timeout
+    }
+
+    #[inline(never)]
+    fn poll_patience(&mut self, clock: &mut Clock, cx: &mut Context<'_>) -> Poll<Error> {
+        let limit = ready!(self.patience.poll(clock, self.default_limit(), cx));
+        Poll::Ready(self.write_timed_out(limit, "write_timeout"))
     }
 
     pub(super) fn write_timed_out(&self, limit: Duration, setting: &str) -> Error {
@@ -209,7 +216,7 @@ impl<T: Message + Unpin> Sink<T> for AsyncWriter<T> {
 
     fn start_send(mut self: Pin<&mut Self>, message: T) -> Result<()> {
         debug_assert!(self.held.is_none(), "start_send without poll_ready");
-        self.held = Some(Box::new(Held { parcel: Parcel::Message(message), limit: DefaultLimit::Unset }));
+        self.held = Some(Box::new(Held { parcel: Parcel::Message(message), clock: Clock::Counts }));
         Ok(())
     }
 
@@ -234,7 +241,7 @@ impl<T> fmt::Debug for AsyncWriter<T> {
 pub struct Write<'a, T: Message> {
     writer: &'a mut AsyncWriter<T>,
     parcel: Option<Parcel<T>>,
-    limit: DefaultLimit,
+    clock: Clock,
 }
 
 impl<T: Message> Write<'_, T> {
@@ -244,7 +251,7 @@ impl<T: Message> Write<'_, T> {
     /// # Errors
     /// In addition: [`ErrorKind::Timeout`] (code 234 at a server, 334 at a client).
     pub fn timeout(mut self, limit: Duration) -> Timeout<Self> {
-        self.limit = DefaultLimit::Off;
+        self.clock = Clock::Off;
         Timeout::new(self, limit)
     }
 }
@@ -257,13 +264,13 @@ impl<T: Message> Future for Write<'_, T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let this = &mut *self;
-        match this.writer.poll_write(&mut this.parcel, cx) {
-            Poll::Pending => {
-                let limit = ready!(this.limit.poll(this.writer.default_limit(), cx));
-                Poll::Ready(Err(this.writer.write_timed_out(limit, "write_timeout")))
-            }
-            ready => ready,
+        let polled = this.writer.poll_write(&mut this.parcel, cx);
+        if polled.is_pending()
+            && let Poll::Ready(error) = this.writer.poll_patience(&mut this.clock, cx)
+        {
+            return Poll::Ready(Err(error));
         }
+        polled
     }
 }
 

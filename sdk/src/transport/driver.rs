@@ -11,7 +11,7 @@ use bytes::BytesMut;
 use crate::conn::{ConnError, Connection, IncomingCall, IncomingStream};
 use crate::wire::{Decoder, Frame};
 
-use super::shared::Shared;
+use super::shared::{Shared, State};
 use super::wakers::Incoming;
 use super::{Ends, Input, Link, PeerAddr, now};
 
@@ -149,7 +149,7 @@ impl Driver {
                 return Poll::Pending;
             }
             match ready!(ends.output.poll_write_ready(cx)) {
-                Ok(()) => self.run(super::shared::State::unblock),
+                Ok(()) => self.run(State::unblock),
                 Err(error) => return Poll::Ready(self.failed(&error)),
             }
         }
@@ -268,13 +268,17 @@ impl Driver {
     fn poll_timers(&mut self, cx: &mut Context<'_>) {
         loop {
             let armed = self.run(|state| {
-                if state.conn.next_deadline().is_some_and(|next| next <= now()) {
-                    state.conn.handle_timeout(now());
-                }
-                if let Some(next) = state.conn.next_deadline()
-                    && state.armed.is_none_or(|armed| next < armed)
-                {
-                    state.armed = Some(next);
+                let is_new = |state: &State| {
+                    let next = state.conn.next_deadline()?;
+                    state.armed.is_none_or(|armed| next < armed).then_some(next)
+                };
+                // The clock is read when the timer has fired or a deadline is new, not each time.
+                if let Some(next) = is_new(state) {
+                    let now = now();
+                    if next <= now {
+                        state.conn.handle_timeout(now);
+                    }
+                    state.armed = is_new(state).or(state.armed);
                 }
                 state.armed
             });
@@ -292,7 +296,7 @@ impl Driver {
     }
 
     /// Works on the connection, then wakes whom that concerns.
-    fn run<R>(&mut self, part: impl FnOnce(&mut super::shared::State) -> R) -> R {
+    fn run<R>(&mut self, part: impl FnOnce(&mut State) -> R) -> R {
         let result = self.shared.drive(&mut self.wake, &mut self.incoming, part);
         self.wake.drain(..).for_each(Waker::wake);
         result
