@@ -14,6 +14,14 @@ const SECOND: Duration = Duration::from_secs(1);
 /// For what must happen some time, on a machine that may be slow.
 const LONG: Duration = Duration::from_secs(20);
 
+/// The same where the clock may be a paused one.
+const SOME_TIME: Duration = Duration::from_secs(90);
+
+/// What an operation gives that must not wait for ever.
+async fn soon<F: Future>(operation: F) -> F::Output {
+    tokio::time::timeout(SOME_TIME, operation).await.expect("it waits for ever")
+}
+
 fn server() -> (ServerBuilder, Log) {
     let (service, log) = Obedient::new();
     (Server::builder().service(service), log)
@@ -242,7 +250,7 @@ async fn a_stream_without_messages_ends_on_both_sides_when_the_server_says_so() 
         rw.write(text("a sign of life")).await.unwrap();
         rw.read().await.unwrap();
     }
-    let error = rw.read().await.unwrap_err();
+    let error = soon(rw.read()).await.unwrap_err();
     assert_eq!((error.is_timeout(), error.code().0), (true, 255), "{error}");
     assert!(error.to_string().contains("60s (stream_idle_timeout)"), "{error}");
     assert_eq!(rw.write(text("late")).await.unwrap_err().code().0, 255);
@@ -255,10 +263,10 @@ async fn a_call_has_its_own_idle_timeout() {
     let client = EverythingClient::new(builder.in_memory().unwrap());
     let options = CallOptions::new().stream_idle_timeout(SECOND);
     let mut rw = client.talk().options(options).await.unwrap();
-    let error = rw.read().await.unwrap_err();
+    let error = soon(rw.read()).await.unwrap_err();
     assert_eq!((error.kind(), error.code().0), (ErrorKind::Timeout, 355));
     assert!(error.to_string().contains("1s (stream_idle_timeout)"), "{error}");
-    assert_eq!(log.recv().await.unwrap(), "talk dropped");
+    assert_eq!(soon(log.recv()).await.unwrap(), "talk dropped");
 }
 
 // Reads and writes.
@@ -267,14 +275,14 @@ async fn a_call_has_its_own_idle_timeout() {
 async fn a_servers_reads_and_writes_have_its_limits() {
     let client = client_of(|server| server.read_timeout(3 * SECOND).write_timeout(4 * SECOND));
     let mut silent = client.talk().await.unwrap();
-    let error = silent.read().await.unwrap_err();
+    let error = soon(silent.read()).await.unwrap_err();
     assert_eq!((error.kind(), error.code().0), (ErrorKind::Timeout, 254));
     assert!(error.to_string().contains("3s (read_timeout)"), "{error}");
 
     let mut unread = client.download(text("fill 100 10000")).await.unwrap();
     tokio::time::sleep(10 * SECOND).await;
     let error = loop {
-        if let Err(error) = unread.read().await {
+        if let Err(error) = soon(unread.read()).await {
             break error;
         }
     };
@@ -299,14 +307,14 @@ async fn a_channels_limits_are_for_each_operation_and_leave_the_stream_usable() 
     let client = with_limits().await;
     let mut rw = client.talk().await.unwrap();
     for _ in 0..2 {
-        let error = rw.read().await.unwrap_err();
+        let error = soon(rw.read()).await.unwrap_err();
         assert_eq!((error.kind(), error.code().0), (ErrorKind::Timeout, 354));
         assert!(error.to_string().contains("30ms (read_timeout)"), "{error}");
     }
     rw.write(text("sleep 200")).await.unwrap();
     let mut sent = 0;
     let error = loop {
-        match rw.write(text("x".repeat(20_000))).await {
+        match soon(rw.write(text("x".repeat(20_000)))).await {
             Ok(()) => sent += 1,
             Err(error) => break error,
         }
@@ -326,11 +334,11 @@ async fn a_channels_limits_are_for_each_operation_and_leave_the_stream_usable() 
 async fn shared_handles_streams_and_sinks_have_the_limits_too() {
     let client = with_limits().await;
     let shared = client.talk().await.unwrap().shared();
-    let (first, second) = futures::join!(shared.read(), shared.read());
+    let (first, second) = soon(futures::future::join(shared.read(), shared.read())).await;
     assert!(first.unwrap_err().is_timeout() && second.unwrap_err().is_timeout());
     shared.write(text("wait")).await.unwrap();
     let error = loop {
-        if let Err(error) = shared.write(text("x".repeat(20_000))).await {
+        if let Err(error) = soon(shared.write(text("x".repeat(20_000)))).await {
             break error;
         }
     };
@@ -338,13 +346,13 @@ async fn shared_handles_streams_and_sinks_have_the_limits_too() {
 
     let (mut items, mut sink) = client.talk().await.unwrap().split();
     for _ in 0..2 {
-        assert!(items.next().await.unwrap().unwrap_err().is_timeout(), "the stream of items goes on");
+        assert!(soon(items.next()).await.unwrap().unwrap_err().is_timeout(), "the stream of items goes on");
     }
     sink.send(text("echo")).await.unwrap();
     assert_eq!(items.next().await.unwrap().unwrap(), text("echo"));
     sink.send(text("sleep 200")).await.unwrap();
     let error = loop {
-        if let Err(error) = sink.send(text("x".repeat(20_000))).await {
+        if let Err(error) = soon(sink.send(text("x".repeat(20_000)))).await {
             break error;
         }
     };
