@@ -1,6 +1,7 @@
 //! Whole calls, from a generated client to a handler and back.
 
 mod after_close;
+mod bounds;
 mod cancel;
 mod cancel_safety;
 mod captures;

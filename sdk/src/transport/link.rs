@@ -4,11 +4,11 @@ use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::conn::{
-    Answer, CallKey, ConnError, Connection, Ending, Head, Inbox, Limits, Outcome, SendError, Sent, StreamKey,
-    Take, Ticket,
+    Answer, Backlog, CallKey, ConnError, Connection, Ending, Head, Inbox, Limits, Outcome, SendError, Sent,
+    StreamKey, Take, Ticket,
 };
 
 use super::lane::{LANE, Lane, Sender};
@@ -33,7 +33,8 @@ impl Drop for Hold {
 }
 
 impl Link {
-    pub(super) fn new(conn: Connection, output: Arc<dyn Output>, peer: PeerAddr) -> (Self, Arc<Shared>) {
+    pub(super) fn new(mut conn: Connection, output: Arc<dyn Output>, peer: PeerAddr) -> (Self, Arc<Shared>) {
+        conn.start(now());
         let shared = Arc::new(Shared::new(conn, output, peer));
         (Self(Arc::new(Hold(Arc::clone(&shared)))), shared)
     }
@@ -57,6 +58,11 @@ impl Link {
     /// Why the connection is over, if it is.
     pub(crate) fn lost(&self) -> Option<ConnError> {
         if self.shared().is_over() { self.shared().with(|state| state.conn.lost().cloned()) } else { None }
+    }
+
+    /// Whether the peer has sent a whole frame.
+    pub(crate) fn is_greeted(&self) -> bool {
+        self.shared().is_greeted()
     }
 
     /// How many streams are going on.
@@ -103,8 +109,8 @@ impl Link {
     // Streams.
 
     /// Opens a stream; [`poll_opened`](Self::poll_opened) tells what becomes of it.
-    pub(crate) fn open(&self, head: Head) -> Result<StreamKey, SendError> {
-        self.shared().with(|state| state.conn.open(head, now()))
+    pub(crate) fn open(&self, head: Head, idle_timeout: Option<Duration>) -> Result<StreamKey, SendError> {
+        self.shared().with(|state| state.conn.open(head, idle_timeout, now()))
     }
 
     pub(crate) fn poll_opened(&self, key: StreamKey, cx: &Context<'_>) -> Poll<Result<(), Ending>> {
@@ -179,6 +185,11 @@ impl Link {
                 Err(error) => Poll::Ready(Err(error)),
             }
         })
+    }
+
+    /// What a writer of this stream waits for.
+    pub(crate) fn backlog(&self, key: StreamKey) -> Backlog {
+        self.shared().with(|state| state.conn.backlog(key))
     }
 
     /// Takes all messages that are there, after counting `consumed` ones (messages, bytes) that were taken before.
