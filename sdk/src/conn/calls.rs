@@ -30,6 +30,8 @@ pub(super) struct Incoming {
     pub(super) ending: Option<Ending>,
     /// Bytes of the request.
     pub(super) size: usize,
+    /// It has its answer, and gets no second one.
+    pub(super) answered: bool,
 }
 
 impl Call {

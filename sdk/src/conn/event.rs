@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::metadata::Metadata;
+use crate::wire::FrameFault;
 
 use super::budget::Overrun;
 use super::error::{ConnError, Violation};
@@ -70,7 +71,17 @@ pub(crate) enum Shape {
 }
 
 /// Decides on the server whether a call may start, and which method it is for.
-pub(crate) type Admission = Arc<dyn Fn(&Head, Shape) -> Result<usize, Outcome> + Send + Sync>;
+pub(crate) type Admission = Arc<dyn Fn(&Head, Shape) -> Result<Admitted, Outcome> + Send + Sync>;
+
+/// A call that may start.
+#[derive(Clone, Debug)]
+pub(crate) struct Admitted {
+    pub(crate) method: usize,
+    pub(crate) seat: Seat,
+}
+
+/// One of the places that a server has for calls: whoever works on the call holds it. Clones of one `Arc`, which counts them.
+pub(crate) type Seat = Arc<()>;
 
 /// The final state of a stream or call. It never changes once it is there.
 #[derive(Clone, Debug, PartialEq)]
@@ -83,6 +94,8 @@ pub(crate) enum Ending {
     Refused(Arc<Outcome>),
     /// The deadline of the call passed.
     Deadline,
+    /// No message came or went for too long.
+    Idle(Duration),
     /// The peer did not answer INIT in time.
     OpenTimeout(Duration),
     /// The peer broke the rules, and the stream was reset for it.
@@ -90,7 +103,7 @@ pub(crate) enum Ending {
     /// Far too much is unread, and the peer sent more on this stream, which is not read either.
     Overrun(Overrun),
     /// The answer to a unary call cannot be understood.
-    BadAnswer,
+    BadAnswer(FrameFault),
     /// The application on this side ended the stream.
     Local,
     /// The connection is gone.
@@ -120,7 +133,7 @@ pub(crate) struct IncomingCall {
     pub(crate) key: CallKey,
     /// Nobody waits for an answer.
     pub(crate) one_way: bool,
-    pub(crate) method: usize,
+    pub(crate) admitted: Admitted,
     pub(crate) head: Head,
     pub(crate) deadline: Option<Instant>,
     pub(crate) body: Bytes,
@@ -131,7 +144,7 @@ pub(crate) struct IncomingCall {
 #[derive(Debug)]
 pub(crate) struct IncomingStream {
     pub(crate) key: StreamKey,
-    pub(crate) method: usize,
+    pub(crate) admitted: Admitted,
     pub(crate) head: Head,
     pub(crate) deadline: Option<Instant>,
 }
@@ -149,6 +162,10 @@ pub(crate) enum Event {
     CallChanged(CallKey),
     /// There is room in the outbox for the holder of this ticket.
     Room(Ticket),
+    /// A stream has ended whose credit is lent: its writer must not go on with it.
+    Revoked(StreamKey),
+    /// A connection that is draining may have become idle, or left by all who held something of it.
+    Idle,
     Call(Box<IncomingCall>),
     Stream(Box<IncomingStream>),
 }

@@ -8,6 +8,7 @@
 
 mod budget;
 mod calls;
+mod drain;
 mod error;
 mod event;
 mod flow;
@@ -16,6 +17,7 @@ mod inbound;
 mod inbox;
 mod limits;
 mod lingering;
+mod quiet;
 mod schedule;
 mod stream;
 mod streaming;
@@ -37,6 +39,7 @@ pub(crate) use crate::wire::StreamId;
 use budget::Account;
 use calls::Calls;
 use lingering::Lingering;
+use quiet::Quiet;
 use schedule::Schedule;
 use stream::Stream;
 use streams::Streams;
@@ -48,13 +51,14 @@ pub(crate) use error::ConnError;
 #[cfg(test)]
 pub(crate) use error::Violation;
 pub(crate) use event::{
-    Admission, Answer, CallKey, Ending, Event, Head, IncomingCall, IncomingStream, Outcome, Shape, StreamKey,
+    Admission, Admitted, Answer, CallKey, Ending, Event, Head, IncomingCall, IncomingStream, Outcome, Seat,
+    Shape, StreamKey,
 };
 pub(crate) use inbox::Inbox;
 pub use limits::{AppErrors, Cancel};
-pub(crate) use limits::{DEFAULT_WINDOW, Limits, Pools};
+pub(crate) use limits::{DEFAULT_WINDOW, Limits, MAX_HEADER, PROBE_BELOW, Pools};
 pub(crate) use schedule::Ticket;
-pub(crate) use streaming::{SendError, Sent, Take, frame_size, write_data};
+pub(crate) use streaming::{Backlog, SendError, Sent, Take, frame_size, write_data};
 pub(crate) use streams::growth;
 
 /// One connection's protocol state.
@@ -75,6 +79,7 @@ pub(crate) struct Connection {
     unread: Account,
     /// What is queued and not written.
     unsent: Account,
+    quiet: Quiet,
     output: Vec<u8>,
     /// Bytes that were taken and are not yet written.
     in_flight: usize,
@@ -118,6 +123,7 @@ impl Connection {
             streams: Streams::new(),
             lingering: Lingering::default(),
             timers: Timers::default(),
+            quiet: Quiet::default(),
             output: Vec::new(),
             in_flight: 0,
             lent: 0,
@@ -157,6 +163,9 @@ impl Connection {
         debug_assert!(spare.is_empty(), "the spare buffer would be sent");
         let taken = std::mem::replace(&mut self.output, spare);
         self.in_flight += taken.len();
+        if !taken.is_empty() {
+            self.quiet.note();
+        }
         taken
     }
 
@@ -165,6 +174,7 @@ impl Connection {
         self.in_flight -= bytes;
         self.count_unsent();
         self.grant_room();
+        self.tell_if_idle();
     }
 
     /// Writers may be making `bytes` of frames beside what is queued.
@@ -207,16 +217,6 @@ impl Connection {
     /// Whether somebody can only go on when the peer's bytes are read: a reader, a writer without credit, a caller.
     fn is_hungry(&self) -> bool {
         self.calls.is_waited_for() || self.streams.is_any(Stream::is_hungry)
-    }
-
-    /// Accepts no new calls and streams of the peer's from now on.
-    pub(crate) fn drain(&mut self) {
-        self.draining = true;
-    }
-
-    /// Whether no call and no stream is going on and everything is written.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.streams.live() == 0 && self.calls.is_empty() && self.output.is_empty() && self.in_flight == 0
     }
 
     /// Whether at most one call or stream is going on.
@@ -263,12 +263,12 @@ impl Connection {
         for key in self.calls.keys() {
             self.end_call(key, Ending::Lost(why.clone()));
         }
-        self.timers.clear_all();
         self.lingering.clear();
         self.output = Vec::new();
         (self.in_flight, self.lent) = (0, 0);
         self.count_unsent();
         self.schedule.grant_all(|ticket| self.events.push(Event::Room(ticket)));
+        self.tell_if_idle();
     }
 
     fn queued(&self) -> usize {

@@ -104,7 +104,7 @@ fn without_room_new_streams_and_calls_are_refused_with_the_settings_name() {
     assert!(text.contains("of 1048576 bytes") && text.contains("(max_unread)"), "{text}");
 
     for _ in 0..1_500 {
-        pair.client.conn.open(head(STREAM), pair.now).unwrap();
+        pair.client.conn.open(head(STREAM), None, pair.now).unwrap();
         pair.run();
     }
     let refused = pair.client.seen.iter().rev().find_map(|frame| match frame {
