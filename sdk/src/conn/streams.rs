@@ -76,6 +76,11 @@ impl Streams {
         self.slab.remove(key.0);
     }
 
+    /// Whether a stream of ours was ever opened.
+    pub(super) fn was_used(&self) -> bool {
+        self.next_id != FIRST_ID
+    }
+
     /// How many streams are not over.
     pub(super) fn live(&self) -> usize {
         self.live.len()

@@ -151,6 +151,7 @@ impl Context {
             caller: Some(self.0.service),
             message_type: self.0.message_type,
             compression: None,
+            wait_for_ready: None,
         }
     }
 

@@ -4,6 +4,7 @@
 //! of connections it knows nothing. Deliberately absent: retries, naming, balancing.
 
 mod call;
+mod connecting;
 mod context;
 mod handler;
 mod host;
