@@ -1,5 +1,6 @@
 //! Whole calls, from a generated client to a handler and back.
 
+mod balance;
 mod cancel;
 mod cancel_safety;
 mod captures;
@@ -12,5 +13,7 @@ mod isolation;
 mod json;
 mod kinds;
 mod limits;
+mod reconnect;
+mod resolve;
 mod shutdown;
 mod status;
