@@ -135,6 +135,25 @@ async fn streams_end_with_their_connection_and_new_ones_open_on_the_next() {
 }
 
 #[tokio::test]
+async fn the_server_is_told_of_the_time_that_is_left_after_waiting() {
+    const WAITED: Duration = Duration::from_millis(200);
+    let mut server = Restarting::new().await;
+    server.kill().await;
+    let channel = Channel::builder().reconnect(SOON).wait_for_ready(true).lazy(&server.address).unwrap();
+    let (unary, stream) = (client(&channel), client(&channel));
+    let unary = tokio::spawn(unary.unary(text("left")).timeout(LONG).into_future());
+    let stream = tokio::spawn(stream.talk().timeout(LONG).into_future());
+    tokio::time::sleep(WAITED).await;
+    server.start().await;
+    let left = |answer: trill_tests::Text| Duration::from_millis(answer.text.parse().unwrap());
+    let at_most = LONG - WAITED;
+    assert!(left(unary.await.unwrap().unwrap()) <= at_most);
+    let mut rw = stream.await.unwrap().unwrap();
+    rw.write(text("left")).await.unwrap();
+    assert!(left(rw.read().await.unwrap().unwrap()) <= at_most);
+}
+
+#[tokio::test]
 async fn the_states_of_a_channel_are_told_one_after_the_other() {
     let mut server = Restarting::new().await;
     let address = server.address.clone();

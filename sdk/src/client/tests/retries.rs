@@ -148,6 +148,21 @@ async fn an_address_that_says_nothing_is_given_up_in_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_call_fails_with_its_attempt_also_when_it_looks_after_the_next_has_begun() {
+    let network = Network::new();
+    let channel = network.builder().reconnect(STEADY).lazy("a:1").unwrap();
+    let mut calling = std::pin::pin!(hint(&channel));
+    assert!(calling.as_mut().now_or_never().is_none());
+    // The attempt is refused, and the next one hangs.
+    pass(ms(50)).await;
+    network.set("a:1", Answer::Nothing);
+    pass(ms(100)).await;
+    assert_eq!((network.attempts_at("a:1"), network.pending()), (2, 1));
+    let error = calling.now_or_never().expect("its attempt has failed").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Connect);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_connection_that_was_used_is_replaced_at_once() {
     let network = Network::new();
     network.set("a:1", Answer::Accepts);
