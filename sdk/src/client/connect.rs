@@ -4,15 +4,15 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 
-use crate::transport::{self, Address, Ends, PeerAddr};
+use crate::transport::{self, Address, Ends, Limits, PeerAddr};
 
 /// An attempt to connect.
 pub(crate) type Connecting<'a> = Pin<Box<dyn Future<Output = io::Result<(Ends, PeerAddr)>> + Send + 'a>>;
 
 /// Makes connections to addresses.
 pub(crate) trait Connect: Send + Sync + 'static {
-    /// Dropping the future gives the attempt up, and leaves nothing behind.
-    fn connect<'a>(&'a self, address: &'a Address) -> Connecting<'a>;
+    /// `limits` are the connection's settings. Dropping the future gives the attempt up, and leaves nothing behind.
+    fn connect<'a>(&'a self, address: &'a Address, limits: &'a Limits) -> Connecting<'a>;
 }
 
 /// TCP and Unix sockets.
@@ -20,7 +20,7 @@ pub(crate) trait Connect: Send + Sync + 'static {
 pub(crate) struct Sockets;
 
 impl Connect for Sockets {
-    fn connect<'a>(&'a self, address: &'a Address) -> Connecting<'a> {
+    fn connect<'a>(&'a self, address: &'a Address, _limits: &'a Limits) -> Connecting<'a> {
         Box::pin(transport::connect(address))
     }
 }

@@ -58,7 +58,7 @@ async fn attempt(pool: &Pool, address: &Address) -> Result<(Ends, PeerAddr)> {
         Error::new(ErrorKind::Connect, Origin::Peer, Code::CLIENT_CONNECT_ERR, text)
             .with_peer(address.to_string())
     };
-    match tokio::time::timeout(limit, pool.plan.connector.connect(address)).await {
+    match tokio::time::timeout(limit, pool.plan.connector.connect(address, &pool.plan.limits)).await {
         Ok(Ok(connected)) => Ok(connected),
         Ok(Err(error)) => Err(failed("cannot connect".to_owned()).with_source(error)),
         Err(_) => Err(failed(format!("no connection within {limit:?} (connect_timeout)"))),

@@ -222,6 +222,8 @@ struct CallFuture<Req, Resp> {
     limit: Option<Limit>,
     /// What the call says of waiting for a connection.
     patient: Option<bool>,
+    /// When it is too late to be sent, for one that had to wait.
+    late: Option<Pin<Box<tokio::time::Sleep>>>,
     step: Step,
 }
 
@@ -240,7 +242,7 @@ impl<Req, Resp> Unpin for CallFuture<Req, Resp> {}
 
 impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
     fn new(call: Unary<Req, Resp>, one_way: bool) -> Self {
-        Self { call, one_way, limit: None, patient: None, step: Step::Start }
+        Self { call, one_way, limit: None, patient: None, late: None, step: Step::Start }
     }
 
     /// Sends the request.
@@ -281,7 +283,13 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
                     let call = &self.call;
                     let request = &call.request;
                     let body = (request.size(), |out: &mut Vec<u8>| request.write_to(out));
-                    match ready!(waiting.poll_send(self.one_way, deadline, body, &call.attachment, cx)) {
+                    let Poll::Ready(sent) =
+                        waiting.poll_send(self.one_way, deadline, body, &call.attachment, cx)
+                    else {
+                        ready!(self.poll_too_late(cx));
+                        return Poll::Ready(Err(self.deadline_error().not_sent()));
+                    };
+                    match sent {
                         Ok(sent) => self.step = Step::Sent(sent),
                         // Nothing of it was sent: another connection will do.
                         Err(SendError::Ended(Ending::Lost(_))) => {
@@ -297,6 +305,16 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
                 Step::Sent(_) => return Poll::Ready(Ok(())),
             }
         }
+    }
+
+    /// Waits until the call's time has passed, while it waits for room. What is sent has a deadline at its connection.
+    #[cold]
+    fn poll_too_late(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(deadline) = self.limit.as_ref().and_then(|limit| limit.deadline) else {
+            return Poll::Pending;
+        };
+        let sleep = self.late.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline.into())));
+        sleep.as_mut().poll(cx)
     }
 
     /// With a connection, or waiting for one.

@@ -13,7 +13,7 @@ use crate::client::{Channel, ChannelBuilder, StateWatch};
 use crate::error::Result;
 use crate::service::{MethodKind, MethodSpec, ServiceSpec, Stub, Unary};
 use crate::sync::Mutex;
-use crate::transport::{Address, Ends, PeerAddr, memory_pair, now};
+use crate::transport::{Address, Ends, Limits, PeerAddr, memory_pair, now};
 
 /// What is at an address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -87,7 +87,7 @@ impl Network {
 }
 
 impl Connect for Network {
-    fn connect<'a>(&'a self, address: &'a Address) -> Connecting<'a> {
+    fn connect<'a>(&'a self, address: &'a Address, _limits: &'a Limits) -> Connecting<'a> {
         Box::pin(async move {
             let address = address.to_string();
             let (answer, _pending) = {

@@ -196,7 +196,7 @@ async fn a_call_that_finds_a_dead_connection_waits_for_the_next_one() {
     hint(&channel).await.unwrap();
     assert_eq!(network.open("a:1"), 1);
     // Nor does one of many calls that wait for room on a connection fail when it is lost.
-    let big = || Stub::new(channel.clone(), &BYTES).oneway(0, vec![0_u8; 200 * 1024]);
+    let big = || Stub::new(channel.clone(), &BYTES).oneway(0, vec![0_u8; 200 * 1024]).timeout(ms(3_600_000));
     let calls: Vec<_> = (0..20).map(|_| tokio::spawn(big().into_future())).collect();
     settle().await;
     let waiting = calls.iter().filter(|call| !call.is_finished()).count();
@@ -209,6 +209,27 @@ async fn a_call_that_finds_a_dead_connection_waits_for_the_next_one() {
     for call in calls {
         call.await.unwrap().unwrap();
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_that_wait_for_room_on_a_connection_end_in_time() {
+    let network = Network::new();
+    network.set("a:1", Answer::Accepts);
+    let channel = network.builder().connect("a:1").await.unwrap();
+    let start = Instant::now();
+    // The server does not read, so that only a few fit into what is queued.
+    let big = || Stub::new(channel.clone(), &BYTES).oneway(0, vec![0_u8; 200 * 1024]).timeout(ms(1500));
+    let calls: Vec<_> = (0..10).map(|_| tokio::spawn(big().into_future())).collect();
+    let mut late = 0;
+    for call in calls {
+        if let Err(error) = call.await.unwrap() {
+            assert_eq!(error.kind(), ErrorKind::Timeout);
+            assert!(error.is_retryable() && error.to_string().contains("1.5s (timeout)"), "{error}");
+            late += 1;
+        }
+    }
+    assert_eq!(start.elapsed(), ms(1500));
+    assert!(late >= 5, "{late}");
 }
 
 #[tokio::test(start_paused = true)]
