@@ -139,6 +139,6 @@ pub(crate) enum Event {
     CallChanged(CallKey),
     /// There is room in the outbox for the holder of this ticket.
     Room(Ticket),
-    Call(IncomingCall),
-    Stream(IncomingStream),
+    Call(Box<IncomingCall>),
+    Stream(Box<IncomingStream>),
 }

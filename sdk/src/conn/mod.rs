@@ -27,6 +27,8 @@ mod tests;
 
 use std::time::Instant;
 
+use bytes::Bytes;
+
 use crate::wire::Side;
 pub(crate) use crate::wire::StreamId;
 
@@ -47,6 +49,7 @@ pub use limits::{AppErrors, Cancel};
 pub(crate) use limits::{DEFAULT_WINDOW, Limits};
 pub(crate) use schedule::Ticket;
 pub(crate) use streaming::{SendError, Sent, Take, frame_size, write_data};
+pub(crate) use streams::growth;
 
 /// One connection's protocol state.
 ///
@@ -69,6 +72,8 @@ pub(crate) struct Connection {
     /// How many streams hold back the reading.
     pausing: usize,
     draining: bool,
+    /// What the peer's newest stream gave as its caller.
+    last_caller: Bytes,
     lost: Option<ConnError>,
 }
 
@@ -98,6 +103,7 @@ impl Connection {
             events: Vec::new(),
             pausing: 0,
             draining: false,
+            last_caller: Bytes::new(),
             lost: None,
         }
     }

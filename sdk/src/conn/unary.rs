@@ -226,7 +226,7 @@ impl Connection {
         if let Some(at) = deadline {
             self.timers.set(at, Timer::Call(key));
         }
-        self.events.push(Event::Call(IncomingCall {
+        self.events.push(Event::Call(Box::new(IncomingCall {
             key,
             one_way,
             method,
@@ -234,7 +234,7 @@ impl Connection {
             deadline,
             body,
             attachment,
-        }));
+        })));
     }
 
     fn refuse_call(&mut self, incoming: Incoming, outcome: Outcome) {

@@ -33,7 +33,8 @@ struct Inner {
     deadline: Option<Instant>,
     attachment: Bytes,
     compression: Option<Compression>,
-    answer: Mutex<Extras>,
+    /// Most answers have nothing beside them.
+    extras: Mutex<Option<Box<Extras>>>,
     cancelled: Signal,
     host: Arc<Host>,
 }
@@ -70,7 +71,7 @@ impl Context {
             deadline,
             attachment,
             compression,
-            answer: Mutex::new(Extras { compression: host.compression, ..Extras::default() }),
+            extras: Mutex::default(),
             cancelled: Signal::default(),
             host,
         }))
@@ -120,12 +121,12 @@ impl Context {
 
     /// Sends a key and a value with the answer of a unary call, or with the end of a stream.
     pub fn set_metadata(&self, key: impl Into<String>, value: impl Into<Bytes>) {
-        self.0.answer.lock().metadata.insert(key, value);
+        self.0.extras.lock().get_or_insert_default().metadata.insert(key, value);
     }
 
     /// Sends bytes beside the answer of a unary call. Streams have no attachment: there it does nothing.
     pub fn set_attachment(&self, attachment: impl Into<Bytes>) {
-        self.0.answer.lock().attachment = attachment.into();
+        self.0.extras.lock().get_or_insert_default().attachment = attachment.into();
     }
 
     /// How the request's messages are compressed.
@@ -138,7 +139,7 @@ impl Context {
     /// [`compression`](crate::server::ServerBuilder::compression) counts. The messages of a stream are compressed in both directions as its
     /// opener said: there it does nothing.
     pub fn set_compression(&self, compression: impl Into<Option<Compression>>) {
-        self.0.answer.lock().compression = Some(compression.into());
+        self.0.extras.lock().get_or_insert_default().compression = Some(compression.into());
     }
 
     /// Options for calls that this handler makes on behalf of its caller: the time that is left and the request's metadata go along.
@@ -190,7 +191,9 @@ impl Context {
     }
 
     pub(super) fn take_extras(&self) -> Extras {
-        std::mem::take(&mut self.0.answer.lock())
+        let mut extras = self.0.extras.lock().take().map_or_else(Extras::default, |extras| *extras);
+        extras.compression = extras.compression.or(self.0.host.compression);
+        extras
     }
 }
 

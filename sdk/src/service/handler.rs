@@ -46,7 +46,7 @@ enum Incoming {
 impl ServerCall {
     pub(super) fn unary_call(
         link: Link,
-        call: IncomingCall,
+        call: Box<IncomingCall>,
         (service, method): (&'static str, &'static str),
         host: Arc<Host>,
         at_once: bool,
@@ -54,10 +54,10 @@ impl ServerCall {
         let peer = link.peer().clone();
         // The router has refused what is not known.
         let compression = Compression::of_body(call.head.content_encoding, &call.body).ok().flatten();
-        let (head, deadline, attachment) = (call.head, call.deadline, call.attachment);
+        let IncomingCall { key, one_way, head, deadline, body, attachment, .. } = *call;
         let cx = Context::new((service, method), head, peer, deadline, attachment, compression, host);
-        let held = CallRef::new(link, call.key);
-        let incoming = Incoming::Call { call: held, one_way: call.one_way, body: call.body };
+        let held = CallRef::new(link, key);
+        let incoming = Incoming::Call { call: held, one_way, body };
         Self { cx, incoming, at_once }
     }
 
@@ -69,9 +69,9 @@ impl ServerCall {
     ) -> Self {
         let peer = link.peer().clone();
         let compression = Compression::from_wire(stream.head.content_encoding).ok().flatten();
-        let (head, deadline) = (stream.head, stream.deadline);
+        let IncomingStream { key, head, deadline, .. } = stream;
         let cx = Context::new((service, method), head, peer, deadline, Bytes::new(), compression, host);
-        let held = StreamRef::new(link, stream.key, Cow::Borrowed(method), false, compression);
+        let held = StreamRef::new(link, key, Cow::Borrowed(method), false, compression);
         Self { cx, incoming: Incoming::Stream(held), at_once: false }
     }
 

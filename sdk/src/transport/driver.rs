@@ -33,10 +33,12 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Where a server's connection hands over the peer's calls. Called on the driver's task: it must only start the work.
 pub(crate) trait Dispatch: Send + Sync + 'static {
-    /// Takes calls that came together.
-    fn calls(self: Arc<Self>, link: &Link, calls: &mut Vec<IncomingCall>);
+    fn call(&self, link: &Link, call: Box<IncomingCall>);
 
-    fn stream(&self, link: &Link, stream: IncomingStream);
+    /// Takes calls that came together.
+    fn calls(self: Arc<Self>, link: &Link, calls: Vec<Box<IncomingCall>>);
+
+    fn stream(&self, link: &Link, stream: Box<IncomingStream>);
 }
 
 /// Drives one connection until it is over, and then says why. Dropping it loses the connection for everybody on it.
@@ -199,6 +201,7 @@ impl Driver {
         }
         if self.read_size == READ_MIN || self.input.capacity() > READ_MAX / 4 {
             self.input = BytesMut::new();
+            self.frames = Vec::new();
         }
         self.read_size = (self.read_size / 2).max(READ_MIN);
     }
@@ -299,7 +302,11 @@ impl Driver {
         let Some((link, dispatch)) = &self.server else {
             unreachable!("a client's connection admits nothing")
         };
-        Arc::clone(dispatch).calls(link, &mut self.incoming.calls);
+        if self.incoming.calls.len() > 1 {
+            Arc::clone(dispatch).calls(link, std::mem::take(&mut self.incoming.calls));
+        } else if let Some(call) = self.incoming.calls.pop() {
+            dispatch.call(link, call);
+        }
         for stream in self.incoming.streams.drain(..) {
             dispatch.stream(link, stream);
         }

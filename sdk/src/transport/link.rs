@@ -192,9 +192,10 @@ impl Link {
             let busy = state.is_busy();
             match state.conn.send(key, len, ticket, write) {
                 Ok(Sent::Queued) => {
-                    if busy && len < LANE {
+                    if busy && len < LANE && sender.sent {
                         state.lend(key, &mut sender.lane);
                     }
+                    sender.sent = true;
                     Poll::Ready(Ok(()))
                 }
                 Ok(Sent::NoCredit) => {

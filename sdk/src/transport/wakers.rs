@@ -2,7 +2,7 @@
 
 use std::task::{Context, Waker};
 
-use crate::conn::{CallKey, Event, IncomingCall, IncomingStream, StreamKey, Ticket};
+use crate::conn::{CallKey, Event, IncomingCall, IncomingStream, StreamKey, Ticket, growth};
 
 use super::lane::Lane;
 
@@ -52,8 +52,8 @@ pub(super) struct Wakers {
 /// New work of the peer's, for the dispatcher.
 #[derive(Debug, Default)]
 pub(super) struct Incoming {
-    pub(super) calls: Vec<IncomingCall>,
-    pub(super) streams: Vec<IncomingStream>,
+    pub(super) calls: Vec<Box<IncomingCall>>,
+    pub(super) streams: Vec<Box<IncomingStream>>,
 }
 
 impl Incoming {
@@ -112,6 +112,9 @@ impl Wakers {
 
 fn at<T: Default>(slots: &mut Vec<T>, index: usize) -> &mut T {
     if index >= slots.len() {
+        if index >= slots.capacity() {
+            slots.reserve_exact(growth(slots.len()).max(index + 1 - slots.len()));
+        }
         slots.resize_with(index + 1, T::default);
     }
     &mut slots[index]
