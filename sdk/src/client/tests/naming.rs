@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 use tokio::time::{Duration, Instant};
 
-use super::network::{Answer, Network, call, hint, ms, pass, settle, told};
+use super::network::{Answer, Network, call, clock, hint, ms, pass, settle, told};
 use crate::client::{Channel, Resolve};
 use crate::error::ErrorKind;
 use crate::sync::Mutex;
@@ -46,7 +46,7 @@ impl Resolve for Registry {
     }
 
     async fn resolve(&self) -> io::Result<Vec<String>> {
-        self.0.asked.lock().push(Instant::now());
+        self.0.asked.lock().push(clock());
         self.0.list.lock().clone().ok_or_else(|| io::Error::other("out of order"))
     }
 

@@ -92,7 +92,7 @@ impl Connect for Network {
             let address = address.to_string();
             let (answer, _pending) = {
                 let mut inside = self.0.lock();
-                inside.attempts.push((Instant::from_std(now()), address.clone()));
+                inside.attempts.push((clock(), address.clone()));
                 let answer = inside.answers.get(&address).copied().unwrap_or(Answer::Refuses);
                 (answer, Arc::clone(&inside.pending))
             };
@@ -141,6 +141,11 @@ pub(super) async fn settle() {
 pub(super) async fn pass(time: Duration) {
     tokio::time::sleep(time).await;
     settle().await;
+}
+
+/// The time of the tests.
+pub(super) fn clock() -> Instant {
+    Instant::from_std(now())
 }
 
 pub(super) const fn ms(milliseconds: u64) -> Duration {

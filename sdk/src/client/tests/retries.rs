@@ -5,7 +5,7 @@ use std::error::Error as _;
 use futures::FutureExt;
 use tokio::time::{Duration, Instant};
 
-use super::network::{Answer, Network, call, hint, ms, pass, settle, told};
+use super::network::{Answer, Network, call, clock, hint, ms, pass, settle, told};
 use crate::client::{Backoff, Channel, State};
 use crate::error::ErrorKind;
 use crate::service::{MethodKind, MethodSpec, ServiceSpec, Stub};
@@ -33,7 +33,7 @@ async fn a_lazy_channel_does_nothing_before_the_first_call() {
 #[tokio::test(start_paused = true)]
 async fn an_address_that_refuses_is_tried_again_with_growing_waits() {
     let network = Network::new();
-    let start = Instant::now();
+    let start = clock();
     let channel = network.builder().reconnect(STEADY).lazy("a:1").unwrap();
     let error = hint(&channel).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Connect);
@@ -60,7 +60,7 @@ async fn an_address_that_refuses_is_tried_again_with_growing_waits() {
 #[tokio::test(start_paused = true)]
 async fn a_thousand_clients_do_not_come_back_at_the_same_moment() {
     let network = Network::new();
-    let start = Instant::now();
+    let start = clock();
     let channels: Vec<_> = (0..1000).map(|_| network.builder().lazy("a:1").unwrap()).collect();
     for channel in &channels {
         hint(channel).await.unwrap_err();
@@ -79,7 +79,7 @@ async fn a_thousand_clients_do_not_come_back_at_the_same_moment() {
 #[tokio::test(start_paused = true)]
 async fn a_call_that_waits_for_ready_outlasts_failures() {
     let network = Network::new();
-    let start = Instant::now();
+    let start = clock();
     let channel = network.builder().reconnect(STEADY).wait_for_ready(true).lazy("a:1").unwrap();
     let waiting = tokio::spawn({
         let channel = channel.clone();
@@ -88,7 +88,7 @@ async fn a_call_that_waits_for_ready_outlasts_failures() {
     pass(ms(1000)).await;
     network.set("a:1", Answer::Accepts);
     waiting.await.unwrap().unwrap();
-    assert_eq!(Instant::now().duration_since(start), ms(1500));
+    assert_eq!(clock().duration_since(start), ms(1500));
     assert_eq!(network.attempts(start), [0, 100, 300, 700, 1500]);
 }
 
@@ -106,7 +106,7 @@ async fn a_call_can_say_itself_whether_it_waits() {
 #[tokio::test(start_paused = true)]
 async fn who_waits_in_vain_is_told_what_for() {
     let network = Network::new();
-    let start = Instant::now();
+    let start = clock();
     let channel = network.builder().reconnect(STEADY).wait_for_ready(true).lazy("a:1").unwrap();
     let error = call(&channel).timeout(ms(2000)).await.unwrap_err();
     assert_eq!(start.elapsed(), ms(2000));
@@ -128,7 +128,7 @@ async fn who_waits_in_vain_is_told_what_for() {
 async fn an_address_that_says_nothing_is_given_up_in_time() {
     let network = Network::new();
     network.set("a:1", Answer::Nothing);
-    let start = Instant::now();
+    let start = clock();
     let builder = network.builder().connect_timeout(ms(3000)).reconnect(STEADY);
     let error = builder.clone().connect("a:1").await.unwrap_err();
     assert_eq!(start.elapsed(), ms(3000));
@@ -142,7 +142,7 @@ async fn an_address_that_says_nothing_is_given_up_in_time() {
     assert!(error.to_string().contains("connect_timeout"), "{error}");
     // The next attempt is on the way: a call waits for that one.
     pass(ms(1000)).await;
-    let waited = Instant::now();
+    let waited = clock();
     assert_eq!(call(&channel).await.unwrap_err().kind(), ErrorKind::Connect);
     assert_eq!(waited.elapsed(), ms(2100));
 }
@@ -166,7 +166,7 @@ async fn a_call_fails_with_its_attempt_also_when_it_looks_after_the_next_has_beg
 async fn a_connection_that_was_used_is_replaced_at_once() {
     let network = Network::new();
     network.set("a:1", Answer::Accepts);
-    let start = Instant::now();
+    let start = clock();
     let channel = network.builder().connect("a:1").await.unwrap();
     hint(&channel).await.unwrap();
     let sent = tokio::spawn(call(&channel).into_future());
@@ -216,7 +216,7 @@ async fn calls_that_wait_for_room_on_a_connection_end_in_time() {
     let network = Network::new();
     network.set("a:1", Answer::Accepts);
     let channel = network.builder().connect("a:1").await.unwrap();
-    let start = Instant::now();
+    let start = clock();
     // The server does not read, so that only a few fit into what is queued.
     let big = || Stub::new(channel.clone(), &BYTES).oneway(0, vec![0_u8; 200 * 1024]).timeout(ms(1500));
     let calls: Vec<_> = (0..10).map(|_| tokio::spawn(big().into_future())).collect();
@@ -254,7 +254,7 @@ async fn a_connection_that_nobody_used_is_not_replaced_before_somebody_calls() {
 async fn a_server_that_accepts_and_hangs_up_is_not_called_without_a_pause() {
     let network = Network::new();
     network.set("a:1", Answer::Accepts);
-    let start = Instant::now();
+    let start = clock();
     let channel = network.builder().reconnect(STEADY).wait_for_ready(true).lazy("a:1").unwrap();
     for _ in 0..5000 {
         // Sent or not, each wants a connection.

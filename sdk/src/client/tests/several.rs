@@ -4,7 +4,7 @@ use std::error::Error as _;
 
 use tokio::time::Duration;
 
-use super::network::{Answer, Network, hint, ms, pass, settle};
+use super::network::{Answer, Network, clock, hint, ms, pass, settle};
 use crate::client::{Balance, State};
 use crate::error::ErrorKind;
 
@@ -42,7 +42,7 @@ async fn all_addresses_have_to_fail_before_a_call_does() {
     network.set("b:1", Answer::Nothing);
     let builder = network.builder().connect_timeout(ms(2000));
     let channel = builder.clone().lazy_all(["a:1", "b:1", "a:1"]).unwrap();
-    let start = tokio::time::Instant::now();
+    let start = clock();
     let error = hint(&channel).await.unwrap_err();
     // That of `a:1` was refused over and over: it is in between attempts, and so is `b:1` now.
     assert!(start.elapsed() >= ms(2000), "{error}");
