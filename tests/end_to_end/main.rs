@@ -1,6 +1,7 @@
 //! Whole calls, from a generated client to a handler and back.
 
 mod after_close;
+mod balance;
 mod bounds;
 mod cancel;
 mod cancel_safety;
@@ -19,6 +20,8 @@ mod left_over;
 mod limits;
 mod other_process;
 mod proxy;
+mod reconnect;
+mod resolve;
 mod shutdown;
 mod status;
 mod sticky;

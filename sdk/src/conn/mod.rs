@@ -169,6 +169,16 @@ impl Connection {
         self.streams.live() + self.calls.len() <= 1
     }
 
+    /// How many calls and streams are going on.
+    pub(crate) fn load(&self) -> usize {
+        self.streams.live() + self.calls.len()
+    }
+
+    /// Whether there was ever a call or a stream of this side.
+    pub(crate) fn was_used(&self) -> bool {
+        self.streams.was_used() || self.calls.was_used(self.limits.first_request_id)
+    }
+
     /// How many answers to calls of ours have not been looked at.
     pub(crate) fn answers(&self) -> usize {
         self.calls.answered()

@@ -84,6 +84,11 @@ impl Streams {
         self.live.values().map(|key| &self.slab[*key]).find(|stream| stream.accepted).map(|stream| stream.id)
     }
 
+    /// Whether a stream of ours was ever opened.
+    pub(super) fn was_used(&self) -> bool {
+        self.next_id != FIRST_ID
+    }
+
     /// How many streams are not over.
     pub(super) fn live(&self) -> usize {
         self.live.len()

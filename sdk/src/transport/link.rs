@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::poll_fn;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
@@ -24,6 +24,23 @@ const COOP_PER_LANE: usize = 8;
 pub(crate) struct Link(Arc<Hold>);
 
 struct Hold(Arc<Shared>);
+
+/// Knows a connection without holding it open.
+#[derive(Clone, Debug)]
+pub(crate) struct WeakLink(Weak<Hold>);
+
+impl WeakLink {
+    /// A hold on the connection, if somebody else has one.
+    pub(crate) fn upgrade(&self) -> Option<Link> {
+        self.0.upgrade().map(Link)
+    }
+}
+
+impl fmt::Debug for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Link({})", self.0.peer())
+    }
+}
 
 impl Drop for Hold {
     fn drop(&mut self) {
@@ -55,9 +72,34 @@ impl Link {
         self.shared().limits()
     }
 
-    /// Why the connection is over, if it is.
-    pub(crate) fn lost(&self) -> Option<ConnError> {
-        if self.shared().is_over() { self.shared().with(|state| state.conn.lost().cloned()) } else { None }
+    pub(crate) fn downgrade(&self) -> WeakLink {
+        WeakLink(Arc::downgrade(&self.0))
+    }
+
+    /// Whether the connection is over.
+    #[inline]
+    pub(crate) fn is_over(&self) -> bool {
+        self.shared().is_over()
+    }
+
+    /// Something that was to be sent was told that the connection is lost: nobody else is to try.
+    pub(crate) fn note_lost(&self) {
+        self.shared().set_over();
+    }
+
+    /// Whether there was ever a call or a stream of this side.
+    pub(crate) fn was_used(&self) -> bool {
+        self.shared().peek(Connection::was_used)
+    }
+
+    /// How many calls and streams are going on.
+    pub(crate) fn load(&self) -> usize {
+        self.shared().peek(Connection::load)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// Whether the peer has sent a whole frame.
@@ -108,9 +150,18 @@ impl Link {
 
     // Streams.
 
-    /// Opens a stream; [`poll_opened`](Self::poll_opened) tells what becomes of it.
-    pub(crate) fn open(&self, head: Head, idle_timeout: Option<Duration>) -> Result<StreamKey, SendError> {
-        self.shared().with(|state| state.conn.open(head, idle_timeout, now()))
+    /// Opens a stream; [`poll_opened`](Self::poll_opened) tells what becomes of it. The head stays if the connection is lost.
+    pub(crate) fn open(
+        &self,
+        head: &mut Option<Head>,
+        idle_timeout: Option<Duration>,
+    ) -> Result<StreamKey, SendError> {
+        self.shared().with(|state| {
+            if let Some(why) = state.conn.lost() {
+                return Err(SendError::Ended(Ending::Lost(why.clone())));
+            }
+            state.conn.open(head.take().expect("a stream is opened once"), idle_timeout, now())
+        })
     }
 
     pub(crate) fn poll_opened(&self, key: StreamKey, cx: &Context<'_>) -> Poll<Result<(), Ending>> {

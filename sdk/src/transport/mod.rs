@@ -26,7 +26,7 @@ pub use address::PeerAddr;
 pub(crate) use clock::now;
 pub(crate) use driver::{Dispatch, Driver};
 pub(crate) use lane::Sender;
-pub(crate) use link::Link;
+pub(crate) use link::{Link, WeakLink};
 pub(crate) use memory::pair as memory_pair;
 
 pub(crate) use socket::{Listener, connect};

@@ -157,6 +157,11 @@ impl Shared {
         self.greeted.store(true, Ordering::Relaxed);
     }
 
+    /// Looks at the connection.
+    pub(super) fn peek<R>(&self, look: impl FnOnce(&Connection) -> R) -> R {
+        look(&self.state.lock().conn)
+    }
+
     /// Runs `wish` on the connection, then wakes whom it lets go on, and the driver if it has something to do.
     pub(super) fn with<R>(&self, wish: impl FnOnce(&mut State) -> R) -> R {
         self.with_then(|state| (wish(state), Then::GoesOn))
