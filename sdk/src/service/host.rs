@@ -3,13 +3,12 @@
 use crate::stream::Compression;
 use crate::transport::Seat;
 
-use super::signal::Signal;
+use super::drain::Drain;
 
 /// What a server tells each of its calls.
 #[derive(Debug)]
 pub(crate) struct Host {
-    /// The server is being shut down.
-    pub(crate) drain: Signal,
+    pub(crate) drain: Drain,
     /// How answers of unary calls are compressed; `None`: as their requests are.
     pub(crate) compression: Option<Option<Compression>>,
     /// How many calls and streams the server works on at once, at most.
@@ -20,7 +19,7 @@ pub(crate) struct Host {
 
 impl Host {
     pub(crate) fn new(max_calls: usize, compression: Option<Option<Compression>>) -> Self {
-        Self { drain: Signal::default(), compression, max_calls, seats: Seat::default() }
+        Self { drain: Drain::default(), compression, max_calls, seats: Seat::default() }
     }
 
     /// A place for a call, if one is free. The place is taken before the count is looked at, so that there are never too many.
