@@ -139,7 +139,7 @@ fn a_stream_that_is_not_accepted_yet_is_not_beaten_on() {
 }
 
 #[test]
-fn a_short_dead_peer_timeout_makes_whoever_waits_for_a_call_ask() {
+fn a_short_dead_peer_timeout_makes_a_client_ask_that_waits_for_a_call_and_never_a_server() {
     let probing = Limits { dead_peer_timeout: SECOND, ..Limits::default() };
     let mut pair = started(probing.clone(), probing);
     pair.wait(SECOND);
@@ -154,7 +154,8 @@ fn a_short_dead_peer_timeout_makes_whoever_waits_for_a_call_ask() {
     let asked = |end: &End| {
         end.seen.iter().any(|frame| matches!(frame, Frame::Feedback { id: StreamId(0), increment: 0 }))
     };
-    assert!(asked(&pair.server) && asked(&pair.client), "both sides wait for each other");
+    assert!(asked(&pair.server));
+    assert!(!asked(&pair.client), "a client of tRPC-Go would take it for its answer");
     assert_eq!((pair.client.conn.lost(), pair.server.conn.lost()), (None, None));
 }
 
@@ -198,7 +199,9 @@ fn a_stream_without_messages_is_broken_off_with_its_own_code_on_either_side() {
         let mut ticket = None;
         // Each direction counts, on either side.
         for minute in 0..10 {
-            pair.wait(60 * SECOND);
+            for _ in 0..60 {
+                pair.wait(SECOND);
+            }
             let end = if minute % 2 == 0 { &mut pair.client } else { &mut pair.server };
             let key = if minute % 2 == 0 { key } else { served.key };
             end.conn.send(key, 1, &mut ticket, |out| out.push(0)).unwrap();
