@@ -24,7 +24,7 @@ impl Lingering {
     pub(super) fn receive(&mut self, id: StreamId, bytes: usize) -> Option<u32> {
         let window = self.0.get_mut(&id.0)?;
         window.receive(bytes);
-        window.consume(bytes)
+        if window.consume(bytes) { window.settle(window.size()) } else { None }
     }
 
     /// The server has ended the stream.

@@ -75,8 +75,8 @@ impl Streams {
     }
 
     /// The application has let go of a stream that is over.
-    pub(super) fn remove(&mut self, key: StreamKey) {
-        self.slab.remove(key.0);
+    pub(super) fn remove(&mut self, key: StreamKey) -> Stream {
+        self.slab.remove(key.0)
     }
 
     /// A stream on which the peer takes frames, if there is one.
@@ -92,6 +92,11 @@ impl Streams {
     /// How many streams are not over.
     pub(super) fn live(&self) -> usize {
         self.live.len()
+    }
+
+    /// Whether there is such a stream.
+    pub(super) fn is_any(&self, is_such: impl Fn(&Stream) -> bool) -> bool {
+        self.slab.iter().any(|(_, stream)| is_such(stream))
     }
 
     /// The keys of all streams that are not over.

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::service::Signal;
-use crate::transport::{Listener, PeerAddr, now};
+use crate::transport::{Buffered, Listener, PeerAddr, now};
 
 use super::connections::Connections;
 use super::pace::Pace;
@@ -110,6 +110,12 @@ impl Bound {
 }
 
 impl ServerHandle {
+    /// How many bytes of all connections wait in memory now. Ready at once; it looks at each connection, so ask some times a second at most.
+    #[must_use]
+    pub fn buffered(&self) -> Buffered {
+        self.connections.buffered()
+    }
+
     /// Shuts the server down. At once it refuses new connections, calls and streams (code 22, for callers to try elsewhere) and tells the
     /// handlers ([`Context::draining`]). When the last call has ended, or `grace` has passed, it closes all connections.
     ///

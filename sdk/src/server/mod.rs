@@ -9,4 +9,4 @@ mod places;
 pub use bound::{Bound, ServerHandle};
 pub use builder::{Server, ServerBuilder};
 
-pub use crate::transport::AppErrors;
+pub use crate::transport::{AppErrors, Buffered};
