@@ -30,12 +30,13 @@ macro_rules! shared_settings {
         /// Bytes of one connection that may be received and not yet read or answered, together with what the windows of its streams
         /// promise. Default: 256 MiB.
         ///
-        /// As room gets short, streams are given smaller windows, down to 1 KiB: a peer's writers wait for credit more often, and those who
-        /// are read go on. When there is none left, a server refuses new calls and streams of this connection with code 22. A peer can
-        /// send more than its windows say, by one message per stream or because it does not keep to them: then the connection is not
-        /// read, unless somebody on this side waits for something on it, such as a reader for a message or a writer for credit. While it is not
-        /// read, a peer that breaks a single stream off is not noticed. From a quarter and one message above the limit on, streams are broken off that are not read and are
-        /// sent more. Buffers are not always full, so memory can be up to half as much again.
+        /// As room gets short, streams are given smaller windows, down to 1 KiB: a peer's writers wait for credit more often, and those
+        /// who are read go on. When there is none left, a server refuses new calls and streams of this connection with code 22. A peer
+        /// can send more than its windows say, by one message per stream or because it does not keep to them: then the connection is
+        /// not read, unless somebody on this side waits for something on it, such as a reader for a message or a writer for credit.
+        /// While it is not read, a peer that breaks a single stream off is not noticed; one that closes the connection is. From a
+        /// quarter and one message above the limit on, streams are broken off that are not read and are sent more. Buffers are not
+        /// always full, so memory can be up to half as much again.
         pub fn max_unread_per_connection(mut self, bytes: usize) -> Self {
             self.limits.unread = bytes;
             self

@@ -130,7 +130,7 @@ async fn a_client_that_reads_slowly_holds_one_window_of_a_handler_that_writes_fa
 }
 
 #[tokio::test]
-async fn a_hundred_streams_go_on_beside_a_hundred_that_are_flooded_and_never_read() {
+async fn streams_that_are_read_go_on_beside_as_many_that_are_flooded_and_never_read() {
     let (handle, address) = serve(|builder| {
         builder.max_message_received(MIB).max_unread(3 * MIB).max_unread_per_connection(2 * MIB)
     })
@@ -310,7 +310,8 @@ async fn clients_that_have_gone_are_noticed_while_their_connections_are_not_read
 
 #[tokio::test]
 async fn a_budget_without_room_for_one_message_is_refused() {
-    let settings: [(&str, fn(ServerBuilder) -> ServerBuilder); 3] = [
+    type Set = fn(ServerBuilder) -> ServerBuilder;
+    let settings: [(&str, Set); 3] = [
         ("max_unread is 1048576", |builder| builder.max_unread(MIB)),
         ("max_unread_per_connection is 1048576", |builder| builder.max_unread_per_connection(MIB)),
         ("max_unsent_per_connection is 0", |builder| builder.max_unsent_per_connection(0)),
