@@ -3,9 +3,11 @@
 mod credit;
 mod deadlines;
 mod endings;
+mod frames;
 mod giving_up;
 mod opening;
 mod pair;
 mod peers;
+mod states;
 mod unary;
 mod vectors;
