@@ -118,6 +118,9 @@ mod wire;
 #[cfg(feature = "__bench")]
 #[doc(hidden)]
 pub mod __bench;
+#[cfg(any(test, feature = "__fuzz"))]
+#[doc(hidden)]
+pub mod __fuzz;
 #[cfg(feature = "runtime")]
 #[doc(hidden)]
 pub mod __private;

@@ -32,6 +32,8 @@ mod frame;
 mod header;
 mod id;
 mod messages;
+#[cfg(any(test, feature = "__fuzz"))]
+mod rewrite;
 
 pub(crate) use decode::Decoder;
 pub(crate) use encode::{close, data, feedback, init, request, response};
