@@ -109,7 +109,6 @@ mod service;
 mod settings;
 #[cfg(feature = "runtime")]
 pub mod stream;
-#[cfg(feature = "runtime")]
 mod sync;
 #[cfg(feature = "runtime")]
 mod transport;

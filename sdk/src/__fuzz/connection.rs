@@ -170,7 +170,10 @@ impl Run {
                 assert_eq!(held.ticket.is_some(), sent == Ok(Sent::NoRoom), "a ticket is for those who wait");
             }
             1 => {
-                if held.lent.is_none() {
+                // A lane is lent right behind a message that was queued, as to a writer who has more.
+                if held.lent.is_none()
+                    && self.end.with(|conn| conn.send(key, 0, &mut held.ticket, |_| {})) == Ok(Sent::Queued)
+                {
                     let (id, credit) = self.end.with(|conn| conn.lend(key));
                     held.lent = Some((id, credit, Vec::new()));
                 }

@@ -65,7 +65,7 @@ fn every_target_on_what_fuzzing_has_found() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_decoder_on_anything(input in prop::collection::vec(any::<u8>(), 0..200)) {
