@@ -98,7 +98,7 @@ impl Run {
                 let method = if choices.below(8) == 7 { UNARY } else { STREAM };
                 let now = self.now;
                 if self.side == Side::Client
-                    && let Ok(key) = self.end.with(|conn| conn.open(head(method, timeout), now))
+                    && let Ok(key) = self.end.with(|conn| conn.open(head(method, timeout), None, now))
                 {
                     self.streams.insert(key, Held::default());
                 }
@@ -120,6 +120,9 @@ impl Run {
             _ => match choices.byte() {
                 255 => self.end.lose(&ConnError::PeerClosed),
                 254 => self.end.with(|conn| conn.drain()),
+                253 if self.side == Side::Server => {
+                    self.end.with(|conn| conn.shut_down());
+                }
                 _ => {}
             },
         }
@@ -231,7 +234,8 @@ impl Run {
         self.end.with(|conn| conn.release(key));
         // Whoever waited has let go as well.
         self.end.events.retain(|event| {
-            !matches!(event, Event::Readable(its) | Event::Writable(its) | Event::Changed(its) if *its == key)
+            use Event::{Changed, Readable, Revoked, Writable};
+            !matches!(event, Readable(its) | Writable(its) | Changed(its) | Revoked(its) if *its == key)
         });
     }
 
@@ -284,6 +288,11 @@ impl Run {
                 Event::Readable(key) | Event::Writable(key) | Event::Changed(key) => {
                     assert!(self.streams.contains_key(&key), "{event:?} of a stream that nobody holds");
                 }
+                Event::Revoked(key) => {
+                    let held = self.streams.get_mut(&key).expect("the stream is held");
+                    held.take_back(&mut self.end, key);
+                }
+                Event::Idle => {}
                 Event::CallChanged(key) => {
                     assert!(self.calls.contains_key(&key), "{event:?} of a call that nobody holds");
                 }
@@ -317,8 +326,9 @@ impl Run {
             self.calls.remove(&key);
         }
         self.end.write(usize::MAX);
-        assert!(self.end.conn.is_idle() && self.end.conn.wants_input());
-        assert_eq!((self.end.conn.next_deadline(), self.end.conn.unread()), (None, 0));
+        assert!(self.end.conn.is_idle() && self.end.conn.is_left() && self.end.conn.wants_input());
+        assert_eq!(self.end.conn.unread(), 0);
+        assert!(self.end.conn.next_deadline().is_none() || self.end.is_watched());
     }
 }
 
@@ -383,15 +393,7 @@ fn frame(side: Side, choices: &mut Choices<'_>) -> Vec<u8> {
                 ..Default::default()
             };
             unary(&mut out, choices, |out, head, body| {
-                wire::request(
-                    out,
-                    head,
-                    &meta,
-                    usize::MAX,
-                    body.len(),
-                    |out| out.extend_from_slice(body),
-                    &[],
-                )
+                wire::request(out, head, &meta, wire::ANY, body.len(), |out| out.extend_from_slice(body), &[])
             });
         }
         (6, Side::Client) => {
@@ -405,7 +407,7 @@ fn frame(side: Side, choices: &mut Choices<'_>) -> Vec<u8> {
                     out,
                     head,
                     &meta,
-                    usize::MAX,
+                    wire::ANY,
                     body.len(),
                     |out| out.extend_from_slice(body),
                     &[],

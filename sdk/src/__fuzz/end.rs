@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 
-use crate::conn::{Admission, ConnError, Connection, Event, Head, Limits, Outcome, Shape};
+use crate::conn::{Admission, Admitted, ConnError, Connection, Event, Head, Limits, Outcome, Seat, Shape};
 use crate::wire::{Decoder, Frame, Side};
 
+use super::epoch;
 use super::order::Order;
 
 pub(super) const STREAM: &str = "/test.Fuzz/Stream";
@@ -22,6 +23,8 @@ pub(super) struct End {
     decoder: Decoder,
     input: BytesMut,
     order: Order,
+    /// A whole frame has come.
+    greeted: bool,
     /// The longest input that was given at once.
     longest: usize,
 }
@@ -29,13 +32,14 @@ pub(super) struct End {
 impl End {
     pub(super) fn new(side: Side, limits: Limits) -> Self {
         let decoder = Decoder::new(side, limits.max_received);
-        let order = Order::new(side, limits.window);
-        let conn = match side {
+        let order = Order::new(side, limits.window, limits.heartbeat.is_some());
+        let mut conn = match side {
             Side::Client => Connection::client(limits),
             Side::Server => Connection::server(limits, admission()),
         };
+        conn.start(epoch());
         let (input, outbox) = (BytesMut::new(), BytesMut::new());
-        Self { conn, events: Vec::new(), outbox, side, decoder, input, order, longest: 0 }
+        Self { conn, events: Vec::new(), outbox, side, decoder, input, order, greeted: false, longest: 0 }
     }
 
     /// Works on the connection, and looks at what came of it.
@@ -56,9 +60,12 @@ impl End {
         loop {
             let frame = match self.decoder.decode(&mut self.input) {
                 Ok(Some(frame)) => frame,
-                Ok(None) => return,
+                Ok(None) => break,
                 Err(error) => return self.lose(&ConnError::Wire(error)),
             };
+            if !std::mem::replace(&mut self.greeted, true) {
+                self.conn.handle_first_frame();
+            }
             let handled = self.conn.handle_frame(frame.clone(), now);
             self.look(Some(&frame));
             let queued = self.outbox.len();
@@ -66,6 +73,10 @@ impl End {
                 Ok(()) => assert!(queued <= self.outbox_hard(), "{queued} bytes wait for the socket"),
                 Err(why) => return self.lose(&why),
             }
+        }
+        // As a server's driver does.
+        if !self.greeted && self.side == Side::Server {
+            self.conn.handle_first_bytes(now);
         }
     }
 
@@ -83,6 +94,12 @@ impl End {
         self.with(|conn| conn.handle_lost(why));
     }
 
+    /// Whether the connection itself has deadlines.
+    pub(super) fn is_watched(&self) -> bool {
+        let limits = self.conn.limits();
+        limits.heartbeat.is_some() || limits.idle_timeout.is_some() || !self.greeted
+    }
+
     pub(super) fn is_over(&self) -> bool {
         self.conn.lost().is_some()
     }
@@ -96,7 +113,7 @@ impl End {
         if self.is_over() {
             self.outbox.clear();
             assert!(bytes.is_empty(), "something was written on a lost connection");
-            assert_eq!((self.conn.live_streams(), self.conn.next_deadline()), (0, None));
+            assert_eq!(self.conn.live_streams(), 0);
             return;
         }
         assert!(self.conn.live_streams() <= self.order.live(), "a stream that nobody knows of");
@@ -132,6 +149,7 @@ impl End {
 /// The limits of one run: small, so that they are met.
 pub(super) fn limits(flags: u8) -> Limits {
     use crate::conn::{AppErrors, Cancel};
+    let watched = |limit| (flags & 32 != 0).then(|| Duration::from_secs(limit));
     Limits {
         window: [65_535, 0, 16, 1_000][usize::from(flags & 3)],
         cancel: if flags & 4 == 0 { Cancel::Reset } else { Cancel::HalfClose },
@@ -142,6 +160,9 @@ pub(super) fn limits(flags: u8) -> Limits {
         max_streams: 6,
         max_calls: 6,
         open_timeout: Duration::from_secs(10),
+        heartbeat: (flags & 64 != 0).then(|| Duration::from_secs(1)),
+        stream_idle_timeout: watched(3),
+        idle_timeout: watched(5),
         ..Limits::default()
     }
 }
@@ -150,13 +171,17 @@ pub(super) fn head(method: &'static str, timeout: Option<Duration>) -> Head {
     Head { method: Bytes::from_static(method.as_bytes()), timeout, ..Head::default() }
 }
 
+fn admitted(method: usize) -> Admitted {
+    Admitted { method, seat: Seat::default() }
+}
+
 /// Admits [`STREAM`] and [`UNARY`], and what the protocol's vectors call.
 fn admission() -> Admission {
     std::sync::Arc::new(|head, shape| {
         let (stream, unary) = (head.method.ends_with(b"Stream"), head.method.ends_with(b"Unary"));
         match shape {
-            Shape::Stream if stream || head.method.ends_with(b"StreamSayHello") => Ok(0),
-            Shape::Unary if unary || head.method.ends_with(b"SayHello") => Ok(1),
+            Shape::Stream if stream || head.method.ends_with(b"StreamSayHello") => Ok(admitted(0)),
+            Shape::Unary if unary || head.method.ends_with(b"SayHello") => Ok(admitted(1)),
             _ => Err(Outcome::framework(12, "no such method")),
         }
     })

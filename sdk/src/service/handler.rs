@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::borrow::Cow;
 use std::future::{Future, poll_fn};
+use std::ops::Deref;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -17,21 +18,26 @@ use crate::stream::{
     AsyncReader, AsyncReaderWriter, AsyncWriter, Compression, FromJson, JsonMessage, Message, Parcel,
     StreamRef, Subject, ToJson, ending_error, outcome_of, send_error, wire_encoding,
 };
-use crate::transport::{ConnError, Ending, IncomingCall, IncomingStream, Link, Outcome, SendError};
+use crate::transport::{Ending, IncomingCall, IncomingStream, Link, Outcome, Seat, SendError};
 
+use super::batch::{Started, start_at_once};
 use super::call::CallRef;
 use super::context::Context;
 use super::host::Host;
 
 /// A call that has arrived, in the hands of the generated code, which names the types and the handler.
 ///
-/// Each call runs in a task of its own, so that no handler delays another. The task ends when the handler does, or when nobody waits
-/// for the outcome any more. A one-way call, for which nobody waits, runs to its end, its deadline or the
+/// A call that has to wait does so in a task of its own, so that no handler delays another. The task ends when the handler does, or when
+/// nobody waits for the outcome any more. A one-way call, for which nobody waits, runs to its end, its deadline or the
 /// server's shutdown, also when its caller is gone.
 #[derive(Debug)]
 pub struct ServerCall {
     cx: Context,
     incoming: Incoming,
+    /// A unary call begins here and now; what else begins, begins in a task.
+    at_once: bool,
+    /// Held until the handler has ended.
+    seat: Seat,
 }
 
 #[derive(Debug)]
@@ -43,17 +49,19 @@ enum Incoming {
 impl ServerCall {
     pub(super) fn unary_call(
         link: Link,
-        call: IncomingCall,
+        call: Box<IncomingCall>,
         (service, method): (&'static str, &'static str),
         host: Arc<Host>,
+        at_once: bool,
     ) -> Self {
         let peer = link.peer().clone();
         // The router has refused what is not known.
         let compression = Compression::of_body(call.head.content_encoding, &call.body).ok().flatten();
-        let (head, deadline, attachment) = (call.head, call.deadline, call.attachment);
+        let IncomingCall { key, one_way, admitted, head, deadline, body, attachment } = *call;
         let cx = Context::new((service, method), head, peer, deadline, attachment, compression, host);
-        let held = CallRef::new(link, call.key);
-        Self { cx, incoming: Incoming::Call { call: held, one_way: call.one_way, body: call.body } }
+        let held = CallRef::new(link, key);
+        let incoming = Incoming::Call { call: held, one_way, body };
+        Self { cx, incoming, at_once, seat: admitted.seat }
     }
 
     pub(super) fn stream(
@@ -64,56 +72,56 @@ impl ServerCall {
     ) -> Self {
         let peer = link.peer().clone();
         let compression = Compression::from_wire(stream.head.content_encoding).ok().flatten();
-        let (head, deadline) = (stream.head, stream.deadline);
+        let IncomingStream { key, admitted, head, deadline } = stream;
         let cx = Context::new((service, method), head, peer, deadline, Bytes::new(), compression, host);
-        let held = StreamRef::new(link, stream.key, Cow::Borrowed(method), false, compression);
-        Self { cx, incoming: Incoming::Stream(held) }
+        let held = StreamRef::new(link, key, Cow::Borrowed(method), false, compression);
+        Self { cx, incoming: Incoming::Stream(held), at_once: false, seat: admitted.seat }
     }
 
     /// Runs the handler of a unary method.
-    pub fn unary<Req, Resp, F, Fut>(self, handler: F)
+    pub fn unary<Req, Resp, F, Fut>(self, handler: F) -> Started
     where
         Req: Message,
         Resp: Message,
         F: FnOnce(Context, Req) -> Fut + Send + 'static,
         Fut: Future<Output = Result<Resp>> + Send + 'static,
     {
-        self.run_call(None, None, handler);
+        self.run_call(None, None, handler)
     }
 
     /// Runs the handler of a unary method that takes and gives JSON as well.
-    pub fn unary_json<Req, Resp, F, Fut>(self, handler: F)
+    pub fn unary_json<Req, Resp, F, Fut>(self, handler: F) -> Started
     where
         Req: JsonMessage,
         Resp: JsonMessage,
         F: FnOnce(Context, Req) -> Fut + Send + 'static,
         Fut: Future<Output = Result<Resp>> + Send + 'static,
     {
-        self.run_call(Some(Req::from_json), Some(Resp::to_json), handler);
+        self.run_call(Some(Req::from_json), Some(Resp::to_json), handler)
     }
     /// Runs the handler of a one-way method.
-    pub fn oneway<Req, F, Fut>(self, handler: F)
+    pub fn oneway<Req, F, Fut>(self, handler: F) -> Started
     where
         Req: Message,
         F: FnOnce(Context, Req) -> Fut + Send + 'static,
         Fut: Future<Output = Result<()>> + Send + 'static,
     {
-        self.run_call(None, None, handler);
+        self.run_call(None, None, handler)
     }
 
     /// Runs the handler of a one-way method that takes JSON as well.
-    pub fn oneway_json<Req, F, Fut>(self, handler: F)
+    pub fn oneway_json<Req, F, Fut>(self, handler: F) -> Started
     where
         Req: JsonMessage,
         F: FnOnce(Context, Req) -> Fut + Send + 'static,
         Fut: Future<Output = Result<()>> + Send + 'static,
     {
         // For a caller who calls it as a unary method: an answer without fields.
-        self.run_call(Some(Req::from_json), Some(|()| Ok(Bytes::from_static(b"{}"))), handler);
+        self.run_call(Some(Req::from_json), Some(|()| Ok(Bytes::from_static(b"{}"))), handler)
     }
 
     /// Runs the handler of a client stream.
-    pub fn client_stream<Req, Resp, F, Fut>(self, handler: F)
+    pub fn client_stream<Req, Resp, F, Fut>(self, handler: F) -> Started
     where
         Req: Message,
         Resp: Message,
@@ -123,11 +131,11 @@ impl ServerCall {
         self.run_stream(|cx, stream| async move {
             let answer = handler(cx, AsyncReader::new(stream.clone())).await?;
             AsyncWriter::new(stream).write(answer).await
-        });
+        })
     }
 
     /// Runs the handler of a server stream.
-    pub fn server_stream<Req, Resp, F, Fut>(self, handler: F)
+    pub fn server_stream<Req, Resp, F, Fut>(self, handler: F) -> Started
     where
         Req: Message,
         Resp: Message,
@@ -149,29 +157,30 @@ impl ServerCall {
             drop(reader);
             stream.link().end_input(stream.key());
             handler(cx, request, AsyncWriter::new(stream)).await
-        });
+        })
     }
 
     /// Runs the handler of a bidirectional stream.
-    pub fn bidi<Req, Resp, F, Fut>(self, handler: F)
+    pub fn bidi<Req, Resp, F, Fut>(self, handler: F) -> Started
     where
         Req: Message,
         Resp: Message,
         F: FnOnce(Context, AsyncReaderWriter<Req, Resp>) -> Fut + Send + 'static,
         Fut: Future<Output = Result<()>> + Send + 'static,
     {
-        self.run_stream(|cx, stream| handler(cx, AsyncReaderWriter::new(stream)));
+        self.run_stream(|cx, stream| handler(cx, AsyncReaderWriter::new(stream)))
     }
 
     /// Answers that the table and the dispatch of the service disagree. Generated code never gets here.
-    pub fn unknown_method(self) {
-        let Self { cx, incoming } = self;
+    pub fn unknown_method(self) -> Started {
+        let Self { cx, incoming, .. } = self;
         let text = format!("{} has no handler at {}", cx.method(), cx.peer());
         let outcome = Outcome::framework(Code::SERVER_NOFUNC_ERR.0, text);
         match incoming {
             Incoming::Call { call, .. } => call.refuse(outcome, &[]),
             Incoming::Stream(stream) => stream.close(outcome),
         }
+        Started::Begun
     }
 
     /// The router lets JSON through where the generated code has named its codec.
@@ -180,18 +189,21 @@ impl ServerCall {
         from_json: Option<FromJson<Req>>,
         to_json: Option<ToJson<Resp>>,
         handler: F,
-    ) where
+    ) -> Started
+    where
         Req: Message,
         Resp: Message,
         F: FnOnce(Context, Req) -> Fut + Send + 'static,
         Fut: Future<Output = Result<Resp>> + Send + 'static,
     {
-        let Self { cx, incoming } = self;
+        let Self { cx, incoming, at_once, seat } = self;
         let Incoming::Call { call, one_way, body } = incoming else {
             unreachable!("the router knows unary from stream")
         };
         let (from_json, to_json) = if cx.is_json() { (from_json, to_json) } else { (None, None) };
-        tokio::spawn(async move {
+        let call = async move {
+            let _held = seat;
+            let cx = Over(cx);
             let work = {
                 let cx = cx.clone();
                 let limit = call.link().limits().max_received;
@@ -200,30 +212,32 @@ impl ServerCall {
                     handler(cx, request).await
                 }
             };
-            let poll_ended = |task: &std::task::Context<'_>| match call.poll_ended(task) {
-                // Nobody waits for a one-way call from the start: its caller may be gone, its work is still wanted.
-                Poll::Ready(Ending::Lost(why)) if one_way && why != ConnError::Shutdown => Poll::Pending,
-                polled => polled,
-            };
-            let result = run(work, cx.clone(), poll_ended).await;
+            let result = run(work, &cx, |task| call.poll_ended(task)).await;
             if one_way {
                 log_one_way(cx.method(), &result);
                 return;
             }
             reply(call, &cx, to_json, result).await;
-        });
+        };
+        if at_once {
+            return start_at_once(call);
+        }
+        tokio::spawn(call);
+        Started::Begun
     }
 
-    fn run_stream<Fut>(self, start: impl FnOnce(Context, StreamRef) -> Fut + Send + 'static)
+    fn run_stream<Fut>(self, start: impl FnOnce(Context, StreamRef) -> Fut + Send + 'static) -> Started
     where
         Fut: Future<Output = Result<()>> + Send + 'static,
     {
-        let Self { cx, incoming } = self;
+        let Self { cx, incoming, seat, .. } = self;
         let Incoming::Stream(stream) = incoming else { unreachable!("the router knows unary from stream") };
         tokio::spawn(async move {
+            let _held = seat;
             let held = stream.clone();
+            let cx = Over(cx);
             let work = start(cx.clone(), stream);
-            let result = run(work, cx.clone(), |task| held.link().poll_ended(held.key(), task)).await;
+            let result = run(work, &cx, |task| held.link().poll_ended(held.key(), task)).await;
             let metadata = cx.take_extras().metadata;
             match result {
                 Finished::Done(Ok(())) => held.close(Outcome { metadata, ..Outcome::default() }),
@@ -233,6 +247,25 @@ impl ServerCall {
                 Finished::Cancelled(_) => {}
             }
         });
+        Started::Begun
+    }
+}
+
+/// A call whose task goes on. When this is dropped the call is over, one way or the other, and tasks that the handler has left behind
+/// are told.
+struct Over(Context);
+
+impl Deref for Over {
+    type Target = Context;
+
+    fn deref(&self) -> &Context {
+        &self.0
+    }
+}
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        self.0.end();
     }
 }
 
@@ -248,22 +281,22 @@ enum Finished<T> {
 ///
 /// Written out, because an `async fn` would hold the handler's future twice.
 #[pin_project]
-struct Run<F, P> {
+struct Run<'a, F, P> {
     #[pin]
     work: F,
-    cx: Context,
+    cx: &'a Context,
     poll_ended: P,
 }
 
 fn run<T, F: Future<Output = Result<T>>>(
     work: F,
-    cx: Context,
+    cx: &Context,
     poll_ended: impl FnMut(&std::task::Context<'_>) -> Poll<Ending>,
 ) -> impl Future<Output = Finished<T>> {
     Run { work: AssertUnwindSafe(work).catch_unwind(), cx, poll_ended }
 }
 
-impl<T, F, P> Future for Run<F, P>
+impl<T, F, P> Future for Run<'_, F, P>
 where
     F: Future<Output = std::thread::Result<Result<T>>>,
     P: FnMut(&std::task::Context<'_>) -> Poll<Ending>,
@@ -279,11 +312,7 @@ where
                 tracing::error!(method, %peer, panic = text_of(&*panic), "a handler panicked");
                 Finished::Panicked
             }
-            Poll::Pending => {
-                let ending = ready!((this.poll_ended)(task));
-                this.cx.cancel();
-                Finished::Cancelled(ending)
-            }
+            Poll::Pending => Finished::Cancelled(ready!((this.poll_ended)(task))),
         })
     }
 }

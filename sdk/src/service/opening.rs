@@ -158,8 +158,9 @@ impl Open {
         }
         let compression = target.compression(&options);
         let encoding = compression.map_or(0, Compression::to_wire);
+        let idle_timeout = options.stream_idle_timeout;
         let head = target.head(options, limit.as_ref().map(|limit| limit.timeout), (0, encoding));
-        let key = link.open(head).map_err(|error| send_error(error, &subject()))?;
+        let key = link.open(head, idle_timeout).map_err(|error| send_error(error, &subject()))?;
         let stream = StreamRef::new(link.clone(), key, Cow::Borrowed(path), true, compression);
         match poll_fn(|cx| link.poll_opened(key, cx)).await {
             Ok(()) => Ok(stream),

@@ -1,13 +1,14 @@
 //! What handles hold of a connection, and all they can ask of it.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::conn::{
-    Answer, CallKey, ConnError, Connection, Ending, Head, Inbox, Limits, Outcome, SendError, Sent, StreamKey,
-    Take, Ticket,
+    Answer, Backlog, CallKey, ConnError, Connection, Ending, Head, Inbox, Limits, Outcome, SendError, Sent,
+    StreamKey, Take, Ticket,
 };
 
 use super::lane::{LANE, Lane, Sender};
@@ -32,7 +33,8 @@ impl Drop for Hold {
 }
 
 impl Link {
-    pub(super) fn new(conn: Connection, output: Arc<dyn Output>, peer: PeerAddr) -> (Self, Arc<Shared>) {
+    pub(super) fn new(mut conn: Connection, output: Arc<dyn Output>, peer: PeerAddr) -> (Self, Arc<Shared>) {
+        conn.start(now());
         let shared = Arc::new(Shared::new(conn, output, peer));
         (Self(Arc::new(Hold(Arc::clone(&shared)))), shared)
     }
@@ -58,6 +60,11 @@ impl Link {
         if self.shared().is_over() { self.shared().with(|state| state.conn.lost().cloned()) } else { None }
     }
 
+    /// Whether the peer has sent a whole frame.
+    pub(crate) fn is_greeted(&self) -> bool {
+        self.shared().is_greeted()
+    }
+
     /// How many streams are going on.
     pub(crate) fn live_streams(&self) -> usize {
         self.shared().with(|state| state.conn.live_streams())
@@ -68,9 +75,28 @@ impl Link {
         self.shared().with(|state| state.conn.drain());
     }
 
-    /// Whether nothing is going on and everything is written.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.shared().with(|state| state.conn.is_idle())
+    /// Waits until nothing is going on and everything is written, on a connection that is [draining](Self::drain).
+    pub(crate) async fn idle(&self) {
+        let poll_idle = |cx: &mut Context<'_>| {
+            self.shared().with(|state| {
+                if state.conn.is_idle() {
+                    return Poll::Ready(());
+                }
+                state.wakers.wait_for_idle(cx);
+                Poll::Pending
+            })
+        };
+        poll_fn(poll_idle).await;
+    }
+
+    /// Answers what is going on with a code, and ends the connection once that is written.
+    pub(crate) fn shut_down(&self) {
+        self.shared().with(|state| {
+            state.take_all_back();
+            state.lingering = state.conn.shut_down();
+            state.closing = true;
+        });
+        self.shared().wake_driver();
     }
 
     /// Ends the connection now, for every call and stream on it.
@@ -83,8 +109,8 @@ impl Link {
     // Streams.
 
     /// Opens a stream; [`poll_opened`](Self::poll_opened) tells what becomes of it.
-    pub(crate) fn open(&self, head: Head) -> Result<StreamKey, SendError> {
-        self.shared().with(|state| state.conn.open(head, now()))
+    pub(crate) fn open(&self, head: Head, idle_timeout: Option<Duration>) -> Result<StreamKey, SendError> {
+        self.shared().with(|state| state.conn.open(head, idle_timeout, now()))
     }
 
     pub(crate) fn poll_opened(&self, key: StreamKey, cx: &Context<'_>) -> Poll<Result<(), Ending>> {
@@ -145,9 +171,10 @@ impl Link {
             let busy = state.is_busy();
             match state.conn.send(key, len, ticket, write) {
                 Ok(Sent::Queued) => {
-                    if busy && len < LANE {
+                    if busy && len < LANE && sender.sent {
                         state.lend(key, &mut sender.lane);
                     }
+                    sender.sent = true;
                     Poll::Ready(Ok(()))
                 }
                 Ok(Sent::NoCredit) => {
@@ -158,6 +185,11 @@ impl Link {
                 Err(error) => Poll::Ready(Err(error)),
             }
         })
+    }
+
+    /// What a writer of this stream waits for.
+    pub(crate) fn backlog(&self, key: StreamKey) -> Backlog {
+        self.shared().with(|state| state.conn.backlog(key))
     }
 
     /// Takes all messages that are there, after counting `consumed` ones (messages, bytes) that were taken before.
@@ -311,6 +343,21 @@ impl Link {
             state.conn.release_call(key);
             state.wakers.forget_call(key);
         });
+    }
+
+    /// So many tasks run calls of the peer's now, one after the other. Until the last has ended, what is queued waits for them.
+    pub(crate) fn add_runners(&self, count: usize) {
+        self.shared().with(|state| state.add_runners(count));
+    }
+
+    /// One of them has ended.
+    pub(crate) fn end_runner(&self) {
+        self.shared().end_runner();
+    }
+
+    /// Writes what is queued.
+    pub(crate) fn write(&self) {
+        self.shared().push();
     }
 
     /// The writer does not wait any more.

@@ -38,6 +38,8 @@ struct State {
     reader: Option<Waker>,
     /// All messages that the peer got.
     got: Vec<(u32, Bytes)>,
+    /// Who waits for them.
+    waiting: Vec<Waker>,
 }
 
 impl Socket {
@@ -61,8 +63,21 @@ impl Socket {
         state.buffer = bytes.to_vec();
         let writer = state.writer.take();
         let reader = if state.input.is_empty() { None } else { state.reader.take() };
+        let waiting = std::mem::take(&mut state.waiting);
         drop(state);
-        writer.into_iter().chain(reader).for_each(Waker::wake);
+        writer.into_iter().chain(reader).chain(waiting).for_each(Waker::wake);
+    }
+
+    /// Waits until the peer has got so many messages, with a link in hand: nothing else wakes the driver meanwhile.
+    fn wait_for(&self, count: usize) {
+        block_on(poll_fn(|cx| {
+            let mut state = self.state.lock();
+            if state.got.len() >= count {
+                return Poll::Ready(());
+            }
+            state.waiting.push(cx.waker().clone());
+            Poll::Pending
+        }));
     }
 
     fn got(&self) -> Vec<(u32, Bytes)> {
@@ -95,6 +110,8 @@ impl Output for End {
         state.writer = Some(cx.waker().clone());
         Poll::Pending
     }
+
+    fn finish(&self) {}
 }
 
 impl Input for End {
@@ -115,7 +132,7 @@ fn client(socket: &Arc<Socket>, eager: bool, window: u32, streams: u32) -> (Link
     let mut conn = Connection::client(Limits::default());
     let keys = (0..streams)
         .map(|number| {
-            let key = conn.open(Head::default(), now()).expect("the connection is open");
+            let key = conn.open(Head::default(), None, now()).expect("the connection is open");
             let meta = InitMeta { init_window_size: window, ..Default::default() };
             let id = StreamId(100 + number);
             conn.handle_frame(Frame::Init { id, meta }, now()).expect("it is in order");
@@ -159,11 +176,13 @@ fn loom_what_a_writer_leaves_is_written() {
     model(3, || {
         let socket = Socket::new(1_000, silent);
         let (link, driver, keys) = client(&socket, true, 65_535, 1);
+        let its = Arc::clone(&socket);
         let writer = thread::spawn(move || {
             let mut sender = Sender::default();
             for message in [&b"1"[..], b"2", b"3"] {
                 send(&link, keys[0], &mut sender, message);
             }
+            its.wait_for(3);
         });
         // Nobody tells the driver but those who leave it something to do.
         block_on(driver);
@@ -178,11 +197,12 @@ fn loom_two_writers_lose_and_mix_nothing() {
         let socket = Socket::new(1_000, silent);
         let (link, driver, keys) = client(&socket, true, 65_535, 2);
         let writers = [0, 1].map(|which| {
-            let (link, key) = (link.clone(), keys[which]);
+            let (link, key, its) = (link.clone(), keys[which], Arc::clone(&socket));
             thread::spawn(move || {
                 let mut sender = Sender::default();
                 send(&link, key, &mut sender, b"1");
                 send(&link, key, &mut sender, b"2");
+                its.wait_for(4);
             })
         });
         drop(link);
@@ -202,10 +222,12 @@ fn loom_a_full_socket_is_waited_for() {
         let socket = Socket::new(24, silent);
         let (link, driver, keys) = client(&socket, false, 65_535, 1);
         let over = Arc::new(AtomicBool::new(false));
+        let sent_to = Arc::clone(&socket);
         let writer = thread::spawn(move || {
             let mut sender = Sender::default();
             send(&link, keys[0], &mut sender, b"1");
             send(&link, keys[0], &mut sender, b"2");
+            sent_to.wait_for(2);
         });
         let (peer, its) = (Arc::clone(&socket), Arc::clone(&over));
         let reader = thread::spawn(move || {
@@ -233,11 +255,13 @@ fn loom_a_writer_without_credit_goes_on_with_the_peers() {
             }
         });
         let (link, driver, keys) = client(&socket, true, 1, 1);
+        let its = Arc::clone(&socket);
         let writer = thread::spawn(move || {
             let mut sender = Sender::default();
             for message in [&b"1"[..], b"2", b"3"] {
                 send(&link, keys[0], &mut sender, message);
             }
+            its.wait_for(3);
         });
         block_on(driver);
         writer.join().expect("it wrote");
@@ -253,7 +277,7 @@ fn loom_callers_get_their_answers() {
                 let answer =
                     trill_proto::ResponseProtocol { request_id: meta.request_id, ..Default::default() };
                 let head = UnaryHead { id: meta.request_id, version: 1, reserved: 0 };
-                wire::response(out, head, &answer, 1_000, 0, |_| {}, &[]).expect("it is small");
+                wire::response(out, head, &answer, wire::ANY, 0, |_| {}, &[]).expect("it is small");
             }
         });
         let (link, driver, _) = client(&socket, true, 65_535, 0);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-use crate::conn::{ConnError, Connection, Event, Limits, StreamKey, Ticket};
+use crate::conn::{Connection, Event, Limits, StreamKey, Ticket};
 use crate::sync::{AtomicBool, Mutex, Ordering};
 
 use super::lane::Lane;
@@ -47,6 +47,8 @@ pub(super) struct Shared {
     limits: Limits,
     /// The connection is over. It says so without the lock.
     over: AtomicBool,
+    /// The peer has sent a whole frame.
+    greeted: AtomicBool,
 }
 
 pub(super) struct State {
@@ -59,11 +61,16 @@ pub(super) struct State {
     pub(super) armed: Option<Instant>,
     /// The driver does not read, because the protocol did not want input when it looked.
     pub(super) paused: bool,
-    /// Nobody holds the connection any more.
+    /// Nobody holds the connection any more, or its server has shut it down: it ends when everything is written.
     pub(super) closing: bool,
+    /// Before it ends, the peer gets the time to read what was written: closing a socket with bytes in it that nobody has read resets
+    /// the connection, and what the peer has not got by then may be lost.
+    pub(super) lingering: bool,
     /// Several calls were answered at once, and so many of their callers have not looked yet. What they say next is written when the
     /// last one has.
     gathering: usize,
+    /// So many tasks run one call after the other, and write when they are done. In the meantime nobody wakes the driver for that.
+    runners: usize,
     push: Push,
     lanes: Lanes,
     events: Vec<Event>,
@@ -84,6 +91,8 @@ struct Push {
     busy: bool,
     /// The socket is full: the driver waits for it.
     blocked: bool,
+    /// The socket takes nothing any more. The driver reads what came before, and then the connection is lost.
+    failed: Option<std::io::ErrorKind>,
     /// The driver has been told that there are bytes.
     told: bool,
     /// Bytes taken from the connection, of which `written` are in the socket.
@@ -99,6 +108,7 @@ impl Shared {
             peer,
             limits: conn.limits().clone(),
             over: AtomicBool::new(false),
+            greeted: AtomicBool::new(false),
             state: Mutex::new(State {
                 conn,
                 wakers: Wakers::default(),
@@ -107,7 +117,9 @@ impl Shared {
                 armed: None,
                 paused: false,
                 closing: false,
+                lingering: false,
                 gathering: 0,
+                runners: 0,
                 push: Push::default(),
                 lanes: Lanes::default(),
                 events: Vec::new(),
@@ -134,6 +146,14 @@ impl Shared {
     /// Says to everybody that the connection is over.
     pub(super) fn set_over(&self) {
         self.over.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_greeted(&self) -> bool {
+        self.greeted.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_greeted(&self) {
+        self.greeted.store(true, Ordering::Relaxed);
     }
 
     /// Runs `wish` on the connection, then wakes whom it lets go on, and the driver if it has something to do.
@@ -193,9 +213,20 @@ impl Shared {
         }
     }
 
-    /// Whether bytes of callers may be waiting for others.
+    /// Whether bytes may be waiting for somebody who is to write them soon.
     pub(super) fn is_gathering(&self) -> bool {
-        self.state.lock().gathering > 0
+        let state = self.state.lock();
+        state.gathering > 0 || state.runners > 0
+    }
+
+    pub(super) fn end_runner(&self) {
+        let mut state = self.state.lock();
+        state.runners -= 1;
+        let full = state.push.blocked || state.closing || state.conn.lost().is_some();
+        let driver = if full { state.call_driver() } else { state.tell_of_time() };
+        drop(state);
+        driver.into_iter().for_each(Waker::wake);
+        self.push();
     }
 
     /// Whether there is little to write yet, and more than one who may have something to add.
@@ -235,7 +266,7 @@ impl Shared {
                     break;
                 }
                 Err(error) => {
-                    state.conn.handle_lost(&ConnError::Io(error.kind()));
+                    state.fail(error.kind());
                     break;
                 }
             }
@@ -247,7 +278,7 @@ impl Shared {
         state.sort_events(&mut wake, &mut incoming);
         debug_assert!(incoming.is_empty(), "only the driver makes incoming work");
         // The driver waits for a full socket, and ends a connection that is lost or held by nobody.
-        let driver = if for_driver { state.driver.get().cloned() } else { state.tell_driver() };
+        let driver = if for_driver { state.call_driver() } else { state.tell_driver() };
         drop(state);
         wake.into_iter().chain(driver).for_each(Waker::wake);
     }
@@ -263,6 +294,17 @@ impl State {
         self.push.blocked
     }
 
+    /// The socket takes nothing any more.
+    pub(super) fn fail(&mut self, why: std::io::ErrorKind) {
+        self.push.failed = Some(why);
+        self.push.blocked = true;
+    }
+
+    /// Why nothing can be written any more, if so.
+    pub(super) fn write_failure(&self) -> Option<std::io::ErrorKind> {
+        self.push.failed
+    }
+
     /// So many calls were answered at once.
     pub(super) fn gather(&mut self, answers: usize) {
         if answers > 1 {
@@ -273,6 +315,10 @@ impl State {
     /// A caller has looked at its answer.
     pub(super) fn gathered(&mut self) {
         self.gathering = self.gathering.saturating_sub(1);
+    }
+
+    pub(super) fn add_runners(&mut self, count: usize) {
+        self.runners += count;
     }
 
     /// Whether there is something that nobody is writing yet.
@@ -361,8 +407,14 @@ impl State {
         if !bytes {
             return self.tell_of_time();
         }
-        self.push.told = true;
-        self.driver.get().cloned()
+        let driver = self.call_driver();
+        self.push.told = driver.is_some();
+        driver
+    }
+
+    /// The driver's waker, unless there are runners: the last one calls it.
+    fn call_driver(&self) -> Option<Waker> {
+        if self.runners > 0 { None } else { self.driver.get().cloned() }
     }
 
     /// The driver's waker, if there is a new deadline for it, or it may read again.
@@ -373,7 +425,7 @@ impl State {
             (None, _) => false,
         };
         let input = self.paused && self.conn.wants_input();
-        (timer || input).then(|| self.driver.get().cloned()).flatten()
+        if timer || input { self.call_driver() } else { None }
     }
 
     /// Makes sure that there are bytes to write, if there are any at all.

@@ -1,8 +1,12 @@
 //! Frames that were read, written again. For tests.
 
+use super::encode::Largest;
 use super::error::WireError;
 use super::frame::Frame;
 use super::{close, data, feedback, init, request, response};
+
+/// No limit but that of the size fields.
+pub(crate) const ANY: Largest = Largest { frame: usize::MAX, header: usize::MAX };
 
 impl Frame {
     /// Writes a frame as it was read.
@@ -15,11 +19,11 @@ impl Frame {
         match self {
             Self::Request { head, meta, body, attachment } => {
                 let write = |out: &mut Vec<u8>| out.extend_from_slice(body);
-                request(&mut out, *head, meta, usize::MAX, body.len(), write, attachment)?;
+                request(&mut out, *head, meta, ANY, body.len(), write, attachment)?;
             }
             Self::Response { head, meta, body, attachment } => {
                 let write = |out: &mut Vec<u8>| out.extend_from_slice(body);
-                response(&mut out, *head, meta, usize::MAX, body.len(), write, attachment)?;
+                response(&mut out, *head, meta, ANY, body.len(), write, attachment)?;
             }
             Self::Init { id, meta } => init(&mut out, *id, meta),
             Self::Data { id, messages } => {

@@ -55,8 +55,8 @@ struct World {
 impl World {
     fn new(client: u8, server: u8) -> Self {
         Self {
-            client: End::new(Side::Client, limits(client)),
-            server: End::new(Side::Server, limits(server)),
+            client: End::new(Side::Client, limits(client & !32)),
+            server: End::new(Side::Server, limits(server & !32)),
             now: epoch(),
             talks: Vec::new(),
             calls: BTreeMap::new(),
@@ -117,7 +117,7 @@ impl World {
         let mut head = head(STREAM, timeout);
         head.metadata.insert(NUMBER, number.to_string());
         let now = self.now;
-        match self.client.with(|conn| conn.open(head, now)) {
+        match self.client.with(|conn| conn.open(head, None, now)) {
             Ok(key) => self.talks.push(Talk::new(number, key)),
             Err(_) => assert!(self.lost, "a stream cannot be opened"),
         }
@@ -242,7 +242,7 @@ impl World {
     fn tell(&mut self) {
         for event in std::mem::take(&mut self.client.events) {
             match event {
-                Event::CallChanged(_) => {}
+                Event::CallChanged(_) | Event::Idle => {}
                 Event::Call(_) | Event::Stream(_) => panic!("{event:?} at a client"),
                 event => self.tell_half(Side::Client, &event),
             }
@@ -265,6 +265,7 @@ impl World {
                     }
                 }
                 Event::CallChanged(_) => assert!(self.lost, "nobody gives a call up"),
+                Event::Idle => {}
                 event => self.tell_half(Side::Server, &event),
             }
         }
@@ -272,15 +273,19 @@ impl World {
 
     fn tell_half(&mut self, side: Side, event: &Event) {
         let is_its = |half: &Half| match event {
-            Event::Readable(key) | Event::Writable(key) | Event::Changed(key) => half.key == *key,
+            Event::Readable(key) | Event::Writable(key) | Event::Changed(key) | Event::Revoked(key) => {
+                half.key == *key
+            }
             Event::Room(ticket) => half.ticket == Some(*ticket),
             _ => false,
         };
+        let end = if side == Side::Client { &mut self.client } else { &mut self.server };
         let half = self.talks.iter_mut().filter_map(|talk| talk.half(side)).find(|half| is_its(half));
         match (half, event) {
             (Some(half), Event::Readable(_)) => half.may_read = true,
             (Some(half), Event::Writable(_) | Event::Room(_)) => half.may_write = true,
             (Some(half), Event::Changed(_)) => half.may_look = true,
+            (Some(half), Event::Revoked(_)) => half.collect(end),
             (half, _) => panic!("{event:?} for {half:?}"),
         }
     }
@@ -332,7 +337,8 @@ impl World {
         assert!(self.calls.is_empty(), "a call without an answer");
         for end in [&mut self.client, &mut self.server] {
             assert!(end.conn.is_idle() && end.conn.wants_input());
-            assert_eq!((end.conn.next_deadline(), end.conn.held_streams()), (None, 0));
+            assert!(end.conn.next_deadline().is_none() || end.is_watched());
+            assert_eq!(end.conn.held_streams(), 0);
             assert_eq!(end.conn.lingering_streams(), 0);
         }
     }

@@ -205,8 +205,8 @@ impl Talk {
         end.with(|conn| conn.release(half.key));
         // Whoever waited has let go as well.
         end.events.retain(|event| {
-            use crate::conn::Event::{Changed, Readable, Writable};
-            !matches!(event, Readable(key) | Writable(key) | Changed(key) if *key == half.key)
+            use crate::conn::Event::{Changed, Readable, Revoked, Writable};
+            !matches!(event, Readable(key) | Writable(key) | Changed(key) | Revoked(key) if *key == half.key)
         });
     }
 

@@ -45,7 +45,7 @@ pub(crate) enum Input {
     /// RESET, or from a client a CLOSE with an error code.
     Reset,
     /// A frame that cannot be understood.
-    Bad,
+    Bad(Violation),
 }
 
 /// What to do about a frame.
@@ -75,7 +75,7 @@ impl State {
         match (self, input) {
             (Self::Closed, _) => (Self::Closed, A::Ignore),
 
-            (_, I::Bad) => violate(Violation::BadFrame),
+            (_, I::Bad(violation)) => violate(violation),
             (_, I::Reset) => (Self::Closed, A::End),
 
             (Self::Opening, I::Init) => (Self::Open, A::Opened),

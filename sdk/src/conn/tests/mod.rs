@@ -2,12 +2,14 @@
 
 mod credit;
 mod deadlines;
+mod drain;
 mod endings;
 mod frames;
 mod giving_up;
 mod opening;
 mod pair;
 mod peers;
+mod quiet;
 mod states;
 mod unary;
 mod vectors;

@@ -45,7 +45,7 @@ fn table() -> String {
         Case::client(state, event).run(event)
     });
     section(&mut out, "A server's stream", SERVER_STATES, SERVER_EVENTS, &|state, event| {
-        Case::server(state).run(event)
+        Case::server(state, event).run(event)
     });
     out
 }
@@ -127,6 +127,7 @@ const CLIENT_EVENTS: &[&str] = &[
     "drop the reader",
     "drop",
     "open timeout",
+    SILENCE,
     "deadline",
     "connection lost",
 ];
@@ -158,10 +159,14 @@ const SERVER_EVENTS: &[&str] = &[
     "drop the reader",
     "drop",
     "drain",
+    "shut down",
+    SILENCE,
     "deadline",
     "connection lost",
 ];
 
+const SILENCE: &str = "no message for too long";
+const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 const DEADLINE: Duration = Duration::from_secs(30);
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -177,7 +182,8 @@ impl Case {
         let limits = Limits {
             cancel: if polite { Cancel::HalfClose } else { Cancel::Reset },
             // Only one of the two is looked at.
-            open_timeout: if event == "deadline" { 2 * DEADLINE } else { OPEN_TIMEOUT },
+            open_timeout: if event == "open timeout" { OPEN_TIMEOUT } else { 2 * DEADLINE },
+            stream_idle_timeout: (event == SILENCE).then_some(IDLE_TIMEOUT),
             ..Limits::default()
         };
         let mut end = End::client(limits);
@@ -186,7 +192,7 @@ impl Case {
         }
         let mut call = head(STREAM);
         call.timeout = Some(DEADLINE);
-        let key = end.conn.open(call, epoch()).expect("the connection is open");
+        let key = end.conn.open(call, None, epoch()).expect("the connection is open");
         end.output();
         let mut case = Self { end, key: Some(key) };
         if !matches!(state, "opening" | "refused") {
@@ -211,8 +217,9 @@ impl Case {
         case
     }
 
-    fn server(state: &str) -> Self {
-        let mut end = End::server(Limits::default());
+    fn server(state: &str, event: &str) -> Self {
+        let stream_idle_timeout = (event == SILENCE).then_some(IDLE_TIMEOUT);
+        let mut end = End::server(Limits { stream_idle_timeout, ..Limits::default() });
         match state {
             "unknown" => return Self { end, key: None },
             "unknown, draining" => {
@@ -286,7 +293,8 @@ impl Case {
             None => self.ask(event)?,
         };
         let sent: Vec<_> = self.end.output_frames().iter().map(frame_text).collect();
-        let woken: Vec<_> = self.end.events.iter().map(event_text).collect();
+        let woken: Vec<_> =
+            self.end.events.iter().filter(|event| !matches!(event, Event::Idle)).map(event_text).collect();
         let told: Vec<_> = std::iter::once(result).filter(|text| !text.is_empty()).chain(woken).collect();
         let or_nothing = |text: String| if text.is_empty() { "-".to_owned() } else { text };
         Some([self.then(), or_nothing(sent.join(", ")), or_nothing(told.join(", "))])
@@ -302,6 +310,17 @@ impl Case {
             }
             "drain" => {
                 conn.drain();
+                return Some(String::new());
+            }
+            "shut down" => {
+                conn.shut_down();
+                return Some(String::new());
+            }
+            SILENCE => {
+                let end = epoch() + IDLE_TIMEOUT + IDLE_TIMEOUT / 3;
+                while let Some(next) = conn.next_deadline().filter(|next| *next <= end) {
+                    conn.handle_timeout(next);
+                }
                 return Some(String::new());
             }
             "open timeout" => {
@@ -443,11 +462,11 @@ fn frame(event: &str) -> Option<Vec<u8>> {
         "an INIT that is garbage" => garbage(),
         "a unary request with this id" => {
             let meta = RequestProtocol { request_id: ID.0, func: UNARY.into(), ..Default::default() };
-            bytes(|out| wire::request(out, unary_head(), &meta, 1_000, 0, |_| {}, &[]).unwrap())
+            bytes(|out| wire::request(out, unary_head(), &meta, wire::ANY, 0, |_| {}, &[]).unwrap())
         }
         "a unary answer with this id" => {
             let meta = ResponseProtocol { request_id: ID.0, ..Default::default() };
-            bytes(|out| wire::response(out, unary_head(), &meta, 1_000, 0, |_| {}, &[]).unwrap())
+            bytes(|out| wire::response(out, unary_head(), &meta, wire::ANY, 0, |_| {}, &[]).unwrap())
         }
         "a unary request with this id that is garbage" | "a unary answer with this id that is garbage" => {
             let mut frame = garbage();
@@ -467,7 +486,7 @@ fn opening_with_deadline() -> Vec<u8> {
     let mut client = End::client(Limits::default());
     let mut call = head(STREAM);
     call.timeout = Some(DEADLINE);
-    client.conn.open(call, epoch()).expect("the connection is open");
+    client.conn.open(call, None, epoch()).expect("the connection is open");
     client.output().to_vec()
 }
 
@@ -498,6 +517,8 @@ fn event_text(event: &Event) -> String {
         Event::Writable(_) => "writer".to_owned(),
         Event::Changed(_) => "owner".to_owned(),
         Event::CallChanged(_) => "a caller".to_owned(),
+        Event::Revoked(_) => "the writer's lane".to_owned(),
+        Event::Idle => unreachable!("it is of no stream"),
         Event::Room(_) => "room".to_owned(),
         Event::Call(_) => "a new call".to_owned(),
         Event::Stream(_) => "a new stream".to_owned(),
@@ -517,7 +538,8 @@ fn ending_text(ending: &Ending) -> String {
         Ending::Deadline => "deadline".to_owned(),
         Ending::OpenTimeout(_) => "no answer to INIT".to_owned(),
         Ending::Violation(violation) => violation.to_string(),
-        Ending::BadAnswer => "bad answer".to_owned(),
+        Ending::BadAnswer(_) => "bad answer".to_owned(),
+        Ending::Idle(_) => "no messages".to_owned(),
         Ending::Local => "ended here".to_owned(),
         Ending::Lost(_) => "connection lost".to_owned(),
     }
