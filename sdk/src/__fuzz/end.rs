@@ -161,6 +161,7 @@ pub(super) fn limits(flags: u8) -> Limits {
         max_calls: 6,
         open_timeout: Duration::from_secs(10),
         heartbeat: (flags & 64 != 0).then(|| Duration::from_secs(1)),
+        dead_peer_timeout: Duration::from_secs(if flags & 64 != 0 { 1 } else { 20 }),
         stream_idle_timeout: watched(3),
         idle_timeout: watched(5),
         ..Limits::default()
