@@ -245,15 +245,21 @@ impl Connection {
     }
 
     /// How many streams were given up that the server has not ended.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "__fuzz"))]
     pub(crate) fn lingering_streams(&self) -> usize {
         self.lingering.len()
     }
 
     /// How many streams the application holds.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "__fuzz"))]
     pub(crate) fn held_streams(&self) -> usize {
         self.streams.held()
+    }
+
+    /// Bytes of messages that nobody has taken.
+    #[cfg(any(test, feature = "__fuzz"))]
+    pub(crate) fn unread(&self) -> usize {
+        self.streams.all().map(|stream| stream.recv.inbox.total().1).sum()
     }
 
     /// Why the connection is over, if it is.

@@ -104,6 +104,12 @@ impl Streams {
         self.live.values().map(|key| StreamKey(*key)).collect()
     }
 
+    /// All streams, those that are over and still held included.
+    #[cfg(any(test, feature = "__fuzz"))]
+    pub(super) fn all(&self) -> impl Iterator<Item = &Stream> {
+        self.slab.iter().map(|(_, stream)| stream)
+    }
+
     /// How many streams exist, those that are over and still held included.
     pub(super) fn held(&self) -> usize {
         self.slab.len()

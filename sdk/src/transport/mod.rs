@@ -11,6 +11,8 @@ mod driver;
 mod lane;
 mod link;
 mod memory;
+#[cfg(all(test, trill_loom))]
+mod models;
 mod shared;
 mod socket;
 mod wakers;

@@ -5,12 +5,11 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use crate::conn::{Connection, Event, Limits, StreamKey, Ticket};
-use crate::sync::Mutex;
+use crate::sync::{AtomicBool, Mutex, Ordering};
 
 use super::lane::{LANE, Lane};
 use super::wakers::{Incoming, Slot, Wakers};
