@@ -12,5 +12,6 @@ mod isolation;
 mod json;
 mod kinds;
 mod limits;
+mod network;
 mod shutdown;
 mod status;

@@ -108,6 +108,13 @@ impl ChannelBuilder {
         Ok(self.channel(io, peer))
     }
 
+    /// A channel over a connection in memory.
+    #[cfg(feature = "testing")]
+    pub(crate) fn over(self, ends: Ends) -> Result<Channel> {
+        settings::check(&self.limits)?;
+        Ok(self.channel(ends, PeerAddr::memory()))
+    }
+
     pub(crate) fn channel(self, ends: Ends, peer: PeerAddr) -> Channel {
         let (link, driver) = Driver::client(Connection::client(self.limits), ends, peer);
         // The link owns the task: it ends when nobody holds the connection any more.

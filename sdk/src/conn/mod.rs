@@ -7,6 +7,8 @@
 //! Deliberately absent: encoding of messages (room 4), retries and naming (front doors), anything that waits.
 
 mod calls;
+#[cfg(feature = "testing")]
+mod census;
 mod error;
 mod event;
 mod flow;

@@ -62,7 +62,7 @@ impl Bound {
         let accepting = async {
             loop {
                 match self.listener.accept().await {
-                    Ok((io, peer)) => self.connections.start(io, peer),
+                    Ok((io, peer)) => drop(self.connections.start(io, peer)),
                     Err(error) if is_of_one_connection(&error) => {
                         tracing::debug!(%error, "a connection was lost before it was accepted");
                     }
@@ -94,6 +94,11 @@ impl Bound {
 }
 
 impl ServerHandle {
+    #[cfg(feature = "testing")]
+    pub(super) fn new(connections: Arc<Connections>, stopped: Arc<Signal>) -> Self {
+        Self { connections, stopped }
+    }
+
     /// Shuts the server down: refuses new connections, calls and streams, tells the handlers ([`Context::draining`]), waits until the
     /// last call has ended or `grace` has passed, and then closes all connections. Ready when that is done; calling it again is
     /// harmless. **On drop** of the future the server goes on refusing new work, and nothing is closed.

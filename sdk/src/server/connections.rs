@@ -33,7 +33,7 @@ impl Connections {
     }
 
     /// Serves one connection in a task, which ends with the connection.
-    pub(super) fn start(self: &Arc<Self>, ends: Ends, peer: PeerAddr) {
+    pub(super) fn start(self: &Arc<Self>, ends: Ends, peer: PeerAddr) -> Link {
         let conn = Connection::server(self.limits.clone(), self.router.admission());
         let (link, driver) = Driver::server(conn, ends, peer, Arc::clone(&self.router) as _);
         let place = self.open.lock().insert(link.clone());
@@ -44,7 +44,6 @@ impl Connections {
         if self.closing.is_set() {
             link.close(&ConnError::Shutdown);
         }
-        drop(link);
         let connections = Arc::clone(self);
         tokio::spawn(async move {
             driver.await;
@@ -52,6 +51,7 @@ impl Connections {
             drop(link);
             connections.ended.notify_waiters();
         });
+        link
     }
 
     pub(super) fn drain(&self) -> &Signal {

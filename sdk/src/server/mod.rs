@@ -3,8 +3,12 @@
 mod bound;
 mod builder;
 mod connections;
+#[cfg(feature = "testing")]
+mod unbound;
 
 pub use bound::{Bound, ServerHandle};
 pub use builder::{Server, ServerBuilder};
+#[cfg(feature = "testing")]
+pub(crate) use unbound::Unbound;
 
 pub use crate::transport::AppErrors;

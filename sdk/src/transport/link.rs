@@ -37,7 +37,7 @@ impl Link {
         (Self(Arc::new(Hold(Arc::clone(&shared)))), shared)
     }
 
-    fn shared(&self) -> &Shared {
+    pub(super) fn shared(&self) -> &Arc<Shared> {
         &self.0.0
     }
 

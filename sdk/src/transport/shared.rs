@@ -183,6 +183,12 @@ impl Shared {
         result
     }
 
+    /// Looks, and changes nothing.
+    #[cfg(feature = "testing")]
+    pub(super) fn with_quietly<R>(&self, look: impl FnOnce(&State) -> R) -> R {
+        look(&self.state.lock())
+    }
+
     pub(super) fn set_driver(&self, cx: &Context<'_>) {
         self.state.lock().driver.wait(cx);
     }
