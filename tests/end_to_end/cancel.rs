@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use trill::testing::{Cut, Network};
 use trill::{Context, ErrorKind, Result, Server};
 use trill_tests::{Absent, AbsentClient, EverythingClient, Log, Text, in_memory, listen, over_tcp, text};
 
@@ -56,6 +57,43 @@ async fn a_one_way_call_is_carried_out_although_its_caller_is_gone() {
     client.hint(text("on my way out")).await.unwrap();
     drop(client);
     assert_eq!(reports.recv().await.unwrap(), "done: on my way out");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_one_way_call_without_its_connection_ends_at_its_deadline_or_at_the_shutdown() {
+    struct Endless(tokio::sync::mpsc::UnboundedSender<()>);
+    struct Guard(tokio::sync::mpsc::UnboundedSender<()>);
+    impl Drop for Guard {
+        fn drop(&mut self) {
+            let _ = self.0.send(());
+        }
+    }
+    #[trill::service]
+    impl trill_tests::Hints for Endless {
+        async fn hint(&self, _cx: Context, _request: Text) -> Result<()> {
+            let _guard = Guard(self.0.clone());
+            std::future::pending().await
+        }
+    }
+    for limit in [Some(Duration::from_secs(2)), None] {
+        let (log, mut dropped) = tokio::sync::mpsc::unbounded_channel();
+        let host = Network::new(1).serve(Server::builder().service(Endless(log))).unwrap();
+        let (channel, link) = host.connect(trill::Channel::builder()).unwrap();
+        let call = trill_tests::HintsClient::new(channel).hint(text("for ever"));
+        match limit {
+            Some(limit) => call.timeout(limit).await.unwrap(),
+            None => call.await.unwrap(),
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        link.cut(Cut::Reset);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(dropped.try_recv().is_err(), "its work is still wanted");
+        if limit.is_none() {
+            host.handle().shutdown(Duration::ZERO).await;
+        }
+        let ended = tokio::time::timeout(Duration::from_secs(2), dropped.recv()).await;
+        assert_eq!(ended, Ok(Some(())), "with a limit of {limit:?}");
+    }
 }
 
 #[tokio::test]

@@ -14,22 +14,13 @@ pub(super) struct Connections {
     router: Arc<Router>,
     host: Arc<Host>,
     open: Mutex<Slab<Link>>,
-    /// All connections are to end, also those that are just being accepted.
-    closing: Signal,
     /// A connection's task wakes those who wait for the last one's end.
     ended: Notify,
 }
 
 impl Connections {
     pub(super) fn new(limits: Limits, router: Router, host: Arc<Host>) -> Self {
-        Self {
-            limits,
-            router: Arc::new(router),
-            host,
-            open: Mutex::default(),
-            closing: Signal::default(),
-            ended: Notify::new(),
-        }
+        Self { limits, router: Arc::new(router), host, open: Mutex::default(), ended: Notify::new() }
     }
 
     /// Serves one connection in a task, which ends with the connection.
@@ -41,7 +32,7 @@ impl Connections {
         if self.host.drain.is_set() {
             link.drain();
         }
-        if self.closing.is_set() {
+        if self.host.close.is_set() {
             link.close(&ConnError::Shutdown);
         }
         let connections = Arc::clone(self);
@@ -73,7 +64,7 @@ impl Connections {
 
     /// Ends all connections, and waits until their tasks have ended.
     pub(super) async fn close(&self) {
-        self.closing.set();
+        self.host.close.set();
         for link in self.links() {
             link.close(&ConnError::Shutdown);
         }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use crate::metadata::Metadata;
 use crate::stream::{Compression, JSON};
 use crate::sync::Mutex;
-use crate::transport::{Head, PeerAddr, now};
+use crate::transport::{ConnError, Ending, Head, PeerAddr, now};
 
 use super::host::Host;
 use super::options::CallOptions;
@@ -182,6 +182,21 @@ impl Context {
     /// Whether the request is JSON, and the answer is to be.
     pub(super) fn is_json(&self) -> bool {
         self.0.json
+    }
+
+    /// Waits for what ends a call that nobody waits for and whose connection is gone: its deadline, or the server's shutdown.
+    pub(super) async fn outlived(self) -> Ending {
+        let deadline = async {
+            match self.0.deadline {
+                Some(at) => tokio::time::sleep_until(at.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = deadline => Ending::Deadline,
+            () = self.0.host.close.wait() => Ending::Lost(ConnError::Shutdown),
+        }
     }
 
     pub(super) fn cancel(&self) {

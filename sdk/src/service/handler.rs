@@ -200,9 +200,13 @@ impl ServerCall {
                     handler(cx, request).await
                 }
             };
-            let poll_ended = |task: &std::task::Context<'_>| match call.poll_ended(task) {
-                // Nobody waits for a one-way call from the start: its caller may be gone, its work is still wanted.
-                Poll::Ready(Ending::Lost(why)) if one_way && why != ConnError::Shutdown => Poll::Pending,
+            let mut outlived = None;
+            let poll_ended = |task: &mut std::task::Context<'_>| match call.poll_ended(task) {
+                // Nobody waits for a one-way call from the start: its caller may be gone, its work is still wanted. The connection kept
+                // its deadline, and was told of the shutdown; now it must do so itself.
+                Poll::Ready(Ending::Lost(why)) if one_way && why != ConnError::Shutdown => {
+                    outlived.get_or_insert_with(|| Box::pin(cx.clone().outlived())).as_mut().poll(task)
+                }
                 polled => polled,
             };
             let result = run(work, cx.clone(), poll_ended).await;
@@ -258,7 +262,7 @@ struct Run<F, P> {
 fn run<T, F: Future<Output = Result<T>>>(
     work: F,
     cx: Context,
-    poll_ended: impl FnMut(&std::task::Context<'_>) -> Poll<Ending>,
+    poll_ended: impl FnMut(&mut std::task::Context<'_>) -> Poll<Ending>,
 ) -> impl Future<Output = Finished<T>> {
     Run { work: AssertUnwindSafe(work).catch_unwind(), cx, poll_ended }
 }
@@ -266,7 +270,7 @@ fn run<T, F: Future<Output = Result<T>>>(
 impl<T, F, P> Future for Run<F, P>
 where
     F: Future<Output = std::thread::Result<Result<T>>>,
-    P: FnMut(&std::task::Context<'_>) -> Poll<Ending>,
+    P: FnMut(&mut std::task::Context<'_>) -> Poll<Ending>,
 {
     type Output = Finished<T>;
 

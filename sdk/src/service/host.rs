@@ -9,6 +9,8 @@ use super::signal::Signal;
 pub(crate) struct Host {
     /// The server is being shut down.
     pub(crate) drain: Signal,
+    /// The shutdown has come to its end: what still goes on is dropped.
+    pub(crate) close: Signal,
     /// How answers of unary calls are compressed; `None`: as their requests are.
     pub(crate) compression: Option<Option<Compression>>,
 }
