@@ -1,0 +1,163 @@
+//! Those who look on: bounds, pace, and what is left at the end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use trill::testing::{Link, Side};
+
+use super::message::Parcel;
+use super::model::World;
+
+/// What waits for the socket before writers wait (`conn/limits.rs`).
+const OUTBOX: usize = 256 * 1024;
+
+/// What one writer may hold beyond it (`transport/lane.rs`).
+const LANE: usize = 16 * 1024;
+
+/// Frames that are no messages: they wait for no room.
+const CONTROL: usize = 64 * 1024;
+
+/// What a stream without flow control may hold before its connection is not read (`conn/inbound.rs`), and what one read may bring on top.
+const WITHOUT_WINDOW: usize = 512 * 1024;
+
+/// How long the last bytes and tasks may take to go. A connection that nobody holds has 10 s to write what is queued.
+const SETTLING: Duration = Duration::from_secs(30);
+
+/// A client has let go of a stream: its handler must be over within a round trip, if the network stays well.
+pub(super) fn handler_must_end(world: &Arc<World>, call: usize) {
+    let Some(link) = world.link_of(call) else { return };
+    // Rule 21 of the protocol: without flow control a slow reader holds the connection back, and the news with it.
+    let of = world.links()[link].0;
+    if world.plan.is_without_flow_control(of) {
+        return;
+    }
+    let knobs = world.knobs(link);
+    let queued = knobs.census(Side::Client).map_or(0, |census| census.unwritten);
+    let (since, limit) = (world.now(), world.time_for(link, queued));
+    let world = Arc::clone(world);
+    tokio::spawn(async move {
+        tokio::time::sleep(limit).await;
+        if world.was_well_since(link, since) && world.has_handler(call) {
+            world.violate(&format!(
+                "call {call}: its client is gone, and {limit:?} later its handler goes on"
+            ));
+        }
+    });
+}
+
+/// Calls at a steady pace, on a stream and without one.
+pub(super) async fn keep_pace(world: Arc<World>, of: usize) {
+    while !world.is_over() && !world.has_failed() {
+        let Some((link, client)) = world.client(of) else { return };
+        let opened = async {
+            let mut rw = client.pings().await?;
+            for number in 0..5 {
+                let before = world.now();
+                rw.write(ping(number)).await?;
+                if rw.read().await? != Some(ping(number)) {
+                    world.violate("a ping came back as something else");
+                }
+                check_pace(&world, link, of, before, "a ping on a stream");
+                tokio::time::sleep(Duration::from_millis(13)).await;
+            }
+            rw.finish_writing().await?;
+            if rw.read().await?.is_some() {
+                world.violate("there were more pings than were sent");
+            }
+            rw.finish().await?;
+            let before = world.now();
+            if client.ping(ping(7)).await? != ping(7) {
+                world.violate("a ping came back as something else");
+            }
+            check_pace(&world, link, of, before, "a unary ping");
+            Ok::<_, trill::Error>(())
+        };
+        if let Err(error) = opened.await {
+            if !world.may_be_lost(link) {
+                world.violate(&format!("a ping failed without a cause: {error}"));
+            }
+            return;
+        }
+    }
+}
+
+fn ping(number: u32) -> Parcel {
+    Parcel::new(usize::MAX & 0xffff, false, number, 5)
+}
+
+fn check_pace(world: &World, link: usize, of: usize, before: tokio::time::Instant, what: &str) {
+    if world.plan.is_without_flow_control(of) || !world.was_well_since(link, before) {
+        return;
+    }
+    // It waits behind what is queued, and behind one message of each stream that waits for room, each way.
+    let queued = OUTBOX + world.plan.largest(of) * world.plan.calls.len();
+    let (limit, took) = (2 * world.time_for(link, queued), world.now() - before);
+    if took > limit {
+        world.violate(&format!("{what} took {took:?} on connection {link}, at most {limit:?} are allowed"));
+    }
+}
+
+/// Looks again and again at what the connections hold.
+pub(super) async fn measure(world: Arc<World>) {
+    while !world.is_over() {
+        for (number, (of, link)) in world.links().into_iter().enumerate() {
+            measure_one(&world, number, of, &link);
+        }
+        tokio::time::sleep(Duration::from_millis(3)).await;
+    }
+}
+
+fn measure_one(world: &World, number: usize, of: usize, link: &Link) {
+    let largest = world.plan.largest(of);
+    for side in [Side::Client, Side::Server] {
+        let Some(census) = link.census(side) else { continue };
+        let window = match side {
+            Side::Client => world.plan.links[of].window,
+            Side::Server => world.plan.server_window,
+        };
+        let unread =
+            largest + if world.plan.is_without_flow_control(of) { WITHOUT_WINDOW } else { window as usize };
+        let unwritten = OUTBOX + largest + LANE * census.streams + CONTROL;
+        if census.unread_of_one > unread || census.unwritten > unwritten {
+            let text = format!(
+                "connection {number} holds too much at the {side:?}: {census:?}; {unread} and {unwritten} are allowed"
+            );
+            world.violate(&text);
+        }
+    }
+}
+
+/// Waits until nothing is left, and says what is if that takes too long.
+pub(super) async fn settle(world: &World) {
+    let until = world.now() + SETTLING;
+    loop {
+        let left = left(world);
+        if left.is_empty() {
+            return;
+        }
+        if world.now() > until {
+            return world
+                .violate(&format!("{SETTLING:?} after the last call there is still {}", left.join(", ")));
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+fn left(world: &World) -> Vec<String> {
+    let mut left = Vec::new();
+    let tasks = tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    if tasks > 0 {
+        left.push(format!("tasks: {tasks}"));
+    }
+    if world.handlers() > 0 {
+        left.push(format!("handlers: {}", world.handlers()));
+    }
+    for (number, (_, link)) in world.links().into_iter().enumerate() {
+        for side in [Side::Client, Side::Server] {
+            if let Some(census) = link.census(side) {
+                left.push(format!("connection {number} at the {side:?}: {census:?}"));
+            }
+        }
+    }
+    left
+}
