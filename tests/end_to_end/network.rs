@@ -183,6 +183,23 @@ async fn nothing_is_left_of_a_connection_that_is_over() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_write_that_gave_up_waiting_for_room_is_not_remembered() {
+    let (service, _log) = Obedient::new();
+    let server = Server::builder().service(service).window(1_000_000);
+    let (channel, link) = Network::new(13).serve(server).unwrap().connect(Channel::builder()).unwrap();
+    let client = EverythingClient::new(channel);
+    let (mut writer, _reply) = client.upload().await.unwrap();
+    link.freeze(Side::Server);
+    let error = loop {
+        if let Err(error) = writer.write(text("x".repeat(50_000))).timeout(50 * MS).await {
+            break error;
+        }
+    };
+    assert!(error.to_string().contains("had no room"), "{error}");
+    assert_eq!(link.census(Side::Client).unwrap().waiting, 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_server_that_was_shut_down_is_not_connected_to() {
     let (host, _log) = serve(10);
     let (channel, _link) = host.connect(Channel::builder()).unwrap();

@@ -298,6 +298,13 @@ impl State {
         Poll::Pending
     }
 
+    /// Whoever waited for room at this place does not any more, and must not be kept alive or woken by it.
+    pub(super) fn leave_queue(&mut self, place: Option<Ticket>) {
+        if let Some(place) = place {
+            self.wakers.ticket(place).take();
+        }
+    }
+
     /// Lends the stream's credit to its writer.
     pub(super) fn lend(&mut self, key: StreamKey, lane: &mut Option<Lane>) {
         let (id, credit) = self.conn.lend(key);

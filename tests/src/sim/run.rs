@@ -108,8 +108,9 @@ async fn act(world: &Arc<World>) {
     for (_, link) in world.links() {
         link.heal();
     }
+    watch::quiet(world).await;
     world.drop_channels();
-    watch::settle(world).await;
+    watch::gone(world).await;
     world.look_back();
 }
 

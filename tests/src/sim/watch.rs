@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use trill::testing::{Link, Side};
+use trill::testing::{Census, Link, Side};
 
 use super::message::Parcel;
 use super::model::World;
@@ -127,37 +127,58 @@ fn measure_one(world: &World, number: usize, of: usize, link: &Link) {
     }
 }
 
-/// Waits until nothing is left, and says what is if that takes too long.
-pub(super) async fn settle(world: &World) {
+/// Waits until nothing goes on any more on connections that are still open.
+pub(super) async fn quiet(world: &World) {
+    settle(world, "on open connections", || {
+        let mut left = handlers(world);
+        for (name, census) in ends(world) {
+            if census != Census::default() {
+                left.push(format!("{name}: {census:?}"));
+            }
+        }
+        left
+    })
+    .await;
+}
+
+/// Waits until nothing is left at all.
+pub(super) async fn gone(world: &World) {
+    settle(world, "after the last channel", || {
+        let mut left = handlers(world);
+        let tasks = tokio::runtime::Handle::current().metrics().num_alive_tasks();
+        if tasks > 0 {
+            left.push(format!("{tasks} tasks"));
+        }
+        left.extend(ends(world).map(|(name, census)| format!("{name}: {census:?}")));
+        left
+    })
+    .await;
+}
+
+async fn settle(world: &World, when: &str, left: impl Fn() -> Vec<String>) {
     let until = world.now() + SETTLING;
     loop {
-        let left = left(world);
+        let left = left();
         if left.is_empty() {
             return;
         }
         if world.now() > until {
-            return world
-                .violate(&format!("{SETTLING:?} after the last call there is still {}", left.join(", ")));
+            return world.violate(&format!("{SETTLING:?} later there is still {when}: {}", left.join(", ")));
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
-fn left(world: &World) -> Vec<String> {
-    let mut left = Vec::new();
-    let tasks = tokio::runtime::Handle::current().metrics().num_alive_tasks();
-    if tasks > 0 {
-        left.push(format!("tasks: {tasks}"));
-    }
-    if world.handlers() > 0 {
-        left.push(format!("handlers: {}", world.handlers()));
-    }
-    for (number, (_, link)) in world.links().into_iter().enumerate() {
-        for side in [Side::Client, Side::Server] {
-            if let Some(census) = link.census(side) {
-                left.push(format!("connection {number} at the {side:?}: {census:?}"));
-            }
-        }
-    }
-    left
+fn handlers(world: &World) -> Vec<String> {
+    let handlers = world.handlers();
+    if handlers > 0 { vec![format!("{handlers} handlers")] } else { Vec::new() }
+}
+
+/// The ends of connections that still hold something.
+fn ends(world: &World) -> impl Iterator<Item = (String, Census)> {
+    world.links().into_iter().enumerate().flat_map(|(number, (_, link))| {
+        [Side::Client, Side::Server].into_iter().filter_map(move |side| {
+            link.census(side).map(|census| (format!("connection {number} at the {side:?}"), census))
+        })
+    })
 }
