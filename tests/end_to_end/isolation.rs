@@ -27,7 +27,7 @@ async fn a_slow_handler_delays_no_other_call_on_the_connection() {
     assert_eq!(slow.unwrap(), text("slept"));
 }
 
-/// Keeps its thread until the gate opens, if it is told so.
+/// Keeps its thread until the gate opens, or waits for a while as a future should, if it is told so.
 struct Gated(std::sync::Mutex<std::sync::mpsc::Receiver<()>>);
 
 #[trill::service(package = "test")]
@@ -38,29 +38,50 @@ trait Gate {
 #[trill::service]
 impl Gate for Gated {
     async fn pass(&self, _cx: Context, word: String) -> Result<String> {
-        if word == "wait" {
-            self.0.lock().unwrap().recv().unwrap();
+        match &*word {
+            "keep the thread" => self.0.lock().unwrap().recv().unwrap(),
+            "wait" => tokio::time::sleep(Duration::from_millis(2)).await,
+            _ => {}
         }
         Ok(word)
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
-async fn a_handler_that_keeps_its_thread_delays_no_call_that_came_with_it() {
+/// Makes all calls at once; one of them keeps its thread until the others are answered.
+async fn all_but_one_are_answered(words: Vec<&'static str>) {
     let (gate, closed) = std::sync::mpsc::channel();
     let bound =
         Server::builder().service(Gated(std::sync::Mutex::new(closed))).bind("127.0.0.1:0").await.unwrap();
     let client = GateClient::new(Channel::connect(bound.local_addr().to_string()).await.unwrap());
     tokio::spawn(bound.serve());
-    let words = (0..200).map(|number| if number == 3 { "wait".to_owned() } else { number.to_string() });
-    let calls = words.map(|word| client.pass(word).into_future());
+    let others = words.len() - 1;
+    let calls = words.into_iter().map(|word| client.pass(word.to_owned()).into_future());
     let mut calls: futures::stream::FuturesUnordered<_> = calls.collect();
-    for _ in 0..199 {
+    for _ in 0..others {
         let word = tokio::time::timeout(Duration::from_secs(20), calls.next()).await.expect("nobody waits");
-        assert_ne!(word.unwrap().unwrap(), "wait");
+        assert_ne!(word.unwrap().unwrap(), "keep the thread");
     }
     gate.send(()).unwrap();
-    assert_eq!(calls.next().await.unwrap().unwrap(), "wait");
+    assert_eq!(calls.next().await.unwrap().unwrap(), "keep the thread");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn a_handler_that_keeps_its_thread_delays_no_call_that_came_with_it() {
+    // It is among the first, in the midst, or the last that is begun: then the answers before it are not yet written.
+    for place in [0, 1, 2, 3, 100, 198, 199] {
+        let mut words = vec!["go"; 200];
+        words[place] = "keep the thread";
+        all_but_one_are_answered(words).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn a_handler_that_keeps_its_thread_delays_no_call_that_waits() {
+    for place in [1, 2, 3, 100, 199] {
+        let mut words: Vec<_> = ["go", "wait"].into_iter().cycle().take(200).collect();
+        words[place] = "keep the thread";
+        all_but_one_are_answered(words).await;
+    }
 }
 
 fn now() -> std::time::Instant {

@@ -29,7 +29,7 @@ pub(crate) fn server(service: &Service) -> TokenStream {
                 &#table::__SPEC
             }
 
-            fn dispatch(&self, method: usize, call: #krate::__private::ServerCall) {
+            fn dispatch(&self, method: usize, call: #krate::__private::ServerCall) -> #krate::__private::Started {
                 #handle
                 match method {
                     #(#arms)*
@@ -55,8 +55,8 @@ pub(crate) fn empty_server(service: &Service) -> TokenStream {
                 &#table::__SPEC
             }
 
-            fn dispatch(&self, _method: usize, call: #krate::__private::ServerCall) {
-                call.unknown_method();
+            fn dispatch(&self, _method: usize, call: #krate::__private::ServerCall) -> #krate::__private::Started {
+                call.unknown_method()
             }
         }
     }
@@ -142,7 +142,7 @@ fn arm(service: &Service, method: &Method) -> TokenStream {
         #quiet
         call.#function::<#types, _, _>(move |#cx, #arguments| async move {
             #handler(&service, #cx, #arguments).await
-        });
+        })
     };
     quote! {
         #(#cfgs)*

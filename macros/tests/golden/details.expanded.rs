@@ -110,7 +110,11 @@ impl<__T: Details> ::my::trill::__private::Service for DetailsServer<__T> {
     fn spec(&self) -> &'static ::my::trill::__private::ServiceSpec {
         &__DetailsMethod::__SPEC
     }
-    fn dispatch(&self, method: usize, call: ::my::trill::__private::ServerCall) {
+    fn dispatch(
+        &self,
+        method: usize,
+        call: ::my::trill::__private::ServerCall,
+    ) -> ::my::trill::__private::Started {
         let service = ::core::clone::Clone::clone(&self.service);
         match method {
             _ if method == __DetailsMethod::get_url as usize => {
@@ -123,7 +127,7 @@ impl<__T: Details> ::my::trill::__private::Service for DetailsServer<__T> {
                         _,
                     >(move |cx, request| async move {
                     <__T as Details>::get_url(&service, cx, request).await
-                });
+                })
             }
             #[cfg(feature = "extra")]
             _ if method == __DetailsMethod::r#type as usize => {
@@ -137,7 +141,7 @@ impl<__T: Details> ::my::trill::__private::Service for DetailsServer<__T> {
                         _,
                     >(move |cx, request| async move {
                     <__T as Details>::r#type(&service, cx, request).await
-                });
+                })
             }
             _ if method == __DetailsMethod::count as usize => {
                 __DetailsMethod::__message::<Bytes>();
@@ -149,7 +153,7 @@ impl<__T: Details> ::my::trill::__private::Service for DetailsServer<__T> {
                         _,
                     >(move |cx, reader| async move {
                     <__T as Details>::count(&service, cx, reader).await
-                });
+                })
             }
             _ => call.unknown_method(),
         }

@@ -59,8 +59,12 @@ impl<
     fn spec(&self) -> &'static ::trill::__private::ServiceSpec {
         &__GenericMethod::__SPEC
     }
-    fn dispatch(&self, _method: usize, call: ::trill::__private::ServerCall) {
-        call.unknown_method();
+    fn dispatch(
+        &self,
+        _method: usize,
+        call: ::trill::__private::ServerCall,
+    ) -> ::trill::__private::Started {
+        call.unknown_method()
     }
 }
 /// Calls a [`Generic`], which is `test.Generic` on the wire. Clones are cheap and share the channel.

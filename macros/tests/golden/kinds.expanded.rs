@@ -117,7 +117,11 @@ impl<__T: Talk> ::trill::__private::Service for TalkServer<__T> {
     fn spec(&self) -> &'static ::trill::__private::ServiceSpec {
         &__TalkMethod::__SPEC
     }
-    fn dispatch(&self, method: usize, call: ::trill::__private::ServerCall) {
+    fn dispatch(
+        &self,
+        method: usize,
+        call: ::trill::__private::ServerCall,
+    ) -> ::trill::__private::Started {
         let service = ::core::clone::Clone::clone(&self.service);
         match method {
             _ if method == __TalkMethod::say_hello as usize => {
@@ -130,7 +134,7 @@ impl<__T: Talk> ::trill::__private::Service for TalkServer<__T> {
                         _,
                     >(move |cx, request| async move {
                     <__T as Talk>::say_hello(&service, cx, request).await
-                });
+                })
             }
             _ if method == __TalkMethod::note as usize => {
                 __TalkMethod::__message::<Question>();
@@ -140,7 +144,7 @@ impl<__T: Talk> ::trill::__private::Service for TalkServer<__T> {
                         _,
                     >(move |cx, request| async move {
                     <__T as Talk>::note(&service, cx, request).await
-                });
+                })
             }
             _ if method == __TalkMethod::collect as usize => {
                 __TalkMethod::__message::<Question>();
@@ -152,7 +156,7 @@ impl<__T: Talk> ::trill::__private::Service for TalkServer<__T> {
                         _,
                     >(move |cx, reader| async move {
                     <__T as Talk>::collect(&service, cx, reader).await
-                });
+                })
             }
             _ if method == __TalkMethod::explain as usize => {
                 __TalkMethod::__message::<Question>();
@@ -164,7 +168,7 @@ impl<__T: Talk> ::trill::__private::Service for TalkServer<__T> {
                         _,
                     >(move |cx, request, writer| async move {
                     <__T as Talk>::explain(&service, cx, request, writer).await
-                });
+                })
             }
             _ if method == __TalkMethod::discuss as usize => {
                 __TalkMethod::__message::<Question>();
@@ -176,7 +180,7 @@ impl<__T: Talk> ::trill::__private::Service for TalkServer<__T> {
                         _,
                     >(move |cx, rw| async move {
                     <__T as Talk>::discuss(&service, cx, rw).await
-                });
+                })
             }
             _ => call.unknown_method(),
         }

@@ -19,19 +19,22 @@ use crate::stream::{
 };
 use crate::transport::{ConnError, Ending, IncomingCall, IncomingStream, Link, Outcome, SendError};
 
+use super::batch::{Started, start_at_once};
 use super::call::CallRef;
 use super::context::Context;
 use super::host::Host;
 
 /// A call that has arrived, in the hands of the generated code, which names the types and the handler.
 ///
-/// Each call runs in a task of its own, so that no handler delays another. The task ends when the handler does, or when nobody waits
-/// for the outcome any more. A one-way call, for which nobody waits, runs to its end, its deadline or the
+/// A call that has to wait does so in a task of its own, so that no handler delays another. The task ends when the handler does, or when
+/// nobody waits for the outcome any more. A one-way call, for which nobody waits, runs to its end, its deadline or the
 /// server's shutdown, also when its caller is gone.
 #[derive(Debug)]
 pub struct ServerCall {
     cx: Context,
     incoming: Incoming,
+    /// A unary call begins here and now; what else begins, begins in a task.
+    at_once: bool,
 }
 
 #[derive(Debug)]
@@ -46,6 +49,7 @@ impl ServerCall {
         call: IncomingCall,
         (service, method): (&'static str, &'static str),
         host: Arc<Host>,
+        at_once: bool,
     ) -> Self {
         let peer = link.peer().clone();
         // The router has refused what is not known.
@@ -53,7 +57,8 @@ impl ServerCall {
         let (head, deadline, attachment) = (call.head, call.deadline, call.attachment);
         let cx = Context::new((service, method), head, peer, deadline, attachment, compression, host);
         let held = CallRef::new(link, call.key);
-        Self { cx, incoming: Incoming::Call { call: held, one_way: call.one_way, body: call.body } }
+        let incoming = Incoming::Call { call: held, one_way: call.one_way, body: call.body };
+        Self { cx, incoming, at_once }
     }
 
     pub(super) fn stream(
@@ -67,53 +72,53 @@ impl ServerCall {
         let (head, deadline) = (stream.head, stream.deadline);
         let cx = Context::new((service, method), head, peer, deadline, Bytes::new(), compression, host);
         let held = StreamRef::new(link, stream.key, Cow::Borrowed(method), false, compression);
-        Self { cx, incoming: Incoming::Stream(held) }
+        Self { cx, incoming: Incoming::Stream(held), at_once: false }
     }
 
     /// Runs the handler of a unary method.
-    pub fn unary<Req, Resp, F, Fut>(self, handler: F)
+    pub fn unary<Req, Resp, F, Fut>(self, handler: F) -> Started
     where
         Req: Message,
         Resp: Message,
         F: FnOnce(Context, Req) -> Fut + Send + 'static,
         Fut: Future<Output = Result<Resp>> + Send + 'static,
     {
-        self.run_call(None, None, handler);
+        self.run_call(None, None, handler)
     }
 
     /// Runs the handler of a unary method that takes and gives JSON as well.
-    pub fn unary_json<Req, Resp, F, Fut>(self, handler: F)
+    pub fn unary_json<Req, Resp, F, Fut>(self, handler: F) -> Started
     where
         Req: JsonMessage,
         Resp: JsonMessage,
         F: FnOnce(Context, Req) -> Fut + Send + 'static,
         Fut: Future<Output = Result<Resp>> + Send + 'static,
     {
-        self.run_call(Some(Req::from_json), Some(Resp::to_json), handler);
+        self.run_call(Some(Req::from_json), Some(Resp::to_json), handler)
     }
     /// Runs the handler of a one-way method.
-    pub fn oneway<Req, F, Fut>(self, handler: F)
+    pub fn oneway<Req, F, Fut>(self, handler: F) -> Started
     where
         Req: Message,
         F: FnOnce(Context, Req) -> Fut + Send + 'static,
         Fut: Future<Output = Result<()>> + Send + 'static,
     {
-        self.run_call(None, None, handler);
+        self.run_call(None, None, handler)
     }
 
     /// Runs the handler of a one-way method that takes JSON as well.
-    pub fn oneway_json<Req, F, Fut>(self, handler: F)
+    pub fn oneway_json<Req, F, Fut>(self, handler: F) -> Started
     where
         Req: JsonMessage,
         F: FnOnce(Context, Req) -> Fut + Send + 'static,
         Fut: Future<Output = Result<()>> + Send + 'static,
     {
         // For a caller who calls it as a unary method: an answer without fields.
-        self.run_call(Some(Req::from_json), Some(|()| Ok(Bytes::from_static(b"{}"))), handler);
+        self.run_call(Some(Req::from_json), Some(|()| Ok(Bytes::from_static(b"{}"))), handler)
     }
 
     /// Runs the handler of a client stream.
-    pub fn client_stream<Req, Resp, F, Fut>(self, handler: F)
+    pub fn client_stream<Req, Resp, F, Fut>(self, handler: F) -> Started
     where
         Req: Message,
         Resp: Message,
@@ -123,11 +128,11 @@ impl ServerCall {
         self.run_stream(|cx, stream| async move {
             let answer = handler(cx, AsyncReader::new(stream.clone())).await?;
             AsyncWriter::new(stream).write(answer).await
-        });
+        })
     }
 
     /// Runs the handler of a server stream.
-    pub fn server_stream<Req, Resp, F, Fut>(self, handler: F)
+    pub fn server_stream<Req, Resp, F, Fut>(self, handler: F) -> Started
     where
         Req: Message,
         Resp: Message,
@@ -149,29 +154,30 @@ impl ServerCall {
             drop(reader);
             stream.link().end_input(stream.key());
             handler(cx, request, AsyncWriter::new(stream)).await
-        });
+        })
     }
 
     /// Runs the handler of a bidirectional stream.
-    pub fn bidi<Req, Resp, F, Fut>(self, handler: F)
+    pub fn bidi<Req, Resp, F, Fut>(self, handler: F) -> Started
     where
         Req: Message,
         Resp: Message,
         F: FnOnce(Context, AsyncReaderWriter<Req, Resp>) -> Fut + Send + 'static,
         Fut: Future<Output = Result<()>> + Send + 'static,
     {
-        self.run_stream(|cx, stream| handler(cx, AsyncReaderWriter::new(stream)));
+        self.run_stream(|cx, stream| handler(cx, AsyncReaderWriter::new(stream)))
     }
 
     /// Answers that the table and the dispatch of the service disagree. Generated code never gets here.
-    pub fn unknown_method(self) {
-        let Self { cx, incoming } = self;
+    pub fn unknown_method(self) -> Started {
+        let Self { cx, incoming, .. } = self;
         let text = format!("{} has no handler at {}", cx.method(), cx.peer());
         let outcome = Outcome::framework(Code::SERVER_NOFUNC_ERR.0, text);
         match incoming {
             Incoming::Call { call, .. } => call.refuse(outcome, &[]),
             Incoming::Stream(stream) => stream.close(outcome),
         }
+        Started::Begun
     }
 
     /// The router lets JSON through where the generated code has named its codec.
@@ -180,18 +186,19 @@ impl ServerCall {
         from_json: Option<FromJson<Req>>,
         to_json: Option<ToJson<Resp>>,
         handler: F,
-    ) where
+    ) -> Started
+    where
         Req: Message,
         Resp: Message,
         F: FnOnce(Context, Req) -> Fut + Send + 'static,
         Fut: Future<Output = Result<Resp>> + Send + 'static,
     {
-        let Self { cx, incoming } = self;
+        let Self { cx, incoming, at_once } = self;
         let Incoming::Call { call, one_way, body } = incoming else {
             unreachable!("the router knows unary from stream")
         };
         let (from_json, to_json) = if cx.is_json() { (from_json, to_json) } else { (None, None) };
-        tokio::spawn(async move {
+        let call = async move {
             let work = {
                 let cx = cx.clone();
                 let limit = call.link().limits().max_received;
@@ -215,14 +222,19 @@ impl ServerCall {
                 return;
             }
             reply(call, &cx, to_json, result).await;
-        });
+        };
+        if at_once {
+            return start_at_once(call);
+        }
+        tokio::spawn(call);
+        Started::Begun
     }
 
-    fn run_stream<Fut>(self, start: impl FnOnce(Context, StreamRef) -> Fut + Send + 'static)
+    fn run_stream<Fut>(self, start: impl FnOnce(Context, StreamRef) -> Fut + Send + 'static) -> Started
     where
         Fut: Future<Output = Result<()>> + Send + 'static,
     {
-        let Self { cx, incoming } = self;
+        let Self { cx, incoming, .. } = self;
         let Incoming::Stream(stream) = incoming else { unreachable!("the router knows unary from stream") };
         tokio::spawn(async move {
             let held = stream.clone();
@@ -237,6 +249,7 @@ impl ServerCall {
                 Finished::Cancelled(_) => {}
             }
         });
+        Started::Begun
     }
 }
 

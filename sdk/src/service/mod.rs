@@ -3,6 +3,7 @@
 //! Of the transport this room knows [`Link`](crate::transport::Link) and the vocabulary that comes with it; of sockets and tasks
 //! of connections it knows nothing. Deliberately absent: retries, naming, balancing.
 
+mod batch;
 mod call;
 mod context;
 mod handler;
@@ -15,6 +16,7 @@ mod spec;
 mod stub;
 mod unary;
 
+pub use batch::Started;
 pub use context::Context;
 pub use handler::ServerCall;
 pub use opening::{Bidi, ClientStream, Opening, ServerStream};

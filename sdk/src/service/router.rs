@@ -9,6 +9,7 @@ use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::stream::{Compression, JSON};
 use crate::transport::{Admission, Dispatch, Head, IncomingCall, IncomingStream, Link, Outcome, Shape};
 
+use super::batch::{Batch, Started};
 use super::handler::ServerCall;
 use super::host::Host;
 use super::spec::{MethodSpec, Service};
@@ -110,13 +111,28 @@ impl Router {
     }
 }
 
-impl Dispatch for Router {
-    fn call(&self, link: &Link, call: IncomingCall) {
+impl Router {
+    /// Starts a call: in a task, or as far as it goes at once.
+    pub(super) fn start(&self, link: &Link, call: IncomingCall, at_once: bool) -> Started {
         let entry = &self.entries[call.method];
-        let service = entry.service.spec().name;
-        let call =
-            ServerCall::unary_call(link.clone(), call, (service, entry.spec.path), Arc::clone(&self.host));
-        entry.service.dispatch(entry.index, call);
+        let names = (entry.service.spec().name, entry.spec.path);
+        let call = ServerCall::unary_call(link.clone(), call, names, Arc::clone(&self.host), at_once);
+        entry.service.dispatch(entry.index, call)
+    }
+}
+
+impl Dispatch for Router {
+    fn calls(self: Arc<Self>, link: &Link, calls: &mut Vec<IncomingCall>) {
+        match calls.pop() {
+            Some(call) if calls.is_empty() => {
+                self.start(link, call, false);
+            }
+            Some(call) => {
+                calls.push(call);
+                Batch::start(self, link, calls);
+            }
+            None => {}
+        }
     }
 
     fn stream(&self, link: &Link, stream: IncomingStream) {

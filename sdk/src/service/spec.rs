@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::batch::Started;
 use super::handler::ServerCall;
 
 /// A service: its name on the wire and its methods.
@@ -53,7 +54,7 @@ pub trait Service: Send + Sync + 'static {
     fn spec(&self) -> &'static ServiceSpec;
 
     /// Starts the handler of the method with this index.
-    fn dispatch(&self, method: usize, call: ServerCall);
+    fn dispatch(&self, method: usize, call: ServerCall) -> Started;
 }
 
 /// What [`ServerBuilder::service`](crate::server::ServerBuilder::service) takes.

@@ -33,7 +33,9 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Where a server's connection hands over the peer's calls. Called on the driver's task: it must only start the work.
 pub(crate) trait Dispatch: Send + Sync + 'static {
-    fn call(&self, link: &Link, call: IncomingCall);
+    /// Takes calls that came together.
+    fn calls(self: Arc<Self>, link: &Link, calls: &mut Vec<IncomingCall>);
+
     fn stream(&self, link: &Link, stream: IncomingStream);
 }
 
@@ -297,9 +299,7 @@ impl Driver {
         let Some((link, dispatch)) = &self.server else {
             unreachable!("a client's connection admits nothing")
         };
-        for call in self.incoming.calls.drain(..) {
-            dispatch.call(link, call);
-        }
+        Arc::clone(dispatch).calls(link, &mut self.incoming.calls);
         for stream in self.incoming.streams.drain(..) {
             dispatch.stream(link, stream);
         }

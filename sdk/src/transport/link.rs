@@ -321,6 +321,21 @@ impl Link {
         });
     }
 
+    /// So many tasks run calls of the peer's now, one after the other. Until the last has ended, what is queued waits for them.
+    pub(crate) fn add_runners(&self, count: usize) {
+        self.shared().with(|state| state.add_runners(count));
+    }
+
+    /// One of them has ended.
+    pub(crate) fn end_runner(&self) {
+        self.shared().end_runner();
+    }
+
+    /// Writes what is queued.
+    pub(crate) fn write(&self) {
+        self.shared().push();
+    }
+
     /// The writer does not wait any more.
     pub(crate) fn stop_sending(&self, sender: &mut Sender) {
         self.give_back(&mut sender.ticket);

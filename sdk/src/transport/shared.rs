@@ -65,6 +65,8 @@ pub(super) struct State {
     /// Several calls were answered at once, and so many of their callers have not looked yet. What they say next is written when the
     /// last one has.
     gathering: usize,
+    /// So many tasks run one call after the other, and write when they are done. In the meantime nobody wakes the driver for that.
+    runners: usize,
     push: Push,
     lanes: Lanes,
     events: Vec<Event>,
@@ -109,6 +111,7 @@ impl Shared {
                 paused: false,
                 closing: false,
                 gathering: 0,
+                runners: 0,
                 push: Push::default(),
                 lanes: Lanes::default(),
                 events: Vec::new(),
@@ -200,9 +203,20 @@ impl Shared {
         }
     }
 
-    /// Whether bytes of callers may be waiting for others.
+    /// Whether bytes may be waiting for somebody who is to write them soon.
     pub(super) fn is_gathering(&self) -> bool {
-        self.state.lock().gathering > 0
+        let state = self.state.lock();
+        state.gathering > 0 || state.runners > 0
+    }
+
+    pub(super) fn end_runner(&self) {
+        let mut state = self.state.lock();
+        state.runners -= 1;
+        let full = state.push.blocked || state.closing || state.conn.lost().is_some();
+        let driver = if full { state.call_driver() } else { state.tell_of_time() };
+        drop(state);
+        driver.into_iter().for_each(Waker::wake);
+        self.push();
     }
 
     /// Whether there is little to write yet, and more than one who may have something to add.
@@ -254,7 +268,7 @@ impl Shared {
         state.sort_events(&mut wake, &mut incoming);
         debug_assert!(incoming.is_empty(), "only the driver makes incoming work");
         // The driver waits for a full socket, and ends a connection that is lost or held by nobody.
-        let driver = if for_driver { state.driver.get().cloned() } else { state.tell_driver() };
+        let driver = if for_driver { state.call_driver() } else { state.tell_driver() };
         drop(state);
         wake.into_iter().chain(driver).for_each(Waker::wake);
     }
@@ -280,6 +294,10 @@ impl State {
     /// A caller has looked at its answer.
     pub(super) fn gathered(&mut self) {
         self.gathering = self.gathering.saturating_sub(1);
+    }
+
+    pub(super) fn add_runners(&mut self, count: usize) {
+        self.runners += count;
     }
 
     /// Whether there is something that nobody is writing yet.
@@ -375,8 +393,14 @@ impl State {
         if !bytes {
             return self.tell_of_time();
         }
-        self.push.told = true;
-        self.driver.get().cloned()
+        let driver = self.call_driver();
+        self.push.told = driver.is_some();
+        driver
+    }
+
+    /// The driver's waker, unless there are runners: the last one calls it.
+    fn call_driver(&self) -> Option<Waker> {
+        if self.runners > 0 { None } else { self.driver.get().cloned() }
     }
 
     /// The driver's waker, if there is a new deadline for it, or it may read again.
@@ -387,7 +411,7 @@ impl State {
             (None, _) => false,
         };
         let input = self.paused && self.conn.wants_input();
-        (timer || input).then(|| self.driver.get().cloned()).flatten()
+        if timer || input { self.call_driver() } else { None }
     }
 
     /// Makes sure that there are bytes to write, if there are any at all.

@@ -1,0 +1,104 @@
+//! Calls that arrived together.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::task::{Context, Waker};
+
+use crate::sync::Mutex;
+use crate::transport::{IncomingCall, Link};
+
+use super::router::Router;
+
+/// How many calls a runner starts before it lets other tasks go on.
+const CALLS_PER_TURN: usize = 64;
+
+/// How far a call came at once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Started {
+    /// It has ended, or is in a task that has yet to run.
+    Begun,
+    /// It waits for something, in a task of its own.
+    Waits,
+}
+
+/// Calls that arrived together on one connection.
+///
+/// Most unary handlers are done at their first poll, so these calls get no task each. Runners, as many as there are threads, take one
+/// call after the other, and write their answers together. A handler that keeps its thread delays only itself: the runners on the other
+/// threads take what is left. The first call that has to wait shows that these handlers do, and the rest get tasks of their own.
+pub(super) struct Batch {
+    router: Arc<Router>,
+    link: Link,
+    calls: Mutex<VecDeque<IncomingCall>>,
+}
+
+impl Batch {
+    pub(super) fn start(router: Arc<Router>, link: &Link, calls: &mut Vec<IncomingCall>) {
+        let threads = tokio::runtime::Handle::current().metrics().num_workers();
+        let runners = threads.min(calls.len());
+        link.add_runners(runners);
+        let calls = Mutex::new(calls.drain(..).collect());
+        let batch = Arc::new(Self { router, link: link.clone(), calls });
+        for _ in 0..runners {
+            let runner = Runner(Arc::clone(&batch));
+            tokio::spawn(runner.run());
+        }
+    }
+
+    fn next(&self) -> Option<IncomingCall> {
+        self.calls.lock().pop_front()
+    }
+}
+
+/// A task that runs calls of a batch. It ends when none is left.
+///
+/// Between two calls it must wake nobody: a task that is woken here may be kept for this very thread, and the next handler may keep the
+/// thread. So the connection counts its runners, and leaves its driver alone while there are some.
+struct Runner(Arc<Batch>);
+
+impl Runner {
+    async fn run(self) {
+        let Batch { router, link, .. } = &*self.0;
+        loop {
+            for _ in 0..CALLS_PER_TURN {
+                let Some(call) = self.0.next() else { return };
+                // Handlers' panics are caught where they run. This is for messages that cannot be encoded without one: it is theirs alone.
+                match std::panic::catch_unwind(AssertUnwindSafe(|| router.start(link, call, true))) {
+                    Ok(Started::Begun) => {}
+                    Ok(Started::Waits) => return self.give_tasks(),
+                    Err(_) => tracing::error!(peer = %link.peer(), "an answer panicked while it was written"),
+                }
+            }
+            link.write();
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Gives each call that is left a task of its own.
+    fn give_tasks(&self) {
+        while let Some(call) = self.0.next() {
+            let Started::Begun = self.0.router.start(&self.0.link, call, false) else {
+                unreachable!("a task has yet to run")
+            };
+        }
+    }
+}
+
+impl Drop for Runner {
+    fn drop(&mut self) {
+        self.0.link.end_runner();
+    }
+}
+
+/// Runs a call: to its end if it does not have to wait, else in a task of its own.
+pub(super) fn start_at_once(call: impl Future<Output = ()> + Send + 'static) -> Started {
+    let mut call = Box::pin(call);
+    // Whatever it waits for is asked again by the task, which polls it at once.
+    if call.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
+        return Started::Begun;
+    }
+    tokio::spawn(call);
+    Started::Waits
+}
