@@ -6,7 +6,9 @@ use std::marker::PhantomData;
 use crate::client::Channel;
 use crate::error::Result;
 use crate::server::Server;
-use crate::service::{Context, IntoService, MethodKind, MethodSpec, ServerCall, Service, ServiceSpec, Stub};
+use crate::service::{
+    Context, IntoService, MethodKind, MethodSpec, ServerCall, Service, ServiceSpec, Started, Stub,
+};
 use crate::stream::{AsyncReaderWriter, Message};
 
 /// A client of `service`, which lives in this process as long as the client: a mock of it, or the real one.
@@ -93,7 +95,7 @@ where
         &SPEC
     }
 
-    fn dispatch(&self, _method: usize, call: ServerCall) {
-        call.bidi(self.handler.clone());
+    fn dispatch(&self, _method: usize, call: ServerCall) -> Started {
+        call.bidi(self.handler.clone())
     }
 }
