@@ -89,6 +89,13 @@ impl Metadata {
         Self(kept.map(|(_, entry)| entry).collect())
     }
 
+    /// Copies the values, which may be slices of a large buffer.
+    pub(crate) fn let_go_of_input(&mut self) {
+        for value in self.0.iter_mut().filter_map(|entry| entry.value.as_mut()) {
+            *value = Bytes::copy_from_slice(value);
+        }
+    }
+
     pub(crate) fn into_wire(self) -> Vec<TransInfoEntry> {
         self.0
     }

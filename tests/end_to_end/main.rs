@@ -1,17 +1,24 @@
 //! Whole calls, from a generated client to a handler and back.
 
+mod after_close;
 mod cancel;
 mod cancel_safety;
 mod captures;
 mod compression;
 mod context;
+mod drain;
+mod false_eof;
 mod frames;
 mod handles;
 mod hostile;
 mod isolation;
 mod json;
 mod kinds;
+mod left_over;
 mod limits;
 mod network;
+mod other_process;
+mod proxy;
 mod shutdown;
 mod status;
+mod sticky;

@@ -13,7 +13,7 @@ pub(crate) enum ConnError {
     PeerClosed,
     #[error("the connection was closed on this side")]
     LocalClosed,
-    #[error("the server was shut down before the call ended")]
+    #[error("the server was shut down, and the call did not end within its grace (shutdown)")]
     Shutdown,
     #[error("the connection failed: {0}")]
     Io(io::ErrorKind),

@@ -139,6 +139,10 @@ pub(crate) enum Event {
     CallChanged(CallKey),
     /// There is room in the outbox for the holder of this ticket.
     Room(Ticket),
-    Call(IncomingCall),
-    Stream(IncomingStream),
+    /// A stream has ended whose credit is lent: its writer must not go on with it.
+    Revoked(StreamKey),
+    /// A connection that is draining may have become idle, or left by all who held something of it.
+    Idle,
+    Call(Box<IncomingCall>),
+    Stream(Box<IncomingStream>),
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use bytes::Bytes;
 use trill_proto::Code;
 
 use crate::metadata::Metadata;
@@ -177,13 +178,23 @@ impl Connection {
         }
     }
 
+    /// A stream may live for long, so what is kept of its head must not hold on to the buffer that it was read into.
+    fn let_go_of_input(&mut self, head: &mut Head) {
+        // The streams of a connection give the same name, most often.
+        if head.caller != self.last_caller {
+            self.last_caller = Bytes::copy_from_slice(&head.caller);
+        }
+        head.caller = self.last_caller.clone();
+        head.metadata.let_go_of_input();
+    }
+
     fn handle_init(&mut self, id: StreamId, meta: InitMeta, now: Instant) {
         if let Some(key) = self.streams.find(id) {
             let (next, action) = self.streams.get(key).state.receive(false, Input::Init);
             self.act(key, next, action, None);
             return;
         }
-        let (head, method, peer_window) = match self.admit_stream(meta) {
+        let (mut head, method, peer_window) = match self.admit_stream(meta) {
             Ok(admitted) => admitted,
             Err(outcome) => {
                 wire::init(&mut self.output, id, &handshake::refuse(outcome));
@@ -209,7 +220,8 @@ impl Connection {
         if let Some(at) = deadline {
             self.timers.set(at, Timer::Stream(key));
         }
-        self.events.push(Event::Stream(IncomingStream { key, method, head, deadline }));
+        self.let_go_of_input(&mut head);
+        self.events.push(Event::Stream(Box::new(IncomingStream { key, method, head, deadline })));
     }
 
     fn admit_stream(&self, meta: InitMeta) -> Result<(Head, usize, u32), Outcome> {
@@ -225,7 +237,9 @@ impl Connection {
     pub(super) fn admit(&self, head: &Head, shape: Shape, busy: usize) -> Result<usize, Outcome> {
         let refuse = |text: String| Err(Outcome::framework(Code::SERVER_OVERLOAD_ERR.0, text));
         if self.draining {
-            return refuse("the server is shutting down: try another one, or later".to_owned());
+            return refuse(
+                "the server is draining, because it is shutting down: try another one, or later".to_owned(),
+            );
         }
         let (limit, what) = match shape {
             Shape::Unary => (self.limits.max_calls, "calls"),

@@ -9,6 +9,7 @@
 mod calls;
 #[cfg(feature = "testing")]
 mod census;
+mod drain;
 mod error;
 mod event;
 mod flow;
@@ -28,6 +29,8 @@ mod unary;
 mod tests;
 
 use std::time::Instant;
+
+use bytes::Bytes;
 
 use crate::wire::Side;
 pub(crate) use crate::wire::StreamId;
@@ -49,6 +52,7 @@ pub use limits::{AppErrors, Cancel};
 pub(crate) use limits::{DEFAULT_WINDOW, Limits};
 pub(crate) use schedule::Ticket;
 pub(crate) use streaming::{SendError, Sent, Take, frame_size, write_data};
+pub(crate) use streams::growth;
 
 /// One connection's protocol state.
 ///
@@ -71,6 +75,8 @@ pub(crate) struct Connection {
     /// How many streams hold back the reading.
     pausing: usize,
     draining: bool,
+    /// What the peer's newest stream gave as its caller.
+    last_caller: Bytes,
     lost: Option<ConnError>,
 }
 
@@ -100,6 +106,7 @@ impl Connection {
             events: Vec::new(),
             pausing: 0,
             draining: false,
+            last_caller: Bytes::new(),
             lost: None,
         }
     }
@@ -138,6 +145,7 @@ impl Connection {
     pub(crate) fn handle_written(&mut self, bytes: usize) {
         self.in_flight -= bytes;
         self.grant_room();
+        self.tell_if_idle();
     }
 
     /// The earliest moment at which [`handle_timeout`](Self::handle_timeout) has something to do.
@@ -148,16 +156,6 @@ impl Connection {
     /// Whether the peer's bytes are wanted. They are not while a stream without credit has more messages than its reader takes.
     pub(crate) fn wants_input(&self) -> bool {
         self.pausing == 0
-    }
-
-    /// Accepts no new calls and streams of the peer's from now on.
-    pub(crate) fn drain(&mut self) {
-        self.draining = true;
-    }
-
-    /// Whether no call and no stream is going on and everything is written.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.streams.live() == 0 && self.calls.is_empty() && self.output.is_empty() && self.in_flight == 0
     }
 
     /// Whether at most one call or stream is going on.
@@ -204,11 +202,11 @@ impl Connection {
         for key in self.calls.keys() {
             self.end_call(key, Ending::Lost(why.clone()));
         }
-        self.timers.clear_all();
         self.lingering.clear();
         self.output = Vec::new();
         self.in_flight = 0;
         self.schedule.grant_all(|ticket| self.events.push(Event::Room(ticket)));
+        self.tell_if_idle();
     }
 
     fn queued(&self) -> usize {

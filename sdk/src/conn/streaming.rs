@@ -43,6 +43,9 @@ impl SendError {
     }
 }
 
+/// What a client is told of a handler whose task is gone.
+pub(super) const DROPPED: &str = "the handler was dropped before it had an outcome";
+
 /// How large the frame of a message is.
 pub(crate) const fn frame_size(len: usize) -> usize {
     HEADER_LEN + len
@@ -185,12 +188,14 @@ impl Connection {
     /// frames and what is left of the credit.
     pub(crate) fn lend(&mut self, key: StreamKey) -> (StreamId, i64) {
         let stream = self.streams.get_mut(key);
+        stream.send.lent = true;
         (stream.id, stream.send.window.lend())
     }
 
     /// Takes back what was lent. The frames are queued, unless the stream is over.
     pub(crate) fn take_back(&mut self, key: StreamKey, frames: &[u8], credit: i64) {
         let stream = self.streams.get_mut(key);
+        stream.send.lent = false;
         stream.send.window.take_back(credit);
         if stream.state.can_send() {
             self.output.extend_from_slice(frames);
@@ -295,14 +300,12 @@ impl Connection {
                     Code::CLIENT_CANCELED_ERR.0,
                     "the client dropped the stream before its end",
                 ),
-                Side::Server => Outcome::framework(
-                    Code::SERVER_SYSTEM_ERR.0,
-                    "the handler was dropped before it had an outcome",
-                ),
+                Side::Server => Outcome::framework(Code::SERVER_SYSTEM_ERR.0, DROPPED),
             };
             self.reset(key, outcome);
         }
         self.streams.remove(key);
+        self.tell_if_idle();
     }
 
     /// Tells the peer that this side wants nothing more of a stream that is not over, in the way the peer understands.
@@ -365,12 +368,16 @@ impl Connection {
         if std::mem::take(&mut stream.send.waiting) {
             self.events.push(Event::Writable(key));
         }
+        if std::mem::take(&mut stream.send.lent) {
+            self.events.push(Event::Revoked(key));
+        }
         if std::mem::take(&mut stream.watched) {
             self.events.push(Event::Changed(key));
         }
         self.timers.clear(stream.open_by.take(), Timer::Open(key));
         self.timers.clear(stream.end_by.take(), Timer::Stream(key));
         self.streams.retire(key);
+        self.tell_if_idle();
     }
 }
 

@@ -39,6 +39,9 @@ impl Streams {
 
     pub(super) fn insert(&mut self, stream: Stream) -> StreamKey {
         let id = stream.id;
+        if self.slab.len() == self.slab.capacity() {
+            self.slab.reserve_exact(growth(self.slab.len()));
+        }
         let key = self.slab.insert(stream);
         self.live.insert(id.0, key);
         StreamKey(key)
@@ -99,4 +102,10 @@ impl Streams {
     pub(super) fn held(&self) -> usize {
         self.slab.len()
     }
+}
+
+/// How much room is added for more streams: an eighth of what there is, as idle streams should cost little. Twice as much would
+/// be a quarter unused on average.
+pub(crate) fn growth(len: usize) -> usize {
+    (len / 8).max(16)
 }

@@ -41,8 +41,4 @@ impl Timers {
         }
         self.0.pop_first().map(|(_, timer)| timer)
     }
-
-    pub(super) fn clear_all(&mut self) {
-        self.0.clear();
-    }
 }

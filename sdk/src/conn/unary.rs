@@ -13,7 +13,7 @@ use super::calls::{Call, Incoming};
 use super::error::ConnError;
 use super::event::{Answer, CallKey, Ending, Event, Head, IncomingCall, Outcome, Shape};
 use super::schedule::Ticket;
-use super::streaming::SendError;
+use super::streaming::{DROPPED, SendError};
 use super::timers::Timer;
 
 /// `call_type` of a call that is not answered.
@@ -107,7 +107,7 @@ impl Connection {
         let Call::Incoming(call) = self.calls.get_mut(key) else {
             unreachable!("the key is of a call of the peer's")
         };
-        if call.one_way || self.lost.is_some() {
+        if call.one_way || call.answered || self.lost.is_some() {
             return Ok(());
         }
         let meta = ResponseProtocol {
@@ -124,7 +124,9 @@ impl Connection {
         };
         let (head, limit) = (call.head, self.limits.max_sent);
         wire::response(&mut self.output, head, &meta, limit, body.0, body.1, attachment)
-            .map_err(SendError::of)
+            .map_err(SendError::of)?;
+        call.answered = true;
+        Ok(())
     }
 
     /// Answers a call of the peer's without a message. If metadata, text or attachment do not fit into a frame, the codes and the
@@ -137,13 +139,17 @@ impl Connection {
         }
     }
 
-    /// The application lets go of a call, answered or not.
+    /// The application lets go of a call. A caller who still waits is told that there will be no answer.
     pub(crate) fn release_call(&mut self, key: CallKey) {
+        if matches!(self.calls.get_mut(key), Call::Incoming(call) if !call.answered) {
+            self.refuse(key, Outcome::framework(Code::SERVER_SYSTEM_ERR.0, DROPPED), &[]);
+        }
         let deadline = match self.calls.remove(key) {
             Call::Outgoing { deadline, .. } => deadline,
             Call::Incoming(call) => call.deadline,
         };
         self.timers.clear(deadline, Timer::Call(key));
+        self.tell_if_idle();
     }
 
     /// A call of ours gets no answer, or a handler's caller is gone.
@@ -154,9 +160,13 @@ impl Connection {
                 *deadline = deadline.filter(|_| ending != Ending::Deadline);
                 self.answered(id, Err(ending));
             }
+            // Nobody waits for a one-way call from the start: its caller may be gone, its work is still wanted.
+            Call::Incoming(call)
+                if call.one_way && matches!(&ending, Ending::Lost(why) if *why != ConnError::Shutdown) => {}
             Call::Incoming(call) => {
-                if ending == Ending::Deadline {
-                    call.deadline = None;
+                let deadline = call.deadline.take();
+                if ending != Ending::Deadline {
+                    self.timers.clear(deadline, Timer::Call(key));
                 }
                 call.ending = Some(ending);
                 self.events.push(Event::CallChanged(key));
@@ -201,6 +211,7 @@ impl Connection {
             content_type: meta.content_type,
             deadline: None,
             ending: None,
+            answered: false,
         };
         let head = Head {
             method: meta.func,
@@ -226,7 +237,7 @@ impl Connection {
         if let Some(at) = deadline {
             self.timers.set(at, Timer::Call(key));
         }
-        self.events.push(Event::Call(IncomingCall {
+        self.events.push(Event::Call(Box::new(IncomingCall {
             key,
             one_way,
             method,
@@ -234,7 +245,7 @@ impl Connection {
             deadline,
             body,
             attachment,
-        }));
+        })));
     }
 
     fn refuse_call(&mut self, incoming: Incoming, outcome: Outcome) {
@@ -255,6 +266,7 @@ impl Connection {
                     content_type: 0,
                     deadline: None,
                     ending: None,
+                    answered: false,
                 };
                 self.refuse_call(incoming, Outcome::framework(Code::SERVER_DECODE_ERR.0, why.to_string()));
                 Ok(())

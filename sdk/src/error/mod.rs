@@ -36,7 +36,7 @@ struct Inner {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The peer's handler, or the peer's framework, answered with a status.
+    /// The peer's handler, or the peer's framework, answered with a status; or a client has failed its stream with one.
     Status,
     /// A limit of time passed: the call's deadline, or the timeout of one operation.
     Timeout,

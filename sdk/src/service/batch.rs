@@ -31,23 +31,22 @@ pub enum Started {
 pub(super) struct Batch {
     router: Arc<Router>,
     link: Link,
-    calls: Mutex<VecDeque<IncomingCall>>,
+    calls: Mutex<VecDeque<Box<IncomingCall>>>,
 }
 
 impl Batch {
-    pub(super) fn start(router: Arc<Router>, link: &Link, calls: &mut Vec<IncomingCall>) {
+    pub(super) fn start(router: Arc<Router>, link: &Link, calls: Vec<Box<IncomingCall>>) {
         let threads = tokio::runtime::Handle::current().metrics().num_workers();
         let runners = threads.min(calls.len());
         link.add_runners(runners);
-        let calls = Mutex::new(calls.drain(..).collect());
-        let batch = Arc::new(Self { router, link: link.clone(), calls });
+        let batch = Arc::new(Self { router, link: link.clone(), calls: Mutex::new(calls.into()) });
         for _ in 0..runners {
             let runner = Runner(Arc::clone(&batch));
             tokio::spawn(runner.run());
         }
     }
 
-    fn next(&self) -> Option<IncomingCall> {
+    fn next(&self) -> Option<Box<IncomingCall>> {
         self.calls.lock().pop_front()
     }
 }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use crate::metadata::Metadata;
 use crate::stream::{Compression, JSON};
 use crate::sync::Mutex;
-use crate::transport::{ConnError, Ending, Head, PeerAddr, now};
+use crate::transport::{Head, PeerAddr, now};
 
 use super::host::Host;
 use super::options::CallOptions;
@@ -33,7 +33,8 @@ struct Inner {
     deadline: Option<Instant>,
     attachment: Bytes,
     compression: Option<Compression>,
-    answer: Mutex<Extras>,
+    /// Most answers have nothing beside them.
+    extras: Mutex<Option<Box<Extras>>>,
     cancelled: Signal,
     host: Arc<Host>,
 }
@@ -70,7 +71,7 @@ impl Context {
             deadline,
             attachment,
             compression,
-            answer: Mutex::new(Extras { compression: host.compression, ..Extras::default() }),
+            extras: Mutex::default(),
             cancelled: Signal::default(),
             host,
         }))
@@ -120,12 +121,12 @@ impl Context {
 
     /// Sends a key and a value with the answer of a unary call, or with the end of a stream.
     pub fn set_metadata(&self, key: impl Into<String>, value: impl Into<Bytes>) {
-        self.0.answer.lock().metadata.insert(key, value);
+        self.0.extras.lock().get_or_insert_default().metadata.insert(key, value);
     }
 
     /// Sends bytes beside the answer of a unary call. Streams have no attachment: there it does nothing.
     pub fn set_attachment(&self, attachment: impl Into<Bytes>) {
-        self.0.answer.lock().attachment = attachment.into();
+        self.0.extras.lock().get_or_insert_default().attachment = attachment.into();
     }
 
     /// How the request's messages are compressed.
@@ -138,7 +139,7 @@ impl Context {
     /// [`compression`](crate::server::ServerBuilder::compression) counts. The messages of a stream are compressed in both directions as its
     /// opener said: there it does nothing.
     pub fn set_compression(&self, compression: impl Into<Option<Compression>>) {
-        self.0.answer.lock().compression = Some(compression.into());
+        self.0.extras.lock().get_or_insert_default().compression = Some(compression.into());
     }
 
     /// Options for calls that this handler makes on behalf of its caller: the time that is left and the request's metadata go along.
@@ -154,16 +155,17 @@ impl Context {
         }
     }
 
-    /// Whether nobody waits for the outcome any more: the caller gave up, its time passed, or the connection is gone.
+    /// Whether nobody waits for the outcome any more: the caller gave up, its time passed, the connection is gone, the server was shut
+    /// down, or the call has its outcome.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.0.cancelled.is_set()
     }
 
-    /// Waits until nobody waits for the outcome any more.
+    /// Waits until nobody waits for the outcome any more: until the call is over, given up or with its outcome.
     ///
-    /// The handler's own future is dropped at that moment, so this is for tasks that the handler has spawned. Never ready if the call
-    /// ends normally. **Cancel safety**: dropping the future loses nothing.
+    /// The handler's own future is dropped when the call is given up, so this is for tasks that the handler has spawned. It is ready
+    /// after every call, so such a task never outlives its call. **Cancel safety**: dropping the future loses nothing.
     pub async fn cancelled(&self) {
         self.0.cancelled.wait().await;
     }
@@ -171,12 +173,23 @@ impl Context {
     /// Whether the server is being shut down: finish soon.
     #[must_use]
     pub fn is_draining(&self) -> bool {
-        self.0.host.drain.is_set()
+        self.0.host.drain.has_begun()
     }
 
-    /// Waits until the server is being shut down. **Cancel safety**: dropping the future loses nothing.
-    pub async fn draining(&self) {
-        self.0.host.drain.wait().await;
+    /// Waits until the server is being shut down, and gives the time that is left for this call: then it is broken off. As
+    /// [`drain_time_left`](Self::drain_time_left).
+    ///
+    /// Ready at once if the shutdown has begun. **Cancel safety**: dropping the future loses nothing.
+    pub async fn draining(&self) -> Duration {
+        self.0.host.drain.begun().await;
+        self.0.host.drain.time_left()
+    }
+
+    /// How long the server still waits for its handlers; `None` while it is not being shut down, [`Duration::MAX`] if it waits without
+    /// a limit. A second [`shutdown`](crate::server::ServerHandle::shutdown) can make it shorter, never longer.
+    #[must_use]
+    pub fn drain_time_left(&self) -> Option<Duration> {
+        self.is_draining().then(|| self.0.host.drain.time_left())
     }
 
     /// Whether the request is JSON, and the answer is to be.
@@ -184,27 +197,17 @@ impl Context {
         self.0.json
     }
 
-    /// Waits for what ends a call that nobody waits for and whose connection is gone: its deadline, or the server's shutdown.
-    pub(super) async fn outlived(self) -> Ending {
-        let deadline = async {
-            match self.0.deadline {
-                Some(at) => tokio::time::sleep_until(at.into()).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            biased;
-            () = deadline => Ending::Deadline,
-            () = self.0.host.close.wait() => Ending::Lost(ConnError::Shutdown),
+    /// The call is over. Clones are asked only if there are some, which spares most calls the signal.
+    pub(super) fn end(&self) {
+        if Arc::strong_count(&self.0) > 1 {
+            self.0.cancelled.set();
         }
     }
 
-    pub(super) fn cancel(&self) {
-        self.0.cancelled.set();
-    }
-
     pub(super) fn take_extras(&self) -> Extras {
-        std::mem::take(&mut self.0.answer.lock())
+        let mut extras = self.0.extras.lock().take().map_or_else(Extras::default, |extras| *extras);
+        extras.compression = extras.compression.or(self.0.host.compression);
+        extras
     }
 }
 

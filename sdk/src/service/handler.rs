@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::borrow::Cow;
 use std::future::{Future, poll_fn};
+use std::ops::Deref;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use crate::stream::{
     AsyncReader, AsyncReaderWriter, AsyncWriter, Compression, FromJson, JsonMessage, Message, Parcel,
     StreamRef, Subject, ToJson, ending_error, outcome_of, send_error, wire_encoding,
 };
-use crate::transport::{ConnError, Ending, IncomingCall, IncomingStream, Link, Outcome, SendError};
+use crate::transport::{Ending, IncomingCall, IncomingStream, Link, Outcome, SendError};
 
 use super::batch::{Started, start_at_once};
 use super::call::CallRef;
@@ -46,7 +47,7 @@ enum Incoming {
 impl ServerCall {
     pub(super) fn unary_call(
         link: Link,
-        call: IncomingCall,
+        call: Box<IncomingCall>,
         (service, method): (&'static str, &'static str),
         host: Arc<Host>,
         at_once: bool,
@@ -54,10 +55,10 @@ impl ServerCall {
         let peer = link.peer().clone();
         // The router has refused what is not known.
         let compression = Compression::of_body(call.head.content_encoding, &call.body).ok().flatten();
-        let (head, deadline, attachment) = (call.head, call.deadline, call.attachment);
+        let IncomingCall { key, one_way, head, deadline, body, attachment, .. } = *call;
         let cx = Context::new((service, method), head, peer, deadline, attachment, compression, host);
-        let held = CallRef::new(link, call.key);
-        let incoming = Incoming::Call { call: held, one_way: call.one_way, body: call.body };
+        let held = CallRef::new(link, key);
+        let incoming = Incoming::Call { call: held, one_way, body };
         Self { cx, incoming, at_once }
     }
 
@@ -69,9 +70,9 @@ impl ServerCall {
     ) -> Self {
         let peer = link.peer().clone();
         let compression = Compression::from_wire(stream.head.content_encoding).ok().flatten();
-        let (head, deadline) = (stream.head, stream.deadline);
+        let IncomingStream { key, head, deadline, .. } = stream;
         let cx = Context::new((service, method), head, peer, deadline, Bytes::new(), compression, host);
-        let held = StreamRef::new(link, stream.key, Cow::Borrowed(method), false, compression);
+        let held = StreamRef::new(link, key, Cow::Borrowed(method), false, compression);
         Self { cx, incoming: Incoming::Stream(held), at_once: false }
     }
 
@@ -199,6 +200,7 @@ impl ServerCall {
         };
         let (from_json, to_json) = if cx.is_json() { (from_json, to_json) } else { (None, None) };
         let call = async move {
+            let cx = Over(cx);
             let work = {
                 let cx = cx.clone();
                 let limit = call.link().limits().max_received;
@@ -207,16 +209,7 @@ impl ServerCall {
                     handler(cx, request).await
                 }
             };
-            let mut outlived = None;
-            let poll_ended = |task: &mut std::task::Context<'_>| match call.poll_ended(task) {
-                // Nobody waits for a one-way call from the start: its caller may be gone, its work is still wanted. The connection kept
-                // its deadline, and was told of the shutdown; now it must do so itself.
-                Poll::Ready(Ending::Lost(why)) if one_way && why != ConnError::Shutdown => {
-                    outlived.get_or_insert_with(|| Box::pin(cx.clone().outlived())).as_mut().poll(task)
-                }
-                polled => polled,
-            };
-            let result = run(work, cx.clone(), poll_ended).await;
+            let result = run(work, &cx, |task| call.poll_ended(task)).await;
             if one_way {
                 log_one_way(cx.method(), &result);
                 return;
@@ -238,8 +231,9 @@ impl ServerCall {
         let Incoming::Stream(stream) = incoming else { unreachable!("the router knows unary from stream") };
         tokio::spawn(async move {
             let held = stream.clone();
+            let cx = Over(cx);
             let work = start(cx.clone(), stream);
-            let result = run(work, cx.clone(), |task| held.link().poll_ended(held.key(), task)).await;
+            let result = run(work, &cx, |task| held.link().poll_ended(held.key(), task)).await;
             let metadata = cx.take_extras().metadata;
             match result {
                 Finished::Done(Ok(())) => held.close(Outcome { metadata, ..Outcome::default() }),
@@ -250,6 +244,24 @@ impl ServerCall {
             }
         });
         Started::Begun
+    }
+}
+
+/// A call whose task goes on. When this is dropped the call is over, one way or the other, and tasks that the handler has left behind
+/// are told.
+struct Over(Context);
+
+impl Deref for Over {
+    type Target = Context;
+
+    fn deref(&self) -> &Context {
+        &self.0
+    }
+}
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        self.0.end();
     }
 }
 
@@ -265,25 +277,25 @@ enum Finished<T> {
 ///
 /// Written out, because an `async fn` would hold the handler's future twice.
 #[pin_project]
-struct Run<F, P> {
+struct Run<'a, F, P> {
     #[pin]
     work: F,
-    cx: Context,
+    cx: &'a Context,
     poll_ended: P,
 }
 
 fn run<T, F: Future<Output = Result<T>>>(
     work: F,
-    cx: Context,
-    poll_ended: impl FnMut(&mut std::task::Context<'_>) -> Poll<Ending>,
+    cx: &Context,
+    poll_ended: impl FnMut(&std::task::Context<'_>) -> Poll<Ending>,
 ) -> impl Future<Output = Finished<T>> {
     Run { work: AssertUnwindSafe(work).catch_unwind(), cx, poll_ended }
 }
 
-impl<T, F, P> Future for Run<F, P>
+impl<T, F, P> Future for Run<'_, F, P>
 where
     F: Future<Output = std::thread::Result<Result<T>>>,
-    P: FnMut(&mut std::task::Context<'_>) -> Poll<Ending>,
+    P: FnMut(&std::task::Context<'_>) -> Poll<Ending>,
 {
     type Output = Finished<T>;
 
@@ -296,11 +308,7 @@ where
                 tracing::error!(method, %peer, panic = text_of(&*panic), "a handler panicked");
                 Finished::Panicked
             }
-            Poll::Pending => {
-                let ending = ready!((this.poll_ended)(task));
-                this.cx.cancel();
-                Finished::Cancelled(ending)
-            }
+            Poll::Pending => Finished::Cancelled(ready!((this.poll_ended)(task))),
         })
     }
 }

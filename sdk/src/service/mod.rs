@@ -6,6 +6,7 @@
 mod batch;
 mod call;
 mod context;
+mod drain;
 mod handler;
 mod host;
 mod opening;

@@ -113,7 +113,7 @@ impl Router {
 
 impl Router {
     /// Starts a call: in a task, or as far as it goes at once.
-    pub(super) fn start(&self, link: &Link, call: IncomingCall, at_once: bool) -> Started {
+    pub(super) fn start(&self, link: &Link, call: Box<IncomingCall>, at_once: bool) -> Started {
         let entry = &self.entries[call.method];
         let names = (entry.service.spec().name, entry.spec.path);
         let call = ServerCall::unary_call(link.clone(), call, names, Arc::clone(&self.host), at_once);
@@ -122,24 +122,19 @@ impl Router {
 }
 
 impl Dispatch for Router {
-    fn calls(self: Arc<Self>, link: &Link, calls: &mut Vec<IncomingCall>) {
-        match calls.pop() {
-            Some(call) if calls.is_empty() => {
-                self.start(link, call, false);
-            }
-            Some(call) => {
-                calls.push(call);
-                Batch::start(self, link, calls);
-            }
-            None => {}
-        }
+    fn call(&self, link: &Link, call: Box<IncomingCall>) {
+        self.start(link, call, false);
     }
 
-    fn stream(&self, link: &Link, stream: IncomingStream) {
+    fn calls(self: Arc<Self>, link: &Link, calls: Vec<Box<IncomingCall>>) {
+        Batch::start(self, link, calls);
+    }
+
+    fn stream(&self, link: &Link, stream: Box<IncomingStream>) {
         let entry = &self.entries[stream.method];
         let service = entry.service.spec().name;
         let call =
-            ServerCall::stream(link.clone(), stream, (service, entry.spec.path), Arc::clone(&self.host));
+            ServerCall::stream(link.clone(), *stream, (service, entry.spec.path), Arc::clone(&self.host));
         entry.service.dispatch(entry.index, call);
     }
 }

@@ -53,8 +53,7 @@ pub(crate) fn ending_error(ending: &Ending, subject: &Subject) -> Error {
             let code = subject.pick(Code::STREAM_CLIENT_WRITE_CLOSE_ERR, Code::STREAM_SERVER_WRITE_CLOSE_ERR);
             subject.error(ErrorKind::Closed, Origin::Peer, code, "the peer has ended the stream")
         }
-        Ending::Closed(outcome) | Ending::Reset(outcome) if !subject.client => {
-            // What a client says when it breaks a stream off is not an answer: it has given up.
+        Ending::Closed(outcome) | Ending::Reset(outcome) if !subject.client && has_given_up(outcome) => {
             let text = match text(&outcome.message) {
                 text if text.is_empty() => {
                     format!("the client broke the stream off with code {}", Code(outcome.ret))
@@ -113,6 +112,17 @@ pub(crate) fn ending_error(ending: &Ending, subject: &Subject) -> Error {
             subject.error(kind, origin, subject.network_code(), why.to_string())
         }
     }
+}
+
+/// Whether a client has broken a stream off without a status of its own: it has dropped the stream, or did not want to wait.
+fn has_given_up(outcome: &Outcome) -> bool {
+    let codes = [
+        Code::CLIENT_CANCELED_ERR,
+        Code::CLIENT_INVOKE_TIMEOUT_ERR,
+        Code::CLIENT_FULL_LINK_TIMEOUT_ERR,
+        Code::STREAM_CLIENT_READ_TIMEOUT_ERR,
+    ];
+    outcome.func_ret == 0 && codes.contains(&Code(outcome.ret))
 }
 
 /// The error of a call that the peer answered with a status.

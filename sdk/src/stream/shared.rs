@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Status};
 use crate::metadata::Metadata;
 use crate::sync::Mutex;
 
@@ -162,6 +162,12 @@ impl<T: Message> SharedWriter<T> {
         let mut turn = InTurn::new(&self.0);
         poll_fn(|cx| turn.poll(cx, AsyncWriter::poll_finish)).await
     }
+
+    /// Breaks the stream off with a status for all clones, at once: operations that wait fail. As [`AsyncWriter::fail`].
+    pub fn fail(&self, status: impl Into<Status>) {
+        let status = status.into();
+        self.0.handle.lock().break_off(status);
+    }
 }
 
 impl<T> Clone for SharedWriter<T> {
@@ -255,6 +261,11 @@ impl<R: Message, W: Message> SharedReaderWriter<R, W> {
     /// How the stream ended, if it is over already and not well.
     pub async fn finish_writing(&self) -> Result<()> {
         self.writer.finish().await
+    }
+
+    /// Breaks the stream off with a status for all clones, at once; see [`SharedWriter::fail`].
+    pub fn fail(&self, status: impl Into<Status>) {
+        self.writer.fail(status);
     }
 
     /// Ends the writing direction, after the operations asked for before, drops what was not read, and waits for the peer's final

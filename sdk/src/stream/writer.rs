@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use futures::Sink;
 
-use crate::error::{Code, Error, ErrorKind, Origin, Result};
+use crate::error::{Code, Error, ErrorKind, Origin, Result, Status};
+use crate::metadata::Metadata;
 use crate::transport::{Outcome, Sender};
 
 use super::core::StreamRef;
-use super::ending::send_error;
+use super::ending::{outcome_of, send_error};
 use super::message::Message;
 use super::parcel::Parcel;
 use super::shared::SharedWriter;
@@ -73,13 +74,17 @@ impl<T: Message> AsyncWriter<T> {
         SharedWriter::new(self)
     }
 
-    /// Breaks the stream off with an error of the application, which the peer gets as it is.
+    /// Breaks the stream off with a status: the peer's reader gives its codes and its text, behind the messages that were written
+    /// before. A status without a code goes out with code 999.
     ///
-    /// At once; what is queued is still delivered. Nothing happens if the stream is over.
-    pub fn abort(mut self, func_ret: i32, message: impl Into<String>) {
-        self.finished = true;
-        let outcome = Outcome { func_ret, message: message.into().into(), ..Outcome::default() };
-        self.stream.reset(outcome);
+    /// At once, in both directions. Nothing happens if the stream is over. In a handler, the stream and with it the handler end here.
+    /// With [`Cancel::HalfClose`](crate::client::Cancel) a client's status does not reach the server.
+    pub fn fail(self, status: impl Into<Status>) {
+        self.break_off(status.into());
+    }
+
+    pub(super) fn break_off(&self, status: Status) {
+        self.stream.reset(outcome_of(&status.into(), Metadata::new()));
     }
 
     pub(super) fn poll_write(

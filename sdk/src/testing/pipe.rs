@@ -401,12 +401,16 @@ impl Output for Writing {
         }
         Poll::Ready(Ok(()))
     }
+
+    fn finish(&self) {
+        let way = self.way;
+        self.pipe.change(|state| state.ways[way].shut(io::ErrorKind::BrokenPipe));
+    }
 }
 
 impl Drop for Writing {
     fn drop(&mut self) {
-        let way = self.way;
-        self.pipe.change(|state| state.ways[way].shut(io::ErrorKind::BrokenPipe));
+        self.finish();
     }
 }
 

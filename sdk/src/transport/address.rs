@@ -57,51 +57,58 @@ fn invalid(text: &str, why: &str) -> Error {
 /// It prints as `127.0.0.1:8000`, `unix:/run/service.sock` or `memory`. A peer on a Unix socket usually has no name of its own
 /// and prints as `unix`.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct PeerAddr {
+pub struct PeerAddr(Arc<Inner>);
+
+#[derive(PartialEq, Eq, Hash)]
+struct Inner {
     text: Arc<str>,
     socket: Option<SocketAddr>,
 }
 
 impl PeerAddr {
     pub(crate) fn tcp(socket: SocketAddr) -> Self {
-        Self { text: socket.to_string().into(), socket: Some(socket) }
+        Self::new(&socket.to_string(), Some(socket))
     }
 
     pub(crate) fn unix(path: Option<&std::path::Path>) -> Self {
         let text = path.map_or_else(|| "unix".to_owned(), |path| format!("unix:{}", path.display()));
-        Self { text: text.into(), socket: None }
+        Self::new(&text, None)
     }
 
     pub(crate) fn memory() -> Self {
-        Self { text: "memory".into(), socket: None }
+        Self::new("memory", None)
+    }
+
+    fn new(text: &str, socket: Option<SocketAddr>) -> Self {
+        Self(Arc::new(Inner { text: text.into(), socket }))
     }
 
     /// The address as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.text
+        &self.0.text
     }
 
     /// The socket address, for TCP.
     #[must_use]
     pub fn socket_addr(&self) -> Option<SocketAddr> {
-        self.socket
+        self.0.socket
     }
 
     /// The port, for TCP.
     #[must_use]
     pub fn port(&self) -> Option<u16> {
-        self.socket.map(|socket| socket.port())
+        self.0.socket.map(|socket| socket.port())
     }
 
     pub(crate) fn text(&self) -> Arc<str> {
-        Arc::clone(&self.text)
+        Arc::clone(&self.0.text)
     }
 }
 
 impl fmt::Display for PeerAddr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(self.as_str())
     }
 }
 

@@ -31,15 +31,21 @@ const PATIENCE: Duration = Duration::from_millis(1);
 /// How long a connection that nobody holds any more may take to write what is queued.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long the end of the input may take to come when writing has failed.
+const LAST_INPUT: Duration = Duration::from_millis(200);
+
 /// Where a server's connection hands over the peer's calls. Called on the driver's task: it must only start the work.
 pub(crate) trait Dispatch: Send + Sync + 'static {
-    /// Takes calls that came together.
-    fn calls(self: Arc<Self>, link: &Link, calls: &mut Vec<IncomingCall>);
+    fn call(&self, link: &Link, call: Box<IncomingCall>);
 
-    fn stream(&self, link: &Link, stream: IncomingStream);
+    /// Takes calls that came together.
+    fn calls(self: Arc<Self>, link: &Link, calls: Vec<Box<IncomingCall>>);
+
+    fn stream(&self, link: &Link, stream: Box<IncomingStream>);
 }
 
-/// Drives one connection until it is over, and then says why. Dropping it loses the connection for everybody on it.
+/// Drives one connection until it is over, at a server also until the last handler has let go of it, and then says why. Dropping it
+/// loses the connection for everybody on it.
 ///
 /// Its owner is the channel or the server that spawned it.
 #[must_use = "a connection does nothing unless it is driven"]
@@ -47,7 +53,7 @@ pub(crate) struct Driver {
     shared: Arc<Shared>,
     /// Absent while it is in use, and after the end.
     ends: Option<Ends>,
-    ended: bool,
+    over: Option<ConnError>,
     /// Present at a server: with it the connection stays open as long as the peer wants.
     server: Option<(Link, Arc<dyn Dispatch>)>,
     decoder: Decoder,
@@ -62,6 +68,8 @@ pub(crate) struct Driver {
     /// For those who let others write.
     patience: Option<Pin<Box<tokio::time::Sleep>>>,
     closing: Option<Pin<Box<tokio::time::Sleep>>>,
+    /// For the last input of a connection to which nothing can be written any more.
+    failing: Option<Pin<Box<tokio::time::Sleep>>>,
 }
 
 impl Driver {
@@ -94,7 +102,7 @@ impl Driver {
         Self {
             shared,
             ends: Some(ends),
-            ended: false,
+            over: None,
             server,
             decoder,
             input: BytesMut::new(),
@@ -106,6 +114,7 @@ impl Driver {
             timer: None,
             patience: None,
             closing: None,
+            failing: None,
         }
     }
 
@@ -124,16 +133,26 @@ impl Driver {
         }
         loop {
             self.shared.push();
-            let (lost, blocked, closing) = self.run(|state| {
+            let (lost, failed, blocked, closing) = self.run(|state| {
                 let lost = state.conn.lost().cloned();
-                (lost, state.is_blocked(), state.closing.then(|| state.is_written()))
+                let closing = state.closing.then(|| (state.is_written(), state.lingering));
+                (lost, state.write_failure(), state.is_blocked(), closing)
             });
             if let Some(why) = lost {
                 return Poll::Ready(why);
             }
+            // A peer that has closed the connection may have said before why. The input comes to its end as well, behind that.
+            if let Some(kind) = failed {
+                let limit = self.failing.get_or_insert_with(|| Box::pin(tokio::time::sleep(LAST_INPUT)));
+                ready!(limit.as_mut().poll(cx));
+                return Poll::Ready(ConnError::Io(kind));
+            }
             match closing {
-                Some(true) => return Poll::Ready(ConnError::LocalClosed),
-                Some(false) => {
+                Some((true, false)) => return Poll::Ready(ConnError::LocalClosed),
+                Some((written, _)) => {
+                    if written && self.run(|state| state.output.take()).is_some() {
+                        ends.output.finish();
+                    }
                     let limit =
                         self.closing.get_or_insert_with(|| Box::pin(tokio::time::sleep(CLOSE_TIMEOUT)));
                     if limit.as_mut().poll(cx).is_ready() {
@@ -147,7 +166,7 @@ impl Driver {
             }
             match ready!(ends.output.poll_write_ready(cx)) {
                 Ok(()) => self.run(super::shared::State::unblock),
-                Err(error) => return Poll::Ready(ConnError::Io(error.kind())),
+                Err(error) => self.run(|state| state.fail(error.kind())),
             }
         }
     }
@@ -199,6 +218,7 @@ impl Driver {
         }
         if self.read_size == READ_MIN || self.input.capacity() > READ_MAX / 4 {
             self.input = BytesMut::new();
+            self.frames = Vec::new();
         }
         self.read_size = (self.read_size / 2).max(READ_MIN);
     }
@@ -299,22 +319,44 @@ impl Driver {
         let Some((link, dispatch)) = &self.server else {
             unreachable!("a client's connection admits nothing")
         };
-        Arc::clone(dispatch).calls(link, &mut self.incoming.calls);
+        if self.incoming.calls.len() > 1 {
+            Arc::clone(dispatch).calls(link, std::mem::take(&mut self.incoming.calls));
+        } else if let Some(call) = self.incoming.calls.pop() {
+            dispatch.call(link, call);
+        }
         for stream in self.incoming.streams.drain(..) {
             dispatch.stream(link, stream);
         }
     }
 
+    /// Waits until the handlers of a connection that is over have let go of it. One-way calls go on without it, until their deadlines.
+    fn poll_left(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.server.is_none() {
+            return Poll::Ready(());
+        }
+        self.shared.set_driver(cx);
+        self.poll_timers(cx);
+        self.run(|state| {
+            if state.conn.is_left() {
+                return Poll::Ready(());
+            }
+            state.wakers.wait_for_idle(cx);
+            Poll::Pending
+        })
+    }
+
     fn end(&mut self, why: ConnError) -> ConnError {
         let why = self.run(|state| {
             state.conn.handle_lost(&why);
+            state.conn.drain();
             state.take_all_back();
             state.output = None;
             state.conn.lost().cloned().unwrap_or(why)
         });
         self.shared.set_over();
         self.ends = None;
-        self.ended = true;
+        (self.input, self.frames) = (BytesMut::new(), Vec::new());
+        self.over = Some(why.clone());
         match &why {
             ConnError::Wire(_) | ConnError::BadAnswer | ConnError::PeerNotReading { .. } => {
                 tracing::warn!(peer = %self.shared.peer(), reason = %why, "closing the connection");
@@ -330,20 +372,23 @@ impl Future for Driver {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<ConnError> {
         let this = &mut *self;
-        let mut ends = this.ends.take().expect("a driver is not polled after its end");
-        match this.poll_drive(&mut ends, cx) {
-            Poll::Pending => {
-                this.ends = Some(ends);
-                Poll::Pending
+        if let Some(mut ends) = this.ends.take() {
+            match this.poll_drive(&mut ends, cx) {
+                Poll::Pending => {
+                    this.ends = Some(ends);
+                    return Poll::Pending;
+                }
+                Poll::Ready(why) => drop(this.end(why)),
             }
-            Poll::Ready(why) => Poll::Ready(this.end(why)),
         }
+        ready!(this.poll_left(cx));
+        Poll::Ready(this.over.clone().expect("it is over, and has said why"))
     }
 }
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        if !self.ended {
+        if self.over.is_none() {
             self.end(ConnError::LocalClosed);
         }
     }

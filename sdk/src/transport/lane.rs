@@ -76,6 +76,8 @@ impl Lane {
 #[derive(Debug, Default)]
 pub(crate) struct Sender {
     pub(super) lane: Option<Lane>,
+    /// It has sent a message. Many streams have no second one, so only then a lane is worth its memory.
+    pub(super) sent: bool,
     /// A place in the queue for room, while a write waits for it.
     pub(super) ticket: Option<crate::conn::Ticket>,
 }

@@ -1,6 +1,7 @@
 //! What handles hold of a connection, and all they can ask of it.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
@@ -68,9 +69,28 @@ impl Link {
         self.shared().with(|state| state.conn.drain());
     }
 
-    /// Whether nothing is going on and everything is written.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.shared().with(|state| state.conn.is_idle())
+    /// Waits until nothing is going on and everything is written, on a connection that is [draining](Self::drain).
+    pub(crate) async fn idle(&self) {
+        let poll_idle = |cx: &mut Context<'_>| {
+            self.shared().with(|state| {
+                if state.conn.is_idle() {
+                    return Poll::Ready(());
+                }
+                state.wakers.wait_for_idle(cx);
+                Poll::Pending
+            })
+        };
+        poll_fn(poll_idle).await;
+    }
+
+    /// Answers what is going on with a code, and ends the connection once that is written.
+    pub(crate) fn shut_down(&self) {
+        self.shared().with(|state| {
+            state.take_all_back();
+            state.lingering = state.conn.shut_down();
+            state.closing = true;
+        });
+        self.shared().wake_driver();
     }
 
     /// Ends the connection now, for every call and stream on it.
@@ -149,9 +169,10 @@ impl Link {
             let busy = state.is_busy();
             match state.conn.send(key, len, ticket, write) {
                 Ok(Sent::Queued) => {
-                    if busy && len < LANE {
+                    if busy && len < LANE && sender.sent {
                         state.lend(key, &mut sender.lane);
                     }
+                    sender.sent = true;
                     Poll::Ready(Ok(()))
                 }
                 Ok(Sent::NoCredit) => {

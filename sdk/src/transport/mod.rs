@@ -63,4 +63,7 @@ pub(crate) trait Output: Send + Sync + 'static {
 
     /// Waits until [`try_write`](Self::try_write) may succeed. Only the driver asks.
     fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Says that nothing more will be written: the peer reads the end behind what was.
+    fn finish(&self);
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-use crate::conn::{ConnError, Connection, Event, Limits, StreamKey, Ticket};
+use crate::conn::{Connection, Event, Limits, StreamKey, Ticket};
 use crate::sync::Mutex;
 
 use super::lane::Lane;
@@ -60,8 +60,11 @@ pub(super) struct State {
     pub(super) armed: Option<Instant>,
     /// The driver does not read, because the protocol did not want input when it looked.
     pub(super) paused: bool,
-    /// Nobody holds the connection any more.
+    /// Nobody holds the connection any more, or its server has shut it down: it ends when everything is written.
     pub(super) closing: bool,
+    /// Before it ends, the peer gets the time to read what was written: closing a socket with bytes in it that nobody has read resets
+    /// the connection, and what the peer has not got by then may be lost.
+    pub(super) lingering: bool,
     /// Several calls were answered at once, and so many of their callers have not looked yet. What they say next is written when the
     /// last one has.
     gathering: usize,
@@ -87,6 +90,8 @@ struct Push {
     busy: bool,
     /// The socket is full: the driver waits for it.
     blocked: bool,
+    /// The socket takes nothing any more. The driver reads what came before, and then the connection is lost.
+    failed: Option<std::io::ErrorKind>,
     /// The driver has been told that there are bytes.
     told: bool,
     /// Bytes taken from the connection, of which `written` are in the socket.
@@ -110,6 +115,7 @@ impl Shared {
                 armed: None,
                 paused: false,
                 closing: false,
+                lingering: false,
                 gathering: 0,
                 runners: 0,
                 push: Push::default(),
@@ -256,7 +262,7 @@ impl Shared {
                     break;
                 }
                 Err(error) => {
-                    state.conn.handle_lost(&ConnError::Io(error.kind()));
+                    state.fail(error.kind());
                     break;
                 }
             }
@@ -282,6 +288,17 @@ impl State {
 
     pub(super) fn is_blocked(&self) -> bool {
         self.push.blocked
+    }
+
+    /// The socket takes nothing any more.
+    pub(super) fn fail(&mut self, why: std::io::ErrorKind) {
+        self.push.failed = Some(why);
+        self.push.blocked = true;
+    }
+
+    /// Why nothing can be written any more, if so.
+    pub(super) fn write_failure(&self) -> Option<std::io::ErrorKind> {
+        self.push.failed
     }
 
     /// So many calls were answered at once.

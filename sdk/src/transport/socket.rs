@@ -43,6 +43,11 @@ macro_rules! output_for {
             fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
                 self.as_ref().poll_write_ready(cx)
             }
+
+            fn finish(&self) {
+                // A socket that is no longer connected has nobody to tell.
+                let _ = SockRef::from(self.as_ref()).shutdown(std::net::Shutdown::Write);
+            }
         }
     };
 }

@@ -2,7 +2,7 @@
 
 use std::task::{Context, Waker};
 
-use crate::conn::{CallKey, Event, IncomingCall, IncomingStream, StreamKey, Ticket};
+use crate::conn::{CallKey, Event, IncomingCall, IncomingStream, StreamKey, Ticket, growth};
 
 use super::lane::Lane;
 
@@ -47,13 +47,16 @@ pub(super) struct Wakers {
     streams: Vec<StreamSlots>,
     calls: Vec<Slot>,
     tickets: Vec<Slot>,
+    /// Those who shut the server down, and the driver of a lost connection: whoever ends the last call, or writes the last bytes, wakes
+    /// them.
+    idle: Vec<Waker>,
 }
 
 /// New work of the peer's, for the dispatcher.
 #[derive(Debug, Default)]
 pub(super) struct Incoming {
-    pub(super) calls: Vec<IncomingCall>,
-    pub(super) streams: Vec<IncomingStream>,
+    pub(super) calls: Vec<Box<IncomingCall>>,
+    pub(super) streams: Vec<Box<IncomingStream>>,
 }
 
 impl Incoming {
@@ -73,6 +76,13 @@ impl Wakers {
 
     pub(super) fn ticket(&mut self, ticket: Ticket) -> &mut Slot {
         at(&mut self.tickets, ticket.0)
+    }
+
+    /// The task of `cx` waits for a connection that is draining.
+    pub(super) fn wait_for_idle(&mut self, cx: &Context<'_>) {
+        if !self.idle.iter().any(|waker| waker.will_wake(cx.waker())) {
+            self.idle.push(cx.waker().clone());
+        }
     }
 
     /// Nobody holds this stream any more; its place may be another's soon.
@@ -110,6 +120,15 @@ impl Wakers {
             Event::Changed(key) => self.stream(key).watch.take(),
             Event::CallChanged(key) => self.call(key).take(),
             Event::Room(ticket) => self.ticket(ticket).take(),
+            Event::Revoked(key) => {
+                // What is in it comes too late.
+                drop(self.stream(key).lane.take().and_then(|lane| lane.take_back()));
+                None
+            }
+            Event::Idle => {
+                wake.append(&mut self.idle);
+                None
+            }
             Event::Call(call) => {
                 incoming.calls.push(call);
                 None
@@ -125,6 +144,9 @@ impl Wakers {
 
 fn at<T: Default>(slots: &mut Vec<T>, index: usize) -> &mut T {
     if index >= slots.len() {
+        if index >= slots.capacity() {
+            slots.reserve_exact(growth(slots.len()).max(index + 1 - slots.len()));
+        }
         slots.resize_with(index + 1, T::default);
     }
     &mut slots[index]

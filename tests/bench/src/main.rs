@@ -5,6 +5,7 @@ mod compare;
 mod contender;
 mod contenders;
 mod drive;
+mod fairness;
 mod goals;
 mod message;
 mod process;
@@ -24,6 +25,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::compare::Comparison;
 use crate::contender::Contender;
 use crate::drive::Driver;
+use crate::fairness::Fairness;
 use crate::row::Row;
 use crate::workload::Workload;
 
@@ -47,6 +49,8 @@ enum Command {
         #[arg(long, default_value_t = 2.0)]
         seconds: f64,
     },
+    /// Measures what 99 streams keep of their rate beside one that floods
+    Fairness(Fairness),
     /// Only serves, for a profiler
     Serve {
         contender: Contender,
@@ -90,6 +94,11 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<()> {
     match command {
         Command::Compare(comparison) => runtime(true)?.block_on(compare::run(&comparison)),
+        Command::Fairness(fairness) => {
+            usage::allow_many_files()?;
+            runtime(false)?
+                .block_on(async move { tokio::spawn(async move { fairness::run(&fairness).await }).await? })
+        }
         Command::One { contender, workload, seconds } => {
             let row = runtime(true)?.block_on(process::measure(contender, workload, seconds))?;
             println!("{}", serde_json::to_string(&row)?);

@@ -50,7 +50,7 @@ async fn run_pair(contender: Contender, workload: Workload, seconds: f64) -> Res
 }
 
 /// Starts a server, which ends when its input does, and waits until it listens.
-async fn start_server(contender: Contender, workload: Workload) -> Result<(Child, String)> {
+pub(crate) async fn start_server(contender: Contender, workload: Workload) -> Result<(Child, String)> {
     let mut command = command()?;
     command.args(["serve", contender.name(), "--until-eof"]).stdin(Stdio::piped());
     if workload.one_thread() {

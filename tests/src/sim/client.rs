@@ -6,7 +6,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use trill::stream::{SharedReader, SharedWriter};
 use trill::testing::Side;
-use trill::{AsyncReader, AsyncWriter, Error, Result};
+use trill::{AsyncReader, AsyncWriter, Error, Result, Status};
 
 use super::message::{Parcel, SimClient};
 use super::model::World;
@@ -173,12 +173,13 @@ impl Actor<'_> {
                 }
                 return finished;
             }
-            Then::Abort(code) if !self.party.shared => {
+            Then::Fail(code) if !self.party.shared => {
                 world.gives_up(call);
-                world.log(&format!("call {call} client aborts"));
-                writer.abort(code);
+                world.fails_with(call, code);
+                world.log(&format!("call {call} client fails its stream"));
+                writer.fail(code);
             }
-            Then::Drop | Then::Abort(_) => {
+            Then::Drop | Then::Fail(_) => {
                 world.gives_up(call);
                 world.log(&format!("call {call} client drops its writer"));
                 drop(writer);
@@ -272,6 +273,10 @@ impl Actor<'_> {
                 }
                 Err(error) => return Err(error),
             }
+        }
+        if self.party.sits {
+            let _doing = self.world.doing(self.call, "reader", "reads no more, as planned");
+            return std::future::pending().await;
         }
         self.world.log(&format!("call {} {:?} drops its reader", self.call, self.side));
         if self.side == Side::Client {
@@ -389,9 +394,9 @@ impl Writer {
         }
     }
 
-    fn abort(self, code: i32) {
+    fn fail(self, code: i32) {
         if let Self::Own(writer) = self {
-            writer.abort(code, "as planned");
+            writer.fail(Status::app(code, "as planned"));
         }
     }
 }

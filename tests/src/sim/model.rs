@@ -65,6 +65,8 @@ struct Call {
     /// The client has dropped a handle before its time, or all of them.
     gave_up: bool,
     answered: bool,
+    /// The client has failed its stream with this code.
+    failed_with: Option<i32>,
 }
 
 /// One direction of a call.
@@ -275,6 +277,11 @@ impl World {
         self.state().calls[call].gave_up = true;
     }
 
+    /// The client fails its stream with a code.
+    pub(super) fn fails_with(&self, call: usize, code: i32) {
+        self.state().calls[call].failed_with = Some(code);
+    }
+
     pub(super) fn handler_begins(&self, call: usize) {
         let again = {
             let call = &mut self.state().calls[call];
@@ -374,19 +381,20 @@ impl World {
         if !self.has_cause(call, by, error) {
             return self.violate(&format!("call {call}: an error without a cause at the {by:?}: {error}"));
         }
-        // A handler's error comes behind its messages.
+        // What one side fails with comes behind its messages.
         let unread = {
             let mut state = self.state();
             let way = state.calls[call].way(by == Side::Client);
             way.accepted.len() - way.read
         };
-        let answered = error.kind() == ErrorKind::Status && self.planned_code(call) == Some(error.func_ret());
-        if reads && answered && unread > 0 {
-            self.violate(&format!("call {call}: the handler's error came before {unread} of its messages"));
+        let codes = [self.handlers_code(call), self.state().calls[call].failed_with];
+        let said = error.kind() == ErrorKind::Status && codes.contains(&Some(error.func_ret()));
+        if reads && said && unread > 0 {
+            self.violate(&format!("call {call}: the {by:?} read an error before {unread} messages"));
         }
     }
 
-    fn planned_code(&self, call: usize) -> Option<i32> {
+    fn handlers_code(&self, call: usize) -> Option<i32> {
         match self.plan.calls[call].end {
             HandlerEnd::Error(code) => Some(code),
             _ => None,
@@ -407,13 +415,15 @@ impl World {
             (Side::Client, ErrorKind::Canceled) => it.gave_up,
             (Side::Client, ErrorKind::Closed) => it.outcome == Some(Outcome::Ok) || lost,
             (Side::Client, ErrorKind::Status) => match it.outcome {
-                _ if shut_down && error.code().0 == 22 => true,
+                // What is refused, and what is broken off.
+                _ if shut_down && [21, 22].contains(&error.code().0) => true,
                 _ if error.code().0 == 24 => has_deadline,
                 Some(Outcome::Error(code)) => error.func_ret() == code,
                 Some(Outcome::Panic) => error.to_string().contains("panicked"),
                 Some(Outcome::Failed) => lost || has_deadline || it.gave_up,
                 _ => false,
             },
+            (Side::Server, ErrorKind::Status) => it.failed_with == Some(error.func_ret()),
             (Side::Server, ErrorKind::Canceled) => it.gave_up || has_deadline,
             (Side::Server, ErrorKind::Closed) => shut_down,
             _ => false,

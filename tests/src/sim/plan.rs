@@ -77,6 +77,8 @@ pub(super) struct Party {
     pub(super) write_pause: Duration,
     /// How many messages it reads before it drops its reader; `None` for all.
     pub(super) reads: Option<usize>,
+    /// It does not drop its reader then, and waits for ever.
+    pub(super) sits: bool,
     /// At most so long it waits behind each message that it reads.
     pub(super) read_pause: Duration,
     /// How a client's writing ends.
@@ -101,7 +103,7 @@ pub(super) enum Style {
 pub(super) enum Then {
     Finish,
     Drop,
-    Abort(i32),
+    Fail(i32),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -189,14 +191,17 @@ impl CallPlan {
         };
         let (client, server) = (Party::draw(rng, false), Party::draw(rng, true));
         // Who writes first and reads later may wait for ever for one who does the same.
-        let may_wait_for_ever =
-            end == HandlerEnd::Hang || (client.style != Style::Together && server.style != Style::Together);
+        let sits = client.sits || server.sits;
+        let may_wait_for_ever = sits
+            || end == HandlerEnd::Hang
+            || (client.style != Style::Together && server.style != Style::Together);
         Self {
             link: rng.usize(0..links),
             at: millis(rng, 0..=300),
             kind,
             seed: rng.u64(..),
-            give_up: (may_wait_for_ever || one_in(rng, 6)).then(|| millis(rng, 0..=400)),
+            give_up: (may_wait_for_ever || one_in(rng, 6))
+                .then(|| millis(rng, 0..=if sits { 2_000 } else { 400 })),
             // Nobody waits for a one-way call, so nothing else ends one that hangs.
             deadline: (one_in(rng, 8) || (kind == Kind::OneWay && end == HandlerEnd::Hang))
                 .then(|| millis(rng, 1..=400)),
@@ -216,15 +221,17 @@ impl Party {
         };
         let then = match rng.u32(0..10) {
             0 => Then::Drop,
-            1 => Then::Abort(rng.i32(1..1_000)),
+            1 => Then::Fail(rng.i32(1..1_000)),
             _ => Then::Finish,
         };
+        let sits = one_in(rng, 12);
         let pause = |rng: &mut Rng| if one_in(rng, 3) { millis(rng, 0..=8) } else { Duration::ZERO };
         Self {
             style,
             sizes: sizes(rng),
             write_pause: pause(rng),
-            reads: one_in(rng, 6).then(|| rng.usize(0..10)),
+            reads: (sits || one_in(rng, 6)).then(|| rng.usize(0..10)),
+            sits,
             read_pause: pause(rng),
             then,
             shared: one_in(rng, 4),

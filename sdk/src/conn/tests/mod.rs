@@ -2,6 +2,7 @@
 
 mod credit;
 mod deadlines;
+mod drain;
 mod endings;
 mod giving_up;
 mod opening;

@@ -106,7 +106,7 @@ impl End {
             .position(|event| matches!(event, Event::Stream(_)))
             .expect("a stream has come");
         match self.events.remove(at) {
-            Event::Stream(stream) => stream,
+            Event::Stream(stream) => *stream,
             _ => unreachable!(),
         }
     }
@@ -115,7 +115,7 @@ impl End {
         let at =
             self.events.iter().position(|event| matches!(event, Event::Call(_))).expect("a call has come");
         match self.events.remove(at) {
-            Event::Call(call) => call,
+            Event::Call(call) => *call,
             _ => unreachable!(),
         }
     }
