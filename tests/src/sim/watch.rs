@@ -1,5 +1,7 @@
 //! Those who look on: bounds, pace, and what is left at the end.
 
+use std::future::{Future, IntoFuture};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,30 +51,26 @@ pub(super) fn handler_must_end(world: &Arc<World>, call: usize) {
 pub(super) async fn keep_pace(world: Arc<World>, of: usize) {
     while !world.is_over() && !world.has_failed() {
         let Some((link, client)) = world.client(of) else { return };
-        let opened = async {
-            let mut rw = client.pings().await?;
+        let pinging = async {
+            let mut rw = in_time(&world, link, of, "opening a stream", client.pings().into_future()).await?;
             for number in 0..5 {
-                let before = world.now();
-                rw.write(ping(number)).await?;
-                if rw.read().await? != Some(ping(number)) {
+                let ping_pong = async {
+                    rw.write(ping(number)).await?;
+                    rw.read().await
+                };
+                if in_time(&world, link, of, "a ping on a stream", ping_pong).await? != Some(ping(number)) {
                     world.violate("a ping came back as something else");
                 }
-                check_pace(&world, link, of, before, "a ping on a stream");
                 tokio::time::sleep(Duration::from_millis(13)).await;
             }
-            rw.finish_writing().await?;
-            if rw.read().await?.is_some() {
-                world.violate("there were more pings than were sent");
-            }
-            rw.finish().await?;
-            let before = world.now();
-            if client.ping(ping(7)).await? != ping(7) {
+            in_time(&world, link, of, "the end of a stream", rw.finish()).await?;
+            let called = client.ping(ping(7)).into_future();
+            if in_time(&world, link, of, "a unary ping", called).await? != ping(7) {
                 world.violate("a ping came back as something else");
             }
-            check_pace(&world, link, of, before, "a unary ping");
             Ok::<_, trill::Error>(())
         };
-        if let Err(error) = opened.await {
+        if let Err(error) = pinging.await {
             if !world.may_be_lost(link) {
                 world.violate(&format!("a ping failed without a cause: {error}"));
             }
@@ -85,15 +83,22 @@ fn ping(number: u32) -> Parcel {
     Parcel::new(usize::MAX & 0xffff, false, number, 5)
 }
 
-fn check_pace(world: &World, link: usize, of: usize, before: tokio::time::Instant, what: &str) {
-    if world.plan.is_without_flow_control(of) || !world.was_well_since(link, before) {
-        return;
-    }
+/// Waits for something that depends on nobody but the network. It must not take long while the network is well.
+async fn in_time<T>(world: &World, link: usize, of: usize, what: &str, work: impl Future<Output = T>) -> T {
     // It waits behind what is queued, and behind one message of each stream that waits for room, each way.
     let queued = OUTBOX + world.plan.largest(of) * world.plan.calls.len();
-    let (limit, took) = (2 * world.time_for(link, queued), world.now() - before);
-    if took > limit {
-        world.violate(&format!("{what} took {took:?} on connection {link}, at most {limit:?} are allowed"));
+    let limit = 2 * world.time_for(link, queued);
+    let mut work = pin!(work);
+    loop {
+        let since = world.now();
+        tokio::select! {
+            biased;
+            done = &mut work => return done,
+            () = tokio::time::sleep(limit) => {}
+        }
+        if !world.plan.is_without_flow_control(of) && world.was_well_since(link, since) {
+            world.violate(&format!("{what} beside the others took more than {limit:?} on connection {link}"));
+        }
     }
 }
 
