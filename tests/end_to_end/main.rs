@@ -19,6 +19,7 @@ mod json;
 mod kinds;
 mod left_over;
 mod limits;
+mod network;
 mod other_process;
 mod proxy;
 mod reconnect;

@@ -213,6 +213,13 @@ impl ChannelBuilder {
         Ok(self.build(&target, Some(Arc::new(resolver)), Members::named()))
     }
 
+    /// A channel over a connection in memory.
+    #[cfg(feature = "testing")]
+    pub(crate) fn over(self, ends: Ends) -> Result<Channel> {
+        settings::check(&self.limits)?;
+        Ok(self.channel(ends, PeerAddr::memory()))
+    }
+
     /// A channel over a connection that is there already, and that is not replaced: the channel ends with it.
     pub(crate) fn channel(self, ends: Ends, peer: PeerAddr) -> Channel {
         let target = peer.as_str().to_owned();

@@ -8,6 +8,8 @@
 
 mod budget;
 mod calls;
+#[cfg(feature = "testing")]
+mod census;
 mod drain;
 mod error;
 mod event;

@@ -101,7 +101,16 @@ impl Streams {
 
     /// The keys of all streams that are not over.
     pub(super) fn live_keys(&self) -> Vec<StreamKey> {
-        self.live.values().map(|key| StreamKey(*key)).collect()
+        let mut keys: Vec<_> = self.live.values().map(|key| StreamKey(*key)).collect();
+        // Not in the order of the map, which differs from run to run: tests under a seed repeat themselves.
+        keys.sort_unstable();
+        keys
+    }
+
+    /// All streams that exist.
+    #[cfg(feature = "testing")]
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Stream> {
+        self.slab.iter().map(|(_, stream)| stream)
     }
 
     /// All streams, those that are over and still held included.

@@ -56,7 +56,7 @@ impl Link {
         (Self(Arc::new(Hold(Arc::clone(&shared)))), shared)
     }
 
-    fn shared(&self) -> &Shared {
+    pub(super) fn shared(&self) -> &Arc<Shared> {
         &self.0.0
     }
 
@@ -216,12 +216,16 @@ impl Link {
         }
         self.shared().poll(|state| {
             let ticket = &mut sender.ticket;
+            let place = *ticket;
             // What the lane holds goes first, as soon as there is room for it.
             if let Some(held) = sender.lane.as_ref().and_then(Lane::held) {
                 match state.conn.claim_room(held + len, ticket) {
                     Ok(true) => state.take_back(key),
                     Ok(false) => return state.wait_for_room(ticket.as_ref(), cx),
-                    Err(ending) => return Poll::Ready(Err(SendError::Ended(ending))),
+                    Err(ending) => {
+                        state.leave_queue(place);
+                        return Poll::Ready(Err(SendError::Ended(ending)));
+                    }
                 }
             }
             let busy = state.is_busy();
@@ -234,11 +238,15 @@ impl Link {
                     Poll::Ready(Ok(()))
                 }
                 Ok(Sent::NoCredit) => {
+                    state.leave_queue(place);
                     state.wakers.stream(key).write.wait(cx);
                     Poll::Pending
                 }
                 Ok(Sent::NoRoom) => state.wait_for_room(ticket.as_ref(), cx),
-                Err(error) => Poll::Ready(Err(error)),
+                Err(error) => {
+                    state.leave_queue(place);
+                    Poll::Ready(Err(error))
+                }
             }
         })
     }
@@ -424,7 +432,10 @@ impl Link {
     /// Gives up waiting for room.
     pub(crate) fn give_back(&self, ticket: &mut Option<Ticket>) {
         if ticket.is_some() {
-            self.shared().with(|state| state.conn.give_back(ticket));
+            self.shared().with(|state| {
+                state.leave_queue(*ticket);
+                state.conn.give_back(ticket);
+            });
         }
     }
 }

@@ -6,6 +6,8 @@
 //! Deliberately absent: what a message means, which methods exist, who may call.
 
 mod address;
+#[cfg(feature = "testing")]
+mod census;
 mod clock;
 mod driver;
 mod lane;
@@ -25,6 +27,10 @@ use bytes::BytesMut;
 
 pub(crate) use address::Address;
 pub use address::PeerAddr;
+#[cfg(feature = "testing")]
+pub use census::Census;
+#[cfg(feature = "testing")]
+pub(crate) use census::Watch;
 pub(crate) use clock::now;
 pub(crate) use driver::{Dispatch, Driver};
 pub(crate) use lane::Sender;

@@ -211,6 +211,12 @@ impl Shared {
         result
     }
 
+    /// Looks, and changes nothing.
+    #[cfg(feature = "testing")]
+    pub(super) fn with_quietly<R>(&self, look: impl FnOnce(&State) -> R) -> R {
+        look(&self.state.lock())
+    }
+
     pub(super) fn set_driver(&self, cx: &Context<'_>) {
         self.state.lock().driver.wait(cx);
     }
@@ -362,6 +368,13 @@ impl State {
             }
         }
         self.conn.count_lent(if self.push.blocked { self.lanes.lent.len() * LANE } else { 0 });
+    }
+
+    /// Whoever waited for room at this place does not any more, and must not be kept alive or woken by it.
+    pub(super) fn leave_queue(&mut self, place: Option<Ticket>) {
+        if let Some(place) = place {
+            self.wakers.ticket(place).take();
+        }
     }
 
     /// Lends the stream's credit to its writer.
