@@ -61,9 +61,10 @@ macro_rules! shared_settings {
         /// host is gone, or the network between. Default: 20 seconds; from 500 milliseconds to a day.
         ///
         /// TCP notices it by itself (keepalive, and TCP_USER_TIMEOUT on Linux). Below 2 seconds the connection sends an empty FEEDBACK
-        /// after a tenth of that time without traffic, while a call or stream is open. A peer whose TCP takes no byte for so long counts
-        /// as dead too. One whose *process* is frozen does not while its system still acknowledges what comes: deadlines,
-        /// `read_timeout` and `stream_idle_timeout` are for that. Unix sockets need none of this.
+        /// after a tenth of that time without traffic, while a stream is open or a client waits for a call; a server with nothing but
+        /// unary calls in work learns it after 2 seconds. A peer whose TCP takes no byte for so long counts as dead too. One whose
+        /// *process* is frozen does not while its system still acknowledges what comes: deadlines, `read_timeout` and
+        /// `stream_idle_timeout` are for that. Unix sockets need none of this.
         pub fn dead_peer_timeout(mut self, limit: Duration) -> Self {
             self.limits.dead_peer_timeout = limit;
             self

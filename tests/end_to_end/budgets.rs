@@ -243,7 +243,6 @@ async fn nothing_stays_counted_after_drop_cancel_deadline_error_and_loss() {
     let mut reader = client.download(text("fill 1000 1000;hang")).await.unwrap();
     until(|| channel.buffered(), |now| now.unread > 60_000).await;
     channel.close();
-    assert!(channel.buffered().unread > 60_000);
     let mut count = 0;
     while let Ok(Some(_)) = reader.read().await {
         count += 1;

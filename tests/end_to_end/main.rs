@@ -1,6 +1,7 @@
 //! Whole calls, from a generated client to a handler and back.
 
 mod after_close;
+mod balance;
 mod bounds;
 mod budgets;
 mod cancel;
@@ -18,8 +19,11 @@ mod json;
 mod kinds;
 mod left_over;
 mod limits;
+mod network;
 mod other_process;
 mod proxy;
+mod reconnect;
+mod resolve;
 mod shutdown;
 mod status;
 mod sticky;

@@ -1,5 +1,7 @@
 //! The service that the tests call, and ways to serve it.
 
+pub mod sim;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};

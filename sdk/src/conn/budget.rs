@@ -27,6 +27,16 @@ pub struct Buffered {
     pub unsent: usize,
 }
 
+impl std::iter::Sum for Buffered {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |all, one| Self {
+            unread: all.unread + one.unread,
+            reserved: all.reserved + one.reserved,
+            unsent: all.unsent + one.unsent,
+        })
+    }
+}
+
 /// Bytes that all connections of a server may hold together. It counts and decides nothing.
 #[derive(Debug)]
 pub(crate) struct Pool {

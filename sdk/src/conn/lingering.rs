@@ -40,7 +40,7 @@ impl Lingering {
         self.0 = HashMap::new();
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, feature = "__fuzz"))]
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }

@@ -8,6 +8,8 @@
 
 mod budget;
 mod calls;
+#[cfg(feature = "testing")]
+mod census;
 mod drain;
 mod error;
 mod event;
@@ -224,6 +226,16 @@ impl Connection {
         self.streams.live() + self.calls.len() <= 1
     }
 
+    /// How many calls and streams are going on.
+    pub(crate) fn load(&self) -> usize {
+        self.streams.live() + self.calls.len()
+    }
+
+    /// Whether there was ever a call or a stream of this side.
+    pub(crate) fn was_used(&self) -> bool {
+        self.streams.was_used() || self.calls.was_used(self.limits.first_request_id)
+    }
+
     /// How many answers to calls of ours have not been looked at.
     pub(crate) fn answers(&self) -> usize {
         self.calls.answered()
@@ -235,15 +247,21 @@ impl Connection {
     }
 
     /// How many streams were given up that the server has not ended.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "__fuzz"))]
     pub(crate) fn lingering_streams(&self) -> usize {
         self.lingering.len()
     }
 
     /// How many streams the application holds.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "__fuzz"))]
     pub(crate) fn held_streams(&self) -> usize {
         self.streams.held()
+    }
+
+    /// Bytes of messages that nobody has taken.
+    #[cfg(any(test, feature = "__fuzz"))]
+    pub(crate) fn unread(&self) -> usize {
+        self.streams.all().map(|stream| stream.recv.inbox.total().1).sum()
     }
 
     /// Why the connection is over, if it is.

@@ -84,6 +84,11 @@ impl Streams {
         self.live.values().map(|key| &self.slab[*key]).find(|stream| stream.accepted).map(|stream| stream.id)
     }
 
+    /// Whether a stream of ours was ever opened.
+    pub(super) fn was_used(&self) -> bool {
+        self.next_id != FIRST_ID
+    }
+
     /// How many streams are not over.
     pub(super) fn live(&self) -> usize {
         self.live.len()
@@ -96,7 +101,22 @@ impl Streams {
 
     /// The keys of all streams that are not over.
     pub(super) fn live_keys(&self) -> Vec<StreamKey> {
-        self.live.values().map(|key| StreamKey(*key)).collect()
+        let mut keys: Vec<_> = self.live.values().map(|key| StreamKey(*key)).collect();
+        // Not in the order of the map, which differs from run to run: tests under a seed repeat themselves.
+        keys.sort_unstable();
+        keys
+    }
+
+    /// All streams that exist.
+    #[cfg(feature = "testing")]
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Stream> {
+        self.slab.iter().map(|(_, stream)| stream)
+    }
+
+    /// All streams, those that are over and still held included.
+    #[cfg(any(test, feature = "__fuzz"))]
+    pub(super) fn all(&self) -> impl Iterator<Item = &Stream> {
+        self.slab.iter().map(|(_, stream)| stream)
     }
 
     /// How many streams exist, those that are over and still held included.

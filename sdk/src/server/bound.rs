@@ -76,7 +76,7 @@ impl Bound {
             loop {
                 pace.wait().await;
                 match self.listener.accept(dead_peer_timeout).await {
-                    Ok((io, peer)) => self.connections.start(io, peer),
+                    Ok((io, peer)) => drop(self.connections.start(io, peer)),
                     Err(error) if is_of_one_connection(&error) => {
                         tracing::debug!(%error, "a connection was lost before it was accepted");
                     }
@@ -110,6 +110,12 @@ impl Bound {
 }
 
 impl ServerHandle {
+    /// For a server that has no address to give back.
+    #[cfg(feature = "testing")]
+    pub(super) fn unbound(connections: Arc<Connections>) -> Self {
+        Self { connections, stopped: Arc::default(), serving: watch::Sender::new(false).subscribe() }
+    }
+
     /// How many bytes of all connections wait in memory now. Ready at once; it looks at each connection, so ask some times a second at most.
     #[must_use]
     pub fn buffered(&self) -> Buffered {

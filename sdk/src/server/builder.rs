@@ -182,6 +182,12 @@ impl ServerBuilder {
         Ok(near)
     }
 
+    /// A server to which connections are brought.
+    #[cfg(feature = "testing")]
+    pub(crate) fn unbound(self) -> Result<super::unbound::Unbound> {
+        Ok(super::unbound::Unbound::new(self.connections()?))
+    }
+
     fn connections(self) -> Result<Arc<Connections>> {
         settings::check(&self.limits)?;
         settings::check_unread("max_unread", self.unread, &self.limits)?;

@@ -6,11 +6,15 @@
 //! Deliberately absent: what a message means, which methods exist, who may call.
 
 mod address;
+#[cfg(feature = "testing")]
+mod census;
 mod clock;
 mod driver;
 mod lane;
 mod link;
 mod memory;
+#[cfg(all(test, trill_loom))]
+mod models;
 mod shared;
 mod socket;
 mod wakers;
@@ -23,10 +27,14 @@ use bytes::BytesMut;
 
 pub(crate) use address::Address;
 pub use address::PeerAddr;
+#[cfg(feature = "testing")]
+pub use census::Census;
+#[cfg(feature = "testing")]
+pub(crate) use census::Watch;
 pub(crate) use clock::now;
 pub(crate) use driver::{Dispatch, Driver};
 pub(crate) use lane::Sender;
-pub(crate) use link::Link;
+pub(crate) use link::{Link, WeakLink};
 pub(crate) use memory::pair as memory_pair;
 
 pub(crate) use socket::{Listener, connect};

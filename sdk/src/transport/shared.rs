@@ -5,12 +5,11 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use crate::conn::{Connection, Event, Limits, StreamKey, Ticket};
-use crate::sync::Mutex;
+use crate::sync::{AtomicBool, Mutex, Ordering};
 
 use super::lane::{LANE, Lane};
 use super::wakers::{Incoming, Slot, Wakers};
@@ -161,6 +160,11 @@ impl Shared {
         self.greeted.store(true, Ordering::Relaxed);
     }
 
+    /// Looks at the connection.
+    pub(super) fn peek<R>(&self, look: impl FnOnce(&Connection) -> R) -> R {
+        look(&self.state.lock().conn)
+    }
+
     /// Runs `wish` on the connection, then wakes whom it lets go on, and the driver if it has something to do.
     pub(super) fn with<R>(&self, wish: impl FnOnce(&mut State) -> R) -> R {
         self.with_then(|state| (wish(state), Then::GoesOn))
@@ -205,6 +209,12 @@ impl Shared {
         let result = part(&mut state);
         state.sort_events(wake, incoming);
         result
+    }
+
+    /// Looks, and changes nothing.
+    #[cfg(feature = "testing")]
+    pub(super) fn with_quietly<R>(&self, look: impl FnOnce(&State) -> R) -> R {
+        look(&self.state.lock())
     }
 
     pub(super) fn set_driver(&self, cx: &Context<'_>) {
@@ -358,6 +368,13 @@ impl State {
             }
         }
         self.conn.count_lent(if self.push.blocked { self.lanes.lent.len() * LANE } else { 0 });
+    }
+
+    /// Whoever waited for room at this place does not any more, and must not be kept alive or woken by it.
+    pub(super) fn leave_queue(&mut self, place: Option<Ticket>) {
+        if let Some(place) = place {
+            self.wakers.ticket(place).take();
+        }
     }
 
     /// Lends the stream's credit to its writer.

@@ -88,9 +88,10 @@ impl Drop for Payload<'_> {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, feature = "__fuzz"))]
 impl Messages {
     /// One message in a frame of its own.
+    #[cfg(test)]
     pub(crate) fn single(id: super::StreamId, payload: &[u8]) -> Self {
         let mut out = Vec::new();
         super::data(&mut out, id, payload.len(), |out| out.extend_from_slice(payload))

@@ -1,0 +1,34 @@
+//! A server without an address: connections are brought to it.
+
+use std::sync::Arc;
+
+use crate::error::{Code, Error, ErrorKind, Origin, Result};
+use crate::transport::{Ends, PeerAddr, Watch};
+
+use super::bound::ServerHandle;
+use super::connections::Connections;
+
+pub(crate) struct Unbound(Arc<Connections>);
+
+impl Unbound {
+    pub(super) fn new(connections: Arc<Connections>) -> Self {
+        Self(connections)
+    }
+
+    pub(crate) fn handle(&self) -> ServerHandle {
+        ServerHandle::unbound(Arc::clone(&self.0))
+    }
+
+    /// Serves one more connection, as an accepted one.
+    ///
+    /// # Errors
+    /// The server is being shut down.
+    pub(crate) fn accept(&self, ends: Ends, peer: PeerAddr) -> Result<Watch> {
+        if self.0.are_draining() {
+            let text = "cannot connect: the server has been shut down";
+            return Err(Error::new(ErrorKind::Connect, Origin::Peer, Code::CLIENT_CONNECT_ERR, text)
+                .with_peer(peer.text()));
+        }
+        Ok(Watch::new(&self.0.start(ends, peer)))
+    }
+}
