@@ -32,7 +32,7 @@ const TABLE: [(Cause, [&str; 4], [&str; 4]); 14] = [
         ["dropped"; 4],
     ),
     (Cause::ServerKilled, ["Network 141/0", "Network 301/0", "Network 301/0", "Network 301/0"], ["-"; 4]),
-    (Cause::ShutDown, ["Status 21/0"; 4], ["dropped", "Closed 201/0", "Closed 201/0", "Closed 201/0"]),
+    (Cause::ShutDown, ["Timeout 21/0"; 4], ["dropped", "Closed 201/0", "Closed 201/0", "Closed 201/0"]),
     (Cause::Cut(Cut::Fin), NETWORK, NETWORK_AT_SERVER),
     (Cause::Cut(Cut::FinInAFrame), NETWORK, NETWORK_AT_SERVER),
     (Cause::Cut(Cut::Rst), NETWORK, NETWORK_AT_SERVER),

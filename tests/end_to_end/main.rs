@@ -1,6 +1,8 @@
 //! Whole calls, from a generated client to a handler and back.
 
 mod after_close;
+mod balance;
+mod bounds;
 mod cancel;
 mod cancel_safety;
 mod captures;
@@ -19,6 +21,8 @@ mod limits;
 mod network;
 mod other_process;
 mod proxy;
+mod reconnect;
+mod resolve;
 mod shutdown;
 mod status;
 mod sticky;

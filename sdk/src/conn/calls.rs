@@ -59,6 +59,11 @@ impl Calls {
         }
     }
 
+    /// Whether there was ever a call of ours.
+    pub(super) fn was_used(&self, first_id: u32) -> bool {
+        self.next_id != first_id
+    }
+
     pub(super) fn insert_outgoing(&mut self, id: u32, deadline: Option<Instant>) -> CallKey {
         let key = self.slab.insert(Call::Outgoing { id, deadline, answer: None });
         self.waiting.insert(id, key);

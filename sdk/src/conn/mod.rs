@@ -18,6 +18,7 @@ mod inbound;
 mod inbox;
 mod limits;
 mod lingering;
+mod quiet;
 mod schedule;
 mod stream;
 mod streaming;
@@ -37,6 +38,7 @@ pub(crate) use crate::wire::StreamId;
 
 use calls::Calls;
 use lingering::Lingering;
+use quiet::Quiet;
 use schedule::Schedule;
 use streams::Streams;
 use timers::Timers;
@@ -45,13 +47,14 @@ pub(crate) use error::ConnError;
 #[cfg(test)]
 pub(crate) use error::Violation;
 pub(crate) use event::{
-    Admission, Answer, CallKey, Ending, Event, Head, IncomingCall, IncomingStream, Outcome, Shape, StreamKey,
+    Admission, Admitted, Answer, CallKey, Ending, Event, Head, IncomingCall, IncomingStream, Outcome, Seat,
+    Shape, StreamKey,
 };
 pub(crate) use inbox::Inbox;
 pub use limits::{AppErrors, Cancel};
-pub(crate) use limits::{DEFAULT_WINDOW, Limits};
+pub(crate) use limits::{DEFAULT_WINDOW, Limits, MAX_HEADER, PROBE_BELOW};
 pub(crate) use schedule::Ticket;
-pub(crate) use streaming::{SendError, Sent, Take, frame_size, write_data};
+pub(crate) use streaming::{Backlog, SendError, Sent, Take, frame_size, write_data};
 pub(crate) use streams::growth;
 
 /// One connection's protocol state.
@@ -68,6 +71,7 @@ pub(crate) struct Connection {
     lingering: Lingering,
     schedule: Schedule,
     timers: Timers,
+    quiet: Quiet,
     output: Vec<u8>,
     /// Bytes that were taken and are not yet written.
     in_flight: usize,
@@ -101,6 +105,7 @@ impl Connection {
             streams: Streams::new(),
             lingering: Lingering::default(),
             timers: Timers::default(),
+            quiet: Quiet::default(),
             output: Vec::new(),
             in_flight: 0,
             events: Vec::new(),
@@ -138,6 +143,9 @@ impl Connection {
         debug_assert!(spare.is_empty(), "the spare buffer would be sent");
         let taken = std::mem::replace(&mut self.output, spare);
         self.in_flight += taken.len();
+        if !taken.is_empty() {
+            self.quiet.note();
+        }
         taken
     }
 
@@ -161,6 +169,16 @@ impl Connection {
     /// Whether at most one call or stream is going on.
     pub(crate) fn is_alone(&self) -> bool {
         self.streams.live() + self.calls.len() <= 1
+    }
+
+    /// How many calls and streams are going on.
+    pub(crate) fn load(&self) -> usize {
+        self.streams.live() + self.calls.len()
+    }
+
+    /// Whether there was ever a call or a stream of this side.
+    pub(crate) fn was_used(&self) -> bool {
+        self.streams.was_used() || self.calls.was_used(self.limits.first_request_id)
     }
 
     /// How many answers to calls of ours have not been looked at.

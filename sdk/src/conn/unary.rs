@@ -63,7 +63,7 @@ impl Connection {
             ..RequestProtocol::default()
         };
         let frame = UnaryHead { id, version: VERSION, reserved: 0 };
-        let limit = self.limits.max_sent;
+        let limit = self.limits.largest();
         wire::request(&mut self.output, frame, &meta, limit, body.0, body.1, attachment)
             .map_err(SendError::of)?;
         if one_way {
@@ -122,7 +122,7 @@ impl Connection {
             attachment_size: attachment_size(attachment)?,
             ..ResponseProtocol::default()
         };
-        let (head, limit) = (call.head, self.limits.max_sent);
+        let (head, limit) = (call.head, self.limits.largest());
         wire::response(&mut self.output, head, &meta, limit, body.0, body.1, attachment)
             .map_err(SendError::of)?;
         call.answered = true;
@@ -223,8 +223,8 @@ impl Connection {
             content_encoding: meta.content_encoding,
             message_type: meta.message_type,
         };
-        let method = match self.admit(&head, Shape::Unary, self.calls.incoming()) {
-            Ok(method) => method,
+        let admitted = match self.admit(&head, Shape::Unary, self.calls.incoming()) {
+            Ok(admitted) => admitted,
             Err(outcome) => {
                 self.refuse_call(incoming, outcome);
                 return;
@@ -240,7 +240,7 @@ impl Connection {
         self.events.push(Event::Call(Box::new(IncomingCall {
             key,
             one_way,
-            method,
+            admitted,
             head,
             deadline,
             body,
@@ -255,12 +255,13 @@ impl Connection {
     }
 
     /// A unary frame whose inside cannot be read. Only the fixed header tells which call it is about.
-    pub(super) fn handle_bad_unary(&mut self, frame: UnaryHead, why: &FrameFault) -> Result<(), ConnError> {
+    pub(super) fn handle_bad_unary(&mut self, frame: UnaryHead, why: FrameFault) -> Result<(), ConnError> {
         match self.side {
             Side::Server => {
                 let incoming = Incoming {
                     head: frame,
-                    request_id: 0,
+                    // Clients that pair by the protobuf header write it here as well, but for tRPC-Cpp.
+                    request_id: frame.id,
                     one_way: false,
                     message_type: 0,
                     content_type: 0,
@@ -272,11 +273,11 @@ impl Connection {
                 Ok(())
             }
             Side::Client if self.calls.is_waiting(frame.id) => {
-                self.answered(frame.id, Err(Ending::BadAnswer));
+                self.answered(frame.id, Err(Ending::BadAnswer(why)));
                 Ok(())
             }
             // tRPC-Cpp writes 0 into the fixed header, so the call cannot be found: it must not wait for its deadline.
-            Side::Client => Err(ConnError::BadAnswer),
+            Side::Client => Err(ConnError::BadAnswer(why)),
         }
     }
 }

@@ -16,7 +16,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// Why a call, a read, a write or a connection failed.
 ///
 /// [`kind`](Self::kind) is for programs, the text is for people; the wording may change between releases. A handler that
-/// answered with a status gives [`ErrorKind::Status`] and [`status`](Self::status); everything else went wrong on the way.
+/// answered with a status gives [`ErrorKind::Status`] and [`status`](Self::status), or [`ErrorKind::Timeout`] and the status if its code says
+/// so; everything else went wrong on the way.
 ///
 /// Clones are cheap: one failure is often reported to many waiters.
 #[derive(Clone)]
@@ -27,9 +28,13 @@ struct Inner {
     kind: ErrorKind,
     origin: Origin,
     status: Status,
+    /// The status is what the peer answered.
+    answered: bool,
     method: Option<Cow<'static, str>>,
     peer: Option<Arc<str>>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
+    /// The call did not leave this process.
+    not_sent: bool,
 }
 
 /// What sort of failure an [`Error`] is.
@@ -38,7 +43,7 @@ struct Inner {
 pub enum ErrorKind {
     /// The peer's handler, or the peer's framework, answered with a status; or a client has failed its stream with one.
     Status,
-    /// A limit of time passed: the call's deadline, or the timeout of one operation.
+    /// A limit of time passed: the call's deadline, or the timeout of one operation; here, or at the peer, which answered so.
     Timeout,
     /// The call was given up: a handle was dropped, or one side cancelled.
     Canceled,
@@ -80,9 +85,11 @@ impl Error {
             kind,
             origin,
             status: Status::new(code, message),
+            answered: false,
             method: None,
             peer: None,
             source: None,
+            not_sent: false,
         }))
     }
 
@@ -101,6 +108,12 @@ impl Error {
         self
     }
 
+    /// The call did not leave this process.
+    pub(crate) fn not_sent(mut self) -> Self {
+        Arc::make_mut(&mut self.0).not_sent = true;
+        self
+    }
+
     /// What sort of failure this is.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
@@ -116,7 +129,7 @@ impl Error {
     /// What the peer answered; `None` when the failure was not an answer.
     #[must_use]
     pub fn status(&self) -> Option<&Status> {
-        (self.0.kind == ErrorKind::Status).then_some(&self.0.status)
+        self.0.answered.then_some(&self.0.status)
     }
 
     /// The framework's code that describes this failure best: the peer's own, or the one the protocol has for it.
@@ -161,6 +174,20 @@ impl Error {
         self.kind() == ErrorKind::Canceled
     }
 
+    /// Whether the call certainly reached no handler, so that making it again cannot do its work twice: it was not sent, because there was
+    /// no connection, or the server refused it before its handler began (code 22, which servers say that are overloaded or shut down).
+    ///
+    /// `false` says that nobody knows: a call whose connection was lost may have been carried out. Whether that matters, only the caller
+    /// can tell.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self.kind() {
+            ErrorKind::Connect => true,
+            ErrorKind::Status => self.code() == Code::SERVER_OVERLOAD_ERR && self.func_ret() == 0,
+            _ => self.0.not_sent,
+        }
+    }
+
     /// What a peer is told when a handler returns this error: the same codes and text.
     pub(crate) fn to_status(&self) -> Status {
         self.0.status.clone()
@@ -170,12 +197,15 @@ impl Error {
 impl From<Status> for Error {
     fn from(status: Status) -> Self {
         Self(Arc::new(Inner {
-            kind: ErrorKind::Status,
+            // A peer that says that the time is up means the same as we do.
+            kind: if status.is_timeout() { ErrorKind::Timeout } else { ErrorKind::Status },
             origin: Origin::Peer,
             status,
+            answered: true,
             method: None,
             peer: None,
             source: None,
+            not_sent: false,
         }))
     }
 }

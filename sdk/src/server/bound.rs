@@ -11,6 +11,7 @@ use crate::service::Signal;
 use crate::transport::{Listener, PeerAddr, now};
 
 use super::connections::Connections;
+use super::pace::Pace;
 
 /// How long the address may take to be free. It is at once, where the serving future is polled.
 const UNBIND_LIMIT: Duration = Duration::from_millis(500);
@@ -69,9 +70,12 @@ impl Bound {
     /// The listening socket failed.
     pub async fn serve(self) -> Result<()> {
         self.serving.send_replace(true);
+        let dead_peer_timeout = self.connections.limits().dead_peer_timeout;
+        let mut pace = Pace::new(self.connections.room().accepts_per_second);
         let accepting = async {
             loop {
-                match self.listener.accept().await {
+                pace.wait().await;
+                match self.listener.accept(dead_peer_timeout).await {
                     Ok((io, peer)) => drop(self.connections.start(io, peer)),
                     Err(error) if is_of_one_connection(&error) => {
                         tracing::debug!(%error, "a connection was lost before it was accepted");

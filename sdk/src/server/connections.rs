@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use slab::Slab;
 use tokio::sync::Notify;
 
 use crate::service::{Host, Router, Signal};
 use crate::sync::Mutex;
 use crate::transport::{ConnError, Connection, Driver, Ends, Limits, Link, PeerAddr};
+
+use super::places::{Places, Room};
 
 /// How long a connection may take to write the answers to what was broken off, and its peer to read them.
 const FLUSH_LIMIT: Duration = Duration::from_millis(400);
@@ -21,7 +22,8 @@ pub(super) struct Connections {
     limits: Limits,
     router: Arc<Router>,
     host: Arc<Host>,
-    open: Mutex<Slab<Link>>,
+    room: Room,
+    open: Mutex<Places>,
     /// All connections are to end, also those that are just being accepted.
     closing: Signal,
     /// A connection's task wakes those who wait for the last one's end.
@@ -29,23 +31,40 @@ pub(super) struct Connections {
 }
 
 impl Connections {
-    pub(super) fn new(limits: Limits, router: Router, host: Arc<Host>) -> Self {
+    pub(super) fn new(limits: Limits, room: Room, router: Router, host: Arc<Host>) -> Self {
         Self {
             limits,
             router: Arc::new(router),
             host,
-            open: Mutex::default(),
+            room,
+            open: Mutex::new(Places::new(room)),
             closing: Signal::default(),
             ended: Notify::new(),
         }
     }
 
+    pub(super) fn room(&self) -> &Room {
+        &self.room
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// Serves one connection in a task, which ends with the connection and the last of its handlers: a one-way call may go on when its
-    /// caller is gone, and a shutdown must know of it.
-    pub(super) fn start(self: &Arc<Self>, ends: Ends, peer: PeerAddr) -> Link {
+    /// caller is gone, and a shutdown must know of it. A connection for which there is no room is closed.
+    pub(super) fn start(self: &Arc<Self>, ends: Ends, peer: PeerAddr) -> Option<Link> {
         let conn = Connection::server(self.limits.clone(), self.router.admission());
         let (link, driver) = Driver::server(conn, ends, peer, Arc::clone(&self.router) as _);
-        let place = self.open.lock().insert(link.clone());
+        let taken = self.open.lock().take(link.clone());
+        let Some((place, oldest)) = taken else {
+            let limit = self.room.connections;
+            tracing::debug!(peer = %link.peer(), limit, "a connection was closed: there are too many (max_connections)");
+            return None;
+        };
+        if let Some(oldest) = oldest {
+            oldest.close(&ConnError::TooManyNew { limit: self.room.new });
+        }
         // Looked at behind the insertion: whoever sets a signal goes through the inserted ones after that.
         if self.host.drain.has_begun() {
             link.drain();
@@ -56,11 +75,11 @@ impl Connections {
         let connections = Arc::clone(self);
         tokio::spawn(async move {
             driver.await;
-            let link = connections.open.lock().remove(place);
+            let link = connections.open.lock().leave(place);
             drop(link);
             connections.ended.notify_waiters();
         });
-        link
+        Some(link)
     }
 
     #[cfg(feature = "testing")]
@@ -120,6 +139,6 @@ impl Connections {
     }
 
     fn links(&self) -> Vec<Link> {
-        self.open.lock().iter().map(|(_, link)| link.clone()).collect()
+        self.open.lock().links()
     }
 }

@@ -3,6 +3,8 @@
 mod bound;
 mod builder;
 mod connections;
+mod pace;
+mod places;
 #[cfg(feature = "testing")]
 mod unbound;
 

@@ -151,7 +151,9 @@ impl Context {
             metadata: self.0.metadata.clone(),
             caller: Some(self.0.service),
             message_type: self.0.message_type,
+            stream_idle_timeout: None,
             compression: None,
+            wait_for_ready: None,
         }
     }
 

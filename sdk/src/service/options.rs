@@ -20,8 +20,12 @@ pub struct CallOptions {
     pub(super) metadata: Metadata,
     pub(super) caller: Option<&'static str>,
     pub(super) message_type: u32,
+    /// Of a stream; `None`: as the channel says.
+    pub(super) stream_idle_timeout: Option<Duration>,
     /// `None`: as the channel says.
     pub(super) compression: Option<Option<Compression>>,
+    /// `None`: as the channel says.
+    pub(super) wait_for_ready: Option<bool>,
 }
 
 /// How long a call may take, and whose limit that is.
@@ -45,6 +49,14 @@ impl CallOptions {
         self
     }
 
+    /// Ends the stream when no message comes or goes for `limit`, whatever the channel's
+    /// [`stream_idle_timeout`](crate::client::ChannelBuilder::stream_idle_timeout) is. Unary calls pass it over.
+    #[must_use]
+    pub fn stream_idle_timeout(mut self, limit: Duration) -> Self {
+        self.stream_idle_timeout = Some(limit);
+        self
+    }
+
     /// Sends a key and a value with the request.
     #[must_use]
     pub fn metadata(mut self, key: impl Into<String>, value: impl Into<Bytes>) -> Self {
@@ -57,6 +69,14 @@ impl CallOptions {
     #[must_use]
     pub fn compression(mut self, compression: impl Into<Option<Compression>>) -> Self {
         self.compression = Some(compression.into());
+        self
+    }
+
+    /// Whether the call waits until there is a connection, however many attempts fail, whatever the channel's
+    /// [`wait_for_ready`](crate::client::ChannelBuilder::wait_for_ready) is.
+    #[must_use]
+    pub fn wait_for_ready(mut self, wait: bool) -> Self {
+        self.wait_for_ready = Some(wait);
         self
     }
 

@@ -11,7 +11,7 @@ use bytes::BytesMut;
 use crate::conn::{ConnError, Connection, IncomingCall, IncomingStream};
 use crate::wire::{Decoder, Frame};
 
-use super::shared::Shared;
+use super::shared::{Shared, State};
 use super::wakers::Incoming;
 use super::{Ends, Input, Link, PeerAddr, now};
 
@@ -62,6 +62,8 @@ pub(crate) struct Driver {
     frames: Vec<Frame>,
     wake: Vec<Waker>,
     incoming: Incoming,
+    /// The peer has sent a whole frame.
+    greeted: bool,
     /// It has let the others go first once, before it writes.
     yielded: bool,
     timer: Option<Pin<Box<tokio::time::Sleep>>>,
@@ -75,7 +77,7 @@ pub(crate) struct Driver {
 impl Driver {
     /// The client's end of a connection.
     pub(crate) fn client(conn: Connection, ends: Ends, peer: PeerAddr) -> (Link, Self) {
-        let decoder = Decoder::new(conn.side(), conn.limits().max_received);
+        let decoder = decoder(&conn);
         let (link, shared) = Link::new(conn, Arc::clone(&ends.output), peer);
         (link, Self::new(shared, ends, decoder, None))
     }
@@ -87,7 +89,7 @@ impl Driver {
         peer: PeerAddr,
         dispatch: Arc<dyn Dispatch>,
     ) -> (Link, Self) {
-        let decoder = Decoder::new(conn.side(), conn.limits().max_received);
+        let decoder = decoder(&conn);
         let (link, shared) = Link::new(conn, Arc::clone(&ends.output), peer);
         let driver = Self::new(shared, ends, decoder, Some((link.clone(), dispatch)));
         (link, driver)
@@ -110,6 +112,7 @@ impl Driver {
             frames: Vec::new(),
             wake: Vec::new(),
             incoming: Incoming::default(),
+            greeted: false,
             yielded: false,
             timer: None,
             patience: None,
@@ -145,7 +148,7 @@ impl Driver {
             if let Some(kind) = failed {
                 let limit = self.failing.get_or_insert_with(|| Box::pin(tokio::time::sleep(LAST_INPUT)));
                 ready!(limit.as_mut().poll(cx));
-                return Poll::Ready(ConnError::Io(kind));
+                return Poll::Ready(self.failed(kind));
             }
             match closing {
                 Some((true, false)) => return Poll::Ready(ConnError::LocalClosed),
@@ -165,7 +168,7 @@ impl Driver {
                 return Poll::Pending;
             }
             match ready!(ends.output.poll_write_ready(cx)) {
-                Ok(()) => self.run(super::shared::State::unblock),
+                Ok(()) => self.run(State::unblock),
                 Err(error) => self.run(|state| state.fail(error.kind())),
             }
         }
@@ -195,7 +198,7 @@ impl Driver {
                     self.handle_input()?;
                 }
                 Poll::Ready(Err(error)) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Poll::Ready(Err(error)) => return Err(ConnError::Io(error.kind())),
+                Poll::Ready(Err(error)) => return Err(self.failed(error.kind())),
             }
         }
         cx.waker().wake_by_ref();
@@ -238,6 +241,9 @@ impl Driver {
                 }
             }
             let full = self.frames.len() == FRAMES_PER_LOCK;
+            if !self.greeted {
+                self.greet();
+            }
             if !self.frames.is_empty() {
                 let mut frames = std::mem::take(&mut self.frames);
                 let handled = self.run(|state| {
@@ -282,13 +288,17 @@ impl Driver {
     fn poll_timers(&mut self, cx: &mut Context<'_>) {
         loop {
             let armed = self.run(|state| {
-                if state.conn.next_deadline().is_some_and(|next| next <= now()) {
-                    state.conn.handle_timeout(now());
-                }
-                if let Some(next) = state.conn.next_deadline()
-                    && state.armed.is_none_or(|armed| next < armed)
-                {
-                    state.armed = Some(next);
+                let is_new = |state: &State| {
+                    let next = state.conn.next_deadline()?;
+                    state.armed.is_none_or(|armed| next < armed).then_some(next)
+                };
+                // The clock is read when the timer has fired or a deadline is new, not each time.
+                if let Some(next) = is_new(state) {
+                    let now = now();
+                    if next <= now {
+                        state.conn.handle_timeout(now);
+                    }
+                    state.armed = is_new(state).or(state.armed);
                 }
                 state.armed
             });
@@ -306,7 +316,7 @@ impl Driver {
     }
 
     /// Works on the connection, then wakes whom that concerns.
-    fn run<R>(&mut self, part: impl FnOnce(&mut super::shared::State) -> R) -> R {
+    fn run<R>(&mut self, part: impl FnOnce(&mut State) -> R) -> R {
         let result = self.shared.drive(&mut self.wake, &mut self.incoming, part);
         self.wake.drain(..).for_each(Waker::wake);
         result
@@ -345,6 +355,22 @@ impl Driver {
         })
     }
 
+    /// Bytes have come and no whole frame before them.
+    #[cold]
+    fn greet(&mut self) {
+        if !self.frames.is_empty() {
+            self.greeted = true;
+            self.shared.set_greeted();
+            self.run(|state| state.conn.handle_first_frame());
+        } else if self.server.is_some() {
+            self.run(|state| state.conn.handle_first_bytes(now()));
+        }
+    }
+
+    fn failed(&self, kind: std::io::ErrorKind) -> ConnError {
+        ConnError::of_io(kind, self.shared.limits().dead_peer_timeout)
+    }
+
     fn end(&mut self, why: ConnError) -> ConnError {
         let why = self.run(|state| {
             state.conn.handle_lost(&why);
@@ -358,13 +384,18 @@ impl Driver {
         (self.input, self.frames) = (BytesMut::new(), Vec::new());
         self.over = Some(why.clone());
         match &why {
-            ConnError::Wire(_) | ConnError::BadAnswer | ConnError::PeerNotReading { .. } => {
+            ConnError::Wire(_) | ConnError::BadAnswer(_) | ConnError::PeerNotReading { .. } => {
                 tracing::warn!(peer = %self.shared.peer(), reason = %why, "closing the connection");
             }
             _ => tracing::debug!(peer = %self.shared.peer(), reason = %why, "the connection ended"),
         }
         why
     }
+}
+
+fn decoder(conn: &Connection) -> Decoder {
+    let limits = conn.limits();
+    Decoder::new(conn.side(), limits.max_received).with_max_header(limits.max_header)
 }
 
 impl Future for Driver {

@@ -2,13 +2,13 @@
 
 use std::fmt;
 use std::future::poll_fn;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::conn::{
-    Answer, CallKey, ConnError, Connection, Ending, Head, Inbox, Limits, Outcome, SendError, Sent, StreamKey,
-    Take, Ticket,
+    Answer, Backlog, CallKey, ConnError, Connection, Ending, Head, Inbox, Limits, Outcome, SendError, Sent,
+    StreamKey, Take, Ticket,
 };
 
 use super::lane::{LANE, Lane, Sender};
@@ -25,6 +25,23 @@ pub(crate) struct Link(Arc<Hold>);
 
 struct Hold(Arc<Shared>);
 
+/// Knows a connection without holding it open.
+#[derive(Clone, Debug)]
+pub(crate) struct WeakLink(Weak<Hold>);
+
+impl WeakLink {
+    /// A hold on the connection, if somebody else has one.
+    pub(crate) fn upgrade(&self) -> Option<Link> {
+        self.0.upgrade().map(Link)
+    }
+}
+
+impl fmt::Debug for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Link({})", self.0.peer())
+    }
+}
+
 impl Drop for Hold {
     fn drop(&mut self) {
         self.0.with(|state| state.closing = true);
@@ -33,7 +50,8 @@ impl Drop for Hold {
 }
 
 impl Link {
-    pub(super) fn new(conn: Connection, output: Arc<dyn Output>, peer: PeerAddr) -> (Self, Arc<Shared>) {
+    pub(super) fn new(mut conn: Connection, output: Arc<dyn Output>, peer: PeerAddr) -> (Self, Arc<Shared>) {
+        conn.start(now());
         let shared = Arc::new(Shared::new(conn, output, peer));
         (Self(Arc::new(Hold(Arc::clone(&shared)))), shared)
     }
@@ -54,9 +72,39 @@ impl Link {
         self.shared().limits()
     }
 
-    /// Why the connection is over, if it is.
-    pub(crate) fn lost(&self) -> Option<ConnError> {
-        if self.shared().is_over() { self.shared().with(|state| state.conn.lost().cloned()) } else { None }
+    pub(crate) fn downgrade(&self) -> WeakLink {
+        WeakLink(Arc::downgrade(&self.0))
+    }
+
+    /// Whether the connection is over.
+    #[inline]
+    pub(crate) fn is_over(&self) -> bool {
+        self.shared().is_over()
+    }
+
+    /// Something that was to be sent was told that the connection is lost: nobody else is to try.
+    pub(crate) fn note_lost(&self) {
+        self.shared().set_over();
+    }
+
+    /// Whether there was ever a call or a stream of this side.
+    pub(crate) fn was_used(&self) -> bool {
+        self.shared().peek(Connection::was_used)
+    }
+
+    /// How many calls and streams are going on.
+    pub(crate) fn load(&self) -> usize {
+        self.shared().peek(Connection::load)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Whether the peer has sent a whole frame.
+    pub(crate) fn is_greeted(&self) -> bool {
+        self.shared().is_greeted()
     }
 
     /// How many streams are going on.
@@ -102,9 +150,18 @@ impl Link {
 
     // Streams.
 
-    /// Opens a stream; [`poll_opened`](Self::poll_opened) tells what becomes of it.
-    pub(crate) fn open(&self, head: Head) -> Result<StreamKey, SendError> {
-        self.shared().with(|state| state.conn.open(head, now()))
+    /// Opens a stream; [`poll_opened`](Self::poll_opened) tells what becomes of it. The head stays if the connection is lost.
+    pub(crate) fn open(
+        &self,
+        head: &mut Option<Head>,
+        idle_timeout: Option<Duration>,
+    ) -> Result<StreamKey, SendError> {
+        self.shared().with(|state| {
+            if let Some(why) = state.conn.lost() {
+                return Err(SendError::Ended(Ending::Lost(why.clone())));
+            }
+            state.conn.open(head.take().expect("a stream is opened once"), idle_timeout, now())
+        })
     }
 
     pub(crate) fn poll_opened(&self, key: StreamKey, cx: &Context<'_>) -> Poll<Result<(), Ending>> {
@@ -187,6 +244,11 @@ impl Link {
                 }
             }
         })
+    }
+
+    /// What a writer of this stream waits for.
+    pub(crate) fn backlog(&self, key: StreamKey) -> Backlog {
+        self.shared().with(|state| state.conn.backlog(key))
     }
 
     /// Takes all messages that are there, after counting `consumed` ones (messages, bytes) that were taken before.

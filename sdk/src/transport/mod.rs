@@ -32,14 +32,15 @@ pub(crate) use census::Watch;
 pub(crate) use clock::now;
 pub(crate) use driver::{Dispatch, Driver};
 pub(crate) use lane::Sender;
-pub(crate) use link::Link;
+pub(crate) use link::{Link, WeakLink};
 pub(crate) use memory::pair as memory_pair;
 
 pub(crate) use socket::{Listener, connect};
 
 pub(crate) use crate::conn::{
-    Admission, Answer, CallKey, ConnError, Connection, DEFAULT_WINDOW, Ending, Head, Inbox, IncomingCall,
-    IncomingStream, Limits, Outcome, SendError, Shape, StreamKey, Take, Ticket,
+    Admission, Admitted, Answer, CallKey, ConnError, Connection, DEFAULT_WINDOW, Ending, Head, Inbox,
+    IncomingCall, IncomingStream, Limits, MAX_HEADER, Outcome, PROBE_BELOW, Seat, SendError, Shape,
+    StreamKey, Take, Ticket,
 };
 pub use crate::conn::{AppErrors, Cancel};
 

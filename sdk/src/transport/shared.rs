@@ -48,6 +48,8 @@ pub(super) struct Shared {
     limits: Limits,
     /// The connection is over. It says so without the lock.
     over: AtomicBool,
+    /// The peer has sent a whole frame.
+    greeted: AtomicBool,
 }
 
 pub(super) struct State {
@@ -107,6 +109,7 @@ impl Shared {
             peer,
             limits: conn.limits().clone(),
             over: AtomicBool::new(false),
+            greeted: AtomicBool::new(false),
             state: Mutex::new(State {
                 conn,
                 wakers: Wakers::default(),
@@ -144,6 +147,19 @@ impl Shared {
     /// Says to everybody that the connection is over.
     pub(super) fn set_over(&self) {
         self.over.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_greeted(&self) -> bool {
+        self.greeted.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_greeted(&self) {
+        self.greeted.store(true, Ordering::Relaxed);
+    }
+
+    /// Looks at the connection.
+    pub(super) fn peek<R>(&self, look: impl FnOnce(&Connection) -> R) -> R {
+        look(&self.state.lock().conn)
     }
 
     /// Runs `wish` on the connection, then wakes whom it lets go on, and the driver if it has something to do.

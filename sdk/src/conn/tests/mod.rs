@@ -8,5 +8,6 @@ mod giving_up;
 mod opening;
 mod pair;
 mod peers;
+mod quiet;
 mod unary;
 mod vectors;
