@@ -9,7 +9,7 @@ use bytes::Bytes;
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::settings::{self, shared_settings};
 use crate::stream::Compression;
-use crate::transport::{Address, Cancel, Connection, Driver, Ends, Limits, PeerAddr};
+use crate::transport::{Address, Cancel, Connection, Driver, Ends, Limits, Link, PeerAddr};
 
 use super::backoff::Backoff;
 use super::balance::Balance;
@@ -213,20 +213,25 @@ impl ChannelBuilder {
         Ok(self.build(&target, Some(Arc::new(resolver)), Members::named()))
     }
 
-    /// A channel over a connection in memory.
-    #[cfg(feature = "testing")]
-    pub(crate) fn over(self, ends: Ends) -> Result<Channel> {
-        settings::check(&self.limits)?;
-        Ok(self.channel(ends, PeerAddr::memory()))
-    }
-
     /// A channel over a connection that is there already, and that is not replaced: the channel ends with it.
     pub(crate) fn channel(self, ends: Ends, peer: PeerAddr) -> Channel {
+        self.hold(ends, peer, |_| ()).0
+    }
+
+    /// A channel over a connection in memory, and a look at that connection.
+    #[cfg(feature = "testing")]
+    pub(crate) fn over(self, ends: Ends) -> Result<(Channel, crate::transport::Watch)> {
+        self.check()?;
+        Ok(self.hold(ends, PeerAddr::memory(), crate::transport::Watch::new))
+    }
+
+    fn hold<T>(self, ends: Ends, peer: PeerAddr, look: impl FnOnce(&Link) -> T) -> (Channel, T) {
         let target = peer.as_str().to_owned();
         let (link, driver) = Driver::client(Connection::client(self.limits.clone()), ends, peer);
+        let seen = look(&link);
         let channel = self.build(&target, None, Members::connected(link));
         tokio::spawn(keeper::hold(channel.pool(), driver));
-        channel
+        (channel, seen)
     }
 
     /// Connects in another way than by sockets.
