@@ -1,10 +1,12 @@
 //! Settings that channels and servers share.
 
+use std::time::Duration;
+
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
-use crate::transport::{DEFAULT_WINDOW, Limits};
+use crate::transport::{DEFAULT_WINDOW, Limits, MAX_HEADER};
 
 /// The methods of a builder with a field `limits` that set what both sides of a connection have.
-macro_rules! size_settings {
+macro_rules! shared_settings {
     () => {
         /// Bytes of messages that the peer may send on one stream before it must wait for this side to read. Default: 65,535, which is
         /// also the least that peers of the protocol announce; 0 switches flow control off in both directions.
@@ -24,9 +26,63 @@ macro_rules! size_settings {
             self.limits.max_received = bytes;
             self
         }
+
+        /// The largest header of a call or stream, to send and to accept: metadata, method and caller, or the text of an error, in bytes
+        /// as they are on the wire. A larger one fails its call or stream. Default: 65,535 bytes, which is the most that unary calls can
+        /// say.
+        pub fn max_header(mut self, bytes: usize) -> Self {
+            self.limits.max_header = bytes;
+            self
+        }
+
+        /// How long the peer's host may be silent before the connection counts as lost, and with it every call and stream on it: the
+        /// host is gone, or the network between. Default: 20 seconds; from 500 milliseconds to a day.
+        ///
+        /// TCP notices it by itself (keepalive, and TCP_USER_TIMEOUT on Linux). Below 2 seconds the connection sends an empty FEEDBACK
+        /// after a tenth of that time without traffic, while a stream is open or a client waits for a call; a server with nothing but
+        /// unary calls in work learns it after 2 seconds. A peer whose TCP takes no byte for so long counts as dead too. One whose
+        /// *process* is frozen does not while its system still acknowledges what comes: deadlines, `read_timeout` and
+        /// `stream_idle_timeout` are for that. Unix sockets need none of this.
+        pub fn dead_peer_timeout(mut self, limit: Duration) -> Self {
+            self.limits.dead_peer_timeout = limit;
+            self
+        }
+
+        /// How long one read of a stream may wait that has no `.timeout` of its own, or `None` for ever. The stream stays usable after it
+        /// (code 254 at a server, 354 at a client). For the items of a reader as a [`futures::Stream`] too, not for the answer of a client
+        /// stream. Default: for ever.
+        pub fn read_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+            self.limits.read_timeout = limit.into();
+            self
+        }
+
+        /// How long one write to a stream may wait that has no `.timeout` of its own, or `None` for ever. Nothing of the message was sent
+        /// then, and the stream stays usable (code 234 at a server, 334 at a client). A writer as a [`futures::Sink`] still holds its
+        /// message. Default: for ever.
+        pub fn write_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+            self.limits.write_timeout = limit.into();
+            self
+        }
+
+        /// How long a stream may be without a message in either direction before it is broken off with code 255 by a server and 355 by
+        /// a client, or `None` for ever. It lives for a quarter longer at most. Default: for ever.
+        pub fn stream_idle_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+            self.limits.stream_idle_timeout = limit.into();
+            self
+        }
+
+        /// Sends an empty FEEDBACK on an open stream, once its connection would be quiet for so long, or `None` for never. Default:
+        /// never.
+        ///
+        /// For proxies and peers that close quiet connections: tRPC-Cpp does after 60 seconds at a server and 50 at a client, with
+        /// streams open.
+        pub fn heartbeat(mut self, every: impl Into<Option<Duration>>) -> Self {
+            self.limits.heartbeat = every.into();
+            self
+        }
     };
 }
-pub(crate) use size_settings;
+pub(crate) use shared_settings;
 
 /// Settings that cannot work are refused before anything is opened.
 pub(crate) fn check(limits: &Limits) -> Result<()> {
@@ -44,5 +100,32 @@ pub(crate) fn check(limits: &Limits) -> Result<()> {
             return wrong(format!("{name} is {size}: it must be from 1024 to {} bytes", u32::MAX));
         }
     }
+    if !(1024..=MAX_HEADER).contains(&limits.max_header) {
+        return wrong(format!(
+            "max_header is {}: it must be from 1024 to {MAX_HEADER} bytes",
+            limits.max_header
+        ));
+    }
+    let day = Duration::from_secs(24 * 60 * 60);
+    if !(Duration::from_millis(500)..=day).contains(&limits.dead_peer_timeout) {
+        return wrong(format!(
+            "dead_peer_timeout is {:?}: it must be from 500 ms to a day",
+            limits.dead_peer_timeout
+        ));
+    }
+    for (name, limit) in [
+        ("heartbeat", limits.heartbeat),
+        ("idle_timeout", limits.idle_timeout),
+        ("stream_idle_timeout", limits.stream_idle_timeout),
+    ] {
+        if let Some(limit) = limit
+            && limit < SHORTEST
+        {
+            return wrong(format!("{name} is {limit:?}: it must be at least {SHORTEST:?}"));
+        }
+    }
     Ok(())
 }
+
+/// Below this, looking whether a connection is quiet would be its main work.
+const SHORTEST: Duration = Duration::from_millis(10);

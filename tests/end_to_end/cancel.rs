@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use trill::{Context, ErrorKind, Result, Server};
+use trill::{Code, Context, ErrorKind, Origin, Result, Server, Status};
 use trill_tests::{Absent, AbsentClient, EverythingClient, Log, Text, in_memory, listen, over_tcp, text};
 
 async fn reported(log: &mut Log, what: &str) {
@@ -100,7 +100,8 @@ async fn a_client_can_fail_its_stream_with_a_code() {
                     }
                 };
                 cx.cancelled().await;
-                let _ = log.send(format!("{:?}: {}", error.kind(), error.message()));
+                let codes = (error.code().0, error.func_ret());
+                let _ = log.send(format!("{:?} {codes:?} {}", error.kind(), error.message()));
             })
             .await
             .expect("no panic");
@@ -109,10 +110,33 @@ async fn a_client_can_fail_its_stream_with_a_code() {
     }
     let (log, mut reports) = tokio::sync::mpsc::unbounded_channel();
     let client = AbsentClient::new(Server::builder().service(Listener(log)).in_memory().unwrap());
-    let mut rw = client.talk().await.unwrap();
-    rw.write(text("first")).await.unwrap();
-    rw.abort(42, "changed my mind");
-    assert_eq!(reports.recv().await.unwrap(), "Canceled: the client broke the stream off: changed my mind");
+    for (status, seen) in [
+        (Status::app(42, "changed my mind"), "Status (0, 42) changed my mind"),
+        (Status::new(Code::SERVER_VALIDATE_ERR, "no good"), "Status (51, 0) no good"),
+        (Status::with_codes(Code(-7), 8, "both"), "Status (-7, 8) both"),
+        // A reset always says something.
+        (Status::app(0, "nothing"), "Status (999, 0) nothing"),
+        (
+            Status::new(Code::CLIENT_CANCELED_ERR, ""),
+            "Canceled (161, 0) the client broke the stream off with code 161 CLIENT_CANCELED_ERR",
+        ),
+    ] {
+        let mut rw = client.talk().await.unwrap();
+        rw.write(text("first")).await.unwrap();
+        rw.fail(status.clone());
+        assert_eq!(reports.recv().await.unwrap(), seen);
+
+        let rw = client.talk().await.unwrap().shared();
+        let (reading, other) = (tokio::spawn(rw.read()), rw.clone());
+        tokio::task::yield_now().await;
+        other.fail(status);
+        assert_eq!(reports.recv().await.unwrap(), seen);
+        // For the clones on this side the stream was ended here.
+        let errors = [reading.await.unwrap().unwrap_err(), rw.write(text("late")).await.unwrap_err()];
+        for error in errors {
+            assert_eq!((error.kind(), error.origin()), (ErrorKind::Canceled, Origin::Caller), "{error}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -230,4 +254,123 @@ async fn a_client_of_a_go_server_can_give_up_with_a_normal_close() {
     drop(client.download(text("count 50000")).await.unwrap());
     reported(&mut log, "download ended").await;
     assert!(client.unary(text("still there")).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_learns_at_once_that_its_caller_has_gone() {
+    let (client, mut log) = in_memory();
+    for kind in ["upload", "download", "talk"] {
+        let handles: Box<dyn std::any::Any> = match kind {
+            "upload" => Box::new(client.upload().await.unwrap()),
+            "download" => Box::new(client.download(text("hang")).await.unwrap()),
+            _ => Box::new(client.talk().await.unwrap()),
+        };
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let gone = tokio::time::Instant::now();
+        drop(handles);
+        reported(&mut log, &format!("{kind} dropped")).await;
+        // Nothing but the message's way is between the two: no timer, no polling.
+        assert_eq!(gone.elapsed(), Duration::ZERO, "{kind}");
+    }
+}
+
+/// The wire has no word for giving up a unary call.
+#[tokio::test(start_paused = true)]
+async fn the_handler_of_a_dropped_unary_call_goes_on_until_its_deadline_or_the_connections_end() {
+    let (client, mut log) = in_memory();
+    let give_up = async |limit| {
+        let call = client.unary(text("hang")).timeout(limit).into_future();
+        assert!(tokio::time::timeout(Duration::from_secs(1), call).await.is_err());
+    };
+    let began = tokio::time::Instant::now();
+    give_up(Duration::from_secs(5)).await;
+    reported(&mut log, "unary dropped").await;
+    assert_eq!(began.elapsed().as_secs(), 5);
+    give_up(Duration::from_secs(3600)).await;
+    drop(client);
+    reported(&mut log, "unary dropped").await;
+    assert_eq!(began.elapsed().as_secs(), 6);
+}
+
+/// Tasks that a handler leaves behind end with the call, however it ends.
+#[tokio::test]
+async fn a_detached_task_that_waits_for_the_end_of_its_call_never_outlives_it() {
+    struct Leaving(tokio::sync::mpsc::UnboundedSender<String>);
+    impl Leaving {
+        async fn obey(&self, cx: Context, order: &str) -> Result<()> {
+            assert!(!cx.is_cancelled());
+            for number in 0..3 {
+                let (cx, log, order) = (cx.clone(), self.0.clone(), order.to_owned());
+                tokio::spawn(async move {
+                    if number == 2 {
+                        // Also for who comes too late.
+                        tokio::time::sleep(Duration::from_millis(100)).await;
+                    }
+                    cx.cancelled().await;
+                    assert!(cx.is_cancelled());
+                    let _ = log.send(order);
+                });
+            }
+            drop(cx);
+            match order {
+                "well" => Ok(()),
+                "badly" => Err(Status::app(1, "").into()),
+                "panic" => panic!("as told"),
+                _ => std::future::pending().await,
+            }
+        }
+    }
+    #[trill::service]
+    impl Absent for Leaving {
+        async fn unary(&self, cx: Context, request: Text) -> Result<Text> {
+            self.obey(cx, &request.text).await.map(|()| request)
+        }
+
+        async fn talk(&self, cx: Context, mut rw: trill::AsyncReaderWriter<Text, Text>) -> Result<()> {
+            let order = rw.read().await?.unwrap_or_default();
+            self.obey(cx, &order.text).await
+        }
+    }
+    let (log, mut reports) = tokio::sync::mpsc::unbounded_channel();
+    let client = AbsentClient::new(Server::builder().service(Leaving(log)).in_memory().unwrap());
+    let before = crate::left_over::tasks();
+    for order in ["well", "badly", "panic", "hang"] {
+        let limit = Duration::from_millis(50);
+        let _ = client.unary(text(order)).timeout(limit).await;
+        let mut rw = client.talk().await.unwrap();
+        rw.write(text(order)).await.unwrap();
+        let _ = rw.read().timeout(limit).await;
+        drop(rw);
+        for _ in 0..6 {
+            let report = tokio::time::timeout(Duration::from_secs(20), reports.recv()).await;
+            assert_eq!(report.unwrap_or_else(|_| panic!("{order}: waits for ever")).unwrap(), order);
+        }
+    }
+    crate::left_over::no_tasks_beyond(before).await;
+}
+
+#[tokio::test]
+async fn a_servers_error_reaches_a_client_that_is_blocked_in_a_write() {
+    for (client, _log) in [in_memory(), over_tcp().await] {
+        let mut rw = client.talk().await.unwrap();
+        // The handler reads nothing until somebody says so, and then meets the order.
+        rw.write(text("wait")).await.unwrap();
+        rw.write(text("error 4001 no more of that")).await.unwrap();
+        let (mut reader, mut writer) = rw.split();
+        let writing = tokio::spawn(async move {
+            loop {
+                if let Err(error) = writer.write(text("x".repeat(1_000))).await {
+                    break error;
+                }
+            }
+        });
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert!(!writing.is_finished(), "it waits for credit");
+        client.unary(text("resume")).await.unwrap();
+        let error =
+            tokio::time::timeout(Duration::from_secs(20), writing).await.expect("it is told").unwrap();
+        assert_eq!((error.func_ret(), error.message()), (4001, "no more of that"));
+        assert_eq!(reader.read().await.unwrap(), Some(text("resumed")));
+        assert_eq!(reader.read().await.unwrap_err().func_ret(), 4001);
+    }
 }

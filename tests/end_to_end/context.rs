@@ -132,6 +132,52 @@ async fn a_child_call_inherits_metadata_and_the_time_that_is_left() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_streams_deadline_shrinks_hop_by_hop_and_its_end_is_a_timeout_wherever_it_is_noticed() {
+    /// Waits a second, and asks the next service how much is left.
+    struct Slow(EverythingClient);
+    #[trill::service]
+    impl trill_tests::Absent for Slow {
+        async fn unary(&self, _cx: Context, request: Text) -> Result<Text> {
+            Ok(request)
+        }
+
+        async fn talk(&self, cx: Context, mut rw: AsyncReaderWriter<Text, Text>) -> Result<()> {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let mut next = self.0.talk().options(cx.child()).await?;
+            while let Some(message) = rw.read().await? {
+                next.write(message).await?;
+                rw.write(next.read().await?.expect("the next service goes on")).await?;
+            }
+            Ok(())
+        }
+    }
+    let (far, _log) = in_memory();
+    let near = Server::builder().service(Slow(far)).in_memory().unwrap();
+    let client = trill_tests::AbsentClient::new(near);
+    let mut rw = client.talk().timeout(Duration::from_secs(5)).await.unwrap();
+    rw.write(text("left")).await.unwrap();
+    assert_eq!(rw.read().await.unwrap(), Some(text("4000")), "one second was spent on the way");
+    rw.write(text("hang")).await.unwrap();
+    let error = rw.read().await.unwrap_err();
+    assert!(error.is_timeout(), "{error}");
+}
+
+#[tokio::test]
+async fn a_peer_that_answers_that_the_time_is_up_means_a_timeout_and_keeps_its_codes() {
+    let (client, _log) = in_memory();
+    for code in [21, 24, 101, 102, 255, 354] {
+        let error = client.unary(text(format!("fail {code} late"))).await.unwrap_err();
+        assert_eq!((error.kind(), error.is_timeout()), (ErrorKind::Timeout, true), "{error}");
+        let status = error.status().expect("the peer has answered");
+        assert_eq!((status.code().0, status.message()), (code, "late"));
+        let mut reader = client.download(text(format!("fail {code} late"))).await.unwrap();
+        assert!(reader.read().await.unwrap_err().is_timeout());
+    }
+    let error = client.unary(text("error 24 of the application's own")).await.unwrap_err();
+    assert_eq!((error.kind(), error.func_ret()), (ErrorKind::Status, 24));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_child_call_names_the_service_in_between_as_its_caller() {
     let client = relayed();
     let (writer, reply) = client.upload().await.unwrap();

@@ -1,19 +1,27 @@
 //! Whole calls, from a generated client to a handler and back.
 
+mod after_close;
 mod balance;
+mod bounds;
 mod cancel;
 mod cancel_safety;
 mod captures;
 mod compression;
 mod context;
+mod drain;
+mod false_eof;
 mod frames;
 mod handles;
 mod hostile;
 mod isolation;
 mod json;
 mod kinds;
+mod left_over;
 mod limits;
+mod other_process;
+mod proxy;
 mod reconnect;
 mod resolve;
 mod shutdown;
 mod status;
+mod sticky;

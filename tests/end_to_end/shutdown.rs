@@ -74,7 +74,7 @@ async fn calls_that_do_not_finish_in_time_end_with_an_error() {
     let mut reader = client.download(text("count 1;hang")).await.unwrap();
     assert!(reader.read().await.unwrap().is_some());
     tokio::time::timeout(LONG, handle.shutdown(Duration::from_millis(20))).await.expect("the grace is over");
-    assert_eq!(reader.read().await.unwrap_err().kind(), ErrorKind::Network);
+    assert_eq!(reader.read().await.unwrap_err().code().0, 21);
     assert_eq!(log.recv().await.unwrap(), "download dropped");
 }
 
@@ -85,8 +85,12 @@ async fn handlers_are_told() {
     impl Absent for Patient {
         async fn unary(&self, cx: Context, _request: Text) -> Result<Text> {
             assert!(!cx.is_draining());
-            cx.draining().await;
-            Ok(text(format!("told: {}", cx.is_draining())))
+            assert_eq!(cx.drain_time_left(), None);
+            let told = cx.draining().await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            // The clock's steps are milliseconds.
+            let left = cx.drain_time_left().map(|left| left.as_millis().div_ceil(1000));
+            Ok(text(format!("told {told:?}, now {left:?} s")))
         }
 
         async fn talk(&self, _cx: Context, _rw: AsyncReaderWriter<Text, Text>) -> Result<()> {
@@ -99,9 +103,96 @@ async fn handlers_are_told() {
     let client = AbsentClient::new(Channel::connect(&address).await.unwrap());
     let call = tokio::spawn(async move { client.unary(text("")).await });
     tokio::time::sleep(Duration::from_millis(50)).await;
+    tokio::time::pause();
     handle.shutdown(LONG).await;
-    assert_eq!(call.await.unwrap().unwrap(), text("told: true"));
+    assert_eq!(call.await.unwrap().unwrap(), text("told 20s, now Some(19) s"));
     serving.await.unwrap().unwrap();
+}
+
+/// By the clock of the runtime, which moves only when nothing else does.
+#[tokio::test]
+async fn the_last_end_wakes_the_shutdown_and_nobody_looks_for_it_now_and_then() {
+    let (handle, address, _log) = listen("127.0.0.1:0").await;
+    let client = EverythingClient::new(Channel::connect(&address).await.unwrap());
+    let mut streams = [client.talk().await.unwrap(), client.talk().await.unwrap()];
+    for rw in &mut streams {
+        rw.write(text("hello")).await.unwrap();
+        rw.read().await.unwrap();
+    }
+    let call = tokio::spawn(client.unary(text("wait")).timeout(Duration::from_secs(3600)).into_future());
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    tokio::time::pause();
+    let shutdown = tokio::spawn(async move { handle.shutdown(Duration::from_secs(3600)).await });
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let ended = tokio::time::Instant::now();
+    // An order of the stream's ends the call; then the streams end, in both ways.
+    streams[0].write(text("resume")).await.unwrap();
+    assert_eq!(call.await.unwrap().unwrap(), text("resumed"));
+    let [first, second] = streams;
+    first.finish().await.unwrap();
+    drop(second);
+    shutdown.await.unwrap();
+    assert_eq!(ended.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test]
+async fn a_shutdown_can_be_asked_for_many_times_and_the_shortest_grace_counts() {
+    let (handle, address, mut log) = listen("127.0.0.1:0").await;
+    let client = EverythingClient::new(Channel::connect(&address).await.unwrap());
+    let mut rw = client.talk().await.unwrap();
+    rw.write(text("hang")).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    tokio::time::pause();
+    let began = tokio::time::Instant::now();
+    let others: Vec<_> = [3600, 60, 7, 3600]
+        .map(Duration::from_secs)
+        .into_iter()
+        .map(|grace| {
+            let handle = handle.clone();
+            tokio::spawn(async move { handle.shutdown(grace).await })
+        })
+        .collect();
+    handle.shutdown(Duration::MAX).await;
+    for other in others {
+        other.await.unwrap();
+    }
+    assert_eq!(began.elapsed().as_secs(), 7);
+    assert_eq!(rw.read().await.unwrap_err().code().0, 21);
+    assert_eq!(log.recv().await.unwrap(), "talk dropped");
+    handle.shutdown(Duration::from_secs(60)).await;
+    assert_eq!(began.elapsed().as_secs(), 7, "it is down already");
+}
+
+#[tokio::test]
+async fn a_shutdown_that_is_given_up_goes_on_refusing_and_can_be_taken_up_again() {
+    let (handle, address, _log) = listen("127.0.0.1:0").await;
+    let client = EverythingClient::new(Channel::connect(&address).await.unwrap());
+    let mut rw = client.talk().await.unwrap();
+    assert!(tokio::time::timeout(Duration::from_millis(20), handle.shutdown(LONG)).await.is_err());
+    assert_eq!(client.unary(text("hello")).await.unwrap_err().code().0, 22);
+    assert_eq!(client.talk().await.unwrap_err().code().0, 22);
+    rw.write(text("still here")).await.unwrap();
+    assert_eq!(rw.read().await.unwrap(), Some(text("still here")));
+    let shutdown = tokio::spawn(async move { handle.shutdown(LONG).await });
+    rw.finish().await.unwrap();
+    tokio::time::timeout(LONG, shutdown).await.expect("nothing is going on").unwrap();
+}
+
+#[tokio::test]
+async fn a_shutdown_waits_for_a_one_way_call_whose_caller_is_gone_and_its_deadline_counts() {
+    let (handle, address, mut log) = listen("127.0.0.1:0").await;
+    let client = EverythingClient::new(Channel::connect(&address).await.unwrap());
+    client.notify(text("sleep 1000")).timeout(Duration::from_secs(9)).await.unwrap();
+    client.notify(text("hang")).timeout(Duration::from_secs(5)).await.unwrap();
+    assert_eq!(log.recv().await.unwrap(), "notified sleep 1000");
+    assert_eq!(log.recv().await.unwrap(), "notified hang");
+    drop(client);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    tokio::time::pause();
+    let began = tokio::time::Instant::now();
+    handle.shutdown(Duration::from_secs(3600)).await;
+    // The second one's deadline is the last thing to wait for; part of it has passed.
+    assert_eq!(began.elapsed().as_secs(), 4);
 }
 
 #[tokio::test]

@@ -106,11 +106,11 @@ mod tests {
         for _ in 0..9 {
             let picked = index(&ready, &links).unwrap();
             opened[picked] += 1;
-            links[picked].open(&mut Some(Head::default())).unwrap();
+            links[picked].open(&mut Some(Head::default()), None).unwrap();
         }
         assert_eq!(opened, [3, 3, 3]);
-        links[0].open(&mut Some(Head::default())).unwrap();
-        links[2].open(&mut Some(Head::default())).unwrap();
+        links[0].open(&mut Some(Head::default()), None).unwrap();
+        links[2].open(&mut Some(Head::default()), None).unwrap();
         for _ in 0..3 {
             assert_eq!(index(&ready, &links), Some(1));
         }

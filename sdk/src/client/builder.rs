@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
-use crate::settings::{self, size_settings};
+use crate::settings::{self, shared_settings};
 use crate::stream::Compression;
 use crate::transport::{Address, Cancel, Connection, Driver, Ends, Limits, PeerAddr};
 
@@ -73,7 +73,15 @@ impl ChannelBuilder {
         self
     }
 
-    size_settings!();
+    shared_settings!();
+
+    /// How long the connection may be without a call or stream before it is closed, or `None` for ever. It lives for a quarter longer at
+    /// most. Default: never. Servers close idle connections too: those of Trill after 5 minutes, those of tRPC-Go and tRPC-Cpp after 60
+    /// seconds.
+    pub fn idle_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.limits.idle_timeout = limit.into();
+        self
+    }
 
     /// How messages of calls and streams are compressed that do not say so themselves; `None` for not at all. Default: not at all.
     ///

@@ -20,7 +20,7 @@ pub(crate) trait Connect: Send + Sync + 'static {
 pub(crate) struct Sockets;
 
 impl Connect for Sockets {
-    fn connect<'a>(&'a self, address: &'a Address, _limits: &'a Limits) -> Connecting<'a> {
-        Box::pin(transport::connect(address))
+    fn connect<'a>(&'a self, address: &'a Address, limits: &'a Limits) -> Connecting<'a> {
+        Box::pin(transport::connect(address, limits.dead_peer_timeout))
     }
 }

@@ -28,6 +28,8 @@ pub(super) struct Incoming {
     pub(super) deadline: Option<Instant>,
     /// Why nobody waits for the answer any more.
     pub(super) ending: Option<Ending>,
+    /// It has its answer, and gets no second one.
+    pub(super) answered: bool,
 }
 
 #[derive(Debug)]

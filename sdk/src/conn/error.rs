@@ -1,10 +1,11 @@
 //! Why a connection ended.
 
 use std::io;
+use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::wire::WireError;
+use crate::wire::{FrameFault, WireError};
 
 /// Why a connection ended, and with it every call and stream on it.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
@@ -13,16 +14,40 @@ pub(crate) enum ConnError {
     PeerClosed,
     #[error("the connection was closed on this side")]
     LocalClosed,
-    #[error("the server was shut down before the call ended")]
+    #[error("the server was shut down, and the call did not end within its grace (shutdown)")]
     Shutdown,
     #[error("the connection failed: {0}")]
     Io(io::ErrorKind),
     #[error("the peer sent bytes that are not tRPC: {0}")]
     Wire(WireError),
-    #[error("the peer sent an answer that cannot be understood, and that does not say which call it is for")]
-    BadAnswer,
+    #[error(
+        "the peer sent an answer that cannot be understood, and that does not say which call it is for: {0}"
+    )]
+    BadAnswer(FrameFault),
+    #[error("the peer is unreachable: it acknowledged nothing for {limit:?} (dead_peer_timeout; {kind})")]
+    Unreachable { kind: io::ErrorKind, limit: Duration },
+    #[error("the connection was idle for {0:?} (idle_timeout)")]
+    Idle(Duration),
+    #[error("the peer's first frame was not whole within {0:?} of its first byte (first_frame_timeout)")]
+    FirstFrame(Duration),
+    #[error(
+        "it had sent no frame when newer connections came: at most {limit} such connections may be there (max_new_connections)"
+    )]
+    TooManyNew { limit: usize },
     #[error("the peer does not read its answers: {queued} bytes are waiting, at most {limit} may")]
     PeerNotReading { queued: usize, limit: usize },
+}
+
+impl ConnError {
+    /// What a failed read or write of the socket says. `limit` is the dead peer timeout that the socket was given.
+    pub(crate) fn of_io(kind: io::ErrorKind, limit: Duration) -> Self {
+        match kind {
+            io::ErrorKind::TimedOut | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
+                Self::Unreachable { kind, limit }
+            }
+            kind => Self::Io(kind),
+        }
+    }
 }
 
 /// What a peer did that ends one stream and nothing else.
@@ -38,4 +63,6 @@ pub(crate) enum Violation {
     DataAfterClose,
     #[error("a frame that cannot be understood")]
     BadFrame,
+    #[error("a header of {size} bytes, at most {limit} are accepted (max_header)")]
+    HeaderTooLarge { size: usize, limit: usize },
 }

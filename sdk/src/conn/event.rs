@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::metadata::Metadata;
+use crate::wire::FrameFault;
 
 use super::error::{ConnError, Violation};
 use super::schedule::Ticket;
@@ -69,7 +70,17 @@ pub(crate) enum Shape {
 }
 
 /// Decides on the server whether a call may start, and which method it is for.
-pub(crate) type Admission = Arc<dyn Fn(&Head, Shape) -> Result<usize, Outcome> + Send + Sync>;
+pub(crate) type Admission = Arc<dyn Fn(&Head, Shape) -> Result<Admitted, Outcome> + Send + Sync>;
+
+/// A call that may start.
+#[derive(Clone, Debug)]
+pub(crate) struct Admitted {
+    pub(crate) method: usize,
+    pub(crate) seat: Seat,
+}
+
+/// One of the places that a server has for calls: whoever works on the call holds it. Clones of one `Arc`, which counts them.
+pub(crate) type Seat = Arc<()>;
 
 /// The final state of a stream or call. It never changes once it is there.
 #[derive(Clone, Debug, PartialEq)]
@@ -82,12 +93,14 @@ pub(crate) enum Ending {
     Refused(Arc<Outcome>),
     /// The deadline of the call passed.
     Deadline,
+    /// No message came or went for too long.
+    Idle(Duration),
     /// The peer did not answer INIT in time.
     OpenTimeout(Duration),
     /// The peer broke the rules, and the stream was reset for it.
     Violation(Violation),
     /// The answer to a unary call cannot be understood.
-    BadAnswer,
+    BadAnswer(FrameFault),
     /// The application on this side ended the stream.
     Local,
     /// The connection is gone.
@@ -110,7 +123,7 @@ pub(crate) struct IncomingCall {
     pub(crate) key: CallKey,
     /// Nobody waits for an answer.
     pub(crate) one_way: bool,
-    pub(crate) method: usize,
+    pub(crate) admitted: Admitted,
     pub(crate) head: Head,
     pub(crate) deadline: Option<Instant>,
     pub(crate) body: Bytes,
@@ -121,7 +134,7 @@ pub(crate) struct IncomingCall {
 #[derive(Debug)]
 pub(crate) struct IncomingStream {
     pub(crate) key: StreamKey,
-    pub(crate) method: usize,
+    pub(crate) admitted: Admitted,
     pub(crate) head: Head,
     pub(crate) deadline: Option<Instant>,
 }
@@ -139,6 +152,10 @@ pub(crate) enum Event {
     CallChanged(CallKey),
     /// There is room in the outbox for the holder of this ticket.
     Room(Ticket),
+    /// A stream has ended whose credit is lent: its writer must not go on with it.
+    Revoked(StreamKey),
+    /// A connection that is draining may have become idle, or left by all who held something of it.
+    Idle,
     Call(Box<IncomingCall>),
     Stream(Box<IncomingStream>),
 }

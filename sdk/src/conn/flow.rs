@@ -4,51 +4,61 @@
 ///
 /// Signed, because a message is never split: it may start while the window is above zero and may take it below.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct SendWindow(Option<i64>);
+pub(super) struct SendWindow {
+    /// What the peer announced at first. 0: it does not count.
+    size: u32,
+    left: i64,
+}
 
 impl SendWindow {
     /// A window of the announced size; 0 means that the peer does not count.
     pub(super) fn announced(size: u32) -> Self {
-        Self((size > 0).then_some(i64::from(size)))
+        Self { size, left: i64::from(size) }
     }
 
     pub(super) const fn unlimited() -> Self {
-        Self(None)
+        Self { size: 0, left: 0 }
     }
 
     /// Whether a message may start.
     pub(super) fn is_open(self) -> bool {
-        self.0.is_none_or(|left| left > 0)
+        self.size == 0 || self.left > 0
     }
 
     /// Takes all that is left, for somebody who counts by himself.
     pub(super) fn lend(&mut self) -> i64 {
-        self.0.as_mut().map_or(i64::MAX, std::mem::take)
+        if self.size == 0 { i64::MAX } else { std::mem::take(&mut self.left) }
     }
 
     /// Adds what is left of what was lent; it may be below zero.
     pub(super) fn take_back(&mut self, rest: i64) {
-        if let Some(left) = &mut self.0 {
-            *left = left.saturating_add(rest);
+        if self.size > 0 {
+            self.left = self.left.saturating_add(rest);
         }
     }
 
     pub(super) fn subtract(&mut self, bytes: usize) {
-        if let Some(left) = &mut self.0 {
-            *left = left.saturating_sub_unsigned(bytes as u64);
+        if self.size > 0 {
+            self.left = self.left.saturating_sub_unsigned(bytes as u64);
         }
     }
 
     pub(super) fn add(&mut self, increment: u32) {
-        if let Some(left) = &mut self.0 {
-            *left = left.saturating_add(i64::from(increment));
+        if self.size > 0 {
+            self.left = self.left.saturating_add(i64::from(increment));
         }
+    }
+
+    /// What was sent and not credited, and the window, if it is counted.
+    pub(super) fn uncredited(self) -> Option<(u64, u32)> {
+        (self.size > 0)
+            .then(|| (u64::try_from(i64::from(self.size).saturating_sub(self.left)).unwrap_or(0), self.size))
     }
 
     /// What is left, if it is counted.
     #[cfg(test)]
     pub(super) fn left(self) -> Option<i64> {
-        self.0
+        (self.size > 0).then_some(self.left)
     }
 }
 
@@ -133,7 +143,7 @@ mod tests {
             window.add(u32::MAX);
         }
         assert_eq!(window.left(), Some(5 * i64::from(u32::MAX)));
-        window.0 = Some(i64::MAX);
+        window.left = i64::MAX;
         window.add(u32::MAX);
         assert_eq!(window.left(), Some(i64::MAX));
     }

@@ -7,12 +7,12 @@ use bytes::Bytes;
 use trill_proto::Code;
 
 use crate::metadata::Metadata;
-use crate::wire::{self, CloseMeta, Frame, InitMeta, Messages, Side, StreamId};
+use crate::wire::{self, CloseMeta, Frame, FrameFault, InitMeta, Messages, Side, StreamId};
 
 use super::error::{ConnError, Violation};
-use super::event::{Ending, Event, Head, IncomingStream, Outcome, Shape, StreamKey};
+use super::event::{Admitted, Ending, Event, Head, IncomingStream, Outcome, Shape, StreamKey};
 use super::flow::SendWindow;
-use super::stream::{Action, Input, Recv, Send, State, Stream};
+use super::stream::{Action, Idle, Input, Recv, Send, State, Stream};
 use super::timers::Timer;
 use super::{Connection, handshake};
 
@@ -34,6 +34,7 @@ fn is_overtaken(meta: &CloseMeta) -> bool {
 impl Connection {
     /// Takes one frame of the peer's. An error ends the connection: report it with [`handle_lost`](Self::handle_lost).
     pub(crate) fn handle_frame(&mut self, frame: Frame, now: Instant) -> Result<(), ConnError> {
+        self.quiet.note();
         match frame {
             Frame::Data { id, messages } => self.handle_data(id, messages),
             Frame::Feedback { id, increment } => self.handle_feedback(id, increment),
@@ -42,12 +43,12 @@ impl Connection {
                 Side::Client => self.handle_init_answer(id, meta),
             },
             Frame::Close { id, meta } => self.handle_close(id, meta),
-            Frame::BadStream { id, .. } => self.handle_bad(id),
+            Frame::BadStream { id, why } => self.handle_bad(id, &why),
             Frame::Request { head, meta, body, attachment } => {
                 self.handle_request(head, meta, body, attachment, now);
             }
             Frame::Response { meta, body, attachment, .. } => self.handle_response(meta, body, attachment),
-            Frame::BadUnary { head, why } => self.handle_bad_unary(head, &why)?,
+            Frame::BadUnary { head, why } => self.handle_bad_unary(head, why)?,
         }
         let (queued, limit) = (self.queued(), self.limits.outbox_hard());
         if queued > limit { Err(ConnError::PeerNotReading { queued, limit }) } else { Ok(()) }
@@ -74,6 +75,12 @@ impl Connection {
                     self.end_stream(key, Ending::Deadline);
                 }
                 Timer::Call(key) => self.end_call(key, Ending::Deadline),
+                Timer::StreamIdle(key) => self.look_if_stream_idle(key, now),
+                Timer::Idle => self.look_if_idle(now),
+                Timer::Beat => self.beat(now),
+                Timer::FirstFrame => {
+                    self.handle_lost(&ConnError::FirstFrame(self.limits.first_frame_timeout));
+                }
             }
         }
     }
@@ -87,6 +94,7 @@ impl Connection {
         };
         let client = self.side == Side::Client;
         let stream = self.streams.get_mut(key);
+        stream.moved = true;
         let (next, action) = stream.state.receive(client, Input::Data);
         match action {
             Action::Deliver if stream.recv.discard => {
@@ -169,6 +177,7 @@ impl Connection {
                     stream.send.window = SendWindow::announced(window);
                 }
                 self.timers.clear(stream.open_by.take(), Timer::Open(key));
+                stream.moved = true;
                 if std::mem::take(&mut stream.watched) {
                     self.events.push(Event::Changed(key));
                 }
@@ -194,8 +203,8 @@ impl Connection {
             self.act(key, next, action, None);
             return;
         }
-        let (mut head, method, peer_window) = match self.admit_stream(meta) {
-            Ok(admitted) => admitted,
+        let (mut head, admitted, peer_window) = match self.admit_stream(meta) {
+            Ok(stream) => stream,
             Err(outcome) => {
                 wire::init(&mut self.output, id, &handshake::refuse(outcome));
                 return;
@@ -216,28 +225,33 @@ impl Connection {
             open_by: None,
             end_by: deadline,
             watched: false,
+            moved: true,
+            idle: self.limits.stream_idle_timeout.map(Idle::new).map(Box::new),
         });
+        self.set_stream_idle_timer(key, now);
         if let Some(at) = deadline {
             self.timers.set(at, Timer::Stream(key));
         }
         self.let_go_of_input(&mut head);
-        self.events.push(Event::Stream(Box::new(IncomingStream { key, method, head, deadline })));
+        self.events.push(Event::Stream(Box::new(IncomingStream { key, admitted, head, deadline })));
     }
 
-    fn admit_stream(&self, meta: InitMeta) -> Result<(Head, usize, u32), Outcome> {
+    fn admit_stream(&self, meta: InitMeta) -> Result<(Head, Admitted, u32), Outcome> {
         let Some((head, window)) = handshake::read_request(meta) else {
             return Err(handshake::no_request_meta());
         };
         // Streams that are over but still held count: their memory is not free yet.
-        let method = self.admit(&head, Shape::Stream, self.streams.held())?;
-        Ok((head, method, window))
+        let admitted = self.admit(&head, Shape::Stream, self.streams.held())?;
+        Ok((head, admitted, window))
     }
 
     /// Decides whether a call of the peer's may start, with `busy` of its shape going on, and finds its method.
-    pub(super) fn admit(&self, head: &Head, shape: Shape, busy: usize) -> Result<usize, Outcome> {
+    pub(super) fn admit(&self, head: &Head, shape: Shape, busy: usize) -> Result<Admitted, Outcome> {
         let refuse = |text: String| Err(Outcome::framework(Code::SERVER_OVERLOAD_ERR.0, text));
         if self.draining {
-            return refuse("the server is shutting down: try another one, or later".to_owned());
+            return refuse(
+                "the server is draining, because it is shutting down: try another one, or later".to_owned(),
+            );
         }
         let (limit, what) = match shape {
             Shape::Unary => (self.limits.max_calls, "calls"),
@@ -252,16 +266,21 @@ impl Connection {
         admission(head, shape)
     }
 
-    fn handle_bad(&mut self, id: StreamId) {
+    fn handle_bad(&mut self, id: StreamId, why: &FrameFault) {
+        let violation = match *why {
+            FrameFault::HeaderTooLarge { size, limit } => Violation::HeaderTooLarge { size, limit },
+            _ => Violation::BadFrame,
+        };
         let Some(key) = self.streams.find(id) else {
             // A peer that opens a stream with garbage waits for an answer; one that sends garbage for no stream gets the same.
             if self.side == Side::Server {
-                let outcome = Outcome::framework(self.decode_code(), Violation::BadFrame.to_string());
+                let outcome = Outcome::framework(self.decode_code(), violation.to_string());
                 self.write_reset(id, outcome);
             }
             return;
         };
-        let (next, action) = self.streams.get(key).state.receive(self.side == Side::Client, Input::Bad);
+        let (next, action) =
+            self.streams.get(key).state.receive(self.side == Side::Client, Input::Bad(violation));
         self.act(key, next, action, None);
     }
 
@@ -279,7 +298,7 @@ impl Connection {
             Action::End => self.end_stream(key, ending.expect("the frame that ends a stream says how")),
             Action::Violate(violation) => {
                 let code = match violation {
-                    Violation::BadFrame => self.decode_code(),
+                    Violation::BadFrame | Violation::HeaderTooLarge { .. } => self.decode_code(),
                     _ => Code::STREAM_UNKNOWN_ERR.0,
                 };
                 self.send_reset(key, Outcome::framework(code, violation.to_string()));

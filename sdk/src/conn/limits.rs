@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::wire::Largest;
+
 /// The protocol's default window, and the smallest that its peers announce: 65,535 bytes (`trpc: docs/en/trpc_protocol_design.md`).
 pub(crate) const DEFAULT_WINDOW: u32 = 65_535;
 
@@ -10,6 +12,9 @@ pub(crate) const DEFAULT_MAX_SENT: usize = 10_000_000;
 
 /// What tRPC-Go sends in one frame at most, so what is received at most.
 pub(crate) const DEFAULT_MAX_RECEIVED: usize = 10 * 1024 * 1024;
+
+/// What a unary frame can say of its header's size.
+pub(crate) const MAX_HEADER: usize = u16::MAX as usize;
 
 /// How a client tells a server that it gives a stream up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -46,6 +51,8 @@ pub(crate) struct Limits {
     pub(crate) max_sent: usize,
     /// The largest frame that is accepted.
     pub(crate) max_received: usize,
+    /// The largest header of a call or stream, both ways.
+    pub(crate) max_header: usize,
     /// Bytes that may wait for the socket before writers must wait.
     pub(crate) outbox: usize,
     /// Streams the peer may have open at once.
@@ -60,6 +67,19 @@ pub(crate) struct Limits {
     pub(crate) first_request_id: u32,
     /// How long the peer may take to answer INIT.
     pub(crate) open_timeout: Duration,
+    /// How long the peer's host may stay silent before the connection is given up.
+    pub(crate) dead_peer_timeout: Duration,
+    /// How long an open stream may keep its connection quiet before something is sent.
+    pub(crate) heartbeat: Option<Duration>,
+    /// How long one read and one write may wait.
+    pub(crate) read_timeout: Option<Duration>,
+    pub(crate) write_timeout: Option<Duration>,
+    /// How long a stream may be without messages in either direction.
+    pub(crate) stream_idle_timeout: Option<Duration>,
+    /// How long a connection without calls and streams lives.
+    pub(crate) idle_timeout: Option<Duration>,
+    /// How long a client's first frame may take from its first byte.
+    pub(crate) first_frame_timeout: Duration,
 }
 
 impl Default for Limits {
@@ -68,6 +88,7 @@ impl Default for Limits {
             window: DEFAULT_WINDOW,
             max_sent: DEFAULT_MAX_SENT,
             max_received: DEFAULT_MAX_RECEIVED,
+            max_header: MAX_HEADER,
             outbox: 256 * 1024,
             max_streams: 100_000,
             max_calls: 10_000,
@@ -75,6 +96,13 @@ impl Default for Limits {
             app_errors: AppErrors::Reset,
             first_request_id: 1,
             open_timeout: Duration::from_secs(10),
+            dead_peer_timeout: Duration::from_secs(20),
+            heartbeat: None,
+            read_timeout: None,
+            write_timeout: None,
+            stream_idle_timeout: None,
+            idle_timeout: None,
+            first_frame_timeout: Duration::from_secs(10),
         }
     }
 }
@@ -84,5 +112,43 @@ impl Limits {
     /// it, and a share for answers that nobody can hold back.
     pub(super) fn outbox_hard(&self) -> usize {
         self.outbox + 2 * self.max_sent + 1024 * 1024
+    }
+
+    /// What may be sent at most.
+    pub(super) fn largest(&self) -> Largest {
+        Largest { frame: self.max_sent, header: self.max_header }
+    }
+
+    /// Whether the peer is to be noticed dead faster than the system's keepalive can, which counts in seconds.
+    pub(crate) fn probes(&self) -> bool {
+        self.dead_peer_timeout < PROBE_BELOW
+    }
+
+    /// How often to look whether something must be sent so that the connection is not quiet. What is sent is at most two looks late: it
+    /// is not known when in between the last bytes went.
+    pub(super) fn beat(&self) -> Option<Duration> {
+        let heartbeat = self.heartbeat.map(|limit| limit / 2);
+        let probe = self.probes().then(|| self.dead_peer_timeout / 10);
+        heartbeat.into_iter().chain(probe).min()
+    }
+}
+
+/// Below this the connection itself sends something now and then while somebody waits. TCP asks an idle peer after a second at the
+/// earliest, and gives it up after another.
+pub(crate) const PROBE_BELOW: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shorter_of_heartbeat_and_probe_counts() {
+        let (second, limits) = (Duration::from_secs(1), Limits::default());
+        assert_eq!(limits.beat(), None);
+        let beating = Limits { heartbeat: Some(second), ..limits.clone() };
+        assert_eq!(beating.beat(), Some(second / 2));
+        let probing = Limits { dead_peer_timeout: second, ..beating };
+        assert_eq!(probing.beat(), Some(second / 10));
+        assert!(!Limits { dead_peer_timeout: 2 * second, ..limits }.probes());
     }
 }

@@ -7,6 +7,7 @@
 //! Deliberately absent: encoding of messages (room 4), retries and naming (front doors), anything that waits.
 
 mod calls;
+mod drain;
 mod error;
 mod event;
 mod flow;
@@ -15,6 +16,7 @@ mod inbound;
 mod inbox;
 mod limits;
 mod lingering;
+mod quiet;
 mod schedule;
 mod stream;
 mod streaming;
@@ -34,6 +36,7 @@ pub(crate) use crate::wire::StreamId;
 
 use calls::Calls;
 use lingering::Lingering;
+use quiet::Quiet;
 use schedule::Schedule;
 use streams::Streams;
 use timers::Timers;
@@ -42,13 +45,14 @@ pub(crate) use error::ConnError;
 #[cfg(test)]
 pub(crate) use error::Violation;
 pub(crate) use event::{
-    Admission, Answer, CallKey, Ending, Event, Head, IncomingCall, IncomingStream, Outcome, Shape, StreamKey,
+    Admission, Admitted, Answer, CallKey, Ending, Event, Head, IncomingCall, IncomingStream, Outcome, Seat,
+    Shape, StreamKey,
 };
 pub(crate) use inbox::Inbox;
 pub use limits::{AppErrors, Cancel};
-pub(crate) use limits::{DEFAULT_WINDOW, Limits};
+pub(crate) use limits::{DEFAULT_WINDOW, Limits, MAX_HEADER, PROBE_BELOW};
 pub(crate) use schedule::Ticket;
-pub(crate) use streaming::{SendError, Sent, Take, frame_size, write_data};
+pub(crate) use streaming::{Backlog, SendError, Sent, Take, frame_size, write_data};
 pub(crate) use streams::growth;
 
 /// One connection's protocol state.
@@ -65,6 +69,7 @@ pub(crate) struct Connection {
     lingering: Lingering,
     schedule: Schedule,
     timers: Timers,
+    quiet: Quiet,
     output: Vec<u8>,
     /// Bytes that were taken and are not yet written.
     in_flight: usize,
@@ -98,6 +103,7 @@ impl Connection {
             streams: Streams::new(),
             lingering: Lingering::default(),
             timers: Timers::default(),
+            quiet: Quiet::default(),
             output: Vec::new(),
             in_flight: 0,
             events: Vec::new(),
@@ -135,6 +141,9 @@ impl Connection {
         debug_assert!(spare.is_empty(), "the spare buffer would be sent");
         let taken = std::mem::replace(&mut self.output, spare);
         self.in_flight += taken.len();
+        if !taken.is_empty() {
+            self.quiet.note();
+        }
         taken
     }
 
@@ -142,6 +151,7 @@ impl Connection {
     pub(crate) fn handle_written(&mut self, bytes: usize) {
         self.in_flight -= bytes;
         self.grant_room();
+        self.tell_if_idle();
     }
 
     /// The earliest moment at which [`handle_timeout`](Self::handle_timeout) has something to do.
@@ -152,16 +162,6 @@ impl Connection {
     /// Whether the peer's bytes are wanted. They are not while a stream without credit has more messages than its reader takes.
     pub(crate) fn wants_input(&self) -> bool {
         self.pausing == 0
-    }
-
-    /// Accepts no new calls and streams of the peer's from now on.
-    pub(crate) fn drain(&mut self) {
-        self.draining = true;
-    }
-
-    /// Whether no call and no stream is going on and everything is written.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.streams.live() == 0 && self.calls.is_empty() && self.output.is_empty() && self.in_flight == 0
     }
 
     /// Whether at most one call or stream is going on.
@@ -218,11 +218,11 @@ impl Connection {
         for key in self.calls.keys() {
             self.end_call(key, Ending::Lost(why.clone()));
         }
-        self.timers.clear_all();
         self.lingering.clear();
         self.output = Vec::new();
         self.in_flight = 0;
         self.schedule.grant_all(|ticket| self.events.push(Event::Room(ticket)));
+        self.tell_if_idle();
     }
 
     fn queued(&self) -> usize {

@@ -1,6 +1,6 @@
 //! What the application wants of a stream: open, send, take, end.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use trill_proto::Code;
 
@@ -12,7 +12,7 @@ use super::inbound::RESET;
 use super::inbox::Inbox;
 use super::limits::{AppErrors, Cancel};
 use super::schedule::Ticket;
-use super::stream::{Recv, Send, State, Stream};
+use super::stream::{Idle, Recv, Send, State, Stream};
 use super::timers::Timer;
 use super::{Connection, handshake};
 
@@ -43,6 +43,9 @@ impl SendError {
     }
 }
 
+/// What a client is told of a handler whose task is gone.
+pub(super) const DROPPED: &str = "the handler was dropped before it had an outcome";
+
 /// How large the frame of a message is.
 pub(crate) const fn frame_size(len: usize) -> usize {
     HEADER_LEN + len
@@ -70,6 +73,15 @@ pub(crate) enum Sent {
     NoRoom,
 }
 
+/// What stands between a writer and its peer, in bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Backlog {
+    /// Of all streams and calls, for the socket.
+    pub(crate) queued: usize,
+    /// Sent on this stream and not credited, and the window it is measured by. `None` if nobody counts.
+    pub(crate) uncredited: Option<(u64, u32)>,
+}
+
 /// What came of an attempt to take messages.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Take {
@@ -82,8 +94,14 @@ pub(crate) enum Take {
 }
 
 impl Connection {
-    /// Opens a stream: INIT goes out, and [`Event::Changed`] tells when it is open or over.
-    pub(crate) fn open(&mut self, head: Head, now: Instant) -> Result<StreamKey, SendError> {
+    /// Opens a stream: INIT goes out, and [`Event::Changed`] tells when it is open or over. `idle_timeout` is its own, if it is not to be
+    /// the connection's.
+    pub(crate) fn open(
+        &mut self,
+        head: Head,
+        idle_timeout: Option<Duration>,
+        now: Instant,
+    ) -> Result<StreamKey, SendError> {
         if let Some(why) = &self.lost {
             return Err(SendError::Ended(Ending::Lost(why.clone())));
         }
@@ -97,6 +115,10 @@ impl Connection {
             self.output.truncate(before);
             return Err(SendError::TooLarge { size, limit: self.limits.max_sent });
         }
+        if size > HEADER_LEN + self.limits.max_header {
+            self.output.truncate(before);
+            return Err(SendError::HeaderTooLarge { size: size - HEADER_LEN, limit: self.limits.max_header });
+        }
         let open_by = now.checked_add(self.limits.open_timeout);
         let end_by = timeout.and_then(|timeout| now.checked_add(timeout));
         let key = self.streams.insert(Stream {
@@ -109,7 +131,10 @@ impl Connection {
             open_by,
             end_by,
             watched: false,
+            moved: true,
+            idle: idle_timeout.or(self.limits.stream_idle_timeout).map(Idle::new).map(Box::new),
         });
+        self.set_stream_idle_timer(key, now);
         if let Some(at) = open_by {
             self.timers.set(at, Timer::Open(key));
         }
@@ -178,20 +203,29 @@ impl Connection {
         }
         write_data(&mut self.output, stream.id, len, write)?;
         stream.send.window.subtract(len);
+        stream.moved = true;
         Ok(Sent::Queued)
+    }
+
+    /// What a writer that has to wait waits for.
+    pub(crate) fn backlog(&self, key: StreamKey) -> Backlog {
+        Backlog { queued: self.queued(), uncredited: self.streams.get(key).send.window.uncredited() }
     }
 
     /// Lends all credit of the stream to its writer, who makes frames by itself from now on. [`take_back`](Self::take_back) takes the
     /// frames and what is left of the credit.
     pub(crate) fn lend(&mut self, key: StreamKey) -> (StreamId, i64) {
         let stream = self.streams.get_mut(key);
+        stream.send.lent = true;
         (stream.id, stream.send.window.lend())
     }
 
     /// Takes back what was lent. The frames are queued, unless the stream is over.
     pub(crate) fn take_back(&mut self, key: StreamKey, frames: &[u8], credit: i64) {
         let stream = self.streams.get_mut(key);
+        stream.send.lent = false;
         stream.send.window.take_back(credit);
+        stream.moved |= !frames.is_empty();
         if stream.state.can_send() {
             self.output.extend_from_slice(frames);
         }
@@ -295,14 +329,12 @@ impl Connection {
                     Code::CLIENT_CANCELED_ERR.0,
                     "the client dropped the stream before its end",
                 ),
-                Side::Server => Outcome::framework(
-                    Code::SERVER_SYSTEM_ERR.0,
-                    "the handler was dropped before it had an outcome",
-                ),
+                Side::Server => Outcome::framework(Code::SERVER_SYSTEM_ERR.0, DROPPED),
             };
             self.reset(key, outcome);
         }
         self.streams.remove(key);
+        self.tell_if_idle();
     }
 
     /// Tells the peer that this side wants nothing more of a stream that is not over, in the way the peer understands.
@@ -342,7 +374,8 @@ impl Connection {
     fn write_close(&mut self, id: StreamId, close_type: i32, outcome: Outcome) {
         let (before, cut) = (self.output.len(), outcome.cut());
         wire::close(&mut self.output, id, &close_meta(close_type, outcome));
-        if self.output.len() - before > self.limits.max_sent {
+        let most = self.limits.max_sent.min(HEADER_LEN + self.limits.max_header);
+        if self.output.len() - before > most {
             self.output.truncate(before);
             wire::close(&mut self.output, id, &close_meta(close_type, cut));
         }
@@ -365,12 +398,19 @@ impl Connection {
         if std::mem::take(&mut stream.send.waiting) {
             self.events.push(Event::Writable(key));
         }
+        if std::mem::take(&mut stream.send.lent) {
+            self.events.push(Event::Revoked(key));
+        }
         if std::mem::take(&mut stream.watched) {
             self.events.push(Event::Changed(key));
         }
         self.timers.clear(stream.open_by.take(), Timer::Open(key));
         self.timers.clear(stream.end_by.take(), Timer::Stream(key));
+        if let Some(mut idle) = stream.idle.take() {
+            self.timers.clear(idle.take_next(), Timer::StreamIdle(key));
+        }
         self.streams.retire(key);
+        self.tell_if_idle();
     }
 }
 

@@ -79,6 +79,11 @@ impl Streams {
         self.slab.remove(key.0);
     }
 
+    /// A stream on which the peer takes frames, if there is one.
+    pub(super) fn any_accepted(&self) -> Option<StreamId> {
+        self.live.values().map(|key| &self.slab[*key]).find(|stream| stream.accepted).map(|stream| stream.id)
+    }
+
     /// Whether a stream of ours was ever opened.
     pub(super) fn was_used(&self) -> bool {
         self.next_id != FIRST_ID

@@ -14,6 +14,14 @@ pub(super) enum Timer {
     Stream(StreamKey),
     /// The call must be answered, by the peer or by our handler.
     Call(CallKey),
+    /// Time to look whether the stream is idle.
+    StreamIdle(StreamKey),
+    /// Time to look whether the connection is idle.
+    Idle,
+    /// Time to look whether the connection is quiet.
+    Beat,
+    /// The first frame of the peer must be whole.
+    FirstFrame,
 }
 
 #[derive(Debug, Default)]
@@ -40,9 +48,5 @@ impl Timers {
             return None;
         }
         self.0.pop_first().map(|(_, timer)| timer)
-    }
-
-    pub(super) fn clear_all(&mut self) {
-        self.0.clear();
     }
 }

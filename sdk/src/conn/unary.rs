@@ -13,7 +13,7 @@ use super::calls::{Call, Incoming};
 use super::error::ConnError;
 use super::event::{Answer, CallKey, Ending, Event, Head, IncomingCall, Outcome, Shape};
 use super::schedule::Ticket;
-use super::streaming::SendError;
+use super::streaming::{DROPPED, SendError};
 use super::timers::Timer;
 
 /// `call_type` of a call that is not answered.
@@ -63,7 +63,7 @@ impl Connection {
             ..RequestProtocol::default()
         };
         let frame = UnaryHead { id, version: VERSION, reserved: 0 };
-        let limit = self.limits.max_sent;
+        let limit = self.limits.largest();
         wire::request(&mut self.output, frame, &meta, limit, body.0, body.1, attachment)
             .map_err(SendError::of)?;
         if one_way {
@@ -107,7 +107,7 @@ impl Connection {
         let Call::Incoming(call) = self.calls.get_mut(key) else {
             unreachable!("the key is of a call of the peer's")
         };
-        if call.one_way || self.lost.is_some() {
+        if call.one_way || call.answered || self.lost.is_some() {
             return Ok(());
         }
         let meta = ResponseProtocol {
@@ -122,9 +122,11 @@ impl Connection {
             attachment_size: attachment_size(attachment)?,
             ..ResponseProtocol::default()
         };
-        let (head, limit) = (call.head, self.limits.max_sent);
+        let (head, limit) = (call.head, self.limits.largest());
         wire::response(&mut self.output, head, &meta, limit, body.0, body.1, attachment)
-            .map_err(SendError::of)
+            .map_err(SendError::of)?;
+        call.answered = true;
+        Ok(())
     }
 
     /// Answers a call of the peer's without a message. If metadata, text or attachment do not fit into a frame, the codes and the
@@ -137,13 +139,17 @@ impl Connection {
         }
     }
 
-    /// The application lets go of a call, answered or not.
+    /// The application lets go of a call. A caller who still waits is told that there will be no answer.
     pub(crate) fn release_call(&mut self, key: CallKey) {
+        if matches!(self.calls.get_mut(key), Call::Incoming(call) if !call.answered) {
+            self.refuse(key, Outcome::framework(Code::SERVER_SYSTEM_ERR.0, DROPPED), &[]);
+        }
         let deadline = match self.calls.remove(key) {
             Call::Outgoing { deadline, .. } => deadline,
             Call::Incoming(call) => call.deadline,
         };
         self.timers.clear(deadline, Timer::Call(key));
+        self.tell_if_idle();
     }
 
     /// A call of ours gets no answer, or a handler's caller is gone.
@@ -154,9 +160,13 @@ impl Connection {
                 *deadline = deadline.filter(|_| ending != Ending::Deadline);
                 self.answered(id, Err(ending));
             }
+            // Nobody waits for a one-way call from the start: its caller may be gone, its work is still wanted.
+            Call::Incoming(call)
+                if call.one_way && matches!(&ending, Ending::Lost(why) if *why != ConnError::Shutdown) => {}
             Call::Incoming(call) => {
-                if ending == Ending::Deadline {
-                    call.deadline = None;
+                let deadline = call.deadline.take();
+                if ending != Ending::Deadline {
+                    self.timers.clear(deadline, Timer::Call(key));
                 }
                 call.ending = Some(ending);
                 self.events.push(Event::CallChanged(key));
@@ -201,6 +211,7 @@ impl Connection {
             content_type: meta.content_type,
             deadline: None,
             ending: None,
+            answered: false,
         };
         let head = Head {
             method: meta.func,
@@ -212,8 +223,8 @@ impl Connection {
             content_encoding: meta.content_encoding,
             message_type: meta.message_type,
         };
-        let method = match self.admit(&head, Shape::Unary, self.calls.incoming()) {
-            Ok(method) => method,
+        let admitted = match self.admit(&head, Shape::Unary, self.calls.incoming()) {
+            Ok(admitted) => admitted,
             Err(outcome) => {
                 self.refuse_call(incoming, outcome);
                 return;
@@ -229,7 +240,7 @@ impl Connection {
         self.events.push(Event::Call(Box::new(IncomingCall {
             key,
             one_way,
-            method,
+            admitted,
             head,
             deadline,
             body,
@@ -244,27 +255,29 @@ impl Connection {
     }
 
     /// A unary frame whose inside cannot be read. Only the fixed header tells which call it is about.
-    pub(super) fn handle_bad_unary(&mut self, frame: UnaryHead, why: &FrameFault) -> Result<(), ConnError> {
+    pub(super) fn handle_bad_unary(&mut self, frame: UnaryHead, why: FrameFault) -> Result<(), ConnError> {
         match self.side {
             Side::Server => {
                 let incoming = Incoming {
                     head: frame,
-                    request_id: 0,
+                    // Clients that pair by the protobuf header write it here as well, but for tRPC-Cpp.
+                    request_id: frame.id,
                     one_way: false,
                     message_type: 0,
                     content_type: 0,
                     deadline: None,
                     ending: None,
+                    answered: false,
                 };
                 self.refuse_call(incoming, Outcome::framework(Code::SERVER_DECODE_ERR.0, why.to_string()));
                 Ok(())
             }
             Side::Client if self.calls.is_waiting(frame.id) => {
-                self.answered(frame.id, Err(Ending::BadAnswer));
+                self.answered(frame.id, Err(Ending::BadAnswer(why)));
                 Ok(())
             }
             // tRPC-Cpp writes 0 into the fixed header, so the call cannot be found: it must not wait for its deadline.
-            Side::Client => Err(ConnError::BadAnswer),
+            Side::Client => Err(ConnError::BadAnswer(why)),
         }
     }
 }

@@ -16,7 +16,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// Why a call, a read, a write or a connection failed.
 ///
 /// [`kind`](Self::kind) is for programs, the text is for people; the wording may change between releases. A handler that
-/// answered with a status gives [`ErrorKind::Status`] and [`status`](Self::status); everything else went wrong on the way.
+/// answered with a status gives [`ErrorKind::Status`] and [`status`](Self::status), or [`ErrorKind::Timeout`] and the status if its code says
+/// so; everything else went wrong on the way.
 ///
 /// Clones are cheap: one failure is often reported to many waiters.
 #[derive(Clone)]
@@ -27,6 +28,8 @@ struct Inner {
     kind: ErrorKind,
     origin: Origin,
     status: Status,
+    /// The status is what the peer answered.
+    answered: bool,
     method: Option<Cow<'static, str>>,
     peer: Option<Arc<str>>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
@@ -38,9 +41,9 @@ struct Inner {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The peer's handler, or the peer's framework, answered with a status.
+    /// The peer's handler, or the peer's framework, answered with a status; or a client has failed its stream with one.
     Status,
-    /// A limit of time passed: the call's deadline, or the timeout of one operation.
+    /// A limit of time passed: the call's deadline, or the timeout of one operation; here, or at the peer, which answered so.
     Timeout,
     /// The call was given up: a handle was dropped, or one side cancelled.
     Canceled,
@@ -82,6 +85,7 @@ impl Error {
             kind,
             origin,
             status: Status::new(code, message),
+            answered: false,
             method: None,
             peer: None,
             source: None,
@@ -125,7 +129,7 @@ impl Error {
     /// What the peer answered; `None` when the failure was not an answer.
     #[must_use]
     pub fn status(&self) -> Option<&Status> {
-        (self.0.kind == ErrorKind::Status).then_some(&self.0.status)
+        self.0.answered.then_some(&self.0.status)
     }
 
     /// The framework's code that describes this failure best: the peer's own, or the one the protocol has for it.
@@ -193,9 +197,11 @@ impl Error {
 impl From<Status> for Error {
     fn from(status: Status) -> Self {
         Self(Arc::new(Inner {
-            kind: ErrorKind::Status,
+            // A peer that says that the time is up means the same as we do.
+            kind: if status.is_timeout() { ErrorKind::Timeout } else { ErrorKind::Status },
             origin: Origin::Peer,
             status,
+            answered: true,
             method: None,
             peer: None,
             source: None,

@@ -60,6 +60,23 @@ impl Status {
         &self.message
     }
 
+    /// Whether the framework of the peer says that a limit of time has passed.
+    pub(crate) fn is_timeout(&self) -> bool {
+        let timeouts = [
+            Code::SERVER_TIMEOUT_ERR,
+            Code::SERVER_FULL_LINK_TIMEOUT_ERR,
+            Code::CLIENT_INVOKE_TIMEOUT_ERR,
+            Code::CLIENT_FULL_LINK_TIMEOUT_ERR,
+            Code::STREAM_SERVER_WRITE_TIMEOUT_ERR,
+            Code::STREAM_SERVER_READ_TIMEOUT_ERR,
+            Code::STREAM_SERVER_IDLE_TIMEOUT_ERR,
+            Code::STREAM_CLIENT_WRITE_TIMEOUT_ERR,
+            Code::STREAM_CLIENT_READ_TIMEOUT_ERR,
+            Code::STREAM_CLIENT_IDLE_TIMEOUT_ERR,
+        ];
+        self.func_ret == 0 && timeouts.contains(&self.code)
+    }
+
     /// Whether both codes are 0.
     #[must_use]
     pub const fn is_ok(&self) -> bool {

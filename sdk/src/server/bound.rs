@@ -4,14 +4,17 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::service::Signal;
-use crate::transport::{Listener, PeerAddr};
+use crate::transport::{Listener, PeerAddr, now};
 
 use super::connections::Connections;
+use super::pace::Pace;
 
-/// How often a drain looks whether the last call has ended.
-const DRAIN_POLL: Duration = Duration::from_millis(10);
+/// How long the address may take to be free. It is at once, where the serving future is polled.
+const UNBIND_LIMIT: Duration = Duration::from_millis(500);
 
 /// How long accepting pauses when the system has no more file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -25,6 +28,8 @@ pub struct Bound {
     local: PeerAddr,
     connections: Arc<Connections>,
     stopped: Arc<Signal>,
+    /// Whether it accepts connections. Dropped behind the listener.
+    serving: watch::Sender<bool>,
 }
 
 /// Shuts a server down from elsewhere, made by [`Bound::handle`]. Clones are for the same server.
@@ -33,11 +38,12 @@ pub struct ServerHandle {
     connections: Arc<Connections>,
     /// The shutdown is complete: the serving future ends.
     stopped: Arc<Signal>,
+    serving: watch::Receiver<bool>,
 }
 
 impl Bound {
     pub(super) fn new(listener: Listener, local: PeerAddr, connections: Arc<Connections>) -> Self {
-        Self { listener, local, connections, stopped: Arc::default() }
+        Self { listener, local, connections, stopped: Arc::default(), serving: watch::Sender::new(false) }
     }
 
     /// The address it listens at, with the port that was taken.
@@ -49,7 +55,11 @@ impl Bound {
     /// A handle to shut the server down.
     #[must_use]
     pub fn handle(&self) -> ServerHandle {
-        ServerHandle { connections: Arc::clone(&self.connections), stopped: Arc::clone(&self.stopped) }
+        ServerHandle {
+            connections: Arc::clone(&self.connections),
+            stopped: Arc::clone(&self.stopped),
+            serving: self.serving.subscribe(),
+        }
     }
 
     /// Accepts connections and serves them, until the server is [shut down](ServerHandle::shutdown). Calls run in tasks of their own.
@@ -59,9 +69,13 @@ impl Bound {
     /// # Errors
     /// The listening socket failed.
     pub async fn serve(self) -> Result<()> {
+        self.serving.send_replace(true);
+        let dead_peer_timeout = self.connections.limits().dead_peer_timeout;
+        let mut pace = Pace::new(self.connections.room().accepts_per_second);
         let accepting = async {
             loop {
-                match self.listener.accept().await {
+                pace.wait().await;
+                match self.listener.accept(dead_peer_timeout).await {
                     Ok((io, peer)) => self.connections.start(io, peer),
                     Err(error) if is_of_one_connection(&error) => {
                         tracing::debug!(%error, "a connection was lost before it was accepted");
@@ -85,30 +99,37 @@ impl Bound {
         };
         tokio::select! {
             error = accepting => return Err(error),
-            () = self.connections.drain().wait() => {}
+            () = self.connections.drain_begun() => {}
         }
         drop(self.listener);
+        // Wakes those who shut the server down: the address is free.
+        self.serving.send_replace(false);
         self.stopped.wait().await;
         Ok(())
     }
 }
 
 impl ServerHandle {
-    /// Shuts the server down: refuses new connections, calls and streams, tells the handlers ([`Context::draining`]), waits until the
-    /// last call has ended or `grace` has passed, and then closes all connections. Ready when that is done; calling it again is
-    /// harmless. **On drop** of the future the server goes on refusing new work, and nothing is closed.
+    /// Shuts the server down. At once it refuses new connections, calls and streams (code 22, for callers to try elsewhere) and tells the
+    /// handlers ([`Context::draining`]). When the last call has ended, or `grace` has passed, it closes all connections.
+    ///
+    /// Waits for the last call, at most `grace`, and then for at most 1 s until the answers are written and all tasks of the server have
+    /// ended, so that no task, socket or port is left. A call that is not ready in time ends with code 21 at its caller, and its handler is
+    /// dropped. Only a handler that keeps its thread and never awaits outlives that, because nothing can stop it.
+    ///
+    /// Can be called again and at the same time: the shortest grace counts, and each call waits for the end. **On drop** of the future the
+    /// server goes on refusing new work, and what is going on goes on: call it again to wait or to close.
     ///
     /// [`Context::draining`]: crate::Context::draining
     pub async fn shutdown(&self, grace: Duration) {
-        self.connections.begin_drain();
-        let idle = async {
-            while !self.connections.are_idle() {
-                tokio::time::sleep(DRAIN_POLL).await;
-            }
-        };
-        // Too late or not: what is left now is closed.
-        let _ = tokio::time::timeout(grace, idle).await;
-        self.connections.close().await;
+        self.connections.begin_drain(now().checked_add(grace));
+        // Idle or not: what is left now is closed.
+        let _ = tokio::time::timeout(grace, self.connections.idle()).await;
+        let mut serving = self.serving.clone();
+        // Fails if nobody serves any more, which is as good. A serving future that nobody polls cannot be waited for.
+        let unbound = async { serving.wait_for(|serving| !serving).await.is_ok() };
+        let unbound = tokio::time::timeout(UNBIND_LIMIT, unbound);
+        let ((), _) = tokio::join!(self.connections.close(), unbound);
         self.stopped.set();
     }
 }

@@ -2,16 +2,21 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::client::Channel;
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::service::{Host, IntoService, Router, Service};
-use crate::settings::{self, size_settings};
+use crate::settings::{self, shared_settings};
 use crate::stream::Compression;
 use crate::transport::{Address, AppErrors, Ends, Limits, Listener, PeerAddr, memory_pair};
 
 use super::bound::Bound;
 use super::connections::Connections;
+use super::places::Room;
+
+/// Clients of the protocol close idle connections after 50 seconds. Those that do not are gone, or will come back.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 
 /// The door to a server: [`Server::builder`].
 #[derive(Debug)]
@@ -20,7 +25,14 @@ pub struct Server(());
 impl Server {
     /// Settings and services of a new server.
     pub fn builder() -> ServerBuilder {
-        ServerBuilder { services: Vec::new(), limits: Limits::default(), compression: None }
+        let limits = Limits { idle_timeout: Some(IDLE_TIMEOUT), ..Limits::default() };
+        ServerBuilder {
+            services: Vec::new(),
+            limits,
+            room: Room::default(),
+            max_calls: 100_000,
+            compression: None,
+        }
     }
 }
 
@@ -29,6 +41,8 @@ impl Server {
 pub struct ServerBuilder {
     services: Vec<Arc<dyn Service>>,
     limits: Limits,
+    room: Room,
+    max_calls: usize,
     /// `None`: as the requests are.
     compression: Option<Option<Compression>>,
 }
@@ -40,7 +54,7 @@ impl ServerBuilder {
         self
     }
 
-    size_settings!();
+    shared_settings!();
 
     /// How the answers of unary calls are compressed, or with `None` that they are not, whatever their requests are. Default: as the
     /// request is. [`Context::set_compression`](crate::Context::set_compression) decides for one answer.
@@ -67,6 +81,47 @@ impl ServerBuilder {
     /// How many unary calls of one connection may be in work; further ones are refused with code 22. Default: 10,000.
     pub fn max_calls_per_connection(mut self, count: usize) -> Self {
         self.limits.max_calls = count;
+        self
+    }
+
+    /// How long a connection may be without a call or stream before it is closed, or `None` for ever. It lives for a quarter longer at
+    /// most. Default: 5 minutes.
+    pub fn idle_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.limits.idle_timeout = limit.into();
+        self
+    }
+
+    /// How long a client's first frame may take from its first byte until it is whole, before its connection is closed. Default: 10
+    /// seconds. A client that sends nothing at all is idle.
+    pub fn first_frame_timeout(mut self, limit: Duration) -> Self {
+        self.limits.first_frame_timeout = limit;
+        self
+    }
+
+    /// How many calls and streams the server works on at once, on all connections together; further ones are refused with code 22, and
+    /// may be tried again. Default: 100,000.
+    pub fn max_calls(mut self, count: usize) -> Self {
+        self.max_calls = count;
+        self
+    }
+
+    /// How many connections the server has at once; further ones are closed as they come. Default: 100,000.
+    pub fn max_connections(mut self, count: usize) -> Self {
+        self.room.connections = count;
+        self
+    }
+
+    /// How many connections may be there that have not sent a whole frame yet. When one more comes, the oldest of them is closed.
+    /// Default: 1,024.
+    pub fn max_new_connections(mut self, count: usize) -> Self {
+        self.room.new = count;
+        self
+    }
+
+    /// How many connections are accepted within a second, or `None` for any number; further ones wait in the system's queue until the
+    /// next second. Default: 10,000.
+    pub fn max_accepts_per_second(mut self, count: impl Into<Option<u32>>) -> Self {
+        self.room.accepts_per_second = count.into();
         self
     }
 
@@ -107,9 +162,21 @@ impl ServerBuilder {
 
     fn connections(self) -> Result<Arc<Connections>> {
         settings::check(&self.limits)?;
-        let host = Arc::new(Host { compression: self.compression, ..Host::default() });
+        let counts = [
+            ("max_calls", self.max_calls == 0),
+            ("max_connections", self.room.connections == 0),
+            ("max_new_connections", self.room.new == 0),
+            ("max_accepts_per_second", self.room.accepts_per_second == Some(0)),
+        ];
+        for (name, is_zero) in counts {
+            if is_zero {
+                let text = format!("{name} is 0: the server would serve nobody");
+                return Err(Error::new(ErrorKind::Config, Origin::Caller, Code::SERVER_SYSTEM_ERR, text));
+            }
+        }
+        let host = Arc::new(Host::new(self.max_calls, self.compression));
         let router = Router::new(&self.services, Arc::clone(&host))?;
-        Ok(Arc::new(Connections::new(self.limits, router, host)))
+        Ok(Arc::new(Connections::new(self.limits, self.room, router, host)))
     }
 }
 

@@ -1,19 +1,29 @@
 //! The connections of a server: start them, know them, end them.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use slab::Slab;
 use tokio::sync::Notify;
 
 use crate::service::{Host, Router, Signal};
 use crate::sync::Mutex;
 use crate::transport::{ConnError, Connection, Driver, Ends, Limits, Link, PeerAddr};
 
+use super::places::{Places, Room};
+
+/// How long a connection may take to write the answers to what was broken off, and its peer to read them.
+const FLUSH_LIMIT: Duration = Duration::from_millis(400);
+
+/// How long the tasks of connections and handlers may take to end once their connections are closed. Only a handler that keeps its
+/// thread, or hands its stream to a task that keeps it, takes as long.
+const LEAVE_LIMIT: Duration = Duration::from_millis(400);
+
 pub(super) struct Connections {
     limits: Limits,
     router: Arc<Router>,
     host: Arc<Host>,
-    open: Mutex<Slab<Link>>,
+    room: Room,
+    open: Mutex<Places>,
     /// All connections are to end, also those that are just being accepted.
     closing: Signal,
     /// A connection's task wakes those who wait for the last one's end.
@@ -21,24 +31,42 @@ pub(super) struct Connections {
 }
 
 impl Connections {
-    pub(super) fn new(limits: Limits, router: Router, host: Arc<Host>) -> Self {
+    pub(super) fn new(limits: Limits, room: Room, router: Router, host: Arc<Host>) -> Self {
         Self {
             limits,
             router: Arc::new(router),
             host,
-            open: Mutex::default(),
+            room,
+            open: Mutex::new(Places::new(room)),
             closing: Signal::default(),
             ended: Notify::new(),
         }
     }
 
-    /// Serves one connection in a task, which ends with the connection.
+    pub(super) fn room(&self) -> &Room {
+        &self.room
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Serves one connection in a task, which ends with the connection and the last of its handlers: a one-way call may go on when its
+    /// caller is gone, and a shutdown must know of it. A connection for which there is no room is closed.
     pub(super) fn start(self: &Arc<Self>, ends: Ends, peer: PeerAddr) {
         let conn = Connection::server(self.limits.clone(), self.router.admission());
         let (link, driver) = Driver::server(conn, ends, peer, Arc::clone(&self.router) as _);
-        let place = self.open.lock().insert(link.clone());
+        let taken = self.open.lock().take(link.clone());
+        let Some((place, oldest)) = taken else {
+            let limit = self.room.connections;
+            tracing::debug!(peer = %link.peer(), limit, "a connection was closed: there are too many (max_connections)");
+            return;
+        };
+        if let Some(oldest) = oldest {
+            oldest.close(&ConnError::TooManyNew { limit: self.room.new });
+        }
         // Looked at behind the insertion: whoever sets a signal goes through the inserted ones after that.
-        if self.host.drain.is_set() {
+        if self.host.drain.has_begun() {
             link.drain();
         }
         if self.closing.is_set() {
@@ -48,36 +76,55 @@ impl Connections {
         let connections = Arc::clone(self);
         tokio::spawn(async move {
             driver.await;
-            let link = connections.open.lock().remove(place);
+            let link = connections.open.lock().leave(place);
             drop(link);
             connections.ended.notify_waiters();
         });
     }
 
-    pub(super) fn drain(&self) -> &Signal {
-        &self.host.drain
+    /// Waits until somebody shuts the server down.
+    pub(super) async fn drain_begun(&self) {
+        self.host.drain.begun().await;
     }
 
-    /// Refuses new work on all connections, and tells the handlers.
-    pub(super) fn begin_drain(&self) {
-        self.host.drain.set();
+    /// Refuses new work on all connections, and tells the handlers that they have until `ends_at`.
+    pub(super) fn begin_drain(&self, ends_at: Option<Instant>) {
+        self.host.drain.begin(ends_at);
         for link in self.links() {
             link.drain();
         }
     }
 
-    /// Whether no call and no stream is going on anywhere.
-    pub(super) fn are_idle(&self) -> bool {
-        self.links().iter().all(Link::is_idle)
+    /// Waits until no call and no stream is going on, or somebody closes the connections all the same. They have to be draining: there
+    /// is nothing new then, so each needs to be idle only once.
+    pub(super) async fn idle(&self) {
+        let idle = async {
+            for link in self.links() {
+                link.idle().await;
+            }
+        };
+        tokio::select! {
+            () = idle => {}
+            () = self.closing.wait() => {}
+        }
     }
 
-    /// Ends all connections, and waits until their tasks have ended.
+    /// Answers what is still going on, ends all connections, and waits until their tasks and the handlers' have ended: at most 0.8 s.
     pub(super) async fn close(&self) {
         self.closing.set();
-        for link in self.links() {
-            link.close(&ConnError::Shutdown);
+        self.links().iter().for_each(Link::shut_down);
+        // Peers that do not read in time are cut off.
+        let _ = tokio::time::timeout(FLUSH_LIMIT, self.all_ended()).await;
+        self.links().iter().for_each(|link| link.close(&ConnError::Shutdown));
+        if tokio::time::timeout(LEAVE_LIMIT, self.all_ended()).await.is_err() {
+            tracing::warn!("the server is shut down, but a task still holds a call or a stream of it");
         }
+    }
+
+    /// Waits until the tasks of all connections have ended, and with them the handlers'.
+    async fn all_ended(&self) {
         loop {
+            // Made before the look, so that an end in between wakes it.
             let ended = self.ended.notified();
             if self.open.lock().is_empty() {
                 return;
@@ -87,6 +134,6 @@ impl Connections {
     }
 
     fn links(&self) -> Vec<Link> {
-        self.open.lock().iter().map(|(_, link)| link.clone()).collect()
+        self.open.lock().links()
     }
 }

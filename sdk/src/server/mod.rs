@@ -3,6 +3,8 @@
 mod bound;
 mod builder;
 mod connections;
+mod pace;
+mod places;
 
 pub use bound::{Bound, ServerHandle};
 pub use builder::{Server, ServerBuilder};

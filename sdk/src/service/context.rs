@@ -151,21 +151,23 @@ impl Context {
             metadata: self.0.metadata.clone(),
             caller: Some(self.0.service),
             message_type: self.0.message_type,
+            stream_idle_timeout: None,
             compression: None,
             wait_for_ready: None,
         }
     }
 
-    /// Whether nobody waits for the outcome any more: the caller gave up, its time passed, or the connection is gone.
+    /// Whether nobody waits for the outcome any more: the caller gave up, its time passed, the connection is gone, the server was shut
+    /// down, or the call has its outcome.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.0.cancelled.is_set()
     }
 
-    /// Waits until nobody waits for the outcome any more.
+    /// Waits until nobody waits for the outcome any more: until the call is over, given up or with its outcome.
     ///
-    /// The handler's own future is dropped at that moment, so this is for tasks that the handler has spawned. Never ready if the call
-    /// ends normally. **Cancel safety**: dropping the future loses nothing.
+    /// The handler's own future is dropped when the call is given up, so this is for tasks that the handler has spawned. It is ready
+    /// after every call, so such a task never outlives its call. **Cancel safety**: dropping the future loses nothing.
     pub async fn cancelled(&self) {
         self.0.cancelled.wait().await;
     }
@@ -173,12 +175,23 @@ impl Context {
     /// Whether the server is being shut down: finish soon.
     #[must_use]
     pub fn is_draining(&self) -> bool {
-        self.0.host.drain.is_set()
+        self.0.host.drain.has_begun()
     }
 
-    /// Waits until the server is being shut down. **Cancel safety**: dropping the future loses nothing.
-    pub async fn draining(&self) {
-        self.0.host.drain.wait().await;
+    /// Waits until the server is being shut down, and gives the time that is left for this call: then it is broken off. As
+    /// [`drain_time_left`](Self::drain_time_left).
+    ///
+    /// Ready at once if the shutdown has begun. **Cancel safety**: dropping the future loses nothing.
+    pub async fn draining(&self) -> Duration {
+        self.0.host.drain.begun().await;
+        self.0.host.drain.time_left()
+    }
+
+    /// How long the server still waits for its handlers; `None` while it is not being shut down, [`Duration::MAX`] if it waits without
+    /// a limit. A second [`shutdown`](crate::server::ServerHandle::shutdown) can make it shorter, never longer.
+    #[must_use]
+    pub fn drain_time_left(&self) -> Option<Duration> {
+        self.is_draining().then(|| self.0.host.drain.time_left())
     }
 
     /// Whether the request is JSON, and the answer is to be.
@@ -186,8 +199,11 @@ impl Context {
         self.0.json
     }
 
-    pub(super) fn cancel(&self) {
-        self.0.cancelled.set();
+    /// The call is over. Clones are asked only if there are some, which spares most calls the signal.
+    pub(super) fn end(&self) {
+        if Arc::strong_count(&self.0) > 1 {
+            self.0.cancelled.set();
+        }
     }
 
     pub(super) fn take_extras(&self) -> Extras {

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::borrow::Cow;
 use std::future::{Future, poll_fn};
+use std::ops::Deref;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use crate::stream::{
     AsyncReader, AsyncReaderWriter, AsyncWriter, Compression, FromJson, JsonMessage, Message, Parcel,
     StreamRef, Subject, ToJson, ending_error, outcome_of, send_error, wire_encoding,
 };
-use crate::transport::{ConnError, Ending, IncomingCall, IncomingStream, Link, Outcome, SendError};
+use crate::transport::{Ending, IncomingCall, IncomingStream, Link, Outcome, Seat, SendError};
 
 use super::batch::{Started, start_at_once};
 use super::call::CallRef;
@@ -35,6 +36,8 @@ pub struct ServerCall {
     incoming: Incoming,
     /// A unary call begins here and now; what else begins, begins in a task.
     at_once: bool,
+    /// Held until the handler has ended.
+    seat: Seat,
 }
 
 #[derive(Debug)]
@@ -54,11 +57,11 @@ impl ServerCall {
         let peer = link.peer().clone();
         // The router has refused what is not known.
         let compression = Compression::of_body(call.head.content_encoding, &call.body).ok().flatten();
-        let IncomingCall { key, one_way, head, deadline, body, attachment, .. } = *call;
+        let IncomingCall { key, one_way, admitted, head, deadline, body, attachment } = *call;
         let cx = Context::new((service, method), head, peer, deadline, attachment, compression, host);
         let held = CallRef::new(link, key);
         let incoming = Incoming::Call { call: held, one_way, body };
-        Self { cx, incoming, at_once }
+        Self { cx, incoming, at_once, seat: admitted.seat }
     }
 
     pub(super) fn stream(
@@ -69,10 +72,10 @@ impl ServerCall {
     ) -> Self {
         let peer = link.peer().clone();
         let compression = Compression::from_wire(stream.head.content_encoding).ok().flatten();
-        let IncomingStream { key, head, deadline, .. } = stream;
+        let IncomingStream { key, admitted, head, deadline } = stream;
         let cx = Context::new((service, method), head, peer, deadline, Bytes::new(), compression, host);
         let held = StreamRef::new(link, key, Cow::Borrowed(method), false, compression);
-        Self { cx, incoming: Incoming::Stream(held), at_once: false }
+        Self { cx, incoming: Incoming::Stream(held), at_once: false, seat: admitted.seat }
     }
 
     /// Runs the handler of a unary method.
@@ -193,12 +196,14 @@ impl ServerCall {
         F: FnOnce(Context, Req) -> Fut + Send + 'static,
         Fut: Future<Output = Result<Resp>> + Send + 'static,
     {
-        let Self { cx, incoming, at_once } = self;
+        let Self { cx, incoming, at_once, seat } = self;
         let Incoming::Call { call, one_way, body } = incoming else {
             unreachable!("the router knows unary from stream")
         };
         let (from_json, to_json) = if cx.is_json() { (from_json, to_json) } else { (None, None) };
         let call = async move {
+            let _held = seat;
+            let cx = Over(cx);
             let work = {
                 let cx = cx.clone();
                 let limit = call.link().limits().max_received;
@@ -207,12 +212,7 @@ impl ServerCall {
                     handler(cx, request).await
                 }
             };
-            let poll_ended = |task: &std::task::Context<'_>| match call.poll_ended(task) {
-                // Nobody waits for a one-way call from the start: its caller may be gone, its work is still wanted.
-                Poll::Ready(Ending::Lost(why)) if one_way && why != ConnError::Shutdown => Poll::Pending,
-                polled => polled,
-            };
-            let result = run(work, cx.clone(), poll_ended).await;
+            let result = run(work, &cx, |task| call.poll_ended(task)).await;
             if one_way {
                 log_one_way(cx.method(), &result);
                 return;
@@ -230,12 +230,14 @@ impl ServerCall {
     where
         Fut: Future<Output = Result<()>> + Send + 'static,
     {
-        let Self { cx, incoming, .. } = self;
+        let Self { cx, incoming, seat, .. } = self;
         let Incoming::Stream(stream) = incoming else { unreachable!("the router knows unary from stream") };
         tokio::spawn(async move {
+            let _held = seat;
             let held = stream.clone();
+            let cx = Over(cx);
             let work = start(cx.clone(), stream);
-            let result = run(work, cx.clone(), |task| held.link().poll_ended(held.key(), task)).await;
+            let result = run(work, &cx, |task| held.link().poll_ended(held.key(), task)).await;
             let metadata = cx.take_extras().metadata;
             match result {
                 Finished::Done(Ok(())) => held.close(Outcome { metadata, ..Outcome::default() }),
@@ -246,6 +248,24 @@ impl ServerCall {
             }
         });
         Started::Begun
+    }
+}
+
+/// A call whose task goes on. When this is dropped the call is over, one way or the other, and tasks that the handler has left behind
+/// are told.
+struct Over(Context);
+
+impl Deref for Over {
+    type Target = Context;
+
+    fn deref(&self) -> &Context {
+        &self.0
+    }
+}
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        self.0.end();
     }
 }
 
@@ -261,22 +281,22 @@ enum Finished<T> {
 ///
 /// Written out, because an `async fn` would hold the handler's future twice.
 #[pin_project]
-struct Run<F, P> {
+struct Run<'a, F, P> {
     #[pin]
     work: F,
-    cx: Context,
+    cx: &'a Context,
     poll_ended: P,
 }
 
 fn run<T, F: Future<Output = Result<T>>>(
     work: F,
-    cx: Context,
+    cx: &Context,
     poll_ended: impl FnMut(&std::task::Context<'_>) -> Poll<Ending>,
 ) -> impl Future<Output = Finished<T>> {
     Run { work: AssertUnwindSafe(work).catch_unwind(), cx, poll_ended }
 }
 
-impl<T, F, P> Future for Run<F, P>
+impl<T, F, P> Future for Run<'_, F, P>
 where
     F: Future<Output = std::thread::Result<Result<T>>>,
     P: FnMut(&std::task::Context<'_>) -> Poll<Ending>,
@@ -292,11 +312,7 @@ where
                 tracing::error!(method, %peer, panic = text_of(&*panic), "a handler panicked");
                 Finished::Panicked
             }
-            Poll::Pending => {
-                let ending = ready!((this.poll_ended)(task));
-                this.cx.cancel();
-                Finished::Cancelled(ending)
-            }
+            Poll::Pending => Finished::Cancelled(ready!((this.poll_ended)(task))),
         })
     }
 }

@@ -7,6 +7,7 @@ mod batch;
 mod call;
 mod connecting;
 mod context;
+mod drain;
 mod handler;
 mod host;
 mod opening;

@@ -160,8 +160,10 @@ impl Open {
         let patient = options.wait_for_ready;
         let compression = target.compression(&options);
         let encoding = compression.map_or(0, Compression::to_wire);
+        let idle_timeout = options.stream_idle_timeout;
         let head = target.head(options, limit.as_ref().map(|limit| limit.timeout), (0, encoding));
-        let (link, key) = open(&target.channel, head, limit.as_ref(), patient, subject).await?;
+        let (link, key) =
+            open(&target.channel, (head, idle_timeout), limit.as_ref(), patient, subject).await?;
         let subject = || subject(link.peer_text());
         let stream = StreamRef::new(link.clone(), key, Cow::Borrowed(path), true, compression);
         match poll_fn(|cx| link.poll_opened(key, cx)).await {
@@ -177,7 +179,7 @@ impl Open {
 /// Sends the head on a connection, and waits for one if there is none. A stream whose head was sent is never opened again.
 async fn open(
     channel: &Channel,
-    mut head: Head,
+    (mut head, idle_timeout): (Head, Option<Duration>),
     limit: Option<&Limit>,
     patient: Option<bool>,
     subject: impl Fn(Arc<str>) -> Subject,
@@ -205,7 +207,7 @@ async fn open(
             }
         };
         let mut to_send = Some(head);
-        match (link.open(&mut to_send), to_send) {
+        match (link.open(&mut to_send, idle_timeout), to_send) {
             (Ok(key), _) => return Ok((link, key)),
             (Err(SendError::Ended(Ending::Lost(_))), Some(unsent)) => {
                 link.note_lost();

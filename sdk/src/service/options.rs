@@ -20,6 +20,8 @@ pub struct CallOptions {
     pub(super) metadata: Metadata,
     pub(super) caller: Option<&'static str>,
     pub(super) message_type: u32,
+    /// Of a stream; `None`: as the channel says.
+    pub(super) stream_idle_timeout: Option<Duration>,
     /// `None`: as the channel says.
     pub(super) compression: Option<Option<Compression>>,
     /// `None`: as the channel says.
@@ -44,6 +46,14 @@ impl CallOptions {
     #[must_use]
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = Some(limit);
+        self
+    }
+
+    /// Ends the stream when no message comes or goes for `limit`, whatever the channel's
+    /// [`stream_idle_timeout`](crate::client::ChannelBuilder::stream_idle_timeout) is. Unary calls pass it over.
+    #[must_use]
+    pub fn stream_idle_timeout(mut self, limit: Duration) -> Self {
+        self.stream_idle_timeout = Some(limit);
         self
     }
 

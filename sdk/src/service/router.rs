@@ -7,7 +7,9 @@ use hashbrown::HashMap;
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::stream::{Compression, JSON};
-use crate::transport::{Admission, Dispatch, Head, IncomingCall, IncomingStream, Link, Outcome, Shape};
+use crate::transport::{
+    Admission, Admitted, Dispatch, Head, IncomingCall, IncomingStream, Link, Outcome, Shape,
+};
 
 use super::batch::{Batch, Started};
 use super::handler::ServerCall;
@@ -63,7 +65,7 @@ impl Router {
         Arc::new(move |head, shape| router.admit(head, shape))
     }
 
-    fn admit(&self, head: &Head, shape: Shape) -> Result<usize, Outcome> {
+    fn admit(&self, head: &Head, shape: Shape) -> Result<Admitted, Outcome> {
         let refuse = |code: Code, text: String| Err(Outcome::framework(code.0, text));
         let Some(&entry) = self.paths.get(&head.method[..]) else {
             return self.unknown(&head.method);
@@ -92,10 +94,17 @@ impl Router {
         if let Err(text) = Compression::from_wire(head.content_encoding) {
             return refuse(Code::SERVER_DECODE_ERR, text);
         }
-        Ok(entry)
+        let Some(seat) = self.host.seat() else {
+            let text = format!(
+                "the server works on {} calls and streams, which is all it may (max_calls): try another one, or later",
+                self.host.max_calls
+            );
+            return refuse(Code::SERVER_OVERLOAD_ERR, text);
+        };
+        Ok(Admitted { method: entry, seat })
     }
 
-    fn unknown(&self, method: &Bytes) -> Result<usize, Outcome> {
+    fn unknown(&self, method: &Bytes) -> Result<Admitted, Outcome> {
         // A name that nobody knows may be of any length; the refusal stays readable.
         let path = String::from_utf8_lossy(&method[..method.len().min(SHOWN_PATH)]);
         let service =
@@ -114,7 +123,7 @@ impl Router {
 impl Router {
     /// Starts a call: in a task, or as far as it goes at once.
     pub(super) fn start(&self, link: &Link, call: Box<IncomingCall>, at_once: bool) -> Started {
-        let entry = &self.entries[call.method];
+        let entry = &self.entries[call.admitted.method];
         let names = (entry.service.spec().name, entry.spec.path);
         let call = ServerCall::unary_call(link.clone(), call, names, Arc::clone(&self.host), at_once);
         entry.service.dispatch(entry.index, call)
@@ -131,7 +140,7 @@ impl Dispatch for Router {
     }
 
     fn stream(&self, link: &Link, stream: Box<IncomingStream>) {
-        let entry = &self.entries[stream.method];
+        let entry = &self.entries[stream.admitted.method];
         let service = entry.service.spec().name;
         let call =
             ServerCall::stream(link.clone(), *stream, (service, entry.spec.path), Arc::clone(&self.host));

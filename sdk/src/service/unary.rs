@@ -167,6 +167,9 @@ impl<Req: Message> IntoFuture for OneWay<Req> {
 }
 
 /// The future of a unary call: the answer's message.
+///
+/// **On drop** an answer that comes is thrown away. The handler is not told, because the protocol has no word for that: it goes on until its
+/// deadline, which travels with the request, or until the connection ends.
 #[must_use = "futures do nothing unless polled"]
 pub struct UnaryFuture<Req, Resp> {
     call: CallFuture<Req, Resp>,

@@ -53,8 +53,7 @@ pub(crate) fn ending_error(ending: &Ending, subject: &Subject) -> Error {
             let code = subject.pick(Code::STREAM_CLIENT_WRITE_CLOSE_ERR, Code::STREAM_SERVER_WRITE_CLOSE_ERR);
             subject.error(ErrorKind::Closed, Origin::Peer, code, "the peer has ended the stream")
         }
-        Ending::Closed(outcome) | Ending::Reset(outcome) if !subject.client => {
-            // What a client says when it breaks a stream off is not an answer: it has given up.
+        Ending::Closed(outcome) | Ending::Reset(outcome) if !subject.client && has_given_up(outcome) => {
             let text = match text(&outcome.message) {
                 text if text.is_empty() => {
                     format!("the client broke the stream off with code {}", Code(outcome.ret))
@@ -78,6 +77,12 @@ pub(crate) fn ending_error(ending: &Ending, subject: &Subject) -> Error {
             Code::SERVER_FULL_LINK_TIMEOUT_ERR,
             "the time the caller allows has passed",
         ),
+        Ending::Idle(limit) => subject.error(
+            ErrorKind::Timeout,
+            Origin::Peer,
+            subject.pick(Code::STREAM_CLIENT_IDLE_TIMEOUT_ERR, Code::STREAM_SERVER_IDLE_TIMEOUT_ERR),
+            format!("no message came or went for {limit:?} (stream_idle_timeout)"),
+        ),
         Ending::OpenTimeout(limit) => subject.error(
             ErrorKind::Timeout,
             Origin::Peer,
@@ -93,11 +98,11 @@ pub(crate) fn ending_error(ending: &Ending, subject: &Subject) -> Error {
                 format!("the peer broke the protocol: {violation}"),
             )
         }
-        Ending::BadAnswer => subject.error(
+        Ending::BadAnswer(why) => subject.error(
             ErrorKind::Decode,
             Origin::Peer,
             Code::CLIENT_DECODE_ERR,
-            "the answer's header cannot be understood",
+            format!("the answer's header cannot be understood: {why}"),
         ),
         Ending::Local => {
             let code = subject.pick(Code::CLIENT_CANCELED_ERR, Code::STREAM_SERVER_WRITE_CLOSE_ERR);
@@ -105,14 +110,31 @@ pub(crate) fn ending_error(ending: &Ending, subject: &Subject) -> Error {
         }
         Ending::Lost(why) => {
             let (kind, origin) = match why {
-                ConnError::PeerClosed | ConnError::Io(_) => (ErrorKind::Network, Origin::Peer),
-                ConnError::LocalClosed | ConnError::Shutdown => (ErrorKind::Closed, Origin::Caller),
-                ConnError::Wire(_) | ConnError::BadAnswer => (ErrorKind::Protocol, Origin::Peer),
-                ConnError::PeerNotReading { .. } => (ErrorKind::Limit, Origin::Peer),
+                ConnError::PeerClosed | ConnError::Io(_) | ConnError::Unreachable { .. } => {
+                    (ErrorKind::Network, Origin::Peer)
+                }
+                ConnError::LocalClosed | ConnError::Shutdown | ConnError::Idle(_) => {
+                    (ErrorKind::Closed, Origin::Caller)
+                }
+                ConnError::Wire(_) | ConnError::BadAnswer(_) => (ErrorKind::Protocol, Origin::Peer),
+                ConnError::PeerNotReading { .. }
+                | ConnError::FirstFrame(_)
+                | ConnError::TooManyNew { .. } => (ErrorKind::Limit, Origin::Peer),
             };
             subject.error(kind, origin, subject.network_code(), why.to_string())
         }
     }
+}
+
+/// Whether a client has broken a stream off without a status of its own: it has dropped the stream, or did not want to wait.
+fn has_given_up(outcome: &Outcome) -> bool {
+    let codes = [
+        Code::CLIENT_CANCELED_ERR,
+        Code::CLIENT_INVOKE_TIMEOUT_ERR,
+        Code::CLIENT_FULL_LINK_TIMEOUT_ERR,
+        Code::STREAM_CLIENT_READ_TIMEOUT_ERR,
+    ];
+    outcome.func_ret == 0 && codes.contains(&Code(outcome.ret))
 }
 
 /// The error of a call that the peer answered with a status.
@@ -137,8 +159,9 @@ pub(crate) fn send_error(error: SendError, subject: &Subject) -> Error {
             subject.error(ErrorKind::Limit, Origin::Caller, code, text)
         }
         SendError::HeaderTooLarge { size, limit } => {
-            let text =
-                format!("metadata, method and caller take {size} bytes, the protocol's limit is {limit}");
+            let text = format!(
+                "metadata, method and caller take {size} bytes, at most {limit} may be sent (max_header)"
+            );
             subject.error(ErrorKind::Limit, Origin::Caller, encode_code, text)
         }
         SendError::WrongSize { announced, written } => {

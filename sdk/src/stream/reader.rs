@@ -18,7 +18,7 @@ use super::compression::UnpackError;
 use super::core::StreamRef;
 use super::message::{DecodeError, Message};
 use super::shared::SharedReader;
-use super::timeout::{TimedOut, Timeout};
+use super::timeout::{Clock, Patience, TimedOut, Timeout};
 
 /// Reads messages of type `T` from a stream, one at a time.
 ///
@@ -46,6 +46,9 @@ struct State {
     report_at: usize,
     end: Option<End>,
     end_streamed: bool,
+    patience: Patience,
+    /// Of the next item of the [`Stream`].
+    clock: Clock,
 }
 
 /// Why a message could not be given out.
@@ -64,14 +67,22 @@ struct End {
 impl<T: Message> AsyncReader<T> {
     pub(crate) fn new(stream: StreamRef) -> Self {
         let report_at = (stream.link().limits().window as usize / 4).max(1);
-        let state =
-            State { batch: Inbox::default(), consumed: (0, 0), report_at, end: None, end_streamed: false };
+        let state = State {
+            batch: Inbox::default(),
+            consumed: (0, 0),
+            report_at,
+            end: None,
+            end_streamed: false,
+            patience: Patience::default(),
+            clock: Clock::Counts,
+        };
         Self { stream, state: Box::new(state), message: PhantomData }
     }
 
     /// Reads the next message; `None` when the peer has ended its direction.
     ///
-    /// Waits until a message or the end is there; [`timeout`](Read::timeout) bounds that. The borrow makes a second read at the same
+    /// Waits until a message or the end is there; [`timeout`](Read::timeout) bounds that, or the `read_timeout` of the channel or server.
+    /// The borrow makes a second read at the same
     /// time a compile error; [`shared`](Self::shared) gives handles that queue instead.
     ///
     /// **Cancel safety**: dropping the future loses nothing; the next read gives the message.
@@ -80,7 +91,7 @@ impl<T: Message> AsyncReader<T> {
     /// How the stream ended, if not well: the peer's status, a lost connection, the deadline. A message that does not decode is an error
     /// of this read alone ([`ErrorKind::Decode`]); the next read goes on behind it.
     pub fn read(&mut self) -> Read<'_, T> {
-        Read { reader: self }
+        Read { reader: self, clock: Clock::Counts }
     }
 
     /// The metadata with which the peer ended the stream, once reading has come to the end.
@@ -211,7 +222,14 @@ impl<T: Message> Stream for AsyncReader<T> {
         if self.state.end_streamed {
             return Poll::Ready(None);
         }
-        let read = ready!(self.poll_read(cx));
+        let Poll::Ready(read) = self.poll_read(cx) else {
+            let limit = self.stream.link().limits().read_timeout;
+            let State { patience, clock, .. } = &mut *self.state;
+            let limit = ready!(patience.poll(clock, limit, cx));
+            self.state.clock = Clock::Counts;
+            return Poll::Ready(Some(Err(read_timed_out(&self.stream, limit, "read_timeout"))));
+        };
+        self.state.clock = Clock::Counts;
         self.state.end_streamed = self.state.end.is_some();
         Poll::Ready(read.transpose())
     }
@@ -228,14 +246,16 @@ impl<T> fmt::Debug for AsyncReader<T> {
 #[derive(Debug)]
 pub struct Read<'a, T> {
     reader: &'a mut AsyncReader<T>,
+    clock: Clock,
 }
 
 impl<T: Message> Read<'_, T> {
-    /// Gives this read at most `limit`, counted from the first poll. The stream stays usable after a timeout, and no message is lost.
+    /// Gives this read at most `limit`, counted from the first poll, whatever the `read_timeout` is. The stream stays usable after a timeout, and no message is lost.
     ///
     /// # Errors
     /// In addition: [`ErrorKind::Timeout`] (code 254 at a server, 354 at a client).
-    pub fn timeout(self, limit: Duration) -> Timeout<Self> {
+    pub fn timeout(mut self, limit: Duration) -> Timeout<Self> {
+        self.clock = Clock::Off;
         Timeout::new(self, limit)
     }
 }
@@ -244,20 +264,35 @@ impl<T: Message> Future for Read<'_, T> {
     type Output = Result<Option<T>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.reader.poll_read(cx)
+        let polled = self.reader.poll_read(cx);
+        if polled.is_pending()
+            && let Poll::Ready(error) = self.poll_patience(cx)
+        {
+            return Poll::Ready(Err(error));
+        }
+        polled
+    }
+}
+
+impl<T> Read<'_, T> {
+    #[inline(never)]
+    fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
+        let AsyncReader { stream, state, .. } = &mut *self.reader;
+        let limit = ready!(state.patience.poll(&mut self.clock, stream.link().limits().read_timeout, cx));
+        Poll::Ready(read_timed_out(stream, limit, "read_timeout"))
     }
 }
 
 impl<T: Message> TimedOut for Read<'_, T> {
     fn timed_out(&self, limit: Duration) -> Error {
-        read_timed_out(&self.reader.stream, limit)
+        read_timed_out(&self.reader.stream, limit, "timeout of the read")
     }
 }
 
-pub(super) fn read_timed_out(stream: &StreamRef, limit: Duration) -> Error {
+pub(super) fn read_timed_out(stream: &StreamRef, limit: Duration, setting: &str) -> Error {
     let client = stream.is_client();
     let code =
         if client { Code::STREAM_CLIENT_READ_TIMEOUT_ERR } else { Code::STREAM_SERVER_READ_TIMEOUT_ERR };
-    let text = format!("no message came within {limit:?} (timeout of the read); the stream goes on");
+    let text = format!("no message came within {limit:?} ({setting}); the stream goes on");
     stream.subject().error(ErrorKind::Timeout, Origin::Peer, code, text)
 }

@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 
-use crate::error::Result;
+use crate::error::{Result, Status};
 use crate::metadata::Metadata;
 use crate::transport::PeerAddr;
 
@@ -91,9 +91,9 @@ impl<R: Message, W: Message> AsyncReaderWriter<R, W> {
         self.reader.peer()
     }
 
-    /// Breaks the stream off with an error of the application, which the peer gets as it is. See [`AsyncWriter::abort`].
-    pub fn abort(self, func_ret: i32, message: impl Into<String>) {
-        self.writer.abort(func_ret, message);
+    /// Breaks the stream off with a status, which the peer's reader gives as it is. See [`AsyncWriter::fail`].
+    pub fn fail(self, status: impl Into<Status>) {
+        self.writer.fail(status);
     }
 
     /// Makes handles that can be cloned and used at the same time; reads take turns among themselves, and so do writes.

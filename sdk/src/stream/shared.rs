@@ -7,14 +7,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Status};
 use crate::metadata::Metadata;
 use crate::sync::Mutex;
 
 use super::message::Message;
 use super::parcel::Parcel;
 use super::reader::{AsyncReader, read_timed_out};
-use super::timeout::{TimedOut, Timeout};
+use super::timeout::{Clock, Patience, TimedOut, Timeout};
 use super::turn::{Place, Turn};
 use super::writer::AsyncWriter;
 
@@ -88,7 +88,7 @@ impl<T: Message> SharedReader<T> {
     ///
     /// **Cancel safety**: dropping the future leaves the queue and loses nothing.
     pub fn read(&self) -> SharedRead<T> {
-        SharedRead(InTurn::new(&self.0))
+        SharedRead { turn: InTurn::new(&self.0), clock: Clock::Counts, patience: Patience::default() }
     }
 }
 
@@ -106,12 +106,17 @@ impl<T> fmt::Debug for SharedReader<T> {
 
 /// The future of [`SharedReader::read`]. It owns what it needs.
 #[must_use = "futures do nothing unless polled"]
-pub struct SharedRead<T>(InTurn<AsyncReader<T>>);
+pub struct SharedRead<T> {
+    turn: InTurn<AsyncReader<T>>,
+    clock: Clock,
+    patience: Patience,
+}
 
 impl<T: Message> SharedRead<T> {
     /// Gives this read at most `limit`, counted from the first poll, the time in the queue included. The stream stays usable after
     /// a timeout, and no message is lost.
-    pub fn timeout(self, limit: Duration) -> Timeout<Self> {
+    pub fn timeout(mut self, limit: Duration) -> Timeout<Self> {
+        self.clock = Clock::Off;
         Timeout::new(self, limit)
     }
 }
@@ -120,13 +125,27 @@ impl<T: Message> Future for SharedRead<T> {
     type Output = Result<Option<T>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.poll(cx, AsyncReader::poll_read)
+        let this = &mut *self;
+        match this.turn.poll(cx, AsyncReader::poll_read) {
+            Poll::Pending => {
+                let read_timeout = this.turn.queued.handle.lock().stream().link().limits().read_timeout;
+                let limit = ready!(this.patience.poll(&mut this.clock, read_timeout, cx));
+                Poll::Ready(Err(this.timed_out_by(limit, "read_timeout")))
+            }
+            ready => ready,
+        }
+    }
+}
+
+impl<T: Message> SharedRead<T> {
+    fn timed_out_by(&self, limit: Duration, setting: &str) -> Error {
+        read_timed_out(self.turn.queued.handle.lock().stream(), limit, setting)
     }
 }
 
 impl<T: Message> TimedOut for SharedRead<T> {
     fn timed_out(&self, limit: Duration) -> Error {
-        read_timed_out(self.0.queued.handle.lock().stream(), limit)
+        self.timed_out_by(limit, "timeout of the read")
     }
 }
 
@@ -151,7 +170,12 @@ impl<T: Message> SharedWriter<T> {
     ///
     /// **Cancel safety**: dropping the future leaves the whole message queued, or nothing of it.
     pub fn write(&self, message: T) -> SharedWrite<T> {
-        SharedWrite { turn: InTurn::new(&self.0), parcel: Some(Parcel::Message(message)) }
+        SharedWrite {
+            turn: InTurn::new(&self.0),
+            parcel: Some(Parcel::Message(message)),
+            clock: Clock::Counts,
+            patience: Patience::default(),
+        }
     }
 
     /// Ends this direction for all clones, after the writes asked for before. Later writes fail. As [`AsyncWriter::finish`].
@@ -161,6 +185,12 @@ impl<T: Message> SharedWriter<T> {
     pub async fn finish(&self) -> Result<()> {
         let mut turn = InTurn::new(&self.0);
         poll_fn(|cx| turn.poll(cx, AsyncWriter::poll_finish)).await
+    }
+
+    /// Breaks the stream off with a status for all clones, at once: operations that wait fail. As [`AsyncWriter::fail`].
+    pub fn fail(&self, status: impl Into<Status>) {
+        let status = status.into();
+        self.0.handle.lock().break_off(status);
     }
 }
 
@@ -181,12 +211,15 @@ impl<T> fmt::Debug for SharedWriter<T> {
 pub struct SharedWrite<T: Message> {
     turn: InTurn<AsyncWriter<T>>,
     parcel: Option<Parcel<T>>,
+    clock: Clock,
+    patience: Patience,
 }
 
 impl<T: Message> SharedWrite<T> {
     /// Gives this write at most `limit`, counted from the first poll, the time in the queue included. After a timeout nothing of the
     /// message was sent, and the stream stays usable.
-    pub fn timeout(self, limit: Duration) -> Timeout<Self> {
+    pub fn timeout(mut self, limit: Duration) -> Timeout<Self> {
+        self.clock = Clock::Off;
         Timeout::new(self, limit)
     }
 }
@@ -199,13 +232,21 @@ impl<T: Message> Future for SharedWrite<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let this = &mut *self;
-        this.turn.poll(cx, |writer, cx| writer.poll_write(&mut this.parcel, cx))
+        match this.turn.poll(cx, |writer, cx| writer.poll_write(&mut this.parcel, cx)) {
+            Poll::Pending => {
+                let write_timeout = this.turn.queued.handle.lock().default_limit();
+                let limit = ready!(this.patience.poll(&mut this.clock, write_timeout, cx));
+                let error = this.turn.queued.handle.lock().write_timed_out(limit, "write_timeout");
+                Poll::Ready(Err(error))
+            }
+            ready => ready,
+        }
     }
 }
 
 impl<T: Message> TimedOut for SharedWrite<T> {
     fn timed_out(&self, limit: Duration) -> Error {
-        self.turn.queued.handle.lock().write_timed_out(limit)
+        self.turn.queued.handle.lock().write_timed_out(limit, "timeout of the write")
     }
 }
 
@@ -255,6 +296,11 @@ impl<R: Message, W: Message> SharedReaderWriter<R, W> {
     /// How the stream ended, if it is over already and not well.
     pub async fn finish_writing(&self) -> Result<()> {
         self.writer.finish().await
+    }
+
+    /// Breaks the stream off with a status for all clones, at once; see [`SharedWriter::fail`].
+    pub fn fail(&self, status: impl Into<Status>) {
+        self.writer.fail(status);
     }
 
     /// Ends the writing direction, after the operations asked for before, drops what was not read, and waits for the peer's final

@@ -30,6 +30,43 @@ pub(super) trait TimedOut {
     fn timed_out(&self, limit: Duration) -> Error;
 }
 
+/// Whether the connection's `read_timeout` or `write_timeout` counts for an operation. Small and without a destructor, because most
+/// operations never wait.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) enum Clock {
+    /// It does, and the operation has not waited yet.
+    #[default]
+    Counts,
+    /// It does, and its time runs.
+    Runs,
+    /// The operation has a limit of its own.
+    Off,
+}
+
+/// The timer of a default limit. A handle keeps it from one operation to the next; it is made when one has to wait for the first time.
+#[derive(Debug, Default)]
+pub(super) struct Patience(Option<Pin<Box<Sleep>>>);
+
+impl Patience {
+    /// Whether the time of an operation that waits is up.
+    pub(super) fn poll(
+        &mut self,
+        default: &mut Clock,
+        limit: Option<Duration>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Duration> {
+        let Some(limit) = limit else { return Poll::Pending };
+        match (*default, &mut self.0) {
+            (Clock::Off, _) => return Poll::Pending,
+            (Clock::Counts, _) | (_, None) => self.0 = Some(Box::pin(tokio::time::sleep(limit))),
+            (Clock::Runs, Some(_)) => {}
+        }
+        *default = Clock::Runs;
+        let sleep = self.0.as_mut().expect("made above");
+        sleep.as_mut().poll(cx).map(|()| limit)
+    }
+}
+
 impl<F> Timeout<F> {
     pub(super) fn new(operation: F, limit: Duration) -> Self {
         Self { operation, limit, sleep: None }

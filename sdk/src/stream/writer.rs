@@ -8,15 +8,16 @@ use std::time::Duration;
 
 use futures::Sink;
 
-use crate::error::{Code, Error, ErrorKind, Origin, Result};
+use crate::error::{Code, Error, ErrorKind, Origin, Result, Status};
+use crate::metadata::Metadata;
 use crate::transport::{Outcome, PeerAddr, Sender};
 
 use super::core::StreamRef;
-use super::ending::send_error;
+use super::ending::{outcome_of, send_error};
 use super::message::Message;
 use super::parcel::Parcel;
 use super::shared::SharedWriter;
-use super::timeout::{TimedOut, Timeout};
+use super::timeout::{Clock, Patience, TimedOut, Timeout};
 
 /// Writes messages of type `T` to a stream, one at a time.
 ///
@@ -31,18 +32,26 @@ pub struct AsyncWriter<T> {
     stream: StreamRef,
     sender: Sender,
     /// The message that the sink was given last.
-    held: Option<Box<Parcel<T>>>,
+    held: Option<Box<Held<T>>>,
+    patience: Patience,
     finished: bool,
+}
+
+/// A message of the sink.
+struct Held<T> {
+    parcel: Parcel<T>,
+    clock: Clock,
 }
 
 impl<T: Message> AsyncWriter<T> {
     pub(crate) fn new(stream: StreamRef) -> Self {
-        Self { stream, sender: Sender::default(), held: None, finished: false }
+        Self { stream, sender: Sender::default(), held: None, patience: Patience::default(), finished: false }
     }
 
     /// Writes one message: ready once it is queued.
     ///
-    /// Waits for the peer's credit and for room in the connection; [`timeout`](Write::timeout) bounds that. The borrow makes a second
+    /// Waits for the peer's credit and for room in the connection; [`timeout`](Write::timeout) bounds that, or the `write_timeout` of the
+    /// channel or server. The borrow makes a second
     /// write at the same time a compile error; [`shared`](Self::shared) gives handles that queue instead.
     ///
     /// **Cancel safety**: dropping the future leaves the whole message queued, or nothing of it. It was queued only if the future was
@@ -52,7 +61,7 @@ impl<T: Message> AsyncWriter<T> {
     /// [`ErrorKind::Limit`] if the message is too large: nothing was sent, and the stream goes on. Else how the stream ended, with the
     /// peer's codes and text if it gave some.
     pub fn write(&mut self, message: T) -> Write<'_, T> {
-        Write { writer: self, parcel: Some(Parcel::Message(message)) }
+        Write { writer: self, parcel: Some(Parcel::Message(message)), clock: Clock::Counts }
     }
 
     /// Ends this direction. A client tells the peer that no more messages come; in a handler this only gives up the handle, because
@@ -79,13 +88,17 @@ impl<T: Message> AsyncWriter<T> {
         SharedWriter::new(self)
     }
 
-    /// Breaks the stream off with an error of the application, which the peer gets as it is.
+    /// Breaks the stream off with a status: the peer's reader gives its codes and its text, behind the messages that were written
+    /// before. A status without a code goes out with code 999.
     ///
-    /// At once; what is queued is still delivered. Nothing happens if the stream is over.
-    pub fn abort(mut self, func_ret: i32, message: impl Into<String>) {
-        self.finished = true;
-        let outcome = Outcome { func_ret, message: message.into().into(), ..Outcome::default() };
-        self.stream.reset(outcome);
+    /// At once, in both directions. Nothing happens if the stream is over. In a handler, the stream and with it the handler end here.
+    /// With [`Cancel::HalfClose`](crate::client::Cancel) a client's status does not reach the server.
+    pub fn fail(self, status: impl Into<Status>) {
+        self.break_off(status.into());
+    }
+
+    pub(super) fn break_off(&self, status: Status) {
+        self.stream.reset(outcome_of(&status.into(), Metadata::new()));
     }
 
     pub(super) fn poll_write(
@@ -122,9 +135,24 @@ impl<T: Message> AsyncWriter<T> {
         if self.held.is_none() {
             return Poll::Ready(Ok(()));
         }
-        let mut held = self.held.take().map(|held| *held);
-        let polled = self.poll_send(&mut held, cx);
-        self.held = held.map(Box::new);
+        let Some(Held { parcel, clock }) = self.held.take().map(|held| *held) else {
+            return Poll::Ready(Ok(()));
+        };
+        let mut parcel = Some(parcel);
+        let polled = self.poll_send(&mut parcel, cx);
+        self.held = parcel.map(|parcel| Box::new(Held { parcel, clock }));
+        polled
+    }
+
+    /// The same, for no longer than the default limit. After that the message is still held.
+    fn poll_flushed(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let polled = self.poll_held(cx);
+        let default = self.default_limit();
+        if let (Poll::Pending, Some(held)) = (&polled, &mut self.held) {
+            let limit = ready!(self.patience.poll(&mut held.clock, default, cx));
+            held.clock = Clock::Counts;
+            return Poll::Ready(Err(self.write_timed_out(limit, "write_timeout")));
+        }
         polled
     }
 
@@ -147,21 +175,35 @@ impl<T: Message> AsyncWriter<T> {
         self.stream.link().stop_sending(&mut self.sender);
     }
 
-    pub(super) fn write_timed_out(&self, limit: Duration) -> Error {
+    /// How long an operation may wait that does not say so itself.
+    pub(super) fn default_limit(&self) -> Option<Duration> {
+        self.stream.link().limits().write_timeout
+    }
+
+    #[inline(never)]
+    fn poll_patience(&mut self, clock: &mut Clock, cx: &mut Context<'_>) -> Poll<Error> {
+        let limit = ready!(self.patience.poll(clock, self.default_limit(), cx));
+        Poll::Ready(self.write_timed_out(limit, "write_timeout"))
+    }
+
+    pub(super) fn write_timed_out(&self, limit: Duration, setting: &str) -> Error {
         let client = self.stream.is_client();
         let code = if client {
             Code::STREAM_CLIENT_WRITE_TIMEOUT_ERR
         } else {
             Code::STREAM_SERVER_WRITE_TIMEOUT_ERR
         };
-        let waited_for = if self.sender.waits_for_room() {
-            "the connection had no room: the peer does not take its bytes"
-        } else {
-            "the peer gave no credit: it does not read this stream"
+        let backlog = self.stream.link().backlog(self.stream.key());
+        let waited_for = match backlog.uncredited {
+            Some((uncredited, window)) if !self.sender.waits_for_room() => format!(
+                "the peer gave no credit: it has not read {uncredited} bytes of this stream, its window is {window}"
+            ),
+            _ => {
+                format!("the connection had no room: {} bytes wait for the peer to take them", backlog.queued)
+            }
         };
-        let text = format!(
-            "nothing could be written within {limit:?} (timeout of the write), {waited_for}; nothing was sent"
-        );
+        let text =
+            format!("nothing could be written within {limit:?} ({setting}), {waited_for}; nothing was sent");
         self.stream.subject().error(ErrorKind::Timeout, Origin::Peer, code, text)
     }
 }
@@ -180,20 +222,21 @@ impl<T: Message + Unpin> Sink<T> for AsyncWriter<T> {
     type Error = Error;
 
     fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        self.poll_held(cx)
+        self.poll_flushed(cx)
     }
 
     fn start_send(mut self: Pin<&mut Self>, message: T) -> Result<()> {
         debug_assert!(self.held.is_none(), "start_send without poll_ready");
-        self.held = Some(Box::new(Parcel::Message(message)));
+        self.held = Some(Box::new(Held { parcel: Parcel::Message(message), clock: Clock::Counts }));
         Ok(())
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        self.poll_held(cx)
+        self.poll_flushed(cx)
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        ready!(self.poll_flushed(cx))?;
         self.poll_finish(cx)
     }
 }
@@ -209,15 +252,17 @@ impl<T> fmt::Debug for AsyncWriter<T> {
 pub struct Write<'a, T: Message> {
     writer: &'a mut AsyncWriter<T>,
     parcel: Option<Parcel<T>>,
+    clock: Clock,
 }
 
 impl<T: Message> Write<'_, T> {
-    /// Gives this write at most `limit`, counted from the first poll. After a timeout nothing of the message was sent, and the stream
+    /// Gives this write at most `limit`, counted from the first poll, whatever the `write_timeout` is. After a timeout nothing of the message was sent, and the stream
     /// stays usable.
     ///
     /// # Errors
     /// In addition: [`ErrorKind::Timeout`] (code 234 at a server, 334 at a client).
-    pub fn timeout(self, limit: Duration) -> Timeout<Self> {
+    pub fn timeout(mut self, limit: Duration) -> Timeout<Self> {
+        self.clock = Clock::Off;
         Timeout::new(self, limit)
     }
 }
@@ -230,13 +275,19 @@ impl<T: Message> Future for Write<'_, T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let this = &mut *self;
-        this.writer.poll_write(&mut this.parcel, cx)
+        let polled = this.writer.poll_write(&mut this.parcel, cx);
+        if polled.is_pending()
+            && let Poll::Ready(error) = this.writer.poll_patience(&mut this.clock, cx)
+        {
+            return Poll::Ready(Err(error));
+        }
+        polled
     }
 }
 
 impl<T: Message> TimedOut for Write<'_, T> {
     fn timed_out(&self, limit: Duration) -> Error {
-        self.writer.write_timed_out(limit)
+        self.writer.write_timed_out(limit, "timeout of the write")
     }
 }
 

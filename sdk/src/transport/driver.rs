@@ -11,7 +11,7 @@ use bytes::BytesMut;
 use crate::conn::{ConnError, Connection, IncomingCall, IncomingStream};
 use crate::wire::{Decoder, Frame};
 
-use super::shared::Shared;
+use super::shared::{Shared, State};
 use super::wakers::Incoming;
 use super::{Ends, Input, Link, PeerAddr, now};
 
@@ -31,6 +31,9 @@ const PATIENCE: Duration = Duration::from_millis(1);
 /// How long a connection that nobody holds any more may take to write what is queued.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long the end of the input may take to come when writing has failed.
+const LAST_INPUT: Duration = Duration::from_millis(200);
+
 /// Where a server's connection hands over the peer's calls. Called on the driver's task: it must only start the work.
 pub(crate) trait Dispatch: Send + Sync + 'static {
     fn call(&self, link: &Link, call: Box<IncomingCall>);
@@ -41,7 +44,8 @@ pub(crate) trait Dispatch: Send + Sync + 'static {
     fn stream(&self, link: &Link, stream: Box<IncomingStream>);
 }
 
-/// Drives one connection until it is over, and then says why. Dropping it loses the connection for everybody on it.
+/// Drives one connection until it is over, at a server also until the last handler has let go of it, and then says why. Dropping it
+/// loses the connection for everybody on it.
 ///
 /// Its owner is the channel or the server that spawned it.
 #[must_use = "a connection does nothing unless it is driven"]
@@ -49,7 +53,7 @@ pub(crate) struct Driver {
     shared: Arc<Shared>,
     /// Absent while it is in use, and after the end.
     ends: Option<Ends>,
-    ended: bool,
+    over: Option<ConnError>,
     /// Present at a server: with it the connection stays open as long as the peer wants.
     server: Option<(Link, Arc<dyn Dispatch>)>,
     decoder: Decoder,
@@ -58,18 +62,22 @@ pub(crate) struct Driver {
     frames: Vec<Frame>,
     wake: Vec<Waker>,
     incoming: Incoming,
+    /// The peer has sent a whole frame.
+    greeted: bool,
     /// It has let the others go first once, before it writes.
     yielded: bool,
     timer: Option<Pin<Box<tokio::time::Sleep>>>,
     /// For those who let others write.
     patience: Option<Pin<Box<tokio::time::Sleep>>>,
     closing: Option<Pin<Box<tokio::time::Sleep>>>,
+    /// For the last input of a connection to which nothing can be written any more.
+    failing: Option<Pin<Box<tokio::time::Sleep>>>,
 }
 
 impl Driver {
     /// The client's end of a connection.
     pub(crate) fn client(conn: Connection, ends: Ends, peer: PeerAddr) -> (Link, Self) {
-        let decoder = Decoder::new(conn.side(), conn.limits().max_received);
+        let decoder = decoder(&conn);
         let (link, shared) = Link::new(conn, Arc::clone(&ends.output), peer);
         (link, Self::new(shared, ends, decoder, None))
     }
@@ -81,7 +89,7 @@ impl Driver {
         peer: PeerAddr,
         dispatch: Arc<dyn Dispatch>,
     ) -> (Link, Self) {
-        let decoder = Decoder::new(conn.side(), conn.limits().max_received);
+        let decoder = decoder(&conn);
         let (link, shared) = Link::new(conn, Arc::clone(&ends.output), peer);
         let driver = Self::new(shared, ends, decoder, Some((link.clone(), dispatch)));
         (link, driver)
@@ -96,7 +104,7 @@ impl Driver {
         Self {
             shared,
             ends: Some(ends),
-            ended: false,
+            over: None,
             server,
             decoder,
             input: BytesMut::new(),
@@ -104,10 +112,12 @@ impl Driver {
             frames: Vec::new(),
             wake: Vec::new(),
             incoming: Incoming::default(),
+            greeted: false,
             yielded: false,
             timer: None,
             patience: None,
             closing: None,
+            failing: None,
         }
     }
 
@@ -126,16 +136,26 @@ impl Driver {
         }
         loop {
             self.shared.push();
-            let (lost, blocked, closing) = self.run(|state| {
+            let (lost, failed, blocked, closing) = self.run(|state| {
                 let lost = state.conn.lost().cloned();
-                (lost, state.is_blocked(), state.closing.then(|| state.is_written()))
+                let closing = state.closing.then(|| (state.is_written(), state.lingering));
+                (lost, state.write_failure(), state.is_blocked(), closing)
             });
             if let Some(why) = lost {
                 return Poll::Ready(why);
             }
+            // A peer that has closed the connection may have said before why. The input comes to its end as well, behind that.
+            if let Some(kind) = failed {
+                let limit = self.failing.get_or_insert_with(|| Box::pin(tokio::time::sleep(LAST_INPUT)));
+                ready!(limit.as_mut().poll(cx));
+                return Poll::Ready(self.failed(kind));
+            }
             match closing {
-                Some(true) => return Poll::Ready(ConnError::LocalClosed),
-                Some(false) => {
+                Some((true, false)) => return Poll::Ready(ConnError::LocalClosed),
+                Some((written, _)) => {
+                    if written && self.run(|state| state.output.take()).is_some() {
+                        ends.output.finish();
+                    }
                     let limit =
                         self.closing.get_or_insert_with(|| Box::pin(tokio::time::sleep(CLOSE_TIMEOUT)));
                     if limit.as_mut().poll(cx).is_ready() {
@@ -148,8 +168,8 @@ impl Driver {
                 return Poll::Pending;
             }
             match ready!(ends.output.poll_write_ready(cx)) {
-                Ok(()) => self.run(super::shared::State::unblock),
-                Err(error) => return Poll::Ready(ConnError::Io(error.kind())),
+                Ok(()) => self.run(State::unblock),
+                Err(error) => self.run(|state| state.fail(error.kind())),
             }
         }
     }
@@ -178,7 +198,7 @@ impl Driver {
                     self.handle_input()?;
                 }
                 Poll::Ready(Err(error)) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Poll::Ready(Err(error)) => return Err(ConnError::Io(error.kind())),
+                Poll::Ready(Err(error)) => return Err(self.failed(error.kind())),
             }
         }
         cx.waker().wake_by_ref();
@@ -221,6 +241,9 @@ impl Driver {
                 }
             }
             let full = self.frames.len() == FRAMES_PER_LOCK;
+            if !self.greeted {
+                self.greet();
+            }
             if !self.frames.is_empty() {
                 let mut frames = std::mem::take(&mut self.frames);
                 let handled = self.run(|state| {
@@ -265,13 +288,17 @@ impl Driver {
     fn poll_timers(&mut self, cx: &mut Context<'_>) {
         loop {
             let armed = self.run(|state| {
-                if state.conn.next_deadline().is_some_and(|next| next <= now()) {
-                    state.conn.handle_timeout(now());
-                }
-                if let Some(next) = state.conn.next_deadline()
-                    && state.armed.is_none_or(|armed| next < armed)
-                {
-                    state.armed = Some(next);
+                let is_new = |state: &State| {
+                    let next = state.conn.next_deadline()?;
+                    state.armed.is_none_or(|armed| next < armed).then_some(next)
+                };
+                // The clock is read when the timer has fired or a deadline is new, not each time.
+                if let Some(next) = is_new(state) {
+                    let now = now();
+                    if next <= now {
+                        state.conn.handle_timeout(now);
+                    }
+                    state.armed = is_new(state).or(state.armed);
                 }
                 state.armed
             });
@@ -289,7 +316,7 @@ impl Driver {
     }
 
     /// Works on the connection, then wakes whom that concerns.
-    fn run<R>(&mut self, part: impl FnOnce(&mut super::shared::State) -> R) -> R {
+    fn run<R>(&mut self, part: impl FnOnce(&mut State) -> R) -> R {
         let result = self.shared.drive(&mut self.wake, &mut self.incoming, part);
         self.wake.drain(..).for_each(Waker::wake);
         result
@@ -312,18 +339,52 @@ impl Driver {
         }
     }
 
+    /// Waits until the handlers of a connection that is over have let go of it. One-way calls go on without it, until their deadlines.
+    fn poll_left(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.server.is_none() {
+            return Poll::Ready(());
+        }
+        self.shared.set_driver(cx);
+        self.poll_timers(cx);
+        self.run(|state| {
+            if state.conn.is_left() {
+                return Poll::Ready(());
+            }
+            state.wakers.wait_for_idle(cx);
+            Poll::Pending
+        })
+    }
+
+    /// Bytes have come and no whole frame before them.
+    #[cold]
+    fn greet(&mut self) {
+        if !self.frames.is_empty() {
+            self.greeted = true;
+            self.shared.set_greeted();
+            self.run(|state| state.conn.handle_first_frame());
+        } else if self.server.is_some() {
+            self.run(|state| state.conn.handle_first_bytes(now()));
+        }
+    }
+
+    fn failed(&self, kind: std::io::ErrorKind) -> ConnError {
+        ConnError::of_io(kind, self.shared.limits().dead_peer_timeout)
+    }
+
     fn end(&mut self, why: ConnError) -> ConnError {
         let why = self.run(|state| {
             state.conn.handle_lost(&why);
+            state.conn.drain();
             state.take_all_back();
             state.output = None;
             state.conn.lost().cloned().unwrap_or(why)
         });
         self.shared.set_over();
         self.ends = None;
-        self.ended = true;
+        (self.input, self.frames) = (BytesMut::new(), Vec::new());
+        self.over = Some(why.clone());
         match &why {
-            ConnError::Wire(_) | ConnError::BadAnswer | ConnError::PeerNotReading { .. } => {
+            ConnError::Wire(_) | ConnError::BadAnswer(_) | ConnError::PeerNotReading { .. } => {
                 tracing::warn!(peer = %self.shared.peer(), reason = %why, "closing the connection");
             }
             _ => tracing::debug!(peer = %self.shared.peer(), reason = %why, "the connection ended"),
@@ -332,25 +393,33 @@ impl Driver {
     }
 }
 
+fn decoder(conn: &Connection) -> Decoder {
+    let limits = conn.limits();
+    Decoder::new(conn.side(), limits.max_received).with_max_header(limits.max_header)
+}
+
 impl Future for Driver {
     type Output = ConnError;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<ConnError> {
         let this = &mut *self;
-        let mut ends = this.ends.take().expect("a driver is not polled after its end");
-        match this.poll_drive(&mut ends, cx) {
-            Poll::Pending => {
-                this.ends = Some(ends);
-                Poll::Pending
+        if let Some(mut ends) = this.ends.take() {
+            match this.poll_drive(&mut ends, cx) {
+                Poll::Pending => {
+                    this.ends = Some(ends);
+                    return Poll::Pending;
+                }
+                Poll::Ready(why) => drop(this.end(why)),
             }
-            Poll::Ready(why) => Poll::Ready(this.end(why)),
         }
+        ready!(this.poll_left(cx));
+        Poll::Ready(this.over.clone().expect("it is over, and has said why"))
     }
 }
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        if !self.ended {
+        if self.over.is_none() {
             self.end(ConnError::LocalClosed);
         }
     }

@@ -1,13 +1,14 @@
 //! What handles hold of a connection, and all they can ask of it.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::conn::{
-    Answer, CallKey, ConnError, Connection, Ending, Head, Inbox, Limits, Outcome, SendError, Sent, StreamKey,
-    Take, Ticket,
+    Answer, Backlog, CallKey, ConnError, Connection, Ending, Head, Inbox, Limits, Outcome, SendError, Sent,
+    StreamKey, Take, Ticket,
 };
 
 use super::lane::{LANE, Lane, Sender};
@@ -49,7 +50,8 @@ impl Drop for Hold {
 }
 
 impl Link {
-    pub(super) fn new(conn: Connection, output: Arc<dyn Output>, peer: PeerAddr) -> (Self, Arc<Shared>) {
+    pub(super) fn new(mut conn: Connection, output: Arc<dyn Output>, peer: PeerAddr) -> (Self, Arc<Shared>) {
+        conn.start(now());
         let shared = Arc::new(Shared::new(conn, output, peer));
         (Self(Arc::new(Hold(Arc::clone(&shared)))), shared)
     }
@@ -100,6 +102,11 @@ impl Link {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
+    /// Whether the peer has sent a whole frame.
+    pub(crate) fn is_greeted(&self) -> bool {
+        self.shared().is_greeted()
+    }
+
     /// How many streams are going on.
     pub(crate) fn live_streams(&self) -> usize {
         self.shared().with(|state| state.conn.live_streams())
@@ -110,9 +117,28 @@ impl Link {
         self.shared().with(|state| state.conn.drain());
     }
 
-    /// Whether nothing is going on and everything is written.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.shared().with(|state| state.conn.is_idle())
+    /// Waits until nothing is going on and everything is written, on a connection that is [draining](Self::drain).
+    pub(crate) async fn idle(&self) {
+        let poll_idle = |cx: &mut Context<'_>| {
+            self.shared().with(|state| {
+                if state.conn.is_idle() {
+                    return Poll::Ready(());
+                }
+                state.wakers.wait_for_idle(cx);
+                Poll::Pending
+            })
+        };
+        poll_fn(poll_idle).await;
+    }
+
+    /// Answers what is going on with a code, and ends the connection once that is written.
+    pub(crate) fn shut_down(&self) {
+        self.shared().with(|state| {
+            state.take_all_back();
+            state.lingering = state.conn.shut_down();
+            state.closing = true;
+        });
+        self.shared().wake_driver();
     }
 
     /// Ends the connection now, for every call and stream on it.
@@ -125,12 +151,16 @@ impl Link {
     // Streams.
 
     /// Opens a stream; [`poll_opened`](Self::poll_opened) tells what becomes of it. The head stays if the connection is lost.
-    pub(crate) fn open(&self, head: &mut Option<Head>) -> Result<StreamKey, SendError> {
+    pub(crate) fn open(
+        &self,
+        head: &mut Option<Head>,
+        idle_timeout: Option<Duration>,
+    ) -> Result<StreamKey, SendError> {
         self.shared().with(|state| {
             if let Some(why) = state.conn.lost() {
                 return Err(SendError::Ended(Ending::Lost(why.clone())));
             }
-            state.conn.open(head.take().expect("a stream is opened once"), now())
+            state.conn.open(head.take().expect("a stream is opened once"), idle_timeout, now())
         })
     }
 
@@ -206,6 +236,11 @@ impl Link {
                 Err(error) => Poll::Ready(Err(error)),
             }
         })
+    }
+
+    /// What a writer of this stream waits for.
+    pub(crate) fn backlog(&self, key: StreamKey) -> Backlog {
+        self.shared().with(|state| state.conn.backlog(key))
     }
 
     /// Takes all messages that are there, after counting `consumed` ones (messages, bytes) that were taken before.

@@ -93,14 +93,24 @@ impl Output for End {
         }
         Poll::Ready(Ok(()))
     }
+
+    fn finish(&self) {
+        self.close();
+    }
 }
 
-impl Drop for End {
-    fn drop(&mut self) {
+impl End {
+    fn close(&self) {
         let mut state = self.0.0.lock();
         state.closed = true;
         let wakers = [state.reader.take(), state.writer.take()];
         drop(state);
         wakers.into_iter().flatten().for_each(Waker::wake);
+    }
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.close();
     }
 }

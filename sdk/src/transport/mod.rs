@@ -32,8 +32,9 @@ pub(crate) use memory::pair as memory_pair;
 pub(crate) use socket::{Listener, connect};
 
 pub(crate) use crate::conn::{
-    Admission, Answer, CallKey, ConnError, Connection, DEFAULT_WINDOW, Ending, Head, Inbox, IncomingCall,
-    IncomingStream, Limits, Outcome, SendError, Shape, StreamKey, Take, Ticket,
+    Admission, Admitted, Answer, CallKey, ConnError, Connection, DEFAULT_WINDOW, Ending, Head, Inbox,
+    IncomingCall, IncomingStream, Limits, MAX_HEADER, Outcome, PROBE_BELOW, Seat, SendError, Shape,
+    StreamKey, Take, Ticket,
 };
 pub use crate::conn::{AppErrors, Cancel};
 
@@ -57,4 +58,7 @@ pub(crate) trait Output: Send + Sync + 'static {
 
     /// Waits until [`try_write`](Self::try_write) may succeed. Only the driver asks.
     fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Says that nothing more will be written: the peer reads the end behind what was.
+    fn finish(&self);
 }

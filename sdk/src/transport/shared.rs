@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-use crate::conn::{ConnError, Connection, Event, Limits, StreamKey, Ticket};
+use crate::conn::{Connection, Event, Limits, StreamKey, Ticket};
 use crate::sync::Mutex;
 
 use super::lane::Lane;
@@ -48,6 +48,8 @@ pub(super) struct Shared {
     limits: Limits,
     /// The connection is over. It says so without the lock.
     over: AtomicBool,
+    /// The peer has sent a whole frame.
+    greeted: AtomicBool,
 }
 
 pub(super) struct State {
@@ -60,8 +62,11 @@ pub(super) struct State {
     pub(super) armed: Option<Instant>,
     /// The driver does not read, because the protocol did not want input when it looked.
     pub(super) paused: bool,
-    /// Nobody holds the connection any more.
+    /// Nobody holds the connection any more, or its server has shut it down: it ends when everything is written.
     pub(super) closing: bool,
+    /// Before it ends, the peer gets the time to read what was written: closing a socket with bytes in it that nobody has read resets
+    /// the connection, and what the peer has not got by then may be lost.
+    pub(super) lingering: bool,
     /// Several calls were answered at once, and so many of their callers have not looked yet. What they say next is written when the
     /// last one has.
     gathering: usize,
@@ -87,6 +92,8 @@ struct Push {
     busy: bool,
     /// The socket is full: the driver waits for it.
     blocked: bool,
+    /// The socket takes nothing any more. The driver reads what came before, and then the connection is lost.
+    failed: Option<std::io::ErrorKind>,
     /// The driver has been told that there are bytes.
     told: bool,
     /// Bytes taken from the connection, of which `written` are in the socket.
@@ -102,6 +109,7 @@ impl Shared {
             peer,
             limits: conn.limits().clone(),
             over: AtomicBool::new(false),
+            greeted: AtomicBool::new(false),
             state: Mutex::new(State {
                 conn,
                 wakers: Wakers::default(),
@@ -110,6 +118,7 @@ impl Shared {
                 armed: None,
                 paused: false,
                 closing: false,
+                lingering: false,
                 gathering: 0,
                 runners: 0,
                 push: Push::default(),
@@ -138,6 +147,14 @@ impl Shared {
     /// Says to everybody that the connection is over.
     pub(super) fn set_over(&self) {
         self.over.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_greeted(&self) -> bool {
+        self.greeted.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_greeted(&self) {
+        self.greeted.store(true, Ordering::Relaxed);
     }
 
     /// Looks at the connection.
@@ -255,7 +272,7 @@ impl Shared {
                     break;
                 }
                 Err(error) => {
-                    state.conn.handle_lost(&ConnError::Io(error.kind()));
+                    state.fail(error.kind());
                     break;
                 }
             }
@@ -281,6 +298,17 @@ impl State {
 
     pub(super) fn is_blocked(&self) -> bool {
         self.push.blocked
+    }
+
+    /// The socket takes nothing any more.
+    pub(super) fn fail(&mut self, why: std::io::ErrorKind) {
+        self.push.failed = Some(why);
+        self.push.blocked = true;
+    }
+
+    /// Why nothing can be written any more, if so.
+    pub(super) fn write_failure(&self) -> Option<std::io::ErrorKind> {
+        self.push.failed
     }
 
     /// So many calls were answered at once.

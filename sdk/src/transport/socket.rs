@@ -12,16 +12,7 @@ use tokio::io::AsyncRead;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream, tcp, unix};
 use tokio_util::io::poll_read_buf;
 
-use super::{Address, Ends, Input, Output, PeerAddr};
-
-/// A silent host is noticed after 10 s of quiet plus 4 probes 5 s apart.
-const KEEPALIVE_IDLE: Duration = Duration::from_secs(10);
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
-const KEEPALIVE_PROBES: u32 = 4;
-
-/// How long sent bytes may stay unacknowledged. 20 s is what gRPC settled on (`grpc/proposal: A18`).
-#[cfg(target_os = "linux")]
-const USER_TIMEOUT: Duration = Duration::from_secs(20);
+use super::{Address, Ends, Input, Output, PROBE_BELOW, PeerAddr};
 
 /// The reading half of a socket. It knows that a read that does not fill the buffer has taken everything, so it does not ask the
 /// system again before more has come.
@@ -43,6 +34,11 @@ macro_rules! output_for {
             fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
                 self.as_ref().poll_write_ready(cx)
             }
+
+            fn finish(&self) {
+                // A socket that is no longer connected has nobody to tell.
+                let _ = SockRef::from(self.as_ref()).shutdown(std::net::Shutdown::Write);
+            }
         }
     };
 }
@@ -60,12 +56,12 @@ fn unix_ends(stream: UnixStream) -> Ends {
     Ends { input: Box::new(Reading(read)), output: Arc::new(write) }
 }
 
-/// Connects, and prepares the socket.
-pub(crate) async fn connect(address: &Address) -> io::Result<(Ends, PeerAddr)> {
+/// Connects, and prepares the socket. `dead_peer_timeout` is how long the peer's host may stay silent.
+pub(crate) async fn connect(address: &Address, dead_peer_timeout: Duration) -> io::Result<(Ends, PeerAddr)> {
     match address {
         Address::Tcp(host) => {
             let stream = TcpStream::connect(host.as_str()).await?;
-            prepare(&stream)?;
+            prepare(&stream, dead_peer_timeout)?;
             let peer = PeerAddr::tcp(stream.peer_addr()?);
             Ok((tcp_ends(stream), peer))
         }
@@ -98,12 +94,12 @@ impl Listener {
         }
     }
 
-    /// Waits for the next connection. Cancel safe: a connection is given out or stays in the queue.
-    pub(crate) async fn accept(&self) -> io::Result<(Ends, PeerAddr)> {
+    /// Waits for the next connection, and prepares its socket. Cancel safe: a connection is given out or stays in the queue.
+    pub(crate) async fn accept(&self, dead_peer_timeout: Duration) -> io::Result<(Ends, PeerAddr)> {
         match self {
             Self::Tcp(listener) => loop {
                 let (stream, peer) = listener.accept().await?;
-                match prepare(&stream) {
+                match prepare(&stream, dead_peer_timeout) {
                     Ok(()) => return Ok((tcp_ends(stream), PeerAddr::tcp(peer))),
                     // It is gone already, which says nothing of the listener.
                     Err(error) => {
@@ -142,15 +138,63 @@ fn remove_stale(path: &std::path::Path) -> io::Result<()> {
     }
 }
 
-fn prepare(stream: &TcpStream) -> io::Result<()> {
+fn prepare(stream: &TcpStream, dead_peer_timeout: Duration) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let socket = SockRef::from(stream);
-    let keepalive = TcpKeepalive::new()
-        .with_time(KEEPALIVE_IDLE)
-        .with_interval(KEEPALIVE_INTERVAL)
-        .with_retries(KEEPALIVE_PROBES);
+    let times = Times::of(dead_peer_timeout);
+    let keepalive =
+        TcpKeepalive::new().with_time(times.idle).with_interval(times.interval).with_retries(times.probes);
     socket.set_tcp_keepalive(&keepalive)?;
     #[cfg(target_os = "linux")]
-    socket.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
+    socket.set_tcp_user_timeout(Some(times.unacknowledged))?;
     Ok(())
+}
+
+/// How the system is told to notice a dead peer.
+///
+/// Keepalive is for a connection on which nothing is under way: a probe after `idle`, and one each `interval` after that. It counts in
+/// whole seconds, so that a limit below 2 s is kept by what the connection sends itself (`Limits::probes`). TCP_USER_TIMEOUT is for
+/// bytes that were sent and not acknowledged; on Linux it also ends the probing. It counts from the first time the bytes are sent again,
+/// 0.2 s after the first time or a few round trips, so it gets a part of the limit.
+#[derive(Debug, PartialEq)]
+struct Times {
+    idle: Duration,
+    interval: Duration,
+    probes: u32,
+    unacknowledged: Duration,
+}
+
+impl Times {
+    fn of(limit: Duration) -> Self {
+        let seconds = limit.as_secs().max(1);
+        let interval = (seconds / 4).max(1);
+        // The last probe is due when the limit has passed.
+        let probes = if seconds > 2 { 2 } else { 1 };
+        let idle = seconds.saturating_sub(interval * u64::from(probes)).max(1);
+        let unacknowledged = if limit < PROBE_BELOW { limit / 4 } else { Duration::from_secs(seconds) };
+        Self {
+            idle: Duration::from_secs(idle),
+            interval: Duration::from_secs(interval),
+            probes,
+            unacknowledged,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_probes_end_when_the_limit_has_passed() {
+        for seconds in 2..=120 {
+            let limit = Duration::from_secs(seconds);
+            let times = Times::of(limit);
+            assert_eq!(times.idle + times.interval * times.probes, limit, "{times:?}");
+            assert_eq!(times.unacknowledged, limit);
+        }
+        let short = Times::of(Duration::from_millis(900));
+        assert_eq!((short.idle, short.interval), (Duration::from_secs(1), Duration::from_secs(1)));
+        assert_eq!(short.unacknowledged, Duration::from_millis(225));
+    }
 }

@@ -47,6 +47,9 @@ pub(super) struct Wakers {
     streams: Vec<StreamSlots>,
     calls: Vec<Slot>,
     tickets: Vec<Slot>,
+    /// Those who shut the server down, and the driver of a lost connection: whoever ends the last call, or writes the last bytes, wakes
+    /// them.
+    idle: Vec<Waker>,
 }
 
 /// New work of the peer's, for the dispatcher.
@@ -75,6 +78,13 @@ impl Wakers {
         at(&mut self.tickets, ticket.0)
     }
 
+    /// The task of `cx` waits for a connection that is draining.
+    pub(super) fn wait_for_idle(&mut self, cx: &Context<'_>) {
+        if !self.idle.iter().any(|waker| waker.will_wake(cx.waker())) {
+            self.idle.push(cx.waker().clone());
+        }
+    }
+
     /// Nobody holds this stream any more; its place may be another's soon.
     pub(super) fn forget_stream(&mut self, key: StreamKey) {
         if let Some(slots) = self.streams.get_mut(key.0) {
@@ -97,6 +107,15 @@ impl Wakers {
             Event::Changed(key) => self.stream(key).watch.take(),
             Event::CallChanged(key) => self.call(key).take(),
             Event::Room(ticket) => self.ticket(ticket).take(),
+            Event::Revoked(key) => {
+                // What is in it comes too late.
+                drop(self.stream(key).lane.take().and_then(|lane| lane.take_back()));
+                None
+            }
+            Event::Idle => {
+                wake.append(&mut self.idle);
+                None
+            }
             Event::Call(call) => {
                 incoming.calls.push(call);
                 None

@@ -16,12 +16,19 @@ use super::messages::Messages;
 pub(crate) struct Decoder {
     side: Side,
     max_frame: usize,
+    max_header: usize,
 }
 
 impl Decoder {
     /// A decoder for frames that may take `max_frame` bytes in all.
     pub(crate) const fn new(side: Side, max_frame: usize) -> Self {
-        Self { side, max_frame }
+        Self { side, max_frame, max_header: MAX_HEADER }
+    }
+
+    /// The same for headers of `max_header` bytes at most, by which the meta messages of a stream are meant as well. They are not looked
+    /// into if they are larger: a few bytes on the wire can make many in memory.
+    pub(crate) const fn with_max_header(self, max_header: usize) -> Self {
+        Self { max_header, ..self }
     }
 
     /// Takes the next frame; `None` while it is not there whole. Bodies, attachments and messages are slices of the buffer.
@@ -43,7 +50,7 @@ impl Decoder {
         buf.advance(HEADER_LEN);
         let len = size - HEADER_LEN;
         Ok(Some(match header.frame_type {
-            FrameType::Stream => control(&header, buf, len),
+            FrameType::Stream => self.control(&header, buf, len),
             FrameType::Unary => self.unary(&header, take(buf, len)),
         }))
     }
@@ -78,10 +85,29 @@ impl Decoder {
         let head = UnaryHead { id: header.id, version: header.version, reserved: header.reserved };
         let meta = rest.split_to(header.header_size.into());
         let frame = match self.side {
+            _ if meta.len() > self.max_header => Err(self.too_large(meta.len())),
             Side::Server => request(head, meta, rest),
             Side::Client => response(head, meta, rest),
         };
         frame.unwrap_or_else(|why| Frame::BadUnary { head, why })
+    }
+
+    fn control(&self, header: &Header, buf: &mut BytesMut, len: usize) -> Frame {
+        let id = StreamId(header.id);
+        let frame = match header.kind {
+            _ if len > self.max_header => Err(self.too_large(len)),
+            INIT => read(&buf[..len]).map(|meta| Frame::Init { id, meta }),
+            CLOSE => read(&buf[..len]).map(|meta| Frame::Close { id, meta }),
+            FEEDBACK => read(&buf[..len])
+                .map(|meta: FeedbackMeta| Frame::Feedback { id, increment: meta.window_size_increment }),
+            unknown => Err(FrameFault::UnknownKind(unknown)),
+        };
+        buf.advance(len);
+        frame.unwrap_or_else(|why| Frame::BadStream { id, why })
+    }
+
+    fn too_large(&self, size: usize) -> FrameFault {
+        FrameFault::HeaderTooLarge { size, limit: self.max_header }
     }
 }
 
@@ -111,19 +137,6 @@ fn split(mut rest: Bytes, request_id: u32, attachment: u32) -> Result<(Bytes, By
     Ok((rest, attachment))
 }
 
-fn control(header: &Header, buf: &mut BytesMut, len: usize) -> Frame {
-    let id = StreamId(header.id);
-    let frame = match header.kind {
-        INIT => read(&buf[..len]).map(|meta| Frame::Init { id, meta }),
-        CLOSE => read(&buf[..len]).map(|meta| Frame::Close { id, meta }),
-        FEEDBACK => read(&buf[..len])
-            .map(|meta: FeedbackMeta| Frame::Feedback { id, increment: meta.window_size_increment }),
-        unknown => Err(FrameFault::UnknownKind(unknown)),
-    };
-    buf.advance(len);
-    frame.unwrap_or_else(|why| Frame::BadStream { id, why })
-}
-
 /// The names and the metadata in here may live as long as the stream. They are copied, so that they do not keep a whole read
 /// buffer alive for that long.
 fn read<M: Message + Default>(bytes: &[u8]) -> Result<M, FrameFault> {
@@ -134,3 +147,6 @@ fn read<M: Message + Default>(bytes: &[u8]) -> Result<M, FrameFault> {
 fn take(buf: &mut BytesMut, len: usize) -> Bytes {
     buf.split_to(len).freeze()
 }
+
+/// What the length field of a unary header can say.
+const MAX_HEADER: usize = u16::MAX as usize;

@@ -9,6 +9,13 @@ use super::frame::UnaryHead;
 use super::header::{CLOSE, DATA, FEEDBACK, FrameType, HEADER_LEN, Header, INIT};
 use super::id::StreamId;
 
+/// The largest frame to write, and the largest protobuf header in it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Largest {
+    pub(crate) frame: usize,
+    pub(crate) header: usize,
+}
+
 /// Appends DATA: the fixed header, then what `write` appends, which has to be exactly `len` bytes.
 ///
 /// # Errors
@@ -62,13 +69,13 @@ pub(crate) fn close(out: &mut Vec<u8>, id: StreamId, meta: &CloseMeta) {
 ///
 /// # Errors
 ///
-/// When the frame is over `limit`, its protobuf header is over 65,535 bytes, or the body has another size than announced. In
+/// When the frame or its protobuf header is over `limit`, the header is over 65,535 bytes, or the body has another size than announced. In
 /// each case nothing is appended; nor if `write_body` panics.
 pub(crate) fn request(
     out: &mut Vec<u8>,
     head: UnaryHead,
     meta: &RequestProtocol,
-    limit: usize,
+    limit: Largest,
     body_len: usize,
     write_body: impl FnOnce(&mut Vec<u8>),
     attachment: &[u8],
@@ -86,7 +93,7 @@ pub(crate) fn response(
     out: &mut Vec<u8>,
     head: UnaryHead,
     meta: &ResponseProtocol,
-    limit: usize,
+    limit: Largest,
     body_len: usize,
     write_body: impl FnOnce(&mut Vec<u8>),
     attachment: &[u8],
@@ -103,17 +110,19 @@ fn unary(
     out: &mut Vec<u8>,
     head: UnaryHead,
     meta: &impl Message,
-    limit: usize,
+    limit: Largest,
     body_len: usize,
     write_body: impl FnOnce(&mut Vec<u8>),
     attachment: &[u8],
 ) -> Result<(), WireError> {
     let meta_len = meta.encoded_len();
-    let Ok(header_size) = u16::try_from(meta_len) else {
-        return Err(WireError::HeaderTooLarge { size: meta_len, limit: u16::MAX.into() });
+    let max_header = limit.header.min(u16::MAX.into());
+    let header_size = match u16::try_from(meta_len) {
+        Ok(header_size) if meta_len <= max_header => header_size,
+        _ => return Err(WireError::HeaderTooLarge { size: meta_len, limit: max_header }),
     };
     let size = HEADER_LEN.saturating_add(meta_len).saturating_add(body_len).saturating_add(attachment.len());
-    let limit = limit.min(MAX_FRAME);
+    let limit = limit.frame.min(MAX_FRAME);
     let total_size = match u32::try_from(size) {
         Ok(total_size) if size <= limit => total_size,
         _ => return Err(WireError::FrameTooLarge { size, limit }),

@@ -22,8 +22,8 @@ pub(crate) enum WireError {
     #[error("a frame of {size} bytes says that its protobuf header takes {header}")]
     HeaderOverrun { header: usize, size: usize },
 
-    /// Only of a frame to be written: the field for the size has 16 bits.
-    #[error("a protobuf header of {size} bytes is over the protocol's limit of {limit}")]
+    /// Only of a frame to be written: the field for the size has 16 bits, and we may have a limit below that.
+    #[error("a protobuf header of {size} bytes is over the limit of {limit}")]
     HeaderTooLarge { size: usize, limit: usize },
 
     /// Only of a frame to be written: nothing of it has been.
@@ -42,6 +42,9 @@ pub(crate) enum FrameFault {
 
     #[error("call {request_id}: the attachment takes {attachment} bytes, {left} are left")]
     AttachmentOverrun { request_id: u32, attachment: usize, left: usize },
+
+    #[error("a header of {size} bytes, at most {limit} are accepted (max_header)")]
+    HeaderTooLarge { size: usize, limit: usize },
 
     #[error("stream frames of kind {0} do not exist")]
     UnknownKind(u8),

@@ -34,7 +34,7 @@ mod id;
 mod messages;
 
 pub(crate) use decode::Decoder;
-pub(crate) use encode::{close, data, feedback, init, request, response};
+pub(crate) use encode::{Largest, close, data, feedback, init, request, response};
 pub(crate) use error::{FrameFault, WireError};
 pub(crate) use frame::{Frame, Side, UnaryHead};
 pub(crate) use header::HEADER_LEN;

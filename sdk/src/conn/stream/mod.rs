@@ -1,5 +1,6 @@
 //! One stream: its state, its two halves and how it ended.
 
+mod idle;
 mod recv;
 mod send;
 mod state;
@@ -10,6 +11,7 @@ use crate::wire::StreamId;
 
 use super::event::Ending;
 
+pub(super) use idle::Idle;
 pub(crate) use recv::Recv;
 pub(crate) use send::Send;
 pub(crate) use state::{Action, Input, State};
@@ -28,4 +30,8 @@ pub(crate) struct Stream {
     pub(super) end_by: Option<Instant>,
     /// Somebody watches the stream as a whole: its opener, or the task of its handler.
     pub(super) watched: bool,
+    /// A message came or went since somebody looked.
+    pub(super) moved: bool,
+    /// Present if the stream may not be without messages for ever.
+    pub(super) idle: Option<Box<Idle>>,
 }

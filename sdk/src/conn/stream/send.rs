@@ -7,10 +7,12 @@ pub(crate) struct Send {
     pub(in crate::conn) window: SendWindow,
     /// A writer waits for the window.
     pub(in crate::conn) waiting: bool,
+    /// The window is lent to the writer.
+    pub(in crate::conn) lent: bool,
 }
 
 impl Send {
     pub(in crate::conn) fn new(window: SendWindow) -> Self {
-        Self { window, waiting: false }
+        Self { window, waiting: false, lent: false }
     }
 }

@@ -43,7 +43,7 @@ pub(crate) enum Input {
     /// RESET, or from a client a CLOSE with an error code.
     Reset,
     /// A frame that cannot be understood.
-    Bad,
+    Bad(Violation),
 }
 
 /// What to do about a frame.
@@ -73,7 +73,7 @@ impl State {
         match (self, input) {
             (Self::Closed, _) => (Self::Closed, A::Ignore),
 
-            (_, I::Bad) => violate(Violation::BadFrame),
+            (_, I::Bad(violation)) => violate(violation),
             (_, I::Reset) => (Self::Closed, A::End),
 
             (Self::Opening, I::Init) => (Self::Open, A::Opened),
@@ -115,7 +115,8 @@ mod tests {
     #[test]
     fn every_state_with_every_frame() {
         use {Input as I, State as S};
-        let inputs = [I::Init, I::Refusal, I::Data, I::Feedback, I::Close, I::Reset, I::Bad];
+        let inputs =
+            [I::Init, I::Refusal, I::Data, I::Feedback, I::Close, I::Reset, I::Bad(Violation::BadFrame)];
         let mut table = String::new();
         for (side, client, states) in [
             ("client", true, [S::Opening, S::Open, S::LocalClosed, S::Closed].as_slice()),

@@ -12,7 +12,7 @@ const SECOND: Duration = Duration::from_secs(1);
 #[test]
 fn a_server_that_does_not_answer_init_is_given_up_and_told() {
     let mut client = End::client(Limits { open_timeout: SECOND, ..Limits::default() });
-    let key = client.conn.open(head(STREAM), epoch()).unwrap();
+    let key = client.conn.open(head(STREAM), None, epoch()).unwrap();
     client.output();
     assert_eq!(client.conn.opened(key), None);
     assert_eq!(client.conn.next_deadline(), Some(epoch() + SECOND));
@@ -29,7 +29,7 @@ fn a_server_that_does_not_answer_init_is_given_up_and_told() {
 fn a_streams_deadline_travels_as_metadata_that_the_handler_does_not_see() {
     let mut pair = Pair::new();
     let sent = Head { timeout: Some(3 * SECOND), ..head(STREAM) };
-    let key = pair.client.conn.open(sent, pair.now).unwrap();
+    let key = pair.client.conn.open(sent, None, pair.now).unwrap();
     pair.run();
     let served = pair.server.next_stream();
     assert_eq!(served.deadline, Some(pair.now + 3 * SECOND));
@@ -46,7 +46,7 @@ fn a_streams_deadline_travels_as_metadata_that_the_handler_does_not_see() {
 #[test]
 fn a_stream_that_ends_in_time_leaves_no_timer() {
     let mut pair = Pair::new();
-    let key = pair.client.conn.open(Head { timeout: Some(SECOND), ..head(STREAM) }, pair.now).unwrap();
+    let key = pair.client.conn.open(Head { timeout: Some(SECOND), ..head(STREAM) }, None, pair.now).unwrap();
     pair.run();
     let served = pair.server.next_stream();
     pair.server.conn.close(served.key, Outcome::default());
@@ -85,7 +85,8 @@ fn a_unary_call_ends_at_its_deadline_on_both_sides_and_a_late_answer_is_dropped(
 #[test]
 fn a_timeout_longer_than_time_itself_is_no_timeout() {
     let mut pair = Pair::new();
-    let key = pair.client.conn.open(Head { timeout: Some(Duration::MAX), ..head(STREAM) }, pair.now).unwrap();
+    let key =
+        pair.client.conn.open(Head { timeout: Some(Duration::MAX), ..head(STREAM) }, None, pair.now).unwrap();
     pair.run();
     assert_eq!(pair.client.conn.opened(key), Some(Ok(())));
     assert!(pair.client.events.iter().all(|event| !matches!(event, Event::Stream(_))));

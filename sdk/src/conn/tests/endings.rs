@@ -154,7 +154,7 @@ fn a_lost_connection_ends_everything_after_what_was_received() {
     let lost = Ending::Lost(ConnError::PeerClosed);
     assert_eq!(pair.server.conn.ending(served.key), Some(&lost), "the first reason counts");
     assert_eq!(pair.client.send(key, b"x"), Err(SendError::Ended(lost)));
-    assert!(pair.client.conn.open(super::pair::head(super::pair::STREAM), pair.now).is_err());
+    assert!(pair.client.conn.open(super::pair::head(super::pair::STREAM), None, pair.now).is_err());
 }
 
 #[test]

@@ -55,7 +55,7 @@ fn a_stream_that_has_half_closed_before_is_given_up_without_a_second_close() {
 #[test]
 fn a_stream_that_is_not_open_yet_is_reset_all_the_same() {
     let mut client = End::client(Limits { cancel: Cancel::HalfClose, ..Limits::default() });
-    let key = client.conn.open(head(STREAM), epoch()).unwrap();
+    let key = client.conn.open(head(STREAM), None, epoch()).unwrap();
     client.output();
     client.conn.release(key);
     assert!(

@@ -2,10 +2,12 @@
 
 mod credit;
 mod deadlines;
+mod drain;
 mod endings;
 mod giving_up;
 mod opening;
 mod pair;
 mod peers;
+mod quiet;
 mod unary;
 mod vectors;

@@ -10,7 +10,7 @@ use super::pair::{End, Pair, STREAM, UNARY, epoch, head};
 #[test]
 fn a_client_cannot_send_before_its_init_is_answered() {
     let mut client = End::client(Limits::default());
-    let key = client.conn.open(head(STREAM), epoch()).unwrap();
+    let key = client.conn.open(head(STREAM), None, epoch()).unwrap();
     assert_eq!(client.conn.opened(key), None);
     assert_eq!(client.send(key, b"early"), Err(SendError::HalfClosed));
     assert!(matches!(client.output_frames()[..], [Frame::Init { id: StreamId(100), .. }]));
@@ -19,7 +19,7 @@ fn a_client_cannot_send_before_its_init_is_answered() {
 #[test]
 fn the_opener_is_told_when_the_stream_is_open() {
     let mut pair = Pair::new();
-    let key = pair.client.conn.open(head(STREAM), pair.now).unwrap();
+    let key = pair.client.conn.open(head(STREAM), None, pair.now).unwrap();
     assert_eq!(pair.client.conn.opened(key), None);
     pair.run();
     assert!(matches!(pair.client.events[..], [Event::Changed(changed)] if changed == key));
@@ -29,7 +29,7 @@ fn the_opener_is_told_when_the_stream_is_open() {
 #[test]
 fn a_stream_that_ends_before_its_opener_looks_was_open_all_the_same() {
     let mut pair = Pair::new();
-    let key = pair.client.conn.open(head(STREAM), pair.now).unwrap();
+    let key = pair.client.conn.open(head(STREAM), None, pair.now).unwrap();
     let request = pair.client.output();
     pair.server.receive(&request, pair.now).unwrap();
     let served = pair.server.next_stream();
@@ -47,7 +47,7 @@ fn init_carries_head_and_metadata_and_is_answered_with_response_meta_and_window(
     sent.caller = "trpc.a.b.c".into();
     sent.callee = "test.Pair".into();
     sent.metadata.insert("key", "value");
-    pair.client.conn.open(sent.clone(), pair.now).unwrap();
+    pair.client.conn.open(sent.clone(), None, pair.now).unwrap();
     pair.run();
     let got = pair.server.next_stream();
     assert_eq!(got.head, sent);
@@ -60,7 +60,7 @@ fn init_carries_head_and_metadata_and_is_answered_with_response_meta_and_window(
 fn a_stream_nobody_serves_is_refused_with_the_servers_code_and_nothing_follows() {
     for method in [UNARY, "/no.Such/Method"] {
         let mut pair = Pair::new();
-        let key = pair.client.conn.open(head(method), pair.now).unwrap();
+        let key = pair.client.conn.open(head(method), None, pair.now).unwrap();
         pair.run();
         let refusal = Arc::new(Outcome::framework(12, "no such method"));
         assert_eq!(pair.client.conn.opened(key), Some(Err(Ending::Refused(refusal))));
@@ -75,7 +75,7 @@ fn a_stream_nobody_serves_is_refused_with_the_servers_code_and_nothing_follows()
 fn more_streams_than_the_limit_are_refused_until_one_is_over() {
     let mut pair = Pair::with(Limits::default(), Limits { max_streams: 1, ..Limits::default() });
     let (first, served) = pair.open();
-    let second = pair.client.conn.open(head(STREAM), pair.now).unwrap();
+    let second = pair.client.conn.open(head(STREAM), None, pair.now).unwrap();
     pair.run();
     let Some(Err(Ending::Refused(refusal))) = pair.client.conn.opened(second) else { panic!("refused") };
     assert_eq!(refusal.ret, 22);
@@ -93,7 +93,7 @@ fn a_draining_server_refuses_new_streams_and_keeps_the_old() {
     let mut pair = Pair::new();
     let (key, served) = pair.open();
     pair.server.conn.drain();
-    let late = pair.client.conn.open(head(STREAM), pair.now).unwrap();
+    let late = pair.client.conn.open(head(STREAM), None, pair.now).unwrap();
     pair.run();
     assert!(matches!(pair.client.conn.opened(late), Some(Err(Ending::Refused(why))) if why.ret == 22));
     pair.client.send(key, b"still here").unwrap();
@@ -121,6 +121,6 @@ fn metadata_that_does_not_fit_into_a_frame_is_refused_before_anything_is_written
     let mut client = End::client(Limits { max_sent: 2_000, ..Limits::default() });
     let mut large = head(STREAM);
     large.metadata.insert("key", vec![0; 3_000]);
-    assert!(matches!(client.conn.open(large, epoch()), Err(SendError::TooLarge { limit: 2_000, .. })));
+    assert!(matches!(client.conn.open(large, None, epoch()), Err(SendError::TooLarge { limit: 2_000, .. })));
     assert!(client.output().is_empty());
 }

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 
 use crate::conn::{
-    Admission, ConnError, Connection, Event, Head, Inbox, IncomingCall, IncomingStream, Limits, Outcome,
-    SendError, Sent, Shape, StreamKey, Take,
+    Admission, Admitted, ConnError, Connection, Event, Head, Inbox, IncomingCall, IncomingStream, Limits,
+    Outcome, Seat, SendError, Sent, Shape, StreamKey, Take,
 };
 use crate::wire::{Decoder, Frame, Messages, Side};
 
@@ -29,11 +29,15 @@ pub(super) fn head(method: &'static str) -> Head {
     Head { method: Bytes::from_static(method.as_bytes()), ..Head::default() }
 }
 
+pub(super) fn admitted(method: usize) -> Admitted {
+    Admitted { method, seat: Seat::default() }
+}
+
 /// Admits [`STREAM`] as a stream and [`UNARY`] as a unary method.
 pub(super) fn admission() -> Admission {
     Arc::new(|head, shape| match (&head.method[..], shape) {
-        (method, Shape::Stream) if method == STREAM.as_bytes() => Ok(0),
-        (method, Shape::Unary) if method == UNARY.as_bytes() => Ok(1),
+        (method, Shape::Stream) if method == STREAM.as_bytes() => Ok(admitted(0)),
+        (method, Shape::Unary) if method == UNARY.as_bytes() => Ok(admitted(1)),
         _ => Err(Outcome::framework(12, "no such method")),
     })
 }
@@ -188,7 +192,7 @@ impl Pair {
 
     /// Opens a stream: the client's key and what the server got.
     pub(super) fn open(&mut self) -> (StreamKey, IncomingStream) {
-        let key = self.client.conn.open(head(STREAM), self.now).expect("the connection is open");
+        let key = self.client.conn.open(head(STREAM), None, self.now).expect("the connection is open");
         self.run();
         assert_eq!(self.client.conn.opened(key), Some(Ok(())));
         (key, self.server.next_stream())

@@ -138,7 +138,7 @@ fn a_client_against_frames_in_every_state() {
         ("half-closed", true, true, unknown_kind(), Effect::Reset(322)),
     ] {
         let mut client = End::client(Limits::default());
-        let key = client.conn.open(head(STREAM), epoch()).unwrap();
+        let key = client.conn.open(head(STREAM), None, epoch()).unwrap();
         if answered {
             client.receive(&init_answer(0), epoch()).unwrap();
         }
@@ -157,7 +157,7 @@ fn frames_for_streams_that_are_unknown_or_over_are_dropped_without_an_answer() {
         assert_eq!(server.conn.live_streams(), 0);
 
         let mut client = End::client(Limits::default());
-        let key = client.conn.open(head(STREAM), epoch()).unwrap();
+        let key = client.conn.open(head(STREAM), None, epoch()).unwrap();
         client.receive(&init_answer(0), epoch()).unwrap();
         client.receive(&close(0, 0), epoch()).unwrap();
         assert_eq!(effect(&mut client, Some(key), &frame), Effect::Over);
@@ -211,7 +211,7 @@ fn an_init_that_cannot_be_read_is_answered_with_a_reset() {
 #[test]
 fn a_violation_says_what_the_peer_did() {
     let mut client = End::client(Limits::default());
-    let key = client.conn.open(head(STREAM), epoch()).unwrap();
+    let key = client.conn.open(head(STREAM), None, epoch()).unwrap();
     client.receive(&data(), epoch()).unwrap();
     assert_eq!(client.conn.ending(key), Some(&Ending::Violation(Violation::DataBeforeInit)));
 }
@@ -220,7 +220,7 @@ fn a_violation_says_what_the_peer_did() {
 fn the_reset_that_overtakes_the_end_in_a_server_of_trpc_go_is_passed_over() {
     let reset = CloseMeta { close_type: 1, ret: 1, msg: "uninitialized meta".into(), ..Default::default() };
     let mut client = End::client(Limits::default());
-    let key = client.conn.open(head(STREAM), epoch()).unwrap();
+    let key = client.conn.open(head(STREAM), None, epoch()).unwrap();
     client.output();
     client.receive(&init_answer(0), epoch()).unwrap();
     assert_eq!(effect(&mut client, Some(key), &bytes(|out| wire::close(out, ID, &reset))), Effect::Nothing);
@@ -230,7 +230,7 @@ fn the_reset_that_overtakes_the_end_in_a_server_of_trpc_go_is_passed_over() {
 
     // Before the stream was accepted it is what it says.
     let mut client = End::client(Limits::default());
-    let key = client.conn.open(head(STREAM), epoch()).unwrap();
+    let key = client.conn.open(head(STREAM), None, epoch()).unwrap();
     client.output();
     assert_eq!(effect(&mut client, Some(key), &bytes(|out| wire::close(out, ID, &reset))), Effect::Over);
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::conn::{CallKey, ConnError, Connection, Ending, Head, Limits, Outcome, SendError};
-use crate::wire::{Frame, Side, UnaryHead};
+use crate::wire::{Frame, FrameFault, Side, UnaryHead};
 
 use super::pair::{End, Pair, UNARY, head};
 
@@ -100,7 +100,7 @@ fn an_answer_repeats_the_fixed_header_of_its_request() {
         message_type: 5,
         ..Default::default()
     };
-    crate::wire::request(&mut bytes, strange, &meta, usize::MAX, 0, |_| {}, &[]).unwrap();
+    crate::wire::request(&mut bytes, strange, &meta, ANY, 0, |_| {}, &[]).unwrap();
     server.receive(&bytes, super::pair::epoch()).unwrap();
     let got = server.next_call();
     reply(&mut server.conn, got.key, Outcome::default(), b"", &[]);
@@ -158,7 +158,7 @@ fn a_peer_that_sends_requests_and_reads_no_answers_is_cut_off() {
     let mut bytes = Vec::new();
     let meta =
         trill_proto::RequestProtocol { func: Bytes::from_static(b"/no.Such/Method"), ..Default::default() };
-    crate::wire::request(&mut bytes, UnaryHead::default(), &meta, usize::MAX, 0, |_| {}, &[]).unwrap();
+    crate::wire::request(&mut bytes, UnaryHead::default(), &meta, ANY, 0, |_| {}, &[]).unwrap();
     let ended = (0..1_000_000).find_map(|_| server.receive(&bytes, super::pair::epoch()).err());
     assert!(matches!(ended, Some(ConnError::PeerNotReading { .. })));
 }
@@ -172,10 +172,12 @@ fn an_answer_that_cannot_be_read_fails_its_call_if_it_can_be_found_and_else_the_
         let handled = client.receive(&std::mem::take(&mut garbage), super::pair::epoch());
         if found {
             assert_eq!(handled, Ok(()));
-            assert_eq!(client.conn.answer(key), Some(Err(Ending::BadAnswer)));
+            assert!(matches!(client.conn.answer(key), Some(Err(Ending::BadAnswer(FrameFault::Protobuf(_))))));
         } else {
-            assert_eq!(handled, Err(ConnError::BadAnswer));
+            assert!(matches!(handled, Err(ConnError::BadAnswer(FrameFault::Protobuf(_)))));
         }
         assert_eq!(client.conn.side(), Side::Client);
     }
 }
+
+const ANY: crate::wire::Largest = crate::wire::Largest { frame: usize::MAX, header: usize::MAX };

@@ -8,7 +8,7 @@ use crate::conn::{ConnError, Connection, Event, Limits, Outcome, Shape};
 use crate::golden::{unhex, vectors};
 use crate::wire::Frame;
 
-use super::pair::{End, epoch, head};
+use super::pair::{End, admitted, epoch, head};
 
 #[derive(Deserialize)]
 struct Vector {
@@ -39,8 +39,8 @@ fn server(limits: Limits) -> End {
                 return Err(Outcome::framework(1, "unknown content"));
             }
             match shape {
-                Shape::Unary if unary => Ok(0),
-                Shape::Stream if stream => Ok(1),
+                Shape::Unary if unary => Ok(admitted(0)),
+                Shape::Stream if stream => Ok(admitted(1)),
                 _ => Err(Outcome::framework(12, "no such method")),
             }
         }),
@@ -72,10 +72,10 @@ fn run(vector: &Vector, bytes: &[u8]) -> Result {
     match vector.state.as_str() {
         "fresh" => {}
         "init_sent" => {
-            end.conn.open(head(STREAM), epoch()).unwrap();
+            end.conn.open(head(STREAM), None, epoch()).unwrap();
         }
         "open" => {
-            end.conn.open(head(STREAM), epoch()).unwrap();
+            end.conn.open(head(STREAM), None, epoch()).unwrap();
             let answer = unhex("09300101000000160000000000640000120018ffff03");
             end.receive(&answer, epoch()).unwrap();
         }

@@ -15,7 +15,8 @@ fn write_request(
     write: impl FnOnce(&mut Vec<u8>),
 ) -> (Result<(), WireError>, Vec<u8>) {
     let mut out = b"before".to_vec();
-    let result = request(&mut out, HEAD, meta, limit, body_len, write, &[]);
+    let result =
+        request(&mut out, HEAD, meta, Largest { frame: limit, header: usize::MAX }, body_len, write, &[]);
     (result, out)
 }
 
@@ -46,15 +47,37 @@ fn a_protobuf_header_beyond_its_size_field_is_refused() {
     // Two bytes of field and length, three of the length once it is over 16,383.
     let mut meta = ResponseProtocol { error_msg: vec![b'x'; 65_535 - 4].into(), ..Default::default() };
     let mut out = Vec::new();
-    assert_eq!(response(&mut out, HEAD, &meta, MAX_FRAME, 0, |_| {}, &[]), Ok(()));
+    assert_eq!(response(&mut out, HEAD, &meta, ANY, 0, |_| {}, &[]), Ok(()));
     let decoded = Decoder::new(Side::Client, MAX_FRAME).decode(&mut BytesMut::from(&out[..]));
     out.clear();
     assert!(matches!(decoded, Ok(Some(Frame::Response { meta, .. })) if meta.error_msg.len() == 65_531));
 
     meta.error_msg = vec![b'x'; 65_535 - 3].into();
-    let result = response(&mut out, HEAD, &meta, MAX_FRAME, 0, |_| unreachable!(), &[]);
+    let result = response(&mut out, HEAD, &meta, ANY, 0, |_| unreachable!(), &[]);
     assert_eq!(result, Err(WireError::HeaderTooLarge { size: 65_536, limit: 65_535 }));
     assert!(out.is_empty());
+}
+
+#[test]
+fn a_header_over_the_limit_that_was_set_is_neither_written_nor_looked_into() {
+    let meta = ResponseProtocol { error_msg: vec![b'x'; 2_000].into(), ..Default::default() };
+    let mut out = Vec::new();
+    let small = Largest { header: 2_002, ..ANY };
+    assert_eq!(
+        response(&mut out, HEAD, &meta, small, 0, |_| unreachable!(), &[]),
+        Err(WireError::HeaderTooLarge { size: 2_003, limit: 2_002 })
+    );
+    response(&mut out, HEAD, &meta, Largest { header: 2_003, ..ANY }, 0, |_| {}, &[]).unwrap();
+    init(&mut out, StreamId(100), &InitMeta { init_window_size: 7, ..Default::default() });
+    close(&mut out, StreamId(100), &CloseMeta { msg: vec![b'x'; 2_000].into(), ..Default::default() });
+
+    let decoder = Decoder::new(Side::Client, MAX_FRAME).with_max_header(2_002);
+    let (frames, error) = drain(decoder, &mut BytesMut::from(&out[..]));
+    let why = FrameFault::HeaderTooLarge { size: 2_003, limit: 2_002 };
+    assert_eq!(frames[0], Frame::BadUnary { head: HEAD, why: why.clone() });
+    assert!(matches!(frames[1], Frame::Init { .. }));
+    assert_eq!(frames[2], Frame::BadStream { id: StreamId(100), why });
+    assert_eq!((frames.len(), error), (3, None));
 }
 
 #[test]
@@ -75,7 +98,7 @@ fn a_body_that_panics_leaves_nothing() {
         panic!("while encoding");
     };
     let panicked = catch_unwind(AssertUnwindSafe(|| {
-        request(&mut out, HEAD, &RequestProtocol::default(), MAX_FRAME, 4, body, &[])
+        request(&mut out, HEAD, &RequestProtocol::default(), ANY, 4, body, &[])
     }));
     assert!(panicked.is_err());
     assert_eq!(out, b"before");

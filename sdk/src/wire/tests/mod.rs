@@ -18,6 +18,8 @@ use super::*;
 /// The limit on received frames unless a case names another.
 const MAX_FRAME: usize = 10 * 1024 * 1024;
 
+const ANY: Largest = Largest { frame: MAX_FRAME, header: usize::MAX };
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -64,13 +66,11 @@ fn encode(frame: &Frame) -> BytesMut {
     match frame {
         Frame::Request { head, meta, body, attachment } => {
             let write = |out: &mut Vec<u8>| out.extend_from_slice(body);
-            request(&mut out, *head, meta, MAX_FRAME, body.len(), write, attachment)
-                .expect("within the limits");
+            request(&mut out, *head, meta, ANY, body.len(), write, attachment).expect("within the limits");
         }
         Frame::Response { head, meta, body, attachment } => {
             let write = |out: &mut Vec<u8>| out.extend_from_slice(body);
-            response(&mut out, *head, meta, MAX_FRAME, body.len(), write, attachment)
-                .expect("within the limits");
+            response(&mut out, *head, meta, ANY, body.len(), write, attachment).expect("within the limits");
         }
         Frame::Init { id, meta } => init(&mut out, *id, meta),
         Frame::Data { id, messages } => {

@@ -1,0 +1,129 @@
+//! A quiet connection: it is closed when nobody needs it, and else it may say now and then that it is there.
+//!
+//! Nothing is timed by message. What moves is counted, and a look now and then sees whether it has.
+
+use std::time::Instant;
+
+use trill_proto::Code;
+
+use crate::wire::{self, Side, StreamId};
+
+use super::Connection;
+use super::error::ConnError;
+use super::event::{Ending, Outcome, StreamKey};
+use super::timers::Timer;
+
+/// How many looks an idle timeout is long. A connection lives for one look longer at most.
+const IDLE_LOOKS: u32 = 4;
+
+/// An id that no client uses, for a FEEDBACK of a client that is about no stream. Servers of Trill and tRPC-Cpp drop it; one of tRPC-Go
+/// answers with a RESET, which is dropped here (`go: codec_stream.go`). A server never sends it: a client of tRPC-Go takes whatever comes
+/// on a connection of its pool for the answer to its call.
+const NO_STREAM: StreamId = StreamId(0);
+
+#[derive(Debug, Default)]
+pub(super) struct Quiet {
+    /// Counts frames that came, and buffers that went.
+    moves: u32,
+    /// What it was at the last look of each kind.
+    at_idle: u32,
+    at_beat: u32,
+    /// How many looks in a row found the connection idle.
+    idle_looks: u32,
+    /// When the first frame must be whole, if the peer has begun it.
+    first_frame_by: Option<Instant>,
+}
+
+impl Quiet {
+    /// Something came or went.
+    #[inline]
+    pub(super) fn note(&mut self) {
+        self.moves = self.moves.wrapping_add(1);
+    }
+}
+
+impl Connection {
+    /// The connection is there: its quiet is watched from now on.
+    pub(crate) fn start(&mut self, now: Instant) {
+        self.set_idle_timer(now);
+        self.set_beat_timer(now);
+    }
+
+    /// The peer has begun its first frame, of which some is missing.
+    pub(crate) fn handle_first_bytes(&mut self, now: Instant) {
+        if self.quiet.first_frame_by.is_none()
+            && let Some(at) = now.checked_add(self.limits.first_frame_timeout)
+        {
+            self.quiet.first_frame_by = Some(at);
+            self.timers.set(at, Timer::FirstFrame);
+        }
+    }
+
+    /// The peer has sent a whole frame, its first.
+    pub(crate) fn handle_first_frame(&mut self) {
+        self.timers.clear(self.quiet.first_frame_by, Timer::FirstFrame);
+    }
+
+    pub(super) fn look_if_idle(&mut self, now: Instant) {
+        let Some(limit) = self.limits.idle_timeout else { return };
+        let moved = std::mem::replace(&mut self.quiet.at_idle, self.quiet.moves) != self.quiet.moves;
+        self.quiet.idle_looks = if moved || !self.is_idle() { 0 } else { self.quiet.idle_looks + 1 };
+        if self.quiet.idle_looks == IDLE_LOOKS {
+            self.handle_lost(&ConnError::Idle(limit));
+        } else {
+            self.set_idle_timer(now);
+        }
+    }
+
+    /// Ends the stream if no message came or went for too long. Credit and beats do not count.
+    pub(super) fn look_if_stream_idle(&mut self, key: StreamKey, now: Instant) {
+        let stream = self.streams.get_mut(key);
+        let moved = std::mem::take(&mut stream.moved);
+        let Some(idle) = &mut stream.idle else { return };
+        let limit = idle.limit();
+        idle.take_next();
+        if !idle.look(moved) {
+            self.set_stream_idle_timer(key, now);
+            return;
+        }
+        let code = match self.side {
+            Side::Client => Code::STREAM_CLIENT_IDLE_TIMEOUT_ERR,
+            Side::Server => Code::STREAM_SERVER_IDLE_TIMEOUT_ERR,
+        };
+        let text = format!("no message came or went for {limit:?} (stream_idle_timeout)");
+        self.break_off(key, Outcome::framework(code.0, text));
+        self.end_stream(key, Ending::Idle(limit));
+    }
+
+    pub(super) fn set_stream_idle_timer(&mut self, key: StreamKey, now: Instant) {
+        if let Some(at) = self.streams.get_mut(key).idle.as_mut().and_then(|idle| idle.set_next(now)) {
+            self.timers.set(at, Timer::StreamIdle(key));
+        }
+    }
+
+    /// Sends something that means nothing, if nothing came and went since the last look and somebody waits for the peer.
+    pub(super) fn beat(&mut self, now: Instant) {
+        let moved = std::mem::replace(&mut self.quiet.at_beat, self.quiet.moves) != self.quiet.moves;
+        if !moved {
+            let waits = self.streams.live() > 0 || !self.calls.is_empty();
+            let asks = waits && self.side == Side::Client && self.limits.probes();
+            let probe = asks.then_some(NO_STREAM);
+            if let Some(id) = self.streams.any_accepted().or(probe) {
+                wire::feedback(&mut self.output, id, 0);
+            }
+        }
+        self.set_beat_timer(now);
+    }
+
+    fn set_idle_timer(&mut self, now: Instant) {
+        if let Some(at) = self.limits.idle_timeout.and_then(|limit| now.checked_add(limit / IDLE_LOOKS)) {
+            self.timers.set(at, Timer::Idle);
+        }
+    }
+
+    fn set_beat_timer(&mut self, now: Instant) {
+        if let Some(at) = self.limits.beat().and_then(|every| now.checked_add(every)) {
+            self.timers.set(at, Timer::Beat);
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! How a server ends.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::conn::{CallKey, ConnError, Connection, Ending, Event, Head, Take};
+
+use super::pair::{Pair, UNARY, head};
+
+fn call(conn: &mut Connection, head: Head, one_way: bool) -> Option<CallKey> {
+    conn.call(head, one_way, None, (0, |_: &mut Vec<u8>| {}), &[]).unwrap()
+}
+
+fn told(events: &mut Vec<Event>) -> bool {
+    let told = events.iter().any(|event| matches!(event, Event::Idle));
+    events.retain(|event| !matches!(event, Event::Idle));
+    told
+}
+
+#[test]
+fn what_is_going_on_is_answered_with_21_behind_what_was_written_and_gets_no_second_answer() {
+    let mut pair = Pair::new();
+    let (key, served) = pair.open();
+    let asked = call(&mut pair.client.conn, head(UNARY), false).unwrap();
+    pair.run();
+    let got = pair.server.next_call();
+    pair.server.send(served.key, b"first").unwrap();
+    assert!(pair.server.conn.shut_down());
+    pair.server.conn.close(served.key, crate::conn::Outcome::default());
+    pair.server.conn.refuse(got.key, crate::conn::Outcome::framework(51, "too late"), &[]);
+    pair.run();
+    assert_eq!(pair.client.read_all(key), (vec!["first".into()], Some(Take::Ended)));
+    assert!(matches!(pair.client.conn.ending(key), Some(Ending::Reset(why)) if why.ret == 21));
+    assert_eq!(pair.client.conn.answer(asked).unwrap().unwrap().outcome.ret, 21);
+    assert_eq!(pair.client.seen.len(), 4, "INIT, DATA, CLOSE and one answer");
+    let shut_down = Ending::Lost(ConnError::Shutdown);
+    assert_eq!(pair.server.conn.ending(served.key), Some(&shut_down));
+    assert_eq!(pair.server.conn.call_ending(got.key), Some(shut_down));
+    // What the handlers still hold.
+    assert!(!pair.server.conn.is_left());
+    pair.server.conn.release(served.key);
+    pair.server.conn.release_call(got.key);
+    assert!(pair.server.conn.is_left());
+    assert!(!pair.server.conn.shut_down(), "there is nothing more");
+}
+
+#[test]
+fn the_last_end_and_the_last_byte_tell_a_connection_that_drains_and_no_other() {
+    for drains in [true, false] {
+        let mut pair = Pair::new();
+        let (_, served) = pair.open();
+        let asked = call(&mut pair.client.conn, head(UNARY), false).unwrap();
+        pair.run();
+        let got = pair.server.next_call();
+        if drains {
+            pair.server.conn.drain();
+        }
+        pair.server.conn.close(served.key, crate::conn::Outcome::default());
+        pair.server.output();
+        assert!(!told(&mut pair.server.events) && !pair.server.conn.is_idle(), "the call goes on");
+        pair.server.conn.refuse(got.key, crate::conn::Outcome::default(), &[]);
+        pair.server.conn.release_call(got.key);
+        let bytes = pair.server.conn.take_output(Vec::new());
+        pair.server.conn.take_events(&mut pair.server.events);
+        assert!(!told(&mut pair.server.events) && !pair.server.conn.is_idle(), "the answer is not written");
+        pair.server.conn.handle_written(bytes.len());
+        pair.server.conn.take_events(&mut pair.server.events);
+        assert_eq!((told(&mut pair.server.events), pair.server.conn.is_idle()), (drains, true));
+        pair.client.conn.release_call(asked);
+    }
+}
+
+#[test]
+fn a_caller_whose_handler_is_dropped_without_an_answer_is_told_so() {
+    let mut pair = Pair::new();
+    let asked = call(&mut pair.client.conn, head(UNARY), false).unwrap();
+    pair.run();
+    let got = pair.server.next_call();
+    pair.server.conn.release_call(got.key);
+    pair.run();
+    let outcome = pair.client.conn.answer(asked).unwrap().unwrap().outcome;
+    assert_eq!(
+        (outcome.ret, outcome.message),
+        (31, Bytes::from_static(b"the handler was dropped before it had an outcome"))
+    );
+}
+
+#[test]
+fn a_one_way_call_outlives_its_connection_until_its_deadline_or_the_shutdown() {
+    for shut_down in [true, false] {
+        let mut pair = Pair::new();
+        let limited = Head { timeout: Some(Duration::from_secs(1)), ..head(UNARY) };
+        call(&mut pair.client.conn, limited, true);
+        pair.run();
+        let got = pair.server.next_call();
+        pair.server.conn.handle_lost(&ConnError::PeerClosed);
+        assert_eq!(pair.server.conn.call_ending(got.key), None);
+        if shut_down {
+            pair.server.conn.shut_down();
+            let ending = Ending::Lost(ConnError::Shutdown);
+            assert_eq!(pair.server.conn.call_ending(got.key), Some(ending));
+        } else {
+            let at = pair.server.conn.next_deadline().expect("its deadline");
+            pair.server.conn.handle_timeout(at);
+            assert_eq!(pair.server.conn.call_ending(got.key), Some(Ending::Deadline));
+        }
+        assert_eq!(pair.server.conn.next_deadline(), None);
+    }
+}

@@ -1,0 +1,258 @@
+//! A shutdown against everybody who could hold it up.
+
+use std::any::Any;
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+use trill::{AsyncReaderWriter, Channel, Context, ErrorKind, Result, Server, Status};
+use trill_tests::{Absent, AbsentClient, EverythingClient, Log, Text, listen, text};
+
+use crate::left_over::{is_free, no_tasks_beyond, sockets_at, tasks};
+use crate::other_process::OtherProcess;
+
+const LONG: Duration = Duration::from_secs(20);
+const GRACE: Duration = Duration::from_millis(300);
+
+/// What is promised: the grace and a second.
+const BOUND: Duration = GRACE.saturating_add(Duration::from_secs(1));
+
+/// Somebody who is connected when the shutdown begins.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Guest {
+    /// It has called, and says nothing more.
+    Idle,
+    /// It is connected and never said anything.
+    HalfOpen,
+    /// It has sent half of a frame's header.
+    HalfAFrame,
+    /// It does not read its stream: the handler waits for credit.
+    NeverReads,
+    /// It does not even read its socket: the handler waits for room.
+    NeverReadsItsSocket,
+    /// It writes nothing: the handler waits for a message.
+    NeverWrites,
+    /// The handler waits for something else, and does not listen to the signal.
+    IgnoredSignal,
+    UnaryCall,
+    OneWayCall,
+    /// The process was stopped.
+    Frozen,
+}
+
+const GUESTS: [Guest; 10] = [
+    Guest::Idle,
+    Guest::HalfOpen,
+    Guest::HalfAFrame,
+    Guest::NeverReads,
+    Guest::NeverReadsItsSocket,
+    Guest::NeverWrites,
+    Guest::IgnoredSignal,
+    Guest::UnaryCall,
+    Guest::OneWayCall,
+    Guest::Frozen,
+];
+
+impl Guest {
+    /// Lets it in. It stays as long as what is given.
+    async fn enter(self, address: &str) -> Box<dyn Any + Send> {
+        let connect = async || EverythingClient::new(Channel::connect(address).await.unwrap());
+        match self {
+            Self::Idle => {
+                let client = connect().await;
+                client.unary(text("hello")).await.unwrap();
+                Box::new(client)
+            }
+            Self::HalfOpen => Box::new(TcpStream::connect(address).await.unwrap()),
+            Self::HalfAFrame => {
+                let mut socket = TcpStream::connect(address).await.unwrap();
+                socket.write_all(&[0x09, 0x30, 1]).await.unwrap();
+                Box::new(socket)
+            }
+            Self::NeverReads => {
+                let mut reader = connect().await.download(text("fill 1000 1000;hang")).await.unwrap();
+                assert!(reader.read().await.unwrap().is_some());
+                Box::new(reader)
+            }
+            Self::NeverReadsItsSocket => {
+                // Without a window the client's connection stops reading when the stream's reader does.
+                let channel = Channel::builder().window(0).connect(address).await.unwrap();
+                let order = text("fill 1000 100000;hang");
+                let mut reader = EverythingClient::new(channel).download(order).await.unwrap();
+                assert!(reader.read().await.unwrap().is_some());
+                Box::new(reader)
+            }
+            Self::NeverWrites => {
+                let client = connect().await;
+                Box::new((client.upload().await.unwrap(), client.talk().await.unwrap()))
+            }
+            Self::IgnoredSignal => Box::new(connect().await.download(text("hang")).await.unwrap()),
+            Self::UnaryCall => {
+                let client = connect().await;
+                Box::new(tokio::spawn(async move { client.unary(text("hang")).await }))
+            }
+            Self::OneWayCall => {
+                connect().await.notify(text("hang")).await.unwrap();
+                Box::new(())
+            }
+            Self::Frozen => {
+                let process = OtherProcess::start(&["hold", address, "flood"]).await;
+                process.freeze().await;
+                Box::new(process)
+            }
+        }
+    }
+}
+
+/// Nothing holds the server any more when its reports end. That is so when the shutdown is; a busy machine gets some seconds for the last
+/// steps of its tasks, far less than the 10 s after which a connection gives up by itself.
+async fn is_gone(mut log: Log) -> bool {
+    let drained = async { while log.recv().await.is_some() {} };
+    tokio::time::timeout(Duration::from_secs(5), drained).await.is_ok()
+}
+
+/// The bound is kept by the clock of the server's own runtime, which stands still while it has something to do: a busy machine does not
+/// count.
+async fn shut_down_with(guests: &[Guest]) {
+    let before = tasks();
+    let (handle, address, log) = listen("127.0.0.1:0").await;
+    let mut inside = Vec::new();
+    for guest in guests {
+        inside.push(guest.enter(&address).await);
+    }
+    // What they have sent arrives, and their handlers come to where they wait.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    tokio::time::pause();
+    let began = Instant::now();
+    tokio::time::timeout(LONG, handle.shutdown(GRACE)).await.unwrap_or_else(|_| panic!("{guests:?}: hangs"));
+    assert!(began.elapsed() <= BOUND, "{guests:?}: {:?}", began.elapsed());
+    tokio::time::resume();
+    assert!(is_free(&address), "{guests:?}: the address");
+    drop(handle);
+    assert!(is_gone(log).await, "{guests:?}: something still holds the service");
+    drop(inside);
+    no_tasks_beyond(before).await;
+    assert_eq!(sockets_at(&address), [""; 0], "{guests:?}");
+}
+
+#[tokio::test]
+async fn no_single_guest_holds_a_shutdown_up_and_nothing_is_left() {
+    for guest in GUESTS {
+        shut_down_with(&[guest]).await;
+    }
+}
+
+#[tokio::test]
+async fn all_guests_together_do_not_hold_a_shutdown_up_and_nothing_is_left() {
+    shut_down_with(&GUESTS).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_handler_that_is_always_busy_but_awaits_ends_with_the_grace() {
+    struct Busy;
+    #[trill::service]
+    impl Absent for Busy {
+        async fn unary(&self, _cx: Context, _request: Text) -> Result<Text> {
+            loop {
+                tokio::task::yield_now().await;
+            }
+        }
+
+        async fn talk(&self, _cx: Context, _rw: AsyncReaderWriter<Text, Text>) -> Result<()> {
+            loop {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+    let before = tasks();
+    let bound = Server::builder().service(Busy).bind("127.0.0.1:0").await.unwrap();
+    let (handle, address) = (bound.handle(), bound.local_addr().to_string());
+    tokio::spawn(bound.serve());
+    let client = AbsentClient::new(Channel::connect(&address).await.unwrap());
+    let mut rw = client.talk().await.unwrap();
+    let call = tokio::spawn(client.unary(text("")).into_future());
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    tokio::time::timeout(LONG, handle.shutdown(GRACE)).await.expect("it comes to its end");
+    for error in [rw.read().await.unwrap_err(), call.await.unwrap().unwrap_err()] {
+        assert_eq!((error.kind(), error.code().0), (ErrorKind::Timeout, 21), "{error}");
+    }
+    // A channel that lives goes on connecting.
+    drop((rw, client));
+    no_tasks_beyond(before).await;
+}
+
+#[tokio::test]
+async fn what_is_broken_off_says_so_and_names_the_setting() {
+    let (handle, address, _log) = listen("127.0.0.1:0").await;
+    let client = EverythingClient::new(Channel::connect(&address).await.unwrap());
+    let call = tokio::spawn(client.unary(text("hang")).into_future());
+    let mut download = client.download(text("count 3;hang")).await.unwrap();
+    let mut talk = client.talk().await.unwrap();
+    // An upload whose bytes the server does not read any more must not make the answer get lost.
+    let (mut writer, reply) = client.upload().await.unwrap();
+    writer.write(text("hang")).await.unwrap();
+    let uploading = tokio::spawn(async move {
+        loop {
+            if let Err(error) = writer.write(text("x".repeat(10_000))).await {
+                return error;
+            }
+        }
+    });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    tokio::time::timeout(LONG, handle.shutdown(Duration::from_millis(20))).await.expect("the grace is over");
+    for _ in 0..3 {
+        assert!(download.read().await.unwrap().is_some(), "what was written comes first");
+    }
+    let errors = [
+        call.await.unwrap().unwrap_err(),
+        download.read().await.unwrap_err(),
+        talk.read().await.unwrap_err(),
+        talk.write(text("")).await.unwrap_err(),
+        uploading.await.unwrap(),
+        reply.await.unwrap_err(),
+    ];
+    for error in errors {
+        assert_eq!((error.kind(), error.code().0), (ErrorKind::Timeout, 21), "{error}");
+        assert!(error.to_string().contains("grace (shutdown)"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn streams_that_finish_in_time_deliver_their_own_status() {
+    struct Dutiful;
+    #[trill::service]
+    impl Absent for Dutiful {
+        async fn unary(&self, cx: Context, request: Text) -> Result<Text> {
+            cx.draining().await;
+            Ok(request)
+        }
+
+        async fn talk(&self, cx: Context, mut rw: AsyncReaderWriter<Text, Text>) -> Result<()> {
+            let order = rw.read().await?.unwrap_or_default();
+            cx.draining().await;
+            rw.write(text("the last word")).await?;
+            if order.text == "well" { Ok(()) } else { Err(Status::app(4001, "not well").into()) }
+        }
+    }
+    let bound = Server::builder().service(Dutiful).bind("127.0.0.1:0").await.unwrap();
+    let (handle, address) = (bound.handle(), bound.local_addr().to_string());
+    tokio::spawn(bound.serve());
+    let client = AbsentClient::new(Channel::connect(&address).await.unwrap());
+    let mut streams = Vec::new();
+    for order in ["well", "badly"] {
+        let mut rw = client.talk().await.unwrap();
+        rw.write(text(order)).await.unwrap();
+        streams.push(rw);
+    }
+    let call = tokio::spawn(client.unary(text("answered")).into_future());
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    tokio::time::timeout(LONG, handle.shutdown(Duration::from_secs(3600))).await.expect("they all return");
+    assert_eq!(call.await.unwrap().unwrap(), text("answered"));
+    for rw in &mut streams {
+        assert_eq!(rw.read().await.unwrap(), Some(text("the last word")));
+    }
+    assert_eq!(streams[0].read().await.unwrap(), None);
+    let error = streams[1].read().await.unwrap_err();
+    assert_eq!((error.func_ret(), error.message()), (4001, "not well"));
+}
