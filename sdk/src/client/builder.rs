@@ -150,8 +150,8 @@ impl ChannelBuilder {
     /// **Cancel safety**: dropping the future gives the connection up.
     ///
     /// # Errors
-    /// The address or a setting makes no sense ([`ErrorKind::Config`](crate::ErrorKind::Config)), or nobody answers there
-    /// ([`ErrorKind::Connect`](crate::ErrorKind::Connect)).
+    /// The address or a setting makes no sense ([`ErrorKind::Config`]), or nobody answers there
+    /// ([`ErrorKind::Connect`]).
     pub async fn connect(self, address: impl AsRef<str>) -> Result<Channel> {
         first(self.lazy(address)?).await
     }
@@ -177,7 +177,7 @@ impl ChannelBuilder {
     /// a tokio runtime.
     ///
     /// # Errors
-    /// The address or a setting makes no sense ([`ErrorKind::Config`](crate::ErrorKind::Config)).
+    /// The address or a setting makes no sense ([`ErrorKind::Config`]).
     pub fn lazy(self, address: impl AsRef<str>) -> Result<Channel> {
         self.lazy_all([address])
     }
@@ -185,7 +185,7 @@ impl ChannelBuilder {
     /// Like [`lazy`](Self::lazy), to several addresses with servers that do the same.
     ///
     /// # Errors
-    /// An address or a setting makes no sense, or there is no address ([`ErrorKind::Config`](crate::ErrorKind::Config)).
+    /// An address or a setting makes no sense, or there is no address ([`ErrorKind::Config`]).
     pub fn lazy_all<A: AsRef<str>>(self, addresses: impl IntoIterator<Item = A>) -> Result<Channel> {
         let mut list = Vec::new();
         for address in addresses {
@@ -206,7 +206,7 @@ impl ChannelBuilder {
     /// Like [`lazy_all`](Self::lazy_all), to the addresses that a resolver knows, which is asked with the first call.
     ///
     /// # Errors
-    /// A setting makes no sense ([`ErrorKind::Config`](crate::ErrorKind::Config)).
+    /// A setting makes no sense ([`ErrorKind::Config`]).
     pub fn lazy_with(self, resolver: impl Resolve) -> Result<Channel> {
         self.check()?;
         let target = resolver.name();
