@@ -150,6 +150,10 @@ impl Input for End {
         buf.extend_from_slice(&input);
         Poll::Ready(Ok(input.len()))
     }
+
+    fn is_closed(&self) -> bool {
+        false
+    }
 }
 
 /// A client with open streams, and its driver.
