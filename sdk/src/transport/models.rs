@@ -10,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 use loom::future::block_on;
 use loom::thread;
 
-use crate::conn::{Connection, Head, Limits, StreamKey, write_data};
+use crate::conn::{Connection, Head, Inbox, Limits, StreamKey, Take, write_data};
 use crate::sync::{AtomicBool, Mutex, Ordering};
 use crate::wire::{self, Decoder, Frame, InitMeta, Side, StreamId, UnaryHead};
 
@@ -75,9 +75,9 @@ impl Socket {
         self.wait(|state| state.got.len() >= count);
     }
 
-    /// Reads whenever the driver waits for room, until it has ended.
-    fn read_when_full(&self) {
-        while self.wait(|state| state.over || state.writer.is_some()) {
+    /// Reads whenever there is something, until the driver has ended.
+    fn read_all(&self) {
+        while self.wait(|state| state.over || !state.buffer.is_empty()) {
             self.read();
         }
     }
@@ -116,7 +116,9 @@ impl Output for End {
         let mut state = self.0.state.lock();
         let count = bytes.len().min(self.0.capacity - state.buffer.len());
         state.buffer.extend_from_slice(&bytes[..count]);
+        let waiting = std::mem::take(&mut state.waiting);
         drop(state);
+        waiting.into_iter().for_each(Waker::wake);
         if self.1 {
             self.0.read();
         }
@@ -130,9 +132,6 @@ impl Output for End {
             return Poll::Ready(Ok(()));
         }
         state.writer = Some(cx.waker().clone());
-        let waiting = std::mem::take(&mut state.waiting);
-        drop(state);
-        waiting.into_iter().for_each(Waker::wake);
         Poll::Pending
     }
 
@@ -245,23 +244,32 @@ fn loom_two_writers_lose_and_mix_nothing() {
 }
 
 #[test]
-fn loom_a_full_socket_is_waited_for() {
-    model(2, || {
-        // Room for a header and a half.
-        let socket = Socket::new(24, silent);
+fn loom_a_full_socket_is_waited_for_whoever_filled_it() {
+    model(1, || {
+        // Room for a header and a half. The peer answers the second message.
+        let socket = Socket::new(24, |frame, out| {
+            if let Frame::Data { id, messages } = frame
+                && messages.clone().singles().iter().any(|message| message.first() == "2")
+            {
+                wire::data(out, *id, 0, |_| {}).expect("the right size");
+            }
+        });
         let (link, driver, keys) = client(&socket, false, 65_535, 1);
         let writer = thread::spawn(move || {
             let mut sender = Sender::default();
             send(&link, keys[0], &mut sender, b"1");
             send(&link, keys[0], &mut sender, b"2");
+            // Now it waits, and so writes by itself what the driver has not.
+            let mut inbox = Inbox::default();
+            let taken = block_on(poll_fn(|cx| link.poll_take(keys[0], (0, 0), &mut inbox, cx)));
+            assert_eq!(taken, Take::Messages);
         });
         let peer = Arc::clone(&socket);
-        let reader = thread::spawn(move || peer.read_when_full());
+        let reader = thread::spawn(move || peer.read_all());
         block_on(driver);
         socket.end();
         reader.join().expect("it read");
         writer.join().expect("it wrote");
-        socket.read();
         assert_eq!(socket.got(), messages(100, &["1", "2"]));
     });
 }
