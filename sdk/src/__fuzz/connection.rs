@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::conn::{
-    CallKey, ConnError, Event, Inbox, Limits, Outcome, Sent, StreamKey, Take, Ticket, frame_size, write_data,
+    CallKey, ConnError, Connection, Event, Inbox, Limits, Outcome, Sent, StreamKey, Take, Ticket, frame_size,
+    write_data,
 };
 use crate::wire::{
     self, CloseMeta, InitMeta, InitRequestMeta, InitResponseMeta, Messages, Side, StreamId, UnaryHead,
@@ -119,9 +120,9 @@ impl Run {
             }
             _ => match choices.byte() {
                 255 => self.end.lose(&ConnError::PeerClosed),
-                254 => self.end.with(|conn| conn.drain()),
+                254 => self.end.with(Connection::drain),
                 253 if self.side == Side::Server => {
-                    self.end.with(|conn| conn.shut_down());
+                    self.end.with(Connection::shut_down);
                 }
                 _ => {}
             },
