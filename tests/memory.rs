@@ -27,6 +27,7 @@ struct Slow;
 trait Sloth {
     async fn take_one(&self, cx: Context, reader: AsyncReader<Blob>) -> Result<Blob>;
     async fn give(&self, cx: Context, blob: Blob, writer: AsyncWriter<Blob>) -> Result<()>;
+    async fn take_all(&self, cx: Context, reader: AsyncReader<Blob>) -> Result<Blob>;
 }
 
 #[trill::service]
@@ -34,6 +35,11 @@ impl Sloth for Slow {
     async fn take_one(&self, _cx: Context, mut reader: AsyncReader<Blob>) -> Result<Blob> {
         reader.read().await?;
         std::future::pending().await
+    }
+
+    async fn take_all(&self, _cx: Context, mut reader: AsyncReader<Blob>) -> Result<Blob> {
+        while reader.read().await?.is_some() {}
+        Ok(Blob::default())
     }
 
     async fn give(&self, _cx: Context, blob: Blob, mut writer: AsyncWriter<Blob>) -> Result<()> {
@@ -197,6 +203,7 @@ async fn slow_readers_hold_at_most_256_kib_each_and_ten_thousand_stay_inside_the
             a_few(&servers, shape, size).await;
         }
     }
+    beside_a_fast_one(&servers).await;
     for size in [32, 60_000] {
         ten_thousand(&servers, size).await;
     }
@@ -235,6 +242,36 @@ async fn a_few(servers: &tokio::runtime::Runtime, shape: (usize, usize), size: u
     );
     assert!(client > 60_000 && client.max(server) <= 256 * KIB, "{client} and {server} bytes a stream");
     drop(readers);
+    handle.shutdown(Duration::from_millis(10)).await;
+}
+
+/// Little that is not read, scattered among much that is: it must not keep the read buffers in which it came.
+async fn beside_a_fast_one(servers: &tokio::runtime::Runtime) {
+    let (handle, address) = serve(servers, |builder| builder).await;
+    let client = client_of(&address).await;
+    let mut slow = Vec::new();
+    for _ in 0..4 {
+        let (mut writer, reply) = client.take_one().await.unwrap();
+        writer.write(Blob::default()).await.unwrap();
+        slow.push((writer, reply));
+    }
+    let (mut fast, reply) = client.take_all().await.unwrap();
+    let (small, medium, large) = (blob(32), blob(30_000), blob(2_000_000));
+    let before = settled().await;
+    for round in 0..400 {
+        // Once in a while behind a frame that has a buffer of its own.
+        fast.write(if round % 100 == 0 { large.clone() } else { medium.clone() }).await.unwrap();
+        for (writer, _) in &mut slow {
+            writer.write(small.clone()).await.unwrap();
+        }
+    }
+    fast.finish().await.unwrap();
+    reply.await.unwrap();
+    let [_, server] = grown(before).await;
+    let unread = handle.buffered().unread;
+    println!("{unread} bytes that are not read, among 20 MB that are: the server holds {server} bytes more");
+    assert!(unread > 4 * 400 * 40 && server < unread + MIB, "{server} bytes for {unread}");
+    drop(slow);
     handle.shutdown(Duration::from_millis(10)).await;
 }
 
