@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::Instant;
 use trill::prost::Message;
 use trill::{AsyncReaderWriter, Channel, Context, ErrorKind, Result, Server, Status};
 use trill_tests::{Absent, AbsentClient, EverythingClient, Log, Text, listen, text};
@@ -125,7 +124,7 @@ async fn shut_down_with(guests: &[Guest]) {
     // What they have sent arrives, and their handlers come to where they wait.
     tokio::time::sleep(Duration::from_millis(50)).await;
     tokio::time::pause();
-    let began = Instant::now();
+    let began = trill_tests::now();
     tokio::time::timeout(LONG, handle.shutdown(GRACE)).await.unwrap_or_else(|_| panic!("{guests:?}: hangs"));
     assert!(began.elapsed() <= BOUND, "{guests:?}: {:?}", began.elapsed());
     tokio::time::resume();
