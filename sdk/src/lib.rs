@@ -111,7 +111,6 @@ mod service;
 mod settings;
 #[cfg(feature = "runtime")]
 pub mod stream;
-#[cfg(feature = "runtime")]
 mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -122,6 +121,9 @@ mod wire;
 #[cfg(feature = "__bench")]
 #[doc(hidden)]
 pub mod __bench;
+#[cfg(any(test, feature = "__fuzz"))]
+#[doc(hidden)]
+pub mod __fuzz;
 #[cfg(feature = "runtime")]
 #[doc(hidden)]
 pub mod __private;

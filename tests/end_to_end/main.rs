@@ -3,6 +3,7 @@
 mod after_close;
 mod balance;
 mod bounds;
+mod budgets;
 mod cancel;
 mod cancel_safety;
 mod captures;

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::error::{Error, Result};
 use crate::stream::Compression;
-use crate::transport::Link;
+use crate::transport::{Buffered, Link};
 
 use super::builder::ChannelBuilder;
 use super::pool::Pool;
@@ -112,6 +112,12 @@ impl Channel {
     #[must_use]
     pub fn open_streams(&self) -> usize {
         self.0.pool.all_links().iter().map(Link::live_streams).sum()
+    }
+
+    /// How many bytes of all connections wait in memory now; what streams of lost connections still hold is not counted. Ready at once.
+    #[must_use]
+    pub fn buffered(&self) -> Buffered {
+        self.0.pool.all_links().iter().map(Link::buffered).sum()
     }
 
     /// Closes the connections now, and makes no more. Calls and streams end with an error, and so do those that are yet to come.

@@ -103,6 +103,10 @@ impl Connection {
 
     /// Sends something that means nothing, if nothing came and went since the last look and somebody waits for the peer.
     pub(super) fn beat(&mut self, now: Instant) {
+        // One-way calls go on without their connection: nobody is left to hear of it.
+        if self.lost.is_some() {
+            return;
+        }
         let moved = std::mem::replace(&mut self.quiet.at_beat, self.quiet.moves) != self.quiet.moves;
         if !moved {
             let waits = self.streams.live() > 0 || !self.calls.is_empty();

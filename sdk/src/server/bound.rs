@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::service::Signal;
-use crate::transport::{Listener, PeerAddr, now};
+use crate::transport::{Buffered, Listener, PeerAddr, now};
 
 use super::connections::Connections;
 use super::pace::Pace;
@@ -114,6 +114,12 @@ impl ServerHandle {
     #[cfg(feature = "testing")]
     pub(super) fn unbound(connections: Arc<Connections>) -> Self {
         Self { connections, stopped: Arc::default(), serving: watch::Sender::new(false).subscribe() }
+    }
+
+    /// How many bytes of all connections wait in memory now. Ready at once; it looks at each connection, so ask some times a second at most.
+    #[must_use]
+    pub fn buffered(&self) -> Buffered {
+        self.connections.buffered()
     }
 
     /// Shuts the server down. At once it refuses new connections, calls and streams (code 22, for callers to try elsewhere) and tells the

@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 
 use crate::service::{Host, Router, Signal};
 use crate::sync::Mutex;
-use crate::transport::{ConnError, Connection, Driver, Ends, Limits, Link, PeerAddr};
+use crate::transport::{Buffered, ConnError, Connection, Driver, Ends, Limits, Link, PeerAddr};
 
 use super::places::{Places, Room};
 
@@ -98,6 +98,11 @@ impl Connections {
         for link in self.links() {
             link.drain();
         }
+    }
+
+    /// What all connections hold together.
+    pub(super) fn buffered(&self) -> Buffered {
+        self.links().iter().map(Link::buffered).sum()
     }
 
     /// Waits until no call and no stream is going on, or somebody closes the connections all the same. They have to be draining: there

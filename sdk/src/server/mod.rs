@@ -13,4 +13,4 @@ pub use builder::{Server, ServerBuilder};
 #[cfg(feature = "testing")]
 pub(crate) use unbound::Unbound;
 
-pub use crate::transport::AppErrors;
+pub use crate::transport::{AppErrors, Buffered};

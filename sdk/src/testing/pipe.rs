@@ -336,6 +336,13 @@ impl Input for Reading {
             }
         }
     }
+
+    fn is_closed(&self) -> bool {
+        let mut state = self.pipe.0.lock();
+        state.arrive();
+        let way = &state.ways[self.way];
+        !way.reader_frozen && way.end.is_some()
+    }
 }
 
 impl Drop for Reading {

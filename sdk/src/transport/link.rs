@@ -7,8 +7,8 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use crate::conn::{
-    Answer, Backlog, CallKey, ConnError, Connection, Ending, Head, Inbox, Limits, Outcome, SendError, Sent,
-    StreamKey, Take, Ticket,
+    Answer, Backlog, Buffered, CallKey, ConnError, Connection, Ending, Head, Inbox, Limits, Outcome,
+    SendError, Sent, StreamKey, Take, Ticket,
 };
 
 use super::lane::{LANE, Lane, Sender};
@@ -100,6 +100,11 @@ impl Link {
     #[cfg(test)]
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// How much waits in memory.
+    pub(crate) fn buffered(&self) -> Buffered {
+        self.shared().with(|state| state.conn.buffered())
     }
 
     /// Whether the peer has sent a whole frame.
@@ -226,7 +231,7 @@ impl Link {
             let busy = state.is_busy();
             match state.conn.send(key, len, ticket, write) {
                 Ok(Sent::Queued) => {
-                    if busy && len < LANE && sender.sent {
+                    if busy && len < LANE && sender.sent && state.may_lend() {
                         state.lend(key, &mut sender.lane);
                     }
                     sender.sent = true;

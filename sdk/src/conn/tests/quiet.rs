@@ -239,3 +239,21 @@ fn beats_do_not_keep_a_stream_without_messages_alive_and_its_own_limit_counts_be
     }
     assert_eq!(pair.client.conn.ending(key), Some(&Ending::Idle(10 * SECOND)));
 }
+
+#[test]
+fn a_connection_that_is_lost_asks_nobody_while_a_call_goes_on_without_it() {
+    let probing = Limits { dead_peer_timeout: SECOND, ..Limits::default() };
+    let mut pair = started(Limits::default(), probing);
+    let body = (0, |_: &mut Vec<u8>| {});
+    pair.client.conn.call(head(UNARY), true, None, body, &[]).unwrap();
+    pair.run();
+    let served = pair.server.next_call();
+    pair.server.conn.handle_lost(&ConnError::PeerClosed);
+    for _ in 0..10 {
+        pair.now += SECOND;
+        pair.server.conn.handle_timeout(pair.now);
+    }
+    assert_eq!((pair.server.conn.output_len(), pair.server.conn.next_deadline()), (0, None));
+    pair.server.conn.release_call(served.key);
+    assert!(pair.server.conn.is_idle(), "a shutdown would wait for what nobody writes");
+}
