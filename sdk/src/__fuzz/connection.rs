@@ -119,9 +119,9 @@ impl Run {
             }
             _ => match choices.byte() {
                 255 => self.end.lose(&ConnError::PeerClosed),
-                254 => self.end.with(|conn| conn.drain()),
+                254 => self.end.with(super::super::conn::Connection::drain),
                 253 if self.side == Side::Server => {
-                    self.end.with(|conn| conn.shut_down());
+                    self.end.with(super::super::conn::Connection::shut_down);
                 }
                 _ => {}
             },

@@ -98,7 +98,7 @@ impl World {
                 let reset = choices.flag();
                 self.on_half(choices, |talk, side, end| talk.give_up(side, end, reset));
             }
-            11 => self.on_half(choices, |talk, side, end| talk.discard(side, end)),
+            11 => self.on_half(choices, talk::Talk::discard),
             12 | 13 => {
                 let (to_server, count) = (choices.flag(), choices.number());
                 self.carry(if to_server { Side::Server } else { Side::Client }, count);

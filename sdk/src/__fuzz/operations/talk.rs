@@ -157,7 +157,7 @@ impl Talk {
             (Side::Server, Take::Ended, Some(Ending::Local)) => assert!(self.broken || self.closed.is_some()),
             (_, Take::Ended, Some(Ending::Refused(_))) => assert!(flow.sent.is_empty()),
             (_, Take::Ended, Some(ending)) => {
-                assert!(self.broken, "{ending:?} of a stream that nobody broke off")
+                assert!(self.broken, "{ending:?} of a stream that nobody broke off");
             }
         }
     }
