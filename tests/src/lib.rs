@@ -312,6 +312,13 @@ impl Everything for Obedient {
     }
 }
 
+/// The time on tokio's clock, which tests can pause.
+#[must_use]
+pub fn now() -> tokio::time::Instant {
+    #[expect(clippy::disallowed_methods, reason = "tests look at the clock that they pause")]
+    tokio::time::Instant::now()
+}
+
 /// A client of a fresh [`Obedient`] in memory.
 #[must_use]
 pub fn in_memory() -> (EverythingClient, Log) {
