@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
-use trill::{AsyncReader, AsyncWriter, Channel, ErrorKind};
+use trill::{AsyncReader, AsyncWriter, Channel, Code, ErrorKind};
 
 use crate::scan::{Entry, Problem, Scan, total_bytes};
 use crate::send::{Outbox, Stop};
@@ -189,9 +189,11 @@ impl Problems {
     }
 }
 
+/// Whether the connection is gone, or the server was shut down.
 fn is_lost(error: &anyhow::Error) -> bool {
-    let kind = error.downcast_ref::<trill::Error>().map(trill::Error::kind);
-    matches!(kind, Some(ErrorKind::Network | ErrorKind::Connect))
+    let Some(error) = error.downcast_ref::<trill::Error>() else { return false };
+    matches!(error.kind(), ErrorKind::Network | ErrorKind::Connect)
+        || matches!(error.code(), Code::SERVER_TIMEOUT_ERR | Code::SERVER_OVERLOAD_ERR)
 }
 
 const QUEUED_ENTRIES: usize = 64;

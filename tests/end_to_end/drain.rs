@@ -3,9 +3,10 @@
 use std::any::Any;
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
+use trill::prost::Message;
 use trill::{AsyncReaderWriter, Channel, Context, ErrorKind, Result, Server, Status};
 use trill_tests::{Absent, AbsentClient, EverythingClient, Log, Text, listen, text};
 
@@ -255,4 +256,48 @@ async fn streams_that_finish_in_time_deliver_their_own_status() {
     assert_eq!(streams[0].read().await.unwrap(), None);
     let error = streams[1].read().await.unwrap_err();
     assert_eq!((error.func_ret(), error.message()), (4001, "not well"));
+}
+
+/// A frame of a stream.
+fn stream_frame(frame_type: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![0x09, 0x30, 1, frame_type];
+    frame.extend(u32::try_from(16 + payload.len()).unwrap().to_be_bytes());
+    frame.extend([0, 0, 0, 0, 0, 100, 0, 0]);
+    frame.extend(payload);
+    frame
+}
+
+/// The system forgets what is on its way as soon as bytes come for a socket that is closed. So the server waits for the client's end.
+#[tokio::test]
+async fn a_client_that_reads_slowly_and_goes_on_sending_gets_its_answer() {
+    let (handle, address, _log) = listen("127.0.0.1:0").await;
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    // So little that most stays on the server's side until it is read.
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut client = socket.connect(address.parse().unwrap()).await.unwrap();
+    let meta =
+        trill_proto::InitRequestMeta { func: "/test.all.Everything/Download".into(), ..Default::default() };
+    let init =
+        trill_proto::InitMeta { request_meta: Some(meta), init_window_size: 65_535, ..Default::default() };
+    client.write_all(&stream_frame(1, &init.encode_to_vec())).await.unwrap();
+    client.write_all(&stream_frame(2, &text("fill 4 4000;hang").encode_to_vec())).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let shutdown = tokio::spawn(async move { handle.shutdown(Duration::ZERO).await });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    client.write_all(&stream_frame(2, &[])).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let mut received = Vec::new();
+    client.read_to_end(&mut received).await.unwrap();
+    let mut last = &received[..];
+    loop {
+        let size = u32::from_be_bytes(last[4..8].try_into().unwrap()) as usize;
+        if size == last.len() {
+            break;
+        }
+        last = &last[size..];
+    }
+    let close = trill_proto::CloseMeta::decode(&last[16..]).unwrap();
+    assert_eq!((last[3], close.close_type, close.ret), (4, 1, 21), "CLOSE, RESET, and why");
+    drop(client);
+    tokio::time::timeout(LONG, shutdown).await.expect("the client is gone").unwrap();
 }

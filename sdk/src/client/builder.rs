@@ -9,7 +9,7 @@ use bytes::Bytes;
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::settings::{self, shared_settings};
 use crate::stream::Compression;
-use crate::transport::{Address, Cancel, Connection, Driver, Ends, Limits, PeerAddr};
+use crate::transport::{Address, Cancel, Connection, Driver, Ends, Limits, Link, PeerAddr};
 
 use super::backoff::Backoff;
 use super::balance::Balance;
@@ -150,8 +150,8 @@ impl ChannelBuilder {
     /// **Cancel safety**: dropping the future gives the connection up.
     ///
     /// # Errors
-    /// The address or a setting makes no sense ([`ErrorKind::Config`](crate::ErrorKind::Config)), or nobody answers there
-    /// ([`ErrorKind::Connect`](crate::ErrorKind::Connect)).
+    /// The address or a setting makes no sense ([`ErrorKind::Config`]), or nobody answers there
+    /// ([`ErrorKind::Connect`]).
     pub async fn connect(self, address: impl AsRef<str>) -> Result<Channel> {
         first(self.lazy(address)?).await
     }
@@ -177,7 +177,7 @@ impl ChannelBuilder {
     /// a tokio runtime.
     ///
     /// # Errors
-    /// The address or a setting makes no sense ([`ErrorKind::Config`](crate::ErrorKind::Config)).
+    /// The address or a setting makes no sense ([`ErrorKind::Config`]).
     pub fn lazy(self, address: impl AsRef<str>) -> Result<Channel> {
         self.lazy_all([address])
     }
@@ -185,7 +185,7 @@ impl ChannelBuilder {
     /// Like [`lazy`](Self::lazy), to several addresses with servers that do the same.
     ///
     /// # Errors
-    /// An address or a setting makes no sense, or there is no address ([`ErrorKind::Config`](crate::ErrorKind::Config)).
+    /// An address or a setting makes no sense, or there is no address ([`ErrorKind::Config`]).
     pub fn lazy_all<A: AsRef<str>>(self, addresses: impl IntoIterator<Item = A>) -> Result<Channel> {
         let mut list = Vec::new();
         for address in addresses {
@@ -206,27 +206,32 @@ impl ChannelBuilder {
     /// Like [`lazy_all`](Self::lazy_all), to the addresses that a resolver knows, which is asked with the first call.
     ///
     /// # Errors
-    /// A setting makes no sense ([`ErrorKind::Config`](crate::ErrorKind::Config)).
+    /// A setting makes no sense ([`ErrorKind::Config`]).
     pub fn lazy_with(self, resolver: impl Resolve) -> Result<Channel> {
         self.check()?;
         let target = resolver.name();
         Ok(self.build(&target, Some(Arc::new(resolver)), Members::named()))
     }
 
-    /// A channel over a connection in memory.
-    #[cfg(feature = "testing")]
-    pub(crate) fn over(self, ends: Ends) -> Result<Channel> {
-        settings::check(&self.limits)?;
-        Ok(self.channel(ends, PeerAddr::memory()))
-    }
-
     /// A channel over a connection that is there already, and that is not replaced: the channel ends with it.
     pub(crate) fn channel(self, ends: Ends, peer: PeerAddr) -> Channel {
+        self.hold(ends, peer, |_| ()).0
+    }
+
+    /// A channel over a connection in memory, and a look at that connection.
+    #[cfg(feature = "testing")]
+    pub(crate) fn over(self, ends: Ends) -> Result<(Channel, crate::transport::Watch)> {
+        self.check()?;
+        Ok(self.hold(ends, PeerAddr::memory(), crate::transport::Watch::new))
+    }
+
+    fn hold<T>(self, ends: Ends, peer: PeerAddr, look: impl FnOnce(&Link) -> T) -> (Channel, T) {
         let target = peer.as_str().to_owned();
         let (link, driver) = Driver::client(Connection::client(self.limits.clone()), ends, peer);
+        let seen = look(&link);
         let channel = self.build(&target, None, Members::connected(link));
         tokio::spawn(keeper::hold(channel.pool(), driver));
-        channel
+        (channel, seen)
     }
 
     /// Connects in another way than by sockets.

@@ -1,6 +1,6 @@
 //! The tasks of a channel: one for each connection, which makes it, drives it and replaces it, and one that asks for addresses.
 //!
-//! They decide nothing: [`Members`](super::members::Members) does.
+//! They decide nothing: [`Members`] does.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,8 +30,13 @@ pub(super) async fn keep(pool: Arc<Pool>, id: Id, address: Address, gone: Arc<Si
         };
         let then = match attempt {
             Ok((ends, peer)) => {
-                let lost = drive(&pool, id, ends, peer).await;
-                let backoff = &pool.plan.backoff;
+                let text = peer.text();
+                let why = drive(&pool, id, ends, peer).await;
+                if matches!(why, ConnError::Idle(_)) {
+                    pool.change(|members| members.handle_idle(id));
+                    return;
+                }
+                let (lost, backoff) = (lost(&why).with_peer(text), &pool.plan.backoff);
                 pool.change(|members| members.handle_lost(id, lost, backoff, (now(), random())))
             }
             Err(error) => {
@@ -65,12 +70,11 @@ async fn attempt(pool: &Pool, address: &Address) -> Result<(Ends, PeerAddr)> {
     }
 }
 
-/// Drives a connection until it is over: why, for calls that would have taken it.
-async fn drive(pool: &Pool, id: Id, ends: Ends, peer: PeerAddr) -> Error {
-    let text = peer.text();
+/// Drives a connection until it is over, and says why.
+async fn drive(pool: &Pool, id: Id, ends: Ends, peer: PeerAddr) -> ConnError {
     let (link, driver) = Driver::client(Connection::client(pool.plan.limits.clone()), ends, peer);
     pool.change(|members| members.handle_connected(id, link, now()));
-    lost(&driver.await).with_peer(text)
+    driver.await
 }
 
 /// Drives the one connection that a channel was given. It is not replaced: the channel ends with it.
@@ -79,6 +83,7 @@ pub(super) async fn hold(pool: Arc<Pool>, driver: Driver) {
     pool.end(lost);
 }
 
+/// The error of calls that would have taken the connection.
 fn lost(why: &ConnError) -> Error {
     let text = format!("the call was not sent, because the connection is over: {why}");
     Error::new(ErrorKind::Network, Origin::Peer, Code::CLIENT_NETWORK_ERR, text).not_sent()

@@ -213,6 +213,14 @@ impl Members {
         Then::Wait(wait)
     }
 
+    /// A connection was closed on this side because nobody used it. The next call makes another one.
+    pub(super) fn handle_idle(&mut self, id: Id) {
+        self.leaving.retain(|(leaving, _)| *leaving != id);
+        if let Some(member) = self.find(id) {
+            member.phase = Phase::Resting;
+        }
+    }
+
     /// There will be no connection any more. Gives those that are there.
     pub(super) fn close(&mut self, why: Error) -> Vec<Link> {
         self.closed.get_or_insert(why);

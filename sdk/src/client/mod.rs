@@ -1,6 +1,6 @@
 //! FRONT DOOR: channels to servers.
 //!
-//! [`members`] decides which connections there are to be, as a value; [`keeper`] has the tasks that make, drive and replace them; [`pool`]
+//! `members` decides which connections there are to be, as a value; `keeper` has the tasks that make, drive and replace them; `pool`
 //! is where calls find them.
 
 mod backoff;

@@ -1,6 +1,6 @@
 //! The connections of a channel: calls pick one, tasks make and replace them.
 //!
-//! Who wakes whom: a call that finds no connection starts the tasks that make one ([`keeper`](super::keeper)), and waits. Each change of the
+//! Who wakes whom: a call that finds no connection starts the tasks that make one ([`keeper`]), and waits. Each change of the
 //! members wakes the calls that wait, and those that watch the state.
 
 use std::sync::Arc;

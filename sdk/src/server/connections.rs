@@ -53,14 +53,14 @@ impl Connections {
 
     /// Serves one connection in a task, which ends with the connection and the last of its handlers: a one-way call may go on when its
     /// caller is gone, and a shutdown must know of it. A connection for which there is no room is closed.
-    pub(super) fn start(self: &Arc<Self>, ends: Ends, peer: PeerAddr) -> Link {
+    pub(super) fn start(self: &Arc<Self>, ends: Ends, peer: PeerAddr) -> Option<Link> {
         let conn = Connection::server(self.limits.clone(), self.router.admission());
         let (link, driver) = Driver::server(conn, ends, peer, Arc::clone(&self.router) as _);
         let taken = self.open.lock().take(link.clone());
         let Some((place, oldest)) = taken else {
             let limit = self.room.connections;
             tracing::debug!(peer = %link.peer(), limit, "a connection was closed: there are too many (max_connections)");
-            return link;
+            return None;
         };
         if let Some(oldest) = oldest {
             oldest.close(&ConnError::TooManyNew { limit: self.room.new });
@@ -79,7 +79,7 @@ impl Connections {
             drop(link);
             connections.ended.notify_waiters();
         });
-        link
+        Some(link)
     }
 
     #[cfg(feature = "testing")]

@@ -22,13 +22,17 @@ impl Unbound {
     /// Serves one more connection, as an accepted one.
     ///
     /// # Errors
-    /// The server is being shut down.
-    pub(crate) fn accept(&self, ends: Ends, peer: PeerAddr) -> Result<Watch> {
+    /// The server is being shut down, or has too many connections.
+    pub(crate) fn accept(&self, ends: Ends, peer: &PeerAddr) -> Result<Watch> {
+        let refused = |text: &str| {
+            Error::new(ErrorKind::Connect, Origin::Peer, Code::CLIENT_CONNECT_ERR, text)
+                .with_peer(peer.text())
+        };
         if self.0.are_draining() {
-            let text = "cannot connect: the server has been shut down";
-            return Err(Error::new(ErrorKind::Connect, Origin::Peer, Code::CLIENT_CONNECT_ERR, text)
-                .with_peer(peer.text()));
+            return Err(refused("cannot connect: the server has been shut down"));
         }
-        Ok(Watch::new(&self.0.start(ends, peer)))
+        let link = self.0.start(ends, peer.clone());
+        let link = link.ok_or_else(|| refused("the server has too many connections (max_connections)"))?;
+        Ok(Watch::new(&link))
     }
 }

@@ -9,7 +9,7 @@ use crate::client::{Channel, ChannelBuilder};
 use crate::error::Result;
 use crate::server::{ServerBuilder, ServerHandle, Unbound};
 use crate::sync::Mutex;
-use crate::transport::{PeerAddr, Watch};
+use crate::transport::PeerAddr;
 
 use super::link::Link;
 use super::pipe::pipe;
@@ -54,9 +54,8 @@ impl Host {
     pub fn connect(&self, channel: ChannelBuilder) -> Result<(Channel, Link)> {
         let seed = self.network.0.lock().u64(..);
         let (near, far, pipe) = pipe(seed);
-        let server = self.server.accept(far, PeerAddr::memory())?;
-        let channel = channel.over(near)?;
-        let client = Watch::new(&channel.pick().expect("the channel was made with its connection"));
+        let server = self.server.accept(far, &PeerAddr::memory())?;
+        let (channel, client) = channel.over(near)?;
         Ok((channel, Link::new(pipe, client, server)))
     }
 

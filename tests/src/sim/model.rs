@@ -411,12 +411,13 @@ impl World {
         let has_limit = matches!(plan.kind, Kind::Unary | Kind::OneWay);
         match (by, error.kind()) {
             (_, ErrorKind::Network) => lost,
+            // A shutdown breaks off what does not end within its grace.
+            (Side::Client, ErrorKind::Timeout) if shut_down && error.code().0 == 21 => true,
             (_, ErrorKind::Timeout) => has_deadline || (has_limit && plan.end == HandlerEnd::Hang),
             (Side::Client, ErrorKind::Canceled) => it.gave_up,
             (Side::Client, ErrorKind::Closed) => it.outcome == Some(Outcome::Ok) || lost,
             (Side::Client, ErrorKind::Status) => match it.outcome {
-                // What is refused, and what is broken off.
-                _ if shut_down && [21, 22].contains(&error.code().0) => true,
+                _ if shut_down && error.code().0 == 22 => true,
                 _ if error.code().0 == 24 => has_deadline,
                 Some(Outcome::Error(code)) => error.func_ret() == code,
                 Some(Outcome::Panic) => error.to_string().contains("panicked"),

@@ -124,7 +124,14 @@ impl Plan {
         let calls = (0..rng.usize(1..=14)).map(|_| CallPlan::draw(&mut rng, links.len())).collect();
         let shutdown = one_in(&mut rng, 10)
             .then(|| Shutdown { at: millis(&mut rng, 0..=500), grace: millis(&mut rng, 0..=300) });
-        Self { seed, server_window: window(&mut rng), links, calls, shutdown }
+        let mut plan = Self { seed, server_window: window(&mut rng), links, calls, shutdown };
+        // Rule 21 of the protocol: without flow control a reader that sits holds up its whole connection, its own reset included.
+        for call in 0..plan.calls.len() {
+            if plan.is_without_flow_control(plan.calls[call].link) {
+                (plan.calls[call].client.sits, plan.calls[call].server.sits) = (false, false);
+            }
+        }
+        plan
     }
 
     /// The largest message of those that use a link, with what is around its body.

@@ -251,6 +251,19 @@ async fn a_connection_that_nobody_used_is_not_replaced_before_somebody_calls() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_connection_that_is_idle_for_too_long_is_not_replaced_before_somebody_calls() {
+    let network = Network::new();
+    network.set("a:1", Answer::Accepts);
+    let channel = network.builder().idle_timeout(ms(1000)).connect("a:1").await.unwrap();
+    for connection in 1..4 {
+        hint(&channel).await.unwrap();
+        pass(Duration::from_secs(60)).await;
+        assert!(matches!(channel.state(), State::Idle));
+        assert_eq!((network.attempts_at("a:1"), network.open("a:1")), (connection, 0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_server_that_accepts_and_hangs_up_is_not_called_without_a_pause() {
     let network = Network::new();
     network.set("a:1", Answer::Accepts);
