@@ -342,10 +342,3 @@ pub async fn over_tcp() -> (EverythingClient, Log) {
     let channel = Channel::connect(&address).await.expect("the server listens");
     (EverythingClient::new(channel), log)
 }
-
-/// The time by tokio's clock, which a test may have paused.
-#[must_use]
-pub fn now() -> tokio::time::Instant {
-    #[expect(clippy::disallowed_methods, reason = "tests look at the clock that they pause")]
-    tokio::time::Instant::now()
-}
