@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use trill::prost::Message;
 use trill::{AsyncReaderWriter, Channel, Context, ErrorKind, Result, Server, Status};
-use trill_tests::{Absent, AbsentClient, EverythingClient, Log, Text, listen, text};
+use trill_tests::{Absent, AbsentClient, EverythingClient, Log, Text, listen, now, text};
 
 use crate::left_over::{is_free, no_tasks_beyond, sockets_at, tasks};
 use crate::other_process::OtherProcess;
@@ -124,7 +124,7 @@ async fn shut_down_with(guests: &[Guest]) {
     // What they have sent arrives, and their handlers come to where they wait.
     tokio::time::sleep(Duration::from_millis(50)).await;
     tokio::time::pause();
-    let began = trill_tests::now();
+    let began = now();
     tokio::time::timeout(LONG, handle.shutdown(GRACE)).await.unwrap_or_else(|_| panic!("{guests:?}: hangs"));
     assert!(began.elapsed() <= BOUND, "{guests:?}: {:?}", began.elapsed());
     tokio::time::resume();

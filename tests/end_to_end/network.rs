@@ -3,10 +3,9 @@
 use std::future::IntoFuture;
 use std::time::Duration;
 
-use tokio::time::Instant;
 use trill::testing::{Cut, Direction, Host, Link, Network, Side};
 use trill::{Channel, ErrorKind, Server};
-use trill_tests::{EverythingClient, Log, Obedient, text};
+use trill_tests::{EverythingClient, Log, Obedient, now, text};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -24,17 +23,12 @@ fn network(seed: u64) -> (EverythingClient, Link, Log) {
     (EverythingClient::new(channel), link, log)
 }
 
-fn start() -> Instant {
-    #[expect(clippy::disallowed_methods, reason = "the test looks at the paused clock")]
-    Instant::now()
-}
-
 #[tokio::test(start_paused = true)]
 async fn bytes_take_as_long_as_the_delay_says_each_way() {
     let (client, link, _log) = network(1);
     link.delay(20 * MS..=30 * MS);
     for _ in 0..50 {
-        let started = start();
+        let started = now();
         client.unary(text("hello")).await.unwrap();
         let took = started.elapsed();
         assert!((40 * MS..=62 * MS).contains(&took), "{took:?}: twice 20 to 30 ms, each rounded up to 1 ms");
@@ -45,12 +39,12 @@ async fn bytes_take_as_long_as_the_delay_says_each_way() {
 async fn a_throttled_link_carries_so_many_bytes_a_second() {
     let (client, link, _log) = network(1);
     link.throttle(10_000);
-    let started = start();
+    let started = now();
     assert_eq!(client.unary(text("x".repeat(30_000))).await.unwrap().text.len(), 30_000);
     let took = started.elapsed();
     assert!((6000 * MS..6100 * MS).contains(&took), "30 kB each way at 10 kB/s took {took:?}");
     link.throttle(None);
-    let started = start();
+    let started = now();
     client.unary(text("x".repeat(30_000))).await.unwrap();
     assert_eq!(started.elapsed(), Duration::ZERO);
 }
@@ -219,7 +213,7 @@ async fn the_same_seed_gives_the_same_run() {
         link.delay(Duration::ZERO..=50 * MS);
         let mut times = Vec::new();
         for _ in 0..20 {
-            let started = start();
+            let started = now();
             client.unary(text("hello")).await.unwrap();
             times.push(started.elapsed());
         }

@@ -312,6 +312,13 @@ impl Everything for Obedient {
     }
 }
 
+/// The time on tokio's clock, which tests can pause.
+#[must_use]
+pub fn now() -> tokio::time::Instant {
+    #[expect(clippy::disallowed_methods, reason = "tests look at the clock that they pause")]
+    tokio::time::Instant::now()
+}
+
 /// A client of a fresh [`Obedient`] in memory.
 #[must_use]
 pub fn in_memory() -> (EverythingClient, Log) {
@@ -334,11 +341,4 @@ pub async fn over_tcp() -> (EverythingClient, Log) {
     let (_, address, log) = listen("127.0.0.1:0").await;
     let channel = Channel::connect(&address).await.expect("the server listens");
     (EverythingClient::new(channel), log)
-}
-
-/// The time by tokio's clock, which a test may have paused.
-#[must_use]
-pub fn now() -> tokio::time::Instant {
-    #[expect(clippy::disallowed_methods, reason = "tests look at the clock that they pause")]
-    tokio::time::Instant::now()
 }

@@ -30,6 +30,8 @@ struct Socket {
 struct State {
     /// What was written and not read by the peer.
     buffer: Vec<u8>,
+    /// What the peer has read of a frame that is not whole.
+    part: BytesMut,
     /// The driver, when it waits for room.
     writer: Option<Waker>,
     /// What the peer said.
@@ -52,7 +54,8 @@ impl Socket {
     /// The peer reads what is there, and answers.
     fn read(&self) {
         let mut state = self.state.lock();
-        let mut bytes = BytesMut::from(&state.buffer[..]);
+        let mut bytes = std::mem::take(&mut state.part);
+        bytes.extend_from_slice(&std::mem::take(&mut state.buffer));
         while let Some(frame) =
             Decoder::new(Side::Server, usize::MAX).decode(&mut bytes).expect("well formed")
         {
@@ -62,7 +65,7 @@ impl Socket {
                 state.got.extend(messages.iter().map(|message| (id.0, message.first())));
             }
         }
-        state.buffer = bytes.to_vec();
+        state.part = bytes;
         let writer = state.writer.take();
         let reader = if state.input.is_empty() { None } else { state.reader.take() };
         let waiting = std::mem::take(&mut state.waiting);

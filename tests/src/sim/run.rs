@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use tokio::runtime::Builder;
-use tokio::time::Instant;
 use trill::Server;
 use trill::testing::Network;
 
@@ -58,7 +57,7 @@ pub fn run(seed: u64) -> Result<Report, Box<Failure>> {
         .expect("a runtime of one thread needs little");
     let plan = Plan::new(seed);
     let (world, took) = runtime.block_on(async {
-        let world = World::new(plan.clone(), start());
+        let world = World::new(plan.clone(), crate::now());
         let before = world.now();
         let acted = tokio::time::timeout(LIMIT, act(&world));
         tokio::select! {
@@ -112,11 +111,6 @@ async fn act(world: &Arc<World>) {
     world.drop_channels();
     watch::gone(world).await;
     world.look_back();
-}
-
-fn start() -> Instant {
-    #[expect(clippy::disallowed_methods, reason = "the paused clock is what the simulation runs on")]
-    Instant::now()
 }
 
 /// A panic that was planned says nothing new.
