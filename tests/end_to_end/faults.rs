@@ -233,16 +233,24 @@ async fn client_with(builder: ChannelBuilder) -> Client {
 
 /// A client of a server that answers what it gets first with these bytes.
 async fn client_of_script(answer: Vec<u8>) -> Client {
+    let address = scripted(answer, false).await;
+    Client::new(Channel::builder().open_timeout(LIMIT).connect(address).await.unwrap())
+}
+
+/// Where a server answers what it gets first with these bytes.
+async fn scripted(answer: Vec<u8>, then_close: bool) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
+    let address = listener.local_addr().unwrap().to_string();
     tokio::spawn(async move {
         use tokio::io::{AsyncReadExt, AsyncWriteExt};
         let (mut socket, _) = listener.accept().await.unwrap();
         let _ = socket.read(&mut vec![0; 65_536]).await;
         let _ = socket.write_all(&answer).await;
-        std::future::pending::<()>().await;
+        if !then_close {
+            std::future::pending::<()>().await;
+        }
     });
-    Client::new(Channel::builder().open_timeout(LIMIT).connect(address.to_string()).await.unwrap())
+    address
 }
 
 /// Where nobody listens.
@@ -553,39 +561,48 @@ async fn stream_idle() -> Error {
 
 // What servers refuse and break off.
 
-/// A call that hangs at a server, once it does; what happens to it, and what to another.
-async fn beside<F: Future<Output = ()>>(
-    set: impl FnOnce(ServerBuilder) -> ServerBuilder,
-    order: String,
-    then: impl FnOnce(ServerHandle) -> F,
-) -> (BoxFuture<'static, Error>, Client) {
-    let (handle, address, _log) = listen(set).await;
-    let client = Client::new(Channel::connect(address).await.unwrap());
-    let hanging = client.clone();
-    let mut held = tokio::spawn(async move { hanging.unary(text(order)).await.unwrap_err() });
-    // All is on one thread: it hangs when nothing happens any more.
-    assert!(tokio::time::timeout(LIMIT, &mut held).await.is_err(), "it hangs");
-    then(handle).await;
-    (async { held.await.unwrap() }.boxed(), client)
+/// A server with a call that was sent to it and hangs there: what sees it end, and what others can do.
+struct Busy {
+    held: tokio::task::JoinHandle<Error>,
+    client: Client,
+    handle: ServerHandle,
+    log: Log,
+}
+
+impl Busy {
+    async fn with(order: &str, set: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Self {
+        let (handle, address, log) = listen(set).await;
+        let client = Client::new(Channel::connect(address).await.unwrap());
+        let (hanging, order) = (client.clone(), text(order));
+        let held = tokio::spawn(async move { hanging.unary(order).await.unwrap_err() });
+        // What is sent from now on comes behind it.
+        tokio::task::yield_now().await;
+        Self { held, client, handle, log }
+    }
+
+    /// Waits until the handler is at it.
+    async fn begun(mut self) -> Self {
+        self.client.notify(text("")).await.unwrap();
+        self.log.recv().await.unwrap();
+        self
+    }
 }
 
 async fn draining() -> Error {
-    let drain = async |handle: ServerHandle| {
-        let _ = tokio::time::timeout(LIMIT, handle.shutdown(LONG)).await;
-    };
-    let (_held, client) = beside(|server| server, "hang".to_owned(), drain).await;
-    client.unary(text("")).await.unwrap_err()
+    let busy = Busy::with("hang", |server| server).await.begun().await;
+    let _ = tokio::time::timeout(LIMIT, busy.handle.shutdown(LONG)).await;
+    busy.client.unary(text("")).await.unwrap_err()
 }
 
 async fn shut_down() -> Error {
-    let end = async |handle: ServerHandle| handle.shutdown(Duration::ZERO).await;
-    beside(|server| server, "hang".to_owned(), end).await.0.await
+    let busy = Busy::with("hang", |server| server).await.begun().await;
+    busy.handle.shutdown(Duration::ZERO).await;
+    busy.held.await.unwrap()
 }
 
 /// A call beside one that hangs.
 async fn second(set: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Error {
-    let (_held, client) = beside(set, "hang".to_owned(), async |_| {}).await;
-    client.unary(text("")).await.unwrap_err()
+    Busy::with("hang", set).await.client.unary(text("")).await.unwrap_err()
 }
 
 async fn max_calls() -> Error {
@@ -605,9 +622,8 @@ async fn streams_here() -> Error {
 /// A large call beside another.
 async fn second_large(set: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Error {
     let order = format!("hang {}", "x".repeat(70_000));
-    let (_held, client) =
-        beside(|server| set(server.max_message_received(80_000)), order.clone(), async |_| {}).await;
-    client.unary(text(order)).await.unwrap_err()
+    let busy = Busy::with(&order, |server| set(server.max_message_received(80_000))).await;
+    busy.client.unary(text(order)).await.unwrap_err()
 }
 
 async fn max_unread() -> Error {
@@ -690,14 +706,9 @@ async fn router_to(channel: Channel) -> small::EverythingClient {
 }
 
 async fn routed() -> Error {
-    let (_handle, address, _log) = listen(|server| server).await;
-    let proxy = crate::proxy::Proxy::to(&address).await;
-    let client = router_to(Channel::connect(&proxy.address).await.unwrap()).await;
-    let cut = async {
-        tokio::time::sleep(LIMIT).await;
-        proxy.cut(crate::proxy::Cut::Fin);
-    };
-    tokio::join!(async { client.unary(text("")).await.unwrap_err() }, cut).0
+    let address = scripted(accepted(), true).await;
+    let client = router_to(Channel::connect(address).await.unwrap()).await;
+    client.unary(text("")).await.unwrap_err()
 }
 
 async fn routed_nowhere() -> Error {
