@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
-use trill::{AsyncReader, AsyncWriter, Channel, ErrorKind};
+use trill::{AsyncReader, AsyncWriter, Channel, Code, ErrorKind};
 
 use crate::scan::{Entry, Problem, Scan, total_bytes};
 use crate::send::{Outbox, Stop};
@@ -26,7 +26,8 @@ pub(crate) struct Report {
     pub(crate) problems: u64,
 }
 
-/// Pushes `dir` to the server at `to`. When the connection is lost it starts again, where it was, up to `retries` times.
+/// Pushes `dir` to the server at `to`. When the connection is lost it starts again, where it was, up to `retries` times; the channel
+/// connects again by itself.
 ///
 /// # Errors
 ///
@@ -39,7 +40,7 @@ pub(crate) async fn push(to: &str, dir: &Path, retries: u32, bar: &ProgressBar) 
         move || total_bytes(&root)
     });
     bar.set_length(total.await?);
-    let mut channel = Channel::builder().window(WINDOW).connect(to).await?;
+    let channel = Channel::builder().window(WINDOW).connect(to).await?;
     let mut left = retries;
     loop {
         bar.set_position(0);
@@ -48,20 +49,12 @@ pub(crate) async fn push(to: &str, dir: &Path, retries: u32, bar: &ProgressBar) 
             Err(error) => error,
         };
         // The other kinds of failure would come again.
-        if !is_lost(&error) {
+        if left == 0 || !is_lost(&error) {
             return Err(error);
         }
-        channel = loop {
-            if left == 0 {
-                return Err(error);
-            }
-            left -= 1;
-            bar.suspend(|| eprintln!("{error}; trying again"));
-            tokio::time::sleep(BETWEEN_TRIES).await;
-            if let Ok(channel) = Channel::builder().window(WINDOW).connect(to).await {
-                break channel;
-            }
-        };
+        left -= 1;
+        bar.suspend(|| eprintln!("{error}; trying again"));
+        tokio::time::sleep(BETWEEN_TRIES).await;
     }
 }
 
@@ -196,9 +189,11 @@ impl Problems {
     }
 }
 
+/// Whether the connection is gone, or the server was shut down.
 fn is_lost(error: &anyhow::Error) -> bool {
-    let kind = error.downcast_ref::<trill::Error>().map(trill::Error::kind);
-    matches!(kind, Some(ErrorKind::Network | ErrorKind::Connect))
+    let Some(error) = error.downcast_ref::<trill::Error>() else { return false };
+    matches!(error.kind(), ErrorKind::Network | ErrorKind::Connect)
+        || matches!(error.code(), Code::SERVER_TIMEOUT_ERR | Code::SERVER_OVERLOAD_ERR)
 }
 
 const QUEUED_ENTRIES: usize = 64;

@@ -74,6 +74,7 @@
 //! | [`client`] | channels, their settings, calls that are being prepared |
 //! | [`server`] | servers and their settings |
 //! | `coming_from_trpc` | a page for those who know tRPC-Go or tRPC-Cpp |
+//! | `testing` | for tests: mocks, handlers without a port, a network with faults (feature `testing`) |
 //! | [`combinators`] | loops and joins over futures, such as [`do_until`](do_until()) and [`when_all`](when_all()) |
 //!
 //! # Features
@@ -83,6 +84,7 @@
 //! | `compression` | yes | compressed messages ([`Compression`]). Without it peers that send some are refused. |
 //! | `json` | no | unary calls with JSON bodies, for messages with serde's traits ([`JsonMessage`](stream::JsonMessage)). |
 //! | `runtime` | yes | everything that needs tokio. Without it only the combinators are public, and the protocol core can be tested. |
+//! | `testing` | no | clients of mocks, and a network in memory with faults of choice (`trill::testing`). |
 #![cfg_attr(
     not(feature = "runtime"),
     allow(
@@ -109,8 +111,9 @@ mod service;
 mod settings;
 #[cfg(feature = "runtime")]
 pub mod stream;
-#[cfg(feature = "runtime")]
 mod sync;
+#[cfg(feature = "testing")]
+pub mod testing;
 #[cfg(feature = "runtime")]
 mod transport;
 mod wire;
@@ -118,6 +121,9 @@ mod wire;
 #[cfg(feature = "__bench")]
 #[doc(hidden)]
 pub mod __bench;
+#[cfg(any(test, feature = "__fuzz"))]
+#[doc(hidden)]
+pub mod __fuzz;
 #[cfg(feature = "runtime")]
 #[doc(hidden)]
 pub mod __private;
@@ -197,6 +203,6 @@ pub use trill_macros::service;
 pub mod coming_from_trpc {}
 
 /// The README's programs run.
-#[cfg(all(doctest, feature = "runtime"))]
+#[cfg(all(doctest, feature = "testing"))]
 #[doc = include_str!("../../README.md")]
 struct Readme;

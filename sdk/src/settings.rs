@@ -27,6 +27,28 @@ macro_rules! shared_settings {
             self
         }
 
+        /// Bytes of one connection that may be received and not yet read or answered, together with what the windows of its streams
+        /// promise. Default: 256 MiB.
+        ///
+        /// As room gets short, streams are given smaller windows, down to 1 KiB: a peer's writers wait for credit more often, and those
+        /// who are read go on. When there is none left, a server refuses new calls and streams of this connection with code 22. A peer
+        /// can send more than its windows say, by one message per stream or because it does not keep to them: then the connection is
+        /// not read, unless somebody on this side waits for something on it, such as a reader for a message or a writer for credit.
+        /// While it is not read, a peer that breaks a single stream off is not noticed; one that closes the connection is. From a
+        /// quarter and one message above the limit on, streams are broken off that are not read and are sent more. Buffers are not
+        /// always full, so memory can be up to half as much again.
+        pub fn max_unread_per_connection(mut self, bytes: usize) -> Self {
+            self.limits.unread = bytes;
+            self
+        }
+
+        /// Bytes of one connection that may be written and not yet sent before its writers wait. Default: 256 KiB. One message may go
+        /// beyond it, and streams that are written fast have up to 16 KiB each beside it, 256 KiB together while the socket is full.
+        pub fn max_unsent_per_connection(mut self, bytes: usize) -> Self {
+            self.limits.outbox = bytes;
+            self
+        }
+
         /// The largest header of a call or stream, to send and to accept: metadata, method and caller, or the text of an error, in bytes
         /// as they are on the wire. A larger one fails its call or stream. Default: 65,535 bytes, which is the most that unary calls can
         /// say.
@@ -39,9 +61,10 @@ macro_rules! shared_settings {
         /// host is gone, or the network between. Default: 20 seconds; from 500 milliseconds to a day.
         ///
         /// TCP notices it by itself (keepalive, and TCP_USER_TIMEOUT on Linux). Below 2 seconds the connection sends an empty FEEDBACK
-        /// after a tenth of that time without traffic, while a call or stream is open. A peer whose TCP takes no byte for so long counts
-        /// as dead too. One whose *process* is frozen does not while its system still acknowledges what comes: deadlines,
-        /// `read_timeout` and `stream_idle_timeout` are for that. Unix sockets need none of this.
+        /// after a tenth of that time without traffic, while a stream is open or a client waits for a call; a server with nothing but
+        /// unary calls in work learns it after 2 seconds. A peer whose TCP takes no byte for so long counts as dead too. One whose
+        /// *process* is frozen does not while its system still acknowledges what comes: deadlines, `read_timeout` and
+        /// `stream_idle_timeout` are for that. Unix sockets need none of this.
         pub fn dead_peer_timeout(mut self, limit: Duration) -> Self {
             self.limits.dead_peer_timeout = limit;
             self
@@ -99,6 +122,10 @@ pub(crate) fn check(limits: &Limits) -> Result<()> {
             return wrong(format!("{name} is {size}: it must be from 1024 to {} bytes", u32::MAX));
         }
     }
+    check_unread("max_unread_per_connection", limits.unread, limits)?;
+    if limits.outbox == 0 {
+        return wrong("max_unsent_per_connection is 0: nothing could ever be written".to_owned());
+    }
     if !(1024..=MAX_HEADER).contains(&limits.max_header) {
         return wrong(format!(
             "max_header is {}: it must be from 1024 to {MAX_HEADER} bytes",
@@ -126,5 +153,16 @@ pub(crate) fn check(limits: &Limits) -> Result<()> {
     Ok(())
 }
 
+/// A budget must have room for one message and for one window.
+pub(crate) fn check_unread(name: &str, bytes: usize, limits: &Limits) -> Result<()> {
+    let least = limits.max_received.max(limits.window as usize);
+    if bytes >= least {
+        return Ok(());
+    }
+    let text = format!(
+        "{name} is {bytes}: it must be at least max_message_received and window, {least} bytes, so that one message has room"
+    );
+    Err(Error::new(ErrorKind::Config, Origin::Caller, Code::SERVER_SYSTEM_ERR, text))
+}
 /// Below this, looking whether a connection is quiet would be its main work.
 const SHORTEST: Duration = Duration::from_millis(10);

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use trill::{Code, Context, ErrorKind, Origin, Result, Server, Status};
-use trill_tests::{Absent, AbsentClient, EverythingClient, Log, Text, in_memory, listen, over_tcp, text};
+use trill_tests::{
+    Absent, AbsentClient, EverythingClient, Log, Text, in_memory, listen, now, over_tcp, text,
+};
 
 async fn reported(log: &mut Log, what: &str) {
     let found = async { while log.recv().await.expect("the service lives") != what {} };
@@ -272,7 +274,7 @@ async fn a_handler_learns_at_once_that_its_caller_has_gone() {
             _ => Box::new(client.talk().await.unwrap()),
         };
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let gone = tokio::time::Instant::now();
+        let gone = now();
         drop(handles);
         reported(&mut log, &format!("{kind} dropped")).await;
         // Nothing but the message's way is between the two: no timer, no polling.
@@ -288,7 +290,7 @@ async fn the_handler_of_a_dropped_unary_call_goes_on_until_its_deadline_or_the_c
         let call = client.unary(text("hang")).timeout(limit).into_future();
         assert!(tokio::time::timeout(Duration::from_secs(1), call).await.is_err());
     };
-    let began = tokio::time::Instant::now();
+    let began = now();
     give_up(Duration::from_secs(5)).await;
     reported(&mut log, "unary dropped").await;
     assert_eq!(began.elapsed().as_secs(), 5);

@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::Instant;
 use trill::prost::Message;
 use trill::{AsyncReaderWriter, Channel, Context, ErrorKind, Result, Server, Status};
-use trill_tests::{Absent, AbsentClient, EverythingClient, Log, Text, listen, text};
+use trill_tests::{Absent, AbsentClient, EverythingClient, Log, Text, listen, now, text};
 
 use crate::left_over::{is_free, no_tasks_beyond, sockets_at, tasks};
 use crate::other_process::OtherProcess;
@@ -125,7 +124,7 @@ async fn shut_down_with(guests: &[Guest]) {
     // What they have sent arrives, and their handlers come to where they wait.
     tokio::time::sleep(Duration::from_millis(50)).await;
     tokio::time::pause();
-    let began = Instant::now();
+    let began = now();
     tokio::time::timeout(LONG, handle.shutdown(GRACE)).await.unwrap_or_else(|_| panic!("{guests:?}: hangs"));
     assert!(began.elapsed() <= BOUND, "{guests:?}: {:?}", began.elapsed());
     tokio::time::resume();
@@ -178,7 +177,8 @@ async fn a_handler_that_is_always_busy_but_awaits_ends_with_the_grace() {
     for error in [rw.read().await.unwrap_err(), call.await.unwrap().unwrap_err()] {
         assert_eq!((error.kind(), error.code().0), (ErrorKind::Timeout, 21), "{error}");
     }
-    drop(rw);
+    // A channel that lives goes on connecting.
+    drop((rw, client));
     no_tasks_beyond(before).await;
 }
 

@@ -6,14 +6,14 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::future::join_all;
 use trill::{Channel, Context, Result, Server};
-use trill_tests::{in_memory, over_tcp, text};
+use trill_tests::{in_memory, now, over_tcp, text};
 
 #[tokio::test(start_paused = true)]
 async fn a_slow_handler_delays_no_other_call_on_the_connection() {
     let (client, _log) = in_memory();
     let slow = client.unary(text("sleep 5000"));
     let quick = async {
-        let started = tokio::time::Instant::from_std(now());
+        let started = now();
         for _ in 0..100 {
             client.unary(text("quick")).await.unwrap();
         }
@@ -82,11 +82,6 @@ async fn a_handler_that_keeps_its_thread_delays_no_call_that_waits() {
         words[place] = "keep the thread";
         all_but_one_are_answered(words).await;
     }
-}
-
-fn now() -> std::time::Instant {
-    #[expect(clippy::disallowed_methods, reason = "the test looks at the paused clock")]
-    tokio::time::Instant::now().into_std()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,7 +1,9 @@
 //! Whole calls, from a generated client to a handler and back.
 
 mod after_close;
+mod balance;
 mod bounds;
+mod budgets;
 mod cancel;
 mod cancel_safety;
 mod captures;
@@ -17,8 +19,11 @@ mod json;
 mod kinds;
 mod left_over;
 mod limits;
+mod network;
 mod other_process;
 mod proxy;
+mod reconnect;
+mod resolve;
 mod shutdown;
 mod status;
 mod sticky;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use trill::{AsyncReaderWriter, Channel, Context, ErrorKind, Result, Server};
-use trill_tests::{Absent, AbsentClient, EverythingClient, Text, listen, text};
+use trill_tests::{Absent, AbsentClient, EverythingClient, Text, listen, now, text};
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -133,7 +133,7 @@ async fn the_last_end_wakes_the_shutdown_and_nobody_looks_for_it_now_and_then() 
     tokio::time::pause();
     let shutdown = tokio::spawn(async move { handle.shutdown(Duration::from_secs(3600)).await });
     tokio::time::sleep(Duration::from_secs(60)).await;
-    let ended = tokio::time::Instant::now();
+    let ended = now();
     // An order of the stream's ends the call; then the streams end, in both ways.
     streams[0].write(text("resume")).await.unwrap();
     assert_eq!(call.await.unwrap().unwrap(), text("resumed"));
@@ -152,7 +152,7 @@ async fn a_shutdown_can_be_asked_for_many_times_and_the_shortest_grace_counts() 
     rw.write(text("hang")).await.unwrap();
     tokio::time::sleep(Duration::from_millis(50)).await;
     tokio::time::pause();
-    let began = tokio::time::Instant::now();
+    let began = now();
     let others: Vec<_> = [3600, 60, 7, 3600]
         .map(Duration::from_secs)
         .into_iter()
@@ -198,7 +198,7 @@ async fn a_shutdown_waits_for_a_one_way_call_whose_caller_is_gone_and_its_deadli
     drop(client);
     tokio::time::sleep(Duration::from_millis(50)).await;
     tokio::time::pause();
-    let began = tokio::time::Instant::now();
+    let began = now();
     handle.shutdown(Duration::from_secs(3600)).await;
     // The second one's deadline is the last thing to wait for; part of it has passed.
     assert_eq!(began.elapsed().as_secs(), 4);

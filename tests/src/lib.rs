@@ -1,5 +1,7 @@
 //! The service that the tests call, and ways to serve it.
 
+pub mod sim;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -308,6 +310,13 @@ impl Everything for Obedient {
         watch.end();
         Ok(())
     }
+}
+
+/// The time on tokio's clock, which tests can pause.
+#[must_use]
+pub fn now() -> tokio::time::Instant {
+    #[expect(clippy::disallowed_methods, reason = "tests look at the clock that they pause")]
+    tokio::time::Instant::now()
 }
 
 /// A client of a fresh [`Obedient`] in memory.

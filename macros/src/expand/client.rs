@@ -35,6 +35,13 @@ pub(crate) fn client(service: &Service) -> TokenStream {
 
             #(#methods)*
         }
+
+        #(#attributes)*
+        impl ::core::convert::From<#krate::Channel> for #client {
+            fn from(channel: #krate::Channel) -> Self {
+                Self::new(channel)
+            }
+        }
     }
 }
 

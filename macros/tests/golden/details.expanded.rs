@@ -201,3 +201,9 @@ impl DetailsClient {
         self.stub.client_stream::<Bytes, u32>(__DetailsMethod::count as usize)
     }
 }
+#[cfg(unix)]
+impl ::core::convert::From<::my::trill::Channel> for DetailsClient {
+    fn from(channel: ::my::trill::Channel) -> Self {
+        Self::new(channel)
+    }
+}

@@ -81,3 +81,8 @@ impl GenericClient {
         }
     }
 }
+impl ::core::convert::From<::trill::Channel> for GenericClient {
+    fn from(channel: ::trill::Channel) -> Self {
+        Self::new(channel)
+    }
+}

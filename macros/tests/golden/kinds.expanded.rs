@@ -239,3 +239,8 @@ impl TalkClient {
         self.stub.bidi::<Question, Answer>(__TalkMethod::discuss as usize)
     }
 }
+impl ::core::convert::From<::trill::Channel> for TalkClient {
+    fn from(channel: ::trill::Channel) -> Self {
+        Self::new(channel)
+    }
+}

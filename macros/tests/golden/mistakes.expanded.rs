@@ -128,3 +128,8 @@ impl MistakenClient {
         self.stub.unary::<Question, Answer>(__MistakenMethod::not_async as usize, req)
     }
 }
+impl ::core::convert::From<::trill::Channel> for MistakenClient {
+    fn from(channel: ::trill::Channel) -> Self {
+        Self::new(channel)
+    }
+}

@@ -1,5 +1,7 @@
 //! Settings of a channel.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -7,12 +9,19 @@ use bytes::Bytes;
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::settings::{self, shared_settings};
 use crate::stream::Compression;
-use crate::transport::{self, Address, Cancel, Connection, Driver, Ends, Limits, PeerAddr};
+use crate::transport::{Address, Cancel, Connection, Driver, Ends, Limits, Link, PeerAddr};
 
-use super::channel::Channel;
+use super::backoff::Backoff;
+use super::balance::Balance;
+use super::channel::{CallDefaults, Channel};
+use super::connect::{Connect, Sockets};
+use super::keeper;
+use super::members::Members;
+use super::pool::{Plan, Pool};
+use super::resolve::{AnyResolve, Resolve};
 
 /// Settings of a channel, made by [`Channel::builder`].
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use = "a builder does nothing until it connects"]
 pub struct ChannelBuilder {
     limits: Limits,
@@ -20,6 +29,12 @@ pub struct ChannelBuilder {
     timeout: Option<Duration>,
     caller: Bytes,
     compression: Option<Compression>,
+    backoff: Backoff,
+    wait_for_ready: bool,
+    connections: usize,
+    balance: Balance,
+    resolve_every: Option<Duration>,
+    connector: Arc<dyn Connect>,
 }
 
 impl ChannelBuilder {
@@ -30,10 +45,16 @@ impl ChannelBuilder {
             timeout: Some(Duration::from_secs(10)),
             caller: Bytes::from_static(b"trpc.trill.client.service"),
             compression: None,
+            backoff: Backoff::default(),
+            wait_for_ready: false,
+            connections: 1,
+            balance: Balance::default(),
+            resolve_every: Some(Duration::from_secs(30)),
+            connector: Arc::new(Sockets),
         }
     }
 
-    /// How long connecting may take. Default: 10 seconds.
+    /// How long an attempt to connect may take. Default: 10 seconds.
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
         self.connect_timeout = limit;
         self
@@ -90,40 +111,191 @@ impl ChannelBuilder {
         self
     }
 
+    /// How long to wait between attempts to connect. Default: 50 to 100 ms at first, and twice as long each time, up to 10 seconds.
+    pub fn reconnect(mut self, backoff: Backoff) -> Self {
+        self.backoff = backoff;
+        self
+    }
+
+    /// Whether calls and streams wait until there is a connection, however many attempts fail; a call can say so itself. They wait for as
+    /// long as their own limit of time allows, a stream that has none for [`open_timeout`](Self::open_timeout). Default: `false`: they wait
+    /// while an attempt is being made, and fail when it fails.
+    pub fn wait_for_ready(mut self, wait: bool) -> Self {
+        self.wait_for_ready = wait;
+        self
+    }
+
+    /// How many connections to make to each address. Default: 1, which is enough for most: any number of calls and streams share it.
+    pub fn connections(mut self, count: usize) -> Self {
+        self.connections = count;
+        self
+    }
+
+    /// Which of several connections a call or stream takes. Default: [`Balance::RoundRobin`].
+    pub fn balance(mut self, balance: Balance) -> Self {
+        self.balance = balance;
+        self
+    }
+
+    /// How often to ask a [resolver](Resolve) for addresses, or with `None` that it is asked only when a connection fails. Default: 30
+    /// seconds.
+    pub fn resolve_every(mut self, interval: impl Into<Option<Duration>>) -> Self {
+        self.resolve_every = interval.into();
+        self
+    }
+
     /// Connects to `host:port`, or to `unix:` and a path. Waits for the connection, at most
     /// [`connect_timeout`](Self::connect_timeout). Must be called within a tokio runtime.
     ///
+    /// **Cancel safety**: dropping the future gives the connection up.
+    ///
     /// # Errors
-    /// The address or a setting makes no sense ([`ErrorKind::Config`]), or nobody answers there ([`ErrorKind::Connect`]).
+    /// The address or a setting makes no sense ([`ErrorKind::Config`]), or nobody answers there
+    /// ([`ErrorKind::Connect`]).
     pub async fn connect(self, address: impl AsRef<str>) -> Result<Channel> {
-        settings::check(&self.limits)?;
-        let address = Address::parse(address.as_ref())?;
-        let failed = |text: String| {
-            Error::new(ErrorKind::Connect, Origin::Peer, Code::CLIENT_CONNECT_ERR, text)
-                .with_peer(address.to_string())
-        };
-        let (io, peer) = match tokio::time::timeout(
-            self.connect_timeout,
-            transport::connect(&address, self.limits.dead_peer_timeout),
-        )
-        .await
-        {
-            Ok(Ok(connected)) => connected,
-            Ok(Err(error)) => return Err(failed("cannot connect".to_owned()).with_source(error)),
-            Err(_) => {
-                return Err(failed(format!(
-                    "no connection within {:?} (connect_timeout)",
-                    self.connect_timeout
-                )));
-            }
-        };
-        Ok(self.channel(io, peer))
+        first(self.lazy(address)?).await
     }
 
+    /// Like [`connect`](Self::connect), to several addresses with servers that do the same. Waits for the first connection; the others are
+    /// made meanwhile.
+    ///
+    /// # Errors
+    /// As those of `connect`: it fails when nobody answers at any of the addresses.
+    pub async fn connect_all<A: AsRef<str>>(self, addresses: impl IntoIterator<Item = A>) -> Result<Channel> {
+        first(self.lazy_all(addresses)?).await
+    }
+
+    /// Like [`connect_all`](Self::connect_all), to the addresses that a resolver knows, such as [`Dns`](super::Dns).
+    ///
+    /// # Errors
+    /// As those of `connect_all`. It fails as well when the resolver knows no address.
+    pub async fn connect_with(self, resolver: impl Resolve) -> Result<Channel> {
+        first(self.lazy_with(resolver)?).await
+    }
+
+    /// A channel to `host:port`, or to `unix:` and a path, that connects with the first call. Waits for nothing; calls must be made within
+    /// a tokio runtime.
+    ///
+    /// # Errors
+    /// The address or a setting makes no sense ([`ErrorKind::Config`]).
+    pub fn lazy(self, address: impl AsRef<str>) -> Result<Channel> {
+        self.lazy_all([address])
+    }
+
+    /// Like [`lazy`](Self::lazy), to several addresses with servers that do the same.
+    ///
+    /// # Errors
+    /// An address or a setting makes no sense, or there is no address ([`ErrorKind::Config`]).
+    pub fn lazy_all<A: AsRef<str>>(self, addresses: impl IntoIterator<Item = A>) -> Result<Channel> {
+        let mut list = Vec::new();
+        for address in addresses {
+            let address = Address::parse(address.as_ref())?;
+            if !list.contains(&address) {
+                list.push(address);
+            }
+        }
+        if list.is_empty() {
+            return Err(wrong("there is no address to connect to".to_owned()));
+        }
+        self.check()?;
+        let target = list.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+        let members = Members::fixed(&list, self.connections);
+        Ok(self.build(&target, None, members))
+    }
+
+    /// Like [`lazy_all`](Self::lazy_all), to the addresses that a resolver knows, which is asked with the first call.
+    ///
+    /// # Errors
+    /// A setting makes no sense ([`ErrorKind::Config`]).
+    pub fn lazy_with(self, resolver: impl Resolve) -> Result<Channel> {
+        self.check()?;
+        let target = resolver.name();
+        Ok(self.build(&target, Some(Arc::new(resolver)), Members::named()))
+    }
+
+    /// A channel over a connection that is there already, and that is not replaced: the channel ends with it.
     pub(crate) fn channel(self, ends: Ends, peer: PeerAddr) -> Channel {
-        let (link, driver) = Driver::client(Connection::client(self.limits), ends, peer);
-        // The link owns the task: it ends when nobody holds the connection any more.
-        tokio::spawn(driver);
-        Channel::new(link, self.caller, self.timeout, self.compression)
+        self.hold(ends, peer, |_| ()).0
+    }
+
+    /// A channel over a connection in memory, and a look at that connection.
+    #[cfg(feature = "testing")]
+    pub(crate) fn over(self, ends: Ends) -> Result<(Channel, crate::transport::Watch)> {
+        self.check()?;
+        Ok(self.hold(ends, PeerAddr::memory(), crate::transport::Watch::new))
+    }
+
+    fn hold<T>(self, ends: Ends, peer: PeerAddr, look: impl FnOnce(&Link) -> T) -> (Channel, T) {
+        let target = peer.as_str().to_owned();
+        let (link, driver) = Driver::client(Connection::client(self.limits.clone()), ends, peer);
+        let seen = look(&link);
+        let channel = self.build(&target, None, Members::connected(link));
+        tokio::spawn(keeper::hold(channel.pool(), driver));
+        (channel, seen)
+    }
+
+    /// Connects in another way than by sockets.
+    #[cfg(test)]
+    pub(crate) fn connector(mut self, connector: Arc<dyn Connect>) -> Self {
+        self.connector = connector;
+        self
+    }
+
+    fn check(&self) -> Result<()> {
+        settings::check(&self.limits)?;
+        self.backoff.check()?;
+        if self.connections == 0 {
+            return Err(wrong("connections is 0: there must be at least one to each address".to_owned()));
+        }
+        if self.resolve_every.is_some_and(|interval| interval.is_zero()) {
+            return Err(wrong("resolve_every is zero: it would ask without a pause".to_owned()));
+        }
+        Ok(())
+    }
+
+    fn build(self, target: &str, resolver: Option<Arc<dyn AnyResolve>>, members: Members) -> Channel {
+        let plan = Plan {
+            target: target.into(),
+            connector: self.connector,
+            limits: self.limits,
+            connect_timeout: self.connect_timeout,
+            backoff: self.backoff,
+            each: self.connections,
+            balance: self.balance,
+            resolver,
+            resolve_every: self.resolve_every,
+        };
+        let calls = CallDefaults {
+            caller: self.caller,
+            timeout: self.timeout,
+            compression: self.compression,
+            wait_for_ready: self.wait_for_ready,
+        };
+        Channel::new(Pool::new(plan, members), calls)
+    }
+}
+
+/// Waits for the first connection. Without one there is no channel.
+async fn first(channel: Channel) -> Result<Channel> {
+    channel.wait(Some(false)).await?;
+    Ok(channel)
+}
+
+fn wrong(text: String) -> Error {
+    Error::new(ErrorKind::Config, Origin::Caller, Code::CLIENT_CONNECT_ERR, text)
+}
+
+impl fmt::Debug for ChannelBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChannelBuilder")
+            .field("limits", &self.limits)
+            .field("connect_timeout", &self.connect_timeout)
+            .field("timeout", &self.timeout)
+            .field("reconnect", &self.backoff)
+            .field("wait_for_ready", &self.wait_for_ready)
+            .field("connections", &self.connections)
+            .field("balance", &self.balance)
+            .field("resolve_every", &self.resolve_every)
+            .finish_non_exhaustive()
     }
 }

@@ -1,4 +1,4 @@
-//! A channel: the way to a server.
+//! A channel: the way to a server, or to several that do the same.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,24 +6,48 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::error::{Code, Error, ErrorKind, Origin, Result};
+use crate::error::{Error, Result};
 use crate::stream::Compression;
-use crate::transport::{ConnError, Link};
+use crate::transport::{Buffered, Link};
 
 use super::builder::ChannelBuilder;
+use super::pool::Pool;
+use super::state::{State, StateWatch};
 
-/// The way to a server: one connection, on which any number of calls and streams go on at the same time.
+/// The way to a server, or to several that do the same: one or more connections, on each of which any number of calls and streams go on at
+/// the same time.
 ///
-/// Clones share the connection. **On drop** of the last clone, and of the last call and stream, what is queued is still written and
-/// the connection closes.
+/// A connection that is lost is replaced. What was sent on it fails, and is never sent again by itself; a call that was not sent yet waits
+/// for another connection, within its own limit of time. When an attempt to connect fails, those who wait for it fail with its error, which
+/// [is retryable](Error::is_retryable), unless the channel or the call [waits for it](ChannelBuilder::wait_for_ready).
+///
+/// ```
+/// # use trill::{Channel, Result};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<()> {
+/// // Nothing happens before the first call.
+/// let channel = Channel::builder().wait_for_ready(true).lazy("127.0.0.1:8000")?;
+/// assert_eq!(format!("{:?}", channel.state()), "Idle");
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Clones share the connections. **On drop** of the last clone no new connection is made; what is queued is still written, and each
+/// connection closes with its last call and stream.
 #[derive(Clone)]
 pub struct Channel(Arc<Inner>);
 
 struct Inner {
-    link: Link,
-    caller: Bytes,
-    timeout: Option<Duration>,
-    compression: Option<Compression>,
+    pool: Arc<Pool>,
+    calls: CallDefaults,
+}
+
+/// What counts for calls that do not say otherwise.
+pub(super) struct CallDefaults {
+    pub(super) caller: Bytes,
+    pub(super) timeout: Option<Duration>,
+    pub(super) compression: Option<Compression>,
+    pub(super) wait_for_ready: bool,
 }
 
 impl Channel {
@@ -31,7 +55,8 @@ impl Channel {
     /// [`connect_timeout`](ChannelBuilder::connect_timeout). Must be called within a tokio runtime.
     ///
     /// # Errors
-    /// The address is not one ([`ErrorKind::Config`]), or nobody answers there ([`ErrorKind::Connect`]).
+    /// The address is not one ([`ErrorKind::Config`](crate::ErrorKind::Config)), or nobody answers there
+    /// ([`ErrorKind::Connect`](crate::ErrorKind::Connect)).
     pub async fn connect(address: impl AsRef<str>) -> Result<Self> {
         Self::builder().connect(address).await
     }
@@ -41,65 +66,115 @@ impl Channel {
         ChannelBuilder::new()
     }
 
-    pub(crate) fn new(
-        link: Link,
-        caller: Bytes,
-        timeout: Option<Duration>,
-        compression: Option<Compression>,
-    ) -> Self {
-        Self(Arc::new(Inner { link, caller, timeout, compression }))
+    pub(super) fn new(pool: Arc<Pool>, calls: CallDefaults) -> Self {
+        Self(Arc::new(Inner { pool, calls }))
     }
 
-    /// The server's address, as text.
+    pub(super) fn pool(&self) -> Arc<Pool> {
+        Arc::clone(&self.0.pool)
+    }
+
+    /// What the channel connects to, as text: the address, the addresses with commas between, or the resolver's name.
     #[must_use]
     pub fn peer(&self) -> &str {
-        self.0.link.peer().as_str()
+        &self.0.pool.plan.target
     }
 
-    /// How many streams are open on the connection.
+    /// What the channel is doing.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.0.pool.state()
+    }
+
+    /// Tells the states of the channel as they come.
+    #[must_use]
+    pub fn watch(&self) -> StateWatch {
+        self.0.pool.watch()
+    }
+
+    /// Connects if that has not happened yet, and waits until there is a connection: through any number of failures.
+    ///
+    /// **Cancel safety**: dropping the future loses nothing; a connection that is being made is made.
+    ///
+    /// # Errors
+    /// The channel was closed.
+    pub async fn ready(&self) -> Result<()> {
+        self.0.pool.wait(true).await.map(drop)
+    }
+
+    /// How many connections there are to take new calls.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.0.pool.links().len()
+    }
+
+    /// How many streams are open on the connections.
     #[must_use]
     pub fn open_streams(&self) -> usize {
-        self.0.link.live_streams()
+        self.0.pool.all_links().iter().map(Link::live_streams).sum()
     }
 
-    /// Closes the connection now. Calls and streams on it end with an error.
+    /// How many bytes of all connections wait in memory now; what streams of lost connections still hold is not counted. Ready at once.
+    #[must_use]
+    pub fn buffered(&self) -> Buffered {
+        self.0.pool.all_links().iter().map(Link::buffered).sum()
+    }
+
+    /// Closes the connections now, and makes no more. Calls and streams end with an error, and so do those that are yet to come.
     pub fn close(&self) {
-        self.0.link.close(&ConnError::LocalClosed);
+        self.0.pool.close();
     }
 
-    pub(crate) fn link(&self, method: &'static str) -> Result<Link> {
-        match self.0.link.lost() {
-            None => Ok(self.0.link.clone()),
-            Some(why) => Err(Error::new(
-                ErrorKind::Network,
-                Origin::Peer,
-                Code::CLIENT_NETWORK_ERR,
-                format!("the call was not sent, because the connection is over: {why}"),
-            )
-            .with_method(method)
-            .with_peer(self.0.link.peer_text())),
-        }
+    /// A connection, if there is one at once; else [`wait`](Self::wait) for it.
+    #[inline]
+    pub(crate) fn pick(&self) -> Option<Link> {
+        self.0.pool.pick()
+    }
+
+    /// Waits for a connection. `patient` is what the call says of failing attempts, if it does.
+    pub(crate) async fn wait(&self, patient: Option<bool>) -> Result<Link> {
+        self.0.pool.wait(patient.unwrap_or(self.0.calls.wait_for_ready)).await
+    }
+
+    /// Why the last attempt to connect failed, if one did.
+    pub(crate) fn last_failure(&self) -> Option<Error> {
+        self.0.pool.last_failure()
     }
 
     pub(crate) fn caller(&self) -> Bytes {
-        self.0.caller.clone()
+        self.0.calls.caller.clone()
     }
 
     pub(crate) fn timeout(&self) -> Option<Duration> {
-        self.0.timeout
+        self.0.calls.timeout
+    }
+
+    /// How long a server may take to accept a stream.
+    pub(crate) fn open_timeout(&self) -> Duration {
+        self.0.pool.plan.limits.open_timeout
     }
 
     pub(crate) fn compression(&self) -> Option<Compression> {
-        self.0.compression
+        self.0.calls.compression
     }
 
     pub(crate) fn peer_text(&self) -> Arc<str> {
-        self.0.link.peer_text()
+        Arc::clone(&self.0.pool.plan.target)
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.pool.release();
     }
 }
 
 impl fmt::Debug for Channel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Channel").field("peer", &self.peer()).finish_non_exhaustive()
+        f.debug_struct("Channel")
+            .field("peer", &self.peer())
+            .field("state", &self.state())
+            .field("connections", &self.connections())
+            .finish_non_exhaustive()
     }
 }

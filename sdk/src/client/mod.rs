@@ -1,10 +1,27 @@
 //! FRONT DOOR: channels to servers.
+//!
+//! `members` decides which connections there are to be, as a value; `keeper` has the tasks that make, drive and replace them; `pool`
+//! is where calls find them.
 
+mod backoff;
+mod balance;
 mod builder;
 mod channel;
+mod connect;
+mod keeper;
+mod members;
+mod pool;
+mod resolve;
+mod state;
+#[cfg(test)]
+mod tests;
 
+pub use backoff::Backoff;
+pub use balance::Balance;
 pub use builder::ChannelBuilder;
 pub use channel::Channel;
+pub use resolve::{Dns, Resolve};
+pub use state::{State, StateWatch};
 
 pub use crate::transport::Cancel;
 

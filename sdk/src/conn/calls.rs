@@ -28,8 +28,21 @@ pub(super) struct Incoming {
     pub(super) deadline: Option<Instant>,
     /// Why nobody waits for the answer any more.
     pub(super) ending: Option<Ending>,
+    /// Bytes of the request.
+    pub(super) size: usize,
     /// It has its answer, and gets no second one.
     pub(super) answered: bool,
+}
+
+impl Call {
+    /// Bytes of what came, and was not answered or looked at.
+    pub(super) fn size(&self) -> usize {
+        match self {
+            Self::Outgoing { answer: Some(Ok(answer)), .. } => answer.size(),
+            Self::Outgoing { .. } => 0,
+            Self::Incoming(incoming) => incoming.size,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -57,6 +70,11 @@ impl Calls {
                 return id;
             }
         }
+    }
+
+    /// Whether there was ever a call of ours.
+    pub(super) fn was_used(&self, first_id: u32) -> bool {
+        self.next_id != first_id
     }
 
     pub(super) fn insert_outgoing(&mut self, id: u32, deadline: Option<Instant>) -> CallKey {
@@ -112,6 +130,11 @@ impl Calls {
     /// Whether a call of ours waits for the answer with this id.
     pub(super) fn is_waiting(&self, id: u32) -> bool {
         self.waiting.contains_key(&id)
+    }
+
+    /// Whether anybody waits for an answer.
+    pub(super) fn is_waited_for(&self) -> bool {
+        !self.waiting.is_empty()
     }
 
     /// How many answers wait for their callers.

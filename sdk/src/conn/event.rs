@@ -8,6 +8,7 @@ use bytes::Bytes;
 use crate::metadata::Metadata;
 use crate::wire::FrameFault;
 
+use super::budget::Overrun;
 use super::error::{ConnError, Violation};
 use super::schedule::Ticket;
 
@@ -99,6 +100,8 @@ pub(crate) enum Ending {
     OpenTimeout(Duration),
     /// The peer broke the rules, and the stream was reset for it.
     Violation(Violation),
+    /// Far too much is unread, and the peer sent more on this stream, which is not read either.
+    Overrun(Overrun),
     /// The answer to a unary call cannot be understood.
     BadAnswer(FrameFault),
     /// The application on this side ended the stream.
@@ -115,6 +118,13 @@ pub(crate) struct Answer {
     pub(crate) attachment: Bytes,
     pub(crate) content_type: u32,
     pub(crate) content_encoding: u32,
+}
+
+impl Answer {
+    /// Bytes of what was received.
+    pub(super) fn size(&self) -> usize {
+        self.body.len() + self.attachment.len()
+    }
 }
 
 /// A unary call of the peer's that was admitted.

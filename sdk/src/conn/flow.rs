@@ -65,7 +65,7 @@ impl SendWindow {
 /// The receiver's side: what was consumed and not yet given back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RecvWindow {
-    /// 0: flow control is off.
+    /// What the peer may have under way and unread, as it was told; 0: flow control is off.
     size: u32,
     /// Consumed and not given back.
     owed: u64,
@@ -91,29 +91,37 @@ impl RecvWindow {
         self.received += bytes as u64;
     }
 
-    /// Counts bytes the application took. Gives the increment to send, once a quarter of the window is owed.
-    pub(super) fn consume(&mut self, bytes: usize) -> Option<u32> {
+    /// Counts bytes the application took. Once a quarter of the window is owed, it is time to [`settle`](Self::settle).
+    pub(super) fn consume(&mut self, bytes: usize) -> bool {
         self.owed += bytes as u64;
-        if self.owed >= u64::from(self.size / 4) { self.settle() } else { None }
+        self.owed >= u64::from(self.size / 4)
     }
 
     /// Everything that was received and not given back, whether the application has taken it or not: it will not.
     pub(super) fn settle_all(&mut self) -> Option<u32> {
         self.owed = self.received;
-        self.settle()
+        self.settle(self.size)
     }
 
-    fn settle(&mut self) -> Option<u32> {
-        if self.size == 0 || self.owed == 0 {
-            self.owed = 0;
+    /// Gives the increment to send: what is owed, and what makes the window `size` from now on. A window shrinks by what is not given
+    /// back, so it may take several times until it is that small.
+    pub(super) fn settle(&mut self, size: u32) -> Option<u32> {
+        let owed = std::mem::take(&mut self.owed);
+        if self.size == 0 {
             return None;
         }
+        self.received = self.received.saturating_sub(owed);
+        // A window that shrinks holds back what is owed, and one that grows gives more.
+        let less = u64::from(self.size.saturating_sub(size)).min(owed);
+        let more = u64::from(size.saturating_sub(self.size));
         // A frame is at most u32::MAX long and a quarter of the window is far below it, so this fits in practice; the rest would
         // follow with the next message.
-        let increment = u32::try_from(self.owed).unwrap_or(u32::MAX);
-        self.owed -= u64::from(increment);
-        self.received = self.received.saturating_sub(u64::from(increment));
-        Some(increment)
+        let increment = u32::try_from(owed - less + more).unwrap_or(u32::MAX);
+        let rest = owed - less + more - u64::from(increment);
+        self.owed = rest;
+        self.received += rest;
+        self.size = if more > 0 { size } else { self.size - u32::try_from(less).unwrap_or(0) };
+        (increment > 0).then_some(increment)
     }
 }
 
@@ -152,12 +160,28 @@ mod tests {
     fn credit_is_given_back_at_a_quarter_of_the_window_with_the_exact_sum() {
         let mut window = RecvWindow::new(65_535);
         window.receive(120_000);
-        assert_eq!(window.consume(16_382), None);
-        assert_eq!(window.consume(1), Some(16_383));
-        assert_eq!(window.consume(100_000), Some(100_000));
-        assert_eq!(window.consume(5), None);
+        assert!(!window.consume(16_382));
+        assert!(window.consume(1));
+        assert_eq!(window.settle(65_535), Some(16_383));
+        assert!(window.consume(100_000));
+        assert_eq!(window.settle(65_535), Some(100_000));
+        assert!(!window.consume(5));
         assert_eq!(window.settle_all(), Some(3_617), "what was received and never consumed as well");
         assert_eq!(window.settle_all(), None);
+    }
+
+    #[test]
+    fn a_window_shrinks_by_what_is_not_given_back_and_grows_by_what_is_given_beyond() {
+        let mut window = RecvWindow::new(65_535);
+        window.receive(65_535);
+        assert!(window.consume(20_000));
+        assert_eq!((window.settle(1_000), window.size()), (None, 45_535));
+        assert!(window.consume(45_535));
+        assert_eq!((window.settle(1_000), window.size()), (Some(1_000), 1_000));
+        window.receive(500);
+        assert!(window.consume(500));
+        assert_eq!((window.settle(65_535), window.size()), (Some(65_035), 65_535));
+        assert_eq!(window.settle_all(), None, "nothing is left that was received and not settled");
     }
 
     #[test]
@@ -166,7 +190,8 @@ mod tests {
         send.subtract(1 << 40);
         assert!(send.is_open());
         let mut recv = RecvWindow::new(0);
-        assert_eq!(recv.consume(1 << 20), None);
-        assert_eq!(recv.settle_all(), None);
+        recv.consume(1 << 20);
+        assert_eq!(recv.settle(65_535), None);
+        assert_eq!((recv.settle_all(), recv.size()), (None, 0));
     }
 }

@@ -12,6 +12,7 @@ use crate::wire::{self, CloseMeta, Frame, FrameFault, InitMeta, Messages, Side, 
 use super::error::{ConnError, Violation};
 use super::event::{Admitted, Ending, Event, Head, IncomingStream, Outcome, Shape, StreamKey};
 use super::flow::SendWindow;
+use super::limits::{MIN_WINDOW, room_for};
 use super::stream::{Action, Idle, Input, Recv, Send, State, Stream};
 use super::timers::Timer;
 use super::{Connection, handshake};
@@ -50,6 +51,7 @@ impl Connection {
             Frame::Response { meta, body, attachment, .. } => self.handle_response(meta, body, attachment),
             Frame::BadUnary { head, why } => self.handle_bad_unary(head, why)?,
         }
+        self.count_unsent();
         let (queued, limit) = (self.queued(), self.limits.outbox_hard());
         if queued > limit { Err(ConnError::PeerNotReading { queued, limit }) } else { Ok(()) }
     }
@@ -102,11 +104,22 @@ impl Connection {
                 self.give_credit(key, 0, messages.bytes());
             }
             Action::Deliver => {
+                let before = stream.recv.held();
                 if stream.recv.push(messages) {
                     self.pausing += 1;
                 }
+                let grows = stream.recv.worth() > stream.recv.charged;
                 if std::mem::take(&mut stream.recv.waiting) {
                     self.events.push(Event::Readable(key));
+                }
+                self.count_unread(key, before);
+                // Only a peer that sends much more than it was promised room for can bring this about.
+                if grows
+                    && before > 0
+                    && let Err(over) = self.unread.is_sound(self.limits.max_received)
+                {
+                    self.send_reset(key, Outcome::framework(Code::SERVER_OVERLOAD_ERR.0, over.to_string()));
+                    self.end_stream(key, Ending::Overrun(over));
                 }
             }
             _ => self.act(key, next, action, None),
@@ -171,11 +184,14 @@ impl Connection {
                 stream.accepted = true;
                 // 0 from either side switches flow control off in both directions.
                 if window == 0 || stream.recv.window.size() == 0 {
+                    let before = stream.recv.held();
                     stream.recv.window.switch_off();
                     stream.recv.set_pause_at(PAUSE_WITHOUT_WINDOW);
+                    self.count_unread(key, before);
                 } else {
                     stream.send.window = SendWindow::announced(window);
                 }
+                let stream = self.streams.get_mut(key);
                 self.timers.clear(stream.open_by.take(), Timer::Open(key));
                 stream.moved = true;
                 if std::mem::take(&mut stream.watched) {
@@ -210,7 +226,7 @@ impl Connection {
                 return;
             }
         };
-        let window = if peer_window == 0 { 0 } else { self.limits.window };
+        let window = if peer_window == 0 { 0 } else { self.limits.window_of(self.unread.share()) };
         let send_window =
             if window == 0 { SendWindow::unlimited() } else { SendWindow::announced(peer_window) };
         wire::init(&mut self.output, id, &handshake::accept(window, head.content_type));
@@ -228,6 +244,7 @@ impl Connection {
             moved: true,
             idle: self.limits.stream_idle_timeout.map(Idle::new).map(Box::new),
         });
+        self.begin_counting(key);
         self.set_stream_idle_timer(key, now);
         if let Some(at) = deadline {
             self.timers.set(at, Timer::Stream(key));
@@ -241,12 +258,18 @@ impl Connection {
             return Err(handshake::no_request_meta());
         };
         // Streams that are over but still held count: their memory is not free yet.
-        let admitted = self.admit(&head, Shape::Stream, self.streams.held())?;
+        let admitted = self.admit(&head, Shape::Stream, (self.streams.held(), room_for(MIN_WINDOW)))?;
         Ok((head, admitted, window))
     }
 
-    /// Decides whether a call of the peer's may start, with `busy` of its shape going on, and finds its method.
-    pub(super) fn admit(&self, head: &Head, shape: Shape, busy: usize) -> Result<Admitted, Outcome> {
+    /// Decides whether a call of the peer's may start, with `busy` of its shape going on and so many `bytes` to keep, and finds its
+    /// method.
+    pub(super) fn admit(
+        &self,
+        head: &Head,
+        shape: Shape,
+        (busy, bytes): (usize, usize),
+    ) -> Result<Admitted, Outcome> {
         let refuse = |text: String| Err(Outcome::framework(Code::SERVER_OVERLOAD_ERR.0, text));
         if self.draining {
             return refuse(
@@ -261,6 +284,13 @@ impl Connection {
             return refuse(format!(
                 "too many {what} on this connection: at most {limit} (max_{what}_per_connection)"
             ));
+        }
+        let room = match shape {
+            Shape::Unary => self.unread.can_hold(bytes),
+            Shape::Stream => self.unread.can_reserve(bytes),
+        };
+        if let Err(over) = room {
+            return refuse(format!("the server is overloaded: {over}"));
         }
         let admission = self.admission.as_ref().expect("a server's connection has an admission");
         admission(head, shape)

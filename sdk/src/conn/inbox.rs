@@ -2,52 +2,170 @@
 
 use std::collections::VecDeque;
 
-use crate::wire::Messages;
+use crate::wire::{HEADER_LEN, Messages};
+
+/// Up to this size messages are copied behind each other when a reader does not keep up. A slice would keep a whole read buffer in memory
+/// for as long as it is unread, together with what others have long read. Beyond it the slice is half of the buffer and more.
+const COPY_MAX: usize = 32 * 1024;
+
+/// The first room for copies: some messages, so that a reader who is only a little behind costs one allocation.
+const TAIL: usize = 512;
 
 /// A queue of messages, in the pieces in which they came. One piece needs no memory of its own.
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
     first: Option<Messages>,
-    rest: VecDeque<Messages>,
+    more: Option<Box<More>>,
+}
+
+/// What came while there was something already.
+#[derive(Debug, Default)]
+struct More {
+    pieces: VecDeque<Messages>,
+    /// Whole frames, and how many. They come behind the pieces.
+    tail: Vec<u8>,
+    count: usize,
 }
 
 impl Inbox {
     pub(crate) fn is_empty(&self) -> bool {
-        self.first.is_none()
+        self.first.is_none() && self.more.as_ref().is_none_or(|more| more.is_empty())
     }
 
     pub(crate) fn push(&mut self, messages: Messages) {
-        if self.first.is_none() {
+        if self.is_empty() {
             self.first = Some(messages);
-        } else {
-            self.rest.push_back(messages);
+            return;
         }
+        let more = self.more.get_or_insert_default();
+        // It was a slice because it might have been read at once.
+        if more.is_empty()
+            && let Some(first) = self.first.take_if(|first| first.size() <= COPY_MAX)
+        {
+            more.copy(&first);
+        }
+        more.push(messages);
     }
 
     /// Takes all that `other` has.
     pub(super) fn append(&mut self, other: &mut Self) {
         if self.is_empty() {
             std::mem::swap(self, other);
-        } else {
-            self.rest.extend(other.first.take());
-            self.rest.append(&mut other.rest);
+            return;
+        }
+        while let Some(messages) = other.front() {
+            self.push(messages.clone());
+            other.first = None;
         }
     }
 
     /// The piece at the front, which has a message.
     #[inline]
     pub(crate) fn front(&mut self) -> Option<&mut Messages> {
-        if self.first.as_ref().is_some_and(|messages| messages.count() == 0) {
-            self.first = self.rest.pop_front();
+        if self.first.as_ref().is_none_or(|messages| messages.count() == 0) {
+            self.first = self.more.as_mut().and_then(|more| more.pop());
         }
         self.first.as_mut()
     }
 
     /// How many messages there are, and their bytes.
     pub(crate) fn total(&self) -> (usize, usize) {
-        self.first
-            .iter()
-            .chain(&self.rest)
-            .fold((0, 0), |(count, bytes), messages| (count + messages.count(), bytes + messages.bytes()))
+        let (mut count, mut bytes) = self.more.as_ref().map_or((0, 0), |more| more.tail_total());
+        let pieces = self.more.iter().flat_map(|more| &more.pieces);
+        for messages in self.first.iter().chain(pieces) {
+            count += messages.count();
+            bytes += messages.bytes();
+        }
+        (count, bytes)
+    }
+}
+
+impl More {
+    fn is_empty(&self) -> bool {
+        self.count == 0 && self.pieces.is_empty()
+    }
+
+    fn push(&mut self, messages: Messages) {
+        if messages.size() <= COPY_MAX {
+            self.copy(&messages);
+        } else {
+            self.cut();
+            self.pieces.push_back(messages);
+        }
+    }
+
+    fn copy(&mut self, messages: &Messages) {
+        // By a quarter and not by half: what is left over is memory that no budget counts.
+        if self.tail.capacity() - self.tail.len() < messages.size() {
+            self.tail.reserve_exact(messages.size().max(self.tail.len() / 4).max(TAIL));
+        }
+        messages.copy_to(&mut self.tail);
+        self.count += messages.count();
+    }
+
+    /// Makes a piece of the tail.
+    fn cut(&mut self) {
+        if self.count > 0 {
+            let piece = Messages::new(std::mem::take(&mut self.tail).into(), std::mem::take(&mut self.count));
+            self.pieces.push_back(piece);
+        }
+    }
+
+    fn pop(&mut self) -> Option<Messages> {
+        if self.pieces.is_empty() {
+            self.cut();
+        }
+        self.pieces.pop_front()
+    }
+
+    fn tail_total(&self) -> (usize, usize) {
+        (self.count, self.tail.len() - self.count * HEADER_LEN)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::wire::StreamId;
+
+    use super::*;
+
+    fn message(payload: &[u8]) -> Messages {
+        Messages::single(StreamId(7), payload)
+    }
+
+    fn drain(inbox: &mut Inbox) -> Vec<usize> {
+        let mut sizes = Vec::new();
+        while let Some(payload) = inbox.front().and_then(Messages::next) {
+            sizes.push(payload.len());
+        }
+        sizes
+    }
+
+    #[test]
+    fn messages_of_all_sizes_come_out_in_order_and_are_counted() {
+        let sizes = [1, 40_000, 2, 0, 50_000, 60_000, 3, 4, 70_000, 5];
+        for skip in 0..sizes.len() {
+            let (mut inbox, mut taken) = (Inbox::default(), Inbox::default());
+            let (before, behind) = sizes.split_at(skip);
+            for (inbox, sizes) in [(&mut taken, before), (&mut inbox, behind)] {
+                sizes.iter().for_each(|size| inbox.push(message(&vec![9; *size])));
+            }
+            taken.append(&mut inbox);
+            assert!(inbox.is_empty());
+            assert_eq!(taken.total(), (10, sizes.iter().sum()));
+            assert_eq!(drain(&mut taken), sizes);
+            assert!(taken.front().is_none() && taken.total() == (0, 0));
+        }
+    }
+
+    #[test]
+    fn small_messages_that_stay_keep_no_read_buffer() {
+        let mut inbox = Inbox::default();
+        let buffer = bytes::Bytes::from(vec![0; 64 * 1024]);
+        for _ in 0..10 {
+            inbox.push(Messages::new(buffer.slice(..48), 1));
+        }
+        assert!(buffer.is_unique());
+        assert_eq!(inbox.total().0, 10);
     }
 }

@@ -1,8 +1,11 @@
 //! The numbers a connection is configured with.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::wire::Largest;
+
+use super::budget::Pool;
 
 /// The protocol's default window, and the smallest that its peers announce: 65,535 bytes (`trpc: docs/en/trpc_protocol_design.md`).
 pub(crate) const DEFAULT_WINDOW: u32 = 65_535;
@@ -15,6 +18,18 @@ pub(crate) const DEFAULT_MAX_RECEIVED: usize = 10 * 1024 * 1024;
 
 /// What a unary frame can say of its header's size.
 pub(crate) const MAX_HEADER: usize = u16::MAX as usize;
+/// The smallest window that is announced when room is short. A stream with it is slow and never stands still.
+pub(super) const MIN_WINDOW: u32 = 1024;
+
+/// The room that a window takes: what it says, half as much for the headers of small messages, and some for the message that may go
+/// beyond it.
+pub(super) const fn room_for(window: u32) -> usize {
+    if window == 0 { 0 } else { window as usize + window as usize / 2 + SLACK }
+}
+const SLACK: usize = 512;
+
+/// What a connection may always queue, however short the server's room is.
+const MIN_OUTBOX: usize = 16 * 1024;
 
 /// How a client tells a server that it gives a stream up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -51,10 +66,14 @@ pub(crate) struct Limits {
     pub(crate) max_sent: usize,
     /// The largest frame that is accepted.
     pub(crate) max_received: usize,
+    /// Bytes that may be received and unread, with what the windows of all streams promise.
+    pub(crate) unread: usize,
     /// The largest header of a call or stream, both ways.
     pub(crate) max_header: usize,
     /// Bytes that may wait for the socket before writers must wait.
     pub(crate) outbox: usize,
+    /// What all connections of a server may hold together.
+    pub(crate) pools: Option<Pools>,
     /// Streams the peer may have open at once.
     pub(crate) max_streams: usize,
     /// Unary calls of the peer that may be in work at once.
@@ -82,14 +101,23 @@ pub(crate) struct Limits {
     pub(crate) first_frame_timeout: Duration,
 }
 
+/// The pools of a server.
+#[derive(Clone, Debug)]
+pub(crate) struct Pools {
+    pub(crate) unread: Arc<Pool>,
+    pub(crate) unsent: Arc<Pool>,
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
             window: DEFAULT_WINDOW,
             max_sent: DEFAULT_MAX_SENT,
             max_received: DEFAULT_MAX_RECEIVED,
+            unread: 256 * 1024 * 1024,
             max_header: MAX_HEADER,
             outbox: 256 * 1024,
+            pools: None,
             max_streams: 100_000,
             max_calls: 10_000,
             cancel: Cancel::Reset,
@@ -112,6 +140,17 @@ impl Limits {
     /// it, and a share for answers that nobody can hold back.
     pub(super) fn outbox_hard(&self) -> usize {
         self.outbox + 2 * self.max_sent + 1024 * 1024
+    }
+
+    /// What may be queued when a fair share of the server's room is `share`.
+    pub(super) fn outbox_of(&self, share: usize) -> usize {
+        share.max(MIN_OUTBOX).min(self.outbox)
+    }
+
+    /// What is announced to the peer of a new or grown stream when a fair share of the room is `share`.
+    pub(super) fn window_of(&self, share: usize) -> u32 {
+        let window = share.saturating_sub(SLACK) / 3 * 2;
+        u32::try_from(window).unwrap_or(u32::MAX).max(MIN_WINDOW).min(self.window)
     }
 
     /// What may be sent at most.

@@ -24,7 +24,7 @@ impl Lingering {
     pub(super) fn receive(&mut self, id: StreamId, bytes: usize) -> Option<u32> {
         let window = self.0.get_mut(&id.0)?;
         window.receive(bytes);
-        window.consume(bytes)
+        if window.consume(bytes) { window.settle(window.size()) } else { None }
     }
 
     /// The server has ended the stream.
@@ -40,7 +40,7 @@ impl Lingering {
         self.0 = HashMap::new();
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, feature = "__fuzz"))]
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }

@@ -6,7 +6,10 @@
 //!
 //! Deliberately absent: encoding of messages (room 4), retries and naming (front doors), anything that waits.
 
+mod budget;
 mod calls;
+#[cfg(feature = "testing")]
+mod census;
 mod drain;
 mod error;
 mod event;
@@ -27,6 +30,7 @@ mod unary;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -34,13 +38,17 @@ use bytes::Bytes;
 use crate::wire::Side;
 pub(crate) use crate::wire::StreamId;
 
+use budget::Account;
 use calls::Calls;
 use lingering::Lingering;
 use quiet::Quiet;
 use schedule::Schedule;
+use stream::Stream;
 use streams::Streams;
 use timers::Timers;
 
+pub use budget::Buffered;
+pub(crate) use budget::Pool;
 pub(crate) use error::ConnError;
 #[cfg(test)]
 pub(crate) use error::Violation;
@@ -50,7 +58,7 @@ pub(crate) use event::{
 };
 pub(crate) use inbox::Inbox;
 pub use limits::{AppErrors, Cancel};
-pub(crate) use limits::{DEFAULT_WINDOW, Limits, MAX_HEADER, PROBE_BELOW};
+pub(crate) use limits::{DEFAULT_WINDOW, Limits, MAX_HEADER, PROBE_BELOW, Pools};
 pub(crate) use schedule::Ticket;
 pub(crate) use streaming::{Backlog, SendError, Sent, Take, frame_size, write_data};
 pub(crate) use streams::growth;
@@ -69,13 +77,21 @@ pub(crate) struct Connection {
     lingering: Lingering,
     schedule: Schedule,
     timers: Timers,
+    /// What is received and not read, with what was promised to be.
+    unread: Account,
+    /// What is queued and not written.
+    unsent: Account,
     quiet: Quiet,
     output: Vec<u8>,
     /// Bytes that were taken and are not yet written.
     in_flight: usize,
+    /// Bytes that writers may be making beside the output.
+    lent: usize,
     events: Vec<Event>,
     /// How many streams hold back the reading.
     pausing: usize,
+    /// Somebody has begun to wait for the peer since that was looked at last.
+    asking: bool,
     draining: bool,
     /// What the peer's newest stream gave as its caller.
     last_caller: Bytes,
@@ -94,8 +110,14 @@ impl Connection {
     }
 
     fn new(side: Side, limits: Limits, admission: Option<Admission>) -> Self {
+        let pools = limits.pools.as_ref();
+        // The connection's own limit is kept by those who ask for room.
+        let mut unsent = Account::new(usize::MAX, pools.map(|pools| Arc::clone(&pools.unsent)));
+        unsent.join();
         Self {
             side,
+            unread: Account::new(limits.unread, pools.map(|pools| Arc::clone(&pools.unread))),
+            unsent,
             schedule: Schedule::new(limits.outbox),
             calls: Calls::new(limits.first_request_id),
             limits,
@@ -106,8 +128,10 @@ impl Connection {
             quiet: Quiet::default(),
             output: Vec::new(),
             in_flight: 0,
+            lent: 0,
             events: Vec::new(),
             pausing: 0,
+            asking: false,
             draining: false,
             last_caller: Bytes::new(),
             lost: None,
@@ -150,8 +174,24 @@ impl Connection {
     /// `bytes` of what was taken are written: those who wait for room may go on.
     pub(crate) fn handle_written(&mut self, bytes: usize) {
         self.in_flight -= bytes;
+        self.count_unsent();
         self.grant_room();
         self.tell_if_idle();
+    }
+
+    /// Writers may be making `bytes` of frames beside what is queued.
+    pub(crate) fn count_lent(&mut self, bytes: usize) {
+        self.lent = bytes;
+        self.count_unsent();
+    }
+
+    /// What is buffered, in bytes.
+    pub(crate) fn buffered(&self) -> Buffered {
+        Buffered {
+            unread: self.unread.held(),
+            reserved: self.unread.reserved(),
+            unsent: self.queued() + self.lent,
+        }
     }
 
     /// The earliest moment at which [`handle_timeout`](Self::handle_timeout) has something to do.
@@ -159,14 +199,41 @@ impl Connection {
         self.timers.next()
     }
 
-    /// Whether the peer's bytes are wanted. They are not while a stream without credit has more messages than its reader takes.
-    pub(crate) fn wants_input(&self) -> bool {
+    /// Whether the peer's bytes are wanted. They are not while a stream without credit has more messages than its reader takes, or
+    /// while too much is unread and nobody here waits for the peer.
+    pub(crate) fn wants_input(&mut self) -> bool {
+        self.asking = false;
+        self.pausing == 0 && (self.unread.can_hold(0).is_ok() || self.is_hungry())
+    }
+
+    /// Whether [`wants_input`](Self::wants_input), which was false, may be true now.
+    pub(crate) fn may_want_input(&self) -> bool {
+        self.pausing == 0 && (self.asking || self.unread.can_hold(0).is_ok())
+    }
+
+    /// Whether the peer's bytes are not wanted for lack of room. Nobody tells when other connections leave some, so ask now and then.
+    pub(crate) fn is_short(&self) -> bool {
         self.pausing == 0
+    }
+
+    /// Whether somebody can only go on when the peer's bytes are read: a reader, a writer without credit, a caller.
+    fn is_hungry(&self) -> bool {
+        self.calls.is_waited_for() || self.streams.is_any(Stream::is_hungry)
     }
 
     /// Whether at most one call or stream is going on.
     pub(crate) fn is_alone(&self) -> bool {
         self.streams.live() + self.calls.len() <= 1
+    }
+
+    /// How many calls and streams are going on.
+    pub(crate) fn load(&self) -> usize {
+        self.streams.live() + self.calls.len()
+    }
+
+    /// Whether there was ever a call or a stream of this side.
+    pub(crate) fn was_used(&self) -> bool {
+        self.streams.was_used() || self.calls.was_used(self.limits.first_request_id)
     }
 
     /// How many answers to calls of ours have not been looked at.
@@ -180,15 +247,21 @@ impl Connection {
     }
 
     /// How many streams were given up that the server has not ended.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "__fuzz"))]
     pub(crate) fn lingering_streams(&self) -> usize {
         self.lingering.len()
     }
 
     /// How many streams the application holds.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "__fuzz"))]
     pub(crate) fn held_streams(&self) -> usize {
         self.streams.held()
+    }
+
+    /// Bytes of messages that nobody has taken.
+    #[cfg(any(test, feature = "__fuzz"))]
+    pub(crate) fn unread(&self) -> usize {
+        self.streams.all().map(|stream| stream.recv.inbox.total().1).sum()
     }
 
     /// Why the connection is over, if it is.
@@ -210,13 +283,32 @@ impl Connection {
         }
         self.lingering.clear();
         self.output = Vec::new();
-        self.in_flight = 0;
+        (self.in_flight, self.lent) = (0, 0);
+        self.count_unsent();
         self.schedule.grant_all(|ticket| self.events.push(Event::Room(ticket)));
         self.tell_if_idle();
     }
 
     fn queued(&self) -> usize {
         self.output.len() + self.in_flight
+    }
+
+    /// Counts what is queued. The server's room may be shorter or wider than it was then, which changes what may be queued here.
+    #[inline]
+    fn count_unsent(&mut self) {
+        let unsent = self.queued() + self.lent;
+        if self.unsent.reserve(self.unsent.reserved(), unsent) {
+            self.schedule.set_limit(self.limits.outbox_of(self.unsent.share()));
+        }
+    }
+
+    /// Counts what a stream holds and what its peer was promised.
+    #[inline]
+    fn count_unread(&mut self, key: StreamKey, before: usize) {
+        let recv = &mut self.streams.get_mut(key).recv;
+        let (held, worth) = (recv.held(), recv.worth());
+        self.unread.hold(before, held);
+        self.unread.reserve(std::mem::replace(&mut recv.charged, worth), worth);
     }
 
     fn grant_room(&mut self) {

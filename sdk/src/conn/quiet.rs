@@ -16,8 +16,9 @@ use super::timers::Timer;
 /// How many looks an idle timeout is long. A connection lives for one look longer at most.
 const IDLE_LOOKS: u32 = 4;
 
-/// An id that no client uses, for a FEEDBACK that is about no stream. Clients drop it, and so do servers of Trill and tRPC-Cpp; one of
-/// tRPC-Go answers with a RESET, which is dropped here (`go: codec_stream.go`).
+/// An id that no client uses, for a FEEDBACK of a client that is about no stream. Servers of Trill and tRPC-Cpp drop it; one of tRPC-Go
+/// answers with a RESET, which is dropped here (`go: codec_stream.go`). A server never sends it: a client of tRPC-Go takes whatever comes
+/// on a connection of its pool for the answer to its call.
 const NO_STREAM: StreamId = StreamId(0);
 
 #[derive(Debug, Default)]
@@ -102,10 +103,15 @@ impl Connection {
 
     /// Sends something that means nothing, if nothing came and went since the last look and somebody waits for the peer.
     pub(super) fn beat(&mut self, now: Instant) {
+        // One-way calls go on without their connection: nobody is left to hear of it.
+        if self.lost.is_some() {
+            return;
+        }
         let moved = std::mem::replace(&mut self.quiet.at_beat, self.quiet.moves) != self.quiet.moves;
         if !moved {
             let waits = self.streams.live() > 0 || !self.calls.is_empty();
-            let probe = (self.limits.probes() && waits).then_some(NO_STREAM);
+            let asks = waits && self.side == Side::Client && self.limits.probes();
+            let probe = asks.then_some(NO_STREAM);
             if let Some(id) = self.streams.any_accepted().or(probe) {
                 wire::feedback(&mut self.output, id, 0);
             }

@@ -31,6 +31,10 @@ impl Schedule {
         Self { limit, tickets: Slab::new(), queue: VecDeque::new(), promised: 0 }
     }
 
+    pub(super) fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
     /// Asks for room for `bytes` more, with `queued` in the outbox. `true`: put them in now, and the ticket is used up. `false`: wait
     /// with the ticket until it is granted.
     pub(super) fn claim(&mut self, queued: usize, bytes: usize, ticket: &mut Option<Ticket>) -> bool {

@@ -105,7 +105,7 @@ impl Connection {
         if let Some(why) = &self.lost {
             return Err(SendError::Ended(Ending::Lost(why.clone())));
         }
-        let (window, timeout) = (self.limits.window, head.timeout);
+        let (window, timeout) = (self.limits.window_of(self.unread.share()), head.timeout);
         let lingering = &self.lingering;
         let id = self.streams.next_id(|id| lingering.contains(id));
         let before = self.output.len();
@@ -134,6 +134,8 @@ impl Connection {
             moved: true,
             idle: idle_timeout.or(self.limits.stream_idle_timeout).map(Idle::new).map(Box::new),
         });
+        self.begin_counting(key);
+        self.asking = true;
         self.set_stream_idle_timer(key, now);
         if let Some(at) = open_by {
             self.timers.set(at, Timer::Open(key));
@@ -195,6 +197,7 @@ impl Connection {
         }
         if !stream.send.window.is_open() {
             stream.send.waiting = true;
+            self.asking = true;
             self.give_back(ticket);
             return Ok(Sent::NoCredit);
         }
@@ -204,6 +207,7 @@ impl Connection {
         write_data(&mut self.output, stream.id, len, write)?;
         stream.send.window.subtract(len);
         stream.moved = true;
+        self.count_unsent();
         Ok(Sent::Queued)
     }
 
@@ -228,6 +232,7 @@ impl Connection {
         stream.moved |= !frames.is_empty();
         if stream.state.can_send() {
             self.output.extend_from_slice(frames);
+            self.count_unsent();
         }
     }
 
@@ -250,6 +255,7 @@ impl Connection {
             Some(Take::Ended)
         } else {
             stream.recv.waiting = true;
+            self.asking = true;
             None
         }
     }
@@ -257,15 +263,23 @@ impl Connection {
     /// Counts messages as consumed, and gives credit back when enough is owed.
     pub(crate) fn give_credit(&mut self, key: StreamKey, messages: usize, bytes: usize) {
         let stream = self.streams.get_mut(key);
+        let before = stream.recv.held();
         if stream.recv.consume(messages, bytes) {
             self.pausing -= 1;
         }
-        if let Some(increment) = stream.recv.window.consume(bytes)
-            && stream.state.can_receive()
-            && !stream.recv.ended
-        {
-            wire::feedback(&mut self.output, stream.id, increment);
+        if stream.recv.window.consume(bytes) && stream.state.can_receive() && !stream.recv.ended {
+            let size = self.limits.window_of(self.unread.share());
+            if let Some(increment) = stream.recv.window.settle(size) {
+                wire::feedback(&mut self.output, stream.id, increment);
+            }
         }
+        self.count_unread(key, before);
+    }
+
+    /// A new stream shares the room with the others.
+    pub(super) fn begin_counting(&mut self, key: StreamKey) {
+        self.unread.join();
+        self.count_unread(key, 0);
     }
 
     /// A client says that it sends no more. Nothing happens if the stream is over.
@@ -333,7 +347,10 @@ impl Connection {
             };
             self.reset(key, outcome);
         }
-        self.streams.remove(key);
+        let recv = self.streams.remove(key).recv;
+        self.unread.hold(recv.held(), 0);
+        self.unread.reserve(recv.charged, 0);
+        self.unread.leave();
         self.tell_if_idle();
     }
 

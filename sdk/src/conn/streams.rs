@@ -75,8 +75,8 @@ impl Streams {
     }
 
     /// The application has let go of a stream that is over.
-    pub(super) fn remove(&mut self, key: StreamKey) {
-        self.slab.remove(key.0);
+    pub(super) fn remove(&mut self, key: StreamKey) -> Stream {
+        self.slab.remove(key.0)
     }
 
     /// A stream on which the peer takes frames, if there is one.
@@ -84,14 +84,39 @@ impl Streams {
         self.live.values().map(|key| &self.slab[*key]).find(|stream| stream.accepted).map(|stream| stream.id)
     }
 
+    /// Whether a stream of ours was ever opened.
+    pub(super) fn was_used(&self) -> bool {
+        self.next_id != FIRST_ID
+    }
+
     /// How many streams are not over.
     pub(super) fn live(&self) -> usize {
         self.live.len()
     }
 
+    /// Whether there is such a stream.
+    pub(super) fn is_any(&self, is_such: impl Fn(&Stream) -> bool) -> bool {
+        self.slab.iter().any(|(_, stream)| is_such(stream))
+    }
+
     /// The keys of all streams that are not over.
     pub(super) fn live_keys(&self) -> Vec<StreamKey> {
-        self.live.values().map(|key| StreamKey(*key)).collect()
+        let mut keys: Vec<_> = self.live.values().map(|key| StreamKey(*key)).collect();
+        // Not in the order of the map, which differs from run to run: tests under a seed repeat themselves.
+        keys.sort_unstable();
+        keys
+    }
+
+    /// All streams that exist.
+    #[cfg(feature = "testing")]
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Stream> {
+        self.slab.iter().map(|(_, stream)| stream)
+    }
+
+    /// All streams, those that are over and still held included.
+    #[cfg(any(test, feature = "__fuzz"))]
+    pub(super) fn all(&self) -> impl Iterator<Item = &Stream> {
+        self.slab.iter().map(|(_, stream)| stream)
     }
 
     /// How many streams exist, those that are over and still held included.

@@ -70,6 +70,7 @@ impl Connection {
             return Ok(None);
         }
         let key = self.calls.insert_outgoing(id, deadline);
+        self.asking = true;
         if let Some(at) = deadline {
             self.timers.set(at, Timer::Call(key));
         }
@@ -83,6 +84,9 @@ impl Connection {
         };
         let answer = answer.take()?;
         self.calls.forget(key);
+        if let Ok(answer) = &answer {
+            self.count_call(answer.size(), 0);
+        }
         Some(answer)
     }
 
@@ -144,12 +148,20 @@ impl Connection {
         if matches!(self.calls.get_mut(key), Call::Incoming(call) if !call.answered) {
             self.refuse(key, Outcome::framework(Code::SERVER_SYSTEM_ERR.0, DROPPED), &[]);
         }
-        let deadline = match self.calls.remove(key) {
+        let call = self.calls.remove(key);
+        self.count_call(call.size(), 0);
+        let deadline = match call {
             Call::Outgoing { deadline, .. } => deadline,
             Call::Incoming(call) => call.deadline,
         };
         self.timers.clear(deadline, Timer::Call(key));
         self.tell_if_idle();
+    }
+
+    /// A call that held so many bytes holds so many now.
+    fn count_call(&mut self, before: usize, now: usize) {
+        self.unread.hold(before, now);
+        self.unread.reserve(before, now);
     }
 
     /// A call of ours gets no answer, or a handler's caller is gone.
@@ -175,7 +187,9 @@ impl Connection {
     }
 
     fn answered(&mut self, id: u32, result: Result<Answer, Ending>) {
+        let size = result.as_ref().map_or(0, Answer::size);
         if let Some((key, deadline)) = self.calls.answer(id, result) {
+            self.count_call(0, size);
             self.timers.clear(deadline, Timer::Call(key));
             self.events.push(Event::CallChanged(key));
         }
@@ -211,6 +225,7 @@ impl Connection {
             content_type: meta.content_type,
             deadline: None,
             ending: None,
+            size: body.len() + attachment.len(),
             answered: false,
         };
         let head = Head {
@@ -223,7 +238,7 @@ impl Connection {
             content_encoding: meta.content_encoding,
             message_type: meta.message_type,
         };
-        let admitted = match self.admit(&head, Shape::Unary, self.calls.incoming()) {
+        let admitted = match self.admit(&head, Shape::Unary, (self.calls.incoming(), incoming.size)) {
             Ok(admitted) => admitted,
             Err(outcome) => {
                 self.refuse_call(incoming, outcome);
@@ -233,6 +248,7 @@ impl Connection {
         let deadline = timeout.and_then(|timeout| now.checked_add(timeout));
         incoming.deadline = deadline;
         let one_way = incoming.one_way;
+        self.count_call(0, incoming.size);
         let key = self.calls.insert_incoming(incoming);
         if let Some(at) = deadline {
             self.timers.set(at, Timer::Call(key));
@@ -249,7 +265,7 @@ impl Connection {
     }
 
     fn refuse_call(&mut self, incoming: Incoming, outcome: Outcome) {
-        let key = self.calls.insert_incoming(incoming);
+        let key = self.calls.insert_incoming(Incoming { size: 0, ..incoming });
         self.refuse(key, outcome, &[]);
         self.release_call(key);
     }
@@ -267,6 +283,7 @@ impl Connection {
                     content_type: 0,
                     deadline: None,
                     ending: None,
+                    size: 0,
                     answered: false,
                 };
                 self.refuse_call(incoming, Outcome::framework(Code::SERVER_DECODE_ERR.0, why.to_string()));

@@ -33,6 +33,8 @@ struct Inner {
     method: Option<Cow<'static, str>>,
     peer: Option<Arc<str>>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
+    /// The call did not leave this process.
+    not_sent: bool,
 }
 
 /// What sort of failure an [`Error`] is.
@@ -87,6 +89,7 @@ impl Error {
             method: None,
             peer: None,
             source: None,
+            not_sent: false,
         }))
     }
 
@@ -102,6 +105,12 @@ impl Error {
 
     pub(crate) fn with_source(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
         Arc::make_mut(&mut self.0).source = Some(Arc::new(source));
+        self
+    }
+
+    /// The call did not leave this process.
+    pub(crate) fn not_sent(mut self) -> Self {
+        Arc::make_mut(&mut self.0).not_sent = true;
         self
     }
 
@@ -165,6 +174,20 @@ impl Error {
         self.kind() == ErrorKind::Canceled
     }
 
+    /// Whether the call certainly reached no handler, so that making it again cannot do its work twice: it was not sent, because there was
+    /// no connection, or the server refused it before its handler began (code 22, which servers say that are overloaded or shut down).
+    ///
+    /// `false` says that nobody knows: a call whose connection was lost may have been carried out. Whether that matters, only the caller
+    /// can tell.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self.kind() {
+            ErrorKind::Connect => true,
+            ErrorKind::Status => self.code() == Code::SERVER_OVERLOAD_ERR && self.func_ret() == 0,
+            _ => self.0.not_sent,
+        }
+    }
+
     /// What a peer is told when a handler returns this error: the same codes and text.
     pub(crate) fn to_status(&self) -> Status {
         self.0.status.clone()
@@ -182,6 +205,7 @@ impl From<Status> for Error {
             method: None,
             peer: None,
             source: None,
+            not_sent: false,
         }))
     }
 }

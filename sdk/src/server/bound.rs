@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::service::Signal;
-use crate::transport::{Listener, PeerAddr, now};
+use crate::transport::{Buffered, Listener, PeerAddr, now};
 
 use super::connections::Connections;
 use super::pace::Pace;
@@ -76,7 +76,7 @@ impl Bound {
             loop {
                 pace.wait().await;
                 match self.listener.accept(dead_peer_timeout).await {
-                    Ok((io, peer)) => self.connections.start(io, peer),
+                    Ok((io, peer)) => drop(self.connections.start(io, peer)),
                     Err(error) if is_of_one_connection(&error) => {
                         tracing::debug!(%error, "a connection was lost before it was accepted");
                     }
@@ -110,6 +110,18 @@ impl Bound {
 }
 
 impl ServerHandle {
+    /// For a server that has no address to give back.
+    #[cfg(feature = "testing")]
+    pub(super) fn unbound(connections: Arc<Connections>) -> Self {
+        Self { connections, stopped: Arc::default(), serving: watch::Sender::new(false).subscribe() }
+    }
+
+    /// How many bytes of all connections wait in memory now. Ready at once; it looks at each connection, so ask some times a second at most.
+    #[must_use]
+    pub fn buffered(&self) -> Buffered {
+        self.connections.buffered()
+    }
+
     /// Shuts the server down. At once it refuses new connections, calls and streams (code 22, for callers to try elsewhere) and tells the
     /// handlers ([`Context::draining`]). When the last call has ended, or `grace` has passed, it closes all connections.
     ///

@@ -9,7 +9,7 @@ use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::service::{Host, IntoService, Router, Service};
 use crate::settings::{self, shared_settings};
 use crate::stream::Compression;
-use crate::transport::{Address, AppErrors, Ends, Limits, Listener, PeerAddr, memory_pair};
+use crate::transport::{Address, AppErrors, Ends, Limits, Listener, PeerAddr, Pool, Pools, memory_pair};
 
 use super::bound::Bound;
 use super::connections::Connections;
@@ -32,6 +32,8 @@ impl Server {
             room: Room::default(),
             max_calls: 100_000,
             compression: None,
+            unread: 512 * 1024 * 1024,
+            unsent: 256 * 1024 * 1024,
         }
     }
 }
@@ -45,6 +47,9 @@ pub struct ServerBuilder {
     max_calls: usize,
     /// `None`: as the requests are.
     compression: Option<Option<Compression>>,
+    /// What all connections may hold together.
+    unread: usize,
+    unsent: usize,
 }
 
 impl ServerBuilder {
@@ -81,6 +86,23 @@ impl ServerBuilder {
     /// How many unary calls of one connection may be in work; further ones are refused with code 22. Default: 10,000.
     pub fn max_calls_per_connection(mut self, count: usize) -> Self {
         self.limits.max_calls = count;
+        self
+    }
+
+    /// Bytes of all connections together that may be received and not yet read or answered, together with what the windows of their
+    /// streams promise. Default: 512 MiB. What happens when room is short is said at
+    /// [`max_unread_per_connection`](Self::max_unread_per_connection). By default 2,709 streams can have whole windows, and 37,835
+    /// streams can have one at all.
+    pub fn max_unread(mut self, bytes: usize) -> Self {
+        self.unread = bytes;
+        self
+    }
+
+    /// Bytes of all connections together that may be written and not yet sent. Default: 256 MiB. As it gets short, each connection may
+    /// queue less than [`max_unsent_per_connection`](Self::max_unsent_per_connection), down to 16 KiB, which it may always: writers wait, and
+    /// go on as their peers read.
+    pub fn max_unsent(mut self, bytes: usize) -> Self {
+        self.unsent = bytes;
         self
     }
 
@@ -160,8 +182,15 @@ impl ServerBuilder {
         Ok(near)
     }
 
+    /// A server to which connections are brought.
+    #[cfg(feature = "testing")]
+    pub(crate) fn unbound(self) -> Result<super::unbound::Unbound> {
+        Ok(super::unbound::Unbound::new(self.connections()?))
+    }
+
     fn connections(self) -> Result<Arc<Connections>> {
         settings::check(&self.limits)?;
+        settings::check_unread("max_unread", self.unread, &self.limits)?;
         let counts = [
             ("max_calls", self.max_calls == 0),
             ("max_connections", self.room.connections == 0),
@@ -176,7 +205,9 @@ impl ServerBuilder {
         }
         let host = Arc::new(Host::new(self.max_calls, self.compression));
         let router = Router::new(&self.services, Arc::clone(&host))?;
-        Ok(Arc::new(Connections::new(self.limits, self.room, router, host)))
+        let pools = Pools { unread: Pool::new(self.unread), unsent: Pool::new(self.unsent) };
+        let limits = Limits { pools: Some(pools), ..self.limits };
+        Ok(Arc::new(Connections::new(limits, self.room, router, host)))
     }
 }
 

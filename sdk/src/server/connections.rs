@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 
 use crate::service::{Host, Router, Signal};
 use crate::sync::Mutex;
-use crate::transport::{ConnError, Connection, Driver, Ends, Limits, Link, PeerAddr};
+use crate::transport::{Buffered, ConnError, Connection, Driver, Ends, Limits, Link, PeerAddr};
 
 use super::places::{Places, Room};
 
@@ -53,14 +53,14 @@ impl Connections {
 
     /// Serves one connection in a task, which ends with the connection and the last of its handlers: a one-way call may go on when its
     /// caller is gone, and a shutdown must know of it. A connection for which there is no room is closed.
-    pub(super) fn start(self: &Arc<Self>, ends: Ends, peer: PeerAddr) {
+    pub(super) fn start(self: &Arc<Self>, ends: Ends, peer: PeerAddr) -> Option<Link> {
         let conn = Connection::server(self.limits.clone(), self.router.admission());
         let (link, driver) = Driver::server(conn, ends, peer, Arc::clone(&self.router) as _);
         let taken = self.open.lock().take(link.clone());
         let Some((place, oldest)) = taken else {
             let limit = self.room.connections;
             tracing::debug!(peer = %link.peer(), limit, "a connection was closed: there are too many (max_connections)");
-            return;
+            return None;
         };
         if let Some(oldest) = oldest {
             oldest.close(&ConnError::TooManyNew { limit: self.room.new });
@@ -72,7 +72,6 @@ impl Connections {
         if self.closing.is_set() {
             link.close(&ConnError::Shutdown);
         }
-        drop(link);
         let connections = Arc::clone(self);
         tokio::spawn(async move {
             driver.await;
@@ -80,6 +79,12 @@ impl Connections {
             drop(link);
             connections.ended.notify_waiters();
         });
+        Some(link)
+    }
+
+    #[cfg(feature = "testing")]
+    pub(super) fn are_draining(&self) -> bool {
+        self.host.drain.has_begun()
     }
 
     /// Waits until somebody shuts the server down.
@@ -93,6 +98,11 @@ impl Connections {
         for link in self.links() {
             link.drain();
         }
+    }
+
+    /// What all connections hold together.
+    pub(super) fn buffered(&self) -> Buffered {
+        self.links().iter().map(Link::buffered).sum()
     }
 
     /// Waits until no call and no stream is going on, or somebody closes the connections all the same. They have to be draining: there

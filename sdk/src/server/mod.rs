@@ -5,8 +5,12 @@ mod builder;
 mod connections;
 mod pace;
 mod places;
+#[cfg(feature = "testing")]
+mod unbound;
 
 pub use bound::{Bound, ServerHandle};
 pub use builder::{Server, ServerBuilder};
+#[cfg(feature = "testing")]
+pub(crate) use unbound::Unbound;
 
-pub use crate::transport::AppErrors;
+pub use crate::transport::{AppErrors, Buffered};

@@ -100,6 +100,18 @@ impl Request {
     }
 }
 
+impl Request {
+    /// What is to be sent, of a request that could not be because the connection is lost.
+    pub(super) fn take_head(&mut self) -> Head {
+        self.link.note_lost();
+        self.head.take().expect("what was sent does not come back")
+    }
+
+    pub(super) fn link(&self) -> &Link {
+        &self.link
+    }
+}
+
 impl Drop for Request {
     fn drop(&mut self) {
         self.link.give_back(&mut self.ticket);

@@ -153,6 +153,7 @@ impl Context {
             message_type: self.0.message_type,
             stream_idle_timeout: None,
             compression: None,
+            wait_for_ready: None,
         }
     }
 

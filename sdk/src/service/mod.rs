@@ -5,6 +5,7 @@
 
 mod batch;
 mod call;
+mod connecting;
 mod context;
 mod drain;
 mod handler;

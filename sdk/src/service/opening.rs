@@ -5,17 +5,20 @@ use std::fmt;
 use std::future::{Future, IntoFuture, poll_fn};
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::client::Channel;
 use crate::error::Result;
 use crate::stream::{
     AsyncReader, AsyncReaderWriter, AsyncWriter, Compression, Message, Reply, StreamRef, Subject, send_error,
 };
-use crate::transport::Ending;
+use crate::transport::{Ending, Head, Link, SendError, StreamKey, now};
 
-use super::options::CallOptions;
+use super::connecting::{Limited, connection, not_connected};
+use super::options::{CallOptions, Limit};
 use super::stub::Target;
 use super::unary::{debug_as_name, options, timed_out};
 
@@ -146,21 +149,22 @@ impl Open {
     async fn run(self) -> Result<StreamRef> {
         let Self { target, options } = self;
         let path = target.method.path;
-        let link = target.channel.link(path)?;
-        let subject =
-            || Subject { method: Cow::Borrowed(path), peer: link.peer_text(), client: true, stream: true };
+        let subject = |peer| Subject { method: Cow::Borrowed(path), peer, client: true, stream: true };
         // The channel's timeout is for unary calls: a stream may live long.
         let limit = options.limit(None);
         if let Some(limit) = &limit
             && limit.timeout.is_zero()
         {
-            return Err(timed_out(&subject(), limit));
+            return Err(timed_out(&subject(target.channel.peer_text()), limit));
         }
+        let patient = options.wait_for_ready;
         let compression = target.compression(&options);
         let encoding = compression.map_or(0, Compression::to_wire);
         let idle_timeout = options.stream_idle_timeout;
         let head = target.head(options, limit.as_ref().map(|limit| limit.timeout), (0, encoding));
-        let key = link.open(head, idle_timeout).map_err(|error| send_error(error, &subject()))?;
+        let (link, key) =
+            open(&target.channel, (head, idle_timeout), limit.as_ref(), patient, subject).await?;
+        let subject = || subject(link.peer_text());
         let stream = StreamRef::new(link.clone(), key, Cow::Borrowed(path), true, compression);
         match poll_fn(|cx| link.poll_opened(key, cx)).await {
             Ok(()) => Ok(stream),
@@ -168,6 +172,48 @@ impl Open {
                 (Ending::Deadline, Some(limit)) => timed_out(&subject(), limit),
                 _ => stream.error(&ending),
             }),
+        }
+    }
+}
+
+/// Sends the head on a connection, and waits for one if there is none. A stream whose head was sent is never opened again.
+async fn open(
+    channel: &Channel,
+    (mut head, idle_timeout): (Head, Option<Duration>),
+    limit: Option<&Limit>,
+    patient: Option<bool>,
+    subject: impl Fn(Arc<str>) -> Subject,
+) -> Result<(Link, StreamKey)> {
+    let mut waited = None;
+    loop {
+        let link = match channel.pick() {
+            Some(link) => link,
+            None => {
+                let (deadline, limited) = match limit {
+                    Some(limit) => (limit.deadline, Limited::Call(limit)),
+                    None => {
+                        let open_timeout = channel.open_timeout();
+                        let until = *waited.get_or_insert_with(|| now().checked_add(open_timeout));
+                        (until, Limited::Open(open_timeout))
+                    }
+                };
+                let link = connection(channel.clone(), patient, deadline).await.map_err(|why| {
+                    not_connected(why, &subject(channel.peer_text()), channel, Some(limited))
+                })?;
+                if let Some(Limit { deadline: Some(deadline), .. }) = limit {
+                    head.timeout = Some(deadline.saturating_duration_since(now()));
+                }
+                link
+            }
+        };
+        let mut to_send = Some(head);
+        match (link.open(&mut to_send, idle_timeout), to_send) {
+            (Ok(key), _) => return Ok((link, key)),
+            (Err(SendError::Ended(Ending::Lost(_))), Some(unsent)) => {
+                link.note_lost();
+                head = unsent;
+            }
+            (Err(error), _) => return Err(send_error(error, &subject(link.peer_text()))),
         }
     }
 }

@@ -24,6 +24,8 @@ pub struct CallOptions {
     pub(super) stream_idle_timeout: Option<Duration>,
     /// `None`: as the channel says.
     pub(super) compression: Option<Option<Compression>>,
+    /// `None`: as the channel says.
+    pub(super) wait_for_ready: Option<bool>,
 }
 
 /// How long a call may take, and whose limit that is.
@@ -67,6 +69,14 @@ impl CallOptions {
     #[must_use]
     pub fn compression(mut self, compression: impl Into<Option<Compression>>) -> Self {
         self.compression = Some(compression.into());
+        self
+    }
+
+    /// Whether the call waits until there is a connection, however many attempts fail, whatever the channel's
+    /// [`wait_for_ready`](crate::client::ChannelBuilder::wait_for_ready) is.
+    #[must_use]
+    pub fn wait_for_ready(mut self, wait: bool) -> Self {
+        self.wait_for_ready = Some(wait);
         self
     }
 

@@ -1,7 +1,10 @@
 //! Something that happens once, and that anybody may wait for.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{AtomicBool, Ordering};
 
+#[cfg(all(test, trill_loom))]
+use tests::Notify;
+#[cfg(not(all(test, trill_loom)))]
 use tokio::sync::Notify;
 
 /// Set once, seen by everybody, also by those who look later.
@@ -29,5 +32,59 @@ impl Signal {
         if !self.is_set() {
             notified.await;
         }
+    }
+}
+
+#[cfg(all(test, trill_loom))]
+mod tests {
+    use std::future::{Future, poll_fn};
+    use std::sync::Arc;
+    use std::task::{Poll, Waker};
+
+    use loom::future::block_on;
+    use loom::thread;
+
+    use crate::sync::Mutex;
+
+    use super::*;
+
+    /// What tokio's `Notify` promises, made of what loom sees: a future that was made before the notification ends with it.
+    #[derive(Debug, Default)]
+    pub(super) struct Notify(Mutex<(usize, Vec<Waker>)>);
+
+    impl Notify {
+        pub(super) fn notify_waiters(&self) {
+            let mut state = self.0.lock();
+            state.0 += 1;
+            let waiting = std::mem::take(&mut state.1);
+            drop(state);
+            waiting.into_iter().for_each(Waker::wake);
+        }
+
+        pub(super) fn notified(&self) -> impl Future<Output = ()> {
+            let made = self.0.lock().0;
+            poll_fn(move |cx| {
+                let mut state = self.0.lock();
+                if state.0 > made {
+                    return Poll::Ready(());
+                }
+                state.1.push(cx.waker().clone());
+                Poll::Pending
+            })
+        }
+    }
+
+    #[test]
+    fn loom_whoever_waits_for_a_signal_sees_it() {
+        loom::model(|| {
+            let signal = Arc::new(Signal::default());
+            let its = Arc::clone(&signal);
+            let waits = thread::spawn(move || {
+                block_on(its.wait());
+                assert!(its.is_set());
+            });
+            signal.set();
+            waits.join().expect("it saw the signal");
+        });
     }
 }

@@ -14,9 +14,10 @@ use crate::stream::{
     Compression, FromJson, JSON, JsonError, JsonMessage, Message, Parcel, Response, Subject, ToJson,
     answer_error, ending_error, send_error, wire_encoding,
 };
-use crate::transport::{Answer, Ending};
+use crate::transport::{Answer, Ending, Head, SendError, now};
 
 use super::call::{CallRef, Request};
+use super::connecting::{Connecting, Limited, NotConnected, connection, not_connected};
 use super::options::{CallOptions, Limit};
 use super::stub::Target;
 
@@ -61,6 +62,13 @@ macro_rules! options {
         /// [`compression`](crate::client::ChannelBuilder::compression) counts.
         pub fn compression(mut self, compression: impl Into<Option<crate::stream::Compression>>) -> Self {
             self.options_mut().compression = Some(compression.into());
+            self
+        }
+
+        /// Whether the call waits until there is a connection, however many attempts fail. Without it the channel's
+        /// [`wait_for_ready`](crate::client::ChannelBuilder::wait_for_ready) counts.
+        pub fn wait_for_ready(mut self, wait: bool) -> Self {
+            self.options_mut().wait_for_ready = Some(wait);
             self
         }
 
@@ -215,11 +223,17 @@ struct CallFuture<Req, Resp> {
     call: Unary<Req, Resp>,
     one_way: bool,
     limit: Option<Limit>,
+    /// What the call says of waiting for a connection.
+    patient: Option<bool>,
+    /// When it is too late to be sent, for one that had to wait.
+    late: Option<Pin<Box<tokio::time::Sleep>>>,
     step: Step,
 }
 
 enum Step {
     Start,
+    /// Waiting for a connection.
+    Connecting(Connecting, Head),
     /// Waiting for room in the outbox.
     Request(Request),
     /// Waiting for the answer.
@@ -231,17 +245,16 @@ impl<Req, Resp> Unpin for CallFuture<Req, Resp> {}
 
 impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
     fn new(call: Unary<Req, Resp>, one_way: bool) -> Self {
-        Self { call, one_way, limit: None, step: Step::Start }
+        Self { call, one_way, limit: None, patient: None, late: None, step: Step::Start }
     }
 
     /// Sends the request.
-    fn poll_sent(&mut self, cx: &Context<'_>) -> Poll<Result<()>> {
-        let call = &mut self.call;
+    fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         loop {
             match &mut self.step {
                 Step::Start => {
+                    let call = &mut self.call;
                     self.limit = call.options.limit(call.target.channel.timeout());
-                    let link = call.target.channel.link(call.target.method.path)?;
                     let compression = call.target.compression(&call.options);
                     if let Err(error) = call.request.pack_as(call.to_json, compression) {
                         return Poll::Ready(Err(self.not_json(error)));
@@ -252,16 +265,40 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
                     }
                     let encoding = wire_encoding(compression, call.request.size());
                     let content_type = if call.to_json.is_some() { JSON } else { 0 };
+                    self.patient = call.options.wait_for_ready;
                     let options = std::mem::take(&mut call.options);
                     let head = call.target.head(options, timeout, (content_type, encoding));
+                    self.step = self.connect(head);
+                }
+                Step::Connecting(waiting, head) => {
+                    let link = match ready!(waiting.as_mut().poll(cx)) {
+                        Ok(link) => link,
+                        Err(error) => return Poll::Ready(Err(self.not_connected(error))),
+                    };
+                    let mut head = std::mem::take(head);
+                    if let Some(deadline) = self.limit.as_ref().and_then(|limit| limit.deadline) {
+                        head.timeout = Some(deadline.saturating_duration_since(now()));
+                    }
                     self.step = Step::Request(Request::new(link, head));
                 }
                 Step::Request(waiting) => {
                     let deadline = self.limit.as_ref().and_then(|limit| limit.deadline);
+                    let call = &self.call;
                     let request = &call.request;
                     let body = (request.size(), |out: &mut Vec<u8>| request.write_to(out));
-                    match ready!(waiting.poll_send(self.one_way, deadline, body, &call.attachment, cx)) {
+                    let Poll::Ready(sent) =
+                        waiting.poll_send(self.one_way, deadline, body, &call.attachment, cx)
+                    else {
+                        ready!(self.poll_too_late(cx));
+                        return Poll::Ready(Err(self.deadline_error().not_sent()));
+                    };
+                    match sent {
                         Ok(sent) => self.step = Step::Sent(sent),
+                        // Nothing of it was sent: another connection will do.
+                        Err(SendError::Ended(Ending::Lost(_))) => {
+                            let head = waiting.take_head();
+                            self.step = self.connect(head);
+                        }
                         Err(error) => {
                             let error = send_error(error, &self.subject());
                             return Poll::Ready(Err(error));
@@ -273,11 +310,33 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
         }
     }
 
-    fn poll_answer(&mut self, cx: &Context<'_>) -> Poll<Result<Answer>> {
+    /// Waits until the call's time has passed, while it waits for room. What is sent has a deadline at its connection.
+    #[cold]
+    fn poll_too_late(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(deadline) = self.limit.as_ref().and_then(|limit| limit.deadline) else {
+            return Poll::Pending;
+        };
+        let sleep = self.late.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline.into())));
+        sleep.as_mut().poll(cx)
+    }
+
+    /// With a connection, or waiting for one.
+    fn connect(&self, head: Head) -> Step {
+        let channel = &self.call.target.channel;
+        match channel.pick() {
+            Some(link) => Step::Request(Request::new(link, head)),
+            None => {
+                let deadline = self.limit.as_ref().and_then(|limit| limit.deadline);
+                Step::Connecting(connection(channel.clone(), self.patient, deadline), head)
+            }
+        }
+    }
+
+    fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<Answer>> {
         let held = match &mut self.step {
             Step::Sent(Some(held)) => held,
             Step::Sent(None) => unreachable!("a one-way call has no answer"),
-            Step::Start | Step::Request(_) => {
+            Step::Start | Step::Connecting(..) | Step::Request(_) => {
                 ready!(self.poll_sent(cx))?;
                 // The answer will wake the task.
                 return Poll::Pending;
@@ -327,6 +386,11 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
         }
     }
 
+    fn not_connected(&self, why: NotConnected) -> Error {
+        let limit = self.limit.as_ref().map(Limited::Call);
+        not_connected(why, &self.subject(), &self.call.target.channel, limit)
+    }
+
     fn deadline_error(&self) -> Error {
         let subject = self.subject();
         match &self.limit {
@@ -337,7 +401,12 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
 
     fn subject(&self) -> Subject {
         let Target { channel, method, .. } = &self.call.target;
-        Subject { method: Cow::Borrowed(method.path), peer: channel.peer_text(), client: true, stream: false }
+        let peer = match &self.step {
+            Step::Request(waiting) => waiting.link().peer_text(),
+            Step::Sent(Some(call)) => call.link().peer_text(),
+            Step::Start | Step::Connecting(..) | Step::Sent(None) => channel.peer_text(),
+        };
+        Subject { method: Cow::Borrowed(method.path), peer, client: true, stream: false }
     }
 }
 

@@ -98,6 +98,12 @@ pub(crate) fn ending_error(ending: &Ending, subject: &Subject) -> Error {
                 format!("the peer broke the protocol: {violation}"),
             )
         }
+        Ending::Overrun(over) => subject.error(
+            ErrorKind::Limit,
+            Origin::Caller,
+            Code::SERVER_OVERLOAD_ERR,
+            format!("the stream was broken off because it is not read while the peer sends on: {over}"),
+        ),
         Ending::BadAnswer(why) => subject.error(
             ErrorKind::Decode,
             Origin::Peer,

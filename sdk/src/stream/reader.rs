@@ -12,7 +12,7 @@ use futures::Stream;
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::metadata::Metadata;
-use crate::transport::{Ending, Inbox, Outcome, Take};
+use crate::transport::{Ending, Inbox, Outcome, PeerAddr, Take};
 
 use super::compression::UnpackError;
 use super::core::StreamRef;
@@ -98,6 +98,12 @@ impl<T: Message> AsyncReader<T> {
     #[must_use]
     pub fn metadata(&self) -> Option<&Metadata> {
         self.state.end.as_ref()?.outcome.as_ref().map(|outcome| &outcome.metadata)
+    }
+
+    /// The address of the peer that this stream is with.
+    #[must_use]
+    pub fn peer(&self) -> &PeerAddr {
+        self.stream.link().peer()
     }
 
     /// Makes handles that can be cloned and used at the same time; their reads take turns in the order of asking.

@@ -4,6 +4,7 @@ use std::future::poll_fn;
 
 use crate::error::{Result, Status};
 use crate::metadata::Metadata;
+use crate::transport::PeerAddr;
 
 use super::core::StreamRef;
 use super::message::Message;
@@ -82,6 +83,12 @@ impl<R: Message, W: Message> AsyncReaderWriter<R, W> {
     #[must_use]
     pub fn metadata(&self) -> Option<&Metadata> {
         self.reader.metadata()
+    }
+
+    /// The address of the peer that this stream is with.
+    #[must_use]
+    pub fn peer(&self) -> &PeerAddr {
+        self.reader.peer()
     }
 
     /// Breaks the stream off with a status, which the peer's reader gives as it is. See [`AsyncWriter::fail`].

@@ -110,3 +110,59 @@ mod tests {
         assert!(poll(&turn, &mut third));
     }
 }
+
+#[cfg(all(test, trill_loom))]
+mod models {
+    use std::future::poll_fn;
+    use std::sync::Arc;
+
+    use loom::future::block_on;
+    use loom::thread;
+
+    use crate::sync::{AtomicBool, Ordering};
+
+    use super::*;
+
+    /// Waits for its turn, is alone in it, and leaves.
+    fn take_turn(turn: &Turn, busy: &AtomicBool) {
+        let mut place = None;
+        block_on(poll_fn(|cx| turn.poll_turn(&mut place, cx)));
+        assert!(!busy.swap(true, Ordering::Relaxed), "two have their turn");
+        busy.store(false, Ordering::Relaxed);
+        turn.leave(&mut place);
+    }
+
+    #[test]
+    fn loom_everybody_gets_a_turn_alone() {
+        loom::model(|| {
+            let shared = Arc::new((Turn::default(), AtomicBool::new(false)));
+            let others = [(); 2].map(|()| {
+                let shared = Arc::clone(&shared);
+                thread::spawn(move || take_turn(&shared.0, &shared.1))
+            });
+            take_turn(&shared.0, &shared.1);
+            others.into_iter().for_each(|other| other.join().expect("it had its turn"));
+        });
+    }
+
+    #[test]
+    fn loom_one_that_gives_up_at_any_moment_holds_nobody_back() {
+        loom::model(|| {
+            let shared = Arc::new((Turn::default(), AtomicBool::new(false)));
+            let mut place = None;
+            let first = shared.0.poll_turn(&mut place, &Context::from_waker(Waker::noop()));
+            assert!(first.is_ready());
+            let its = Arc::clone(&shared);
+            let gives_up = thread::spawn(move || {
+                let mut place = None;
+                let _ = its.0.poll_turn(&mut place, &Context::from_waker(Waker::noop()));
+                its.0.leave(&mut place);
+            });
+            let its = Arc::clone(&shared);
+            let waits = thread::spawn(move || take_turn(&its.0, &its.1));
+            shared.0.leave(&mut place);
+            gives_up.join().expect("it gave up");
+            waits.join().expect("it had its turn");
+        });
+    }
+}

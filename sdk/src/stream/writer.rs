@@ -10,7 +10,7 @@ use futures::Sink;
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result, Status};
 use crate::metadata::Metadata;
-use crate::transport::{Outcome, Sender};
+use crate::transport::{Outcome, PeerAddr, Sender};
 
 use super::core::StreamRef;
 use super::ending::{outcome_of, send_error};
@@ -74,6 +74,12 @@ impl<T: Message> AsyncWriter<T> {
     /// How the stream ended, if it is over already and not well.
     pub async fn finish(mut self) -> Result<()> {
         poll_fn(|cx| self.poll_finish(cx)).await
+    }
+
+    /// The address of the peer that this stream is with.
+    #[must_use]
+    pub fn peer(&self) -> &PeerAddr {
+        self.stream.link().peer()
     }
 
     /// Makes handles that can be cloned and used at the same time; their writes take turns in the order of asking.

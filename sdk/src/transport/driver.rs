@@ -21,12 +21,19 @@ const READS_PER_POLL: usize = 8;
 /// How many frames are handled under one lock: about 2 µs, so that a writer who meets the lock spins rather than sleeps.
 const FRAMES_PER_LOCK: usize = 128;
 
-/// The room a read offers, at first and at most. It doubles when a read fills it.
+/// The room a read offers, at first and at most. It doubles when a read fills it. A message that is not read keeps its whole buffer in
+/// memory, so this is also what a slow reader may cost beside its messages; writers hand over no more at once either.
 const READ_MIN: usize = 4 * 1024;
-const READ_MAX: usize = 256 * 1024;
+const READ_MAX: usize = 64 * 1024;
+
+/// The first room for a frame that is larger. It doubles as the frame's bytes come.
+const LARGE_MIN: usize = 256 * 1024;
 
 /// How long callers wait for others who were answered together with them.
 const PATIENCE: Duration = Duration::from_millis(1);
+
+/// How often a connection that is not read looks whether other connections have left room.
+const RECHECK: Duration = Duration::from_millis(10);
 
 /// How long a connection that nobody holds any more may take to write what is queued.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -58,6 +65,8 @@ pub(crate) struct Driver {
     server: Option<(Link, Arc<dyn Dispatch>)>,
     decoder: Decoder,
     input: BytesMut,
+    /// The input has room for one large frame, which is at its front.
+    large: bool,
     read_size: usize,
     frames: Vec<Frame>,
     wake: Vec<Waker>,
@@ -72,6 +81,8 @@ pub(crate) struct Driver {
     closing: Option<Pin<Box<tokio::time::Sleep>>>,
     /// For the last input of a connection to which nothing can be written any more.
     failing: Option<Pin<Box<tokio::time::Sleep>>>,
+    /// For a connection that is not read for lack of room, which others may leave.
+    recheck: Option<Pin<Box<tokio::time::Sleep>>>,
 }
 
 impl Driver {
@@ -108,6 +119,7 @@ impl Driver {
             server,
             decoder,
             input: BytesMut::new(),
+            large: false,
             read_size: READ_MIN,
             frames: Vec::new(),
             wake: Vec::new(),
@@ -118,6 +130,7 @@ impl Driver {
             patience: None,
             closing: None,
             failing: None,
+            recheck: None,
         }
     }
 
@@ -176,11 +189,18 @@ impl Driver {
 
     fn poll_input(&mut self, input: &mut dyn Input, cx: &mut Context<'_>) -> Result<(), ConnError> {
         for _ in 0..READS_PER_POLL {
-            let paused = self.run(|state| {
+            let (paused, short) = self.run(|state| {
                 state.paused = !state.conn.wants_input();
-                state.paused
+                (state.paused, state.paused && state.conn.is_short())
             });
-            if paused {
+            if !short {
+                self.recheck = None;
+            }
+            // What a peer has left behind that is gone is not much, and only behind it is its end.
+            if paused && !(short && input.is_closed()) {
+                if short && self.poll_recheck(cx).is_ready() {
+                    continue;
+                }
                 return Ok(());
             }
             self.make_room();
@@ -205,10 +225,18 @@ impl Driver {
         Ok(())
     }
 
+    fn poll_recheck(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let recheck = self.recheck.get_or_insert_with(|| Box::pin(tokio::time::sleep(RECHECK)));
+        ready!(recheck.as_mut().poll(cx));
+        self.recheck = None;
+        Poll::Ready(())
+    }
+
     /// Offers the next read a size that follows the traffic. A frame that announces much gets its room as its bytes come.
     fn make_room(&mut self) {
-        let missing = self.decoder.missing(&self.input).min(self.input.len().max(READ_MAX));
-        let wanted = self.read_size.max(missing);
+        let missing = self.decoder.missing(&self.input);
+        self.large |= missing > READ_MAX;
+        let wanted = self.read_size.max(missing.min(self.input.len().max(LARGE_MIN)));
         if self.input.capacity() - self.input.len() < wanted / 2 {
             self.input.reserve(wanted);
         }
@@ -219,7 +247,7 @@ impl Driver {
         if !self.input.is_empty() {
             return;
         }
-        if self.read_size == READ_MIN || self.input.capacity() > READ_MAX / 4 {
+        if self.read_size == READ_MIN || self.input.capacity() > READ_MAX {
             self.input = BytesMut::new();
             self.frames = Vec::new();
         }
@@ -232,7 +260,13 @@ impl Driver {
             let mut fault = None;
             while self.frames.len() < FRAMES_PER_LOCK {
                 match self.decoder.decode(&mut self.input) {
-                    Ok(Some(frame)) => self.frames.push(frame),
+                    Ok(Some(frame)) => {
+                        self.frames.push(frame);
+                        // What comes behind a large frame must not keep its memory.
+                        if std::mem::take(&mut self.large) {
+                            self.input = BytesMut::from(&self.input[..]);
+                        }
+                    }
                     Ok(None) => break,
                     Err(error) => {
                         fault = Some(ConnError::Wire(error));

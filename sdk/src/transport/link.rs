@@ -2,13 +2,13 @@
 
 use std::fmt;
 use std::future::poll_fn;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use crate::conn::{
-    Answer, Backlog, CallKey, ConnError, Connection, Ending, Head, Inbox, Limits, Outcome, SendError, Sent,
-    StreamKey, Take, Ticket,
+    Answer, Backlog, Buffered, CallKey, ConnError, Connection, Ending, Head, Inbox, Limits, Outcome,
+    SendError, Sent, StreamKey, Take, Ticket,
 };
 
 use super::lane::{LANE, Lane, Sender};
@@ -25,6 +25,23 @@ pub(crate) struct Link(Arc<Hold>);
 
 struct Hold(Arc<Shared>);
 
+/// Knows a connection without holding it open.
+#[derive(Clone, Debug)]
+pub(crate) struct WeakLink(Weak<Hold>);
+
+impl WeakLink {
+    /// A hold on the connection, if somebody else has one.
+    pub(crate) fn upgrade(&self) -> Option<Link> {
+        self.0.upgrade().map(Link)
+    }
+}
+
+impl fmt::Debug for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Link({})", self.0.peer())
+    }
+}
+
 impl Drop for Hold {
     fn drop(&mut self) {
         self.0.with(|state| state.closing = true);
@@ -39,7 +56,7 @@ impl Link {
         (Self(Arc::new(Hold(Arc::clone(&shared)))), shared)
     }
 
-    fn shared(&self) -> &Shared {
+    pub(super) fn shared(&self) -> &Arc<Shared> {
         &self.0.0
     }
 
@@ -55,9 +72,39 @@ impl Link {
         self.shared().limits()
     }
 
-    /// Why the connection is over, if it is.
-    pub(crate) fn lost(&self) -> Option<ConnError> {
-        if self.shared().is_over() { self.shared().with(|state| state.conn.lost().cloned()) } else { None }
+    pub(crate) fn downgrade(&self) -> WeakLink {
+        WeakLink(Arc::downgrade(&self.0))
+    }
+
+    /// Whether the connection is over.
+    #[inline]
+    pub(crate) fn is_over(&self) -> bool {
+        self.shared().is_over()
+    }
+
+    /// Something that was to be sent was told that the connection is lost: nobody else is to try.
+    pub(crate) fn note_lost(&self) {
+        self.shared().set_over();
+    }
+
+    /// Whether there was ever a call or a stream of this side.
+    pub(crate) fn was_used(&self) -> bool {
+        self.shared().peek(Connection::was_used)
+    }
+
+    /// How many calls and streams are going on.
+    pub(crate) fn load(&self) -> usize {
+        self.shared().peek(Connection::load)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// How much waits in memory.
+    pub(crate) fn buffered(&self) -> Buffered {
+        self.shared().with(|state| state.conn.buffered())
     }
 
     /// Whether the peer has sent a whole frame.
@@ -108,9 +155,18 @@ impl Link {
 
     // Streams.
 
-    /// Opens a stream; [`poll_opened`](Self::poll_opened) tells what becomes of it.
-    pub(crate) fn open(&self, head: Head, idle_timeout: Option<Duration>) -> Result<StreamKey, SendError> {
-        self.shared().with(|state| state.conn.open(head, idle_timeout, now()))
+    /// Opens a stream; [`poll_opened`](Self::poll_opened) tells what becomes of it. The head stays if the connection is lost.
+    pub(crate) fn open(
+        &self,
+        head: &mut Option<Head>,
+        idle_timeout: Option<Duration>,
+    ) -> Result<StreamKey, SendError> {
+        self.shared().with(|state| {
+            if let Some(why) = state.conn.lost() {
+                return Err(SendError::Ended(Ending::Lost(why.clone())));
+            }
+            state.conn.open(head.take().expect("a stream is opened once"), idle_timeout, now())
+        })
     }
 
     pub(crate) fn poll_opened(&self, key: StreamKey, cx: &Context<'_>) -> Poll<Result<(), Ending>> {
@@ -160,29 +216,37 @@ impl Link {
         }
         self.shared().poll(|state| {
             let ticket = &mut sender.ticket;
+            let place = *ticket;
             // What the lane holds goes first, as soon as there is room for it.
             if let Some(held) = sender.lane.as_ref().and_then(Lane::held) {
                 match state.conn.claim_room(held + len, ticket) {
                     Ok(true) => state.take_back(key),
                     Ok(false) => return state.wait_for_room(ticket.as_ref(), cx),
-                    Err(ending) => return Poll::Ready(Err(SendError::Ended(ending))),
+                    Err(ending) => {
+                        state.leave_queue(place);
+                        return Poll::Ready(Err(SendError::Ended(ending)));
+                    }
                 }
             }
             let busy = state.is_busy();
             match state.conn.send(key, len, ticket, write) {
                 Ok(Sent::Queued) => {
-                    if busy && len < LANE && sender.sent {
+                    if busy && len < LANE && sender.sent && state.may_lend() {
                         state.lend(key, &mut sender.lane);
                     }
                     sender.sent = true;
                     Poll::Ready(Ok(()))
                 }
                 Ok(Sent::NoCredit) => {
+                    state.leave_queue(place);
                     state.wakers.stream(key).write.wait(cx);
                     Poll::Pending
                 }
                 Ok(Sent::NoRoom) => state.wait_for_room(ticket.as_ref(), cx),
-                Err(error) => Poll::Ready(Err(error)),
+                Err(error) => {
+                    state.leave_queue(place);
+                    Poll::Ready(Err(error))
+                }
             }
         })
     }
@@ -368,7 +432,10 @@ impl Link {
     /// Gives up waiting for room.
     pub(crate) fn give_back(&self, ticket: &mut Option<Ticket>) {
         if ticket.is_some() {
-            self.shared().with(|state| state.conn.give_back(ticket));
+            self.shared().with(|state| {
+                state.leave_queue(*ticket);
+                state.conn.give_back(ticket);
+            });
         }
     }
 }

@@ -64,6 +64,10 @@ impl Input for End {
         }
         Poll::Ready(Ok(count))
     }
+
+    fn is_closed(&self) -> bool {
+        self.0.0.lock().closed
+    }
 }
 
 impl Output for End {

@@ -6,11 +6,15 @@
 //! Deliberately absent: what a message means, which methods exist, who may call.
 
 mod address;
+#[cfg(feature = "testing")]
+mod census;
 mod clock;
 mod driver;
 mod lane;
 mod link;
 mod memory;
+#[cfg(all(test, trill_loom))]
+mod models;
 mod shared;
 mod socket;
 mod wakers;
@@ -23,20 +27,24 @@ use bytes::BytesMut;
 
 pub(crate) use address::Address;
 pub use address::PeerAddr;
+#[cfg(feature = "testing")]
+pub use census::Census;
+#[cfg(feature = "testing")]
+pub(crate) use census::Watch;
 pub(crate) use clock::now;
 pub(crate) use driver::{Dispatch, Driver};
 pub(crate) use lane::Sender;
-pub(crate) use link::Link;
+pub(crate) use link::{Link, WeakLink};
 pub(crate) use memory::pair as memory_pair;
 
 pub(crate) use socket::{Listener, connect};
 
 pub(crate) use crate::conn::{
     Admission, Admitted, Answer, CallKey, ConnError, Connection, DEFAULT_WINDOW, Ending, Head, Inbox,
-    IncomingCall, IncomingStream, Limits, MAX_HEADER, Outcome, PROBE_BELOW, Seat, SendError, Shape,
-    StreamKey, Take, Ticket,
+    IncomingCall, IncomingStream, Limits, MAX_HEADER, Outcome, PROBE_BELOW, Pool, Pools, Seat, SendError,
+    Shape, StreamKey, Take, Ticket,
 };
-pub use crate::conn::{AppErrors, Cancel};
+pub use crate::conn::{AppErrors, Buffered, Cancel};
 
 /// One end of a connection. The seam under which bytes travel: a socket, or something that behaves like one.
 pub(crate) struct Ends {
@@ -48,6 +56,9 @@ pub(crate) struct Ends {
 pub(crate) trait Input: Send + 'static {
     /// Reads what is there into the spare capacity of `buf`, or waits for it. 0 is the end.
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut BytesMut) -> Poll<io::Result<usize>>;
+
+    /// Whether the peer has sent its last byte, as far as can be known without reading up to there.
+    fn is_closed(&self) -> bool;
 }
 
 /// What the peer gets. All methods take `&self`, because whoever has bytes to send may send them; [`shared`] sees to it that one does

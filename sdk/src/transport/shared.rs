@@ -5,14 +5,13 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use crate::conn::{Connection, Event, Limits, StreamKey, Ticket};
-use crate::sync::Mutex;
+use crate::sync::{AtomicBool, Mutex, Ordering};
 
-use super::lane::Lane;
+use super::lane::{LANE, Lane};
 use super::wakers::{Incoming, Slot, Wakers};
 use super::{Output, PeerAddr};
 
@@ -23,6 +22,10 @@ const PUSH_AT: usize = 32 * 1024;
 /// How much of the lanes' content goes into one write to the socket, and how many empty buffers are kept for them.
 const COLLECT: usize = 64 * 1024;
 const SPARE_LANES: usize = 8;
+
+/// How many lanes are lent at once, and how many while the socket is full. The latter count as if they were full.
+const MAX_LENT: usize = 256;
+const MAX_LENT_BLOCKED: usize = 16;
 
 /// An outbox that a large message has stretched is not kept beyond this.
 const KEEP_CAPACITY: usize = 256 * 1024;
@@ -157,6 +160,11 @@ impl Shared {
         self.greeted.store(true, Ordering::Relaxed);
     }
 
+    /// Looks at the connection.
+    pub(super) fn peek<R>(&self, look: impl FnOnce(&Connection) -> R) -> R {
+        look(&self.state.lock().conn)
+    }
+
     /// Runs `wish` on the connection, then wakes whom it lets go on, and the driver if it has something to do.
     pub(super) fn with<R>(&self, wish: impl FnOnce(&mut State) -> R) -> R {
         self.with_then(|state| (wish(state), Then::GoesOn))
@@ -201,6 +209,12 @@ impl Shared {
         let result = part(&mut state);
         state.sort_events(wake, incoming);
         result
+    }
+
+    /// Looks, and changes nothing.
+    #[cfg(feature = "testing")]
+    pub(super) fn with_quietly<R>(&self, look: impl FnOnce(&State) -> R) -> R {
+        look(&self.state.lock())
     }
 
     pub(super) fn set_driver(&self, cx: &Context<'_>) {
@@ -273,6 +287,7 @@ impl Shared {
             }
         }
         state.push.busy = false;
+        state.limit_lanes();
         let for_driver = state.push.blocked || state.closing || state.conn.lost().is_some();
         state.push.told = false;
         let mut incoming = Incoming::default();
@@ -336,6 +351,30 @@ impl State {
         let place = ticket.expect("who finds no room gets a ticket");
         self.wakers.ticket(*place).wait(cx);
         Poll::Pending
+    }
+
+    /// Whether there is a lane for one more writer.
+    pub(super) fn may_lend(&self) -> bool {
+        self.lanes.lent.len() < if self.push.blocked { MAX_LENT_BLOCKED } else { MAX_LENT }
+    }
+
+    /// Nobody knows when a full socket takes more: what waits for it is queued, where it is counted.
+    fn limit_lanes(&mut self) {
+        if self.push.blocked {
+            while self.lanes.lent.len() > MAX_LENT_BLOCKED
+                && let Some(key) = self.lanes.lent.pop_front()
+            {
+                self.take_back(key);
+            }
+        }
+        self.conn.count_lent(if self.push.blocked { self.lanes.lent.len() * LANE } else { 0 });
+    }
+
+    /// Whoever waited for room at this place does not any more, and must not be kept alive or woken by it.
+    pub(super) fn leave_queue(&mut self, place: Option<Ticket>) {
+        if let Some(place) = place {
+            self.wakers.ticket(place).take();
+        }
     }
 
     /// Lends the stream's credit to its writer.
@@ -425,7 +464,7 @@ impl State {
             (Some(_), None) => true,
             (None, _) => false,
         };
-        let input = self.paused && self.conn.wants_input();
+        let input = self.paused && self.conn.may_want_input();
         if timer || input { self.call_driver() } else { None }
     }
 

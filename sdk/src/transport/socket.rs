@@ -7,8 +7,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::BytesMut;
+use futures::FutureExt;
 use socket2::{SockRef, TcpKeepalive};
-use tokio::io::AsyncRead;
+use tokio::io::Interest;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream, tcp, unix};
 use tokio_util::io::poll_read_buf;
 
@@ -18,11 +19,23 @@ use super::{Address, Ends, Input, Output, PROBE_BELOW, PeerAddr};
 /// system again before more has come.
 struct Reading<R>(R);
 
-impl<R: AsyncRead + Send + Unpin + 'static> Input for Reading<R> {
-    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut BytesMut) -> Poll<io::Result<usize>> {
-        poll_read_buf(Pin::new(&mut self.0), cx, buf)
-    }
+macro_rules! input_for {
+    ($half:ty) => {
+        impl Input for Reading<$half> {
+            fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut BytesMut) -> Poll<io::Result<usize>> {
+                poll_read_buf(Pin::new(&mut self.0), cx, buf)
+            }
+
+            fn is_closed(&self) -> bool {
+                let ready = self.0.ready(Interest::READABLE).now_or_never();
+                ready.is_some_and(|ready| ready.is_ok_and(|ready| ready.is_read_closed()))
+            }
+        }
+    };
 }
+
+input_for!(tcp::OwnedReadHalf);
+input_for!(unix::OwnedReadHalf);
 
 macro_rules! output_for {
     ($half:ty) => {

@@ -99,6 +99,19 @@ impl Wakers {
         }
     }
 
+    /// How many tasks wait.
+    #[cfg(feature = "testing")]
+    pub(super) fn waiting(&self) -> usize {
+        let streams = self.streams.iter().flat_map(|stream| [&stream.read, &stream.write, &stream.watch]);
+        streams.chain(&self.calls).chain(&self.tickets).filter(|slot| slot.get().is_some()).count()
+    }
+
+    /// Bytes in the lanes that are lent.
+    #[cfg(feature = "testing")]
+    pub(super) fn in_lanes(&self) -> usize {
+        self.streams.iter().filter_map(|stream| stream.lane.as_ref()?.held()).sum()
+    }
+
     /// Sorts an event: a task to wake, or new work.
     pub(super) fn sort(&mut self, event: Event, wake: &mut Vec<Waker>, incoming: &mut Incoming) {
         let waiting = match event {

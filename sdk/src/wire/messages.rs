@@ -18,13 +18,23 @@ pub(crate) struct Messages {
 }
 
 impl Messages {
-    /// `frames` are `count` whole DATA frames.
-    pub(super) fn new(frames: Bytes, count: usize) -> Self {
+    /// `frames` are `count` whole DATA frames of one stream, as the decoder gave them or [`copy_to`](Self::copy_to) wrote them.
+    pub(crate) fn new(frames: Bytes, count: usize) -> Self {
         Self { frames, count }
     }
 
     pub(crate) fn count(&self) -> usize {
         self.count
+    }
+
+    /// The frames' bytes together.
+    pub(crate) fn size(&self) -> usize {
+        self.frames.len()
+    }
+
+    /// Writes the frames behind others.
+    pub(crate) fn copy_to(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.frames);
     }
 
     /// The payloads' bytes together.
@@ -78,9 +88,10 @@ impl Drop for Payload<'_> {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, feature = "__fuzz"))]
 impl Messages {
     /// One message in a frame of its own.
+    #[cfg(test)]
     pub(crate) fn single(id: super::StreamId, payload: &[u8]) -> Self {
         let mut out = Vec::new();
         super::data(&mut out, id, payload.len(), |out| out.extend_from_slice(payload))

@@ -32,6 +32,8 @@ mod frame;
 mod header;
 mod id;
 mod messages;
+#[cfg(any(test, feature = "__fuzz"))]
+mod rewrite;
 
 pub(crate) use decode::Decoder;
 pub(crate) use encode::{Largest, close, data, feedback, init, request, response};
@@ -40,6 +42,8 @@ pub(crate) use frame::{Frame, Side, UnaryHead};
 pub(crate) use header::HEADER_LEN;
 pub(crate) use id::StreamId;
 pub(crate) use messages::Messages;
+#[cfg(any(test, feature = "__fuzz"))]
+pub(crate) use rewrite::ANY;
 
 /// The messages inside frames, for the room above.
 pub(crate) use trill_proto::{CloseMeta, InitMeta, InitRequestMeta, InitResponseMeta};

@@ -1,9 +1,10 @@
 //! Which children of a join want to be polled.
 
 use std::mem;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
+
+use crate::sync::{AtomicBool, Mutex, Ordering};
 
 /// One waker per child, and the children that woke.
 ///
@@ -13,13 +14,13 @@ pub(in crate::combinators) struct Wakes {
     children: Vec<Arc<Child>>,
     /// Who is to be polled in this turn, highest index first, so that `pop` gives the lowest.
     turn: Vec<usize>,
-    shared: Arc<Shared>,
+    shared: Arc<Mutex<Queue>>,
 }
 
 impl Wakes {
     /// For `count` children, all of which want their first poll.
     pub(in crate::combinators) fn new(count: usize) -> Self {
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(Mutex::<Queue>::default());
         let child =
             |index| Arc::new(Child { index, queued: AtomicBool::new(true), shared: Arc::clone(&shared) });
         Self { children: (0..count).map(child).collect(), turn: (0..count).rev().collect(), shared }
@@ -53,26 +54,17 @@ impl Wakes {
 }
 
 #[derive(Default)]
-struct Shared(Mutex<Queue>);
-
-#[derive(Default)]
 struct Queue {
     woken: Vec<usize>,
     /// The join's own task, until the first child wakes it: the others need not do it again.
     task: Option<Waker>,
 }
 
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 struct Child {
     index: usize,
     /// Whether the child waits for a poll already.
     queued: AtomicBool,
-    shared: Arc<Shared>,
+    shared: Arc<Mutex<Queue>>,
 }
 
 impl Wake for Child {
@@ -92,5 +84,69 @@ impl Wake for Child {
         if let Some(task) = task {
             task.wake();
         }
+    }
+}
+
+#[cfg(all(test, trill_loom))]
+mod tests {
+    use std::future::{Future, poll_fn};
+    use std::task::Poll;
+
+    use loom::future::block_on;
+    use loom::thread;
+
+    use crate::when_all;
+
+    use super::*;
+
+    /// Something that another thread makes ready.
+    #[derive(Default)]
+    struct Gate(Mutex<(bool, Option<Waker>)>);
+
+    impl Gate {
+        fn open(&self) {
+            let mut gate = self.0.lock();
+            gate.0 = true;
+            let waker = gate.1.take();
+            drop(gate);
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        }
+
+        fn poll(&self, cx: &Context<'_>) -> Poll<()> {
+            let mut gate = self.0.lock();
+            if gate.0 {
+                return Poll::Ready(());
+            }
+            gate.1 = Some(cx.waker().clone());
+            Poll::Pending
+        }
+    }
+
+    #[test]
+    fn loom_a_join_polls_every_child_that_woke() {
+        loom::model(|| {
+            let gates: [Arc<Gate>; 2] = Default::default();
+            let [first, second] = gates.clone();
+            let openers = gates.map(|gate| thread::spawn(move || gate.open()));
+            block_on(when_all((poll_fn(|cx| first.poll(cx)), poll_fn(|cx| second.poll(cx)))));
+            openers.into_iter().for_each(|opener| opener.join().expect("it opened its gate"));
+        });
+    }
+
+    #[test]
+    fn loom_a_join_that_moves_to_another_task_is_woken_there() {
+        loom::model(|| {
+            let gate = Arc::new(Gate::default());
+            let its = Arc::clone(&gate);
+            let opener = thread::spawn(move || its.open());
+            let mut join = Box::pin(when_all((poll_fn(|cx| gate.poll(cx)),)));
+            // The task that polled first goes away.
+            if join.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+                block_on(join);
+            }
+            opener.join().expect("it opened the gate");
+        });
     }
 }

@@ -35,3 +35,10 @@ pub(crate) struct Stream {
     /// Present if the stream may not be without messages for ever.
     pub(super) idle: Option<Box<Idle>>,
 }
+
+impl Stream {
+    /// Whether somebody on this side can only go on with what the peer has sent.
+    pub(super) fn is_hungry(&self) -> bool {
+        self.recv.waiting || self.send.waiting || self.state == State::Opening
+    }
+}

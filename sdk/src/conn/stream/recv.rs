@@ -1,19 +1,22 @@
 //! The receiving half of a stream: messages that the application has not taken.
 
-use crate::wire::Messages;
+use crate::wire::{HEADER_LEN, Messages};
 
 use super::super::flow::RecvWindow;
 use super::super::inbox::Inbox;
+use super::super::limits::room_for;
 
-/// What a queued message costs beside its bytes, so that a flood of empty messages counts too.
+/// What a queued message counts beside its bytes when a stream is held back, so that a flood of empty messages is as well.
 const OVERHEAD: usize = 64;
 
 #[derive(Debug)]
 pub(crate) struct Recv {
     pub(in crate::conn) window: RecvWindow,
     pub(in crate::conn) inbox: Inbox,
-    /// Cost of what came and was not consumed: in the inbox, or in the hands of a reader that has not given it out.
-    cost: usize,
+    /// What came and was not consumed, in messages and bytes: in the inbox, or in the hands of a reader that has not given it out.
+    unread: (usize, usize),
+    /// What the stream counts in the connection's account.
+    pub(in crate::conn) charged: usize,
     /// Above this cost the connection is not read any more until the application catches up.
     pause_at: usize,
     /// This stream holds the connection's reading back.
@@ -31,7 +34,8 @@ impl Recv {
         Self {
             window: RecvWindow::new(window),
             inbox: Inbox::default(),
-            cost: 0,
+            unread: (0, 0),
+            charged: 0,
             pause_at,
             pausing: false,
             ended: false,
@@ -46,20 +50,36 @@ impl Recv {
 
     /// Queues messages. `true`: the connection must not be read further for now.
     pub(in crate::conn) fn push(&mut self, messages: Messages) -> bool {
-        self.cost += messages.bytes() + messages.count() * OVERHEAD;
+        self.unread.0 += messages.count();
+        self.unread.1 += messages.bytes();
         self.window.receive(messages.bytes());
         self.inbox.push(messages);
-        let pause = !self.pausing && self.cost > self.pause_at;
+        let pause = !self.pausing && self.cost() > self.pause_at;
         self.pausing |= pause;
         pause
     }
 
     /// Counts messages as consumed. `true`: the connection may be read again.
     pub(in crate::conn) fn consume(&mut self, messages: usize, bytes: usize) -> bool {
-        self.cost = self.cost.saturating_sub(bytes + messages * OVERHEAD);
-        let resume = self.pausing && self.cost <= self.pause_at / 2;
+        self.unread.0 = self.unread.0.saturating_sub(messages);
+        self.unread.1 = self.unread.1.saturating_sub(bytes);
+        let resume = self.pausing && self.cost() <= self.pause_at / 2;
         self.pausing &= !resume;
         resume
+    }
+
+    /// Bytes of whole frames that came and were not consumed.
+    pub(in crate::conn) fn held(&self) -> usize {
+        self.unread.1 + self.unread.0 * HEADER_LEN
+    }
+
+    /// What the stream is to be charged: what the peer was promised room for, or more if it sent more.
+    pub(in crate::conn) fn worth(&self) -> usize {
+        self.held().max(room_for(self.window.size()))
+    }
+
+    fn cost(&self) -> usize {
+        self.unread.1 + self.unread.0 * OVERHEAD
     }
 
     /// Drops what is queued, and gives its count and bytes.

@@ -1,13 +1,16 @@
 //! Stories about two connections that talk to each other, and about one that talks to a misbehaving peer. No sockets, no sleeps.
 
+mod budgets;
 mod credit;
 mod deadlines;
 mod drain;
 mod endings;
+mod frames;
 mod giving_up;
 mod opening;
 mod pair;
 mod peers;
 mod quiet;
+mod states;
 mod unary;
 mod vectors;

@@ -1,11 +1,10 @@
 //! A server or client of ours against frames that real peers send, or that none should.
 
 use crate::conn::{Ending, Limits, StreamKey, Take, Violation};
-use crate::wire::{self, CloseMeta, Frame, InitMeta, InitRequestMeta, InitResponseMeta, StreamId};
+use crate::wire::{self, CloseMeta, Frame};
 
+use super::frames::{ID, bytes, close, data, feedback, garbage, init, init_answer, unknown_kind};
 use super::pair::{End, STREAM, epoch, head};
-
-const ID: StreamId = StreamId(100);
 
 /// What a frame of the peer does to a stream.
 #[derive(Debug, PartialEq)]
@@ -16,52 +15,6 @@ enum Effect {
     Nothing,
     /// Nothing goes out; the stream is over.
     Over,
-}
-
-fn bytes(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
-    let mut out = Vec::new();
-    write(&mut out);
-    out
-}
-
-fn init() -> Vec<u8> {
-    let request_meta = InitRequestMeta { func: STREAM.into(), ..Default::default() };
-    bytes(|out| {
-        wire::init(
-            out,
-            ID,
-            &InitMeta { request_meta: Some(request_meta), init_window_size: 65_535, ..Default::default() },
-        );
-    })
-}
-
-fn init_answer(ret: i32) -> Vec<u8> {
-    let response_meta = InitResponseMeta { ret, ..Default::default() };
-    bytes(|out| {
-        wire::init(
-            out,
-            ID,
-            &InitMeta { response_meta: Some(response_meta), init_window_size: 65_535, ..Default::default() },
-        );
-    })
-}
-
-fn data() -> Vec<u8> {
-    bytes(|out| wire::data(out, ID, 1, |out| out.extend_from_slice(b"x")).unwrap())
-}
-
-fn feedback() -> Vec<u8> {
-    bytes(|out| wire::feedback(out, ID, 5))
-}
-
-fn close(close_type: i32, ret: i32) -> Vec<u8> {
-    bytes(|out| wire::close(out, ID, &CloseMeta { close_type, ret, ..Default::default() }))
-}
-
-fn unknown_kind() -> Vec<u8> {
-    let mut frame = data();
-    frame[3] = 5;
-    frame
 }
 
 fn effect(end: &mut End, key: Option<StreamKey>, frame: &[u8]) -> Effect {
@@ -201,11 +154,7 @@ fn a_reset_without_a_code_is_an_error_with_code_1000() {
 #[test]
 fn an_init_that_cannot_be_read_is_answered_with_a_reset() {
     let mut server = End::server(Limits::default());
-    let mut garbage = init();
-    garbage.truncate(20);
-    garbage[7] = 20;
-    garbage[16..].fill(0xff);
-    assert_eq!(effect(&mut server, None, &garbage), Effect::Reset(222));
+    assert_eq!(effect(&mut server, None, &garbage()), Effect::Reset(222));
 }
 
 #[test]

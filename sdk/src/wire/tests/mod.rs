@@ -18,8 +18,6 @@ use super::*;
 /// The limit on received frames unless a case names another.
 const MAX_FRAME: usize = 10 * 1024 * 1024;
 
-const ANY: Largest = Largest { frame: MAX_FRAME, header: usize::MAX };
-
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -62,27 +60,7 @@ fn feed(
 
 /// Writes a frame as it was read.
 fn encode(frame: &Frame) -> BytesMut {
-    let mut out = Vec::new();
-    match frame {
-        Frame::Request { head, meta, body, attachment } => {
-            let write = |out: &mut Vec<u8>| out.extend_from_slice(body);
-            request(&mut out, *head, meta, ANY, body.len(), write, attachment).expect("within the limits");
-        }
-        Frame::Response { head, meta, body, attachment } => {
-            let write = |out: &mut Vec<u8>| out.extend_from_slice(body);
-            response(&mut out, *head, meta, ANY, body.len(), write, attachment).expect("within the limits");
-        }
-        Frame::Init { id, meta } => init(&mut out, *id, meta),
-        Frame::Data { id, messages } => {
-            let payload = messages.first();
-            data(&mut out, *id, payload.len(), |out| out.extend_from_slice(&payload))
-                .expect("the size is right");
-        }
-        Frame::Feedback { id, increment } => feedback(&mut out, *id, *increment),
-        Frame::Close { id, meta } => close(&mut out, *id, meta),
-        Frame::BadUnary { .. } | Frame::BadStream { .. } => panic!("nobody writes {frame:?}"),
-    }
-    BytesMut::from(&out[..])
+    BytesMut::from(&frame.rewrite().expect("within the limits")[..])
 }
 
 fn is_good(frame: &Frame) -> bool {

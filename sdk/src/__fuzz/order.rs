@@ -1,0 +1,165 @@
+//! What one end writes, frame by frame, against the rules of the protocol.
+
+use std::collections::HashMap;
+
+use crate::wire::{CloseMeta, Frame, InitMeta, Side, StreamId};
+
+/// What was written and heard of each stream that is not over.
+#[derive(Debug)]
+pub(super) struct Order {
+    /// Who writes.
+    side: Side,
+    /// The window this end announces.
+    window: u32,
+    /// It says now and then that it is there.
+    beats: bool,
+    streams: HashMap<u32, Written>,
+}
+
+#[derive(Debug)]
+struct Written {
+    phase: Phase,
+    /// What may still be sent; `None`: nobody counts.
+    credit: Option<i64>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Phase {
+    /// INIT is out, the answer is not there.
+    Asked,
+    Open,
+    /// A client has said that it sends no more.
+    HalfClosed,
+}
+
+impl Order {
+    pub(super) fn new(side: Side, window: u32, beats: bool) -> Self {
+        Self { side, window, beats, streams: HashMap::new() }
+    }
+
+    /// How many streams are going on, by what was written and heard.
+    pub(super) fn live(&self) -> usize {
+        self.streams.len()
+    }
+
+    /// Checks what was written after `cause` had come, or because the application wanted something.
+    pub(super) fn check(&mut self, cause: Option<&Frame>, written: &[Frame]) {
+        for frame in written {
+            match (self.side, frame) {
+                (_, Frame::BadUnary { .. } | Frame::BadStream { .. }) => panic!("{frame:?} was written"),
+                (Side::Server, Frame::Response { .. }) => {}
+                (Side::Client, Frame::Request { .. }) => {}
+                (_, Frame::Request { .. } | Frame::Response { .. }) => {
+                    panic!("{frame:?} from the wrong side")
+                }
+                (_, Frame::Init { id, meta }) => self.init(*id, meta, cause),
+                (_, Frame::Data { id, messages }) => {
+                    for message in messages.clone().singles() {
+                        self.data(*id, message.bytes());
+                    }
+                }
+                (_, Frame::Feedback { id, increment }) => {
+                    assert!(*increment > 0 || self.beats, "a FEEDBACK that says nothing");
+                    // What says nothing may be about no stream.
+                    if *increment == 0 && id.0 == 0 {
+                        continue;
+                    }
+                    let phase = self.streams.get(&id.0).map(|stream| stream.phase);
+                    assert!(matches!(phase, Some(Phase::Open | Phase::HalfClosed)), "FEEDBACK in {phase:?}");
+                }
+                (_, Frame::Close { id, meta }) => self.close(*id, meta, cause),
+            }
+        }
+        if let Some(cause) = cause {
+            self.heard(cause);
+        }
+    }
+
+    fn init(&mut self, id: StreamId, meta: &InitMeta, cause: Option<&Frame>) {
+        let refused = meta.response_meta.as_ref().is_some_and(|meta| meta.ret != 0);
+        let (phase, credit) = match self.side {
+            Side::Client => {
+                assert!(meta.request_meta.is_some() && meta.response_meta.is_none(), "{meta:?}");
+                (Phase::Asked, None)
+            }
+            Side::Server => {
+                assert!(meta.request_meta.is_none() && meta.response_meta.is_some(), "{meta:?}");
+                let Some(Frame::Init { id: asked, meta: question }) = cause else {
+                    panic!("an answer to no INIT")
+                };
+                assert_eq!(id, *asked, "the answer to another INIT");
+                (Phase::Open, window(self.window, question.init_window_size))
+            }
+        };
+        let before = if refused {
+            self.streams.remove(&id.0)
+        } else {
+            self.streams.insert(id.0, Written { phase, credit })
+        };
+        assert!(before.is_none(), "INIT on a stream that is going on: {before:?}");
+    }
+
+    fn data(&mut self, id: StreamId, len: usize) {
+        let Some(stream) = self.streams.get_mut(&id.0) else { panic!("DATA on no stream") };
+        assert_eq!(stream.phase, Phase::Open, "DATA out of its time");
+        if let Some(left) = &mut stream.credit {
+            assert!(*left > 0, "DATA without credit");
+            *left -= i64::try_from(len).expect("a message is small");
+        }
+    }
+
+    fn close(&mut self, id: StreamId, meta: &CloseMeta, cause: Option<&Frame>) {
+        if meta.close_type == 1 {
+            assert!(meta.ret != 0 || meta.func_ret != 0, "a RESET that says nothing");
+            let known = self.streams.remove(&id.0).is_some();
+            let garbage = self.side == Side::Server && matches!(cause, Some(Frame::BadStream { .. }));
+            assert!(known || garbage, "RESET of no stream");
+            return;
+        }
+        let Some(stream) = self.streams.get_mut(&id.0) else { panic!("CLOSE of no stream") };
+        assert_eq!(stream.phase, Phase::Open, "CLOSE out of its time");
+        match self.side {
+            Side::Client => stream.phase = Phase::HalfClosed,
+            Side::Server => {
+                self.streams.remove(&id.0);
+            }
+        }
+    }
+
+    /// What the peer's frame means for what may be written from now on.
+    fn heard(&mut self, cause: &Frame) {
+        match cause {
+            Frame::Feedback { id, increment } => {
+                if let Some(Written { phase: Phase::Open, credit: Some(left) }) = self.streams.get_mut(&id.0)
+                {
+                    *left += i64::from(*increment);
+                }
+            }
+            Frame::Init { id, meta } if self.side == Side::Client => {
+                let Some(stream) = self.streams.get_mut(&id.0) else { return };
+                if meta.response_meta.as_ref().is_some_and(|meta| meta.ret != 0) {
+                    self.streams.remove(&id.0);
+                } else {
+                    stream.phase = Phase::Open;
+                    stream.credit = window(self.window, meta.init_window_size);
+                }
+            }
+            Frame::Close { id, meta } => {
+                let ends = match self.side {
+                    // A RESET with this text may be passed over (`conn/inbound.rs`); if it is not, the stream is over all the same.
+                    Side::Client => meta.msg != "uninitialized meta",
+                    Side::Server => meta.close_type == 1 || meta.ret != 0 || meta.func_ret != 0,
+                };
+                if ends {
+                    self.streams.remove(&id.0);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The credit to begin with: 0 from either side switches the counting off.
+fn window(ours: u32, theirs: u32) -> Option<i64> {
+    (ours > 0 && theirs > 0).then_some(i64::from(theirs))
+}

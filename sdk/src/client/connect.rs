@@ -1,0 +1,26 @@
+//! How a channel gets a connection: the seam under which sockets are, or what a test puts there.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+
+use crate::transport::{self, Address, Ends, Limits, PeerAddr};
+
+/// An attempt to connect.
+pub(crate) type Connecting<'a> = Pin<Box<dyn Future<Output = io::Result<(Ends, PeerAddr)>> + Send + 'a>>;
+
+/// Makes connections to addresses.
+pub(crate) trait Connect: Send + Sync + 'static {
+    /// `limits` are the connection's settings. Dropping the future gives the attempt up, and leaves nothing behind.
+    fn connect<'a>(&'a self, address: &'a Address, limits: &'a Limits) -> Connecting<'a>;
+}
+
+/// TCP and Unix sockets.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sockets;
+
+impl Connect for Sockets {
+    fn connect<'a>(&'a self, address: &'a Address, limits: &'a Limits) -> Connecting<'a> {
+        Box::pin(transport::connect(address, limits.dead_peer_timeout))
+    }
+}

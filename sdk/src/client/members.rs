@@ -1,0 +1,325 @@
+//! The connections that a channel has or wants, as a value: what happened goes in, what to do comes out. It neither waits nor connects.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::error::Error;
+use crate::service::Signal;
+use crate::transport::{Address, Link, WeakLink};
+
+use super::backoff::{Attempts, Backoff};
+use super::state::State;
+
+/// The connections that a channel has or wants.
+#[derive(Debug, Default)]
+pub(super) struct Members {
+    list: Vec<Member>,
+    /// Connections whose address was taken away, while calls on them go on. Held weakly, so that they close with the last call.
+    leaving: Vec<(Id, WeakLink)>,
+    naming: Naming,
+    last_id: u64,
+    /// How often a state of failure began, and why the last time.
+    failures: (u64, Option<Error>),
+    /// Why there will be no connection any more.
+    closed: Option<Error>,
+}
+
+/// Who a member is, for the task that makes its connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Id(u64);
+
+/// One connection that is wanted.
+#[derive(Debug)]
+struct Member {
+    id: Id,
+    address: Address,
+    phase: Phase,
+    attempts: Attempts,
+    /// Tells its task that it is wanted no more.
+    gone: Arc<Signal>,
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// Until somebody needs it. There is no task.
+    Resting,
+    Connecting,
+    Ready(Link),
+    Failed {
+        why: Error,
+        retry_at: Instant,
+    },
+}
+
+/// What is known of the addresses.
+#[derive(Debug, Default)]
+enum Naming {
+    /// They are a list that does not change.
+    #[default]
+    Fixed,
+    /// Nobody has asked yet. There is no task.
+    Resting,
+    Asking,
+    Known,
+    Failed {
+        why: Error,
+        retry_at: Instant,
+    },
+}
+
+/// A task to start.
+#[derive(Debug)]
+pub(super) enum Start {
+    /// Connects, and keeps connected.
+    Member { id: Id, address: Address, gone: Arc<Signal> },
+    /// Asks where the servers are, and goes on doing so.
+    Naming,
+}
+
+/// What the task of a member does after a failure or a loss.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Then {
+    /// Waits for that long, then tries again.
+    Wait(Duration),
+    /// It ends: the connection is wanted no more, or not before there is a call.
+    End,
+}
+
+impl Members {
+    /// Members with a list of addresses that does not change.
+    pub(super) fn fixed(addresses: &[Address], each: usize) -> Self {
+        let mut members = Self::default();
+        addresses.iter().for_each(|address| members.add(address, each));
+        members
+    }
+
+    /// Members whose addresses have to be asked for.
+    pub(super) fn named() -> Self {
+        Self { naming: Naming::Resting, ..Self::default() }
+    }
+
+    /// One member with a connection that is there already.
+    pub(super) fn connected(link: Link) -> Self {
+        let mut members = Self::default();
+        members.last_id += 1;
+        members.list.push(Member {
+            id: Id(members.last_id),
+            address: Address::Tcp(String::new()),
+            phase: Phase::Ready(link),
+            attempts: Attempts::default(),
+            gone: Arc::default(),
+        });
+        members
+    }
+
+    /// Somebody needs a connection: what rests is to be started.
+    pub(super) fn wake(&mut self) -> Vec<Start> {
+        let mut starts = Vec::new();
+        if matches!(self.naming, Naming::Resting) {
+            self.naming = Naming::Asking;
+            starts.push(Start::Naming);
+        }
+        for member in &mut self.list {
+            if matches!(member.phase, Phase::Resting) {
+                member.phase = Phase::Connecting;
+                starts.push(Start::Member {
+                    id: member.id,
+                    address: member.address.clone(),
+                    gone: Arc::clone(&member.gone),
+                });
+            }
+        }
+        starts
+    }
+
+    /// There are new addresses, of which none is there twice. They are to be connected to at once: who asked for them has a call.
+    pub(super) fn handle_addresses(&mut self, addresses: &[Address], each: usize) -> Vec<Start> {
+        if self.closed.is_some() {
+            return Vec::new();
+        }
+        self.naming = Naming::Known;
+        let (stay, leave) = std::mem::take(&mut self.list)
+            .into_iter()
+            .partition(|member| addresses.contains(&member.address));
+        self.list = stay;
+        self.dismiss(leave);
+        for address in addresses {
+            if !self.list.iter().any(|member| member.address == *address) {
+                self.add(address, each);
+            }
+        }
+        self.wake()
+    }
+
+    /// The addresses are asked for again.
+    pub(super) fn handle_asking(&mut self) {
+        self.naming = Naming::Asking;
+    }
+
+    /// The addresses could not be had.
+    pub(super) fn handle_unnamed(&mut self, why: Error, retry_at: Instant) {
+        self.naming = Naming::Failed { why, retry_at };
+    }
+
+    /// An attempt begins after a wait.
+    pub(super) fn handle_retry(&mut self, id: Id) {
+        if let Some(member) = self.find(id) {
+            member.phase = Phase::Connecting;
+        }
+    }
+
+    /// There is a connection. If it is not wanted any more, nobody holds it, and it closes.
+    pub(super) fn handle_connected(&mut self, id: Id, link: Link, now: Instant) {
+        if let Some(member) = self.find(id) {
+            member.attempts.handle_connected(now);
+            member.phase = Phase::Ready(link);
+        }
+    }
+
+    pub(super) fn handle_failed(
+        &mut self,
+        id: Id,
+        why: Error,
+        backoff: &Backoff,
+        (now, random): (Instant, f64),
+    ) -> Then {
+        let Some(member) = self.find(id) else { return Then::End };
+        let wait = member.attempts.handle_failed(backoff, random);
+        member.phase = Phase::Failed { why, retry_at: now + wait };
+        Then::Wait(wait)
+    }
+
+    /// A connection is over. It is replaced at once if it was of use, else when there is a call: a server that closes connections on which
+    /// nothing happens is left in peace.
+    pub(super) fn handle_lost(
+        &mut self,
+        id: Id,
+        why: Error,
+        backoff: &Backoff,
+        (now, random): (Instant, f64),
+    ) -> Then {
+        self.leaving.retain(|(leaving, _)| *leaving != id);
+        let Some(member) = self.find(id) else { return Then::End };
+        let wait = member.attempts.handle_lost(backoff, now, random);
+        let rests = matches!(&member.phase, Phase::Ready(link) if !link.was_used());
+        if wait > Duration::ZERO {
+            member.phase = Phase::Failed { why, retry_at: now + wait };
+        } else if rests {
+            member.phase = Phase::Resting;
+            return Then::End;
+        } else {
+            member.phase = Phase::Connecting;
+        }
+        Then::Wait(wait)
+    }
+
+    /// A connection was closed on this side because nobody used it. The next call makes another one.
+    pub(super) fn handle_idle(&mut self, id: Id) {
+        self.leaving.retain(|(leaving, _)| *leaving != id);
+        if let Some(member) = self.find(id) {
+            member.phase = Phase::Resting;
+        }
+    }
+
+    /// There will be no connection any more. Gives those that are there.
+    pub(super) fn close(&mut self, why: Error) -> Vec<Link> {
+        self.closed.get_or_insert(why);
+        let list = std::mem::take(&mut self.list);
+        let links = list.iter().filter_map(|member| match &member.phase {
+            Phase::Ready(link) => Some(link.clone()),
+            _ => None,
+        });
+        let links = links.chain(self.leaving.iter().filter_map(|(_, link)| link.upgrade())).collect();
+        self.dismiss(list);
+        links
+    }
+
+    pub(super) fn closed(&self) -> Option<&Error> {
+        self.closed.as_ref()
+    }
+
+    pub(super) fn state(&self) -> State {
+        if self.closed.is_some() {
+            return State::Closed;
+        }
+        let mut best = match &self.naming {
+            Naming::Asking if self.list.is_empty() => State::Connecting,
+            Naming::Failed { why, retry_at } if self.list.is_empty() => {
+                State::TransientFailure { why: why.clone(), retry_at: *retry_at }
+            }
+            _ => State::Idle,
+        };
+        for member in &self.list {
+            match &member.phase {
+                Phase::Ready(link) if !link.is_over() => return State::Ready,
+                // Its task will know in a moment.
+                Phase::Ready(_) | Phase::Connecting => best = State::Connecting,
+                Phase::Failed { why, retry_at } => match &best {
+                    State::Connecting => {}
+                    State::TransientFailure { retry_at: earlier, .. } if earlier <= retry_at => {}
+                    _ => best = State::TransientFailure { why: why.clone(), retry_at: *retry_at },
+                },
+                Phase::Resting => {}
+            }
+        }
+        best
+    }
+
+    /// Remembers that the channel is in a state of failure from now on.
+    pub(super) fn note_failure(&mut self, why: &Error) {
+        self.failures = (self.failures.0 + 1, Some(why.clone()));
+    }
+
+    /// How often a state of failure began, and why the last time.
+    pub(super) fn failures(&self) -> (u64, Option<&Error>) {
+        (self.failures.0, self.failures.1.as_ref())
+    }
+
+    /// The connections that are there.
+    pub(super) fn links(&self) -> Vec<Link> {
+        let ready = |member: &Member| match &member.phase {
+            Phase::Ready(link) => Some(link.clone()),
+            _ => None,
+        };
+        self.list.iter().filter_map(ready).collect()
+    }
+
+    /// The connections that finish their calls.
+    pub(super) fn leaving(&self) -> Vec<Link> {
+        self.leaving.iter().filter_map(|(_, link)| link.upgrade()).collect()
+    }
+
+    /// Whether something is to be started when there is a call.
+    pub(super) fn is_resting(&self) -> bool {
+        matches!(self.naming, Naming::Resting)
+            || self.list.iter().any(|member| matches!(member.phase, Phase::Resting))
+    }
+
+    fn add(&mut self, address: &Address, each: usize) {
+        for _ in 0..each {
+            self.last_id += 1;
+            self.list.push(Member {
+                id: Id(self.last_id),
+                address: address.clone(),
+                phase: Phase::Resting,
+                attempts: Attempts::default(),
+                gone: Arc::default(),
+            });
+        }
+    }
+
+    fn dismiss(&mut self, members: Vec<Member>) {
+        for member in members {
+            member.gone.set();
+            if let Phase::Ready(link) = &member.phase
+                && self.closed.is_none()
+            {
+                self.leaving.push((member.id, link.downgrade()));
+            }
+        }
+    }
+
+    fn find(&mut self, id: Id) -> Option<&mut Member> {
+        self.list.iter_mut().find(|member| member.id == id)
+    }
+}

@@ -1,0 +1,211 @@
+//! The connections of a channel: calls pick one, tasks make and replace them.
+//!
+//! Who wakes whom: a call that finds no connection starts the tasks that make one ([`keeper`]), and waits. Each change of the
+//! members wakes the calls that wait, and those that watch the state.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::sync::{Notify, watch};
+
+use crate::error::{Code, Error, ErrorKind, Origin, Result};
+use crate::service::Signal;
+use crate::sync::Mutex;
+use crate::transport::{ConnError, Limits, Link};
+
+use super::backoff::Backoff;
+use super::balance::{Balance, Ready};
+use super::connect::Connect;
+use super::keeper;
+use super::members::{Members, Start};
+use super::resolve::AnyResolve;
+use super::state::{State, StateWatch};
+
+/// The connections of a channel. Its tasks hold it as well, and end when it is [released](Self::release).
+pub(super) struct Pool {
+    /// What a call needs. It is replaced, never changed, so that calls need no lock.
+    ready: ArcSwap<Ready>,
+    members: Mutex<Members>,
+    /// Wakes calls that wait for a connection.
+    changed: Notify,
+    states: watch::Sender<State>,
+    /// Ends the task that asks for addresses.
+    pub(super) over: Signal,
+    /// A connection failed: somebody else may have become its server. Wakes the task that asks for addresses.
+    pub(super) ask_again: Notify,
+    pub(super) plan: Plan,
+}
+
+/// How connections are made.
+pub(super) struct Plan {
+    /// What errors call the servers before one of them is known.
+    pub(super) target: Arc<str>,
+    pub(super) connector: Arc<dyn Connect>,
+    pub(super) limits: Limits,
+    pub(super) connect_timeout: Duration,
+    pub(super) backoff: Backoff,
+    /// How many to each address.
+    pub(super) each: usize,
+    pub(super) balance: Balance,
+    pub(super) resolver: Option<Arc<dyn AnyResolve>>,
+    pub(super) resolve_every: Option<Duration>,
+}
+
+impl Pool {
+    pub(super) fn new(plan: Plan, members: Members) -> Arc<Self> {
+        let ready = Ready::new(members.links(), members.is_resting(), plan.balance);
+        Arc::new(Self {
+            ready: ArcSwap::from_pointee(ready),
+            states: watch::Sender::new(members.state()),
+            members: Mutex::new(members),
+            changed: Notify::new(),
+            over: Signal::default(),
+            ask_again: Notify::new(),
+            plan,
+        })
+    }
+
+    /// A connection for a call, if there is one.
+    #[inline]
+    pub(super) fn pick(self: &Arc<Self>) -> Option<Link> {
+        let ready = self.ready.load();
+        if ready.resting {
+            drop(ready);
+            return self.wake_and_pick();
+        }
+        ready.pick().cloned()
+    }
+
+    #[cold]
+    fn wake_and_pick(self: &Arc<Self>) -> Option<Link> {
+        self.start(Members::wake);
+        self.ready.load().pick().cloned()
+    }
+
+    /// Waits for a connection. When the attempts that are going on fail, this fails as well, unless `patient`: then it waits for others.
+    ///
+    /// Cancel safe: it holds nothing.
+    pub(super) async fn wait(self: &Arc<Self>, patient: bool) -> Result<Link> {
+        let mut known = None;
+        loop {
+            // Made before anything is looked at, so that a change in between wakes it.
+            let changed = self.changed.notified();
+            if let Some(link) = self.pick() {
+                return Ok(link);
+            }
+            if let Some(error) = self.failure(patient, &mut known) {
+                return Err(error);
+            }
+            changed.await;
+        }
+    }
+
+    /// Why there is no use in waiting. `known` is how many failures there were when the waiting began.
+    fn failure(&self, patient: bool, known: &mut Option<u64>) -> Option<Error> {
+        let members = self.members.lock();
+        if let Some(why) = members.closed() {
+            return Some(why.clone());
+        }
+        let (count, last) = members.failures();
+        let before = *known.get_or_insert(count);
+        match members.state() {
+            _ if patient => None,
+            State::TransientFailure { why, .. } => Some(why),
+            // It failed, and the next attempt has begun already.
+            State::Connecting if count > before => last.cloned(),
+            _ => None,
+        }
+    }
+
+    /// Changes the members, and tells everybody.
+    pub(super) fn change<R>(&self, change: impl FnOnce(&mut Members) -> R) -> R {
+        let mut members = self.members.lock();
+        let result = change(&mut members);
+        let state = members.state();
+        if let State::TransientFailure { why, .. } = &state
+            && !matches!(*self.states.borrow(), State::TransientFailure { .. })
+        {
+            members.note_failure(why);
+        }
+        let old = self.ready.load_full();
+        let ready = Ready::new(members.links(), members.is_resting(), self.plan.balance).after(&old);
+        self.ready.store(Arc::new(ready));
+        self.states.send_if_modified(|old| {
+            let new = !state.is_same(old);
+            *old = state;
+            new
+        });
+        drop(members);
+        // What it holds may be the last hold on a connection, which is let go of outside the lock.
+        drop(old);
+        self.changed.notify_waiters();
+        result
+    }
+
+    /// The same for a change that has tasks to start.
+    pub(super) fn start(self: &Arc<Self>, change: impl FnOnce(&mut Members) -> Vec<Start>) {
+        for start in self.change(change) {
+            match start {
+                Start::Member { id, address, gone } => {
+                    tokio::spawn(keeper::keep(Arc::clone(self), id, address, gone));
+                }
+                Start::Naming => {
+                    let resolver = self.plan.resolver.clone().expect("who has no list has a resolver");
+                    tokio::spawn(keeper::follow(Arc::clone(self), resolver));
+                }
+            }
+        }
+    }
+
+    pub(super) fn state(&self) -> State {
+        self.members.lock().state()
+    }
+
+    pub(super) fn watch(&self) -> StateWatch {
+        StateWatch::new(self.states.subscribe())
+    }
+
+    /// The connections that take calls.
+    pub(super) fn links(&self) -> Vec<Link> {
+        self.ready.load().links().iter().filter(|link| !link.is_over()).cloned().collect()
+    }
+
+    /// All connections, those that only finish their calls included.
+    pub(super) fn all_links(&self) -> Vec<Link> {
+        let leaving = self.members.lock().leaving();
+        self.links().into_iter().chain(leaving).collect()
+    }
+
+    /// Why the last attempt failed, if one did.
+    pub(super) fn last_failure(&self) -> Option<Error> {
+        self.members.lock().failures().1.cloned()
+    }
+
+    /// Nobody can call any more: no connection is made, and those that are there close when their last call has ended.
+    pub(super) fn release(&self) {
+        self.end(self.closed_error("the channel was dropped"));
+    }
+
+    /// There will be no connection any more.
+    pub(super) fn end(&self, why: Error) {
+        // The links are let go of outside the lock.
+        drop(self.change(|members| members.close(why)));
+        self.over.set();
+    }
+
+    /// There will be no connection any more, and those that are there are closed.
+    pub(super) fn close(&self) {
+        let why = self.closed_error("the call was not sent, because the channel was closed");
+        for link in self.change(|members| members.close(why)) {
+            link.close(&ConnError::LocalClosed);
+        }
+        self.over.set();
+    }
+
+    fn closed_error(&self, text: &str) -> Error {
+        Error::new(ErrorKind::Closed, Origin::Caller, Code::CLIENT_CONNECT_ERR, text)
+            .with_peer(Arc::clone(&self.plan.target))
+            .not_sent()
+    }
+}

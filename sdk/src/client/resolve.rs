@@ -1,0 +1,102 @@
+//! Where the servers of a channel are: naming.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::future::{Future, pending};
+use std::io;
+use std::pin::Pin;
+
+/// Tells a channel where its servers are, again and again: for a registry, a file, or whatever knows them.
+///
+/// A channel asks when it needs its first connection, when a connection fails, every
+/// [`resolve_every`](super::ChannelBuilder::resolve_every), and when [`changed`](Self::changed) says so. It connects to addresses that are
+/// new; a connection to one that is gone takes no new calls, and closes with the last that it has.
+///
+/// ```
+/// use std::io;
+/// use trill::client::Resolve;
+///
+/// /// One address a line.
+/// struct File(std::path::PathBuf);
+///
+/// impl Resolve for File {
+///     fn name(&self) -> String {
+///         self.0.display().to_string()
+///     }
+///
+///     async fn resolve(&self) -> io::Result<Vec<String>> {
+///         Ok(std::fs::read_to_string(&self.0)?.lines().map(str::to_owned).collect())
+///     }
+/// }
+/// ```
+pub trait Resolve: Send + Sync + 'static {
+    /// What errors call the servers before one of them is known, such as `orders.example:8000`.
+    fn name(&self) -> String;
+
+    /// The addresses now, as `host:port` or `unix:` and a path.
+    ///
+    /// An error and an empty list change nothing for connections that are there; without any, calls fail as if nobody had answered. The
+    /// channel gives an answer as long as a connection ([`connect_timeout`](super::ChannelBuilder::connect_timeout)), then drops the future.
+    ///
+    /// # Errors
+    /// Whatever kept it from knowing.
+    fn resolve(&self) -> impl Future<Output = io::Result<Vec<String>>> + Send;
+
+    /// Waits until it is worth asking again, for those who are told of changes. The channel drops the future when it asks for another
+    /// reason. Without it: never.
+    fn changed(&self) -> impl Future<Output = ()> + Send {
+        pending()
+    }
+}
+
+/// The addresses that DNS has for a `host:port`: one connection, or as many as [`connections`](super::ChannelBuilder::connections) says, to
+/// each of them.
+///
+/// A channel to a `host:port` without this asks DNS as well, and connects to the first address that answers.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Dns(String);
+
+impl Dns {
+    /// Looks `host:port` up.
+    pub fn new(host_and_port: impl Into<String>) -> Self {
+        Self(host_and_port.into())
+    }
+}
+
+impl Resolve for Dns {
+    fn name(&self) -> String {
+        self.0.clone()
+    }
+
+    async fn resolve(&self) -> io::Result<Vec<String>> {
+        let found: BTreeSet<_> = tokio::net::lookup_host(self.0.as_str()).await?.collect();
+        Ok(found.into_iter().map(|address| address.to_string()).collect())
+    }
+}
+
+/// A [`Resolve`] of any type.
+pub(super) trait AnyResolve: Send + Sync {
+    fn name(&self) -> String;
+    fn resolve(&self) -> Pin<Box<dyn Future<Output = io::Result<Vec<String>>> + Send + '_>>;
+    fn changed(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+}
+
+impl<R: Resolve> AnyResolve for R {
+    fn name(&self) -> String {
+        Resolve::name(self)
+    }
+
+    fn resolve(&self) -> Pin<Box<dyn Future<Output = io::Result<Vec<String>>> + Send + '_>> {
+        Box::pin(Resolve::resolve(self))
+    }
+
+    fn changed(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(Resolve::changed(self))
+    }
+}
+
+impl fmt::Debug for dyn AnyResolve {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name())
+    }
+}

@@ -1,0 +1,274 @@
+//! How much may wait in memory: one pool for all connections of a server, and each connection's account with it.
+//!
+//! Room that is left is shared out evenly: nobody is given more than what is left, divided by those who are there and a few to come. The
+//! shares shrink as room gets short, so that there is some for those who come late, and grow again when others leave (a dynamic
+//! threshold, as switches share their buffers).
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// How far an account may differ from what it last told the pool. Small traffic stays below it and costs no shared counter.
+const STEP: usize = 4 * 1024;
+
+/// Those who are expected beside those who are there, when room is shared out.
+const TO_COME: usize = 16;
+
+/// Bytes that wait in memory: of a connection ([`Channel::buffered`](crate::Channel::buffered)), or of all connections of a server
+/// ([`ServerHandle::buffered`](crate::server::ServerHandle::buffered)).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub struct Buffered {
+    /// Received, and not yet read by the application; requests count until they are answered, answers until their callers have them.
+    pub unread: usize,
+    /// The same together with what the windows of open streams promise: what counts for `max_unread` and `max_unread_per_connection`.
+    pub reserved: usize,
+    /// Written, and not yet in the socket: what counts for `max_unsent` and `max_unsent_per_connection`.
+    pub unsent: usize,
+}
+
+impl std::iter::Sum for Buffered {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |all, one| Self {
+            unread: all.unread + one.unread,
+            reserved: all.reserved + one.reserved,
+            unsent: all.unsent + one.unsent,
+        })
+    }
+}
+
+/// Bytes that all connections of a server may hold together. It counts and decides nothing.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    limit: usize,
+    reserved: AtomicUsize,
+    held: AtomicUsize,
+    sharers: AtomicUsize,
+}
+
+impl Pool {
+    pub(crate) fn new(limit: usize) -> Arc<Self> {
+        let zero = || AtomicUsize::new(0);
+        Arc::new(Self { limit, reserved: zero(), held: zero(), sharers: zero() })
+    }
+
+    // Counts that publish nothing else need no order.
+
+    /// What the accounts have reported as spoken for.
+    pub(crate) fn reserved(&self) -> usize {
+        self.reserved.load(Ordering::Relaxed)
+    }
+
+    /// What the accounts have reported as being there.
+    pub(crate) fn held(&self) -> usize {
+        self.held.load(Ordering::Relaxed)
+    }
+
+    fn share(&self) -> usize {
+        share(self.limit, self.reserved(), self.sharers.load(Ordering::Relaxed))
+    }
+}
+
+/// What is at its limit, and which setting that is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Overrun {
+    pub(crate) used: usize,
+    pub(crate) limit: usize,
+    pub(crate) setting: &'static str,
+}
+
+impl fmt::Display for Overrun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { used, limit, setting } = self;
+        write!(f, "{used} of {limit} bytes are in use for what is not read yet ({setting})")
+    }
+}
+
+/// One connection's part. What it has is given back when it is dropped.
+#[derive(Debug)]
+pub(super) struct Account {
+    limit: usize,
+    /// What is spoken for: what is there, or will be if the peers use what they were promised.
+    reserved: Count,
+    /// What is there.
+    held: Count,
+    sharers: usize,
+    pool: Option<Arc<Pool>>,
+}
+
+/// A count, and what the pool was told of it.
+#[derive(Debug, Default)]
+struct Count {
+    now: usize,
+    told: usize,
+}
+
+impl Account {
+    pub(super) fn new(limit: usize, pool: Option<Arc<Pool>>) -> Self {
+        Self { limit, reserved: Count::default(), held: Count::default(), sharers: 0, pool }
+    }
+
+    /// One more, or one less, to share with.
+    pub(super) fn join(&mut self) {
+        self.sharers += 1;
+        if let Some(pool) = &self.pool {
+            pool.sharers.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn leave(&mut self) {
+        self.sharers -= 1;
+        if let Some(pool) = &self.pool {
+            pool.sharers.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Somebody who had `before` reserved has `now`. Gives whether the pool was told.
+    #[inline]
+    pub(super) fn reserve(&mut self, before: usize, now: usize) -> bool {
+        before != now && self.reserved.change(before, now, self.pool.as_ref().map(|pool| &pool.reserved))
+    }
+
+    /// Somebody who held `before` holds `now`.
+    #[inline]
+    pub(super) fn hold(&mut self, before: usize, now: usize) {
+        self.held.change(before, now, self.pool.as_ref().map(|pool| &pool.held));
+    }
+
+    pub(super) fn reserved(&self) -> usize {
+        self.reserved.now
+    }
+
+    pub(super) fn held(&self) -> usize {
+        self.held.now
+    }
+
+    /// What one of those who share may have now.
+    pub(super) fn share(&self) -> usize {
+        let own = share(self.limit, self.reserved.now, self.sharers);
+        self.pool.as_ref().map_or(own, |pool| own.min(pool.share()))
+    }
+
+    /// Whether `more` can be promised, by the connection and the server.
+    pub(super) fn can_reserve(&self, more: usize) -> Result<(), Overrun> {
+        self.check(more, self.reserved.now, Pool::reserved)
+    }
+
+    /// Whether `more` can be held, by the connection and the server.
+    pub(super) fn can_hold(&self, more: usize) -> Result<(), Overrun> {
+        self.check(more, self.held.now, Pool::held)
+    }
+
+    /// Whether what is held is no more than a quarter and one `message` over the limit.
+    pub(super) fn is_sound(&self, message: usize) -> Result<(), Overrun> {
+        match self.can_hold(0) {
+            Err(over) if over.used - over.limit > over.limit / 4 + message => Err(over),
+            _ => Ok(()),
+        }
+    }
+
+    fn check(&self, more: usize, own: usize, pools: impl Fn(&Pool) -> usize) -> Result<(), Overrun> {
+        let within = |used: usize, limit, setting| {
+            if used.saturating_add(more) <= limit { Ok(()) } else { Err(Overrun { used, limit, setting }) }
+        };
+        within(own, self.limit, "max_unread_per_connection")?;
+        self.pool.as_ref().map_or(Ok(()), |pool| within(pools(pool), pool.limit, "max_unread"))
+    }
+}
+
+impl Count {
+    /// Tells `all` once it differs much, or when nothing is left.
+    #[inline]
+    fn change(&mut self, before: usize, now: usize, all: Option<&AtomicUsize>) -> bool {
+        self.now = self.now - before + now;
+        let tell = self.now.abs_diff(self.told) >= STEP || (self.now == 0 && self.told > 0);
+        if tell {
+            self.tell(all);
+        }
+        tell
+    }
+
+    fn tell(&mut self, all: Option<&AtomicUsize>) {
+        if let Some(all) = all {
+            if self.now > self.told {
+                all.fetch_add(self.now - self.told, Ordering::Relaxed);
+            } else {
+                all.fetch_sub(self.told - self.now, Ordering::Relaxed);
+            }
+        }
+        self.told = self.now;
+    }
+}
+
+impl Drop for Account {
+    fn drop(&mut self) {
+        if let Some(pool) = &self.pool {
+            pool.reserved.fetch_sub(self.reserved.told, Ordering::Relaxed);
+            pool.held.fetch_sub(self.held.told, Ordering::Relaxed);
+            pool.sharers.fetch_sub(self.sharers, Ordering::Relaxed);
+        }
+    }
+}
+
+fn share(limit: usize, used: usize, sharers: usize) -> usize {
+    limit.saturating_sub(used) / (sharers + TO_COME)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pool_knows_what_its_accounts_use_to_within_a_step_and_nothing_is_left_behind() {
+        let pool = Pool::new(1_000_000);
+        let mut one = Account::new(500_000, Some(Arc::clone(&pool)));
+        let mut two = Account::new(500_000, Some(Arc::clone(&pool)));
+        assert!(!one.reserve(0, STEP - 1));
+        assert_eq!((one.reserved(), pool.reserved()), (STEP - 1, 0), "small traffic does not touch the pool");
+        assert!(one.reserve(STEP - 1, STEP + 1));
+        two.reserve(0, 300_000);
+        two.hold(0, 200_000);
+        assert_eq!((pool.reserved(), pool.held()), (STEP + 1 + 300_000, 200_000));
+        two.reserve(300_000, 1);
+        two.reserve(1, 0);
+        assert_eq!(pool.reserved(), STEP + 1);
+        one.join();
+        drop((one, two));
+        assert_eq!((pool.reserved(), pool.held(), pool.sharers.load(Ordering::Relaxed)), (0, 0, 0));
+    }
+
+    #[test]
+    fn shares_shrink_as_room_gets_short_and_there_is_always_some_for_those_who_come_late() {
+        let mut account = Account::new(64 << 20, Some(Pool::new(usize::MAX)));
+        let mut shares = Vec::new();
+        for _ in 0..2_000 {
+            let share = account.share().min(65_535);
+            shares.push(share);
+            account.join();
+            account.reserve(0, share);
+        }
+        assert!(shares[..500].iter().all(|share| *share == 65_535), "nobody is short while half is left");
+        assert!(shares.is_sorted_by(|one, next| one >= next));
+        assert!(shares[1_999] > 1_024, "{}", shares[1_999]);
+        assert!(account.can_reserve(0).is_ok());
+    }
+
+    #[test]
+    fn who_is_over_is_told_by_how_much_and_which_setting_changes_it() {
+        let pool = Pool::new(20_000);
+        let mut account = Account::new(10_000, Some(Arc::clone(&pool)));
+        assert_eq!(account.can_hold(10_000), Ok(()));
+        let over = account.can_hold(10_001).unwrap_err();
+        assert_eq!((over.limit, over.setting), (10_000, "max_unread_per_connection"));
+        account.hold(0, 12_500);
+        assert!(account.can_hold(0).is_err());
+        assert_eq!((account.is_sound(0), account.can_reserve(10_000)), (Ok(()), Ok(())));
+        account.hold(0, 4_200);
+        assert!(account.is_sound(0).is_err());
+        assert!(account.is_sound(10_000).is_ok());
+        let other = Account::new(10_000, Some(pool));
+        let over = other.can_hold(5_000).unwrap_err();
+        assert_eq!((over.used, over.limit, over.setting), (16_700, 20_000, "max_unread"));
+        assert_eq!(over.to_string(), "16700 of 20000 bytes are in use for what is not read yet (max_unread)");
+    }
+}

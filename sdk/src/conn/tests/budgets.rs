@@ -1,0 +1,302 @@
+//! How much may wait in memory: of a connection, and of all connections of a server.
+
+use std::sync::Arc;
+
+use crate::conn::{CallKey, ConnError, Ending, Event, Limits, Outcome, Pool, Pools, Sent, StreamKey, Take};
+use crate::wire::Frame;
+
+use super::pair::{End, Pair, STREAM, UNARY, head};
+
+const MIB: usize = 1024 * 1024;
+
+/// A pair whose server has so much room for what is unread.
+fn pair(unread: usize) -> (Pair, Pools) {
+    let pools = Pools { unread: Pool::new(unread), unsent: Pool::new(64 * MIB) };
+    let server = Limits { pools: Some(pools.clone()), max_received: MIB, ..Limits::default() };
+    (Pair::with(Limits { max_received: MIB, ..Limits::default() }, server), pools)
+}
+
+/// Opens a stream and sends what its credit allows.
+fn flood(pair: &mut Pair, message: &[u8]) -> (StreamKey, StreamKey) {
+    let (key, served) = pair.open();
+    fill(pair, key, message);
+    (key, served.key)
+}
+
+fn fill(pair: &mut Pair, key: StreamKey, message: &[u8]) {
+    while pair.client.send(key, message) == Ok(Sent::Queued) {
+        pair.run();
+    }
+}
+
+fn windows(end: &End) -> Vec<u32> {
+    let window = |frame: &Frame| match frame {
+        Frame::Init { meta, .. } => Some(meta.init_window_size),
+        _ => None,
+    };
+    end.seen.iter().filter_map(window).collect()
+}
+
+#[test]
+fn a_thousand_unread_streams_stay_inside_the_servers_budget() {
+    let (mut pair, pools) = pair(16 * MIB);
+    for _ in 0..1_000 {
+        flood(&mut pair, &[7; 1_000]);
+    }
+    let windows = windows(&pair.client);
+    assert!(windows[..20].iter().all(|window| *window == 65_535), "while there is room, windows are whole");
+    assert!(windows[999] < 10_000, "{}", windows[999]);
+    let unread = pair.server.conn.buffered().unread;
+    assert!((8 * MIB..=16 * MIB).contains(&unread), "{unread}");
+    assert!(pair.server.conn.wants_input(), "nobody has sent more than it was told");
+    assert!(pools.unread.reserved() <= 16 * MIB);
+}
+
+#[test]
+fn a_stream_that_is_read_never_stands_still_however_short_room_is() {
+    let (mut pair, _) = pair(2 * MIB);
+    let streams: Vec<_> = (0..150).map(|_| flood(&mut pair, &[7; 100])).collect();
+    let (key, served) = *streams.last().unwrap();
+    let mut bytes = 0;
+    for _ in 0..1_000 {
+        pair.server.read_all(served).0.iter().for_each(|message| bytes += message.len());
+        pair.run();
+        fill(&mut pair, key, &[7; 100]);
+    }
+    assert!(bytes > 1_000 * 700, "{bytes}");
+}
+
+#[test]
+fn a_window_shrinks_when_room_is_short_and_grows_when_others_have_gone() {
+    let (mut pair, pools) = pair(4 * MIB);
+    let (key, served) = flood(&mut pair, &[7; 1_000]);
+    let others: Vec<_> = (0..300).map(|_| flood(&mut pair, &[7; 1_000])).collect();
+    let unread = |pair: &mut Pair| {
+        let (messages, _) = pair.server.read_all(served);
+        pair.run();
+        fill(pair, key, &[7; 1_000]);
+        messages.len()
+    };
+    assert_eq!(unread(&mut pair), 66);
+    assert!(unread(&mut pair) < 10, "the window has shrunk");
+    for (other, served) in others {
+        pair.client.conn.release(other);
+        pair.server.conn.release(served);
+    }
+    pair.run();
+    unread(&mut pair);
+    assert_eq!(unread(&mut pair), 66, "it is whole again");
+    pair.client.conn.release(key);
+    pair.server.conn.release(served);
+    assert_eq!((pair.server.conn.buffered().reserved, pools.unread.reserved()), (0, 0));
+}
+
+#[test]
+fn without_room_new_streams_and_calls_are_refused_with_the_settings_name() {
+    let (mut pair, _) = pair(MIB);
+    let (_, served) = flood(&mut pair, &[7; 100]);
+    let large = vec![0; MIB - 200];
+    pair.client.conn.call_with(&large);
+    pair.run();
+    let answer = pair.client.answer();
+    assert_eq!(answer.ret, 22);
+    let text = String::from_utf8_lossy(&answer.message).into_owned();
+    assert!(text.contains("of 1048576 bytes") && text.contains("(max_unread)"), "{text}");
+
+    for _ in 0..1_500 {
+        pair.client.conn.open(head(STREAM), None, pair.now).unwrap();
+        pair.run();
+    }
+    let refused = pair.client.seen.iter().rev().find_map(|frame| match frame {
+        Frame::Init { meta, .. } => meta.response_meta.clone().filter(|meta| meta.ret != 0),
+        _ => None,
+    });
+    let refused = refused.expect("there is not even room for the smallest window");
+    assert_eq!(refused.ret, 22);
+    assert!(String::from_utf8_lossy(&refused.error_msg).contains("(max_unread)"));
+    assert_eq!(pair.server.read_all(served).0.len(), 434, "those who are there go on");
+}
+
+#[test]
+fn unary_calls_count_until_they_are_answered_and_answers_until_they_are_taken() {
+    let (mut pair, pools) = pair(4 * MIB);
+    let body = vec![0; 900_000];
+    for _ in 0..6 {
+        pair.client.conn.call_with(&body);
+        pair.run();
+    }
+    let calls: Vec<_> = std::mem::take(&mut pair.server.events)
+        .into_iter()
+        .filter_map(|event| if let Event::Call(call) = event { Some(call.key) } else { None })
+        .collect();
+    assert_eq!(calls.len(), 4, "two were refused");
+    assert_eq!(pair.server.conn.buffered().unread, 3_600_000);
+    assert_eq!(pools.unread.reserved(), 3_600_000);
+    for key in calls {
+        let write = |out: &mut Vec<u8>| out.extend_from_slice(&body);
+        pair.server.conn.reply(key, Outcome::default(), 0, (body.len(), write), &[]).unwrap();
+        pair.server.conn.release_call(key);
+    }
+    assert_eq!(pools.unread.reserved(), 0);
+    pair.run();
+    assert_eq!(pair.client.conn.buffered().unread, 3_600_000);
+    let answered: Vec<CallKey> = pair
+        .client
+        .events
+        .iter()
+        .filter_map(|event| if let Event::CallChanged(key) = event { Some(*key) } else { None })
+        .collect();
+    for key in answered {
+        pair.client.conn.answer(key).expect("it has come").expect("it is an answer");
+    }
+    assert_eq!(pair.client.conn.buffered().unread, 0);
+}
+
+#[test]
+fn more_than_the_windows_say_stops_the_reading_unless_somebody_waits_for_the_peer() {
+    let (mut pair, pools) = pair(2 * MIB);
+    let (_, waiting) = pair.open();
+    let (_, served) = flood(&mut pair, &vec![7; 900_000]);
+    flood(&mut pair, &vec![7; 900_000]);
+    flood(&mut pair, &vec![7; 300_000]);
+    assert!(pools.unread.held() > 2 * MIB);
+    assert!(!pair.server.conn.wants_input());
+    assert!(pair.server.conn.is_short(), "other connections may leave room");
+
+    assert_eq!(pair.server.read_all(waiting.key), (vec![], None));
+    assert!(pair.server.conn.may_want_input());
+    assert!(
+        pair.server.conn.wants_input(),
+        "what its reader waits for may be behind what others do not read"
+    );
+    pair.server.conn.release(waiting.key);
+    assert!(!pair.server.conn.wants_input(), "nobody waits any more");
+    pair.server.read_all(served);
+    assert!(pair.server.conn.wants_input());
+}
+
+#[test]
+fn one_connection_holds_back_another_only_while_it_is_over_the_servers_budget() {
+    let (mut one, pools) = pair(2 * MIB);
+    let server = Limits { pools: Some(pools.clone()), max_received: MIB, ..Limits::default() };
+    let mut two = Pair::with(Limits::default(), server);
+    let (_, slow) = flood(&mut two, &[7; 100]);
+    let streams: Vec<_> = (0..3).map(|_| one.open()).collect();
+    for (key, _) in &streams {
+        fill(&mut one, *key, &vec![7; 800_000]);
+    }
+    let served = streams[0].1.key;
+    assert!(!two.server.conn.wants_input());
+    one.server.read_all(served);
+    assert!(two.server.conn.wants_input());
+    drop(one);
+    two.server.conn.handle_lost(&ConnError::PeerClosed);
+    assert!(pools.unread.reserved() > 0, "what was received can still be read");
+    assert_eq!(two.server.read_all(slow).1, Some(Take::Ended));
+    two.server.conn.release(slow);
+    assert_eq!(pools.unread.reserved(), 0);
+}
+
+#[test]
+fn a_stream_that_is_sent_more_far_above_the_limit_is_broken_off_and_no_other() {
+    let (mut pair, pools) = pair(2 * MIB);
+    let (careful, served) = pair.open();
+    let served = served.key;
+    let streams: Vec<_> = (0..2).map(|_| flood(&mut pair, &vec![7; 1_000_000])).collect();
+    // A peer that does not look at its window.
+    let (key, flooded) = streams[0];
+    let id = pair.client.seen.len();
+    assert!(id > 0);
+    for _ in 0..4 {
+        let mut bytes = Vec::new();
+        let id = crate::wire::StreamId(101);
+        crate::wire::data(&mut bytes, id, 500_000, |out| out.extend_from_slice(&[7; 500_000])).unwrap();
+        pair.server.receive(&bytes, pair.now).unwrap();
+    }
+    let ending = pair.server.conn.ended(flooded);
+    let Some(Ending::Overrun(over)) = ending else { panic!("{ending:?}") };
+    assert_eq!((over.limit, over.setting), (2 * MIB, "max_unread"));
+    pair.run();
+    let ending = pair.client.conn.ended(key);
+    let Some(Ending::Reset(outcome)) = ending else { panic!("{ending:?}") };
+    assert_eq!(outcome.ret, 22);
+    assert_eq!(pair.server.conn.ended(served), None);
+    assert_eq!(pair.client.send(careful, b"first"), Ok(Sent::Queued));
+    pair.run();
+    assert_eq!(pair.server.read_all(served).0, ["first"], "who is read may be sent more");
+    pair.server.conn.release(flooded);
+    assert!(pools.unread.reserved() < 2 * MIB);
+}
+
+#[test]
+fn what_is_reserved_is_given_back_by_reset_cancel_deadline_and_loss() {
+    let (mut pair, pools) = pair(64 * MIB);
+    let mut keys = Vec::new();
+    for _ in 0..5 {
+        keys.push(flood(&mut pair, &[1; 1_000]));
+    }
+    assert_eq!(pair.server.conn.buffered().unread, 5 * 66 * 1_016);
+    let before = pools.unread.reserved();
+    pair.client.conn.reset(keys[0].0, Outcome::framework(1, "enough"));
+    pair.client.conn.release(keys[1].0);
+    pair.server.conn.close(keys[2].1, Outcome::default());
+    pair.server.conn.discard(keys[3].1, (0, 0));
+    pair.run();
+    assert_eq!(pair.server.conn.buffered().unread, 4 * 66 * 1_016, "only what is discarded is gone");
+    for (_, served) in &keys[..4] {
+        pair.server.conn.release(*served);
+    }
+    assert!(pools.unread.reserved() < before / 4);
+    pair.server.conn.handle_lost(&ConnError::PeerClosed);
+    pair.server.conn.release(keys[4].1);
+    assert_eq!((pools.unread.reserved(), pair.server.conn.buffered().reserved), (0, 0));
+    assert_eq!(pair.server.conn.buffered().unread, 0);
+}
+
+#[test]
+fn the_servers_room_for_what_is_unsent_is_shared_and_nobody_is_left_without() {
+    let pools = Pools { unread: Pool::new(64 * MIB), unsent: Pool::new(8 * MIB) };
+    let limits = || Limits { pools: Some(pools.clone()), ..Limits::default() };
+    let mut pairs: Vec<_> = (0..100).map(|_| Pair::with(Limits::default(), limits())).collect();
+    let mut queued = Vec::new();
+    for pair in &mut pairs {
+        // Several streams, so that no window is in the way.
+        let streams: Vec<_> = (0..6).map(|_| pair.open().1.key).collect();
+        for key in streams {
+            while pair.server.send(key, &[7; 1_000]) == Ok(Sent::Queued) {}
+        }
+        queued.push(pair.server.conn.output_len());
+        assert_eq!(pair.server.conn.buffered().unsent, pair.server.conn.output_len());
+    }
+    assert!(queued[0] > 50_000, "{queued:?}");
+    assert!(queued.iter().all(|bytes| *bytes >= 16 * 1024), "{queued:?}");
+    assert!(queued[99] < queued[0] / 2, "{queued:?}");
+    assert!(pools.unsent.reserved() <= 8 * MIB, "{}", pools.unsent.reserved());
+    drop(pairs.split_off(1));
+    let pair = &mut pairs[0];
+    pair.run();
+    assert_eq!(pools.unsent.reserved(), 0);
+    pair.server.conn.handle_lost(&ConnError::PeerClosed);
+    assert_eq!(pair.server.conn.buffered().unsent, 0);
+    assert_eq!(Arc::strong_count(&pools.unsent), 3, "the test's, the connection's and its limits'");
+}
+
+impl crate::conn::Connection {
+    /// Sends a unary call with this body.
+    fn call_with(&mut self, body: &[u8]) {
+        let body = (body.len(), |out: &mut Vec<u8>| out.extend_from_slice(body));
+        self.call(head(UNARY), false, None, body, &[]).unwrap();
+    }
+}
+
+impl End {
+    /// The outcome of the last call that was answered.
+    fn answer(&mut self) -> Outcome {
+        let key = self.events.iter().rev().find_map(|event| match event {
+            Event::CallChanged(key) => Some(*key),
+            _ => None,
+        });
+        let key = key.expect("an answer has come");
+        self.conn.answer(key).expect("it has come").expect("it is an answer").outcome
+    }
+}

@@ -1,0 +1,38 @@
+//! A server without an address: connections are brought to it.
+
+use std::sync::Arc;
+
+use crate::error::{Code, Error, ErrorKind, Origin, Result};
+use crate::transport::{Ends, PeerAddr, Watch};
+
+use super::bound::ServerHandle;
+use super::connections::Connections;
+
+pub(crate) struct Unbound(Arc<Connections>);
+
+impl Unbound {
+    pub(super) fn new(connections: Arc<Connections>) -> Self {
+        Self(connections)
+    }
+
+    pub(crate) fn handle(&self) -> ServerHandle {
+        ServerHandle::unbound(Arc::clone(&self.0))
+    }
+
+    /// Serves one more connection, as an accepted one.
+    ///
+    /// # Errors
+    /// The server is being shut down, or has too many connections.
+    pub(crate) fn accept(&self, ends: Ends, peer: &PeerAddr) -> Result<Watch> {
+        let refused = |text: &str| {
+            Error::new(ErrorKind::Connect, Origin::Peer, Code::CLIENT_CONNECT_ERR, text)
+                .with_peer(peer.text())
+        };
+        if self.0.are_draining() {
+            return Err(refused("cannot connect: the server has been shut down"));
+        }
+        let link = self.0.start(ends, peer.clone());
+        let link = link.ok_or_else(|| refused("the server has too many connections (max_connections)"))?;
+        Ok(Watch::new(&link))
+    }
+}

@@ -1,0 +1,78 @@
+//! Calls and streams that wait for a connection.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::{Duration, Instant};
+
+use crate::client::Channel;
+use crate::error::{Code, Error, ErrorKind, Origin};
+use crate::stream::Subject;
+use crate::transport::Link;
+
+use super::options::Limit;
+
+/// Why there is no connection for a call.
+pub(super) enum NotConnected {
+    /// Attempts failed, or the channel is closed.
+    Failed(Error),
+    /// The call's time has passed.
+    TooLate,
+}
+
+/// Waits for a connection until the deadline. `patient` is what the call says of failing attempts, if it does. It holds the channel, which
+/// connects for as long as somebody waits for it.
+///
+/// Cancel safe.
+pub(super) fn connection(channel: Channel, patient: Option<bool>, deadline: Option<Instant>) -> Connecting {
+    Box::pin(async move {
+        let waiting = channel.wait(patient);
+        let link = match deadline {
+            None => waiting.await,
+            Some(deadline) => match tokio::time::timeout_at(deadline.into(), waiting).await {
+                Ok(link) => link,
+                Err(_) => return Err(NotConnected::TooLate),
+            },
+        };
+        link.map_err(NotConnected::Failed)
+    })
+}
+
+/// A call that waits for a connection.
+pub(super) type Connecting = Pin<Box<dyn Future<Output = Result<Link, NotConnected>> + Send + Sync>>;
+
+/// The error of a call that was not sent because there is no connection.
+pub(super) fn not_connected(
+    why: NotConnected,
+    subject: &Subject,
+    channel: &Channel,
+    limit: Option<Limited<'_>>,
+) -> Error {
+    let (code, limit) = match (why, limit) {
+        (NotConnected::Failed(error), _) => return error.with_method(subject.method.clone()),
+        (NotConnected::TooLate, Some(Limited::Call(limit))) if limit.inherited => (
+            Code::CLIENT_FULL_LINK_TIMEOUT_ERR,
+            format!("the {:?} that were left of the caller's deadline", limit.timeout),
+        ),
+        (NotConnected::TooLate, Some(Limited::Call(limit))) => {
+            (Code::CLIENT_INVOKE_TIMEOUT_ERR, format!("{:?} (timeout)", limit.timeout))
+        }
+        (NotConnected::TooLate, Some(Limited::Open(limit))) => {
+            (Code::CLIENT_CONNECT_ERR, format!("{limit:?} (open_timeout)"))
+        }
+        (NotConnected::TooLate, None) => unreachable!("without a limit it is never too late"),
+    };
+    let text = format!("the call was not sent, because there was no connection within {limit}");
+    let error = subject.error(ErrorKind::Timeout, Origin::Caller, code, text).not_sent();
+    match channel.last_failure() {
+        Some(last) => error.with_source(last),
+        None => error,
+    }
+}
+
+/// Whose limit of time it is.
+pub(super) enum Limited<'a> {
+    /// The call's.
+    Call(&'a Limit),
+    /// That of streams that have none.
+    Open(Duration),
+}

@@ -1,0 +1,53 @@
+//! What one end of a connection holds, for tests.
+
+use std::sync::{Arc, Weak};
+
+use super::Link;
+use super::shared::Shared;
+
+/// What one end of a connection holds at a moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Census {
+    /// Streams that go on, or whose handles still exist.
+    pub streams: usize,
+    /// Unary calls that go on.
+    pub calls: usize,
+    /// Bytes of messages that came and that no reader has taken.
+    pub unread: usize,
+    /// The same, for the stream that has most.
+    pub unread_of_one: usize,
+    /// Bytes that wait for the socket.
+    pub unwritten: usize,
+    /// Tasks that wait for something on this connection, its driver not included.
+    pub waiting: usize,
+}
+
+/// Looks at one end of a connection without keeping it alive.
+#[derive(Clone)]
+pub(crate) struct Watch(Weak<Shared>);
+
+impl Watch {
+    pub(crate) fn new(link: &Link) -> Self {
+        Self(Arc::downgrade(link.shared()))
+    }
+
+    /// `None`: nothing is left of this end.
+    pub(crate) fn census(&self) -> Option<Census> {
+        self.0.upgrade().map(|shared| shared.with_quietly(super::shared::State::census))
+    }
+}
+
+impl super::shared::State {
+    fn census(&self) -> Census {
+        let holdings = self.conn.holdings();
+        Census {
+            streams: holdings.streams,
+            calls: holdings.calls,
+            unread: holdings.unread,
+            unread_of_one: holdings.unread_of_one,
+            unwritten: holdings.unwritten + self.wakers.in_lanes(),
+            waiting: self.wakers.waiting(),
+        }
+    }
+}

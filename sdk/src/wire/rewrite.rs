@@ -1,0 +1,39 @@
+//! Frames that were read, written again. For tests.
+
+use super::encode::Largest;
+use super::error::WireError;
+use super::frame::Frame;
+use super::{close, data, feedback, init, request, response};
+
+/// No limit but that of the size fields.
+pub(crate) const ANY: Largest = Largest { frame: usize::MAX, header: usize::MAX };
+
+impl Frame {
+    /// Writes a frame as it was read.
+    ///
+    /// # Errors
+    ///
+    /// When its header is too long as we write it.
+    pub(crate) fn rewrite(&self) -> Result<Vec<u8>, WireError> {
+        let mut out = Vec::new();
+        match self {
+            Self::Request { head, meta, body, attachment } => {
+                let write = |out: &mut Vec<u8>| out.extend_from_slice(body);
+                request(&mut out, *head, meta, ANY, body.len(), write, attachment)?;
+            }
+            Self::Response { head, meta, body, attachment } => {
+                let write = |out: &mut Vec<u8>| out.extend_from_slice(body);
+                response(&mut out, *head, meta, ANY, body.len(), write, attachment)?;
+            }
+            Self::Init { id, meta } => init(&mut out, *id, meta),
+            Self::Data { id, messages } => {
+                let payload = messages.first();
+                data(&mut out, *id, payload.len(), |out| out.extend_from_slice(&payload))?;
+            }
+            Self::Feedback { id, increment } => feedback(&mut out, *id, *increment),
+            Self::Close { id, meta } => close(&mut out, *id, meta),
+            Self::BadUnary { .. } | Self::BadStream { .. } => panic!("nobody writes {self:?}"),
+        }
+        Ok(out)
+    }
+}
