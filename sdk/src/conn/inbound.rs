@@ -284,7 +284,7 @@ impl Connection {
         };
         if busy >= limit {
             return refuse(format!(
-                "too many {what} on this connection: at most {limit} (max_{what}_per_connection)"
+                "too many {what} on this connection: {busy} are going on, at most {limit} (max_{what}_per_connection)"
             ));
         }
         let room = match shape {
