@@ -190,7 +190,7 @@ impl<T: Message> SharedWriter<T> {
     /// Breaks the stream off with a status for all clones, at once: operations that wait fail. As [`AsyncWriter::fail`].
     pub fn fail(&self, status: impl Into<Status>) {
         let status = status.into();
-        self.0.handle.lock().break_off(status);
+        self.0.handle.lock().break_off(&status);
     }
 }
 

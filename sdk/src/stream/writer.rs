@@ -94,11 +94,11 @@ impl<T: Message> AsyncWriter<T> {
     /// At once, in both directions. Nothing happens if the stream is over. In a handler, the stream and with it the handler end here.
     /// With [`Cancel::HalfClose`](crate::client::Cancel) a client's status does not reach the server.
     pub fn fail(self, status: impl Into<Status>) {
-        self.break_off(status.into());
+        self.break_off(&status.into());
     }
 
-    pub(super) fn break_off(&self, status: Status) {
-        self.stream.reset(outcome(&status, Metadata::new()));
+    pub(super) fn break_off(&self, status: &Status) {
+        self.stream.reset(outcome(status, Metadata::new()));
     }
 
     pub(super) fn poll_write(
