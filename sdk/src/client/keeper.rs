@@ -73,10 +73,10 @@ async fn attempt(pool: &Pool, address: &Address) -> Result<(Ends, PeerAddr)> {
 
 /// The reason in short; the error itself is the source.
 fn why_not(error: &io::Error) -> &'static str {
+    if error.get_ref().and_then(|inner| inner.downcast_ref::<UnknownHost>()).is_some() {
+        return "its name cannot be resolved";
+    }
     match error.kind() {
-        _ if matches!(error.get_ref(), Some(inner) if inner.is::<UnknownHost>()) => {
-            "its name cannot be resolved"
-        }
         io::ErrorKind::ConnectionRefused => "nobody listens there",
         io::ErrorKind::NotFound => "there is no such socket",
         io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => "there is no way to it",
