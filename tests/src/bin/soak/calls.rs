@@ -60,7 +60,7 @@ impl Caller {
     pub(crate) fn several(
         address: &str,
         verdict: &Arc<Verdict>,
-        incidents: Option<Arc<Incidents>>,
+        incidents: Option<&Arc<Incidents>>,
     ) -> Callers {
         let (stop, stopping) = watch::channel(false);
         let client = EverythingClient::new(channel(address));
@@ -69,7 +69,7 @@ impl Caller {
                 client: client.clone(),
                 address: address.to_owned(),
                 verdict: Arc::clone(verdict),
-                incidents: incidents.clone(),
+                incidents: incidents.cloned(),
             };
             let stopping = stopping.clone();
             async move {

@@ -35,8 +35,8 @@ impl World {
         let away = Process::start(&["serve", "127.0.0.1:0"]).await;
         let mut callers = Vec::new();
         let (of_home, of_away) = (Arc::new(Incidents::default()), Arc::new(Incidents::default()));
-        callers.push(Caller::several(&home, verdict, Some(Arc::clone(&of_home))));
-        callers.push(Caller::several(&away.said, verdict, Some(Arc::clone(&of_away))));
+        callers.push(Caller::several(&home, verdict, Some(&of_home)));
+        callers.push(Caller::several(&away.said, verdict, Some(&of_away)));
         let others = (0..PROCESSES)
             .map(|_| tokio::spawn(faults::kill_callers(home.clone(), Arc::clone(verdict), stopping.clone())))
             .collect();
