@@ -14,6 +14,12 @@ async fn reported(log: &mut Log, what: &str) {
         .unwrap_or_else(|_| panic!("never reported: {what}"));
 }
 
+/// The next report, which has to come.
+async fn next(reports: &mut Log) -> String {
+    let report = tokio::time::timeout(Duration::from_secs(20), reports.recv()).await;
+    report.expect("nothing is reported").expect("the service lives")
+}
+
 #[tokio::test]
 async fn dropping_any_handle_of_a_client_drops_the_handler() {
     for (client, mut log) in [in_memory(), over_tcp().await] {
@@ -57,7 +63,7 @@ async fn a_one_way_call_is_carried_out_although_its_caller_is_gone() {
     let client = trill_tests::HintsClient::new(trill::Channel::connect(address).await.unwrap());
     client.hint(text("on my way out")).await.unwrap();
     drop(client);
-    assert_eq!(reports.recv().await.unwrap(), "done: on my way out");
+    assert_eq!(next(&mut reports).await, "done: on my way out");
 }
 
 #[tokio::test]
@@ -126,13 +132,13 @@ async fn a_client_can_fail_its_stream_with_a_code() {
         let mut rw = client.talk().await.unwrap();
         rw.write(text("first")).await.unwrap();
         rw.fail(status.clone());
-        assert_eq!(reports.recv().await.unwrap(), seen);
+        assert_eq!(next(&mut reports).await, seen);
 
         let rw = client.talk().await.unwrap().shared();
         let (reading, other) = (tokio::spawn(rw.read()), rw.clone());
         tokio::task::yield_now().await;
         other.fail(status);
-        assert_eq!(reports.recv().await.unwrap(), seen);
+        assert_eq!(next(&mut reports).await, seen);
         // For the clones on this side the stream was ended here.
         let errors = [reading.await.unwrap().unwrap_err(), rw.write(text("late")).await.unwrap_err()];
         for error in errors {
@@ -344,8 +350,7 @@ async fn a_detached_task_that_waits_for_the_end_of_its_call_never_outlives_it() 
         let _ = rw.read().timeout(limit).await;
         drop(rw);
         for _ in 0..6 {
-            let report = tokio::time::timeout(Duration::from_secs(20), reports.recv()).await;
-            assert_eq!(report.unwrap_or_else(|_| panic!("{order}: waits for ever")).unwrap(), order);
+            assert_eq!(next(&mut reports).await, order);
         }
     }
     crate::left_over::no_tasks_beyond(before).await;

@@ -11,6 +11,7 @@ mod compression;
 mod context;
 mod drain;
 mod false_eof;
+mod faults;
 mod frames;
 mod handles;
 mod hostile;

@@ -21,6 +21,15 @@ async fn an_idle_server_shuts_down_at_once_and_closes_its_connections() {
 }
 
 #[tokio::test]
+async fn the_address_is_free_when_the_shutdown_is_ready() {
+    let (handle, address, _log) = listen("127.0.0.1:0").await;
+    // Without a connection there is nothing else to wait for.
+    tokio::task::yield_now().await;
+    handle.shutdown(LONG).await;
+    assert!(crate::left_over::is_free(&address));
+}
+
+#[tokio::test]
 async fn a_server_that_is_shut_down_before_it_serves_does_not_serve() {
     let (service, log) = trill_tests::Obedient::new();
     drop(log);
@@ -152,7 +161,7 @@ async fn a_shutdown_can_be_asked_for_many_times_and_the_shortest_grace_counts() 
             tokio::spawn(async move { handle.shutdown(grace).await })
         })
         .collect();
-    handle.shutdown(Duration::MAX).await;
+    tokio::time::timeout(LONG, handle.shutdown(Duration::MAX)).await.expect("another one has a limit");
     for other in others {
         other.await.unwrap();
     }
@@ -212,7 +221,7 @@ async fn a_one_way_call_does_not_outlive_its_server() {
     let client = EverythingClient::new(Channel::connect(&address).await.unwrap());
     client.notify(text("hang")).await.unwrap();
     assert_eq!(log.recv().await.unwrap(), "notified hang");
-    handle.shutdown(Duration::from_millis(20)).await;
+    tokio::time::timeout(LONG, handle.shutdown(Duration::from_millis(20))).await.expect("the grace is over");
     drop(handle);
     // The service goes with its last handler, and its reports end.
     assert_eq!(tokio::time::timeout(LONG, log.recv()).await.expect("the handler was dropped"), None);

@@ -61,7 +61,7 @@ impl End {
             let frame = match self.decoder.decode(&mut self.input) {
                 Ok(Some(frame)) => frame,
                 Ok(None) => break,
-                Err(error) => return self.lose(&ConnError::Wire(error)),
+                Err(error) => return self.lose(&ConnError::of_wire(error)),
             };
             if !std::mem::replace(&mut self.greeted, true) {
                 self.conn.handle_first_frame();

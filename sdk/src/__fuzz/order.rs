@@ -136,7 +136,9 @@ impl Order {
                 }
             }
             Frame::Init { id, meta } if self.side == Side::Client => {
-                let Some(stream) = self.streams.get_mut(&id.0) else { return };
+                // Another one ends the stream, with a RESET that was written; one for a stream that was given up is dropped.
+                let asked = self.streams.get_mut(&id.0).filter(|stream| stream.phase == Phase::Asked);
+                let Some(stream) = asked else { return };
                 if meta.response_meta.as_ref().is_some_and(|meta| meta.ret != 0) {
                     self.streams.remove(&id.0);
                 } else {

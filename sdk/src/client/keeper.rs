@@ -2,6 +2,7 @@
 //!
 //! They decide nothing: [`Members`] does.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::service::Signal;
-use crate::transport::{Address, ConnError, Connection, Driver, Ends, PeerAddr, now};
+use crate::transport::{Address, ConnError, Connection, Driver, Ends, PeerAddr, UnknownHost, now};
 
 use super::backoff::{Attempts, random};
 use super::members::{Id, Members, Then};
@@ -65,8 +66,21 @@ async fn attempt(pool: &Pool, address: &Address) -> Result<(Ends, PeerAddr)> {
     };
     match tokio::time::timeout(limit, pool.plan.connector.connect(address, &pool.plan.limits)).await {
         Ok(Ok(connected)) => Ok(connected),
-        Ok(Err(error)) => Err(failed("cannot connect".to_owned()).with_source(error)),
+        Ok(Err(error)) => Err(failed(format!("cannot connect: {}", why_not(&error))).with_source(error)),
         Err(_) => Err(failed(format!("no connection within {limit:?} (connect_timeout)"))),
+    }
+}
+
+/// The reason in short; the error itself is the source.
+fn why_not(error: &io::Error) -> &'static str {
+    match error.kind() {
+        _ if error.get_ref().is_some_and(|inner| inner.is::<UnknownHost>()) => "its name cannot be resolved",
+        io::ErrorKind::ConnectionRefused => "nobody listens there",
+        io::ErrorKind::NotFound => "there is no such socket",
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => "there is no way to it",
+        io::ErrorKind::TimedOut => "it does not answer",
+        io::ErrorKind::PermissionDenied => "this process may not",
+        _ => "the system refused",
     }
 }
 

@@ -18,6 +18,8 @@ pub(crate) enum ConnError {
     Shutdown,
     #[error("the connection failed: {0}")]
     Io(io::ErrorKind),
+    #[error("the peer sent a frame of {size} bytes, at most {limit} are accepted (max_message_received)")]
+    FrameTooLarge { size: usize, limit: usize },
     #[error("the peer sent bytes that are not tRPC: {0}")]
     Wire(WireError),
     #[error(
@@ -39,6 +41,14 @@ pub(crate) enum ConnError {
 }
 
 impl ConnError {
+    /// What bytes say with which nobody can go on.
+    pub(crate) fn of_wire(error: WireError) -> Self {
+        match error {
+            WireError::FrameTooLarge { size, limit } => Self::FrameTooLarge { size, limit },
+            error => Self::Wire(error),
+        }
+    }
+
     /// What a failed read or write of the socket says. `limit` is the dead peer timeout that the socket was given.
     pub(crate) fn of_io(kind: io::ErrorKind, limit: Duration) -> Self {
         match kind {

@@ -37,7 +37,7 @@ impl Connection {
     pub(crate) fn handle_frame(&mut self, frame: Frame, now: Instant) -> Result<(), ConnError> {
         self.quiet.note();
         match frame {
-            Frame::Data { id, messages } => self.handle_data(id, messages),
+            Frame::Data { id, messages } => self.handle_data(id, messages, now),
             Frame::Feedback { id, increment } => self.handle_feedback(id, increment),
             Frame::Init { id, meta } => match self.side {
                 Side::Server => self.handle_init(id, meta, now),
@@ -80,6 +80,7 @@ impl Connection {
                 Timer::StreamIdle(key) => self.look_if_stream_idle(key, now),
                 Timer::Idle => self.look_if_idle(now),
                 Timer::Beat => self.beat(now),
+                Timer::Pause => self.look_if_paused(now),
                 Timer::FirstFrame => {
                     self.handle_lost(&ConnError::FirstFrame(self.limits.first_frame_timeout));
                 }
@@ -87,7 +88,7 @@ impl Connection {
         }
     }
 
-    fn handle_data(&mut self, id: StreamId, messages: Messages) {
+    fn handle_data(&mut self, id: StreamId, messages: Messages, now: Instant) {
         let Some(key) = self.streams.find(id) else {
             if let Some(increment) = self.lingering.receive(id, messages.bytes()) {
                 wire::feedback(&mut self.output, id, increment);
@@ -105,12 +106,13 @@ impl Connection {
             }
             Action::Deliver => {
                 let before = stream.recv.held();
-                if stream.recv.push(messages) {
-                    self.pausing += 1;
-                }
+                let pauses = stream.recv.push(messages);
                 let grows = stream.recv.worth() > stream.recv.charged;
                 if std::mem::take(&mut stream.recv.waiting) {
                     self.events.push(Event::Readable(key));
+                }
+                if pauses {
+                    self.begin_pause(now);
                 }
                 self.count_unread(key, before);
                 // Only a peer that sends much more than it was promised room for can bring this about.
@@ -282,7 +284,7 @@ impl Connection {
         };
         if busy >= limit {
             return refuse(format!(
-                "too many {what} on this connection: at most {limit} (max_{what}_per_connection)"
+                "too many {what} on this connection: {busy} are going on, at most {limit} (max_{what}_per_connection)"
             ));
         }
         let room = match shape {

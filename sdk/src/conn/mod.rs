@@ -19,6 +19,7 @@ mod inbound;
 mod inbox;
 mod limits;
 mod lingering;
+mod pause;
 mod quiet;
 mod schedule;
 mod stream;
@@ -41,6 +42,7 @@ pub(crate) use crate::wire::StreamId;
 use budget::Account;
 use calls::Calls;
 use lingering::Lingering;
+use pause::Pause;
 use quiet::Quiet;
 use schedule::Schedule;
 use stream::Stream;
@@ -88,8 +90,7 @@ pub(crate) struct Connection {
     /// Bytes that writers may be making beside the output.
     lent: usize,
     events: Vec<Event>,
-    /// How many streams hold back the reading.
-    pausing: usize,
+    pause: Pause,
     /// Somebody has begun to wait for the peer since that was looked at last.
     asking: bool,
     draining: bool,
@@ -130,7 +131,7 @@ impl Connection {
             in_flight: 0,
             lent: 0,
             events: Vec::new(),
-            pausing: 0,
+            pause: Pause::default(),
             asking: false,
             draining: false,
             last_caller: Bytes::new(),
@@ -203,17 +204,17 @@ impl Connection {
     /// while too much is unread and nobody here waits for the peer.
     pub(crate) fn wants_input(&mut self) -> bool {
         self.asking = false;
-        self.pausing == 0 && (self.unread.can_hold(0).is_ok() || self.is_hungry())
+        !self.pause.is_on() && (self.unread.can_hold(0).is_ok() || self.is_hungry())
     }
 
     /// Whether [`wants_input`](Self::wants_input), which was false, may be true now.
     pub(crate) fn may_want_input(&self) -> bool {
-        self.pausing == 0 && (self.asking || self.unread.can_hold(0).is_ok())
+        !self.pause.is_on() && (self.asking || self.unread.can_hold(0).is_ok())
     }
 
     /// Whether the peer's bytes are not wanted for lack of room. Nobody tells when other connections leave some, so ask now and then.
     pub(crate) fn is_short(&self) -> bool {
-        self.pausing == 0
+        !self.pause.is_on()
     }
 
     /// Whether somebody can only go on when the peer's bytes are read: a reader, a writer without credit, a caller.

@@ -22,6 +22,8 @@ pub(super) enum Timer {
     Beat,
     /// The first frame of the peer must be whole.
     FirstFrame,
+    /// Time to look whether the reading is held back still.
+    Pause,
 }
 
 #[derive(Debug, Default)]

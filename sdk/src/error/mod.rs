@@ -188,9 +188,17 @@ impl Error {
         }
     }
 
-    /// What a peer is told when a handler returns this error: the same codes and text.
-    pub(crate) fn to_status(&self) -> Status {
-        self.0.status.clone()
+    /// What a peer is told when its handler returns this error: the same codes and text. `own` are the handler's method and peer: of
+    /// a call elsewhere, which the handler passes on, the text also says which it was and where it failed. What another server
+    /// answered is passed on as it is.
+    pub(crate) fn to_status(&self, own: (&str, &str)) -> Status {
+        let status = self.0.status.clone();
+        match (self.method(), self.peer()) {
+            (Some(method), Some(peer)) if !self.0.answered && (method, peer) != own => {
+                Status::with_codes(status.code(), status.func_ret(), self.to_string())
+            }
+            _ => status,
+        }
     }
 }
 
@@ -274,5 +282,16 @@ mod tests {
         let status = error.status().expect("made from a status");
         assert_eq!((status.code(), status.func_ret(), status.message()), (Code(7), 8, "why"));
         assert_eq!(error.to_string(), "code 7, application code 8: why");
+    }
+
+    #[test]
+    fn an_error_that_is_passed_on_says_where_it_was_and_an_answer_stays_as_it_is() {
+        let lost = Error::new(ErrorKind::Network, Origin::Peer, Code(141), "it is lost");
+        let lost = lost.with_method("/a.B/C").with_peer("10.0.0.2:1");
+        let told = |error: &Error, own| error.to_status(own).message().to_owned();
+        assert_eq!(told(&lost, ("/r.R/C", "10.0.0.1:9")), "it is lost (/a.B/C at 10.0.0.2:1)");
+        assert_eq!(told(&lost, ("/a.B/C", "10.0.0.2:1")), "it is lost", "of the handler's own stream");
+        let answered = Error::from(Status::app(7, "no")).with_method("/a.B/C").with_peer("10.0.0.2:1");
+        assert_eq!(told(&answered, ("/r.R/C", "10.0.0.1:9")), "no");
     }
 }

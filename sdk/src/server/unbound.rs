@@ -24,15 +24,20 @@ impl Unbound {
     /// # Errors
     /// The server is being shut down, or has too many connections.
     pub(crate) fn accept(&self, ends: Ends, peer: &PeerAddr) -> Result<Watch> {
-        let refused = |text: &str| {
+        let refused = |text: String| {
             Error::new(ErrorKind::Connect, Origin::Peer, Code::CLIENT_CONNECT_ERR, text)
                 .with_peer(peer.text())
         };
         if self.0.are_draining() {
-            return Err(refused("cannot connect: the server has been shut down"));
+            return Err(refused("cannot connect: the server has been shut down".to_owned()));
         }
         let link = self.0.start(ends, peer.clone());
-        let link = link.ok_or_else(|| refused("the server has too many connections (max_connections)"))?;
+        let link = link.ok_or_else(|| {
+            let most = self.0.room().connections;
+            refused(format!(
+                "cannot connect: the server has {most} connections, at most {most} (max_connections)"
+            ))
+        })?;
         Ok(Watch::new(&link))
     }
 }

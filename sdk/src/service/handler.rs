@@ -241,7 +241,9 @@ impl ServerCall {
             let metadata = cx.take_extras().metadata;
             match result {
                 Finished::Done(Ok(())) => held.close(Outcome { metadata, ..Outcome::default() }),
-                Finished::Done(Err(error)) => held.close(outcome_of(&error, metadata)),
+                Finished::Done(Err(error)) => {
+                    held.close(outcome_of(&error, (cx.method(), cx.peer().as_str()), metadata));
+                }
                 Finished::Panicked => held.close(panicked(cx.method())),
                 // The stream is over already.
                 Finished::Cancelled(_) => {}
@@ -349,11 +351,12 @@ async fn reply<Resp: Message>(
     result: Finished<Resp>,
 ) {
     let method = cx.method();
+    let own = (method, cx.peer().as_str());
     let extras = cx.take_extras();
     let message = match result {
         Finished::Done(Ok(message)) => message,
         Finished::Done(Err(error)) => {
-            return call.refuse(outcome_of(&error, extras.metadata), &extras.attachment);
+            return call.refuse(outcome_of(&error, own, extras.metadata), &extras.attachment);
         }
         Finished::Panicked => return call.refuse(panicked(method), &[]),
         Finished::Cancelled(Ending::Deadline) => {
@@ -390,7 +393,7 @@ async fn reply<Resp: Message>(
         };
         let error = send_error(error, &subject);
         tracing::warn!(%error, "an answer could not be sent");
-        call.refuse(outcome_of(&error, crate::metadata::Metadata::new()), &[]);
+        call.refuse(outcome_of(&error, own, crate::metadata::Metadata::new()), &[]);
     }
 }
 

@@ -412,8 +412,11 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
 
 /// The answer with its body unpacked, or why that cannot be.
 fn unpack(mut answer: Answer, limit: usize) -> Result<Answer, String> {
-    if let Some(compression) = Compression::of_body(answer.content_encoding, &answer.body)? {
-        let broken = |error| format!("the answer cannot be unpacked: {error}");
+    fn broken(why: impl fmt::Display) -> String {
+        format!("the answer cannot be unpacked: {why}")
+    }
+
+    if let Some(compression) = Compression::of_body(answer.content_encoding, &answer.body).map_err(broken)? {
         answer.body = compression.unpack(answer.body, limit).map_err(broken)?;
     }
     Ok(answer)

@@ -123,7 +123,8 @@ pub(crate) fn ending_error(ending: &Ending, subject: &Subject) -> Error {
                     (ErrorKind::Closed, Origin::Caller)
                 }
                 ConnError::Wire(_) | ConnError::BadAnswer(_) => (ErrorKind::Protocol, Origin::Peer),
-                ConnError::PeerNotReading { .. }
+                ConnError::FrameTooLarge { .. }
+                | ConnError::PeerNotReading { .. }
                 | ConnError::FirstFrame(_)
                 | ConnError::TooManyNew { .. } => (ErrorKind::Limit, Origin::Peer),
             };
@@ -182,9 +183,13 @@ pub(crate) fn send_error(error: SendError, subject: &Subject) -> Error {
     }
 }
 
-/// What a peer is told of an error that a handler returns.
-pub(crate) fn outcome_of(error: &Error, metadata: Metadata) -> Outcome {
-    let status = error.to_status();
+/// What a peer is told of an error that the handler of this method for this peer returns.
+pub(crate) fn outcome_of(error: &Error, own: (&str, &str), metadata: Metadata) -> Outcome {
+    outcome(&error.to_status(own), metadata)
+}
+
+/// What a peer is told of a status.
+pub(crate) fn outcome(status: &Status, metadata: Metadata) -> Outcome {
     let mut outcome = Outcome {
         ret: status.code().0,
         func_ret: status.func_ret(),

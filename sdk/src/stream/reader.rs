@@ -166,6 +166,9 @@ impl<T: Message> AsyncReader<T> {
         let code = if client { Code::STREAM_CLIENT_DECODE_ERR } else { Code::STREAM_SERVER_DECODE_ERR };
         let error = |text| self.stream.subject().error(ErrorKind::Decode, Origin::Peer, code, text);
         match why {
+            Unread::Unpack(why @ UnpackError::TooLarge { .. }) => {
+                error(format!("a message cannot be unpacked: {why}"))
+            }
             Unread::Unpack(source) => error("a message cannot be unpacked".to_owned()).with_source(source),
             Unread::Decode(source) => {
                 error(format!("a message is not a {}", std::any::type_name::<T>())).with_source(source)

@@ -13,7 +13,7 @@ use crate::metadata::Metadata;
 use crate::transport::{Outcome, PeerAddr, Sender};
 
 use super::core::StreamRef;
-use super::ending::{outcome_of, send_error};
+use super::ending::{outcome, send_error};
 use super::message::Message;
 use super::parcel::Parcel;
 use super::shared::SharedWriter;
@@ -98,7 +98,7 @@ impl<T: Message> AsyncWriter<T> {
     }
 
     pub(super) fn break_off(&self, status: Status) {
-        self.stream.reset(outcome_of(&status.into(), Metadata::new()));
+        self.stream.reset(outcome(&status, Metadata::new()));
     }
 
     pub(super) fn poll_write(

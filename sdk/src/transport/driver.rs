@@ -273,7 +273,7 @@ impl Driver {
                     }
                     Ok(None) => break,
                     Err(error) => {
-                        fault = Some(ConnError::Wire(error));
+                        fault = Some(ConnError::of_wire(error));
                         break;
                     }
                 }
@@ -422,7 +422,10 @@ impl Driver {
         (self.input, self.frames) = (BytesMut::new(), Vec::new());
         self.over = Some(why.clone());
         match &why {
-            ConnError::Wire(_) | ConnError::BadAnswer(_) | ConnError::PeerNotReading { .. } => {
+            ConnError::FrameTooLarge { .. }
+            | ConnError::Wire(_)
+            | ConnError::BadAnswer(_)
+            | ConnError::PeerNotReading { .. } => {
                 tracing::warn!(peer = %self.shared.peer(), reason = %why, "closing the connection");
             }
             _ => tracing::debug!(peer = %self.shared.peer(), reason = %why, "the connection ended"),

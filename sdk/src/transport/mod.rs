@@ -37,7 +37,7 @@ pub(crate) use lane::Sender;
 pub(crate) use link::{Link, WeakLink};
 pub(crate) use memory::pair as memory_pair;
 
-pub(crate) use socket::{Listener, connect};
+pub(crate) use socket::{Listener, UnknownHost, connect};
 
 pub(crate) use crate::conn::{
     Admission, Admitted, Answer, CallKey, ConnError, Connection, DEFAULT_WINDOW, Ending, Head, Inbox,

@@ -73,7 +73,9 @@ fn unix_ends(stream: UnixStream) -> Ends {
 pub(crate) async fn connect(address: &Address, dead_peer_timeout: Duration) -> io::Result<(Ends, PeerAddr)> {
     match address {
         Address::Tcp(host) => {
-            let stream = TcpStream::connect(host.as_str()).await?;
+            let found = tokio::net::lookup_host(host.as_str()).await;
+            let addresses: Vec<_> = found.map_err(|error| io::Error::other(UnknownHost(error)))?.collect();
+            let stream = TcpStream::connect(&addresses[..]).await?;
             prepare(&stream, dead_peer_timeout)?;
             let peer = PeerAddr::tcp(stream.peer_addr()?);
             Ok((tcp_ends(stream), peer))
@@ -81,6 +83,11 @@ pub(crate) async fn connect(address: &Address, dead_peer_timeout: Duration) -> i
         Address::Unix(path) => Ok((unix_ends(UnixStream::connect(path).await?), PeerAddr::unix(Some(path)))),
     }
 }
+
+/// There is no address for a host's name.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub(crate) struct UnknownHost(io::Error);
 
 /// A bound socket. A Unix socket's file is removed when the listener is dropped.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use trill_proto::prost::DecodeError;
 /// The fixed header is wrong, so nobody knows where the next frame starts: the connection is over. Or a frame cannot be written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 pub(crate) enum WireError {
-    #[error("a frame starts with 0x{found:04x}, not with the 0x0930 of tRPC")]
+    #[error("a frame starts with 0x{found:04x}, not with the 0x0930 of tRPC{}", spoken(*found))]
     BadMagic { found: u16 },
 
     #[error("a frame is of type {found}; only 0 (unary) and 1 (stream) exist")]
@@ -29,6 +29,15 @@ pub(crate) enum WireError {
     /// Only of a frame to be written: nothing of it has been.
     #[error("a message of {announced} bytes was announced, {written} were written")]
     WrongSize { announced: usize, written: usize },
+}
+
+/// What a peer speaks whose first two bytes are these, if that is easily said.
+fn spoken(magic: u16) -> &'static str {
+    match &magic.to_be_bytes() {
+        b"HT" | b"GE" | b"PO" | b"PU" | b"PR" => ": it speaks HTTP",
+        [0x14..=0x17, 0x03] => ": it speaks TLS",
+        _ => "",
+    }
 }
 
 /// The inside of a well delimited frame is wrong: it ends that call or that stream, and nothing else.

@@ -29,7 +29,8 @@ fn main() {
 }
 
 fn write(here: &Path, target: &str, mut seeds: Vec<Vec<u8>>) {
-    let found = fs::read_to_string(here.join("found").join(target).with_extension("txt")).expect("the found inputs");
+    let found =
+        fs::read_to_string(here.join("found").join(target).with_extension("txt")).expect("the found inputs");
     seeds.extend(found.lines().filter(|line| !line.starts_with('#')).map(unhex));
     let folder = here.join("corpus").join(target);
     fs::create_dir_all(&folder).expect("a folder for the corpus");

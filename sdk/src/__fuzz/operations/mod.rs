@@ -6,7 +6,7 @@ mod talk;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use crate::conn::{CallKey, ConnError, Ending, Event, Outcome, StreamKey};
+use crate::conn::{CallKey, ConnError, Ending, Event, Limits, Outcome, StreamKey};
 use crate::wire::Side;
 
 use super::choices::Choices;
@@ -54,9 +54,11 @@ struct World {
 
 impl World {
     fn new(client: u8, server: u8) -> Self {
+        // The first frame comes as slowly as the input says.
+        let limits = |flags| Limits { first_frame_timeout: Duration::MAX, ..limits(flags & !32) };
         Self {
-            client: End::new(Side::Client, limits(client & !32)),
-            server: End::new(Side::Server, limits(server & !32)),
+            client: End::new(Side::Client, limits(client)),
+            server: End::new(Side::Server, limits(server)),
             now: epoch(),
             talks: Vec::new(),
             calls: BTreeMap::new(),

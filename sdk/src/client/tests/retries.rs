@@ -38,7 +38,7 @@ async fn an_address_that_refuses_is_tried_again_with_growing_waits() {
     let error = hint(&channel).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Connect);
     assert!(error.is_retryable());
-    assert_eq!(error.to_string(), "cannot connect (/test.Service/Call at a:1)");
+    assert_eq!(error.to_string(), "cannot connect: nobody listens there (/test.Service/Call at a:1)");
     assert_eq!(error.source().unwrap().to_string(), "connection refused");
     pass(ms(5000)).await;
     assert_eq!(network.attempts(start), [0, 100, 300, 700, 1500, 2500, 3500, 4500]);

@@ -44,6 +44,10 @@ impl Recv {
         }
     }
 
+    pub(in crate::conn) fn pause_at(&self) -> usize {
+        self.pause_at
+    }
+
     pub(in crate::conn) fn set_pause_at(&mut self, cost: usize) {
         self.pause_at = cost;
     }
@@ -78,7 +82,7 @@ impl Recv {
         self.held().max(room_for(self.window.size()))
     }
 
-    fn cost(&self) -> usize {
+    pub(in crate::conn) fn cost(&self) -> usize {
         self.unread.1 + self.unread.0 * OVERHEAD
     }
 

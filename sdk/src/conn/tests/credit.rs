@@ -1,6 +1,8 @@
 //! Windows, credit and room.
 
-use crate::conn::{Event, Inbox, Limits, Outcome, Sent, Take};
+use std::time::Duration;
+
+use crate::conn::{Ending, Event, Inbox, Limits, Outcome, Sent, Take};
 use crate::wire::Frame;
 
 use super::pair::Pair;
@@ -86,6 +88,30 @@ fn without_flow_control_a_full_inbox_stops_the_reading_and_an_emptied_one_resume
     assert!(!pair.server.conn.wants_input());
     assert_eq!(pair.server.read_all(served.key).0.len(), 40);
     assert!(pair.server.conn.wants_input());
+}
+
+#[test]
+fn a_stream_without_credit_that_nobody_reads_is_broken_off_before_it_holds_up_others_for_ever() {
+    let mut pair =
+        Pair::with(Limits { window: 0, outbox: usize::MAX / 2, ..Limits::default() }, Limits::default());
+    let (key, served) = pair.open();
+    for _ in 0..40 {
+        pair.client.send(key, &[0; 10_000]).unwrap();
+    }
+    pair.run();
+    // Alone it may wait for its reader as long as that takes.
+    pair.wait(Duration::from_secs(60));
+    assert!(!pair.server.conn.wants_input());
+    assert_eq!(pair.server.conn.ending(served.key), None);
+
+    let (_, other) = pair.open();
+    pair.wait(Duration::from_secs(20));
+    let ending = pair.server.conn.ending(served.key).cloned();
+    assert!(matches!(ending, Some(Ending::Overrun(over)) if over.setting == "window is 0"), "{ending:?}");
+    assert_eq!(pair.server.conn.ending(other.key), None);
+    assert!(pair.server.conn.wants_input(), "the others go on");
+    assert!(matches!(pair.client.conn.ending(key), Some(Ending::Reset(why)) if why.ret == 22));
+    assert_eq!(pair.server.read_all(served.key).0.len(), 40, "what came is still there");
 }
 
 #[test]

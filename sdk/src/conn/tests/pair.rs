@@ -90,7 +90,7 @@ impl End {
     pub(super) fn receive(&mut self, bytes: &[u8], now: Instant) -> Result<(), ConnError> {
         let decoder = Decoder::new(self.side, self.conn.limits().max_received);
         self.input.extend_from_slice(bytes);
-        while let Some(frame) = decoder.decode(&mut self.input).map_err(ConnError::Wire)? {
+        while let Some(frame) = decoder.decode(&mut self.input).map_err(ConnError::of_wire)? {
             self.seen.push(frame.clone());
             self.conn.handle_frame(frame, now)?;
         }

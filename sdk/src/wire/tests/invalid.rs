@@ -113,7 +113,7 @@ fn an_error_of_the_connection_names_value_and_limit() {
         (
             "magic_http",
             WireError::BadMagic { found: 0x4745 },
-            "a frame starts with 0x4745, not with the 0x0930 of tRPC",
+            "a frame starts with 0x4745, not with the 0x0930 of tRPC: it speaks HTTP",
         ),
         (
             "total_15",

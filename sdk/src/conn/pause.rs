@@ -1,0 +1,80 @@
+//! Streams that are not read while no credit holds their peers back: they hold back the reading of the whole connection.
+
+use std::time::{Duration, Instant};
+
+use trill_proto::Code;
+
+use super::Connection;
+use super::budget::Overrun;
+use super::event::{Ending, Outcome};
+use super::timers::Timer;
+
+/// How long the other calls and streams of a connection may be held up by such streams. Less than the 20 s after which a peer of ours would
+/// take a connection that takes no bytes for dead.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// The pause of a connection's reading, if there is one.
+#[derive(Debug, Default)]
+pub(super) struct Pause {
+    /// How many streams hold back the reading.
+    streams: usize,
+    since: Option<Instant>,
+    /// A timer is set. It stays when the pause ends, and is not set anew for each.
+    timed: bool,
+}
+
+impl Pause {
+    pub(super) fn is_on(&self) -> bool {
+        self.streams > 0
+    }
+
+    /// One more stream holds back the reading.
+    pub(super) fn begin(&mut self, now: Instant) {
+        self.streams += 1;
+        self.since.get_or_insert(now);
+    }
+
+    /// One of them is read again, or over.
+    pub(super) fn end(&mut self) {
+        self.streams -= 1;
+        if self.streams == 0 {
+            self.since = None;
+        }
+    }
+}
+
+impl Connection {
+    pub(super) fn begin_pause(&mut self, now: Instant) {
+        self.pause.begin(now);
+        if !self.pause.timed {
+            self.set_pause_timer(now);
+        }
+    }
+
+    /// Breaks off the streams that have held up others for too long.
+    pub(super) fn look_if_paused(&mut self, now: Instant) {
+        self.pause.timed = false;
+        let Some(since) = self.pause.since else { return };
+        if now < since + LIMIT {
+            return self.set_pause_timer(since);
+        }
+        if self.is_alone() {
+            return self.set_pause_timer(now);
+        }
+        for key in self.streams.live_keys() {
+            let recv = &self.streams.get(key).recv;
+            if recv.pausing {
+                let (used, limit) = (recv.cost(), recv.pause_at());
+                let setting = if recv.window.size() == 0 { "window is 0" } else { "window" };
+                let over = Overrun { used, limit, setting };
+                self.break_off(key, Outcome::framework(Code::SERVER_OVERLOAD_ERR.0, over.to_string()));
+                self.end_stream(key, Ending::Overrun(over));
+            }
+        }
+    }
+
+    fn set_pause_timer(&mut self, since: Instant) {
+        self.timers.set(since + LIMIT, Timer::Pause);
+        self.pause.timed = true;
+    }
+}

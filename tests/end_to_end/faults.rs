@@ -1,0 +1,757 @@
+//! What goes wrong, and what the error says of it: one table.
+//!
+//! `cargo test -p trill-tests --test end_to_end faults -- --nocapture` prints all texts side by side.
+
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use trill::client::{ChannelBuilder, Dns};
+use trill::server::{ServerBuilder, ServerHandle};
+use trill::testing::{Cut, Network};
+use trill::{
+    AsyncReaderWriter, CallOptions, Channel, Code, Compression, Context, Error, ErrorKind, Origin, Result,
+    Server, Status,
+};
+use trill_proto::ResponseProtocol;
+use trill_tests::{AbsentClient, EverythingClient, Log, Obedient, Text, text};
+
+/// Something that goes wrong, and what its error must be.
+struct Fault {
+    what: &'static str,
+    make: fn() -> BoxFuture<'static, Error>,
+    kind: ErrorKind,
+    origin: Origin,
+    code: i32,
+    retryable: bool,
+    /// The end of the method's name; empty where no method is called.
+    method: &'static str,
+    /// Whether the error knows the peer's address. Where it does not, there is none.
+    peer: bool,
+    /// What the text says: numbers, limits, and names of settings.
+    says: &'static [&'static str],
+}
+
+macro_rules! faults {
+    ($($what:literal $make:expr, $kind:ident $origin:ident $code:literal $retryable:ident, $method:literal $peer:ident, [$($says:literal),*];)*) => {
+        &[$(Fault {
+            what: $what,
+            make: || async { $make.await }.boxed(),
+            kind: ErrorKind::$kind,
+            origin: Origin::$origin,
+            code: $code,
+            retryable: faults!(@ $retryable),
+            method: $method,
+            peer: faults!(@ $peer),
+            says: &[$($says),*],
+        }),*]
+    };
+    (@ again) => { true };
+    (@ never) => { false };
+    (@ peer) => { true };
+    (@ nobody) => { false };
+}
+
+#[rustfmt::skip]
+const FAULTS: &[Fault] = faults! {
+    // What goes wrong                             how                      kind     who    code retry  method  peer  the text
+    // Before there is a connection.
+    "an unknown host"                              unknown_host(),          Connect  Peer   111 again, "Unary" peer, ["name cannot be resolved"];
+    "an unknown host, asked for by a resolver"     unknown_name(),          Connect  Peer   131 again, "Unary" peer, ["cannot find the servers"];
+    "nobody listens"                               refused(),               Connect  Peer   111 again, "Unary" peer, ["nobody listens there"];
+    "no such socket"                               no_socket(),             Connect  Peer   111 again, "Unary" peer, ["no such socket"];
+    "a host that does not answer"                  silent_host(),           Connect  Peer   111 again, "Unary" peer, ["50ms (connect_timeout)"];
+    "no connection within the call's time"         no_connection(),         Timeout  Caller 101 again, "Unary" peer, ["not sent", "50ms (timeout)"];
+    "no connection for a stream"                   no_stream_connection(),  Timeout  Caller 111 again, "Talk"  peer, ["not sent", "50ms (open_timeout)"];
+    "a channel that is closed"                     closed_channel(),        Closed   Caller 111 again, "Unary" peer, ["not sent", "channel was closed"];
+    // Bytes.
+    "HTTP at the port"                             http(),                  Protocol Peer   141 never, "Unary" peer, ["0x4854", "0x0930", "HTTP"];
+    "TLS at the port"                              tls(),                   Protocol Peer   141 never, "Unary" peer, ["0x1503", "0x0930", "TLS"];
+    "another version"                              bad_magic(),             Protocol Peer   141 never, "Unary" peer, ["0x0931", "0x0930"];
+    "a frame of an unknown type"                   bad_type(),              Protocol Peer   141 never, "Unary" peer, ["type 7"];
+    "too large a frame"                            large_frame(),           Limit    Peer   141 never, "Unary" peer, ["16777232 bytes", "at most 10485760", "(max_message_received)"];
+    "data before the stream is open"               early_data(),            Protocol Peer   322 never, "Talk"  peer, ["DATA before the answer to INIT"];
+    "the connection ends"                          lost(Cut::Fin),          Network  Peer   301 never, "Talk"  peer, ["the peer closed the connection"];
+    "the connection breaks"                        lost(Cut::Reset),        Network  Peer   301 never, "Talk"  peer, ["connection reset"];
+    "a dead peer"                                  dead_peer(),             Network  Peer   141 never, "Unary" peer, ["500ms (dead_peer_timeout"];
+    "the channel is closed during a call"          closed_during_call(),    Closed   Caller 141 never, "Unary" peer, ["closed on this side"];
+    // Sizes.
+    "too large a message"                          large_message(),         Limit    Caller 121 never, "Unary" peer, ["2100 bytes", "at most 1024", "(max_message_sent)"];
+    "too large an answer"                          large_answer(),          Status   Peer   2   never, "Unary" peer, ["2021 bytes", "at most 1024", "(max_message_sent)"];
+    "too much metadata"                            large_metadata(),        Limit    Caller 121 never, "Unary" peer, ["bytes, at most 1024", "(max_header)"];
+    "too much metadata for the server"             refused_metadata(),      Status   Peer   1   never, "Unary" peer, ["bytes, at most 1024", "(max_header)"];
+    "a message that unpacks to too much"           bomb(),                  Decode   Peer   122 never, "Unary" peer, ["10485760 bytes", "(max_message_received)"];
+    // What is called.
+    "an unknown service"                           unknown_service(),       Status   Peer   11  never, "Unary" peer, ["no service 'test.all.Absent'"];
+    "an unknown method"                            unknown_method(),        Status   Peer   12  never, "AddedLater" peer, ["no method '/test.all.Everything/AddedLater'"];
+    "a unary method called as a stream"            stream_to_unary(),       Status   Peer   12  never, "Unary" peer, ["is unary"];
+    "a stream called as a unary method"            unary_to_stream(),       Status   Peer   12  never, "Talk"  peer, ["is a stream"];
+    "an unknown compression"                       unknown_compression(),   Decode   Peer   122 never, "Unary" peer, ["cannot be unpacked: content_encoding 9"];
+    "a body that does not unpack"                  bad_compression(),       Decode   Peer   122 never, "Unary" peer, ["cannot be unpacked"];
+    "a request that is something else"             other_request(),         Status   Peer   1   never, "Unary" peer, ["the request is not a", "Text"];
+    "an answer that is something else"             other_answer(),          Decode   Peer   122 never, "Unary" peer, ["the answer is not a", "Text"];
+    "a message that is something else"             other_message(),         Decode   Peer   322 never, "Talk"  peer, ["a message is not a", "Text"];
+    "no answer at the end of a client stream"      no_answer(),             Protocol Peer   351 never, "Upload" peer, ["without an answer"];
+    // Time.
+    "the call's time is over"                      call_deadline(),         Timeout  Caller 101 never, "Unary" peer, ["50ms (timeout)"];
+    "the stream's time is over"                    stream_deadline(),       Timeout  Caller 101 never, "Talk"  peer, ["deadline of the call", "(timeout)"];
+    "a stream that is not accepted"                open_timeout(),          Timeout  Peer   354 never, "Talk"  peer, ["50ms (open_timeout)"];
+    "nothing to read"                              read_timeout(),          Timeout  Peer   354 never, "Talk"  peer, ["50ms (read_timeout)", "the stream goes on"];
+    "nothing to read within the limit of one read" one_read_timeout(),      Timeout  Peer   354 never, "Talk"  peer, ["50ms (timeout of the read)", "the stream goes on"];
+    "no credit"                                    write_timeout(),         Timeout  Peer   334 never, "Talk"  peer, ["50ms (write_timeout)", "window is 65535", "nothing was sent"];
+    "a stream without messages"                    stream_idle(),           Timeout  Peer   355 never, "Talk"  peer, ["50ms (stream_idle_timeout)"];
+    // What servers refuse and break off.
+    "a server that shuts down"                     draining(),              Status   Peer   22  again, "Unary" peer, ["shutting down"];
+    "a call that the shutdown breaks off"          shut_down(),             Timeout  Peer   21  never, "Unary" peer, ["(shutdown)"];
+    "too many calls"                               max_calls(),             Status   Peer   22  again, "Unary" peer, ["1 calls and streams", "(max_calls)"];
+    "too many calls on one connection"             calls_here(),            Status   Peer   22  again, "Unary" peer, ["calls", "at most 1 (max_calls_per_connection)"];
+    "too many streams on one connection"           streams_here(),          Status   Peer   22  again, "Talk"  peer, ["streams", "at most 1 (max_streams_per_connection)"];
+    "too much unread"                              max_unread(),            Status   Peer   22  again, "Unary" peer, ["of 100000 bytes", "(max_unread)"];
+    "too much unread on one connection"            unread_here(),           Status   Peer   22  again, "Unary" peer, ["of 100000 bytes", "(max_unread_per_connection)"];
+    "too many connections"                         max_connections(),       Connect  Peer   111 again, ""      peer, ["at most 1 (max_connections)"];
+    // What handlers do.
+    "an application's error"                       ordered("error 7 the account is closed"),   Status Peer 0  never, "Unary" peer, ["application code 7", "the account is closed"];
+    "a framework's error"                          ordered("fail 51 the quota is used up"),    Status Peer 51 never, "Unary" peer, ["code 51", "the quota is used up"];
+    "a panic"                                      ordered("panic"),                           Status Peer 31 never, "Unary" peer, ["/test.all.Everything/Unary panicked"];
+    "a lost connection behind a router"            routed(),                Status   Peer   301 never, "Unary" peer, ["closed the connection", "/test.all.Everything/Talk at 127.0.0.1:"];
+    "nobody listens behind a router"               routed_nowhere(),        Status   Peer   111 never, "Unary" peer, ["nobody listens there", "/test.all.Everything/Talk at 127.0.0.1:"];
+    // What clients do, as the handler sees it.
+    "a client that drops its stream"               dropped(),               Canceled Peer   161 never, "Talk"  peer, ["the client dropped its writer"];
+    "a client that fails its stream"               failed(),                Status   Peer   0   never, "Talk"  peer, ["application code 9", "out of paper"];
+    // What this program does.
+    "a write behind the finish"                    late_write(),            Closed   Caller 331 never, "Talk"  peer, ["write after finish"];
+    "a write to a stream that is over"             write_to_ended(),        Closed   Peer   333 never, "Talk"  peer, ["the peer has ended the stream"];
+    "an address that is none"                      at("nowhere"),                                         Config Caller 131 never, "" nobody, ["`nowhere` is no address", "127.0.0.1:8000"];
+    "an address that is taken"                     taken(),                                               Connect Caller 31 again, "" nobody, ["cannot listen at 127.0.0.1:"];
+    "one service twice"                            serving(|server| server.service(Obedient::new().0)),   Config Caller 31  never, "" nobody, ["registered as /test.all.Everything/Unary"];
+    "too small a window"                           serving(|server| server.window(1_000)),                Config Caller 31  never, "" nobody, ["window is 1000", "at least 65535"];
+    "too small a message"                          serving(|server| server.max_message_sent(10)),         Config Caller 31  never, "" nobody, ["max_message_sent is 10", "from 1024"];
+    "too small a budget"                           serving(|server| server.max_unread(10)),               Config Caller 31  never, "" nobody, ["max_unread is 10", "at least"];
+    "no place for a connection"                    serving(|server| server.max_connections(0)),           Config Caller 31  never, "" nobody, ["max_connections is 0"];
+    "no connections"                               with(Channel::builder().connections(0)),               Config Caller 111 never, "" nobody, ["connections is 0"];
+};
+
+const LIMIT: Duration = Duration::from_millis(50);
+
+/// For what must happen some time, on a machine that may be slow.
+const LONG: Duration = Duration::from_secs(30);
+
+#[test]
+fn every_fault_says_what_where_and_which_setting() {
+    let mut told: Vec<(&str, String)> = Vec::new();
+    let mut wrong = Vec::new();
+    for fault in FAULTS {
+        let error = happen(fault);
+        let text = chain(&error);
+        println!("{:44} {text}", fault.what);
+        println!(
+            "{:44}   {:?}, {:?}, code {}, {}",
+            "",
+            error.kind(),
+            error.origin(),
+            error.code(),
+            if error.is_retryable() { "may be tried again" } else { "not retryable" }
+        );
+        let mut check = |is_right: bool, what: &str| {
+            if !is_right {
+                wrong.push(format!("{}: {what}\n    {text}\n    {error:?}", fault.what));
+            }
+        };
+        check(error.kind() == fault.kind, "another kind");
+        check(error.origin() == fault.origin, "another origin");
+        check(error.code().0 == fault.code, "another code");
+        check(error.is_retryable() == fault.retryable, "retryable or not");
+        let method = error.method().unwrap_or("");
+        check(
+            method.is_empty() == fault.method.is_empty() && method.ends_with(fault.method),
+            "another method",
+        );
+        check(error.peer().is_some() == fault.peer, "with or without the peer");
+        let own = error.to_string();
+        check(own.contains(method) && own.contains(error.peer().unwrap_or("")), "the text says not where");
+        for words in fault.says {
+            check(own.contains(words), &format!("the text does not say `{words}`"));
+        }
+        told.push((fault.what, bare(&error)));
+    }
+    for (index, (what, text)) in told.iter().enumerate() {
+        for (other, same) in told[..index].iter().filter(|(_, other)| other == text) {
+            wrong.push(format!("{what} reads like {other}: {same}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Lets it happen, in a runtime of its own.
+fn happen(fault: &Fault) -> Error {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let error = runtime.block_on(async { tokio::time::timeout(LONG, (fault.make)()).await });
+    error.unwrap_or_else(|_| panic!("{} waits for ever", fault.what))
+}
+
+/// The error and its causes.
+fn chain(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+/// The error's own words, without numbers, method and peer.
+fn bare(error: &Error) -> String {
+    let own = error.to_string();
+    let own = own.replace(error.method().unwrap_or("-"), "").replace(error.peer().unwrap_or("-"), "");
+    own.chars().filter(|letter| !letter.is_ascii_digit()).collect()
+}
+
+// Clients and servers.
+
+type Client = EverythingClient;
+
+/// A server with these settings at a TCP port.
+async fn listen(set: impl FnOnce(ServerBuilder) -> ServerBuilder) -> (ServerHandle, String, Log) {
+    let (service, log) = Obedient::new();
+    let bound = set(Server::builder().service(service)).bind("127.0.0.1:0").await.unwrap();
+    let (handle, address) = (bound.handle(), bound.local_addr().to_string());
+    tokio::spawn(bound.serve());
+    (handle, address, log)
+}
+
+async fn client_of(set: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Client {
+    let (_handle, address, _log) = listen(set).await;
+    Client::new(Channel::connect(address).await.unwrap())
+}
+
+async fn client_with(builder: ChannelBuilder) -> Client {
+    let (_handle, address, _log) = listen(|server| server).await;
+    Client::new(builder.connect(address).await.unwrap())
+}
+
+/// A client of a server that answers what it gets first with these bytes.
+async fn client_of_script(answer: Vec<u8>) -> Client {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let _ = socket.read(&mut vec![0; 65_536]).await;
+        let _ = socket.write_all(&answer).await;
+        std::future::pending::<()>().await;
+    });
+    Client::new(Channel::builder().open_timeout(LIMIT).connect(address.to_string()).await.unwrap())
+}
+
+/// Where nobody listens.
+async fn nowhere() -> String {
+    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().to_string()
+}
+
+async fn called(channel: Channel) -> Error {
+    Client::new(channel).unary(text("")).await.unwrap_err()
+}
+
+/// What a unary call says whose answer is these bytes.
+async fn answered(answer: Vec<u8>) -> Error {
+    client_of_script(answer).await.unary(text("")).await.unwrap_err()
+}
+
+/// An answer with that body.
+fn answer(content_encoding: u32, body: &[u8]) -> Vec<u8> {
+    let meta = ResponseProtocol { request_id: 1, content_encoding, ..ResponseProtocol::default() };
+    crate::frames::frame(&meta, body)
+}
+
+/// A stream's frame for the first stream of a client.
+fn stream_frame(kind: u8, payload: &[u8]) -> Vec<u8> {
+    let size = u8::try_from(16 + payload.len()).unwrap();
+    let mut frame = vec![0x09, 0x30, 1, kind, 0, 0, 0, size, 0, 0, 0, 0, 0, 100, 0, 0];
+    frame.extend(payload);
+    frame
+}
+
+/// The answer to INIT, with a window of 65,535.
+fn accepted() -> Vec<u8> {
+    stream_frame(1, &[0x12, 0, 0x18, 0xff, 0xff, 0x03])
+}
+
+// Before there is a connection.
+
+async fn unknown_host() -> Error {
+    called(Channel::builder().lazy("nowhere.invalid:80").unwrap()).await
+}
+
+async fn unknown_name() -> Error {
+    called(Channel::builder().lazy_with(Dns::new("nowhere.invalid:80")).unwrap()).await
+}
+
+async fn refused() -> Error {
+    called(Channel::builder().lazy(nowhere().await).unwrap()).await
+}
+
+async fn no_socket() -> Error {
+    let folder = tempfile::tempdir().unwrap();
+    called(Channel::builder().lazy(format!("unix:{}/no.sock", folder.path().display())).unwrap()).await
+}
+
+async fn silent_host() -> Error {
+    // A listener whose queue is full lets nobody in, and says nothing.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let full = socket.listen(1).unwrap();
+    let address = full.local_addr().unwrap();
+    let mut queued = Vec::new();
+    while let Ok(connected) =
+        tokio::time::timeout(Duration::from_millis(200), TcpStream::connect(address)).await
+    {
+        queued.push(connected.unwrap());
+    }
+    called(Channel::builder().connect_timeout(LIMIT).lazy(address.to_string()).unwrap()).await
+}
+
+async fn no_connection() -> Error {
+    let channel = Channel::builder().wait_for_ready(true).lazy(nowhere().await).unwrap();
+    Client::new(channel).unary(text("")).timeout(LIMIT).await.unwrap_err()
+}
+
+async fn no_stream_connection() -> Error {
+    let builder = Channel::builder().wait_for_ready(true).open_timeout(LIMIT);
+    Client::new(builder.lazy(nowhere().await).unwrap()).talk().await.unwrap_err()
+}
+
+async fn closed_channel() -> Error {
+    let (_handle, address, _log) = listen(|server| server).await;
+    let channel = Channel::connect(address).await.unwrap();
+    channel.close();
+    called(channel).await
+}
+
+// Bytes.
+
+async fn http() -> Error {
+    answered(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()).await
+}
+
+async fn tls() -> Error {
+    // An alert: unexpected message.
+    let mut alert = vec![0x15, 0x03, 0x03, 0, 2, 2, 10];
+    alert.extend([0; 16]);
+    answered(alert).await
+}
+
+async fn bad_magic() -> Error {
+    answered(vec![0x09, 0x31, 0, 0, 0, 0, 0, 16, 0, 0, 0, 0, 0, 1, 0, 0]).await
+}
+
+async fn bad_type() -> Error {
+    answered(vec![0x09, 0x30, 7, 0, 0, 0, 0, 16, 0, 0, 0, 0, 0, 1, 0, 0]).await
+}
+
+async fn large_frame() -> Error {
+    answered(vec![0x09, 0x30, 0, 0, 1, 0, 0, 16, 0, 0, 0, 0, 0, 1, 0, 0]).await
+}
+
+async fn early_data() -> Error {
+    client_of_script(stream_frame(2, &[0x0a, 1, b'x'])).await.talk().await.unwrap_err()
+}
+
+async fn lost(how: Cut) -> Error {
+    let host = Network::new(1).serve(Server::builder().service(Obedient::new().0)).unwrap();
+    let (channel, link) = host.connect(Channel::builder()).unwrap();
+    let mut rw = Client::new(channel).talk().await.unwrap();
+    link.cut(how);
+    rw.read().await.unwrap_err()
+}
+
+async fn dead_peer() -> Error {
+    // Its system takes no more bytes, and it never reads. That is how a dead one looks to whoever writes.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let builder = Channel::builder().dead_peer_timeout(Duration::from_millis(500));
+    let channel = builder.connect(listener.local_addr().unwrap().to_string()).await.unwrap();
+    let call = Client::new(channel).unary(text("x".repeat(9_000_000))).timeout(LONG);
+    call.await.unwrap_err()
+}
+
+async fn closed_during_call() -> Error {
+    let (_handle, address, mut log) = listen(|server| server).await;
+    let channel = Channel::connect(address).await.unwrap();
+    let (client, close) = (Client::new(channel.clone()), async {
+        Client::new(channel.clone()).notify(text("now")).await.unwrap();
+        log.recv().await;
+        channel.close();
+    });
+    tokio::join!(async { client.unary(text("hang")).await.unwrap_err() }, close).0
+}
+
+// Sizes.
+
+async fn large_message() -> Error {
+    let client = client_with(Channel::builder().max_message_sent(1024)).await;
+    client.unary(text("x".repeat(2_000))).await.unwrap_err()
+}
+
+async fn large_answer() -> Error {
+    client_of(|server| server.max_message_sent(1024)).await.unary(text("large 2000")).await.unwrap_err()
+}
+
+async fn large_metadata() -> Error {
+    let client = client_with(Channel::builder().max_header(1024)).await;
+    client.unary(text("")).metadata("key", vec![0; 2_000]).await.unwrap_err()
+}
+
+async fn refused_metadata() -> Error {
+    let client = client_of(|server| server.max_header(1024)).await;
+    client.unary(text("")).metadata("key", vec![0; 2_000]).await.unwrap_err()
+}
+
+async fn bomb() -> Error {
+    let client = client_with(Channel::builder()).await;
+    let call = client.unary(text("large 10485760")).compression(Compression::Gzip);
+    call.await.unwrap_err()
+}
+
+// What is called.
+
+async fn unknown_service() -> Error {
+    let (_handle, address, _log) = listen(|server| server).await;
+    let client = AbsentClient::new(Channel::connect(address).await.unwrap());
+    client.unary(text("")).await.unwrap_err()
+}
+
+/// Other ideas of what the service has, such as those of an older or newer program.
+mod other {
+    use trill::{AsyncReaderWriter, Context, Result};
+
+    use super::Text;
+
+    /// A number where the service has a text.
+    #[derive(Clone, PartialEq, Eq, trill::prost::Message)]
+    #[prost(prost_path = "::trill::prost")]
+    pub(super) struct Number {
+        #[prost(uint64, tag = "1")]
+        pub(super) value: u64,
+    }
+
+    pub(super) mod kinds {
+        //! Methods of the wrong kind, and one that is not there.
+        use super::{AsyncReaderWriter, Context, Result, Text};
+
+        #[trill::service(package = "test.all")]
+        pub(in super::super) trait Everything {
+            /// It is unary.
+            async fn unary(&self, cx: Context, rw: AsyncReaderWriter<Text, Text>) -> Result<()>;
+
+            /// It is a stream.
+            async fn talk(&self, cx: Context, request: Text) -> Result<Text>;
+
+            /// It is not there.
+            async fn added_later(&self, cx: Context, request: Text) -> Result<Text>;
+        }
+    }
+
+    pub(super) mod types {
+        //! Another type.
+        use super::{Context, Number, Result, Text};
+
+        #[trill::service(package = "test.all")]
+        pub(in super::super) trait Everything {
+            /// It takes a text.
+            async fn unary(&self, cx: Context, request: Number) -> Result<Text>;
+        }
+    }
+}
+
+async fn other_kinds() -> other::kinds::EverythingClient {
+    let (_handle, address, _log) = listen(|server| server).await;
+    other::kinds::EverythingClient::new(Channel::connect(address).await.unwrap())
+}
+
+async fn unknown_method() -> Error {
+    other_kinds().await.added_later(text("")).await.unwrap_err()
+}
+
+async fn stream_to_unary() -> Error {
+    other_kinds().await.unary().await.unwrap_err()
+}
+
+async fn unary_to_stream() -> Error {
+    other_kinds().await.talk(text("")).await.unwrap_err()
+}
+
+async fn unknown_compression() -> Error {
+    answered(answer(9, b"xyz")).await
+}
+
+async fn bad_compression() -> Error {
+    answered(answer(1, b"this is not gzip")).await
+}
+
+async fn other_request() -> Error {
+    let (_handle, address, _log) = listen(|server| server).await;
+    let client = other::types::EverythingClient::new(Channel::connect(address).await.unwrap());
+    client.unary(other::Number { value: 7 }).await.unwrap_err()
+}
+
+async fn other_answer() -> Error {
+    answered(answer(0, &[0xff])).await
+}
+
+async fn other_message() -> Error {
+    let script = [accepted(), stream_frame(2, &[0xff])].concat();
+    client_of_script(script).await.talk().await.unwrap().read().await.unwrap_err()
+}
+
+async fn no_answer() -> Error {
+    let script = [accepted(), stream_frame(4, &[])].concat();
+    let (_writer, reply) = client_of_script(script).await.upload().await.unwrap();
+    reply.await.unwrap_err()
+}
+
+// Time.
+
+async fn call_deadline() -> Error {
+    client_of(|server| server).await.unary(text("hang")).timeout(LIMIT).await.unwrap_err()
+}
+
+async fn stream_deadline() -> Error {
+    let client = client_of(|server| server).await;
+    let mut rw = client.talk().options(CallOptions::new().timeout(LIMIT)).await.unwrap();
+    rw.read().await.unwrap_err()
+}
+
+async fn open_timeout() -> Error {
+    client_of_script(Vec::new()).await.talk().await.unwrap_err()
+}
+
+async fn read_timeout() -> Error {
+    let client = client_with(Channel::builder().read_timeout(LIMIT)).await;
+    client.talk().await.unwrap().read().await.unwrap_err()
+}
+
+async fn one_read_timeout() -> Error {
+    let mut rw = client_of(|server| server).await.talk().await.unwrap();
+    rw.read().timeout(LIMIT).await.unwrap_err()
+}
+
+async fn write_timeout() -> Error {
+    let mut rw = client_with(Channel::builder().write_timeout(LIMIT)).await.talk().await.unwrap();
+    rw.write(text("hang")).await.unwrap();
+    loop {
+        if let Err(error) = rw.write(text("x".repeat(10_000))).await {
+            return error;
+        }
+    }
+}
+
+async fn stream_idle() -> Error {
+    let client = client_with(Channel::builder().stream_idle_timeout(LIMIT)).await;
+    client.talk().await.unwrap().read().await.unwrap_err()
+}
+
+// What servers refuse and break off.
+
+/// A call that hangs at a server, once it does; what happens to it, and what to another.
+async fn beside<F: Future<Output = ()>>(
+    set: impl FnOnce(ServerBuilder) -> ServerBuilder,
+    order: String,
+    then: impl FnOnce(ServerHandle) -> F,
+) -> (BoxFuture<'static, Error>, Client) {
+    let (handle, address, _log) = listen(set).await;
+    let client = Client::new(Channel::connect(address).await.unwrap());
+    let hanging = client.clone();
+    let mut held = tokio::spawn(async move { hanging.unary(text(order)).await.unwrap_err() });
+    // All is on one thread: it hangs when nothing happens any more.
+    assert!(tokio::time::timeout(LIMIT, &mut held).await.is_err(), "it hangs");
+    then(handle).await;
+    (async { held.await.unwrap() }.boxed(), client)
+}
+
+async fn draining() -> Error {
+    let drain = async |handle: ServerHandle| {
+        let _ = tokio::time::timeout(LIMIT, handle.shutdown(LONG)).await;
+    };
+    let (_held, client) = beside(|server| server, "hang".to_owned(), drain).await;
+    client.unary(text("")).await.unwrap_err()
+}
+
+async fn shut_down() -> Error {
+    let end = async |handle: ServerHandle| handle.shutdown(Duration::ZERO).await;
+    beside(|server| server, "hang".to_owned(), end).await.0.await
+}
+
+/// A call beside one that hangs.
+async fn second(set: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Error {
+    let (_held, client) = beside(set, "hang".to_owned(), async |_| {}).await;
+    client.unary(text("")).await.unwrap_err()
+}
+
+async fn max_calls() -> Error {
+    second(|server| server.max_calls(1)).await
+}
+
+async fn calls_here() -> Error {
+    second(|server| server.max_calls_per_connection(1)).await
+}
+
+async fn streams_here() -> Error {
+    let client = client_of(|server| server.max_streams_per_connection(1)).await;
+    let _first = client.talk().await.unwrap();
+    client.talk().await.unwrap_err()
+}
+
+/// A large call beside another.
+async fn second_large(set: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Error {
+    let order = format!("hang {}", "x".repeat(70_000));
+    let (_held, client) =
+        beside(|server| set(server.max_message_received(80_000)), order.clone(), async |_| {}).await;
+    client.unary(text(order)).await.unwrap_err()
+}
+
+async fn max_unread() -> Error {
+    second_large(|server| server.max_unread(100_000)).await
+}
+
+async fn unread_here() -> Error {
+    second_large(|server| server.max_unread_per_connection(100_000)).await
+}
+
+async fn max_connections() -> Error {
+    let host =
+        Network::new(1).serve(Server::builder().service(Obedient::new().0).max_connections(1)).unwrap();
+    let _first = host.connect(Channel::builder()).unwrap();
+    host.connect(Channel::builder()).unwrap_err()
+}
+
+// What handlers do.
+
+async fn ordered(order: &str) -> Error {
+    client_of(|server| server).await.unary(text(order)).await.unwrap_err()
+}
+
+/// Passes on what its call of another server ends with.
+struct Router(Client);
+
+/// What a handler's own stream ends with.
+struct Telltale(tokio::sync::mpsc::UnboundedSender<Error>);
+
+mod small {
+    //! As much of the service as those need.
+    use super::{AsyncReaderWriter, Context, Result, Text};
+
+    #[trill::service(package = "test.all")]
+    pub(super) trait Everything {
+        /// One request, one answer.
+        async fn unary(&self, cx: Context, request: Text) -> Result<Text>;
+
+        /// Many requests, many answers.
+        async fn talk(&self, cx: Context, rw: AsyncReaderWriter<Text, Text>) -> Result<()>;
+    }
+}
+
+#[trill::service]
+impl small::Everything for Router {
+    async fn unary(&self, _cx: Context, _request: Text) -> Result<Text> {
+        let mut rw = self.0.talk().await?;
+        rw.read().await?.ok_or_else(|| Status::new(Code(999), "it ended well").into())
+    }
+
+    async fn talk(&self, _cx: Context, _rw: AsyncReaderWriter<Text, Text>) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[trill::service]
+impl small::Everything for Telltale {
+    async fn unary(&self, _cx: Context, request: Text) -> Result<Text> {
+        Ok(request)
+    }
+
+    async fn talk(&self, _cx: Context, mut rw: AsyncReaderWriter<Text, Text>) -> Result<()> {
+        let sender = self.0.clone();
+        // A task, because the handler itself is dropped when its client is gone.
+        tokio::spawn(async move {
+            if let Err(error) = rw.read().await {
+                let _ = sender.send(error);
+            }
+        });
+        std::future::pending().await
+    }
+}
+
+/// A client of a router to that server.
+async fn router_to(channel: Channel) -> small::EverythingClient {
+    let router = Server::builder().service(Router(Client::new(channel))).bind("127.0.0.1:0").await.unwrap();
+    let address = router.local_addr().to_string();
+    tokio::spawn(router.serve());
+    small::EverythingClient::new(Channel::connect(address).await.unwrap())
+}
+
+async fn routed() -> Error {
+    let (_handle, address, _log) = listen(|server| server).await;
+    let proxy = crate::proxy::Proxy::to(&address).await;
+    let client = router_to(Channel::connect(&proxy.address).await.unwrap()).await;
+    let cut = async {
+        tokio::time::sleep(LIMIT).await;
+        proxy.cut(crate::proxy::Cut::Fin);
+    };
+    tokio::join!(async { client.unary(text("")).await.unwrap_err() }, cut).0
+}
+
+async fn routed_nowhere() -> Error {
+    router_to(Channel::builder().lazy(nowhere().await).unwrap()).await.unary(text("")).await.unwrap_err()
+}
+
+// What clients do.
+
+async fn seen_by_a_handler(act: impl FnOnce(AsyncReaderWriter<Text, Text>)) -> Error {
+    let (sender, mut seen) = tokio::sync::mpsc::unbounded_channel();
+    let server = Server::builder().service(Telltale(sender)).bind("127.0.0.1:0").await.unwrap();
+    let address = server.local_addr().to_string();
+    tokio::spawn(server.serve());
+    let client = small::EverythingClient::new(Channel::connect(address).await.unwrap());
+    act(client.talk().await.unwrap());
+    seen.recv().await.unwrap()
+}
+
+async fn dropped() -> Error {
+    seen_by_a_handler(drop).await
+}
+
+async fn failed() -> Error {
+    seen_by_a_handler(|rw| rw.fail(Status::app(9, "out of paper"))).await
+}
+
+// What this program does.
+
+async fn late_write() -> Error {
+    let mut rw = client_of(|server| server).await.talk().await.unwrap();
+    rw.finish_writing().await.unwrap();
+    rw.write(text("")).await.unwrap_err()
+}
+
+async fn write_to_ended() -> Error {
+    let mut rw = client_of(|server| server).await.talk().await.unwrap();
+    rw.write(text("done")).await.unwrap();
+    assert_eq!(rw.read().await.unwrap(), None);
+    rw.write(text("")).await.unwrap_err()
+}
+
+async fn at(address: &str) -> Error {
+    Channel::connect(address).await.unwrap_err()
+}
+
+async fn taken() -> Error {
+    let (_handle, address, _log) = listen(|server| server).await;
+    Server::builder().bind(address).await.unwrap_err()
+}
+
+async fn serving(set: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Error {
+    set(Server::builder().service(Obedient::new().0)).bind("127.0.0.1:0").await.unwrap_err()
+}
+
+async fn with(builder: ChannelBuilder) -> Error {
+    builder.connect("127.0.0.1:1").await.unwrap_err()
+}
