@@ -1,5 +1,6 @@
 //! The service that the tests call, and ways to serve it.
 
+pub mod raw;
 pub mod sim;
 
 use std::collections::BTreeMap;

@@ -35,6 +35,10 @@ const PATIENCE: Duration = Duration::from_millis(1);
 /// How often a connection that is not read looks whether other connections have left room.
 const RECHECK: Duration = Duration::from_millis(10);
 
+/// How often a connection that is not read looks whether its peer is gone, if nothing else is to look for: a read would tell, and there is
+/// none.
+const RECHECK_PEER: Duration = Duration::from_millis(100);
+
 /// How long a connection that nobody holds any more may take to write what is queued.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -81,7 +85,7 @@ pub(crate) struct Driver {
     closing: Option<Pin<Box<tokio::time::Sleep>>>,
     /// For the last input of a connection to which nothing can be written any more.
     failing: Option<Pin<Box<tokio::time::Sleep>>>,
-    /// For a connection that is not read for lack of room, which others may leave.
+    /// For a connection that is not read: others may leave room, and the peer may go.
     recheck: Option<Pin<Box<tokio::time::Sleep>>>,
 }
 
@@ -193,12 +197,12 @@ impl Driver {
                 state.paused = !state.conn.wants_input();
                 (state.paused, state.paused && state.conn.is_short())
             });
-            if !short {
+            if !paused {
                 self.recheck = None;
             }
             // What a peer has left behind that is gone is not much, and only behind it is its end.
-            if paused && !(short && input.is_closed()) {
-                if short && self.poll_recheck(cx).is_ready() {
+            if paused && !input.is_closed() {
+                if self.poll_recheck(if short { RECHECK } else { RECHECK_PEER }, cx).is_ready() {
                     continue;
                 }
                 return Ok(());
@@ -225,8 +229,8 @@ impl Driver {
         Ok(())
     }
 
-    fn poll_recheck(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let recheck = self.recheck.get_or_insert_with(|| Box::pin(tokio::time::sleep(RECHECK)));
+    fn poll_recheck(&mut self, after: Duration, cx: &mut Context<'_>) -> Poll<()> {
+        let recheck = self.recheck.get_or_insert_with(|| Box::pin(tokio::time::sleep(after)));
         ready!(recheck.as_mut().poll(cx));
         self.recheck = None;
         Poll::Ready(())

@@ -1,0 +1,9 @@
+//! Peers that mean harm, or behave as if they did. Each test asks the same: others are served meanwhile, and afterwards nothing is left.
+
+mod bytes;
+mod floods;
+mod offender;
+mod servers;
+mod slow;
+mod states;
+mod victim;

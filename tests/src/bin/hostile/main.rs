@@ -1,0 +1,93 @@
+//! What hostile clients cost the others: `hostile`, or `hostile --seconds 3 --rounds 5 --only INIT`.
+//!
+//! A server, well-behaved callers and hostile ones, each in a process of their own, over the loopback interface. The latency of the
+//! well-behaved ones is measured undisturbed and beside each sort of hostile clients, in turns, several rounds; the medians are shown.
+//! Hostile clients keep to the rates that `attacks.rs` states: all processes share the machine's processors, and who burns those
+//! slows everybody down without any server.
+
+mod attacks;
+mod callers;
+mod report;
+mod server;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use attacks::ATTACKS;
+use callers::Callers;
+use report::Report;
+use server::Process;
+
+/// What is measured, and for how long.
+struct Options {
+    seconds: u64,
+    rounds: usize,
+    only: String,
+}
+
+#[tokio::main(worker_threads = 2)]
+async fn main() -> ExitCode {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    match arguments[..] {
+        // The processes that it starts.
+        ["serve"] => server::serve().await,
+        ["attack", name, address] => attacks::run(name, address).await,
+        ["hold", address] => attacks::hold(address).await,
+        _ => match Options::read(&arguments) {
+            Ok(options) => return measure(&options).await,
+            Err(why) => {
+                eprintln!("{why}\nusage: hostile [--seconds COUNT] [--rounds COUNT] [--only PART_OF_A_NAME]");
+                return ExitCode::from(2);
+            }
+        },
+    }
+    ExitCode::SUCCESS
+}
+
+async fn measure(options: &Options) -> ExitCode {
+    let server = Process::start(&["serve"]).await;
+    let callers = Callers::connect(&server.said).await;
+    let length = Duration::from_secs(options.seconds);
+    callers.measure(length).await;
+    println!("{}", report::HEAD);
+    let mut fine = true;
+    for attack in ATTACKS.iter().filter(|attack| attack.name.contains(&options.only)) {
+        let mut report = Report::new(attack);
+        for _ in 0..options.rounds {
+            let undisturbed = callers.measure(length).await;
+            let mut attacker = Process::start(&["attack", attack.name, &server.said]).await;
+            let beside = callers.measure(length).await;
+            report.add(undisturbed, beside, server.resident());
+            fine &= attacker.is_running();
+            attacker.kill().await;
+            // What is left of it ends before the next undisturbed round.
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+        println!("{report}");
+    }
+    let errors = callers.errors();
+    println!("\n{errors} errors at well-behaved callers");
+    if !fine {
+        println!("an attacker ended by itself; it has said why above");
+    }
+    if fine && errors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+impl Options {
+    fn read(arguments: &[&str]) -> Result<Self, String> {
+        let mut options = Self { seconds: 2, rounds: 5, only: String::new() };
+        for pair in arguments.chunks(2) {
+            let [name, value] = pair else { return Err(format!("{} needs a value", pair[0])) };
+            let number =
+                || value.parse().ok().filter(|number| *number > 0).ok_or(format!("{name} needs a number"));
+            match *name {
+                "--seconds" => options.seconds = number()?,
+                "--rounds" => options.rounds = usize::try_from(number()?).map_err(|e| e.to_string())?,
+                "--only" => (*value).clone_into(&mut options.only),
+                _ => return Err(format!("there is no {name}")),
+            }
+        }
+        Ok(options)
+    }
+}
