@@ -112,7 +112,7 @@ impl Connection {
                     self.events.push(Event::Readable(key));
                 }
                 if pauses {
-                    self.begin_pause(now);
+                    self.pause.begin(now, &mut self.timers);
                 }
                 self.count_unread(key, before);
                 // Only a peer that sends much more than it was promised room for can bring this about.

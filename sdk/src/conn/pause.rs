@@ -7,7 +7,7 @@ use trill_proto::Code;
 use super::Connection;
 use super::budget::Overrun;
 use super::event::{Ending, Outcome};
-use super::timers::Timer;
+use super::timers::{Timer, Timers};
 
 /// How long the other calls and streams of a connection may be held up by such streams. Less than the 20 s after which a peer of ours would
 /// take a connection that takes no bytes for dead.
@@ -18,9 +18,8 @@ const LIMIT: Duration = Duration::from_secs(10);
 pub(super) struct Pause {
     /// How many streams hold back the reading.
     streams: usize,
-    since: Option<Instant>,
-    /// A timer is set. It stays when the pause ends, and is not set anew for each.
-    timed: bool,
+    /// When to look whether they still do.
+    look_at: Option<Instant>,
 }
 
 impl Pause {
@@ -29,37 +28,34 @@ impl Pause {
     }
 
     /// One more stream holds back the reading.
-    pub(super) fn begin(&mut self, now: Instant) {
+    pub(super) fn begin(&mut self, now: Instant, timers: &mut Timers) {
         self.streams += 1;
-        self.since.get_or_insert(now);
+        if self.look_at.is_none() {
+            self.look_later(now, timers);
+        }
     }
 
     /// One of them is read again, or over.
-    pub(super) fn end(&mut self) {
+    pub(super) fn end(&mut self, timers: &mut Timers) {
         self.streams -= 1;
         if self.streams == 0 {
-            self.since = None;
+            timers.clear(self.look_at.take(), Timer::Pause);
         }
+    }
+
+    fn look_later(&mut self, now: Instant, timers: &mut Timers) {
+        let at = now + LIMIT;
+        timers.set(at, Timer::Pause);
+        self.look_at = Some(at);
     }
 }
 
 impl Connection {
-    pub(super) fn begin_pause(&mut self, now: Instant) {
-        self.pause.begin(now);
-        if !self.pause.timed {
-            self.set_pause_timer(now);
-        }
-    }
-
     /// Breaks off the streams that have held up others for too long.
     pub(super) fn look_if_paused(&mut self, now: Instant) {
-        self.pause.timed = false;
-        let Some(since) = self.pause.since else { return };
-        if now < since + LIMIT {
-            return self.set_pause_timer(since);
-        }
+        self.pause.look_at = None;
         if self.is_alone() {
-            return self.set_pause_timer(now);
+            return self.pause.look_later(now, &mut self.timers);
         }
         for key in self.streams.live_keys() {
             let recv = &self.streams.get(key).recv;
@@ -71,10 +67,5 @@ impl Connection {
                 self.end_stream(key, Ending::Overrun(over));
             }
         }
-    }
-
-    fn set_pause_timer(&mut self, since: Instant) {
-        self.timers.set(since + LIMIT, Timer::Pause);
-        self.pause.timed = true;
     }
 }

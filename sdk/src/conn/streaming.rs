@@ -265,7 +265,7 @@ impl Connection {
         let stream = self.streams.get_mut(key);
         let before = stream.recv.held();
         if stream.recv.consume(messages, bytes) {
-            self.pause.end();
+            self.pause.end(&mut self.timers);
         }
         if stream.recv.window.consume(bytes) && stream.state.can_receive() && !stream.recv.ended {
             let size = self.limits.window_of(self.unread.share());
@@ -407,7 +407,7 @@ impl Connection {
         stream.state = State::Closed;
         stream.ending = Some(ending);
         if std::mem::take(&mut stream.recv.pausing) {
-            self.pause.end();
+            self.pause.end(&mut self.timers);
         }
         if std::mem::take(&mut stream.recv.waiting) {
             self.events.push(Event::Readable(key));
