@@ -209,7 +209,7 @@ async fn what_is_broken_off_says_so_and_names_the_setting() {
         download.read().await.unwrap_err(),
         talk.read().await.unwrap_err(),
         talk.write(text("")).await.unwrap_err(),
-        uploading.await.unwrap(),
+        tokio::time::timeout(LONG, uploading).await.expect("the writer is told").unwrap(),
         reply.await.unwrap_err(),
     ];
     for error in errors {
@@ -286,7 +286,7 @@ async fn a_client_that_reads_slowly_and_goes_on_sending_gets_its_answer() {
     client.write_all(&stream_frame(2, &[])).await.unwrap();
     tokio::time::sleep(Duration::from_millis(50)).await;
     let mut received = Vec::new();
-    client.read_to_end(&mut received).await.unwrap();
+    tokio::time::timeout(LONG, client.read_to_end(&mut received)).await.expect("the server ends").unwrap();
     let mut last = &received[..];
     loop {
         let size = u32::from_be_bytes(last[4..8].try_into().unwrap()) as usize;
