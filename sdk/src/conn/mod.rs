@@ -224,7 +224,7 @@ impl Connection {
 
     /// Whether at most one call or stream is going on.
     pub(crate) fn is_alone(&self) -> bool {
-        self.streams.live() + self.calls.len() <= 1
+        self.load() <= 1
     }
 
     /// How many calls and streams are going on.

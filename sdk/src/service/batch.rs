@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 
 use crate::sync::Mutex;
-use crate::transport::{IncomingCall, Link};
+use crate::transport::{Dispatch, IncomingCall, Link};
 
 use super::router::Router;
 
@@ -78,9 +78,7 @@ impl Runner {
     /// Gives each call that is left a task of its own.
     fn give_tasks(&self) {
         while let Some(call) = self.0.next() {
-            let Started::Begun = self.0.router.start(&self.0.link, call, false) else {
-                unreachable!("a task has yet to run")
-            };
+            self.0.router.call(&self.0.link, call);
         }
     }
 }

@@ -34,7 +34,7 @@ impl Watch {
 
     /// `None`: nothing is left of this end.
     pub(crate) fn census(&self) -> Option<Census> {
-        self.0.upgrade().map(|shared| shared.with_quietly(super::shared::State::census))
+        self.0.upgrade().map(|shared| shared.peek(super::shared::State::census))
     }
 }
 

@@ -89,12 +89,12 @@ impl Link {
 
     /// Whether there was ever a call or a stream of this side.
     pub(crate) fn was_used(&self) -> bool {
-        self.shared().peek(Connection::was_used)
+        self.shared().peek(|state| state.conn.was_used())
     }
 
     /// How many calls and streams are going on.
     pub(crate) fn load(&self) -> usize {
-        self.shared().peek(Connection::load)
+        self.shared().peek(|state| state.conn.load())
     }
 
     #[cfg(test)]
@@ -104,7 +104,7 @@ impl Link {
 
     /// How much waits in memory.
     pub(crate) fn buffered(&self) -> Buffered {
-        self.shared().with(|state| state.conn.buffered())
+        self.shared().peek(|state| state.conn.buffered())
     }
 
     /// Whether the peer has sent a whole frame.
@@ -114,7 +114,7 @@ impl Link {
 
     /// How many streams are going on.
     pub(crate) fn live_streams(&self) -> usize {
-        self.shared().with(|state| state.conn.live_streams())
+        self.shared().peek(|state| state.conn.live_streams())
     }
 
     /// Refuses new calls and streams of the peer's from now on.

@@ -160,9 +160,9 @@ impl Shared {
         self.greeted.store(true, Ordering::Relaxed);
     }
 
-    /// Looks at the connection.
-    pub(super) fn peek<R>(&self, look: impl FnOnce(&Connection) -> R) -> R {
-        look(&self.state.lock().conn)
+    /// Looks, and changes nothing.
+    pub(super) fn peek<R>(&self, look: impl FnOnce(&State) -> R) -> R {
+        look(&self.state.lock())
     }
 
     /// Runs `wish` on the connection, then wakes whom it lets go on, and the driver if it has something to do.
@@ -209,12 +209,6 @@ impl Shared {
         let result = part(&mut state);
         state.sort_events(wake, incoming);
         result
-    }
-
-    /// Looks, and changes nothing.
-    #[cfg(feature = "testing")]
-    pub(super) fn with_quietly<R>(&self, look: impl FnOnce(&State) -> R) -> R {
-        look(&self.state.lock())
     }
 
     pub(super) fn set_driver(&self, cx: &Context<'_>) {
