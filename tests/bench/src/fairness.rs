@@ -74,7 +74,15 @@ async fn rate(address: SocketAddr, time: Duration, hundredth: Hundredth) -> Resu
     let mut tasks: JoinSet<Result<()>> = JoinSet::new();
     for _ in 0..OTHERS {
         let small = payload(SMALL);
-        let mut reader = client.talk(Source::new(u64::MAX, small.clone())).await?;
+        let (mut writer, mut reader) = client.open().await?;
+        // A writer goes on without its reader: it must end with this measurement, too.
+        let source = Source::new(u64::MAX, small.clone());
+        tasks.spawn(async move {
+            for echo in source {
+                writer.write(echo).await?;
+            }
+            anyhow::bail!("the source ended")
+        });
         let echoed = Arc::clone(&echoed);
         tasks.spawn(async move {
             let mut check = Check::new(small);
