@@ -2,7 +2,8 @@
 //!
 //! Room that is left is shared out evenly: nobody is given more than what is left, divided by those who are there and a few to come. The
 //! shares shrink as room gets short, so that there is some for those who come late, and grow again when others leave (a dynamic
-//! threshold, as switches share their buffers).
+//! threshold, as switches share their buffers). In the same way no account has more than it leaves to the others: what it has counts twice.
+//! So one alone gets half of a pool at most, two get three quarters, and there is always some left.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,6 +14,10 @@ const STEP: usize = 4 * 1024;
 
 /// Those who are expected beside those who are there, when room is shared out.
 const TO_COME: usize = 16;
+
+/// The settings of an account's limit and of a pool's.
+const CONNECTION: &str = "max_unread_per_connection";
+const POOL: &str = "max_unread";
 
 /// Bytes that wait in memory: of a connection ([`Channel::buffered`](crate::Channel::buffered)), or of all connections of a server
 /// ([`ServerHandle::buffered`](crate::server::ServerHandle::buffered)).
@@ -64,23 +69,45 @@ impl Pool {
         self.held.load(Ordering::Relaxed)
     }
 
+    fn room(&self) -> usize {
+        self.limit.saturating_sub(self.reserved())
+    }
+
     fn share(&self) -> usize {
-        share(self.limit, self.reserved(), self.sharers.load(Ordering::Relaxed))
+        share(self.room(), self.sharers.load(Ordering::Relaxed))
     }
 }
 
 /// What is at its limit, and which setting that is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Overrun {
+    /// What all have who share the limit, and what the connection has of that.
     pub(crate) used: usize,
+    pub(crate) own: usize,
     pub(crate) limit: usize,
     pub(crate) setting: &'static str,
 }
 
+impl Overrun {
+    /// By how much it is above the limit.
+    fn excess(&self) -> usize {
+        let counted = if self.is_of_pool() { self.used + self.own } else { self.own };
+        counted.saturating_sub(self.limit)
+    }
+
+    fn is_of_pool(&self) -> bool {
+        self.setting == POOL
+    }
+}
+
 impl fmt::Display for Overrun {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { used, limit, setting } = self;
-        write!(f, "{used} of {limit} bytes are in use for what is not read yet ({setting})")
+        let Self { used, own, limit, setting } = self;
+        write!(f, "{used} of {limit} bytes are in use for what is not read yet")?;
+        if self.is_of_pool() {
+            write!(f, ", {own} of them by this connection, which gets no more than it leaves")?;
+        }
+        write!(f, " ({setting})")
     }
 }
 
@@ -145,8 +172,11 @@ impl Account {
 
     /// What one of those who share may have now.
     pub(super) fn share(&self) -> usize {
-        let own = share(self.limit, self.reserved.now, self.sharers);
-        self.pool.as_ref().map_or(own, |pool| own.min(pool.share()))
+        let left = self.limit.saturating_sub(self.reserved.now);
+        let Some(pool) = &self.pool else { return share(left, self.sharers) };
+        // Half of what is left beyond its own: then it has as much as it leaves.
+        let left_of_pool = pool.room().saturating_sub(self.reserved.now) / 2;
+        share(left.min(left_of_pool), self.sharers).min(pool.share())
     }
 
     /// Whether `more` can be promised, by the connection and the server.
@@ -162,17 +192,21 @@ impl Account {
     /// Whether what is held is no more than a quarter and one `message` over the limit.
     pub(super) fn is_sound(&self, message: usize) -> Result<(), Overrun> {
         match self.can_hold(0) {
-            Err(over) if over.used - over.limit > over.limit / 4 + message => Err(over),
+            Err(over) if over.excess() > over.limit / 4 + message => Err(over),
             _ => Ok(()),
         }
     }
 
     fn check(&self, more: usize, own: usize, pools: impl Fn(&Pool) -> usize) -> Result<(), Overrun> {
-        let within = |used: usize, limit, setting| {
-            if used.saturating_add(more) <= limit { Ok(()) } else { Err(Overrun { used, limit, setting }) }
-        };
-        within(own, self.limit, "max_unread_per_connection")?;
-        self.pool.as_ref().map_or(Ok(()), |pool| within(pools(pool), pool.limit, "max_unread"))
+        if own.saturating_add(more) > self.limit {
+            return Err(Overrun { used: own, own, limit: self.limit, setting: CONNECTION });
+        }
+        let Some(pool) = &self.pool else { return Ok(()) };
+        let used = pools(pool);
+        if used.saturating_add(own).saturating_add(more) > pool.limit {
+            return Err(Overrun { used, own, limit: pool.limit, setting: POOL });
+        }
+        Ok(())
     }
 }
 
@@ -210,8 +244,8 @@ impl Drop for Account {
     }
 }
 
-fn share(limit: usize, used: usize, sharers: usize) -> usize {
-    limit.saturating_sub(used) / (sharers + TO_COME)
+fn share(room: usize, sharers: usize) -> usize {
+    room / (sharers + TO_COME)
 }
 
 #[cfg(test)]
@@ -266,9 +300,36 @@ mod tests {
         account.hold(0, 4_200);
         assert!(account.is_sound(0).is_err());
         assert!(account.is_sound(10_000).is_ok());
-        let other = Account::new(10_000, Some(pool));
+        let mut other = Account::new(10_000, Some(pool));
         let over = other.can_hold(5_000).unwrap_err();
-        assert_eq!((over.used, over.limit, over.setting), (16_700, 20_000, "max_unread"));
-        assert_eq!(over.to_string(), "16700 of 20000 bytes are in use for what is not read yet (max_unread)");
+        assert_eq!((over.used, over.own, over.limit, over.setting), (16_700, 0, 20_000, "max_unread"));
+        other.hold(0, 8_000);
+        let over = other.can_hold(0).unwrap_err();
+        let text = "24700 of 20000 bytes are in use for what is not read yet, 8000 of them by this connection, \
+                    which gets no more than it leaves (max_unread)";
+        assert_eq!(over.to_string(), text);
+        assert_eq!((other.is_sound(7_700), other.is_sound(7_699)), (Ok(()), Err(over)));
+    }
+
+    #[test]
+    fn no_account_takes_more_of_the_pool_than_it_leaves_to_the_others() {
+        const MIB: usize = 1024 * 1024;
+        let pool = Pool::new(512 * MIB);
+        let accounts: Vec<_> = (0..6)
+            .map(|_| {
+                let mut account = Account::new(512 * MIB, Some(Arc::clone(&pool)));
+                account.join();
+                while account.can_hold(MIB).is_ok() && account.can_reserve(MIB).is_ok() {
+                    account.hold(0, MIB);
+                    account.reserve(0, MIB);
+                }
+                account
+            })
+            .collect();
+        let held: Vec<_> = accounts.iter().map(|account| account.held() / MIB).collect();
+        assert_eq!(held, [256, 128, 64, 32, 16, 8]);
+        assert_eq!(accounts[0].share(), 0, "nothing is left to it");
+        let late = Account::new(512 * MIB, Some(pool));
+        assert_eq!((late.can_hold(8 * MIB), late.share()), (Ok(()), 4 * MIB / TO_COME));
     }
 }

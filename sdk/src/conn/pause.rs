@@ -62,7 +62,7 @@ impl Connection {
             if recv.pausing {
                 let (used, limit) = (recv.cost(), recv.pause_at());
                 let setting = if recv.window.size() == 0 { "window is 0" } else { "window" };
-                let over = Overrun { used, limit, setting };
+                let over = Overrun { used, own: used, limit, setting };
                 self.break_off(key, Outcome::framework(Code::SERVER_OVERLOAD_ERR.0, over.to_string()));
                 self.end_stream(key, Ending::Overrun(over));
             }

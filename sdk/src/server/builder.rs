@@ -91,8 +91,10 @@ impl ServerBuilder {
 
     /// Bytes of all connections together that may be received and not yet read or answered, together with what the windows of their
     /// streams promise. Default: 512 MiB. What happens when room is short is said at
-    /// [`max_unread_per_connection`](Self::max_unread_per_connection). By default 2,709 streams can have whole windows, and 37,835
-    /// streams can have one at all.
+    /// [`max_unread_per_connection`](Self::max_unread_per_connection).
+    ///
+    /// No connection gets more than it leaves to the others: one alone half of it at most, which by default is just what
+    /// `max_unread_per_connection` is, two together three quarters. By default 2,709 streams of many connections can have whole windows.
     pub fn max_unread(mut self, bytes: usize) -> Self {
         self.unread = bytes;
         self

@@ -9,9 +9,9 @@ use super::pair::{End, Pair, STREAM, UNARY, head};
 
 const MIB: usize = 1024 * 1024;
 
-/// A pair whose server has so much room for what is unread.
+/// A pair whose server has so much room for what is unread on one connection, which is half of what it has.
 fn pair(unread: usize) -> (Pair, Pools) {
-    let pools = Pools { unread: Pool::new(unread), unsent: Pool::new(64 * MIB) };
+    let pools = Pools { unread: Pool::new(2 * unread), unsent: Pool::new(64 * MIB) };
     let server = Limits { pools: Some(pools.clone()), max_received: MIB, ..Limits::default() };
     (Pair::with(Limits { max_received: MIB, ..Limits::default() }, server), pools)
 }
@@ -96,12 +96,14 @@ fn without_room_new_streams_and_calls_are_refused_with_the_settings_name() {
     let (mut pair, _) = pair(MIB);
     let (_, served) = flood(&mut pair, &[7; 100]);
     let large = vec![0; MIB - 200];
-    pair.client.conn.call_with(&large);
-    pair.run();
+    for _ in 0..2 {
+        pair.client.conn.call_with(&large);
+        pair.run();
+    }
     let answer = pair.client.answer();
     assert_eq!(answer.ret, 22);
     let text = String::from_utf8_lossy(&answer.message).into_owned();
-    assert!(text.contains("of 1048576 bytes") && text.contains("(max_unread)"), "{text}");
+    assert!(text.contains("of 2097152 bytes") && text.contains("(max_unread)"), "{text}");
 
     for _ in 0..1_500 {
         pair.client.conn.open(head(STREAM), None, pair.now).unwrap();
@@ -129,9 +131,9 @@ fn unary_calls_count_until_they_are_answered_and_answers_until_they_are_taken() 
         .into_iter()
         .filter_map(|event| if let Event::Call(call) = event { Some(call.key) } else { None })
         .collect();
-    assert_eq!(calls.len(), 4, "two were refused");
-    assert_eq!(pair.server.conn.buffered().unread, 3_600_000);
-    assert_eq!(pools.unread.reserved(), 3_600_000);
+    assert_eq!(calls.len(), 5, "one was refused");
+    assert_eq!(pair.server.conn.buffered().unread, 4_500_000);
+    assert_eq!(pools.unread.reserved(), 4_500_000);
     for key in calls {
         let write = |out: &mut Vec<u8>| out.extend_from_slice(&body);
         pair.server.conn.reply(key, Outcome::default(), 0, (body.len(), write), &[]).unwrap();
@@ -139,7 +141,7 @@ fn unary_calls_count_until_they_are_answered_and_answers_until_they_are_taken() 
     }
     assert_eq!(pools.unread.reserved(), 0);
     pair.run();
-    assert_eq!(pair.client.conn.buffered().unread, 3_600_000);
+    assert_eq!(pair.client.conn.buffered().unread, 4_500_000);
     let answered: Vec<CallKey> = pair
         .client
         .events
@@ -150,6 +152,33 @@ fn unary_calls_count_until_they_are_answered_and_answers_until_they_are_taken() 
         pair.client.conn.answer(key).expect("it has come").expect("it is an answer");
     }
     assert_eq!(pair.client.conn.buffered().unread, 0);
+}
+
+#[test]
+fn two_connections_that_nobody_reads_leave_room_for_the_others() {
+    let (mut one, pools) = pair(16 * MIB);
+    let server = || Limits { pools: Some(pools.clone()), max_received: MIB, ..Limits::default() };
+    let mut two = Pair::with(Limits::default(), server());
+    let mut three = Pair::with(Limits::default(), server());
+    // One message may go beyond each window, and calls are not answered. All that the protocol allows is sent.
+    for _ in 0..20 {
+        for pair in [&mut one, &mut two] {
+            pair.client.conn.call_with(&vec![7; 900_000]);
+            let key = pair.client.conn.open(head(STREAM), None, pair.now).unwrap();
+            pair.run();
+            let reads = |pair: &mut Pair| pair.server.conn.wants_input();
+            while reads(pair) && pair.client.send(key, &vec![7; 900_000]) == Ok(Sent::Queued) {
+                pair.run();
+            }
+        }
+    }
+    assert!((20 * MIB..26 * MIB).contains(&pools.unread.held()), "{}", pools.unread.held());
+    assert!(!one.server.conn.wants_input() && three.server.conn.wants_input());
+    three.client.conn.call_with(&vec![7; 900_000]);
+    let (key, _) = flood(&mut three, &[7; 1_000]);
+    three.server.next_call();
+    assert_eq!((three.client.conn.ended(key), three.client.events.len()), (None, 0), "nothing is refused");
+    assert!(windows(&three.client)[0] > 30_000, "{:?}", windows(&three.client));
 }
 
 #[test]
@@ -181,7 +210,7 @@ fn one_connection_holds_back_another_only_while_it_is_over_the_servers_budget() 
     let server = Limits { pools: Some(pools.clone()), max_received: MIB, ..Limits::default() };
     let mut two = Pair::with(Limits::default(), server);
     let (_, slow) = flood(&mut two, &[7; 100]);
-    let streams: Vec<_> = (0..3).map(|_| one.open()).collect();
+    let streams: Vec<_> = (0..6).map(|_| one.open()).collect();
     for (key, _) in &streams {
         fill(&mut one, *key, &vec![7; 800_000]);
     }
@@ -215,7 +244,7 @@ fn a_stream_that_is_sent_more_far_above_the_limit_is_broken_off_and_no_other() {
     }
     let ending = pair.server.conn.ended(flooded);
     let Some(Ending::Overrun(over)) = ending else { panic!("{ending:?}") };
-    assert_eq!((over.limit, over.setting), (2 * MIB, "max_unread"));
+    assert_eq!((over.limit, over.setting), (4 * MIB, "max_unread"));
     pair.run();
     let ending = pair.client.conn.ended(key);
     let Some(Ending::Reset(outcome)) = ending else { panic!("{ending:?}") };
