@@ -26,7 +26,7 @@ const FRAMES_PER_LOCK: usize = 128;
 const READ_MIN: usize = 4 * 1024;
 const READ_MAX: usize = 64 * 1024;
 
-/// The first room for a frame that is larger. It doubles as the frame's bytes come.
+/// The first room for a frame that is larger. It doubles as the frame's bytes come, unless the peer has sent one as large before.
 const LARGE_MIN: usize = 256 * 1024;
 
 /// How long callers wait for others who were answered together with them.
@@ -71,6 +71,8 @@ pub(crate) struct Driver {
     input: BytesMut,
     /// The input has room for one large frame, which is at its front.
     large: bool,
+    /// The largest frame that came whole. Who announces one no larger is believed.
+    proven: usize,
     read_size: usize,
     frames: Vec<Frame>,
     wake: Vec<Waker>,
@@ -124,6 +126,7 @@ impl Driver {
             decoder,
             input: BytesMut::new(),
             large: false,
+            proven: 0,
             read_size: READ_MIN,
             frames: Vec::new(),
             wake: Vec::new(),
@@ -236,11 +239,12 @@ impl Driver {
         Poll::Ready(())
     }
 
-    /// Offers the next read a size that follows the traffic. A frame that announces much gets its room as its bytes come.
+    /// Offers the next read a size that follows the traffic. A frame that announces more than its peer ever sent gets its room as its
+    /// bytes come; else it gets all at once, because to grow a buffer is to copy it.
     fn make_room(&mut self) {
         let missing = self.decoder.missing(&self.input);
         self.large |= missing > READ_MAX;
-        let wanted = self.read_size.max(missing.min(self.input.len().max(LARGE_MIN)));
+        let wanted = self.read_size.max(missing.min(self.input.len().max(LARGE_MIN).max(self.proven)));
         if self.input.capacity() - self.input.len() < wanted / 2 {
             self.input.reserve(wanted);
         }
@@ -263,11 +267,13 @@ impl Driver {
         loop {
             let mut fault = None;
             while self.frames.len() < FRAMES_PER_LOCK {
+                let there = self.input.len();
                 match self.decoder.decode(&mut self.input) {
                     Ok(Some(frame)) => {
                         self.frames.push(frame);
                         // What comes behind a large frame must not keep its memory.
                         if std::mem::take(&mut self.large) {
+                            self.proven = self.proven.max(there - self.input.len());
                             self.input = BytesMut::from(&self.input[..]);
                         }
                     }
@@ -463,5 +469,59 @@ impl Drop for Driver {
         if self.over.is_none() {
             self.end(ConnError::LocalClosed);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::conn::{Limits, StreamId, write_data};
+
+    use super::*;
+
+    const MIB: usize = 1024 * 1024;
+
+    fn frame(size: usize) -> Vec<u8> {
+        let mut frame = Vec::new();
+        write_data(&mut frame, StreamId(7), size, |out: &mut Vec<u8>| out.resize(out.len() + size, 7))
+            .unwrap();
+        frame
+    }
+
+    impl Driver {
+        /// Takes the bytes as a socket gives them, and says how often the buffer became larger.
+        fn feed(&mut self, mut bytes: &[u8]) -> usize {
+            let mut grown = 0;
+            while !bytes.is_empty() {
+                let before = self.input.capacity();
+                self.make_room();
+                grown += usize::from(self.input.capacity() > before);
+                let room = self.input.capacity() - self.input.len();
+                let (read, rest) = bytes.split_at(room.min(10_000).min(bytes.len()));
+                self.input.extend_from_slice(read);
+                bytes = rest;
+            }
+            grown
+        }
+    }
+
+    #[test]
+    fn a_peer_that_has_sent_a_large_frame_gets_room_for_the_next_at_once_and_for_no_larger_one() {
+        let (ends, _far) = crate::transport::memory_pair();
+        let conn = Connection::client(Limits::default());
+        let (_link, mut driver) = Driver::client(conn, ends, PeerAddr::memory());
+        assert!(driver.feed(&frame(MIB)) > 3, "its room grows as it comes");
+        driver.handle_input().unwrap();
+        assert!(
+            driver.input.is_empty() && driver.input.capacity() < READ_MAX,
+            "the frame took its memory along"
+        );
+
+        let next = frame(MIB);
+        assert_eq!(driver.feed(&next[..20_000]), 2, "some for the header, and all that is announced");
+        assert_eq!(driver.feed(&next[20_000..]), 0);
+        driver.handle_input().unwrap();
+
+        driver.feed(&frame(8 * MIB)[..20_000]);
+        assert!(driver.input.capacity() < 2 * MIB, "an announcement alone gets no more than was sent before");
     }
 }
