@@ -18,6 +18,7 @@ mod hostile;
 mod isolation;
 mod json;
 mod kinds;
+mod large;
 mod left_over;
 mod limits;
 mod network;

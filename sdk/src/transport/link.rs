@@ -275,7 +275,12 @@ impl Link {
 
     /// Counts messages as consumed, so that the peer gets credit.
     pub(crate) fn give_credit(&self, key: StreamKey, consumed: (usize, usize)) {
-        self.shared().with(|state| state.conn.give_credit(key, consumed.0, consumed.1));
+        // Who sends a message as large as the window stands still until it hears of this, and the task here goes on to work on that
+        // message. So it writes as if it waited.
+        let window = self.limits().window as usize;
+        let peer_waits = window > 0 && consumed.1 >= window;
+        let then = if peer_waits { Then::Waits } else { Then::GoesOn };
+        self.shared().with_then(|state| (state.conn.give_credit(key, consumed.0, consumed.1), then));
     }
 
     pub(crate) fn half_close(&self, key: StreamKey) {

@@ -1,0 +1,99 @@
+//! Messages whose payload is kept by reference, among others.
+
+use bytes::Bytes;
+use trill::testing::{Direction, Network};
+use trill::{AsyncReaderWriter, Channel, Context, Result, Server};
+
+/// Around the size from which a payload is kept by reference, around what a read of a socket offers, and beyond.
+const SIZES: [usize; 9] = [0, 1, 32_767, 32_768, 65_536, 65_537, 100, 1_048_576, 300_000];
+
+/// `prost` takes `Bytes` for a message with one field.
+#[trill::service(package = "test")]
+trait Parrot {
+    async fn talk(&self, cx: Context, rw: AsyncReaderWriter<Bytes, Bytes>) -> Result<()>;
+    async fn once(&self, cx: Context, payload: Bytes) -> Result<Bytes>;
+}
+
+struct Repeats;
+
+#[trill::service]
+impl Parrot for Repeats {
+    async fn talk(&self, _cx: Context, mut rw: AsyncReaderWriter<Bytes, Bytes>) -> Result<()> {
+        while let Some(payload) = rw.read().await? {
+            rw.write(payload).await?;
+        }
+        Ok(())
+    }
+
+    async fn once(&self, _cx: Context, payload: Bytes) -> Result<Bytes> {
+        Ok(payload)
+    }
+}
+
+/// Bytes of which no two pieces of the same length are alike.
+fn payload(number: usize) -> Bytes {
+    let size = SIZES[number % SIZES.len()];
+    (0..size).map(|at| (at * 31 + at / 251 + number * 7) as u8).collect()
+}
+
+async fn echoes_all(client: ParrotClient, count: usize) {
+    let (mut reader, mut writer) = client.talk().await.unwrap().split();
+    let writing = tokio::spawn(async move {
+        for number in 0..count {
+            writer.write(payload(number)).await.unwrap();
+        }
+        writer.finish().await.unwrap();
+    });
+    for number in 0..count {
+        let got = reader.read().await.unwrap().expect("there are more");
+        assert!(
+            got == payload(number),
+            "message {number} of {} bytes came as {}",
+            payload(number).len(),
+            got.len()
+        );
+    }
+    assert_eq!(reader.read().await.unwrap(), None);
+    writing.await.unwrap();
+    for number in 0..SIZES.len() {
+        assert!(client.once(payload(number)).await.unwrap() == payload(number), "answer {number}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn small_and_large_messages_keep_their_order_and_their_bytes() {
+    let bound = Server::builder().service(Repeats).bind("127.0.0.1:0").await.unwrap();
+    let address = bound.local_addr().to_string();
+    tokio::spawn(bound.serve());
+    let client = ParrotClient::new(Channel::connect(address).await.unwrap());
+    // Several streams, so that what is written at once belongs to several.
+    let talks = (0..4).map(|_| tokio::spawn(echoes_all(client.clone(), 60)));
+    for talk in futures::future::join_all(talks).await {
+        talk.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn they_do_so_on_a_link_that_takes_and_gives_what_it_likes() {
+    for seed in 0..4 {
+        let host = Network::new(seed).serve(Server::builder().service(Repeats)).unwrap();
+        let (channel, link) = host.connect(Channel::builder()).unwrap();
+        link.split_reads(1..=70_000);
+        echoes_all(ParrotClient::new(channel), 2 * SIZES.len()).await;
+    }
+}
+
+/// A sender of messages as large as the window stands still until it has credit again.
+#[tokio::test(start_paused = true)]
+async fn the_credit_for_a_large_message_is_written_before_its_reader_gets_to_work() {
+    let host = Network::new(1).serve(Server::builder().service(Repeats)).unwrap();
+    let (channel, link) = host.connect(Channel::builder()).unwrap();
+    let mut rw = ParrotClient::new(channel).talk().await.unwrap();
+    let opened = link.carried(Direction::ToServer);
+    let large = Bytes::from(vec![7; 1024 * 1024]);
+    rw.write(large.clone()).await.unwrap();
+    assert!(rw.read().await.unwrap() == Some(large.clone()));
+    // Nobody else has run since then. The field's key and length are 4 bytes, the frame's header 16, and the credit 4.
+    let (message, credit) = (16 + 4 + large.len() as u64, 16 + 4);
+    assert_eq!(link.carried(Direction::ToServer) - opened, message + credit);
+}
