@@ -176,7 +176,8 @@ impl Run {
             1 => {
                 // A lane is lent right behind a message that was queued, as to a writer who has more.
                 if held.lent.is_none()
-                    && self.end.with(|conn| conn.send(key, 0, &mut held.ticket, |_| {})) == Ok(Sent::Queued)
+                    && self.end.with(|conn| conn.send(key, 0, &mut held.ticket, |_: &mut Vec<u8>| {}))
+                        == Ok(Sent::Queued)
                 {
                     let (id, credit) = self.end.with(|conn| conn.lend(key));
                     held.lent = Some((id, credit, Vec::new()));
@@ -340,7 +341,8 @@ impl Held {
             && *credit > 0
             && frames.len() + frame_size(len) <= 2_000
         {
-            write_data(frames, *id, len, |out| out.resize(out.len() + len, 7)).expect("the size is right");
+            write_data(frames, *id, len, |out: &mut Vec<u8>| out.resize(out.len() + len, 7))
+                .expect("the size is right");
             *credit -= i64::try_from(len).expect("small");
         }
     }
@@ -374,7 +376,8 @@ fn frame(side: Side, choices: &mut Choices<'_>) -> Vec<u8> {
         (1 | 2, _) => {
             for _ in 0..=choices.below(4) {
                 let len = choices.one_of(&[0, 1, 20, 5_000, 60_000]);
-                wire::data(&mut out, id, len, |out| out.resize(out.len() + len, 1)).expect("the right size");
+                wire::data(&mut out, id, len, |out: &mut Vec<u8>| out.resize(out.len() + len, 1))
+                    .expect("the right size");
             }
         }
         (3, _) => wire::feedback(&mut out, id, choices.one_of(&[1, 0, 16, 65_535, u32::MAX])),
@@ -394,7 +397,15 @@ fn frame(side: Side, choices: &mut Choices<'_>) -> Vec<u8> {
                 ..Default::default()
             };
             unary(&mut out, choices, |out, head, body| {
-                wire::request(out, head, &meta, wire::ANY, body.len(), |out| out.extend_from_slice(body), &[])
+                wire::request(
+                    out,
+                    head,
+                    &meta,
+                    wire::ANY,
+                    body.len(),
+                    |out: &mut Vec<u8>| out.extend_from_slice(body),
+                    &[],
+                )
             });
         }
         (6, Side::Client) => {
@@ -410,7 +421,7 @@ fn frame(side: Side, choices: &mut Choices<'_>) -> Vec<u8> {
                     &meta,
                     wire::ANY,
                     body.len(),
-                    |out| out.extend_from_slice(body),
+                    |out: &mut Vec<u8>| out.extend_from_slice(body),
                     &[],
                 )
             });

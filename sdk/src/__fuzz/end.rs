@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 
 use crate::conn::{Admission, Admitted, ConnError, Connection, Event, Head, Limits, Outcome, Seat, Shape};
-use crate::wire::{Decoder, Frame, Side};
+use crate::wire::{Decoder, Frame, Outbox, Side};
 
 use super::epoch;
 use super::order::Order;
@@ -106,7 +106,7 @@ impl End {
 
     /// Collects what the connection wrote and said, and checks both.
     fn look(&mut self, cause: Option<&Frame>) {
-        let bytes = self.conn.take_output(Vec::new());
+        let bytes = self.conn.take_output(Outbox::default()).to_vec();
         self.conn.take_events(&mut self.events);
         self.outbox.extend_from_slice(&bytes);
         self.order.check(cause, &self.read(&bytes));

@@ -91,7 +91,7 @@ impl Connection {
     fn handle_data(&mut self, id: StreamId, messages: Messages, now: Instant) {
         let Some(key) = self.streams.find(id) else {
             if let Some(increment) = self.lingering.receive(id, messages.bytes()) {
-                wire::feedback(&mut self.output, id, increment);
+                wire::feedback(self.output.copied(), id, increment);
             }
             return;
         };
@@ -224,14 +224,14 @@ impl Connection {
         let (mut head, admitted, peer_window) = match self.admit_stream(meta) {
             Ok(stream) => stream,
             Err(outcome) => {
-                wire::init(&mut self.output, id, &handshake::refuse(outcome));
+                wire::init(self.output.copied(), id, &handshake::refuse(outcome));
                 return;
             }
         };
         let window = if peer_window == 0 { 0 } else { self.limits.window_of(self.unread.share()) };
         let send_window =
             if window == 0 { SendWindow::unlimited() } else { SendWindow::announced(peer_window) };
-        wire::init(&mut self.output, id, &handshake::accept(window, head.content_type));
+        wire::init(self.output.copied(), id, &handshake::accept(window, head.content_type));
         let deadline = head.timeout.and_then(|timeout| now.checked_add(timeout));
         let key = self.streams.insert(Stream {
             id,

@@ -37,7 +37,8 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use crate::wire::Side;
-pub(crate) use crate::wire::StreamId;
+
+pub(crate) use crate::wire::{Body, Outbox, StreamId};
 
 use budget::Account;
 use calls::Calls;
@@ -84,7 +85,7 @@ pub(crate) struct Connection {
     /// What is queued and not written.
     unsent: Account,
     quiet: Quiet,
-    output: Vec<u8>,
+    output: Outbox,
     /// Bytes that were taken and are not yet written.
     in_flight: usize,
     /// Bytes that writers may be making beside the output.
@@ -127,7 +128,7 @@ impl Connection {
             lingering: Lingering::default(),
             timers: Timers::default(),
             quiet: Quiet::default(),
-            output: Vec::new(),
+            output: Outbox::default(),
             in_flight: 0,
             lent: 0,
             events: Vec::new(),
@@ -162,7 +163,7 @@ impl Connection {
     }
 
     /// Gives the bytes to write and continues in `spare`. Report progress with [`handle_written`](Self::handle_written).
-    pub(crate) fn take_output(&mut self, spare: Vec<u8>) -> Vec<u8> {
+    pub(crate) fn take_output(&mut self, spare: Outbox) -> Outbox {
         debug_assert!(spare.is_empty(), "the spare buffer would be sent");
         let taken = std::mem::replace(&mut self.output, spare);
         self.in_flight += taken.len();
@@ -283,7 +284,7 @@ impl Connection {
             self.end_call(key, Ending::Lost(why.clone()));
         }
         self.lingering.clear();
-        self.output = Vec::new();
+        self.output = Outbox::default();
         (self.in_flight, self.lent) = (0, 0);
         self.count_unsent();
         self.schedule.grant_all(|ticket| self.events.push(Event::Room(ticket)));

@@ -113,7 +113,7 @@ impl Connection {
             let asks = waits && self.side == Side::Client && self.limits.probes();
             let probe = asks.then_some(NO_STREAM);
             if let Some(id) = self.streams.any_accepted().or(probe) {
-                wire::feedback(&mut self.output, id, 0);
+                wire::feedback(self.output.copied(), id, 0);
             }
         }
         self.set_beat_timer(now);

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use trill_proto::Code;
 
-use crate::wire::{self, CloseMeta, HEADER_LEN, Side, StreamId, WireError};
+use crate::wire::{self, Body, CloseMeta, HEADER_LEN, Side, StreamId, Target, WireError};
 
 use super::event::{Ending, Event, Head, Outcome, StreamKey};
 use super::flow::SendWindow;
@@ -54,12 +54,12 @@ pub(crate) const fn frame_size(len: usize) -> usize {
 /// Writes the frame of one message.
 #[inline]
 pub(crate) fn write_data(
-    out: &mut Vec<u8>,
+    out: &mut impl Target,
     id: StreamId,
     len: usize,
-    write: impl FnOnce(&mut Vec<u8>),
+    body: impl Body,
 ) -> Result<(), SendError> {
-    wire::data(out, id, len, write).map_err(SendError::of)
+    wire::data(out, id, len, body).map_err(SendError::of)
 }
 
 /// What came of an attempt to send.
@@ -109,7 +109,7 @@ impl Connection {
         let lingering = &self.lingering;
         let id = self.streams.next_id(|id| lingering.contains(id));
         let before = self.output.len();
-        wire::init(&mut self.output, id, &handshake::request(head, window));
+        wire::init(self.output.copied(), id, &handshake::request(head, window));
         let size = self.output.len() - before;
         if size > self.limits.max_sent {
             self.output.truncate(before);
@@ -171,13 +171,13 @@ impl Connection {
         self.streams.get(key).ending.as_ref()
     }
 
-    /// Sends one message of `len` bytes, which `write` appends, if credit and room allow.
+    /// Sends one message of `len` bytes, which `body` appends, if credit and room allow.
     pub(crate) fn send(
         &mut self,
         key: StreamKey,
         len: usize,
         ticket: &mut Option<Ticket>,
-        write: impl FnOnce(&mut Vec<u8>),
+        body: impl Body,
     ) -> Result<Sent, SendError> {
         let queued = self.queued();
         let stream = self.streams.get_mut(key);
@@ -204,7 +204,7 @@ impl Connection {
         if !self.schedule.claim(queued, size, ticket) {
             return Ok(Sent::NoRoom);
         }
-        write_data(&mut self.output, stream.id, len, write)?;
+        write_data(&mut self.output, stream.id, len, body)?;
         stream.send.window.subtract(len);
         stream.moved = true;
         self.count_unsent();
@@ -231,7 +231,7 @@ impl Connection {
         stream.send.window.take_back(credit);
         stream.moved |= !frames.is_empty();
         if stream.state.can_send() {
-            self.output.extend_from_slice(frames);
+            self.output.copied().extend_from_slice(frames);
             self.count_unsent();
         }
     }
@@ -270,7 +270,7 @@ impl Connection {
         if stream.recv.window.consume(bytes) && stream.state.can_receive() && !stream.recv.ended {
             let size = self.limits.window_of(self.unread.share());
             if let Some(increment) = stream.recv.window.settle(size) {
-                wire::feedback(&mut self.output, stream.id, increment);
+                wire::feedback(self.output.copied(), stream.id, increment);
             }
         }
         self.count_unread(key, before);
@@ -287,7 +287,7 @@ impl Connection {
         let stream = self.streams.get_mut(key);
         if stream.state == State::Open && self.side == Side::Client {
             stream.state = State::LocalClosed;
-            wire::close(&mut self.output, stream.id, &CloseMeta::default());
+            wire::close(self.output.copied(), stream.id, &CloseMeta::default());
         }
     }
 
@@ -305,7 +305,7 @@ impl Connection {
                 && !stream.recv.ended
                 && let Some(increment) = stream.recv.window.settle_all()
             {
-                wire::feedback(&mut self.output, id, increment);
+                wire::feedback(self.output.copied(), id, increment);
             }
             self.write_close(id, 0, outcome);
         } else {
@@ -363,10 +363,10 @@ impl Connection {
             return;
         }
         if stream.state == State::Open {
-            wire::close(&mut self.output, stream.id, &CloseMeta::default());
+            wire::close(self.output.copied(), stream.id, &CloseMeta::default());
         }
         if let Some(increment) = self.lingering.begin(stream.id, stream.recv.window) {
-            wire::feedback(&mut self.output, stream.id, increment);
+            wire::feedback(self.output.copied(), stream.id, increment);
         }
     }
 
@@ -390,11 +390,11 @@ impl Connection {
     /// Writes CLOSE. If metadata and text do not fit into a frame, the codes and the beginning of the text go out.
     fn write_close(&mut self, id: StreamId, close_type: i32, outcome: Outcome) {
         let (before, cut) = (self.output.len(), outcome.cut());
-        wire::close(&mut self.output, id, &close_meta(close_type, outcome));
+        wire::close(self.output.copied(), id, &close_meta(close_type, outcome));
         let most = self.limits.max_sent.min(HEADER_LEN + self.limits.max_header);
         if self.output.len() - before > most {
             self.output.truncate(before);
-            wire::close(&mut self.output, id, &close_meta(close_type, cut));
+            wire::close(self.output.copied(), id, &close_meta(close_type, cut));
         }
     }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use trill_proto::{Code, RequestProtocol, ResponseProtocol};
 
 use crate::metadata::Metadata;
-use crate::wire::{self, FrameFault, Side, UnaryHead};
+use crate::wire::{self, Body, FrameFault, Side, UnaryHead};
 
 use super::Connection;
 use super::calls::{Call, Incoming};
@@ -41,7 +41,7 @@ impl Connection {
         head: Head,
         one_way: bool,
         deadline: Option<Instant>,
-        body: (usize, impl FnOnce(&mut Vec<u8>)),
+        body: (usize, impl Body),
         attachment: &[u8],
     ) -> Result<Option<CallKey>, SendError> {
         if let Some(why) = &self.lost {
@@ -105,7 +105,7 @@ impl Connection {
         key: CallKey,
         outcome: Outcome,
         content_encoding: u32,
-        body: (usize, impl FnOnce(&mut Vec<u8>)),
+        body: (usize, impl Body),
         attachment: &[u8],
     ) -> Result<(), SendError> {
         let Call::Incoming(call) = self.calls.get_mut(key) else {

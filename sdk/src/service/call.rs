@@ -3,7 +3,7 @@
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use crate::transport::{Answer, CallKey, Ending, Head, Link, Outcome, SendError, Ticket};
+use crate::transport::{Answer, Body, CallKey, Ending, Head, Link, Outcome, SendError, Ticket};
 
 /// A call of ours that is not answered yet, or one of the peer's.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ impl CallRef {
         &mut self,
         outcome: &mut Outcome,
         content_encoding: u32,
-        body: (usize, impl FnOnce(&mut Vec<u8>)),
+        body: (usize, impl Body),
         attachment: &[u8],
         cx: &Context<'_>,
     ) -> Poll<Result<(), SendError>> {
@@ -90,7 +90,7 @@ impl Request {
         &mut self,
         one_way: bool,
         deadline: Option<Instant>,
-        body: (usize, impl FnOnce(&mut Vec<u8>)),
+        body: (usize, impl Body),
         attachment: &[u8],
         cx: &Context<'_>,
     ) -> Poll<Result<Option<CallRef>, SendError>> {

@@ -376,10 +376,8 @@ async fn reply<Resp: Message>(
     let size = parcel.size();
     let encoding = wire_encoding(compression, size);
     let mut outcome = Outcome { metadata: extras.metadata, ..Outcome::default() };
-    let replied = poll_fn(|task| {
-        let body = (size, |out: &mut Vec<u8>| parcel.write_to(out));
-        call.poll_reply(&mut outcome, encoding, body, &extras.attachment, task)
-    });
+    let replied =
+        poll_fn(|task| call.poll_reply(&mut outcome, encoding, (size, &parcel), &extras.attachment, task));
     if let Err(error) = replied.await {
         // Nobody is there to be answered.
         if let SendError::Ended(_) = error {

@@ -285,7 +285,7 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
                     let deadline = self.limit.as_ref().and_then(|limit| limit.deadline);
                     let call = &self.call;
                     let request = &call.request;
-                    let body = (request.size(), |out: &mut Vec<u8>| request.write_to(out));
+                    let body = (request.size(), request);
                     let Poll::Ready(sent) =
                         waiting.poll_send(self.one_way, deadline, body, &call.attachment, cx)
                     else {

@@ -1,6 +1,6 @@
 //! Messages <-> bytes.
 
-use bytes::Buf;
+use bytes::{Buf, BufMut};
 
 /// What can be sent and received: every prost message, and so every message of a `.proto` file.
 ///
@@ -18,7 +18,7 @@ pub trait Message: Send + Sync + Sized + 'static + sealed::Sealed {
 
     /// Appends the encoded message.
     #[doc(hidden)]
-    fn write_to(&self, out: &mut Vec<u8>);
+    fn write_to(&self, out: &mut impl BufMut);
 
     /// Decodes a message; fields of type `Bytes` share the input's memory where it can be shared.
     ///
@@ -53,7 +53,7 @@ impl<T: prost::Message + Default + 'static> Message for T {
         self.encoded_len()
     }
 
-    fn write_to(&self, out: &mut Vec<u8>) {
+    fn write_to(&self, out: &mut impl BufMut) {
         self.encode_raw(out);
     }
 

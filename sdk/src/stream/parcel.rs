@@ -2,6 +2,8 @@
 
 use bytes::Bytes;
 
+use crate::transport::{Body, Outbox};
+
 use super::compression::Compression;
 use super::json::{JsonError, ToJson};
 use super::message::Message;
@@ -49,11 +51,21 @@ impl<T: Message> Parcel<T> {
             Self::Packed(bytes) => bytes.len(),
         }
     }
+}
 
-    pub(crate) fn write_to(&self, out: &mut Vec<u8>) {
+impl<T: Message> Body for &Parcel<T> {
+    #[inline]
+    fn write_to(self, out: &mut Vec<u8>) {
         match self {
-            Self::Message(message) => message.write_to(out),
-            Self::Packed(bytes) => out.extend_from_slice(bytes),
+            Parcel::Message(message) => message.write_to(out),
+            Parcel::Packed(bytes) => out.extend_from_slice(bytes),
+        }
+    }
+
+    fn give_to(self, out: &mut Outbox) {
+        match self {
+            Parcel::Message(message) => message.write_to(out),
+            Parcel::Packed(bytes) => out.keep(bytes.clone()),
         }
     }
 }

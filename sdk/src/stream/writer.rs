@@ -125,8 +125,7 @@ impl<T: Message> AsyncWriter<T> {
         }
         let stream = &self.stream;
         ready.pack(stream.compression());
-        let write = |out: &mut Vec<u8>| ready.write_to(out);
-        let sent = ready!(stream.link().poll_send(stream.key(), ready.size(), &mut self.sender, cx, write));
+        let sent = ready!(stream.link().poll_send(stream.key(), ready.size(), &mut self.sender, cx, &*ready));
         *parcel = None;
         Poll::Ready(sent.map_err(|error| send_error(error, &self.stream.subject())))
     }

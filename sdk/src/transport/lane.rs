@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::conn::{SendError, StreamId, frame_size, write_data};
+use crate::conn::{Body, SendError, StreamId, frame_size, write_data};
 use crate::sync::Mutex;
 
 /// What a lane holds at most: some hundred small messages.
@@ -33,20 +33,16 @@ impl Lane {
         Self(Arc::new(Mutex::new(Lent { id, limit, frames: Vec::new(), credit: None })))
     }
 
-    /// Writes a message of `len` bytes, or gives `write` back if the connection must be asked.
+    /// Writes a message of `len` bytes, or gives `body` back if the connection must be asked.
     #[inline]
-    pub(super) fn send<F: FnOnce(&mut Vec<u8>)>(
-        &self,
-        len: usize,
-        write: F,
-    ) -> Result<Result<(), SendError>, F> {
+    pub(super) fn send<B: Body>(&self, len: usize, body: B) -> Result<Result<(), SendError>, B> {
         let mut lent = self.0.lock();
         let size = frame_size(len);
         if lent.credit.is_none_or(|left| left <= 0) || lent.frames.len() + size > LANE || size > lent.limit {
-            return Err(write);
+            return Err(body);
         }
         let id = lent.id;
-        let written = write_data(&mut lent.frames, id, len, write);
+        let written = write_data(&mut lent.frames, id, len, body);
         if written.is_ok() {
             lent.credit = lent.credit.map(|left| left.saturating_sub_unsigned(len as u64));
         }

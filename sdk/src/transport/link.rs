@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use crate::conn::{
-    Answer, Backlog, Buffered, CallKey, ConnError, Connection, Ending, Head, Inbox, Limits, Outcome,
+    Answer, Backlog, Body, Buffered, CallKey, ConnError, Connection, Ending, Head, Inbox, Limits, Outcome,
     SendError, Sent, StreamKey, Take, Ticket,
 };
 
@@ -196,18 +196,18 @@ impl Link {
 
     /// Sends one message of `len` bytes when credit and room allow. Nothing is sent while this is pending.
     #[inline]
-    pub(crate) fn poll_send<F: FnOnce(&mut Vec<u8>)>(
+    pub(crate) fn poll_send<B: Body>(
         &self,
         key: StreamKey,
         len: usize,
         sender: &mut Sender,
         cx: &mut Context<'_>,
-        mut write: F,
+        mut body: B,
     ) -> Poll<Result<(), SendError>> {
         if let Some(lane) = &sender.lane {
-            match lane.send(len, write) {
+            match lane.send(len, body) {
                 Ok(sent) => return Poll::Ready(sent),
-                Err(back) => write = back,
+                Err(back) => body = back,
             }
         }
         let turns = if sender.lane.as_ref().and_then(Lane::held).is_some() { COOP_PER_LANE } else { 1 };
@@ -229,7 +229,7 @@ impl Link {
                 }
             }
             let busy = state.is_busy();
-            match state.conn.send(key, len, ticket, write) {
+            match state.conn.send(key, len, ticket, body) {
                 Ok(Sent::Queued) => {
                     if busy && len < LANE && sender.sent && state.may_lend() {
                         state.lend(key, &mut sender.lane);
@@ -328,7 +328,7 @@ impl Link {
         &self,
         head: &mut Option<Head>,
         (one_way, deadline): (bool, Option<Instant>),
-        body: (usize, impl FnOnce(&mut Vec<u8>)),
+        body: (usize, impl Body),
         attachment: &[u8],
         ticket: &mut Option<Ticket>,
         cx: &Context<'_>,
@@ -382,7 +382,7 @@ impl Link {
         &self,
         key: CallKey,
         (outcome, content_encoding): (&mut Outcome, u32),
-        body: (usize, impl FnOnce(&mut Vec<u8>)),
+        body: (usize, impl Body),
         attachment: &[u8],
         ticket: &mut Option<Ticket>,
         cx: &Context<'_>,

@@ -15,11 +15,12 @@ mod link;
 mod memory;
 #[cfg(all(test, trill_loom))]
 mod models;
+mod push;
 mod shared;
 mod socket;
 mod wakers;
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -40,9 +41,9 @@ pub(crate) use memory::pair as memory_pair;
 pub(crate) use socket::{Listener, UnknownHost, connect};
 
 pub(crate) use crate::conn::{
-    Admission, Admitted, Answer, CallKey, ConnError, Connection, DEFAULT_WINDOW, Ending, Head, Inbox,
-    IncomingCall, IncomingStream, Limits, MAX_HEADER, Outcome, PROBE_BELOW, Pool, Pools, Seat, SendError,
-    Shape, StreamKey, Take, Ticket,
+    Admission, Admitted, Answer, Body, CallKey, ConnError, Connection, DEFAULT_WINDOW, Ending, Head, Inbox,
+    IncomingCall, IncomingStream, Limits, MAX_HEADER, Outbox, Outcome, PROBE_BELOW, Pool, Pools, Seat,
+    SendError, Shape, StreamKey, Take, Ticket,
 };
 pub use crate::conn::{AppErrors, Buffered, Cancel};
 
@@ -66,6 +67,11 @@ pub(crate) trait Input: Send + 'static {
 pub(crate) trait Output: Send + Sync + 'static {
     /// Writes what fits.
     fn try_write(&self, bytes: &[u8]) -> io::Result<usize>;
+
+    /// Writes what fits of several pieces, the first of which is not empty.
+    fn try_write_vectored(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.try_write(&pieces[0])
+    }
 
     /// Waits until [`try_write`](Self::try_write) may succeed. Only the driver asks.
     fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;

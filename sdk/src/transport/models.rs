@@ -10,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 use loom::future::block_on;
 use loom::thread;
 
-use crate::conn::{Connection, Head, Inbox, Limits, StreamKey, Take, write_data};
+use crate::conn::{Connection, Head, Inbox, Limits, Outbox, StreamKey, Take, write_data};
 use crate::sync::{AtomicBool, Mutex, Ordering};
 use crate::wire::{self, Decoder, Frame, InitMeta, Side, StreamId, UnaryHead};
 
@@ -170,7 +170,7 @@ fn client(socket: &Arc<Socket>, eager: bool, window: u32, streams: u32) -> (Link
             key
         })
         .collect();
-    let written = conn.take_output(Vec::new()).len();
+    let written = conn.take_output(Outbox::default()).len();
     conn.handle_written(written);
     let end = || End(Arc::clone(socket), eager);
     let ends = Ends { input: Box::new(end()), output: Arc::new(end()) };
@@ -180,7 +180,7 @@ fn client(socket: &Arc<Socket>, eager: bool, window: u32, streams: u32) -> (Link
 
 fn send(link: &Link, key: StreamKey, sender: &mut Sender, message: &[u8]) {
     let sent = block_on(poll_fn(|cx| {
-        link.poll_send(key, message.len(), sender, cx, |out| out.extend_from_slice(message))
+        link.poll_send(key, message.len(), sender, cx, |out: &mut Vec<u8>| out.extend_from_slice(message))
     }));
     sent.expect("the stream is open");
 }
@@ -254,7 +254,7 @@ fn loom_a_full_socket_is_waited_for_whoever_filled_it() {
             if let Frame::Data { id, messages } = frame
                 && messages.clone().singles().iter().any(|message| message.first() == "2")
             {
-                wire::data(out, *id, 0, |_| {}).expect("the right size");
+                wire::data(out, *id, 0, |_: &mut Vec<u8>| {}).expect("the right size");
             }
         });
         let (link, driver, keys) = client(&socket, false, 65_535, 1);
@@ -309,7 +309,8 @@ fn loom_callers_get_their_answers() {
                 let answer =
                     trill_proto::ResponseProtocol { request_id: meta.request_id, ..Default::default() };
                 let head = UnaryHead { id: meta.request_id, version: 1, reserved: 0 };
-                wire::response(out, head, &answer, wire::ANY, 0, |_| {}, &[]).expect("it is small");
+                wire::response(out, head, &answer, wire::ANY, 0, |_: &mut Vec<u8>| {}, &[])
+                    .expect("it is small");
             }
         });
         let (link, driver, _) = client(&socket, true, 65_535, 0);
@@ -347,9 +348,11 @@ fn loom_a_lane_keeps_order_and_credit_while_it_is_taken_back() {
         });
         let mut asked = Vec::new();
         for message in [&b"1"[..], b"22"] {
-            if lane.send(message.len(), |out| out.extend_from_slice(message)).is_err() {
-                write_data(&mut asked, StreamId(7), message.len(), |out| out.extend_from_slice(message))
-                    .unwrap();
+            if lane.send(message.len(), |out: &mut Vec<u8>| out.extend_from_slice(message)).is_err() {
+                write_data(&mut asked, StreamId(7), message.len(), |out: &mut Vec<u8>| {
+                    out.extend_from_slice(message);
+                })
+                .unwrap();
             }
         }
         let (frames, credit) = connection.join().expect("it took all");

@@ -8,10 +8,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-use crate::conn::{Connection, Event, Limits, StreamKey, Ticket};
+use crate::conn::{Connection, Event, Limits, Outbox, StreamKey, Ticket};
 use crate::sync::{AtomicBool, Mutex, Ordering};
 
 use super::lane::{LANE, Lane};
+use super::push::write_out;
 use super::wakers::{Incoming, Slot, Wakers};
 use super::{Output, PeerAddr};
 
@@ -100,9 +101,9 @@ struct Push {
     /// The driver has been told that there are bytes.
     told: bool,
     /// Bytes taken from the connection, of which `written` are in the socket.
-    rest: Vec<u8>,
+    rest: Outbox,
     written: usize,
-    spare: Vec<u8>,
+    spare: Outbox,
 }
 
 impl Shared {
@@ -247,6 +248,8 @@ impl Shared {
     /// Writes what is queued until nothing is left or the socket is full. Returns at once when another task is at it: that one sees
     /// what is added.
     pub(super) fn push(&self) {
+        // What is kept by reference may be an application's own memory, and so it is let go without the lock: this is dropped behind it.
+        let mut rest;
         let mut state = self.state.lock();
         if state.push.busy || state.push.blocked {
             return;
@@ -259,14 +262,18 @@ impl Shared {
             if !state.take_output() {
                 break;
             }
-            let (rest, written) = (std::mem::take(&mut state.push.rest), state.push.written);
+            let written = state.push.written;
+            rest = std::mem::take(&mut state.push.rest);
             drop(state);
-            let (now_written, result) = write_out(&*output, &rest[written..]);
+            let (now_written, result) = write_out(&*output, &rest, written);
+            if written + now_written == rest.len() {
+                rest.clear();
+            }
             state = self.state.lock();
             if state.conn.lost().is_some() {
                 break;
             }
-            state.put_back(rest, written + now_written);
+            state.put_back(std::mem::take(&mut rest), written + now_written);
             state.conn.handle_written(now_written);
             match result {
                 Ok(()) => {}
@@ -476,26 +483,12 @@ impl State {
         true
     }
 
-    fn put_back(&mut self, mut rest: Vec<u8>, written: usize) {
-        if written < rest.len() {
+    /// Takes what a write has left of the bytes that it was given, if anything.
+    fn put_back(&mut self, rest: Outbox, written: usize) {
+        if !rest.is_empty() {
             (self.push.rest, self.push.written) = (rest, written);
         } else if rest.capacity() <= KEEP_CAPACITY {
-            rest.clear();
             self.push.spare = rest;
         }
     }
-}
-
-fn write_out(output: &dyn Output, mut bytes: &[u8]) -> (usize, std::io::Result<()>) {
-    let all = bytes.len();
-    while !bytes.is_empty() {
-        match output.try_write(bytes) {
-            // A socket that takes nothing and says that all is well would be asked for ever.
-            Ok(0) => return (all - bytes.len(), Err(std::io::ErrorKind::WriteZero.into())),
-            Ok(count) => bytes = &bytes[count..],
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return (all - bytes.len(), Err(error)),
-        }
-    }
-    (all, Ok(()))
 }

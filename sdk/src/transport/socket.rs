@@ -1,6 +1,6 @@
 //! TCP and Unix sockets.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -42,6 +42,10 @@ macro_rules! output_for {
         impl Output for $half {
             fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
                 self.as_ref().try_write(bytes)
+            }
+
+            fn try_write_vectored(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+                self.as_ref().try_write_vectored(pieces)
             }
 
             fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -4,10 +4,48 @@ use bytes::BufMut;
 use trill_proto::prost::Message;
 use trill_proto::{CloseMeta, FeedbackMeta, InitMeta, RequestProtocol, ResponseProtocol};
 
+use super::body::Body;
 use super::error::WireError;
 use super::frame::UnaryHead;
 use super::header::{CLOSE, DATA, FEEDBACK, FrameType, HEADER_LEN, Header, INIT};
 use super::id::StreamId;
+
+/// Where frames are appended, and half ones taken back from.
+pub(crate) trait Target {
+    fn len(&self) -> usize;
+
+    /// Drops what was appended behind the first `len` bytes.
+    fn truncate(&mut self, len: usize);
+
+    /// Where small things are appended.
+    fn copied(&mut self) -> &mut Vec<u8>;
+
+    /// Appends a message that says that it has `len` bytes.
+    fn append(&mut self, len: usize, body: impl Body);
+}
+
+impl Target for Vec<u8> {
+    #[inline]
+    fn len(&self) -> usize {
+        self.len()
+    }
+
+    #[inline]
+    fn truncate(&mut self, len: usize) {
+        self.truncate(len);
+    }
+
+    #[inline]
+    fn copied(&mut self) -> &mut Vec<u8> {
+        self
+    }
+
+    #[inline]
+    fn append(&mut self, len: usize, body: impl Body) {
+        self.reserve(len);
+        body.write_to(self);
+    }
+}
 
 /// The largest frame to write, and the largest protobuf header in it.
 #[derive(Clone, Copy, Debug)]
@@ -16,27 +54,26 @@ pub(crate) struct Largest {
     pub(crate) header: usize,
 }
 
-/// Appends DATA: the fixed header, then what `write` appends, which has to be exactly `len` bytes.
+/// Appends DATA: the fixed header, then what `body` appends, which has to be exactly `len` bytes.
 ///
 /// # Errors
 ///
-/// When the message has another size than announced. Then nothing is appended; nor if `write` panics.
+/// When the message has another size than announced. Then nothing is appended; nor if `body` panics.
 ///
 /// # Panics
 ///
 /// When the frame is over 4 GiB: the caller has checked `len` against its limit.
 #[inline]
 pub(crate) fn data(
-    out: &mut Vec<u8>,
+    out: &mut impl Target,
     id: StreamId,
     len: usize,
-    write: impl FnOnce(&mut Vec<u8>),
+    body: impl Body,
 ) -> Result<(), WireError> {
     let header = stream_header(DATA, id, len);
     let mut frame = Uncommitted { start: out.len(), out };
-    frame.out.reserve(HEADER_LEN + len);
-    frame.out.extend_from_slice(&header);
-    frame.write_exactly(len, write)?;
+    frame.out.copied().extend_from_slice(&header);
+    frame.write_exactly(len, body)?;
     frame.commit();
     Ok(())
 }
@@ -64,20 +101,20 @@ pub(crate) fn close(out: &mut Vec<u8>, id: StreamId, meta: &CloseMeta) {
     control(out, CLOSE, id, meta);
 }
 
-/// Appends a request: the headers, then what `write_body` appends, which has to be exactly `body_len` bytes, then the attachment.
+/// Appends a request: the headers, then what `body` appends, which has to be exactly `body_len` bytes, then the attachment.
 /// `meta` is sent as it is, so it already names the attachment's size.
 ///
 /// # Errors
 ///
 /// When the frame or its protobuf header is over `limit`, the header is over 65,535 bytes, or the body has another size than announced. In
-/// each case nothing is appended; nor if `write_body` panics.
+/// each case nothing is appended; nor if `body` panics.
 pub(crate) fn request(
-    out: &mut Vec<u8>,
+    out: &mut impl Target,
     head: UnaryHead,
     meta: &RequestProtocol,
     limit: Largest,
     body_len: usize,
-    write_body: impl FnOnce(&mut Vec<u8>),
+    body: impl Body,
     attachment: &[u8],
 ) -> Result<(), WireError> {
     debug_assert_eq!(
@@ -85,17 +122,17 @@ pub(crate) fn request(
         attachment.len(),
         "the header names the attachment's size"
     );
-    unary(out, head, meta, limit, body_len, write_body, attachment)
+    unary(out, head, meta, limit, body_len, body, attachment)
 }
 
 /// Appends an answer; all else is as with [`request`].
 pub(crate) fn response(
-    out: &mut Vec<u8>,
+    out: &mut impl Target,
     head: UnaryHead,
     meta: &ResponseProtocol,
     limit: Largest,
     body_len: usize,
-    write_body: impl FnOnce(&mut Vec<u8>),
+    body: impl Body,
     attachment: &[u8],
 ) -> Result<(), WireError> {
     debug_assert_eq!(
@@ -103,16 +140,16 @@ pub(crate) fn response(
         attachment.len(),
         "the header names the attachment's size"
     );
-    unary(out, head, meta, limit, body_len, write_body, attachment)
+    unary(out, head, meta, limit, body_len, body, attachment)
 }
 
 fn unary(
-    out: &mut Vec<u8>,
+    out: &mut impl Target,
     head: UnaryHead,
     meta: &impl Message,
     limit: Largest,
     body_len: usize,
-    write_body: impl FnOnce(&mut Vec<u8>),
+    body: impl Body,
     attachment: &[u8],
 ) -> Result<(), WireError> {
     let meta_len = meta.encoded_len();
@@ -131,11 +168,11 @@ fn unary(
     let header =
         Header { frame_type: FrameType::Unary, kind: 0, total_size, header_size, id, version, reserved };
     let mut frame = Uncommitted { start: out.len(), out };
-    frame.out.reserve(size);
-    frame.out.extend_from_slice(&header.to_bytes());
-    meta.encode_raw(frame.out);
-    frame.write_exactly(body_len, write_body)?;
-    frame.out.put_slice(attachment);
+    frame.out.copied().reserve(HEADER_LEN + meta_len);
+    frame.out.copied().extend_from_slice(&header.to_bytes());
+    meta.encode_raw(frame.out.copied());
+    frame.write_exactly(body_len, body)?;
+    frame.out.copied().put_slice(attachment);
     frame.commit();
     Ok(())
 }
@@ -157,15 +194,16 @@ fn stream_header(kind: u8, id: StreamId, len: usize) -> [u8; HEADER_LEN] {
 }
 
 /// Takes a frame back unless it was finished, so that a message that panics or lies about its size leaves no half frame.
-struct Uncommitted<'a> {
-    out: &'a mut Vec<u8>,
+struct Uncommitted<'a, T: Target> {
+    out: &'a mut T,
     start: usize,
 }
 
-impl Uncommitted<'_> {
-    fn write_exactly(&mut self, len: usize, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), WireError> {
+impl<T: Target> Uncommitted<'_, T> {
+    #[inline]
+    fn write_exactly(&mut self, len: usize, body: impl Body) -> Result<(), WireError> {
         let before = self.out.len();
-        write(self.out);
+        self.out.append(len, body);
         let written = self.out.len().saturating_sub(before);
         if written == len { Ok(()) } else { Err(WireError::WrongSize { announced: len, written }) }
     }
@@ -175,7 +213,7 @@ impl Uncommitted<'_> {
     }
 }
 
-impl Drop for Uncommitted<'_> {
+impl<T: Target> Drop for Uncommitted<'_, T> {
     fn drop(&mut self) {
         self.out.truncate(self.start);
     }

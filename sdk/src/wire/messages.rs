@@ -100,7 +100,7 @@ impl Messages {
     #[cfg(test)]
     pub(crate) fn single(id: super::StreamId, payload: &[u8]) -> Self {
         let mut out = Vec::new();
-        super::data(&mut out, id, payload.len(), |out| out.extend_from_slice(payload))
+        super::data(&mut out, id, payload.len(), |out: &mut Vec<u8>| out.extend_from_slice(payload))
             .expect("the right size");
         Self::new(out.into(), 1)
     }
@@ -146,8 +146,10 @@ mod tests {
     fn frames_of_one_stream_behind_each_other_come_together() {
         let mut buf = Vec::new();
         for (id, payload) in [(7, "one"), (7, ""), (7, "three"), (8, "other"), (7, "last")] {
-            data(&mut buf, StreamId(id), payload.len(), |out| out.extend_from_slice(payload.as_bytes()))
-                .unwrap();
+            data(&mut buf, StreamId(id), payload.len(), |out: &mut Vec<u8>| {
+                out.extend_from_slice(payload.as_bytes());
+            })
+            .unwrap();
         }
         let mut buf = BytesMut::from(&buf[..]);
         let half = buf.split_off(buf.len() - 1);
@@ -161,7 +163,9 @@ mod tests {
     #[test]
     fn a_frame_of_another_kind_or_with_a_fault_ends_the_run() {
         let mut buf = Vec::new();
-        let one = |buf: &mut Vec<u8>| data(buf, StreamId(7), 1, |out| out.extend_from_slice(b"1")).unwrap();
+        let one = |buf: &mut Vec<u8>| {
+            data(buf, StreamId(7), 1, |out: &mut Vec<u8>| out.extend_from_slice(b"1")).unwrap()
+        };
         one(&mut buf);
         feedback(&mut buf, StreamId(7), 1);
         one(&mut buf);
@@ -180,7 +184,8 @@ mod tests {
     fn a_message_that_is_not_read_to_its_end_is_passed_over() {
         let mut buf = Vec::new();
         for payload in ["one", "two"] {
-            data(&mut buf, StreamId(7), 3, |out| out.extend_from_slice(payload.as_bytes())).unwrap();
+            data(&mut buf, StreamId(7), 3, |out: &mut Vec<u8>| out.extend_from_slice(payload.as_bytes()))
+                .unwrap();
         }
         let mut messages = Messages::new(buf.into(), 2);
         assert_eq!(messages.next().unwrap().get_u8(), b'o');

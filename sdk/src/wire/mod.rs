@@ -25,23 +25,28 @@
 //!
 //! Deliberately absent: which ids are in use, states, windows. A frame is right or wrong by itself here.
 
+mod body;
 mod decode;
 mod encode;
 mod error;
 mod frame;
 mod header;
 mod id;
+mod keep;
 mod messages;
+mod outbox;
 #[cfg(any(test, feature = "__fuzz"))]
 mod rewrite;
 
+pub(crate) use body::Body;
 pub(crate) use decode::Decoder;
-pub(crate) use encode::{Largest, close, data, feedback, init, request, response};
+pub(crate) use encode::{Largest, Target, close, data, feedback, init, request, response};
 pub(crate) use error::{FrameFault, WireError};
 pub(crate) use frame::{Frame, Side, UnaryHead};
 pub(crate) use header::HEADER_LEN;
 pub(crate) use id::StreamId;
 pub(crate) use messages::Messages;
+pub(crate) use outbox::Outbox;
 #[cfg(any(test, feature = "__fuzz"))]
 pub(crate) use rewrite::ANY;
 

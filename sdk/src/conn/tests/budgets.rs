@@ -2,8 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::conn::{CallKey, ConnError, Ending, Event, Limits, Outcome, Pool, Pools, Sent, StreamKey, Take};
-use crate::wire::Frame;
+use bytes::Bytes;
+
+use crate::conn::{
+    Body, CallKey, ConnError, Ending, Event, Limits, Outbox, Outcome, Pool, Pools, SendError, Sent,
+    StreamKey, Take,
+};
+use crate::wire::{Frame, HEADER_LEN};
 
 use super::pair::{End, Pair, STREAM, UNARY, head};
 
@@ -239,7 +244,8 @@ fn a_stream_that_is_sent_more_far_above_the_limit_is_broken_off_and_no_other() {
     for _ in 0..4 {
         let mut bytes = Vec::new();
         let id = crate::wire::StreamId(101);
-        crate::wire::data(&mut bytes, id, 500_000, |out| out.extend_from_slice(&[7; 500_000])).unwrap();
+        crate::wire::data(&mut bytes, id, 500_000, |out: &mut Vec<u8>| out.extend_from_slice(&[7; 500_000]))
+            .unwrap();
         pair.server.receive(&bytes, pair.now).unwrap();
     }
     let ending = pair.server.conn.ended(flooded);
@@ -308,6 +314,53 @@ fn the_servers_room_for_what_is_unsent_is_shared_and_nobody_is_left_without() {
     pair.server.conn.handle_lost(&ConnError::PeerClosed);
     assert_eq!(pair.server.conn.buffered().unsent, 0);
     assert_eq!(Arc::strong_count(&pools.unsent), 3, "the test's, the connection's and its limits'");
+}
+
+/// A message that is one large piece, or says so and is half of it.
+struct Given(Bytes);
+
+impl Body for Given {
+    fn write_to(self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.0);
+    }
+
+    fn give_to(self, out: &mut Outbox) {
+        out.keep(self.0);
+    }
+}
+
+#[test]
+fn what_is_kept_by_reference_counts_like_what_is_copied_until_it_is_written() {
+    let limits = Limits { outbox: MIB, ..Limits::default() };
+    let mut pair = Pair::with(limits.clone(), limits);
+    let (first, second, third) = (pair.open().1.key, pair.open().1.key, pair.open().1.key);
+    let payload = Bytes::from(vec![7; MIB]);
+    let server = &mut pair.server.conn;
+    let send = |server: &mut crate::conn::Connection, key, len, ticket: &mut _| {
+        server.send(key, len, ticket, Given(payload.clone()))
+    };
+    assert_eq!(send(server, first, MIB, &mut None), Ok(Sent::Queued));
+    let size = HEADER_LEN + MIB;
+    assert_eq!((server.output_len(), server.buffered().unsent), (size, size));
+    let mut ticket = None;
+    assert_eq!(send(server, second, MIB, &mut ticket), Ok(Sent::NoRoom), "one is more than the outbox holds");
+
+    let taken = server.take_output(Outbox::default());
+    assert_eq!((taken.len(), server.output_len(), server.buffered().unsent), (size, 0, size));
+    server.handle_written(HEADER_LEN);
+    assert_eq!(send(server, second, MIB, &mut ticket), Ok(Sent::NoRoom), "a whole payload is on its way");
+    server.handle_written(MIB);
+    assert_eq!(server.buffered().unsent, 0);
+    drop(taken);
+    assert_eq!(send(server, second, MIB, &mut ticket), Ok(Sent::Queued));
+    assert!(!payload.is_unique());
+
+    server.take_output(Outbox::default());
+    server.handle_written(size);
+    let lie = send(server, third, 2 * MIB, &mut None);
+    assert_eq!(lie, Err(SendError::WrongSize { announced: 2 * MIB, written: MIB }));
+    assert_eq!(server.output_len(), 0);
+    assert!(payload.is_unique(), "a message that is not sent is not kept");
 }
 
 impl crate::conn::Connection {

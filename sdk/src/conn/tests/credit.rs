@@ -134,7 +134,10 @@ fn a_full_outbox_makes_writers_wait_and_lets_them_in_by_turns() {
     let (_, second) = pair.open();
     let message = vec![0; 20_000];
     let write = |pair: &mut Pair, key, ticket: &mut _| {
-        pair.server.conn.send(key, 20_000, ticket, |out| out.extend_from_slice(&message)).unwrap()
+        pair.server
+            .conn
+            .send(key, 20_000, ticket, |out: &mut Vec<u8>| out.extend_from_slice(&message))
+            .unwrap()
     };
     let (mut first_ticket, mut second_ticket) = (None, None);
     assert_eq!(write(&mut pair, first.key, &mut first_ticket), Sent::Queued);
@@ -219,10 +222,10 @@ fn no_credit_is_sent_to_a_client_that_has_half_closed() {
 fn a_message_that_lies_about_its_size_leaves_nothing_behind() {
     let mut pair = Pair::new();
     let (key, served) = pair.open();
-    let lie = pair.client.conn.send(key, 10, &mut None, |out| out.extend_from_slice(b"short"));
+    let lie = pair.client.conn.send(key, 10, &mut None, |out: &mut Vec<u8>| out.extend_from_slice(b"short"));
     assert!(lie.is_err());
     let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        pair.client.conn.send(key, 10, &mut None, |_| panic!("while it is being written"))
+        pair.client.conn.send(key, 10, &mut None, |_: &mut Vec<u8>| panic!("while it is being written"))
     }));
     assert!(panic.is_err());
     pair.client.send(key, b"whole").unwrap();
@@ -239,7 +242,10 @@ fn a_writer_that_is_lent_its_credit_gives_back_what_it_did_not_use() {
     assert_eq!(pair.server.send(served.key, b"x"), Ok(Sent::NoCredit), "all of it is lent");
     let mut frames = Vec::new();
     for _ in 0..2 {
-        crate::conn::write_data(&mut frames, id, 10_000, |out| out.resize(out.len() + 10_000, 7)).unwrap();
+        crate::conn::write_data(&mut frames, id, 10_000, |out: &mut Vec<u8>| {
+            out.resize(out.len() + 10_000, 7);
+        })
+        .unwrap();
     }
     pair.server.conn.take_back(served.key, &frames, credit - 20_000);
     for _ in 0..4 {
@@ -273,7 +279,7 @@ fn what_is_in_the_lane_of_a_stream_that_is_over_is_dropped() {
     let (key, served) = pair.open();
     let (id, credit) = pair.server.conn.lend(served.key);
     let mut frames = Vec::new();
-    crate::conn::write_data(&mut frames, id, 1, |out| out.push(7)).unwrap();
+    crate::conn::write_data(&mut frames, id, 1, |out: &mut Vec<u8>| out.push(7)).unwrap();
     pair.client.conn.reset(key, Outcome::framework(161, "given up"));
     pair.run();
     pair.server.conn.take_back(served.key, &frames, credit);

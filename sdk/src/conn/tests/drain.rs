@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::conn::{CallKey, ConnError, Connection, Ending, Event, Head, Take};
+use crate::conn::{CallKey, ConnError, Connection, Ending, Event, Head, Outbox, Take};
 
 use super::pair::{Pair, UNARY, head};
 
@@ -61,7 +61,7 @@ fn the_last_end_and_the_last_byte_tell_a_connection_that_drains_and_no_other() {
         assert!(!told(&mut pair.server.events) && !pair.server.conn.is_idle(), "the call goes on");
         pair.server.conn.refuse(got.key, crate::conn::Outcome::default(), &[]);
         pair.server.conn.release_call(got.key);
-        let bytes = pair.server.conn.take_output(Vec::new());
+        let bytes = pair.server.conn.take_output(Outbox::default());
         pair.server.conn.take_events(&mut pair.server.events);
         assert!(!told(&mut pair.server.events) && !pair.server.conn.is_idle(), "the answer is not written");
         pair.server.conn.handle_written(bytes.len());

@@ -40,7 +40,7 @@ pub(super) fn data() -> Vec<u8> {
 }
 
 pub(super) fn data_of(len: usize) -> Vec<u8> {
-    bytes(|out| wire::data(out, ID, len, |out| out.resize(out.len() + len, b'x')).unwrap())
+    bytes(|out| wire::data(out, ID, len, |out: &mut Vec<u8>| out.resize(out.len() + len, b'x')).unwrap())
 }
 
 pub(super) fn feedback() -> Vec<u8> {

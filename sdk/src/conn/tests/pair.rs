@@ -9,7 +9,7 @@ use crate::conn::{
     Admission, Admitted, ConnError, Connection, Event, Head, Inbox, IncomingCall, IncomingStream, Limits,
     Outcome, Seat, SendError, Sent, Shape, StreamKey, Take,
 };
-use crate::wire::{Decoder, Frame, Messages, Side};
+use crate::wire::{Decoder, Frame, Messages, Outbox, Side};
 
 pub(super) const STREAM: &str = "/test.Pair/Stream";
 pub(super) const UNARY: &str = "/test.Pair/Unary";
@@ -67,10 +67,10 @@ impl End {
 
     /// Everything it wants to write.
     pub(super) fn output(&mut self) -> BytesMut {
-        let bytes = self.conn.take_output(Vec::new());
+        let bytes = self.conn.take_output(Outbox::default());
         self.conn.handle_written(bytes.len());
         self.conn.take_events(&mut self.events);
-        BytesMut::from(&bytes[..])
+        BytesMut::from(&bytes.to_vec()[..])
     }
 
     /// The frames it wants to write, as its peer would decode them.
@@ -125,7 +125,8 @@ impl End {
     }
 
     pub(super) fn send(&mut self, key: StreamKey, message: &[u8]) -> Result<Sent, SendError> {
-        let sent = self.conn.send(key, message.len(), &mut None, |out| out.extend_from_slice(message));
+        let sent =
+            self.conn.send(key, message.len(), &mut None, |out: &mut Vec<u8>| out.extend_from_slice(message));
         self.conn.take_events(&mut self.events);
         sent
     }

@@ -113,7 +113,7 @@ fn a_quiet_stream_beats_and_a_busy_one_does_not() {
 
     let mut ticket = None;
     for _ in 0..60 {
-        pair.server.conn.send(served.key, 1, &mut ticket, |out| out.push(0)).unwrap();
+        pair.server.conn.send(served.key, 1, &mut ticket, |out: &mut Vec<u8>| out.push(0)).unwrap();
         pair.run();
         pair.wait(SECOND);
     }
@@ -204,7 +204,7 @@ fn a_stream_without_messages_is_broken_off_with_its_own_code_on_either_side() {
             }
             let end = if minute % 2 == 0 { &mut pair.client } else { &mut pair.server };
             let key = if minute % 2 == 0 { key } else { served.key };
-            end.conn.send(key, 1, &mut ticket, |out| out.push(0)).unwrap();
+            end.conn.send(key, 1, &mut ticket, |out: &mut Vec<u8>| out.push(0)).unwrap();
             pair.run();
         }
         let last = pair.now;

@@ -100,7 +100,7 @@ fn an_answer_repeats_the_fixed_header_of_its_request() {
         message_type: 5,
         ..Default::default()
     };
-    crate::wire::request(&mut bytes, strange, &meta, ANY, 0, |_| {}, &[]).unwrap();
+    crate::wire::request(&mut bytes, strange, &meta, ANY, 0, |_: &mut Vec<u8>| {}, &[]).unwrap();
     server.receive(&bytes, super::pair::epoch()).unwrap();
     let got = server.next_call();
     reply(&mut server.conn, got.key, Outcome::default(), b"", &[]);
@@ -158,7 +158,7 @@ fn a_peer_that_sends_requests_and_reads_no_answers_is_cut_off() {
     let mut bytes = Vec::new();
     let meta =
         trill_proto::RequestProtocol { func: Bytes::from_static(b"/no.Such/Method"), ..Default::default() };
-    crate::wire::request(&mut bytes, UnaryHead::default(), &meta, ANY, 0, |_| {}, &[]).unwrap();
+    crate::wire::request(&mut bytes, UnaryHead::default(), &meta, ANY, 0, |_: &mut Vec<u8>| {}, &[]).unwrap();
     let ended = (0..1_000_000).find_map(|_| server.receive(&bytes, super::pair::epoch()).err());
     assert!(matches!(ended, Some(ConnError::PeerNotReading { .. })));
 }

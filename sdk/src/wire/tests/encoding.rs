@@ -47,13 +47,13 @@ fn a_protobuf_header_beyond_its_size_field_is_refused() {
     // Two bytes of field and length, three of the length once it is over 16,383.
     let mut meta = ResponseProtocol { error_msg: vec![b'x'; 65_535 - 4].into(), ..Default::default() };
     let mut out = Vec::new();
-    assert_eq!(response(&mut out, HEAD, &meta, ANY, 0, |_| {}, &[]), Ok(()));
+    assert_eq!(response(&mut out, HEAD, &meta, ANY, 0, |_: &mut Vec<u8>| {}, &[]), Ok(()));
     let decoded = Decoder::new(Side::Client, MAX_FRAME).decode(&mut BytesMut::from(&out[..]));
     out.clear();
     assert!(matches!(decoded, Ok(Some(Frame::Response { meta, .. })) if meta.error_msg.len() == 65_531));
 
     meta.error_msg = vec![b'x'; 65_535 - 3].into();
-    let result = response(&mut out, HEAD, &meta, ANY, 0, |_| unreachable!(), &[]);
+    let result = response(&mut out, HEAD, &meta, ANY, 0, |_: &mut Vec<u8>| unreachable!(), &[]);
     assert_eq!(result, Err(WireError::HeaderTooLarge { size: 65_536, limit: 65_535 }));
     assert!(out.is_empty());
 }
@@ -64,10 +64,10 @@ fn a_header_over_the_limit_that_was_set_is_neither_written_nor_looked_into() {
     let mut out = Vec::new();
     let small = Largest { header: 2_002, ..ANY };
     assert_eq!(
-        response(&mut out, HEAD, &meta, small, 0, |_| unreachable!(), &[]),
+        response(&mut out, HEAD, &meta, small, 0, |_: &mut Vec<u8>| unreachable!(), &[]),
         Err(WireError::HeaderTooLarge { size: 2_003, limit: 2_002 })
     );
-    response(&mut out, HEAD, &meta, Largest { header: 2_003, ..ANY }, 0, |_| {}, &[]).unwrap();
+    response(&mut out, HEAD, &meta, Largest { header: 2_003, ..ANY }, 0, |_: &mut Vec<u8>| {}, &[]).unwrap();
     init(&mut out, StreamId(100), &InitMeta { init_window_size: 7, ..Default::default() });
     close(&mut out, StreamId(100), &CloseMeta { msg: vec![b'x'; 2_000].into(), ..Default::default() });
 
@@ -107,7 +107,8 @@ fn a_body_that_panics_leaves_nothing() {
 #[test]
 fn frames_follow_each_other_in_one_buffer() {
     let mut out = Vec::new();
-    data(&mut out, StreamId(100), 2, |out| out.extend_from_slice(b"hi")).expect("it is two bytes");
+    data(&mut out, StreamId(100), 2, |out: &mut Vec<u8>| out.extend_from_slice(b"hi"))
+        .expect("it is two bytes");
     feedback(&mut out, StreamId(100), 0);
     close(&mut out, StreamId(100), &CloseMeta::default());
     let mut expected = unhex("093001020000001200000000006400006869");

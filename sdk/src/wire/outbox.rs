@@ -1,0 +1,178 @@
+//! What is to be sent, in the order in which it goes out.
+
+use std::io::IoSlice;
+
+use bytes::Bytes;
+
+use super::body::Body;
+use super::encode::Target;
+
+/// From here on a piece of a message is kept by reference. Half of it could be a read buffer's rest that is kept with it, and a smaller one is
+/// copied faster than a system call finds one more piece.
+pub(crate) const LARGE: usize = 32 * 1024;
+
+/// Bytes, most of them copied into one buffer, and between them large pieces of messages that are the application's own memory.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    copied: Vec<u8>,
+    kept: Vec<Kept>,
+    /// The bytes of all that is kept.
+    kept_len: usize,
+}
+
+#[derive(Debug)]
+struct Kept {
+    /// So many copied bytes are before it.
+    at: usize,
+    bytes: Bytes,
+}
+
+impl Outbox {
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.copied.len() + self.kept_len
+    }
+
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Where small things are appended.
+    #[inline]
+    pub(crate) fn copied(&mut self) -> &mut Vec<u8> {
+        &mut self.copied
+    }
+
+    /// How much memory it has of its own.
+    pub(crate) fn capacity(&self) -> usize {
+        self.copied.capacity()
+    }
+
+    /// Appends a large piece without copying it.
+    pub(crate) fn keep(&mut self, bytes: Bytes) {
+        self.kept_len += bytes.len();
+        self.kept.push(Kept { at: self.copied.len(), bytes });
+    }
+
+    /// Drops all behind the first `len` bytes, which end where something was appended.
+    #[inline]
+    pub(crate) fn truncate(&mut self, len: usize) {
+        while let Some(last) = self.kept.last()
+            && last.at + self.kept_len - last.bytes.len() >= len
+        {
+            self.kept_len -= last.bytes.len();
+            self.kept.pop();
+        }
+        self.copied.truncate(len - self.kept_len);
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.truncate(0);
+    }
+
+    /// Fills `into` with what lies behind the first `from` bytes, in order, and gives the count of slices.
+    pub(crate) fn slices<'a>(&'a self, from: usize, into: &mut [IoSlice<'a>]) -> usize {
+        let mut skip = from;
+        let rests = self.pieces().filter_map(|piece| {
+            let rest = piece.get(skip..);
+            skip = skip.saturating_sub(piece.len());
+            rest.filter(|rest| !rest.is_empty())
+        });
+        rests.zip(into).map(|(rest, slot)| *slot = IoSlice::new(rest)).count()
+    }
+
+    fn pieces(&self) -> impl Iterator<Item = &[u8]> {
+        let mut start = 0;
+        let before = self.kept.iter().flat_map(move |kept| {
+            let copied = &self.copied[std::mem::replace(&mut start, kept.at)..kept.at];
+            [copied, &kept.bytes]
+        });
+        let last = self.kept.last().map_or(0, |kept| kept.at);
+        before.chain([&self.copied[last..]])
+    }
+}
+
+#[cfg(any(test, feature = "__fuzz"))]
+impl Outbox {
+    pub(crate) fn to_vec(&self) -> Vec<u8> {
+        self.pieces().collect::<Vec<_>>().concat()
+    }
+}
+
+impl Target for Outbox {
+    fn len(&self) -> usize {
+        self.len()
+    }
+
+    fn truncate(&mut self, len: usize) {
+        self.truncate(len);
+    }
+
+    fn copied(&mut self) -> &mut Vec<u8> {
+        &mut self.copied
+    }
+
+    fn append(&mut self, len: usize, body: impl Body) {
+        if len < LARGE {
+            self.copied.reserve(len);
+            body.write_to(&mut self.copied);
+        } else {
+            body.give_to(self);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is behind `from`, of the first `most` pieces.
+    fn rest(outbox: &Outbox, from: usize, most: usize) -> Vec<u8> {
+        let mut slices = vec![IoSlice::new(&[]); most];
+        let count = outbox.slices(from, &mut slices);
+        slices[..count].iter().flat_map(|slice| slice.iter().copied()).collect()
+    }
+
+    #[test]
+    fn what_is_kept_comes_out_where_it_was_put_from_every_byte_on() {
+        for plan in ["", "a", "A", "aA", "Aa", "aAb", "ABc", "aABbC", "AaBbCc"] {
+            let (mut outbox, mut expected) = (Outbox::default(), Vec::new());
+            for letter in plan.bytes() {
+                let piece = vec![letter; 3];
+                expected.extend_from_slice(&piece);
+                if letter.is_ascii_uppercase() {
+                    outbox.keep(piece.into());
+                } else {
+                    outbox.copied().extend_from_slice(&piece);
+                }
+            }
+            assert_eq!((outbox.len(), outbox.is_empty()), (expected.len(), plan.is_empty()));
+            for from in 0..=expected.len() {
+                assert_eq!(rest(&outbox, from, 9), expected[from..], "{plan} from {from}");
+                let first = rest(&outbox, from, 1);
+                assert!(expected[from..].starts_with(&first), "{plan} from {from}");
+                assert_eq!(first.is_empty(), from == expected.len(), "{plan} from {from}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_appended_last_can_be_taken_back_piece_by_piece() {
+        let (mut outbox, mut ends) = (Outbox::default(), vec![0]);
+        let memory = Bytes::from(vec![b'x'; 5]);
+        for copied in [2, 0, 1] {
+            outbox.copied().extend_from_slice(&vec![b'y'; copied]);
+            ends.push(outbox.len());
+            outbox.keep(memory.clone());
+            ends.push(outbox.len());
+        }
+        outbox.copied().push(b'z');
+        for end in ends.into_iter().rev() {
+            let expected = outbox.to_vec()[..end].to_vec();
+            outbox.truncate(end);
+            assert_eq!((outbox.len(), outbox.to_vec()), (end, expected));
+        }
+        assert!(memory.is_unique(), "what is taken back is let go");
+    }
+}
