@@ -84,6 +84,7 @@ pub(crate) struct Sender {
 
 impl Sender {
     /// Whether the connection has no room for the message that waits.
+    #[inline]
     pub(crate) fn waits_for_room(&self) -> bool {
         self.ticket.is_some()
     }
