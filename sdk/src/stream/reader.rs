@@ -140,11 +140,11 @@ impl<T: Message> AsyncReader<T> {
     #[inline]
     fn next(&mut self) -> Option<Result<T>> {
         let message = {
-            let mut payload = self.state.batch.front()?.next()?;
+            let payload = self.state.batch.front()?.next()?;
             self.state.consumed.0 += 1;
             self.state.consumed.1 += payload.len();
             match self.stream.compression() {
-                None => T::read_from(&mut *payload).map_err(Unread::Decode),
+                None => T::read_from(payload).map_err(Unread::Decode),
                 Some(compression) => {
                     let limit = self.stream.link().limits().max_received;
                     match compression.unpack(payload.into_bytes(), limit) {

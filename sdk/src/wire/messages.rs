@@ -1,8 +1,5 @@
 //! The messages of a stream, as they came: frame behind frame, in one piece of memory.
 
-use std::ops::{Deref, DerefMut};
-
-use bytes::buf::Take;
 use bytes::{Buf, Bytes};
 
 use super::header::HEADER_LEN;
@@ -14,13 +11,15 @@ use super::header::HEADER_LEN;
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Messages {
     frames: Bytes,
+    /// Where the next frame begins.
+    at: usize,
     count: usize,
 }
 
 impl Messages {
     /// `frames` are `count` whole DATA frames of one stream, as the decoder gave them or [`copy_to`](Self::copy_to) wrote them.
     pub(crate) fn new(frames: Bytes, count: usize) -> Self {
-        Self { frames, count }
+        Self { frames, at: 0, count }
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -29,62 +28,69 @@ impl Messages {
 
     /// The frames' bytes together.
     pub(crate) fn size(&self) -> usize {
-        self.frames.len()
+        self.frames.len() - self.at
     }
 
     /// Writes the frames behind others.
     pub(crate) fn copy_to(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.frames);
+        out.extend_from_slice(&self.frames[self.at..]);
     }
 
     /// The payloads' bytes together.
     pub(crate) fn bytes(&self) -> usize {
-        self.frames.len() - self.count * HEADER_LEN
+        self.size() - self.count * HEADER_LEN
     }
 
     /// The next message. What the caller leaves of it is passed over.
     #[inline]
     pub(crate) fn next(&mut self) -> Option<Payload<'_>> {
-        let [_, _, _, _, s0, s1, s2, s3] = *self.frames.first_chunk()?;
-        self.frames.advance(HEADER_LEN);
+        let (header, rest) = self.frames[self.at..].split_first_chunk::<HEADER_LEN>()?;
+        let [_, _, _, _, s0, s1, s2, s3, ..] = *header;
+        let size = u32::from_be_bytes([s0, s1, s2, s3]) as usize;
+        self.at += size;
         self.count -= 1;
-        let len = u32::from_be_bytes([s0, s1, s2, s3]) as usize - HEADER_LEN;
-        Some(Payload((&mut self.frames).take(len)))
+        Some(Payload { rest: &rest[..size - HEADER_LEN], frames: &self.frames })
     }
 }
 
-/// One message's bytes.
-pub(crate) struct Payload<'a>(Take<&'a mut Bytes>);
+/// One message's bytes. Reading them moves through a slice; only what is kept counts a reference.
+#[derive(Debug)]
+pub(crate) struct Payload<'a> {
+    rest: &'a [u8],
+    frames: &'a Bytes,
+}
 
 impl Payload<'_> {
     pub(crate) fn len(&self) -> usize {
-        self.0.remaining()
+        self.rest.len()
     }
 
-    pub(crate) fn into_bytes(mut self) -> Bytes {
-        let len = self.len();
-        self.0.copy_to_bytes(len)
-    }
-}
-
-impl<'a> Deref for Payload<'a> {
-    type Target = Take<&'a mut Bytes>;
-
-    fn deref(&self) -> &Self::Target {
-        &self.0
+    pub(crate) fn into_bytes(self) -> Bytes {
+        self.frames.slice_ref(self.rest)
     }
 }
 
-impl DerefMut for Payload<'_> {
-    fn deref_mut(&mut self) -> &mut Self::Target {
-        &mut self.0
+impl Buf for Payload<'_> {
+    #[inline]
+    fn remaining(&self) -> usize {
+        self.rest.len()
     }
-}
 
-impl Drop for Payload<'_> {
-    fn drop(&mut self) {
-        let rest = self.0.remaining();
-        self.0.advance(rest);
+    #[inline]
+    fn chunk(&self) -> &[u8] {
+        self.rest
+    }
+
+    #[inline]
+    fn advance(&mut self, count: usize) {
+        self.rest = &self.rest[count..];
+    }
+
+    #[inline]
+    fn copy_to_bytes(&mut self, len: usize) -> Bytes {
+        let (wanted, rest) = self.rest.split_at(len);
+        self.rest = rest;
+        self.frames.slice_ref(wanted)
     }
 }
 
@@ -108,10 +114,9 @@ impl Messages {
     pub(crate) fn singles(mut self) -> Vec<Self> {
         let mut all = Vec::new();
         while self.count > 0 {
-            let (before, mut rest) = (self.frames.clone(), self.clone());
-            drop(rest.next());
-            all.push(Self::new(before.slice(..before.len() - rest.frames.len()), 1));
-            self = rest;
+            let start = self.at;
+            let _ = self.next();
+            all.push(Self::new(self.frames.slice(start..self.at), 1));
         }
         all
     }

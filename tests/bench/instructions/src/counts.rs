@@ -1,4 +1,4 @@
-//! How many instructions a message of W4 costs each side, counted by valgrind, beside what was recorded before.
+//! How many instructions a message of W4 and of W6 costs each side, counted by valgrind, beside what was recorded before.
 //!
 //! Counted is all that a side does in user space between the handler's loop and the connection, and between the connection and the
 //! reader's loop: the program's own part (making a message, checking one), the SDK, the runtime's scheduling, allocation, and half of
@@ -13,6 +13,7 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 
 use crate::sides::{COUNTED, Side};
+use crate::work::Work;
 
 /// How much a count may grow before it is an error.
 const MAX_GROWTH: f64 = 0.05;
@@ -43,7 +44,13 @@ pub(crate) struct Counting {
 struct Counts {
     rustc: String,
     architecture: String,
-    /// Instructions per message.
+    w4: BothSides,
+    w6: BothSides,
+}
+
+/// Instructions per message.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+struct BothSides {
     server: f64,
     client: f64,
 }
@@ -57,13 +64,16 @@ impl Counting {
         let counted = Counts {
             rustc: env!("RUSTC_VERSION").to_owned(),
             architecture: std::env::consts::ARCH.to_owned(),
-            server: per_message(Side::Server, self.keep.as_deref())?,
-            client: per_message(Side::Client, self.keep.as_deref())?,
+            w4: BothSides::count(Work::W4, self.keep.as_deref())?,
+            w6: BothSides::count(Work::W6, self.keep.as_deref())?,
         };
         if self.record {
             let text = serde_json::to_string_pretty(&counted)? + "\n";
             std::fs::write(&self.file, text).with_context(|| format!("writing {}", self.file.display()))?;
-            println!("recorded, per message of W4: server {}, client {}", counted.server, counted.client);
+            for work in Work::ALL {
+                let BothSides { server, client } = counted.of(work);
+                println!("recorded, per message of {}: server {server}, client {client}", work.name());
+            }
             return Ok(());
         }
         let text = std::fs::read_to_string(&self.file)
@@ -80,11 +90,25 @@ struct Verdict {
     grown: bool,
 }
 
-impl Counts {
-    fn of(&self, side: Side) -> f64 {
+impl BothSides {
+    fn count(work: Work, keep: Option<&Path>) -> Result<Self> {
+        let server = per_message(work, Side::Server, keep)?;
+        Ok(Self { server, client: per_message(work, Side::Client, keep)? })
+    }
+
+    fn of(self, side: Side) -> f64 {
         match side {
             Side::Server => self.server,
             Side::Client => self.client,
+        }
+    }
+}
+
+impl Counts {
+    fn of(&self, work: Work) -> BothSides {
+        match work {
+            Work::W4 => self.w4,
+            Work::W6 => self.w6,
         }
     }
 
@@ -97,29 +121,31 @@ impl Counts {
         if self.rustc != counted.rustc {
             verdict.text += &format!("recorded with {}, counted with {}\n", self.rustc, counted.rustc);
         }
-        verdict.text += "instructions per message of W4\n";
-        for side in Side::ALL {
-            let (before, now) = (self.of(side), counted.of(side));
-            let growth = now / before - 1.0;
-            verdict.grown |= growth > MAX_GROWTH;
-            verdict.text +=
-                &format!("  {}: recorded {before}, now {now}, {:+.1} %\n", side.name(), growth * 100.0);
+        for work in Work::ALL {
+            verdict.text += &format!("instructions per message of {}\n", work.name());
+            for side in Side::ALL {
+                let (before, now) = (self.of(work).of(side), counted.of(work).of(side));
+                let growth = now / before - 1.0;
+                verdict.grown |= growth > MAX_GROWTH;
+                verdict.text +=
+                    &format!("  {}: recorded {before}, now {now}, {:+.1} %\n", side.name(), growth * 100.0);
+            }
         }
         Ok(verdict)
     }
 }
 
 /// What one message more costs, to a tenth of an instruction.
-fn per_message(side: Side, keep: Option<&Path>) -> Result<f64> {
-    let profile = keep.map(|folder| folder.join(format!("callgrind.out.{}", side.name())));
-    let short = count(side, SHORT, None)?;
-    let long = count(side, LONG, profile.as_deref())?;
+fn per_message(work: Work, side: Side, keep: Option<&Path>) -> Result<f64> {
+    let profile = keep.map(|folder| folder.join(format!("callgrind.out.{}.{}", work.name(), side.name())));
+    let short = count(work, side, SHORT, None)?;
+    let long = count(work, side, LONG, profile.as_deref())?;
     let more = long.checked_sub(short).context("a longer run took fewer instructions")?;
     Ok((more as f64 / (LONG - SHORT) as f64 * 10.0).round() / 10.0)
 }
 
 /// The instructions of one side in one run.
-fn count(side: Side, messages: u64, profile: Option<&Path>) -> Result<u64> {
+fn count(work: Work, side: Side, messages: u64, profile: Option<&Path>) -> Result<u64> {
     let profile = profile.unwrap_or(Path::new("/dev/null"));
     let mut out_file = std::ffi::OsString::from("--callgrind-out-file=");
     out_file.push(profile);
@@ -127,7 +153,7 @@ fn count(side: Side, messages: u64, profile: Option<&Path>) -> Result<u64> {
         .args(["--tool=callgrind", &format!("--toggle-collect={COUNTED}")])
         .arg(out_file)
         .arg(std::env::current_exe()?)
-        .args(["run", side.name(), &messages.to_string()])
+        .args(["run", work.name(), side.name(), &messages.to_string()])
         .output()
         .context("valgrind does not start; is it installed?")?;
     let said = String::from_utf8_lossy(&run.stderr);
@@ -147,7 +173,8 @@ mod tests {
     use super::*;
 
     fn counts(server: f64, client: f64) -> Counts {
-        Counts { rustc: "rustc 1".to_owned(), architecture: "x86_64".to_owned(), server, client }
+        let (w4, w6) = (BothSides { server: 10.0, client: 20.0 }, BothSides { server, client });
+        Counts { rustc: "rustc 1".to_owned(), architecture: "x86_64".to_owned(), w4, w6 }
     }
 
     #[test]
@@ -180,6 +207,8 @@ mod tests {
     fn the_recorded_counts_can_be_read() {
         let text = std::fs::read_to_string(RECORD).expect("the file is there");
         let recorded: Counts = serde_json::from_str(&text).expect("it holds counts");
-        assert!(Side::ALL.into_iter().all(|side| recorded.of(side) > 0.0));
+        for work in Work::ALL {
+            assert!(Side::ALL.into_iter().all(|side| recorded.of(work).of(side) > 0.0));
+        }
     }
 }

@@ -4,7 +4,7 @@
 
 mod counts;
 mod sides;
-mod w4;
+mod work;
 
 use std::process::ExitCode;
 

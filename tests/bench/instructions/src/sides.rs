@@ -1,11 +1,11 @@
-//! The two sides of W4 on one thread, each in a runtime of its own, taking turns: every run does the same, instruction by
+//! The two sides of a workload on one thread, each in a runtime of its own, taking turns: every run does the same, instruction by
 //! instruction.
 
 use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::w4;
+use crate::work::{self, Work};
 
 /// What the profiler looks for, to count in there and nowhere else.
 pub(crate) const COUNTED: &str = "*counted_turn*";
@@ -31,9 +31,11 @@ impl Side {
 /// One run, to be watched by a profiler.
 #[derive(Args)]
 pub(crate) struct Sides {
+    /// What they do
+    work: Work,
     /// The side whose turns are counted
     counted: Side,
-    /// How many messages the server sends
+    /// How many messages each side sends
     messages: u64,
 }
 
@@ -41,8 +43,8 @@ impl Sides {
     /// Sends and checks the messages over a connection in memory.
     pub(crate) fn run(&self) -> Result<()> {
         let (server, client) = (runtime()?, runtime()?);
-        let channel = trill::__bench::in_memory_between(w4::server(), server.handle(), client.handle())?;
-        let reading = client.spawn(w4::download(channel, self.messages));
+        let channel = trill::__bench::in_memory_between(work::server(), server.handle(), client.handle())?;
+        let reading = client.spawn(self.work.run(channel, self.messages));
         let mut turns = 0;
         while !reading.is_finished() {
             turns += 1;
@@ -80,8 +82,8 @@ mod tests {
 
     #[test]
     fn both_sides_come_to_the_end() {
-        for counted in Side::ALL {
-            Sides { counted, messages: 3_000 }.run().expect("every message arrives");
+        for (work, counted) in Work::ALL.into_iter().flat_map(|work| Side::ALL.map(|side| (work, side))) {
+            Sides { work, counted, messages: 3_000 }.run().expect("every message arrives");
         }
     }
 }

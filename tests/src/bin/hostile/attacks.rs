@@ -5,25 +5,23 @@ use std::time::Duration;
 use futures::future::join_all;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Interval, MissedTickBehavior, interval};
 use trill_tests::{EverythingClient, raw, text};
 
 use crate::server::{Process, say};
-
-/// How often the rates' portions come.
-const TICK: Duration = Duration::from_millis(10);
 
 /// A sort of hostile clients.
 pub(crate) struct Attack {
     pub(crate) name: &'static str,
 }
 
-/// All sorts. The names state the rates, which are a hundred times those of [`TICK`].
-pub(crate) const ATTACKS: [Attack; 16] = [
+/// All sorts. The names state the rates.
+pub(crate) const ATTACKS: [Attack; 17] = [
     Attack { name: "nothing (a process that sleeps)" },
     Attack { name: "1,000 silent connections" },
     Attack { name: "1,000 half-open connections" },
     Attack { name: "500 headers byte by byte, 100 ms each" },
+    Attack { name: "500 headers byte by byte, all in step" },
     Attack { name: "200 giant sizes a second" },
     Attack { name: "200 connections with random bytes a second" },
     Attack { name: "20,000 INITs a second, never ended" },
@@ -70,38 +68,43 @@ async fn attack(name: &str, address: &str) -> std::io::Result<()> {
             std::future::pending().await
         }
         "1,000 half-open connections" => half_open(address).await,
-        "500 headers byte by byte, 100 ms each" => byte_by_byte(address).await,
+        "500 headers byte by byte, 100 ms each" => byte_by_byte(address, Pace::a_second(5_000)).await,
+        "500 headers byte by byte, all in step" => {
+            byte_by_byte(address, Pace::new(Duration::from_millis(100), 500)).await
+        }
         "200 giant sizes a second" => {
-            each_connection(address, 2, |_| {
+            each_connection(address, Pace::a_second(200), || {
                 [raw::init(100, "Talk", 65_535), raw::claim(u32::MAX, 100)].concat()
             })
             .await
         }
         "200 connections with random bytes a second" => {
-            each_connection(address, 2, |_| (0..2_000).map(|_| fastrand::u8(..)).collect()).await
+            let random = || (0..2_000).map(|_| fastrand::u8(..)).collect();
+            each_connection(address, Pace::a_second(200), random).await
         }
         "20,000 INITs a second, never ended" => {
-            each_frame(address, 200, |id| raw::init(id, "Talk", 65_535)).await
+            each_frame(address, 20_000, |id| raw::init(id, "Talk", 65_535)).await
         }
         "5,000 INIT and RESET a second" => {
-            each_frame(address, 50, |id| [raw::init(id, "Talk", 65_535), raw::reset(id, 161)].concat()).await
+            each_frame(address, 5_000, |id| [raw::init(id, "Talk", 65_535), raw::reset(id, 161)].concat())
+                .await
         }
         "10,000 frames after CLOSE a second" => {
-            each_frame(address, 25, |id| {
+            each_frame(address, 2_500, |id| {
                 let late = [raw::data(id, "late"), raw::feedback(id, 1), raw::close(id), raw::reset(id, 161)];
                 [raw::init(id, "Talk", 65_535), raw::close(id), late.concat()].concat()
             })
             .await
         }
         "a window ignored, 20 MB a second" => {
-            each_frame(address, 20, |id| {
+            each_frame(address, 2_000, |id| {
                 let open = [raw::init(100, "Talk", 65_535), raw::data(100, "hang")].concat();
                 if id == 100 { open } else { raw::data(100, &"x".repeat(10_000)) }
             })
             .await
         }
         "200 large requests a second, 100 kB" => {
-            each_frame(address, 2, |id| raw::call(id, "Unary", &"x".repeat(100_000))).await
+            each_frame(address, 200, |id| raw::call(id, "Unary", &"x".repeat(100_000))).await
         }
         "100 downloads never read" => {
             let mut socket = TcpStream::connect(address).await?;
@@ -114,7 +117,7 @@ async fn attack(name: &str, address: &str) -> std::io::Result<()> {
         }
         "an answer never read, 2,000 calls a second" => never_read(address).await,
         "10,000 calls of nothing a second" => {
-            each_frame(address, 100, |id| raw::call(id, "Nothing", "")).await
+            each_frame(address, 10_000, |id| raw::call(id, "Nothing", "")).await
         }
         "200 connections cut with RST a second" => cut(address).await,
         "5 processes killed a second" => kill(address).await,
@@ -122,11 +125,31 @@ async fn attack(name: &str, address: &str) -> std::io::Result<()> {
     }
 }
 
-/// Ticks whose portions make the rate, without catching up after a pause.
-fn ticks(every: Duration) -> tokio::time::Interval {
-    let mut ticks = interval(every);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    ticks
+/// When a rate's portions are due. They are small and often, as many peers that know nothing of each other send.
+struct Pace {
+    ticks: Interval,
+    portion: u32,
+}
+
+impl Pace {
+    /// At most a thousand portions a second.
+    fn a_second(rate: u32) -> Self {
+        let portion = rate.div_ceil(1_000);
+        Self::new(Duration::from_secs(1) * portion / rate, portion)
+    }
+
+    fn new(every: Duration, portion: u32) -> Self {
+        let mut ticks = interval(every);
+        // A pause is not made up for.
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self { ticks, portion }
+    }
+
+    /// Waits for the next portion, and says how much it is.
+    async fn next(&mut self) -> u32 {
+        self.ticks.tick().await;
+        self.portion
+    }
 }
 
 async fn connect(address: &str, count: usize) -> std::io::Result<Vec<TcpStream>> {
@@ -149,13 +172,15 @@ async fn half_open(address: &str) -> std::io::Result<()> {
     std::future::pending().await
 }
 
-async fn byte_by_byte(address: &str) -> std::io::Result<()> {
+/// Each portion goes to as many connections, one byte to each, in turns.
+async fn byte_by_byte(address: &str, mut pace: Pace) -> std::io::Result<()> {
     let mut sockets = connect(address, 500).await?;
     let bytes = raw::init(100, "Talk", 65_535);
-    let mut ticks = ticks(Duration::from_millis(100));
     for at in 0.. {
-        ticks.tick().await;
-        for socket in &mut sockets {
+        for (number, socket) in sockets.iter_mut().enumerate() {
+            if number % pace.portion as usize == 0 {
+                pace.next().await;
+            }
             if socket.write_all(&[bytes[at % bytes.len()]]).await.is_err() {
                 *socket = TcpStream::connect(address).await?;
             }
@@ -164,43 +189,37 @@ async fn byte_by_byte(address: &str) -> std::io::Result<()> {
     Ok(())
 }
 
-/// So many new connections a tick; each sends its bytes and is left open for two seconds.
-async fn each_connection(
-    address: &str,
-    a_tick: usize,
-    bytes: impl Fn(usize) -> Vec<u8>,
-) -> std::io::Result<()> {
+/// New connections; each sends its bytes and is left open for two seconds.
+async fn each_connection(address: &str, mut pace: Pace, bytes: impl Fn() -> Vec<u8>) -> std::io::Result<()> {
     let mut open = std::collections::VecDeque::new();
-    let mut ticks = ticks(TICK);
     loop {
-        ticks.tick().await;
-        for number in 0..a_tick {
+        for _ in 0..pace.next().await {
             let mut socket = TcpStream::connect(address).await?;
             // The server may close while this is being written.
-            let _ = socket.write_all(&bytes(number)).await;
+            let _ = socket.write_all(&bytes()).await;
             open.push_back(socket);
-            if open.len() > a_tick * 200 {
+            if open.len() > 400 {
                 open.pop_front();
             }
         }
     }
 }
 
-/// One connection with so many portions a tick, each for an id of its own; what comes back is read and forgotten. A connection that is
-/// closed is replaced.
-async fn each_frame(address: &str, a_tick: u32, frames: impl Fn(u32) -> Vec<u8>) -> std::io::Result<()> {
+/// One connection with so many frames or pairs of them a second, each for an id of its own; what comes back is read and forgotten. A
+/// connection that is closed is replaced.
+async fn each_frame(address: &str, a_second: u32, frames: impl Fn(u32) -> Vec<u8>) -> std::io::Result<()> {
     loop {
         let (mut reader, mut writer) = TcpStream::connect(address).await?.into_split();
         let forget = tokio::spawn(async move {
             let mut bytes = vec![0; 65_536];
             while reader.read(&mut bytes).await.is_ok_and(|count| count > 0) {}
         });
-        let mut ticks = ticks(TICK);
+        let mut pace = Pace::a_second(a_second);
         let mut id = 100;
         loop {
-            ticks.tick().await;
-            let portion: Vec<_> = (id..id + a_tick).flat_map(&frames).collect();
-            id += a_tick;
+            let next = id + pace.next().await;
+            let portion: Vec<_> = (id..next).flat_map(&frames).collect();
+            id = next;
             if writer.write_all(&portion).await.is_err() {
                 break;
             }
@@ -212,14 +231,14 @@ async fn each_frame(address: &str, a_tick: u32, frames: impl Fn(u32) -> Vec<u8>)
 async fn never_read(address: &str) -> std::io::Result<()> {
     loop {
         let mut socket = TcpStream::connect(address).await?;
-        let mut ticks = ticks(TICK);
-        for id in 0..20_000 {
-            if id % 20 == 0 {
-                ticks.tick().await;
-            }
-            let frame = raw::call(id, "Unary", "large 10000");
+        let mut pace = Pace::a_second(2_000);
+        let mut id = 0;
+        while id < 20_000 {
+            let next = id + pace.next().await;
+            let portion: Vec<_> = (id..next).flat_map(|id| raw::call(id, "Unary", "large 10000")).collect();
+            id = next;
             // The server does not read it any more either, which is its right.
-            match tokio::time::timeout(Duration::from_secs(1), socket.write_all(&frame)).await {
+            match tokio::time::timeout(Duration::from_secs(1), socket.write_all(&portion)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(_)) => break,
                 Err(_) => std::future::pending().await,
@@ -238,9 +257,9 @@ async fn cut(address: &str) -> std::io::Result<()> {
         [raw::init(100, "Download", 65_535), raw::data(100, "fill 1000 1000")].concat(),
         raw::call(1, "Unary", "sleep 1000"),
     ];
-    let mut ticks = ticks(TICK / 2);
+    let mut pace = Pace::a_second(200);
     for number in 0.. {
-        ticks.tick().await;
+        pace.next().await;
         let mut socket = TcpStream::connect(address).await?;
         socket.write_all(&states[number % states.len()]).await?;
         socket.set_zero_linger()?;
@@ -249,9 +268,9 @@ async fn cut(address: &str) -> std::io::Result<()> {
 }
 
 async fn kill(address: &str) -> std::io::Result<()> {
-    let mut ticks = ticks(Duration::from_millis(200));
+    let mut pace = Pace::a_second(5);
     loop {
-        ticks.tick().await;
+        pace.next().await;
         Process::start(&["hold", address]).await.kill().await;
     }
 }

@@ -26,6 +26,8 @@ pub(crate) struct Callers {
 pub(crate) struct Latency {
     pub(crate) p50: Duration,
     pub(crate) p99: Duration,
+    /// Of how many.
+    pub(crate) count: usize,
 }
 
 /// What the callers saw for some time.
@@ -73,7 +75,7 @@ impl Latency {
         let at = |hundredth: usize| {
             latencies.get(latencies.len() * hundredth / 100).copied().unwrap_or(Duration::MAX)
         };
-        Self { p50: at(50), p99: at(99) }
+        Self { p50: at(50), p99: at(99), count: latencies.len() }
     }
 }
 

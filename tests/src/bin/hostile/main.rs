@@ -1,9 +1,10 @@
 //! What hostile clients cost the others: `hostile`, or `hostile --seconds 3 --rounds 5 --only INIT`.
 //!
 //! A server, well-behaved callers and hostile ones, each in a process of their own, over the loopback interface. The latency of the
-//! well-behaved ones is measured undisturbed and beside each sort of hostile clients, in turns, several rounds; the medians are shown.
-//! Hostile clients keep to the rates that `attacks.rs` states: all processes share the machine's processors, and who burns those
-//! slows everybody down without any server.
+//! well-behaved ones is measured *calm*, that is undisturbed; with the hostile clients *elsewhere*, at another server that no
+//! well-behaved caller uses; and with them *here*, at the callers' own server. That is done in turns, several rounds, and the medians
+//! are shown. All processes share the machine's processors, and who uses those slows everybody down whichever server it talks to: so
+//! what "elsewhere" costs is the machine's doing, and what "here" costs beyond it is the server's.
 
 mod attacks;
 mod callers;
@@ -15,7 +16,7 @@ use std::time::Duration;
 
 use attacks::ATTACKS;
 use callers::Callers;
-use report::Report;
+use report::{Report, Round};
 use server::Process;
 
 /// What is measured, and for how long.
@@ -46,7 +47,7 @@ async fn main() -> ExitCode {
 }
 
 async fn measure(options: &Options) -> ExitCode {
-    let server = Process::start(&["serve"]).await;
+    let [server, elsewhere] = [Process::start(&["serve"]).await, Process::start(&["serve"]).await];
     let callers = Callers::connect(&server.said).await;
     let length = Duration::from_secs(options.seconds);
     callers.measure(length).await;
@@ -55,14 +56,20 @@ async fn measure(options: &Options) -> ExitCode {
     for attack in ATTACKS.iter().filter(|attack| attack.name.contains(&options.only)) {
         let mut report = Report::new(attack);
         for _ in 0..options.rounds {
-            let undisturbed = callers.measure(length).await;
-            let mut attacker = Process::start(&["attack", attack.name, &server.said]).await;
-            let beside = callers.measure(length).await;
-            report.add(undisturbed, beside, server.resident());
-            fine &= attacker.is_running();
-            attacker.kill().await;
-            // What is left of it ends before the next undisturbed round.
-            tokio::time::sleep(Duration::from_millis(500)).await;
+            let calm = callers.measure(length).await;
+            let mut beside = async |target: &Process| {
+                let mut attacker = Process::start(&["attack", attack.name, &target.said]).await;
+                let seen = callers.measure(length).await;
+                fine &= attacker.is_running();
+                let resident = target.resident();
+                attacker.kill().await;
+                // What is left of it ends before the next measurement.
+                tokio::time::sleep(Duration::from_millis(500)).await;
+                (seen, resident)
+            };
+            let (elsewhere, _) = beside(&elsewhere).await;
+            let (here, resident) = beside(&server).await;
+            report.add(Round { calm, elsewhere, here }, resident);
         }
         println!("{report}");
     }

@@ -1,4 +1,4 @@
-//! Medians of the rounds, as a line of a table.
+//! Medians of the rounds, as lines of a table.
 
 use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
@@ -8,16 +8,24 @@ use crate::callers::{Latency, Seen};
 
 /// The table's head.
 pub(crate) const HEAD: &str = "\
-latency in µs: undisturbed, beside the hostile clients, and the median of the rounds' ratios
+latency in µs: calm, with the hostile clients at another server, with them here; and the medians of the rounds' ratios
+of here to calm and of here to elsewhere. Of how many answers in one measurement, and the server's memory.
 
-                                                        unary p50             unary p99         ping-pong p50         ping-pong p99     server
-hostile clients                                   calm  beside  ratio   calm  beside  ratio   calm  beside  ratio   calm  beside  ratio        MiB";
+                                                                       p50                                   p99            least  server
+hostile clients                                    calm  elsewh.   here  /calm  /els.    calm  elsewh.   here  /calm  /els.  answers     MiB";
 
 /// The rounds of one sort of hostile clients.
 pub(crate) struct Report {
     name: &'static str,
-    rounds: Vec<(Seen, Seen)>,
+    rounds: Vec<Round>,
     resident: u64,
+}
+
+/// What was seen in one round.
+pub(crate) struct Round {
+    pub(crate) calm: Seen,
+    pub(crate) elsewhere: Seen,
+    pub(crate) here: Seen,
 }
 
 impl Report {
@@ -25,29 +33,37 @@ impl Report {
         Self { name: attack.name, rounds: Vec::new(), resident: 0 }
     }
 
-    /// Adds a round: what was seen undisturbed and beside, and the server's memory in KiB then.
-    pub(crate) fn add(&mut self, undisturbed: Seen, beside: Seen, resident: u64) {
-        self.rounds.push((undisturbed, beside));
+    /// Adds a round, and the server's memory in KiB meanwhile.
+    pub(crate) fn add(&mut self, round: Round, resident: u64) {
+        self.rounds.push(round);
         self.resident = self.resident.max(resident);
     }
 
-    fn show(&self, f: &mut Formatter<'_>, which: fn(&Seen) -> Duration) -> fmt::Result {
+    fn line(&self, f: &mut Formatter<'_>, which: fn(&Seen) -> &Latency) -> fmt::Result {
+        self.show(f, |seen| which(seen).p50)?;
+        self.show(f, |seen| which(seen).p99)?;
+        let all = self.rounds.iter().flat_map(|round| [round.calm, round.elsewhere, round.here]);
+        write!(f, "  {:>7}", all.map(|seen| which(&seen).count).min().unwrap_or(0))
+    }
+
+    fn show(&self, f: &mut Formatter<'_>, which: impl Fn(&Seen) -> Duration) -> fmt::Result {
         let us = |seen: &Seen| which(seen).as_secs_f64() * 1e6;
-        let calm = median(self.rounds.iter().map(|(calm, _)| us(calm)));
-        let beside = median(self.rounds.iter().map(|(_, beside)| us(beside)));
-        let ratio = median(self.rounds.iter().map(|(calm, beside)| us(beside) / us(calm)));
-        write!(f, "  {calm:>5.0}  {beside:>6.0}  {ratio:>5.2}")
+        let of = |value: &dyn Fn(&Round) -> f64| median(self.rounds.iter().map(value));
+        write!(f, "  {:>6.0}", of(&|round| us(&round.calm)))?;
+        write!(f, "   {:>6.0}", of(&|round| us(&round.elsewhere)))?;
+        write!(f, " {:>6.0}", of(&|round| us(&round.here)))?;
+        write!(f, "  {:>5.2}", of(&|round| us(&round.here) / us(&round.calm)))?;
+        write!(f, "  {:>5.2}", of(&|round| us(&round.here) / us(&round.elsewhere)))
     }
 }
 
 impl Display for Report {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(f, "{:<47}", self.name)?;
-        self.show(f, |Seen { call: Latency { p50, .. }, .. }| *p50)?;
-        self.show(f, |Seen { call: Latency { p99, .. }, .. }| *p99)?;
-        self.show(f, |Seen { talk: Latency { p50, .. }, .. }| *p50)?;
-        self.show(f, |Seen { talk: Latency { p99, .. }, .. }| *p99)?;
-        write!(f, "  {:>9}", self.resident / 1024)
+        self.line(f, |seen| &seen.call)?;
+        writeln!(f, "  {:>6}", self.resident / 1024)?;
+        write!(f, "{:>47}", "ping-pong")?;
+        self.line(f, |seen| &seen.talk)
     }
 }
 

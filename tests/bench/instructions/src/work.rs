@@ -1,0 +1,111 @@
+//! Two workloads of the comparison: W4, one server stream as fast as the handler's `write().await` loop goes, and W6, one stream
+//! that is written and read at the same time, and echoed.
+
+use anyhow::{Result, ensure};
+use bytes::Bytes;
+use clap::ValueEnum;
+use trill::{AsyncReader, AsyncReaderWriter, AsyncWriter, Channel, Context, Server, server::ServerBuilder};
+
+/// What the two sides do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum Work {
+    W4,
+    W6,
+}
+
+impl Work {
+    pub(crate) const ALL: [Self; 2] = [Self::W4, Self::W6];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::W4 => "w4",
+            Self::W6 => "w6",
+        }
+    }
+
+    /// The client's part. Sees that the messages come all, in order and unharmed.
+    pub(crate) async fn run(self, channel: Channel, messages: u64) -> Result<()> {
+        match self {
+            Self::W4 => download(channel, messages).await,
+            Self::W6 => talk(channel, messages).await,
+        }
+    }
+}
+
+/// The comparison's message.
+#[derive(Clone, PartialEq, Eq, trill::prost::Message)]
+#[prost(prost_path = "::trill::prost")]
+struct Echo {
+    #[prost(bytes = "bytes", tag = "1")]
+    payload: Bytes,
+    /// The position in the stream. In the request: how many messages.
+    #[prost(uint64, tag = "2")]
+    seq: u64,
+}
+
+#[trill::service(package = "bench")]
+trait Echoes {
+    async fn download(&self, cx: Context, request: Echo, writer: AsyncWriter<Echo>) -> trill::Result<()>;
+    async fn talk(&self, cx: Context, rw: AsyncReaderWriter<Echo, Echo>) -> trill::Result<()>;
+}
+
+struct MyEchoes;
+
+#[trill::service]
+impl Echoes for MyEchoes {
+    async fn download(
+        &self,
+        _cx: Context,
+        request: Echo,
+        mut writer: AsyncWriter<Echo>,
+    ) -> trill::Result<()> {
+        for seq in 0..request.seq {
+            writer.write(Echo { payload: request.payload.clone(), seq }).await?;
+        }
+        Ok(())
+    }
+
+    async fn talk(&self, _cx: Context, mut rw: AsyncReaderWriter<Echo, Echo>) -> trill::Result<()> {
+        while let Some(echo) = rw.read().await? {
+            rw.write(echo).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The server, not yet anywhere.
+pub(crate) fn server() -> ServerBuilder {
+    Server::builder().service(MyEchoes)
+}
+
+async fn download(channel: Channel, messages: u64) -> Result<()> {
+    let request = Echo { payload: Bytes::from_static(PAYLOAD), seq: messages };
+    check(EchoesClient::new(channel).download(request).await?, messages).await
+}
+
+async fn talk(channel: Channel, messages: u64) -> Result<()> {
+    let (reader, mut writer) = EchoesClient::new(channel).talk().await?.split();
+    let writing = tokio::spawn(async move {
+        let payload = Bytes::from_static(PAYLOAD);
+        for seq in 0..messages {
+            writer.write(Echo { payload: payload.clone(), seq }).await?;
+        }
+        writer.finish().await
+    });
+    check(reader, messages).await?;
+    Ok(writing.await??)
+}
+
+async fn check(mut reader: AsyncReader<Echo>, messages: u64) -> Result<()> {
+    let payload = Bytes::from_static(PAYLOAD);
+    let mut next = 0;
+    while let Some(echo) = reader.read().await? {
+        ensure!(echo.seq == next, "message {} came in place of {next}", echo.seq);
+        ensure!(echo.payload == payload, "the payload of message {next} is not what was sent");
+        next += 1;
+    }
+    ensure!(next == messages, "{next} of {messages} messages came");
+    Ok(())
+}
+
+const PAYLOAD: &[u8; 32] = b"32 bytes that do not repeat soon";
