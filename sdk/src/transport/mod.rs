@@ -17,6 +17,8 @@ mod memory;
 mod models;
 mod shared;
 mod socket;
+#[cfg(test)]
+mod tests;
 mod wakers;
 
 use std::io;
