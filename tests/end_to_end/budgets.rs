@@ -278,7 +278,10 @@ async fn peers_that_do_not_read_share_the_servers_room_for_what_is_unsent() {
 
 #[tokio::test]
 async fn clients_that_have_gone_are_noticed_while_their_connections_are_not_read() {
-    let (handle, address) = serve(|builder| builder.max_message_received(MIB).max_unread(3 * MIB)).await;
+    let (handle, address) = serve(|builder| {
+        builder.max_message_received(MIB).max_unread(9 * MIB).max_unread_per_connection(3 * MIB)
+    })
+    .await;
     let mut sides = Vec::new();
     for _ in 0..2 {
         let (_, client) = client_of(&address).await;
@@ -295,8 +298,11 @@ async fn clients_that_have_gone_are_noticed_while_their_connections_are_not_read
     for (writer, _) in sides.iter_mut().flatten() {
         flood(writer, &large).await;
     }
-    let full = until(|| handle.buffered(), |now| now.unread > 2 * MIB).await.unread;
-    assert!((2 * MIB..4 * MIB).contains(&full), "eight were sent, and {full} bytes were read");
+    let full = until(|| handle.buffered(), |now| now.unread > 7 * MIB).await.unread;
+    assert!(
+        (7 * MIB..8 * MIB).contains(&full),
+        "{full} bytes: each connection is read until it is over its limit"
+    );
     // Nobody at the server waits for something on these connections. Their end is noticed all the same.
     drop(sides);
     let (_, client) = client_of(&address).await;

@@ -95,7 +95,7 @@ const FAULTS: &[Fault] = faults! {
     "no answer at the end of a client stream"      no_answer(),             Protocol Peer   351 never, "Upload" peer, ["without an answer"];
     // Time.
     "the call's time is over"                      call_deadline(),         Timeout  Caller 101 never, "Unary" peer, ["50ms (timeout)"];
-    "the stream's time is over"                    stream_deadline(),       Timeout  Caller 101 never, "Talk"  peer, ["deadline of the call", "(timeout)"];
+    "the stream's time is over"                    stream_deadline(),       Timeout  Caller 101 never, "Talk"  peer, ["the stream did not end within 50ms (timeout)"];
     "a stream that is not accepted"                open_timeout(),          Timeout  Peer   354 never, "Talk"  peer, ["50ms (open_timeout)"];
     "nothing to read"                              read_timeout(),          Timeout  Peer   354 never, "Talk"  peer, ["50ms (read_timeout)", "the stream goes on"];
     "nothing to read within the limit of one read" one_read_timeout(),      Timeout  Peer   354 never, "Talk"  peer, ["50ms (timeout of the read)", "the stream goes on"];
@@ -123,7 +123,7 @@ const FAULTS: &[Fault] = faults! {
     "a write behind the finish"                    late_write(),            Closed   Caller 331 never, "Talk"  peer, ["write after finish"];
     "a write to a stream that is over"             write_to_ended(),        Closed   Peer   333 never, "Talk"  peer, ["the peer has ended the stream"];
     "an address that is none"                      at("nowhere"),                                         Config Caller 131 never, "" nobody, ["`nowhere` is no address", "127.0.0.1:8000"];
-    "an address that is taken"                     taken(),                                               Connect Caller 31 again, "" nobody, ["cannot listen at 127.0.0.1:"];
+    "an address that is taken"                     taken(),                                               Bind   Caller 31  never, "" nobody, ["cannot listen at 127.0.0.1:"];
     "one service twice"                            serving(|server| server.service(Obedient::new().0)),   Config Caller 31  never, "" nobody, ["registered as /test.all.Everything/Unary"];
     "too small a window"                           serving(|server| server.window(1_000)),                Config Caller 31  never, "" nobody, ["window is 1000", "at least 65535"];
     "too small a message"                          serving(|server| server.max_message_sent(10)),         Config Caller 31  never, "" nobody, ["max_message_sent is 10", "from 1024"];

@@ -89,9 +89,9 @@ pub(crate) struct Overrun {
 }
 
 impl Overrun {
-    /// By how much it is above the limit.
-    fn excess(&self) -> usize {
-        let counted = if self.is_of_pool() { self.used + self.own } else { self.own };
+    /// By how much it is above the limit with `more`.
+    fn excess(&self, more: usize) -> usize {
+        let counted = if self.is_of_pool() { self.used + self.own + 2 * more } else { self.own + more };
         counted.saturating_sub(self.limit)
     }
 
@@ -189,10 +189,16 @@ impl Account {
         self.check(more, self.held.now, Pool::held)
     }
 
-    /// Whether what is held is no more than a quarter and one `message` over the limit.
-    pub(super) fn is_sound(&self, message: usize) -> Result<(), Overrun> {
-        match self.can_hold(0) {
-            Err(over) if over.excess() > over.limit / 4 + message => Err(over),
+    /// Whether the connection, and the server, hold no more than they may. A connection is read all the same that has more than it leaves:
+    /// it must hear that it is refused, and a peer takes one that is not read for dead.
+    pub(super) fn is_within(&self) -> bool {
+        self.held.now <= self.limit && self.pool.as_ref().is_none_or(|pool| pool.held() <= pool.limit)
+    }
+
+    /// Whether what is held, with `more`, is no more than a quarter and one `message` over the limit.
+    pub(super) fn is_sound(&self, more: usize, message: usize) -> Result<(), Overrun> {
+        match self.can_hold(more) {
+            Err(over) if over.excess(more) > over.limit / 4 + message => Err(over),
             _ => Ok(()),
         }
     }
@@ -296,10 +302,11 @@ mod tests {
         assert_eq!((over.limit, over.setting), (10_000, "max_unread_per_connection"));
         account.hold(0, 12_500);
         assert!(account.can_hold(0).is_err());
-        assert_eq!((account.is_sound(0), account.can_reserve(10_000)), (Ok(()), Ok(())));
+        assert_eq!((account.is_sound(0, 0), account.can_reserve(10_000)), (Ok(()), Ok(())));
+        assert!(account.is_sound(4_200, 0).is_err());
         account.hold(0, 4_200);
-        assert!(account.is_sound(0).is_err());
-        assert!(account.is_sound(10_000).is_ok());
+        assert!(account.is_sound(0, 0).is_err());
+        assert!(account.is_sound(0, 10_000).is_ok());
         let mut other = Account::new(10_000, Some(pool));
         let over = other.can_hold(5_000).unwrap_err();
         assert_eq!((over.used, over.own, over.limit, over.setting), (16_700, 0, 20_000, "max_unread"));
@@ -308,7 +315,7 @@ mod tests {
         let text = "24700 of 20000 bytes are in use for what is not read yet, 8000 of them by this connection, \
                     which gets no more than it leaves (max_unread)";
         assert_eq!(over.to_string(), text);
-        assert_eq!((other.is_sound(7_700), other.is_sound(7_699)), (Ok(()), Err(over)));
+        assert_eq!((other.is_sound(0, 7_700), other.is_sound(0, 7_699)), (Ok(()), Err(over)));
     }
 
     #[test]

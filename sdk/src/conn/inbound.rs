@@ -7,7 +7,7 @@ use bytes::Bytes;
 use trill_proto::Code;
 
 use crate::metadata::Metadata;
-use crate::wire::{self, CloseMeta, Frame, FrameFault, InitMeta, Messages, Side, StreamId};
+use crate::wire::{self, CloseMeta, Frame, FrameFault, HEADER_LEN, InitMeta, Messages, Side, StreamId};
 
 use super::error::{ConnError, Violation};
 use super::event::{Admitted, Ending, Event, Head, IncomingStream, Outcome, Shape, StreamKey};
@@ -106,8 +106,16 @@ impl Connection {
             }
             Action::Deliver => {
                 let before = stream.recv.held();
+                let more = messages.bytes() + messages.count() * HEADER_LEN;
+                // Only a peer that sends much more than it was promised room for can bring this about. A reader that waits takes it at once.
+                if before + more > stream.recv.charged
+                    && !stream.recv.waiting
+                    && let Err(over) = self.unread.is_sound(more, self.limits.max_received)
+                {
+                    self.send_reset(key, Outcome::framework(Code::SERVER_OVERLOAD_ERR.0, over.to_string()));
+                    return self.end_stream(key, Ending::Overrun(over));
+                }
                 let pauses = stream.recv.push(messages);
-                let grows = stream.recv.worth() > stream.recv.charged;
                 if std::mem::take(&mut stream.recv.waiting) {
                     self.events.push(Event::Readable(key));
                 }
@@ -115,14 +123,6 @@ impl Connection {
                     self.pause.begin(now, &mut self.timers);
                 }
                 self.count_unread(key, before);
-                // Only a peer that sends much more than it was promised room for can bring this about.
-                if grows
-                    && before > 0
-                    && let Err(over) = self.unread.is_sound(self.limits.max_received)
-                {
-                    self.send_reset(key, Outcome::framework(Code::SERVER_OVERLOAD_ERR.0, over.to_string()));
-                    self.end_stream(key, Ending::Overrun(over));
-                }
             }
             _ => self.act(key, next, action, None),
         }

@@ -29,7 +29,7 @@ pub(super) const fn room_for(window: u32) -> usize {
 const SLACK: usize = 512;
 
 /// What a connection may always queue, however short the server's room is.
-const MIN_OUTBOX: usize = 16 * 1024;
+pub(super) const MIN_OUTBOX: usize = 16 * 1024;
 
 /// How a client tells a server that it gives a stream up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -40,7 +40,9 @@ pub enum Cancel {
     #[default]
     Reset,
     /// A normal CLOSE, as if there were no more to send; what still comes is dropped. For servers of tRPC-Go, whose handlers see the end
-    /// of their input and usually return. A handler cannot tell it from a complete input.
+    /// of their input and usually return. A handler cannot tell it from a complete input. That also holds for
+    /// [`fail`](crate::AsyncWriter::fail): these servers drop a CLOSE with a code before their handlers could see it, so it goes out
+    /// without, and the status stays here.
     HalfClose,
 }
 

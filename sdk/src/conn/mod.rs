@@ -60,6 +60,7 @@ pub(crate) use event::{
     Shape, StreamKey,
 };
 pub(crate) use inbox::Inbox;
+use limits::MIN_OUTBOX;
 pub use limits::{AppErrors, Cancel};
 pub(crate) use limits::{DEFAULT_WINDOW, Limits, MAX_HEADER, PROBE_BELOW, Pools};
 pub(crate) use schedule::Ticket;
@@ -201,21 +202,27 @@ impl Connection {
         self.timers.next()
     }
 
-    /// Whether the peer's bytes are wanted. They are not while a stream without credit has more messages than its reader takes, or
-    /// while too much is unread and nobody here waits for the peer.
+    /// Whether the peer's bytes are wanted. They are not while a stream without credit has more messages than its reader takes, while
+    /// too much is unread and nobody here waits for the peer, or while the peer leaves too many answers unread.
     pub(crate) fn wants_input(&mut self) -> bool {
         self.asking = false;
-        !self.pause.is_on() && (self.unread.can_hold(0).is_ok() || self.is_hungry())
+        !self.pause.is_on() && self.may_answer() && (self.unread.is_within() || self.is_hungry())
     }
 
     /// Whether [`wants_input`](Self::wants_input), which was false, may be true now.
     pub(crate) fn may_want_input(&self) -> bool {
-        !self.pause.is_on() && (self.asking || self.unread.can_hold(0).is_ok())
+        !self.pause.is_on() && self.may_answer() && (self.asking || self.unread.is_within())
     }
 
     /// Whether the peer's bytes are not wanted for lack of room. Nobody tells when other connections leave some, so ask now and then.
     pub(crate) fn is_short(&self) -> bool {
         !self.pause.is_on()
+    }
+
+    /// Whether what the peer says may be answered. Refusals and answers wait for no room, so a connection that has more unsent than its
+    /// server's other connections have room left for is not read.
+    fn may_answer(&self) -> bool {
+        self.queued() <= MIN_OUTBOX || self.unsent.can_reserve(0).is_ok()
     }
 
     /// Whether somebody can only go on when the peer's bytes are read: a reader, a writer without credit, a caller.

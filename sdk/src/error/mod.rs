@@ -49,6 +49,8 @@ pub enum ErrorKind {
     Canceled,
     /// The connection could not be made.
     Connect,
+    /// The server cannot listen at its address: it is taken, not of this host, or not allowed.
+    Bind,
     /// The connection failed while it was in use.
     Network,
     /// The peer broke the protocol.

@@ -102,7 +102,8 @@ impl ServerBuilder {
 
     /// Bytes of all connections together that may be written and not yet sent. Default: 256 MiB. As it gets short, each connection may
     /// queue less than [`max_unsent_per_connection`](Self::max_unsent_per_connection), down to 16 KiB, which it may always: writers wait, and
-    /// go on as their peers read.
+    /// go on as their peers read. Refusals and answers do not wait: a connection that has more of them unsent than is left for the others
+    /// is not read.
     pub fn max_unsent(mut self, bytes: usize) -> Self {
         self.unsent = bytes;
         self
@@ -154,13 +155,13 @@ impl ServerBuilder {
     ///
     /// # Errors
     /// The address or a setting makes no sense, two methods have one name ([`ErrorKind::Config`]), or the address is taken
-    /// ([`ErrorKind::Connect`]).
+    /// ([`ErrorKind::Bind`]).
     pub async fn bind(self, address: impl AsRef<str>) -> Result<Bound> {
         let address = Address::parse(address.as_ref())?;
         let connections = self.connections()?;
         let failed = |error: std::io::Error| {
             let text = format!("cannot listen at {address}");
-            Error::new(ErrorKind::Connect, Origin::Caller, Code::SERVER_SYSTEM_ERR, text).with_source(error)
+            Error::new(ErrorKind::Bind, Origin::Caller, Code::SERVER_SYSTEM_ERR, text).with_source(error)
         };
         let listener = Listener::bind(&address).await.map_err(failed)?;
         let local = listener.local_addr().map_err(failed)?;

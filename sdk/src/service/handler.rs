@@ -74,7 +74,7 @@ impl ServerCall {
         let compression = Compression::from_wire(stream.head.content_encoding).ok().flatten();
         let IncomingStream { key, admitted, head, deadline } = stream;
         let cx = Context::new((service, method), head, peer, deadline, Bytes::new(), compression, host);
-        let held = StreamRef::new(link, key, Cow::Borrowed(method), false, compression);
+        let held = StreamRef::new(link, key, Cow::Borrowed(method), false, compression, None);
         Self { cx, incoming: Incoming::Stream(held), at_once: false, seat: admitted.seat }
     }
 
@@ -388,6 +388,7 @@ async fn reply<Resp: Message>(
             peer: call.link().peer_text(),
             client: false,
             stream: false,
+            limit: None,
         };
         let error = send_error(error, &subject);
         tracing::warn!(%error, "an answer could not be sent");
@@ -417,6 +418,7 @@ fn log_one_way<T>(method: &str, result: &Finished<T>) {
                 peer: "".into(),
                 client: false,
                 stream: false,
+                limit: None,
             };
             tracing::debug!(error = %ending_error(ending, &subject), "a one-way call was cancelled");
         }

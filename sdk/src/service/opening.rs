@@ -14,13 +14,14 @@ use crate::client::Channel;
 use crate::error::Result;
 use crate::stream::{
     AsyncReader, AsyncReaderWriter, AsyncWriter, Compression, Message, Reply, StreamRef, Subject, send_error,
+    timed_out,
 };
 use crate::transport::{Ending, Head, Link, SendError, StreamKey, now};
 
 use super::connecting::{Limited, connection, not_connected};
 use super::options::{CallOptions, Limit};
 use super::stub::Target;
-use super::unary::{debug_as_name, options, timed_out};
+use super::unary::{debug_as_name, options};
 
 /// The future of a stream that is being opened.
 pub type Opening<T> = Pin<Box<dyn Future<Output = Result<T>> + Send>>;
@@ -149,13 +150,15 @@ impl Open {
     async fn run(self) -> Result<StreamRef> {
         let Self { target, options } = self;
         let path = target.method.path;
-        let subject = |peer| Subject { method: Cow::Borrowed(path), peer, client: true, stream: true };
         // The channel's timeout is for unary calls: a stream may live long.
         let limit = options.limit(None);
+        let time = limit.as_ref().map(Limit::time);
+        let subject =
+            |peer| Subject { method: Cow::Borrowed(path), peer, client: true, stream: true, limit: time };
         if let Some(limit) = &limit
             && limit.timeout.is_zero()
         {
-            return Err(timed_out(&subject(target.channel.peer_text()), limit));
+            return Err(timed_out(&subject(target.channel.peer_text())));
         }
         let patient = options.wait_for_ready;
         let compression = target.compression(&options);
@@ -164,14 +167,10 @@ impl Open {
         let head = target.head(options, limit.as_ref().map(|limit| limit.timeout), (0, encoding));
         let (link, key) =
             open(&target.channel, (head, idle_timeout), limit.as_ref(), patient, subject).await?;
-        let subject = || subject(link.peer_text());
-        let stream = StreamRef::new(link.clone(), key, Cow::Borrowed(path), true, compression);
+        let stream = StreamRef::new(link.clone(), key, Cow::Borrowed(path), true, compression, time);
         match poll_fn(|cx| link.poll_opened(key, cx)).await {
             Ok(()) => Ok(stream),
-            Err(ending) => Err(match (&ending, &limit) {
-                (Ending::Deadline, Some(limit)) => timed_out(&subject(), limit),
-                _ => stream.error(&ending),
-            }),
+            Err(ending) => Err(stream.error(&ending)),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::metadata::Metadata;
-use crate::stream::Compression;
+use crate::stream::{Compression, TimeLimit};
 use crate::transport::now;
 
 /// Settings of one call: a limit of time and metadata.
@@ -28,11 +28,18 @@ pub struct CallOptions {
     pub(super) wait_for_ready: Option<bool>,
 }
 
-/// How long a call may take, and whose limit that is.
+/// How long a call may take, whose limit that is, and when it will have passed.
 pub(super) struct Limit {
     pub(super) timeout: Duration,
     pub(super) deadline: Option<Instant>,
     pub(super) inherited: bool,
+}
+
+impl Limit {
+    /// For the error that says that it has passed.
+    pub(super) fn time(&self) -> TimeLimit {
+        TimeLimit { length: self.timeout, inherited: self.inherited }
+    }
 }
 
 impl CallOptions {

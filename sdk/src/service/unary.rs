@@ -12,7 +12,7 @@ use bytes::Bytes;
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::stream::{
     Compression, FromJson, JSON, JsonError, JsonMessage, Message, Parcel, Response, Subject, ToJson,
-    answer_error, ending_error, send_error, wire_encoding,
+    answer_error, ending_error, send_error, timed_out, wire_encoding,
 };
 use crate::transport::{Answer, Ending, Head, SendError, now};
 
@@ -351,7 +351,7 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
                 }))
             }
             Ok(answer) => Poll::Ready(Err(answer_error(&answer.outcome, &self.subject()))),
-            Err(ending) => Poll::Ready(Err(self.ending_error(&ending))),
+            Err(ending) => Poll::Ready(Err(ending_error(&ending, &self.subject()))),
         }
     }
 
@@ -379,24 +379,13 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
             .with_source(error)
     }
 
-    fn ending_error(&self, ending: &Ending) -> Error {
-        match ending {
-            Ending::Deadline => self.deadline_error(),
-            ending => ending_error(ending, &self.subject()),
-        }
-    }
-
     fn not_connected(&self, why: NotConnected) -> Error {
         let limit = self.limit.as_ref().map(Limited::Call);
         not_connected(why, &self.subject(), &self.call.target.channel, limit)
     }
 
     fn deadline_error(&self) -> Error {
-        let subject = self.subject();
-        match &self.limit {
-            Some(limit) => timed_out(&subject, limit),
-            None => ending_error(&Ending::Deadline, &subject),
-        }
+        timed_out(&self.subject())
     }
 
     fn subject(&self) -> Subject {
@@ -406,7 +395,8 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
             Step::Sent(Some(call)) => call.link().peer_text(),
             Step::Start | Step::Connecting(..) | Step::Sent(None) => channel.peer_text(),
         };
-        Subject { method: Cow::Borrowed(method.path), peer, client: true, stream: false }
+        let limit = self.limit.as_ref().map(Limit::time);
+        Subject { method: Cow::Borrowed(method.path), peer, client: true, stream: false, limit }
     }
 }
 
@@ -420,20 +410,6 @@ fn unpack(mut answer: Answer, limit: usize) -> Result<Answer, String> {
         answer.body = compression.unpack(answer.body, limit).map_err(broken)?;
     }
     Ok(answer)
-}
-
-/// The error of a limit of time that has passed.
-pub(super) fn timed_out(subject: &Subject, limit: &Limit) -> Error {
-    let (code, text) = if limit.inherited {
-        let text = format!("the {:?} that were left of the caller's deadline have passed", limit.timeout);
-        (Code::CLIENT_FULL_LINK_TIMEOUT_ERR, text)
-    } else {
-        (
-            Code::CLIENT_INVOKE_TIMEOUT_ERR,
-            format!("the call did not end within {:?} (timeout)", limit.timeout),
-        )
-    };
-    subject.error(ErrorKind::Timeout, Origin::Caller, code, text)
 }
 
 macro_rules! debug_as_name {

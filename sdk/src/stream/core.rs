@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::transport::{Ending, Link, Outcome, StreamKey};
 
 use super::compression::Compression;
-use super::ending::{Subject, ending_error};
+use super::ending::{Subject, TimeLimit, ending_error};
 
 /// A hold on a stream. The stream is broken off when the last hold is dropped before the end.
 #[derive(Clone, Debug)]
@@ -20,6 +20,8 @@ struct Core {
     method: Cow<'static, str>,
     client: bool,
     compression: Option<Compression>,
+    /// How long the stream may live, for the error that says that it is over.
+    limit: Option<TimeLimit>,
 }
 
 impl Drop for Core {
@@ -35,8 +37,9 @@ impl StreamRef {
         method: Cow<'static, str>,
         client: bool,
         compression: Option<Compression>,
+        limit: Option<TimeLimit>,
     ) -> Self {
-        Self(Arc::new(Core { link, key, method, client, compression }))
+        Self(Arc::new(Core { link, key, method, client, compression, limit }))
     }
 
     pub(crate) fn link(&self) -> &Link {
@@ -63,6 +66,7 @@ impl StreamRef {
             peer: self.0.link.peer_text(),
             client: self.0.client,
             stream: true,
+            limit: self.0.limit,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -15,6 +16,16 @@ pub(crate) struct Subject {
     pub(crate) peer: Arc<str>,
     pub(crate) client: bool,
     pub(crate) stream: bool,
+    /// How long a client's call may take, if that is limited.
+    pub(crate) limit: Option<TimeLimit>,
+}
+
+/// How long a call may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TimeLimit {
+    pub(crate) length: Duration,
+    /// It is what was left of the time of the call that is being handled.
+    pub(crate) inherited: bool,
 }
 
 impl Subject {
@@ -65,12 +76,7 @@ pub(crate) fn ending_error(ending: &Ending, subject: &Subject) -> Error {
         Ending::Closed(outcome) | Ending::Reset(outcome) | Ending::Refused(outcome) => {
             answer_error(outcome, subject)
         }
-        Ending::Deadline if subject.client => subject.error(
-            ErrorKind::Timeout,
-            Origin::Caller,
-            Code::CLIENT_INVOKE_TIMEOUT_ERR,
-            "the deadline of the call passed before it ended (timeout)",
-        ),
+        Ending::Deadline if subject.client => timed_out(subject),
         Ending::Deadline => subject.error(
             ErrorKind::Timeout,
             Origin::Peer,
@@ -131,6 +137,24 @@ pub(crate) fn ending_error(ending: &Ending, subject: &Subject) -> Error {
             subject.error(kind, origin, subject.network_code(), why.to_string())
         }
     }
+}
+
+/// The error of a client's call whose time has passed.
+pub(crate) fn timed_out(subject: &Subject) -> Error {
+    let (code, text) = match subject.limit {
+        Some(TimeLimit { length, inherited: true }) => (
+            Code::CLIENT_FULL_LINK_TIMEOUT_ERR,
+            format!("the {length:?} that were left of the caller's deadline have passed"),
+        ),
+        Some(TimeLimit { length, .. }) => {
+            let what = if subject.stream { "stream" } else { "call" };
+            (Code::CLIENT_INVOKE_TIMEOUT_ERR, format!("the {what} did not end within {length:?} (timeout)"))
+        }
+        None => {
+            (Code::CLIENT_INVOKE_TIMEOUT_ERR, "the deadline of the call passed before it ended".to_owned())
+        }
+    };
+    subject.error(ErrorKind::Timeout, Origin::Caller, code, text)
 }
 
 /// Whether a client has broken a stream off without a status of its own: it has dropped the stream, or did not want to wait.

@@ -29,6 +29,6 @@ pub use writer::{AsyncWriter, Write};
 
 pub(crate) use self::core::StreamRef;
 pub(crate) use compression::wire_encoding;
-pub(crate) use ending::{Subject, answer_error, ending_error, outcome_of, send_error};
+pub(crate) use ending::{Subject, TimeLimit, answer_error, ending_error, outcome_of, send_error, timed_out};
 pub(crate) use json::{FromJson, JSON, ToJson};
 pub(crate) use parcel::Parcel;

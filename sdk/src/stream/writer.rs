@@ -10,7 +10,7 @@ use futures::Sink;
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result, Status};
 use crate::metadata::Metadata;
-use crate::transport::{Outcome, PeerAddr, Sender};
+use crate::transport::{Outcome, PeerAddr, SendError, Sender};
 
 use super::core::StreamRef;
 use super::ending::{outcome, send_error};
@@ -92,7 +92,8 @@ impl<T: Message> AsyncWriter<T> {
     /// before. A status without a code goes out with code 999.
     ///
     /// At once, in both directions. Nothing happens if the stream is over. In a handler, the stream and with it the handler end here.
-    /// With [`Cancel::HalfClose`](crate::client::Cancel) a client's status does not reach the server.
+    /// With [`Cancel::HalfClose`](crate::client::Cancel) a client's status does not reach the server, whose handler sees the end of its
+    /// input: say in a message that it is not complete.
     pub fn fail(self, status: impl Into<Status>) {
         self.break_off(&status.into());
     }
@@ -111,29 +112,40 @@ impl<T: Message> AsyncWriter<T> {
     }
 
     /// Sends `message` and takes it out, or leaves it where it is.
+    #[inline]
     fn poll_send(&mut self, parcel: &mut Option<Parcel<T>>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let Some(ready) = parcel.as_mut() else { return Poll::Ready(Ok(())) };
         if self.finished {
-            let code = Code::STREAM_CLIENT_WRITE_END;
-            let text = "write after finish";
-            return Poll::Ready(Err(self.stream.subject().error(
-                ErrorKind::Closed,
-                Origin::Caller,
-                code,
-                text,
-            )));
+            return Poll::Ready(Err(self.is_finished()));
         }
         let stream = &self.stream;
         ready.pack(stream.compression());
         let sent = ready!(stream.link().poll_send(stream.key(), ready.size(), &mut self.sender, cx, &*ready));
         *parcel = None;
-        Poll::Ready(sent.map_err(|error| send_error(error, &self.stream.subject())))
+        Poll::Ready(match sent {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.failed(error)),
+        })
     }
 
+    #[cold]
+    fn is_finished(&self) -> Error {
+        let (code, text) = (Code::STREAM_CLIENT_WRITE_END, "write after finish");
+        self.stream.subject().error(ErrorKind::Closed, Origin::Caller, code, text)
+    }
+
+    #[cold]
+    fn failed(&self, error: SendError) -> Error {
+        send_error(error, &self.stream.subject())
+    }
+
+    #[inline]
     fn poll_held(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        if self.held.is_none() {
-            return Poll::Ready(Ok(()));
-        }
+        if self.held.is_none() { Poll::Ready(Ok(())) } else { self.poll_held_message(cx) }
+    }
+
+    #[inline(never)]
+    fn poll_held_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let Some(Held { parcel, clock }) = self.held.take().map(|held| *held) else {
             return Poll::Ready(Ok(()));
         };
@@ -170,6 +182,7 @@ impl<T: Message> AsyncWriter<T> {
     }
 
     /// Gives up a place in the queue for room.
+    #[inline]
     pub(super) fn stop_waiting(&mut self) {
         self.stream.link().stop_sending(&mut self.sender);
     }

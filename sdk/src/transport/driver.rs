@@ -11,7 +11,7 @@ use bytes::BytesMut;
 use crate::conn::{ConnError, Connection, IncomingCall, IncomingStream};
 use crate::wire::{Decoder, Frame};
 
-use super::shared::{Shared, State};
+use super::shared::{Left, Reading, Shared, State};
 use super::wakers::Incoming;
 use super::{Ends, Input, Link, PeerAddr, now};
 
@@ -75,6 +75,8 @@ pub(crate) struct Driver {
     proven: usize,
     read_size: usize,
     frames: Vec<Frame>,
+    /// What the connection said when it was asked last, which is whenever that may have changed.
+    reading: Reading,
     wake: Vec<Waker>,
     incoming: Incoming,
     /// The peer has sent a whole frame.
@@ -129,6 +131,7 @@ impl Driver {
             proven: 0,
             read_size: READ_MIN,
             frames: Vec::new(),
+            reading: Reading::default(),
             wake: Vec::new(),
             incoming: Incoming::default(),
             greeted: false,
@@ -142,14 +145,16 @@ impl Driver {
     }
 
     fn poll_drive(&mut self, ends: &mut Ends, cx: &mut Context<'_>) -> Poll<ConnError> {
-        self.shared.set_driver(cx);
         if let Err(why) = self.poll_input(&mut *ends.input, cx) {
             return Poll::Ready(why);
         }
-        self.poll_timers(cx);
-        self.poll_patience(cx);
+        let left = self.poll_timers(cx);
+        self.poll_patience(left.gathers, cx);
         // Those who run now have something to add: one write to the socket for all of them.
-        self.yielded = !self.yielded && self.shared.expects_more();
+        self.yielded = !self.yielded && left.expects_more;
+        if left.nothing {
+            return Poll::Pending;
+        }
         if self.yielded {
             cx.waker().wake_by_ref();
             return Poll::Pending;
@@ -195,17 +200,19 @@ impl Driver {
     }
 
     fn poll_input(&mut self, input: &mut dyn Input, cx: &mut Context<'_>) -> Result<(), ConnError> {
+        self.reading = self.run(|state| {
+            state.set_driver(cx);
+            state.reading()
+        });
         for _ in 0..READS_PER_POLL {
-            let (paused, short) = self.run(|state| {
-                state.paused = !state.conn.wants_input();
-                (state.paused, state.paused && state.conn.is_short())
-            });
+            let Reading { paused, short } = self.reading;
             if !paused {
                 self.recheck = None;
             }
             // What a peer has left behind that is gone is not much, and only behind it is its end.
             if paused && !input.is_closed() {
                 if self.poll_recheck(if short { RECHECK } else { RECHECK_PEER }, cx).is_ready() {
+                    self.reading = self.run(State::reading);
                     continue;
                 }
                 return Ok(());
@@ -290,14 +297,14 @@ impl Driver {
             }
             if !self.frames.is_empty() {
                 let mut frames = std::mem::take(&mut self.frames);
-                let handled = self.run(|state| {
+                let (handled, reading) = self.run(|state| {
                     let now = now();
                     let before = state.conn.answers();
                     let handled = frames.drain(..).try_for_each(|frame| state.conn.handle_frame(frame, now));
                     state.gather(state.conn.answers() - before);
-                    handled
+                    (handled, state.reading())
                 });
-                self.frames = frames;
+                (self.frames, self.reading) = (frames, reading);
                 self.dispatch();
                 handled?;
             }
@@ -310,14 +317,15 @@ impl Driver {
     }
 
     /// Sees to it that callers who let others write do not wait for long, should those be busy with something else.
-    fn poll_patience(&mut self, cx: &mut Context<'_>) {
-        while self.shared.is_gathering() {
+    fn poll_patience(&mut self, mut gathers: bool, cx: &mut Context<'_>) {
+        while gathers {
             let patience = self.patience.get_or_insert_with(|| Box::pin(tokio::time::sleep(PATIENCE)));
             if patience.as_mut().poll(cx).is_pending() {
                 return;
             }
             self.patience = None;
             self.shared.push();
+            gathers = self.shared.is_gathering();
         }
         // It runs out by itself, and is not started anew for each batch.
         if let Some(patience) = &mut self.patience
@@ -327,11 +335,11 @@ impl Driver {
         }
     }
 
-    /// Does what is due, and sleeps until more is. A deadline that is met leaves the timer as it is: it fires for nothing, once, and the
-    /// next deadline, which most often is later, needs none of its own.
-    fn poll_timers(&mut self, cx: &mut Context<'_>) {
+    /// Does what is due, and sleeps until more is. Tells what else there is to do. A deadline that is met leaves the timer as it is: it fires
+    /// for nothing, once, and the next deadline, which most often is later, needs none of its own.
+    fn poll_timers(&mut self, cx: &mut Context<'_>) -> Left {
         loop {
-            let armed = self.run(|state| {
+            let (armed, left) = self.run(|state| {
                 let is_new = |state: &State| {
                     let next = state.conn.next_deadline()?;
                     state.armed.is_none_or(|armed| next < armed).then_some(next)
@@ -344,16 +352,16 @@ impl Driver {
                     }
                     state.armed = is_new(state).or(state.armed);
                 }
-                state.armed
+                (state.armed, state.left())
             });
-            let Some(armed) = armed else { return };
+            let Some(armed) = armed else { return left };
             let armed = tokio::time::Instant::from_std(armed);
             let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(armed)));
             if timer.deadline() != armed {
                 timer.as_mut().reset(armed);
             }
             if timer.as_mut().poll(cx).is_pending() {
-                return;
+                return left;
             }
             self.run(|state| state.armed = None);
         }
@@ -388,7 +396,7 @@ impl Driver {
         if self.server.is_none() {
             return Poll::Ready(());
         }
-        self.shared.set_driver(cx);
+        self.run(|state| state.set_driver(cx));
         self.poll_timers(cx);
         self.run(|state| {
             if state.conn.is_left() {

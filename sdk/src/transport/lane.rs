@@ -80,7 +80,35 @@ pub(crate) struct Sender {
 
 impl Sender {
     /// Whether the connection has no room for the message that waits.
+    #[inline]
     pub(crate) fn waits_for_room(&self) -> bool {
         self.ticket.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many messages of this size the lane takes, of a hundred.
+    fn fill(lane: &Lane, len: usize) -> usize {
+        let send = |_: &i32| lane.send(len, |out: &mut Vec<u8>| out.resize(out.len() + len, 7)).is_ok();
+        (0..100).take_while(send).count()
+    }
+
+    #[test]
+    fn a_lane_takes_no_more_than_it_holds_than_its_credit_and_than_the_largest_frame() {
+        let lane = Lane::new(StreamId(7), 2_000);
+        assert_eq!(fill(&lane, 1), 0, "nothing is lent");
+        lane.lend(i64::MAX, Vec::new());
+        assert_eq!(fill(&lane, 1_000), LANE / frame_size(1_000));
+        assert!(lane.held().is_some_and(|held| held <= LANE));
+        assert!(lane.take_back().is_some());
+        // The last message may go beyond the credit.
+        lane.lend(2_500, Vec::new());
+        assert_eq!(fill(&lane, 1_000), 3);
+        assert_eq!(lane.take_back().map(|(_, credit)| credit), Some(-500));
+        lane.lend(i64::MAX, Vec::new());
+        assert_eq!((fill(&lane, 1_985), fill(&lane, 1_984) > 0), (0, true));
     }
 }

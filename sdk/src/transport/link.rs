@@ -430,8 +430,11 @@ impl Link {
     }
 
     /// The writer does not wait any more.
+    #[inline]
     pub(crate) fn stop_sending(&self, sender: &mut Sender) {
-        self.give_back(&mut sender.ticket);
+        if sender.waits_for_room() {
+            self.give_back(&mut sender.ticket);
+        }
     }
 
     /// Gives up waiting for room.

@@ -18,6 +18,8 @@ mod models;
 mod push;
 mod shared;
 mod socket;
+#[cfg(test)]
+mod tests;
 mod wakers;
 
 use std::io::{self, IoSlice};

@@ -10,12 +10,12 @@ use bytes::{Bytes, BytesMut};
 use loom::future::block_on;
 use loom::thread;
 
-use crate::conn::{Connection, Head, Inbox, Limits, Outbox, StreamKey, Take, write_data};
+use crate::conn::{Head, Inbox, StreamKey, Take, write_data};
 use crate::sync::{AtomicBool, Mutex, Ordering};
-use crate::wire::{self, Decoder, Frame, InitMeta, Side, StreamId, UnaryHead};
+use crate::wire::{self, Decoder, Frame, Side, StreamId, UnaryHead};
 
 use super::lane::{Lane, Sender};
-use super::{Driver, Ends, Input, Link, Output, PeerAddr, now};
+use super::{Driver, Ends, Input, Link, Output};
 
 /// A socket with little room, and a peer behind it that answers by what it was sent.
 struct Socket {
@@ -160,22 +160,8 @@ impl Input for End {
 
 /// A client with open streams, and its driver.
 fn client(socket: &Arc<Socket>, eager: bool, window: u32, streams: u32) -> (Link, Driver, Vec<StreamKey>) {
-    let mut conn = Connection::client(Limits::default());
-    let keys = (0..streams)
-        .map(|number| {
-            let key = conn.open(Head::default(), None, now()).expect("the connection is open");
-            let meta = InitMeta { init_window_size: window, ..Default::default() };
-            let id = StreamId(100 + number);
-            conn.handle_frame(Frame::Init { id, meta }, now()).expect("it is in order");
-            key
-        })
-        .collect();
-    let written = conn.take_output(Outbox::default()).len();
-    conn.handle_written(written);
     let end = || End(Arc::clone(socket), eager);
-    let ends = Ends { input: Box::new(end()), output: Arc::new(end()) };
-    let (link, driver) = Driver::client(conn, ends, PeerAddr::memory());
-    (link, driver, keys)
+    super::tests::client(Ends { input: Box::new(end()), output: Arc::new(end()) }, window, streams)
 }
 
 fn send(link: &Link, key: StreamKey, sender: &mut Sender, message: &[u8]) {
@@ -183,6 +169,18 @@ fn send(link: &Link, key: StreamKey, sender: &mut Sender, message: &[u8]) {
         link.poll_send(key, message.len(), sender, cx, |out: &mut Vec<u8>| out.extend_from_slice(message))
     }));
     sent.expect("the stream is open");
+}
+
+/// Writes three messages, and holds the link until the peer has got them.
+fn writer_of_three(link: Link, key: StreamKey, socket: &Arc<Socket>) -> thread::JoinHandle<()> {
+    let socket = Arc::clone(socket);
+    thread::spawn(move || {
+        let mut sender = Sender::default();
+        for message in [&b"1"[..], b"2", b"3"] {
+            send(&link, key, &mut sender, message);
+        }
+        socket.wait_for(3);
+    })
 }
 
 /// Tries the orders of events in which threads are interrupted up to `preemptions` times: as many as take a few seconds. Timers can be
@@ -207,14 +205,7 @@ fn loom_what_a_writer_leaves_is_written() {
     model(3, || {
         let socket = Socket::new(1_000, silent);
         let (link, driver, keys) = client(&socket, true, 65_535, 1);
-        let its = Arc::clone(&socket);
-        let writer = thread::spawn(move || {
-            let mut sender = Sender::default();
-            for message in [&b"1"[..], b"2", b"3"] {
-                send(&link, keys[0], &mut sender, message);
-            }
-            its.wait_for(3);
-        });
+        let writer = writer_of_three(link, keys[0], &socket);
         // Nobody tells the driver but those who leave it something to do.
         block_on(driver);
         writer.join().expect("it wrote");
@@ -287,14 +278,7 @@ fn loom_a_writer_without_credit_goes_on_with_the_peers() {
             }
         });
         let (link, driver, keys) = client(&socket, true, 1, 1);
-        let its = Arc::clone(&socket);
-        let writer = thread::spawn(move || {
-            let mut sender = Sender::default();
-            for message in [&b"1"[..], b"2", b"3"] {
-                send(&link, keys[0], &mut sender, message);
-            }
-            its.wait_for(3);
-        });
+        let writer = writer_of_three(link, keys[0], &socket);
         block_on(driver);
         writer.join().expect("it wrote");
         assert_eq!(socket.got(), messages(100, &["1", "2", "3"]));

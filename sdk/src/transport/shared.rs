@@ -81,6 +81,26 @@ pub(super) struct State {
     events: Vec<Event>,
 }
 
+/// Whether the driver reads.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Reading {
+    /// It does not.
+    pub(super) paused: bool,
+    /// For lack of room, of which other connections may leave some.
+    pub(super) short: bool,
+}
+
+/// What a driver has to do that has read what there was. It asks for all of it under one lock.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Left {
+    /// Bytes may be waiting for somebody who is to write them soon.
+    pub(super) gathers: bool,
+    /// There is little to write yet, and more than one who may have something to add.
+    pub(super) expects_more: bool,
+    /// All is written, and nothing comes to its end: whoever changes that wakes the driver.
+    pub(super) nothing: bool,
+}
+
 /// The lanes that are lent.
 #[derive(Default)]
 struct Lanes {
@@ -212,10 +232,6 @@ impl Shared {
         result
     }
 
-    pub(super) fn set_driver(&self, cx: &Context<'_>) {
-        self.state.lock().driver.wait(cx);
-    }
-
     pub(super) fn wake_driver(&self) {
         let waker = self.state.lock().driver.get().cloned();
         if let Some(waker) = waker {
@@ -225,8 +241,7 @@ impl Shared {
 
     /// Whether bytes may be waiting for somebody who is to write them soon.
     pub(super) fn is_gathering(&self) -> bool {
-        let state = self.state.lock();
-        state.gathering > 0 || state.runners > 0
+        self.state.lock().gathers()
     }
 
     pub(super) fn end_runner(&self) {
@@ -237,12 +252,6 @@ impl Shared {
         drop(state);
         driver.into_iter().for_each(Waker::wake);
         self.push();
-    }
-
-    /// Whether there is little to write yet, and more than one who may have something to add.
-    pub(super) fn expects_more(&self) -> bool {
-        let state = self.state.lock();
-        state.has_output() && state.conn.output_len() < PUSH_AT && !state.conn.is_alone()
     }
 
     /// Writes what is queued until nothing is left or the socket is full. Returns at once when another task is at it: that one sees
@@ -302,6 +311,33 @@ impl Shared {
 }
 
 impl State {
+    /// The driver waits here now: whoever leaves it something to do wakes its task.
+    pub(super) fn set_driver(&mut self, cx: &Context<'_>) {
+        self.driver.wait(cx);
+    }
+
+    /// Whether the driver is to read. If not, whoever changes that wakes it, but for other connections.
+    pub(super) fn reading(&mut self) -> Reading {
+        self.paused = !self.conn.wants_input();
+        Reading { paused: self.paused, short: self.paused && self.conn.is_short() }
+    }
+
+    /// What the driver has to do beside reading.
+    pub(super) fn left(&mut self) -> Left {
+        let gathers = self.gathers();
+        let expects_more = self.has_output() && self.conn.output_len() < PUSH_AT && !self.conn.is_alone();
+        let over = self.closing || self.push.failed.is_some() || self.conn.lost().is_some();
+        let nothing = self.is_written() && !self.push.blocked && !gathers && !over;
+        if nothing {
+            self.push.told = false;
+        }
+        Left { gathers, expects_more, nothing }
+    }
+
+    fn gathers(&self) -> bool {
+        self.gathering > 0 || self.runners > 0
+    }
+
     /// The socket has room again, or must be asked.
     pub(super) fn unblock(&mut self) {
         self.push.blocked = false;

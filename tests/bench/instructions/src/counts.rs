@@ -1,4 +1,4 @@
-//! How many instructions a message of W4 and of W6 costs each side, counted by valgrind, beside what was recorded before.
+//! How many instructions a message of W3, W4 and W6 costs each side, counted by valgrind, beside what was recorded before.
 //!
 //! Counted is all that a side does in user space between the handler's loop and the connection, and between the connection and the
 //! reader's loop: the program's own part (making a message, checking one), the SDK, the runtime's scheduling, allocation, and half of
@@ -17,10 +17,6 @@ use crate::work::Work;
 
 /// How much a count may grow before it is an error.
 const MAX_GROWTH: f64 = 0.05;
-
-/// The lengths of the two runs. The short one is long enough for all buffers to have their size.
-const SHORT: u64 = 20_000;
-const LONG: u64 = 120_000;
 
 /// Where the counts are kept.
 const RECORD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../instructions.json");
@@ -44,6 +40,7 @@ pub(crate) struct Counting {
 struct Counts {
     rustc: String,
     architecture: String,
+    w3: BothSides,
     w4: BothSides,
     w6: BothSides,
 }
@@ -64,6 +61,7 @@ impl Counting {
         let counted = Counts {
             rustc: env!("RUSTC_VERSION").to_owned(),
             architecture: std::env::consts::ARCH.to_owned(),
+            w3: BothSides::count(Work::W3, self.keep.as_deref())?,
             w4: BothSides::count(Work::W4, self.keep.as_deref())?,
             w6: BothSides::count(Work::W6, self.keep.as_deref())?,
         };
@@ -107,6 +105,7 @@ impl BothSides {
 impl Counts {
     fn of(&self, work: Work) -> BothSides {
         match work {
+            Work::W3 => self.w3,
             Work::W4 => self.w4,
             Work::W6 => self.w6,
         }
@@ -138,10 +137,11 @@ impl Counts {
 /// What one message more costs, to a tenth of an instruction.
 fn per_message(work: Work, side: Side, keep: Option<&Path>) -> Result<f64> {
     let profile = keep.map(|folder| folder.join(format!("callgrind.out.{}.{}", work.name(), side.name())));
-    let short = count(work, side, SHORT, None)?;
-    let long = count(work, side, LONG, profile.as_deref())?;
+    let (few, many) = work.lengths();
+    let short = count(work, side, few, None)?;
+    let long = count(work, side, many, profile.as_deref())?;
     let more = long.checked_sub(short).context("a longer run took fewer instructions")?;
-    Ok((more as f64 / (LONG - SHORT) as f64 * 10.0).round() / 10.0)
+    Ok((more as f64 / (many - few) as f64 * 10.0).round() / 10.0)
 }
 
 /// The instructions of one side in one run.
@@ -173,8 +173,9 @@ mod tests {
     use super::*;
 
     fn counts(server: f64, client: f64) -> Counts {
-        let (w4, w6) = (BothSides { server: 10.0, client: 20.0 }, BothSides { server, client });
-        Counts { rustc: "rustc 1".to_owned(), architecture: "x86_64".to_owned(), w4, w6 }
+        let other = BothSides { server: 10.0, client: 20.0 };
+        let (w3, w4, w6) = (other, other, BothSides { server, client });
+        Counts { rustc: "rustc 1".to_owned(), architecture: "x86_64".to_owned(), w3, w4, w6 }
     }
 
     #[test]

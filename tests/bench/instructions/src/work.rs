@@ -1,5 +1,5 @@
-//! Two workloads of the comparison: W4, one server stream as fast as the handler's `write().await` loop goes, and W6, one stream
-//! that is written and read at the same time, and echoed.
+//! Three workloads of the comparison: W3, one stream on which one message at a time goes to and fro; W4, one server stream as fast as
+//! the handler's `write().await` loop goes; and W6, one stream that is written and read at the same time, and echoed.
 
 use anyhow::{Result, ensure};
 use bytes::Bytes;
@@ -9,23 +9,35 @@ use trill::{AsyncReader, AsyncReaderWriter, AsyncWriter, Channel, Context, Serve
 /// What the two sides do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub(crate) enum Work {
+    W3,
     W4,
     W6,
 }
 
 impl Work {
-    pub(crate) const ALL: [Self; 2] = [Self::W4, Self::W6];
+    pub(crate) const ALL: [Self; 3] = [Self::W3, Self::W4, Self::W6];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
+            Self::W3 => "w3",
             Self::W4 => "w4",
             Self::W6 => "w6",
+        }
+    }
+
+    /// The lengths of the two runs. The short one is long enough for all buffers to have their size.
+    pub(crate) fn lengths(self) -> (u64, u64) {
+        match self {
+            // A message to and fro costs ten times as much, and no buffer grows.
+            Self::W3 => (2_000, 12_000),
+            Self::W4 | Self::W6 => (20_000, 120_000),
         }
     }
 
     /// The client's part. Sees that the messages come all, in order and unharmed.
     pub(crate) async fn run(self, channel: Channel, messages: u64) -> Result<()> {
         match self {
+            Self::W3 => ping_pong(channel, messages).await,
             Self::W4 => download(channel, messages).await,
             Self::W6 => talk(channel, messages).await,
         }
@@ -81,6 +93,18 @@ pub(crate) fn server() -> ServerBuilder {
 async fn download(channel: Channel, messages: u64) -> Result<()> {
     let request = Echo { payload: Bytes::from_static(PAYLOAD), seq: messages };
     check(EchoesClient::new(channel).download(request).await?, messages).await
+}
+
+async fn ping_pong(channel: Channel, messages: u64) -> Result<()> {
+    let mut stream = EchoesClient::new(channel).talk().await?;
+    for seq in 0..messages {
+        let ping = Echo { payload: Bytes::from_static(PAYLOAD), seq };
+        stream.write(ping.clone()).await?;
+        ensure!(stream.read().await? == Some(ping), "message {seq} did not come back as it was sent");
+    }
+    stream.finish_writing().await?;
+    ensure!(stream.read().await?.is_none(), "there was a message too many");
+    Ok(())
 }
 
 async fn talk(channel: Channel, messages: u64) -> Result<()> {
