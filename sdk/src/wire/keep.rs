@@ -8,13 +8,13 @@ use bytes::{Buf, BufMut};
 
 use super::outbox::{LARGE, Outbox};
 
-// SAFETY: the trait asks that `chunk_mut` gives the memory behind what was written, the same one until it is advanced, that `advance_mut`
-// counts as written what was initialised there, and that there is room for `remaining_mut` bytes. The first two are those of the one
-// `Vec` that is inside, and the third is no more than its own. Nothing else here touches memory that is not initialised.
 #[expect(
     unsafe_code,
     reason = "a buffer that keeps what it is given can only be made so; it passes everything on"
 )]
+// SAFETY: the trait asks that `chunk_mut` gives the memory behind what was written, the same one until it is advanced, that `advance_mut`
+// counts as written what was initialised there, and that there is room for `remaining_mut` bytes. The first two are those of the one
+// `Vec` that is inside, and the third is no more than its own. Nothing else here touches memory that is not initialised.
 unsafe impl BufMut for Outbox {
     #[inline]
     fn remaining_mut(&self) -> usize {
@@ -66,7 +66,7 @@ mod tests {
         #[prost(fixed64, tag = "5")]
         number: u64,
         #[prost(message, optional, boxed, tag = "6")]
-        inner: Option<Box<Mixed>>,
+        inner: Option<Box<Self>>,
     }
 
     #[test]

@@ -164,7 +164,7 @@ mod tests {
     fn a_frame_of_another_kind_or_with_a_fault_ends_the_run() {
         let mut buf = Vec::new();
         let one = |buf: &mut Vec<u8>| {
-            data(buf, StreamId(7), 1, |out: &mut Vec<u8>| out.extend_from_slice(b"1")).unwrap()
+            data(buf, StreamId(7), 1, |out: &mut Vec<u8>| out.extend_from_slice(b"1")).unwrap();
         };
         one(&mut buf);
         feedback(&mut buf, StreamId(7), 1);

@@ -463,13 +463,13 @@ fn frame(event: &str) -> Option<Vec<u8>> {
         "a unary request with this id" => {
             let meta = RequestProtocol { request_id: ID.0, func: UNARY.into(), ..Default::default() };
             bytes(|out| {
-                wire::request(out, unary_head(), &meta, wire::ANY, 0, |_: &mut Vec<u8>| {}, &[]).unwrap()
+                wire::request(out, unary_head(), &meta, wire::ANY, 0, |_: &mut Vec<u8>| {}, &[]).unwrap();
             })
         }
         "a unary answer with this id" => {
             let meta = ResponseProtocol { request_id: ID.0, ..Default::default() };
             bytes(|out| {
-                wire::response(out, unary_head(), &meta, wire::ANY, 0, |_: &mut Vec<u8>| {}, &[]).unwrap()
+                wire::response(out, unary_head(), &meta, wire::ANY, 0, |_: &mut Vec<u8>| {}, &[]).unwrap();
             })
         }
         "a unary request with this id that is garbage" | "a unary answer with this id that is garbage" => {
