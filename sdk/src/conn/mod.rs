@@ -15,6 +15,7 @@ mod error;
 mod event;
 mod flow;
 mod handshake;
+mod in_order;
 mod inbound;
 mod inbox;
 mod limits;
