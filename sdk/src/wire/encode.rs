@@ -8,6 +8,7 @@ use super::error::WireError;
 use super::frame::UnaryHead;
 use super::header::{CLOSE, DATA, FEEDBACK, FrameType, HEADER_LEN, Header, INIT};
 use super::id::StreamId;
+use super::plain::Plain;
 
 /// The largest frame to write, and the largest protobuf header in it.
 #[derive(Clone, Copy, Debug)]
@@ -109,13 +110,14 @@ pub(crate) fn response(
 fn unary(
     out: &mut Vec<u8>,
     head: UnaryHead,
-    meta: &impl Message,
+    meta: &(impl Message + Plain),
     limit: Largest,
     body_len: usize,
     write_body: impl FnOnce(&mut Vec<u8>),
     attachment: &[u8],
 ) -> Result<(), WireError> {
-    let meta_len = meta.encoded_len();
+    let plain_len = meta.plain_len();
+    let meta_len = plain_len.unwrap_or_else(|| meta.encoded_len());
     let max_header = limit.header.min(u16::MAX.into());
     let header_size = match u16::try_from(meta_len) {
         Ok(header_size) if meta_len <= max_header => header_size,
@@ -133,7 +135,10 @@ fn unary(
     let mut frame = Uncommitted { start: out.len(), out };
     frame.out.reserve(size);
     frame.out.extend_from_slice(&header.to_bytes());
-    meta.encode_raw(frame.out);
+    match plain_len {
+        Some(_) => meta.write_plain(frame.out),
+        None => meta.encode_raw(frame.out),
+    }
     frame.write_exactly(body_len, write_body)?;
     frame.out.put_slice(attachment);
     frame.commit();

@@ -32,6 +32,7 @@ mod frame;
 mod header;
 mod id;
 mod messages;
+mod plain;
 #[cfg(any(test, feature = "__fuzz"))]
 mod rewrite;
 
