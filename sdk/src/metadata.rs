@@ -19,14 +19,18 @@ use trill_proto::TransInfoEntry;
 /// assert_eq!(metadata.get_str("tenant"), Some("green"));
 /// assert_eq!(metadata.len(), 1);
 /// ```
-#[derive(Clone, PartialEq, Default)]
-pub struct Metadata(Vec<TransInfoEntry>);
+#[derive(Clone, Default)]
+pub struct Metadata(Option<Box<Entries>>);
+
+/// Most calls have none, and are moved about a lot: what has none is small, and is dropped at once.
+#[derive(Clone, Default)]
+struct Entries(Vec<TransInfoEntry>);
 
 impl Metadata {
     /// No pairs.
     #[must_use]
     pub const fn new() -> Self {
-        Self(Vec::new())
+        Self(None)
     }
 
     /// The value of a key.
@@ -44,60 +48,78 @@ impl Metadata {
     /// Sets a key, replacing its value if it has one.
     pub fn insert(&mut self, key: impl Into<String>, value: impl Into<Bytes>) {
         let (key, value) = (key.into(), value.into());
-        match self.0.iter_mut().find(|entry| entry.key() == key) {
+        let entries = &mut self.0.get_or_insert_default().0;
+        match entries.iter_mut().find(|entry| entry.key() == key) {
             Some(entry) => entry.value = Some(value),
-            None => self.0.push(TransInfoEntry { key: Some(key), value: Some(value) }),
+            None => entries.push(TransInfoEntry { key: Some(key), value: Some(value) }),
         }
     }
 
     /// Removes a key and gives back its value.
     pub fn remove(&mut self, key: &str) -> Option<Bytes> {
-        let at = self.0.iter().position(|entry| entry.key() == key)?;
-        Some(self.0.remove(at).value.unwrap_or_default())
+        let entries = &mut self.0.as_mut()?.0;
+        let at = entries.iter().position(|entry| entry.key() == key)?;
+        Some(entries.remove(at).value.unwrap_or_default())
     }
 
     /// The pairs, in the order in which they were set.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.0.iter().map(|entry| (entry.key(), entry.value()))
+        self.entries().iter().map(|entry| (entry.key(), entry.value()))
     }
 
     /// How many pairs there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.entries().len()
     }
 
     /// Whether there are no pairs.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.entries().is_empty()
     }
 
     /// Takes the pairs as a peer sent them: the last of equal keys counts.
     pub(crate) fn from_wire(entries: Vec<TransInfoEntry>) -> Self {
-        if entries.len() < 2 {
-            return Self(entries);
-        }
-        let mut last = hashbrown::HashMap::with_capacity(entries.len());
-        for (at, entry) in entries.iter().enumerate() {
-            last.insert(entry.key().to_owned(), at);
-        }
-        if last.len() == entries.len() {
-            return Self(entries);
-        }
-        let kept = entries.into_iter().enumerate().filter(|(at, entry)| last[entry.key()] == *at);
-        Self(kept.map(|(_, entry)| entry).collect())
+        if entries.is_empty() { Self::new() } else { Self(Some(Box::new(Entries(last_of_equals(entries))))) }
     }
 
     /// Copies the values, which may be slices of a large buffer.
     pub(crate) fn let_go_of_input(&mut self) {
-        for value in self.0.iter_mut().filter_map(|entry| entry.value.as_mut()) {
+        for value in
+            self.0.iter_mut().flat_map(|entries| &mut entries.0).filter_map(|entry| entry.value.as_mut())
+        {
             *value = Bytes::copy_from_slice(value);
         }
     }
 
     pub(crate) fn into_wire(self) -> Vec<TransInfoEntry> {
-        self.0
+        self.0.map_or_else(Vec::new, |entries| entries.0)
+    }
+
+    fn entries(&self) -> &[TransInfoEntry] {
+        self.0.as_ref().map_or(&[], |entries| &entries.0)
+    }
+}
+
+fn last_of_equals(entries: Vec<TransInfoEntry>) -> Vec<TransInfoEntry> {
+    if entries.len() < 2 {
+        return entries;
+    }
+    let mut last = hashbrown::HashMap::with_capacity(entries.len());
+    for (at, entry) in entries.iter().enumerate() {
+        last.insert(entry.key().to_owned(), at);
+    }
+    if last.len() == entries.len() {
+        return entries;
+    }
+    let kept = entries.into_iter().enumerate().filter(|(at, entry)| last[entry.key()] == *at);
+    kept.map(|(_, entry)| entry).collect()
+}
+
+impl PartialEq for Metadata {
+    fn eq(&self, other: &Self) -> bool {
+        self.entries() == other.entries()
     }
 }
 

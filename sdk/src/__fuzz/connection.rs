@@ -306,9 +306,10 @@ impl Run {
                     assert_eq!(self.side, Side::Server);
                     assert!(self.streams.insert(stream.key, Held::default()).is_none(), "the key of another");
                 }
-                Event::Call(call) => {
+                Event::Call => {
                     assert_eq!(self.side, Side::Server);
-                    assert!(self.calls.insert(call.key, false).is_none(), "the key of another call");
+                    let key = self.end.next_call().key;
+                    assert!(self.calls.insert(key, false).is_none(), "the key of another call");
                 }
             }
         }

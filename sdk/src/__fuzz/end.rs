@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 
-use crate::conn::{Admission, Admitted, ConnError, Connection, Event, Head, Limits, Outcome, Seat, Shape};
+use crate::conn::{
+    Admission, Admitted, ConnError, Connection, Event, Head, IncomingCall, Limits, Outcome, Seat, Shape,
+};
 use crate::wire::{Decoder, Frame, Outbox, Side};
 
 use super::epoch;
@@ -17,6 +19,7 @@ pub(super) struct End {
     pub(super) conn: Connection,
     /// What the application has not looked at.
     pub(super) events: Vec<Event>,
+    calls: Vec<IncomingCall>,
     /// Bytes that are not in the socket yet.
     pub(super) outbox: BytesMut,
     side: Side,
@@ -39,7 +42,23 @@ impl End {
         };
         conn.start(epoch());
         let (input, outbox) = (BytesMut::new(), BytesMut::new());
-        Self { conn, events: Vec::new(), outbox, side, decoder, input, order, greeted: false, longest: 0 }
+        Self {
+            conn,
+            events: Vec::new(),
+            calls: Vec::new(),
+            outbox,
+            side,
+            decoder,
+            input,
+            order,
+            greeted: false,
+            longest: 0,
+        }
+    }
+
+    /// The call of an event that is looked at.
+    pub(super) fn next_call(&mut self) -> IncomingCall {
+        self.calls.remove(0)
     }
 
     /// Works on the connection, and looks at what came of it.
@@ -108,6 +127,7 @@ impl End {
     fn look(&mut self, cause: Option<&Frame>) {
         let bytes = self.conn.take_output(Outbox::default()).to_vec();
         self.conn.take_events(&mut self.events);
+        self.conn.take_calls(&mut self.calls);
         self.outbox.extend_from_slice(&bytes);
         self.order.check(cause, &self.read(&bytes));
         if self.is_over() {

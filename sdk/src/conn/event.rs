@@ -166,6 +166,7 @@ pub(crate) enum Event {
     Revoked(StreamKey),
     /// A connection that is draining may have become idle, or left by all who held something of it.
     Idle,
-    Call(Box<IncomingCall>),
+    /// A call of the peer's has come: [`take_calls`](super::Connection::take_calls) gives it.
+    Call,
     Stream(Box<IncomingStream>),
 }

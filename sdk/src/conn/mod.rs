@@ -15,6 +15,7 @@ mod error;
 mod event;
 mod flow;
 mod handshake;
+mod in_order;
 mod inbound;
 mod inbox;
 mod limits;
@@ -69,8 +70,8 @@ pub(crate) use streams::growth;
 
 /// One connection's protocol state.
 ///
-/// The contract: after any call that takes `&mut self`, hand out [`take_events`](Self::take_events), write
-/// [`take_output`](Self::take_output) to the peer, and call [`handle_timeout`](Self::handle_timeout) no later than
+/// The contract: after any call that takes `&mut self`, hand out [`take_events`](Self::take_events) and
+/// [`take_calls`](Self::take_calls), write [`take_output`](Self::take_output) to the peer, and call [`handle_timeout`](Self::handle_timeout) no later than
 /// [`next_deadline`](Self::next_deadline). Stop reading from the peer while [`wants_input`](Self::wants_input) is false.
 pub(crate) struct Connection {
     side: Side,
@@ -92,6 +93,8 @@ pub(crate) struct Connection {
     /// Bytes that writers may be making beside the output.
     lent: usize,
     events: Vec<Event>,
+    /// Calls of the peer's that nobody has taken. Many come at once, so they are not each in a box of its own.
+    arrived: Vec<IncomingCall>,
     pause: Pause,
     /// Somebody has begun to wait for the peer since that was looked at last.
     asking: bool,
@@ -133,6 +136,7 @@ impl Connection {
             in_flight: 0,
             lent: 0,
             events: Vec::new(),
+            arrived: Vec::new(),
             pause: Pause::default(),
             asking: false,
             draining: false,
@@ -152,6 +156,15 @@ impl Connection {
     /// What happened, in order, since this was asked last.
     pub(crate) fn take_events(&mut self, into: &mut Vec<Event>) {
         into.append(&mut self.events);
+    }
+
+    /// The calls of the peer's that came since this was asked last.
+    pub(crate) fn take_calls(&mut self, into: &mut Vec<IncomingCall>) {
+        if into.is_empty() {
+            std::mem::swap(into, &mut self.arrived);
+        } else {
+            into.append(&mut self.arrived);
+        }
     }
 
     pub(crate) fn has_events(&self) -> bool {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use super::event::{CallKey, StreamKey};
+use super::in_order::InOrder;
 
 /// What a deadline is for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -26,29 +27,64 @@ pub(super) enum Timer {
     Pause,
 }
 
+/// Calls, and streams that are being opened, mostly have the same time each, so that their deadlines come in order. Those that do not, and
+/// all others, are in the set.
 #[derive(Debug, Default)]
-pub(super) struct Timers(BTreeSet<(Instant, Timer)>);
+pub(super) struct Timers {
+    calls: InOrder,
+    opens: InOrder,
+    others: BTreeSet<(Instant, Timer)>,
+}
 
 impl Timers {
+    #[inline]
     pub(super) fn set(&mut self, at: Instant, timer: Timer) {
-        self.0.insert((at, timer));
-    }
-
-    pub(super) fn clear(&mut self, at: Option<Instant>, timer: Timer) {
-        if let Some(at) = at {
-            self.0.remove(&(at, timer));
+        let in_order = match timer {
+            Timer::Call(key) => self.calls.push(key.0, at),
+            Timer::Open(key) => self.opens.push(key.0, at),
+            _ => false,
+        };
+        if !in_order {
+            self.others.insert((at, timer));
         }
     }
 
+    #[inline]
+    pub(super) fn clear(&mut self, at: Option<Instant>, timer: Timer) {
+        let Some(at) = at else { return };
+        let in_order = match timer {
+            Timer::Call(key) => self.calls.remove(key.0, at),
+            Timer::Open(key) => self.opens.remove(key.0, at),
+            _ => false,
+        };
+        if !in_order {
+            self.others.remove(&(at, timer));
+        }
+    }
+
+    #[inline]
     pub(super) fn next(&self) -> Option<Instant> {
-        self.0.first().map(|(at, _)| *at)
+        let others = self.others.first().map(|(at, _)| *at);
+        earlier(earlier(self.calls.next(), self.opens.next()), others)
     }
 
     /// The next deadline that has passed.
     pub(super) fn pop(&mut self, now: Instant) -> Option<Timer> {
-        if self.next()? > now {
-            return None;
-        }
-        self.0.pop_first().map(|(_, timer)| timer)
+        let next = self.next().filter(|next| *next <= now)?;
+        let timer = match self.others.first() {
+            Some((at, timer)) if *at == next => *timer,
+            _ if self.calls.next() == Some(next) => Timer::Call(CallKey(self.calls.first()?)),
+            _ => Timer::Open(StreamKey(self.opens.first()?)),
+        };
+        self.clear(Some(next), timer);
+        Some(timer)
+    }
+}
+
+#[inline]
+fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }

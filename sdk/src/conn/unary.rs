@@ -253,15 +253,8 @@ impl Connection {
         if let Some(at) = deadline {
             self.timers.set(at, Timer::Call(key));
         }
-        self.events.push(Event::Call(Box::new(IncomingCall {
-            key,
-            one_way,
-            admitted,
-            head,
-            deadline,
-            body,
-            attachment,
-        })));
+        self.events.push(Event::Call);
+        self.arrived.push(IncomingCall { key, one_way, admitted, head, deadline, body, attachment });
     }
 
     fn refuse_call(&mut self, incoming: Incoming, outcome: Outcome) {

@@ -31,11 +31,11 @@ pub enum Started {
 pub(super) struct Batch {
     router: Arc<Router>,
     link: Link,
-    calls: Mutex<VecDeque<Box<IncomingCall>>>,
+    calls: Mutex<VecDeque<IncomingCall>>,
 }
 
 impl Batch {
-    pub(super) fn start(router: Arc<Router>, link: &Link, calls: Vec<Box<IncomingCall>>) {
+    pub(super) fn start(router: Arc<Router>, link: &Link, calls: Vec<IncomingCall>) {
         let threads = tokio::runtime::Handle::current().metrics().num_workers();
         let runners = threads.min(calls.len());
         link.add_runners(runners);
@@ -46,7 +46,7 @@ impl Batch {
         }
     }
 
-    fn next(&self) -> Option<Box<IncomingCall>> {
+    fn next(&self) -> Option<IncomingCall> {
         self.calls.lock().pop_front()
     }
 }

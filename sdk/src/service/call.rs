@@ -75,14 +75,15 @@ impl Drop for CallRef {
 
 /// A request that waits for room in the connection's outbox.
 pub(super) struct Request {
-    link: Link,
+    /// `None` once it is sent: the call has it then.
+    link: Option<Link>,
     head: Option<Head>,
     ticket: Option<Ticket>,
 }
 
 impl Request {
     pub(super) fn new(link: Link, head: Head) -> Self {
-        Self { link, head: Some(head), ticket: None }
+        Self { link: Some(link), head: Some(head), ticket: None }
     }
 
     /// Sends it when there is room. The task is woken when the answer is there. A one-way call gives no call.
@@ -95,25 +96,28 @@ impl Request {
         cx: &Context<'_>,
     ) -> Poll<Result<Option<CallRef>, SendError>> {
         let how = (one_way, deadline);
-        let sent = ready!(self.link.poll_call(&mut self.head, how, body, attachment, &mut self.ticket, cx));
-        Poll::Ready(sent.map(|key| key.map(|key| CallRef::new(self.link.clone(), key))))
+        let link = self.link.as_ref().expect("a request is sent once");
+        let key = ready!(link.poll_call(&mut self.head, how, body, attachment, &mut self.ticket, cx))?;
+        Poll::Ready(Ok(key.and_then(|key| Some(CallRef::new(self.link.take()?, key)))))
     }
 }
 
 impl Request {
     /// What is to be sent, of a request that could not be because the connection is lost.
     pub(super) fn take_head(&mut self) -> Head {
-        self.link.note_lost();
+        self.link().note_lost();
         self.head.take().expect("what was sent does not come back")
     }
 
     pub(super) fn link(&self) -> &Link {
-        &self.link
+        self.link.as_ref().expect("what is sent is not asked any more")
     }
 }
 
 impl Drop for Request {
     fn drop(&mut self) {
-        self.link.give_back(&mut self.ticket);
+        if let Some(link) = &self.link {
+            link.give_back(&mut self.ticket);
+        }
     }
 }

@@ -49,7 +49,7 @@ enum Incoming {
 impl ServerCall {
     pub(super) fn unary_call(
         link: Link,
-        call: Box<IncomingCall>,
+        call: IncomingCall,
         (service, method): (&'static str, &'static str),
         host: Arc<Host>,
         at_once: bool,
@@ -57,7 +57,7 @@ impl ServerCall {
         let peer = link.peer().clone();
         // The router has refused what is not known.
         let compression = Compression::of_body(call.head.content_encoding, &call.body).ok().flatten();
-        let IncomingCall { key, one_way, admitted, head, deadline, body, attachment } = *call;
+        let IncomingCall { key, one_way, admitted, head, deadline, body, attachment } = call;
         let cx = Context::new((service, method), head, peer, deadline, attachment, compression, host);
         let held = CallRef::new(link, key);
         let incoming = Incoming::Call { call: held, one_way, body };

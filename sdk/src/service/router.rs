@@ -122,7 +122,7 @@ impl Router {
 
 impl Router {
     /// Starts a call: in a task, or as far as it goes at once.
-    pub(super) fn start(&self, link: &Link, call: Box<IncomingCall>, at_once: bool) -> Started {
+    pub(super) fn start(&self, link: &Link, call: IncomingCall, at_once: bool) -> Started {
         let entry = &self.entries[call.admitted.method];
         let names = (entry.service.spec().name, entry.spec.path);
         let call = ServerCall::unary_call(link.clone(), call, names, Arc::clone(&self.host), at_once);
@@ -131,11 +131,11 @@ impl Router {
 }
 
 impl Dispatch for Router {
-    fn call(&self, link: &Link, call: Box<IncomingCall>) {
+    fn call(&self, link: &Link, call: IncomingCall) {
         self.start(link, call, false);
     }
 
-    fn calls(self: Arc<Self>, link: &Link, calls: Vec<Box<IncomingCall>>) {
+    fn calls(self: Arc<Self>, link: &Link, calls: Vec<IncomingCall>) {
         Batch::start(self, link, calls);
     }
 

@@ -343,12 +343,16 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
             }
         };
         match ready!(held.poll_answer(cx)) {
-            Ok(answer) if answer.outcome.is_ok() => {
-                let limit = held.link().limits().max_received;
-                Poll::Ready(unpack(answer, limit).map_err(|text| {
-                    let subject = self.subject();
-                    subject.error(ErrorKind::Decode, Origin::Peer, Code::CLIENT_DECODE_ERR, text)
-                }))
+            Ok(mut answer) if answer.outcome.is_ok() => {
+                if answer.content_encoding != 0 {
+                    let limit = held.link().limits().max_received;
+                    if let Err(text) = unpack(&mut answer, limit) {
+                        let subject = self.subject();
+                        let (kind, code) = (ErrorKind::Decode, Code::CLIENT_DECODE_ERR);
+                        return Poll::Ready(Err(subject.error(kind, Origin::Peer, code, text)));
+                    }
+                }
+                Poll::Ready(Ok(answer))
             }
             Ok(answer) => Poll::Ready(Err(answer_error(&answer.outcome, &self.subject()))),
             Err(ending) => Poll::Ready(Err(ending_error(&ending, &self.subject()))),
@@ -400,16 +404,16 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
     }
 }
 
-/// The answer with its body unpacked, or why that cannot be.
-fn unpack(mut answer: Answer, limit: usize) -> Result<Answer, String> {
+/// Unpacks the body, or says why that cannot be.
+fn unpack(answer: &mut Answer, limit: usize) -> Result<(), String> {
     fn broken(why: impl fmt::Display) -> String {
         format!("the answer cannot be unpacked: {why}")
     }
 
     if let Some(compression) = Compression::of_body(answer.content_encoding, &answer.body).map_err(broken)? {
-        answer.body = compression.unpack(answer.body, limit).map_err(broken)?;
+        answer.body = compression.unpack(std::mem::take(&mut answer.body), limit).map_err(broken)?;
     }
-    Ok(answer)
+    Ok(())
 }
 
 macro_rules! debug_as_name {

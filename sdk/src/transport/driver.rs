@@ -47,10 +47,10 @@ const LAST_INPUT: Duration = Duration::from_millis(200);
 
 /// Where a server's connection hands over the peer's calls. Called on the driver's task: it must only start the work.
 pub(crate) trait Dispatch: Send + Sync + 'static {
-    fn call(&self, link: &Link, call: Box<IncomingCall>);
+    fn call(&self, link: &Link, call: IncomingCall);
 
     /// Takes calls that came together.
-    fn calls(self: Arc<Self>, link: &Link, calls: Vec<Box<IncomingCall>>);
+    fn calls(self: Arc<Self>, link: &Link, calls: Vec<IncomingCall>);
 
     fn stream(&self, link: &Link, stream: Box<IncomingStream>);
 }
@@ -381,9 +381,11 @@ impl Driver {
         let Some((link, dispatch)) = &self.server else {
             unreachable!("a client's connection admits nothing")
         };
-        if self.incoming.calls.len() > 1 {
-            Arc::clone(dispatch).calls(link, std::mem::take(&mut self.incoming.calls));
-        } else if let Some(call) = self.incoming.calls.pop() {
+        // Room for many calls is not kept for those that may come.
+        let mut calls = std::mem::take(&mut self.incoming.calls);
+        if calls.len() > 1 {
+            Arc::clone(dispatch).calls(link, calls);
+        } else if let Some(call) = calls.pop() {
             dispatch.call(link, call);
         }
         for stream in self.incoming.streams.drain(..) {

@@ -212,7 +212,7 @@ impl Shared {
         }
         let (push, driver) = state.who_writes(then);
         drop(state);
-        wake.into_iter().chain(driver).for_each(Waker::wake);
+        wake_all(wake, driver);
         if push {
             self.push();
         }
@@ -306,7 +306,7 @@ impl Shared {
         // The driver waits for a full socket, and ends a connection that is lost or held by nobody.
         let driver = if for_driver { state.call_driver() } else { state.tell_driver() };
         drop(state);
-        wake.into_iter().chain(driver).for_each(Waker::wake);
+        wake_all(wake, driver);
     }
 }
 
@@ -463,6 +463,7 @@ impl State {
         for event in self.events.drain(..) {
             self.wakers.sort(event, wake, incoming);
         }
+        self.conn.take_calls(&mut incoming.calls);
     }
 
     /// Whether the task writes what is queued, and else the driver's waker, if it has something to do.
@@ -526,5 +527,13 @@ impl State {
         } else if rest.capacity() <= KEEP_CAPACITY {
             self.push.spare = rest;
         }
+    }
+}
+
+#[inline]
+fn wake_all(waiting: Vec<Waker>, driver: Option<Waker>) {
+    waiting.into_iter().for_each(Waker::wake);
+    if let Some(driver) = driver {
+        driver.wake();
     }
 }

@@ -55,7 +55,7 @@ pub(super) struct Wakers {
 /// New work of the peer's, for the dispatcher.
 #[derive(Debug, Default)]
 pub(super) struct Incoming {
-    pub(super) calls: Vec<Box<IncomingCall>>,
+    pub(super) calls: Vec<IncomingCall>,
     pub(super) streams: Vec<Box<IncomingStream>>,
 }
 
@@ -129,10 +129,8 @@ impl Wakers {
                 wake.append(&mut self.idle);
                 None
             }
-            Event::Call(call) => {
-                incoming.calls.push(call);
-                None
-            }
+            // It is taken with all others.
+            Event::Call => None,
             Event::Stream(stream) => {
                 incoming.streams.push(stream);
                 None

@@ -9,6 +9,7 @@ use super::frame::{Frame, Side, UnaryHead};
 use super::header::{CLOSE, DATA, FEEDBACK, FrameType, HEADER_LEN, Header, INIT};
 use super::id::StreamId;
 use super::messages::Messages;
+use super::plain;
 
 /// Takes frames off the front of a buffer. Nothing is remembered between calls: the buffer is the memory, so bytes may come in
 /// any pieces.
@@ -81,13 +82,14 @@ impl Decoder {
         size.saturating_sub(buf.len())
     }
 
-    fn unary(&self, header: &Header, mut rest: Bytes) -> Frame {
+    #[inline]
+    fn unary(&self, header: &Header, rest: Bytes) -> Frame {
         let head = UnaryHead { id: header.id, version: header.version, reserved: header.reserved };
-        let meta = rest.split_to(header.header_size.into());
+        let header_len = usize::from(header.header_size);
         let frame = match self.side {
-            _ if meta.len() > self.max_header => Err(self.too_large(meta.len())),
-            Side::Server => request(head, meta, rest),
-            Side::Client => response(head, meta, rest),
+            _ if header_len > self.max_header => Err(self.too_large(header_len)),
+            Side::Server => request(head, header_len, rest),
+            Side::Client => response(head, header_len, rest),
         };
         frame.unwrap_or_else(|why| Frame::BadUnary { head, why })
     }
@@ -111,18 +113,32 @@ impl Decoder {
     }
 }
 
-fn request(head: UnaryHead, meta: Bytes, rest: Bytes) -> Result<Frame, FrameFault> {
-    if meta.is_empty() {
+#[inline]
+fn request(head: UnaryHead, header_len: usize, mut rest: Bytes) -> Result<Frame, FrameFault> {
+    if header_len == 0 {
         return Err(FrameFault::NoHeader);
     }
-    let meta = RequestProtocol::decode(meta)?;
+    let meta = match plain::request(&rest, header_len) {
+        Some(meta) => {
+            rest.advance(header_len);
+            meta
+        }
+        None => RequestProtocol::decode(rest.split_to(header_len))?,
+    };
     let (body, attachment) = split(rest, meta.request_id, meta.attachment_size)?;
     Ok(Frame::Request { head, meta, body, attachment })
 }
 
 /// An empty header is fine here: it is the success of call 0, and tRPC-Cpp sends it.
-fn response(head: UnaryHead, meta: Bytes, rest: Bytes) -> Result<Frame, FrameFault> {
-    let meta = ResponseProtocol::decode(meta)?;
+#[inline]
+fn response(head: UnaryHead, header_len: usize, mut rest: Bytes) -> Result<Frame, FrameFault> {
+    let meta = match plain::response(&rest, header_len) {
+        Some(meta) => {
+            rest.advance(header_len);
+            meta
+        }
+        None => ResponseProtocol::decode(rest.split_to(header_len))?,
+    };
     let (body, attachment) = split(rest, meta.request_id, meta.attachment_size)?;
     Ok(Frame::Response { head, meta, body, attachment })
 }

@@ -9,6 +9,7 @@ use super::error::WireError;
 use super::frame::UnaryHead;
 use super::header::{CLOSE, DATA, FEEDBACK, FrameType, HEADER_LEN, Header, INIT};
 use super::id::StreamId;
+use super::plain::Plain;
 
 /// Where frames are appended, and half ones taken back from.
 pub(crate) trait Target {
@@ -146,13 +147,14 @@ pub(crate) fn response(
 fn unary(
     out: &mut impl Target,
     head: UnaryHead,
-    meta: &impl Message,
+    meta: &(impl Message + Plain),
     limit: Largest,
     body_len: usize,
     body: impl Body,
     attachment: &[u8],
 ) -> Result<(), WireError> {
-    let meta_len = meta.encoded_len();
+    let plain_len = meta.plain_len();
+    let meta_len = plain_len.unwrap_or_else(|| meta.encoded_len());
     let max_header = limit.header.min(u16::MAX.into());
     let header_size = match u16::try_from(meta_len) {
         Ok(header_size) if meta_len <= max_header => header_size,
@@ -170,7 +172,10 @@ fn unary(
     let mut frame = Uncommitted { start: out.len(), out };
     frame.out.copied().reserve(HEADER_LEN + meta_len);
     frame.out.copied().extend_from_slice(&header.to_bytes());
-    meta.encode_raw(frame.out.copied());
+    match plain_len {
+        Some(_) => meta.write_plain(frame.out.copied()),
+        None => meta.encode_raw(frame.out.copied()),
+    }
     frame.write_exactly(body_len, body)?;
     frame.out.copied().put_slice(attachment);
     frame.commit();

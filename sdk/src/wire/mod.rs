@@ -35,6 +35,7 @@ mod id;
 mod keep;
 mod messages;
 mod outbox;
+mod plain;
 #[cfg(any(test, feature = "__fuzz"))]
 mod rewrite;
 

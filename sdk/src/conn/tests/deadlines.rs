@@ -1,8 +1,12 @@
 //! What the clock ends.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::conn::{Ending, Event, Head, Limits, Outcome};
+use proptest::prelude::*;
+
+use crate::conn::timers::{Timer, Timers};
+use crate::conn::{CallKey, Ending, Event, Head, Limits, Outcome, StreamKey};
 use crate::wire::Frame;
 
 use super::pair::{End, Pair, STREAM, UNARY, epoch, head};
@@ -91,4 +95,43 @@ fn a_timeout_longer_than_time_itself_is_no_timeout() {
     assert_eq!(pair.client.conn.opened(key), Some(Ok(())));
     assert!(pair.client.events.iter().all(|event| !matches!(event, Event::Stream(_))));
     assert_eq!(pair.client.conn.next_deadline(), None);
+}
+
+proptest! {
+    /// Beside a set of all deadlines, which is slower and obvious: a timer that is not set is set, one that is set is cleared, and now and then
+    /// those that are due are taken.
+    #[test]
+    fn timers_come_as_from_a_set_of_all_of_them(
+        steps in proptest::collection::vec((0..3_u8, 0..8_usize, 0..30_u32, 0..4_u8), 0..300),
+    ) {
+        let (mut timers, mut all, mut set) = (Timers::default(), BTreeSet::new(), BTreeMap::new());
+        let mut now = epoch();
+        for (kind, key, offset, step) in steps {
+            let timer = match kind {
+                0 => Timer::Call(CallKey(key)),
+                1 => Timer::Open(StreamKey(key)),
+                _ => Timer::Stream(StreamKey(key)),
+            };
+            if step == 0 {
+                now += SECOND * offset / 8;
+                let mut due = BTreeSet::new();
+                while let Some(timer) = timers.pop(now) {
+                    let at = set.remove(&timer).expect("what is due was set");
+                    prop_assert!(due.last().is_none_or(|(last, _)| *last <= at), "an earlier one came later");
+                    due.insert((at, timer));
+                }
+                let later = all.split_off(&(now + Duration::from_nanos(1), Timer::Open(StreamKey(0))));
+                prop_assert_eq!(due, std::mem::replace(&mut all, later));
+            } else if let Some(at) = set.remove(&timer) {
+                timers.clear(Some(at), timer);
+                all.remove(&(at, timer));
+            } else {
+                let at = now + SECOND * if step == 1 { offset } else { 20 };
+                timers.set(at, timer);
+                all.insert((at, timer));
+                set.insert(timer, at);
+            }
+            prop_assert_eq!(timers.next(), all.first().map(|(at, _)| *at));
+        }
+    }
 }

@@ -46,6 +46,7 @@ pub(super) fn admission() -> Admission {
 pub(super) struct End {
     pub(super) conn: Connection,
     pub(super) events: Vec<Event>,
+    calls: Vec<IncomingCall>,
     side: Side,
     input: BytesMut,
     /// Frames that came in, as they were decoded.
@@ -62,7 +63,7 @@ impl End {
     }
 
     fn new(conn: Connection, side: Side) -> Self {
-        Self { conn, events: Vec::new(), side, input: BytesMut::new(), seen: Vec::new() }
+        Self { conn, events: Vec::new(), calls: Vec::new(), side, input: BytesMut::new(), seen: Vec::new() }
     }
 
     /// Everything it wants to write.
@@ -116,12 +117,10 @@ impl End {
     }
 
     pub(super) fn next_call(&mut self) -> IncomingCall {
-        let at =
-            self.events.iter().position(|event| matches!(event, Event::Call(_))).expect("a call has come");
-        match self.events.remove(at) {
-            Event::Call(call) => *call,
-            _ => unreachable!(),
-        }
+        let event = self.events.iter().position(|event| matches!(event, Event::Call));
+        self.events.remove(event.expect("a call has come"));
+        self.conn.take_calls(&mut self.calls);
+        self.calls.remove(0)
     }
 
     pub(super) fn send(&mut self, key: StreamKey, message: &[u8]) -> Result<Sent, SendError> {

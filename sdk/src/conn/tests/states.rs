@@ -524,7 +524,7 @@ fn event_text(event: &Event) -> String {
         Event::Revoked(_) => "the writer's lane".to_owned(),
         Event::Idle => unreachable!("it is of no stream"),
         Event::Room(_) => "room".to_owned(),
-        Event::Call(_) => "a new call".to_owned(),
+        Event::Call => "a new call".to_owned(),
         Event::Stream(_) => "a new stream".to_owned(),
     }
 }

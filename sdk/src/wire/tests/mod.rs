@@ -6,6 +6,7 @@ mod captures;
 mod describe;
 mod encoding;
 mod invalid;
+mod plain;
 mod round_trip;
 mod valid;
 

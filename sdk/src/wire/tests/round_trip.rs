@@ -89,38 +89,51 @@ fn head() -> impl Strategy<Value = UnaryHead> {
 }
 
 fn request_frame() -> impl Strategy<Value = Frame> {
-    let names = (blob(40), blob(40), blob(40));
-    let numbers = any::<(u32, u32, u32, u32, u32, u32, u32)>();
-    (head(), names, numbers, trans_info(), blob(300), blob(100)).prop_map(
-        |(head, (caller, callee, func), numbers, trans_info, body, attachment)| {
-            let (version, call_type, request_id, timeout, message_type, content_type, content_encoding) =
-                numbers;
-            let meta = RequestProtocol {
-                // Version 0 and all else absent would be a request without a header.
-                version: version.max(1),
-                call_type,
-                request_id,
-                timeout,
-                caller,
-                callee,
-                func,
-                message_type,
-                trans_info,
-                content_type,
-                content_encoding,
-                attachment_size: u32::try_from(attachment.len()).expect("small"),
-            };
-            Frame::Request { head, meta, body, attachment }
-        },
-    )
+    (head(), request_meta(), blob(300), blob(100)).prop_map(|(head, mut meta, body, attachment)| {
+        // Version 0 and all else absent would be a request without a header.
+        meta.version = meta.version.max(1);
+        meta.attachment_size = u32::try_from(attachment.len()).expect("small");
+        Frame::Request { head, meta, body, attachment }
+    })
+}
+
+pub(super) fn request_meta() -> impl Strategy<Value = RequestProtocol> {
+    let names = (blob(40), blob(40), blob(400));
+    let numbers = (number(), number(), number(), number(), number(), number(), number(), number());
+    (names, numbers, trans_info()).prop_map(|((caller, callee, func), numbers, trans_info)| {
+        let (version, call_type, request_id, timeout, message_type, content_type, content_encoding, size) =
+            numbers;
+        RequestProtocol {
+            version,
+            call_type,
+            request_id,
+            timeout,
+            caller,
+            callee,
+            func,
+            message_type,
+            trans_info,
+            content_type,
+            content_encoding,
+            attachment_size: size,
+        }
+    })
 }
 
 fn response_frame() -> impl Strategy<Value = Frame> {
-    let numbers = any::<(u32, u32, u32, i32, i32, u32, u32, u32)>();
-    (head(), numbers, blob(40), trans_info(), blob(300), blob(100)).prop_map(
-        |(head, numbers, error_msg, trans_info, body, attachment)| {
-            let (version, call_type, request_id, ret, func_ret, message_type, content_type, content_encoding) = numbers;
-            let meta = ResponseProtocol {
+    (head(), response_meta(), blob(300), blob(100)).prop_map(|(head, mut meta, body, attachment)| {
+        meta.attachment_size = u32::try_from(attachment.len()).expect("small");
+        Frame::Response { head, meta, body, attachment }
+    })
+}
+
+pub(super) fn response_meta() -> impl Strategy<Value = ResponseProtocol> {
+    let numbers = (number(), number(), number(), number(), number(), number(), number());
+    (numbers, code(), code(), blob(400), trans_info()).prop_map(
+        |(numbers, ret, func_ret, error_msg, trans_info)| {
+            let (version, call_type, request_id, message_type, content_type, content_encoding, size) =
+                numbers;
+            ResponseProtocol {
                 version,
                 call_type,
                 request_id,
@@ -131,11 +144,19 @@ fn response_frame() -> impl Strategy<Value = Frame> {
                 trans_info,
                 content_type,
                 content_encoding,
-                attachment_size: u32::try_from(attachment.len()).expect("small"),
-            };
-            Frame::Response { head, meta, body, attachment }
+                attachment_size: size,
+            }
         },
     )
+}
+
+/// Numbers of all lengths on the wire, and 0, which is not there.
+fn number() -> impl Strategy<Value = u32> {
+    (any::<u32>(), 0..=32_u32).prop_map(|(number, shift)| number.checked_shr(shift).unwrap_or(0))
+}
+
+fn code() -> impl Strategy<Value = i32> {
+    prop_oneof![number().prop_map(|number| number as i32 & i32::MAX), any::<i32>()]
 }
 
 fn init_meta() -> impl Strategy<Value = InitMeta> {
@@ -176,7 +197,7 @@ fn close_meta() -> impl Strategy<Value = CloseMeta> {
 
 fn trans_info() -> impl Strategy<Value = Vec<TransInfoEntry>> {
     let entry = ("[a-zé-]{0,8}", blob(20)).prop_map(|(key, value)| TransInfoEntry::new(key, value));
-    prop::collection::vec(entry, 0..4)
+    prop_oneof![Just(Vec::new()), prop::collection::vec(entry, 0..4)]
 }
 
 fn blob(max: usize) -> impl Strategy<Value = Bytes> + Clone {

@@ -1,4 +1,4 @@
-//! How many instructions a message of W3, W4 and W6 costs each side, counted by valgrind, beside what was recorded before.
+//! How many instructions a call of W2 and a message of W3, W4 and W6 cost each side, counted by valgrind, beside what was recorded before.
 //!
 //! Counted is all that a side does in user space between the handler's loop and the connection, and between the connection and the
 //! reader's loop: the program's own part (making a message, checking one), the SDK, the runtime's scheduling, allocation, and half of
@@ -40,12 +40,13 @@ pub(crate) struct Counting {
 struct Counts {
     rustc: String,
     architecture: String,
+    w2: BothSides,
     w3: BothSides,
     w4: BothSides,
     w6: BothSides,
 }
 
-/// Instructions per message.
+/// Instructions per message, which for W2 is a call.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 struct BothSides {
     server: f64,
@@ -61,6 +62,7 @@ impl Counting {
         let counted = Counts {
             rustc: env!("RUSTC_VERSION").to_owned(),
             architecture: std::env::consts::ARCH.to_owned(),
+            w2: BothSides::count(Work::W2, self.keep.as_deref())?,
             w3: BothSides::count(Work::W3, self.keep.as_deref())?,
             w4: BothSides::count(Work::W4, self.keep.as_deref())?,
             w6: BothSides::count(Work::W6, self.keep.as_deref())?,
@@ -105,6 +107,7 @@ impl BothSides {
 impl Counts {
     fn of(&self, work: Work) -> BothSides {
         match work {
+            Work::W2 => self.w2,
             Work::W3 => self.w3,
             Work::W4 => self.w4,
             Work::W6 => self.w6,
@@ -174,8 +177,8 @@ mod tests {
 
     fn counts(server: f64, client: f64) -> Counts {
         let other = BothSides { server: 10.0, client: 20.0 };
-        let (w3, w4, w6) = (other, other, BothSides { server, client });
-        Counts { rustc: "rustc 1".to_owned(), architecture: "x86_64".to_owned(), w3, w4, w6 }
+        let (w2, w3, w4, w6) = (other, other, other, BothSides { server, client });
+        Counts { rustc: "rustc 1".to_owned(), architecture: "x86_64".to_owned(), w2, w3, w4, w6 }
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub(crate) struct Sides {
     work: Work,
     /// The side whose turns are counted
     counted: Side,
-    /// How many messages each side sends
+    /// How many messages each side sends, or how many calls
     messages: u64,
 }
 

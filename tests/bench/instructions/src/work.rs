@@ -1,24 +1,28 @@
-//! Three workloads of the comparison: W3, one stream on which one message at a time goes to and fro; W4, one server stream as fast as
-//! the handler's `write().await` loop goes; and W6, one stream that is written and read at the same time, and echoed.
+//! Four workloads of the comparison: W2, unary calls of which 128 are in flight; W3, one stream on which one message at a time goes to and
+//! fro; W4, one server stream as fast as the handler's `write().await` loop goes; and W6, one stream that is written and read at the same
+//! time, and echoed.
 
 use anyhow::{Result, ensure};
 use bytes::Bytes;
 use clap::ValueEnum;
+use tokio::task::JoinSet;
 use trill::{AsyncReader, AsyncReaderWriter, AsyncWriter, Channel, Context, Server, server::ServerBuilder};
 
 /// What the two sides do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub(crate) enum Work {
+    W2,
     W3,
     W4,
     W6,
 }
 
 impl Work {
-    pub(crate) const ALL: [Self; 3] = [Self::W3, Self::W4, Self::W6];
+    pub(crate) const ALL: [Self; 4] = [Self::W2, Self::W3, Self::W4, Self::W6];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
+            Self::W2 => "w2",
             Self::W3 => "w3",
             Self::W4 => "w4",
             Self::W6 => "w6",
@@ -30,6 +34,7 @@ impl Work {
         match self {
             // A message to and fro costs ten times as much, and no buffer grows.
             Self::W3 => (2_000, 12_000),
+            Self::W2 => (10_000, 60_000),
             Self::W4 | Self::W6 => (20_000, 120_000),
         }
     }
@@ -37,6 +42,7 @@ impl Work {
     /// The client's part. Sees that the messages come all, in order and unharmed.
     pub(crate) async fn run(self, channel: Channel, messages: u64) -> Result<()> {
         match self {
+            Self::W2 => call(channel, messages).await,
             Self::W3 => ping_pong(channel, messages).await,
             Self::W4 => download(channel, messages).await,
             Self::W6 => talk(channel, messages).await,
@@ -50,13 +56,14 @@ impl Work {
 struct Echo {
     #[prost(bytes = "bytes", tag = "1")]
     payload: Bytes,
-    /// The position in the stream. In the request: how many messages.
+    /// The position in the stream. In the request for a stream: how many messages.
     #[prost(uint64, tag = "2")]
     seq: u64,
 }
 
 #[trill::service(package = "bench")]
 trait Echoes {
+    async fn unary(&self, cx: Context, request: Echo) -> trill::Result<Echo>;
     async fn download(&self, cx: Context, request: Echo, writer: AsyncWriter<Echo>) -> trill::Result<()>;
     async fn talk(&self, cx: Context, rw: AsyncReaderWriter<Echo, Echo>) -> trill::Result<()>;
 }
@@ -65,6 +72,10 @@ struct MyEchoes;
 
 #[trill::service]
 impl Echoes for MyEchoes {
+    async fn unary(&self, _cx: Context, request: Echo) -> trill::Result<Echo> {
+        Ok(request)
+    }
+
     async fn download(
         &self,
         _cx: Context,
@@ -88,6 +99,26 @@ impl Echoes for MyEchoes {
 /// The server, not yet anywhere.
 pub(crate) fn server() -> ServerBuilder {
     Server::builder().service(MyEchoes)
+}
+
+async fn call(channel: Channel, calls: u64) -> Result<()> {
+    let mut tasks = JoinSet::new();
+    for first in 0..IN_FLIGHT {
+        let client = EchoesClient::new(channel.clone());
+        tasks.spawn(async move {
+            let payload = Bytes::from_static(PAYLOAD);
+            for seq in (first..calls).step_by(IN_FLIGHT as usize) {
+                let answer = client.unary(Echo { payload: payload.clone(), seq }).await?;
+                ensure!(answer.seq == seq, "answer {} came to call {seq}", answer.seq);
+                ensure!(answer.payload == payload, "the payload of call {seq} is not what was sent");
+            }
+            Ok(())
+        });
+    }
+    while let Some(ended) = tasks.join_next().await {
+        ended??;
+    }
+    Ok(())
 }
 
 async fn download(channel: Channel, messages: u64) -> Result<()> {
@@ -131,5 +162,7 @@ async fn check(mut reader: AsyncReader<Echo>, messages: u64) -> Result<()> {
     ensure!(next == messages, "{next} of {messages} messages came");
     Ok(())
 }
+
+const IN_FLIGHT: u64 = 128;
 
 const PAYLOAD: &[u8; 32] = b"32 bytes that do not repeat soon";
