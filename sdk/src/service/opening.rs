@@ -165,7 +165,7 @@ impl Open {
         let (link, key) =
             open(&target.channel, (head, idle_timeout), limit.as_ref(), patient, subject).await?;
         let subject = || subject(link.peer_text());
-        let stream = StreamRef::new(link.clone(), key, Cow::Borrowed(path), true, compression);
+        let stream = StreamRef::new(link.clone(), key, path, true, compression);
         match poll_fn(|cx| link.poll_opened(key, cx)).await {
             Ok(()) => Ok(stream),
             Err(ending) => Err(match (&ending, &limit) {

@@ -17,7 +17,7 @@ pub(crate) struct StreamRef(Arc<Core>);
 struct Core {
     link: Link,
     key: StreamKey,
-    method: Cow<'static, str>,
+    method: &'static str,
     client: bool,
     compression: Option<Compression>,
 }
@@ -32,7 +32,7 @@ impl StreamRef {
     pub(crate) fn new(
         link: Link,
         key: StreamKey,
-        method: Cow<'static, str>,
+        method: &'static str,
         client: bool,
         compression: Option<Compression>,
     ) -> Self {
@@ -59,7 +59,7 @@ impl StreamRef {
     /// Whom errors speak of.
     pub(crate) fn subject(&self) -> Subject {
         Subject {
-            method: self.0.method.clone(),
+            method: Cow::Borrowed(self.0.method),
             peer: self.0.link.peer_text(),
             client: self.0.client,
             stream: true,
