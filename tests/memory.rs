@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures::future::join_all;
 use tokio::time::{sleep, timeout};
 use trill::server::{ServerBuilder, ServerHandle};
-use trill::{AsyncReader, AsyncWriter, Channel, Context, Reply, Result, Server};
+use trill::{AsyncReader, AsyncReaderWriter, AsyncWriter, Channel, Context, Reply, Result, Server};
 
 /// A clone costs nothing, so that what is counted is the library's.
 #[derive(Clone, PartialEq, Eq, trill::prost::Message)]
@@ -20,7 +20,7 @@ struct Blob {
     bytes: Bytes,
 }
 
-/// Handlers that read one message and then nothing, or write without end.
+/// Handlers that read one message and then nothing, or write without end, or answer whatever comes.
 struct Slow;
 
 #[trill::service(package = "test")]
@@ -28,6 +28,7 @@ trait Sloth {
     async fn take_one(&self, cx: Context, reader: AsyncReader<Blob>) -> Result<Blob>;
     async fn give(&self, cx: Context, blob: Blob, writer: AsyncWriter<Blob>) -> Result<()>;
     async fn take_all(&self, cx: Context, reader: AsyncReader<Blob>) -> Result<Blob>;
+    async fn echo(&self, cx: Context, rw: AsyncReaderWriter<Blob, Blob>) -> Result<()>;
 }
 
 #[trill::service]
@@ -47,12 +48,21 @@ impl Sloth for Slow {
             writer.write(blob.clone()).await?;
         }
     }
+
+    async fn echo(&self, _cx: Context, mut rw: AsyncReaderWriter<Blob, Blob>) -> Result<()> {
+        while let Some(blob) = rw.read().await? {
+            rw.write(blob).await?;
+        }
+        Ok(())
+    }
 }
 
 struct Counting;
 
 /// Bytes that are allocated and not freed: the client's side, the server's side.
 static LIVE: [AtomicIsize; 2] = [AtomicIsize::new(0), AtomicIsize::new(0)];
+/// The pieces that these bytes are.
+static PIECES: [AtomicIsize; 2] = [AtomicIsize::new(0), AtomicIsize::new(0)];
 const CLIENT: usize = 0;
 const SERVER: usize = 1;
 
@@ -60,28 +70,29 @@ thread_local! {
     static SIDE: Cell<usize> = const { Cell::new(CLIENT) };
 }
 
-fn add(bytes: isize) {
+fn add(bytes: isize, pieces: isize) {
     let side = SIDE.try_with(Cell::get).unwrap_or(CLIENT);
     LIVE[side].fetch_add(bytes, Ordering::Relaxed);
+    PIECES[side].fetch_add(pieces, Ordering::Relaxed);
 }
 
 #[expect(unsafe_code, reason = "an allocator can only be replaced so; it counts and passes everything on")]
 // SAFETY: every call goes to the system's allocator as it came.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        add(layout.size().cast_signed());
+        add(layout.size().cast_signed(), 1);
         // SAFETY: the caller keeps to the contract.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        add(-layout.size().cast_signed());
+        add(-layout.size().cast_signed(), -1);
         // SAFETY: the caller keeps to the contract.
         unsafe { System.dealloc(pointer, layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        add(size.cast_signed() - layout.size().cast_signed());
+        add(size.cast_signed() - layout.size().cast_signed(), 0);
         // SAFETY: the caller keeps to the contract.
         unsafe { System.realloc(pointer, layout, size) }
     }
@@ -204,6 +215,7 @@ async fn slow_readers_hold_at_most_256_kib_each_and_ten_thousand_stay_inside_the
         }
     }
     beside_a_fast_one(&servers).await;
+    idle(&servers).await;
     for size in [32, 60_000] {
         ten_thousand(&servers, size).await;
     }
@@ -272,6 +284,30 @@ async fn beside_a_fast_one(servers: &tokio::runtime::Runtime) {
     println!("{unread} bytes that are not read, among 20 MB that are: the server holds {server} bytes more");
     assert!(unread > 4 * 400 * 40 && server < unread + MIB, "{server} bytes for {unread}");
     drop(slow);
+    handle.shutdown(Duration::from_millis(10)).await;
+}
+
+/// Streams that have done something and are then left alone.
+async fn idle(servers: &tokio::runtime::Runtime) {
+    const STREAMS: usize = 10_000;
+    let (handle, address) = serve(servers, |builder| builder).await;
+    let client = client_of(&address).await;
+    let (before, pieces) = (settled().await, PIECES[SERVER].load(Ordering::Relaxed));
+    let mut streams = Vec::new();
+    for _ in 0..STREAMS {
+        let mut rw = client.echo().await.unwrap();
+        rw.write(blob(32)).await.unwrap();
+        assert!(rw.read().await.unwrap().is_some());
+        streams.push(rw);
+    }
+    let [client, server] = grown(before).await.map(|bytes| bytes / STREAMS);
+    let pieces = (PIECES[SERVER].load(Ordering::Relaxed) - pieces).cast_unsigned();
+    println!(
+        "10,000 idle streams: the server holds {server} bytes in {:.2} pieces a stream, the client {client} bytes",
+        pieces as f64 / STREAMS as f64
+    );
+    assert!(server <= 1_000, "{server} bytes a stream");
+    drop(streams);
     handle.shutdown(Duration::from_millis(10)).await;
 }
 

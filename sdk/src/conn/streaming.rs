@@ -206,9 +206,15 @@ impl Connection {
         }
         write_data(&mut self.output, stream.id, len, body)?;
         stream.send.window.subtract(len);
+        stream.send.sent = true;
         stream.moved = true;
         self.count_unsent();
         Ok(Sent::Queued)
+    }
+
+    /// Whether a message was sent on the stream.
+    pub(crate) fn has_sent(&self, key: StreamKey) -> bool {
+        self.streams.get(key).send.sent
     }
 
     /// What a writer that has to wait waits for.

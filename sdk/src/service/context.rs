@@ -8,12 +8,13 @@ use bytes::Bytes;
 
 use crate::metadata::Metadata;
 use crate::stream::{Compression, JSON};
-use crate::sync::Mutex;
+use crate::sync::{AtomicBool, Mutex, Ordering};
 use crate::transport::{Head, PeerAddr, now};
 
 use super::host::Host;
 use super::options::CallOptions;
 use super::signal::Signal;
+use super::spec::{MethodSpec, ServiceSpec};
 
 /// What a handler knows of its call: who calls, until when, with which metadata, and whether anybody still waits.
 ///
@@ -21,9 +22,10 @@ use super::signal::Signal;
 #[derive(Clone)]
 pub struct Context(Arc<Inner>);
 
+/// A stream may live for long, and with it this. So what few calls have is in boxes.
 struct Inner {
-    service: &'static str,
-    method: &'static str,
+    service: &'static ServiceSpec,
+    method: &'static MethodSpec,
     caller: Bytes,
     metadata: Metadata,
     message_type: u32,
@@ -31,12 +33,21 @@ struct Inner {
     json: bool,
     peer: PeerAddr,
     deadline: Option<Instant>,
-    attachment: Bytes,
+    /// `None` if it is empty.
+    attachment: Option<Box<Bytes>>,
     compression: Option<Compression>,
-    /// Most answers have nothing beside them.
-    extras: Mutex<Option<Box<Extras>>>,
-    cancelled: Signal,
+    /// Nobody waits for the outcome any more. Set with `rare` locked.
+    over: AtomicBool,
+    rare: Mutex<Option<Box<Rare>>>,
     host: Arc<Host>,
+}
+
+/// What most calls do without.
+#[derive(Default)]
+struct Rare {
+    extras: Extras,
+    /// For those who wait for the end.
+    cancelled: Option<Arc<Signal>>,
 }
 
 /// What goes out beside the answer.
@@ -50,7 +61,7 @@ pub(super) struct Extras {
 
 impl Context {
     pub(super) fn new(
-        (service, method): (&'static str, &'static str),
+        (service, method): (&'static ServiceSpec, &'static MethodSpec),
         head: Head,
         peer: PeerAddr,
         deadline: Option<Instant>,
@@ -69,10 +80,10 @@ impl Context {
             json: content_type == JSON,
             peer,
             deadline,
-            attachment,
+            attachment: (!attachment.is_empty()).then(|| Box::new(attachment)),
             compression,
-            extras: Mutex::default(),
-            cancelled: Signal::default(),
+            over: AtomicBool::new(false),
+            rare: Mutex::default(),
             host,
         }))
     }
@@ -80,7 +91,7 @@ impl Context {
     /// The method that is called, as `/package.Service/Method`. An alias shows the canonical name.
     #[must_use]
     pub fn method(&self) -> &'static str {
-        self.0.method
+        self.0.method.path
     }
 
     /// The name the caller gives itself, if it is UTF-8.
@@ -104,7 +115,8 @@ impl Context {
     /// The bytes beside a unary request; empty for streams, which have none.
     #[must_use]
     pub fn attachment(&self) -> &Bytes {
-        &self.0.attachment
+        static NOTHING: Bytes = Bytes::new();
+        self.0.attachment.as_deref().unwrap_or(&NOTHING)
     }
 
     /// When the caller stops waiting; `None` if it does not say.
@@ -121,12 +133,12 @@ impl Context {
 
     /// Sends a key and a value with the answer of a unary call, or with the end of a stream.
     pub fn set_metadata(&self, key: impl Into<String>, value: impl Into<Bytes>) {
-        self.0.extras.lock().get_or_insert_default().metadata.insert(key, value);
+        self.0.rare.lock().get_or_insert_default().extras.metadata.insert(key, value);
     }
 
     /// Sends bytes beside the answer of a unary call. Streams have no attachment: there it does nothing.
     pub fn set_attachment(&self, attachment: impl Into<Bytes>) {
-        self.0.extras.lock().get_or_insert_default().attachment = attachment.into();
+        self.0.rare.lock().get_or_insert_default().extras.attachment = attachment.into();
     }
 
     /// How the request's messages are compressed.
@@ -139,7 +151,7 @@ impl Context {
     /// [`compression`](crate::server::ServerBuilder::compression) counts. The messages of a stream are compressed in both directions as its
     /// opener said: there it does nothing.
     pub fn set_compression(&self, compression: impl Into<Option<Compression>>) {
-        self.0.extras.lock().get_or_insert_default().compression = Some(compression.into());
+        self.0.rare.lock().get_or_insert_default().extras.compression = Some(compression.into());
     }
 
     /// Options for calls that this handler makes on behalf of its caller: the time that is left and the request's metadata go along.
@@ -149,7 +161,7 @@ impl Context {
             timeout: None,
             inherited: self.0.deadline,
             metadata: self.0.metadata.clone(),
-            caller: Some(self.0.service),
+            caller: Some(self.0.service.name),
             message_type: self.0.message_type,
             stream_idle_timeout: None,
             compression: None,
@@ -161,7 +173,7 @@ impl Context {
     /// down, or the call has its outcome.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        self.0.cancelled.is_set()
+        self.0.over.load(Ordering::SeqCst)
     }
 
     /// Waits until nobody waits for the outcome any more: until the call is over, given up or with its outcome.
@@ -169,7 +181,8 @@ impl Context {
     /// The handler's own future is dropped when the call is given up, so this is for tasks that the handler has spawned. It is ready
     /// after every call, so such a task never outlives its call. **Cancel safety**: dropping the future loses nothing.
     pub async fn cancelled(&self) {
-        self.0.cancelled.wait().await;
+        let Some(signal) = self.signal() else { return };
+        signal.wait().await;
     }
 
     /// Whether the server is being shut down: finish soon.
@@ -202,12 +215,26 @@ impl Context {
     /// The call is over. Clones are asked only if there are some, which spares most calls the signal.
     pub(super) fn end(&self) {
         if Arc::strong_count(&self.0) > 1 {
-            self.0.cancelled.set();
+            let mut rare = self.0.rare.lock();
+            self.0.over.store(true, Ordering::SeqCst);
+            let signal = rare.as_mut().and_then(|rare| rare.cancelled.take());
+            drop(rare);
+            if let Some(signal) = signal {
+                signal.set();
+            }
         }
     }
 
+    /// What [`end`](Self::end) sets; `None` if it was there already.
+    fn signal(&self) -> Option<Arc<Signal>> {
+        let mut rare = self.0.rare.lock();
+        let signal = || Arc::clone(rare.get_or_insert_default().cancelled.get_or_insert_default());
+        (!self.is_cancelled()).then(signal)
+    }
+
     pub(super) fn take_extras(&self) -> Extras {
-        let mut extras = self.0.extras.lock().take().map_or_else(Extras::default, |extras| *extras);
+        let mut extras =
+            self.0.rare.lock().as_mut().map(|rare| std::mem::take(&mut rare.extras)).unwrap_or_default();
         extras.compression = extras.compression.or(self.0.host.compression);
         extras
     }
@@ -216,7 +243,7 @@ impl Context {
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Context")
-            .field("method", &self.0.method)
+            .field("method", &self.method())
             .field("peer", &self.0.peer)
             .field("deadline", &self.0.deadline)
             .field("metadata", &self.0.metadata)

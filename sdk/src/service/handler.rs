@@ -1,17 +1,10 @@
 //! The server's side of a call: run the handler, end the call with its outcome.
 
-use std::any::Any;
 use std::borrow::Cow;
 use std::future::{Future, poll_fn};
-use std::ops::Deref;
-use std::panic::AssertUnwindSafe;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Poll, ready};
 
 use bytes::Bytes;
-use futures::FutureExt;
-use pin_project::pin_project;
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::stream::{
@@ -24,6 +17,8 @@ use super::batch::{Started, start_at_once};
 use super::call::CallRef;
 use super::context::Context;
 use super::host::Host;
+use super::run::{Finished, Over, StreamRun, panicked, run};
+use super::spec::{MethodSpec, ServiceSpec};
 
 /// A call that has arrived, in the hands of the generated code, which names the types and the handler.
 ///
@@ -50,7 +45,7 @@ impl ServerCall {
     pub(super) fn unary_call(
         link: Link,
         call: IncomingCall,
-        (service, method): (&'static str, &'static str),
+        (service, method): (&'static ServiceSpec, &'static MethodSpec),
         host: Arc<Host>,
         at_once: bool,
     ) -> Self {
@@ -67,14 +62,14 @@ impl ServerCall {
     pub(super) fn stream(
         link: Link,
         stream: IncomingStream,
-        (service, method): (&'static str, &'static str),
+        (service, method): (&'static ServiceSpec, &'static MethodSpec),
         host: Arc<Host>,
     ) -> Self {
         let peer = link.peer().clone();
         let compression = Compression::from_wire(stream.head.content_encoding).ok().flatten();
         let IncomingStream { key, admitted, head, deadline } = stream;
         let cx = Context::new((service, method), head, peer, deadline, Bytes::new(), compression, host);
-        let held = StreamRef::new(link, key, Cow::Borrowed(method), false, compression, None);
+        let held = StreamRef::new(link, key, method.path, false, compression, None);
         Self { cx, incoming: Incoming::Stream(held), at_once: false, seat: admitted.seat }
     }
 
@@ -232,90 +227,9 @@ impl ServerCall {
     {
         let Self { cx, incoming, seat, .. } = self;
         let Incoming::Stream(stream) = incoming else { unreachable!("the router knows unary from stream") };
-        tokio::spawn(async move {
-            let _held = seat;
-            let held = stream.clone();
-            let cx = Over(cx);
-            let work = start(cx.clone(), stream);
-            let result = run(work, &cx, |task| held.link().poll_ended(held.key(), task)).await;
-            let metadata = cx.take_extras().metadata;
-            match result {
-                Finished::Done(Ok(())) => held.close(Outcome { metadata, ..Outcome::default() }),
-                Finished::Done(Err(error)) => {
-                    held.close(outcome_of(&error, (cx.method(), cx.peer().as_str()), metadata));
-                }
-                Finished::Panicked => held.close(panicked(cx.method())),
-                // The stream is over already.
-                Finished::Cancelled(_) => {}
-            }
-        });
+        let work = start(cx.clone(), stream.clone());
+        tokio::spawn(StreamRun::new(work, Over(cx), stream, seat));
         Started::Begun
-    }
-}
-
-/// A call whose task goes on. When this is dropped the call is over, one way or the other, and tasks that the handler has left behind
-/// are told.
-struct Over(Context);
-
-impl Deref for Over {
-    type Target = Context;
-
-    fn deref(&self) -> &Context {
-        &self.0
-    }
-}
-
-impl Drop for Over {
-    fn drop(&mut self) {
-        self.0.end();
-    }
-}
-
-/// What became of a handler.
-enum Finished<T> {
-    Done(Result<T>),
-    Panicked,
-    /// Nobody waits for the outcome any more, so the handler was dropped.
-    Cancelled(Ending),
-}
-
-/// Runs a handler until it is done, panics, or nobody waits for it any more.
-///
-/// Written out, because an `async fn` would hold the handler's future twice.
-#[pin_project]
-struct Run<'a, F, P> {
-    #[pin]
-    work: F,
-    cx: &'a Context,
-    poll_ended: P,
-}
-
-fn run<T, F: Future<Output = Result<T>>>(
-    work: F,
-    cx: &Context,
-    poll_ended: impl FnMut(&std::task::Context<'_>) -> Poll<Ending>,
-) -> impl Future<Output = Finished<T>> {
-    Run { work: AssertUnwindSafe(work).catch_unwind(), cx, poll_ended }
-}
-
-impl<T, F, P> Future for Run<'_, F, P>
-where
-    F: Future<Output = std::thread::Result<Result<T>>>,
-    P: FnMut(&std::task::Context<'_>) -> Poll<Ending>,
-{
-    type Output = Finished<T>;
-
-    fn poll(self: Pin<&mut Self>, task: &mut std::task::Context<'_>) -> Poll<Finished<T>> {
-        let this = self.project();
-        Poll::Ready(match this.work.poll(task) {
-            Poll::Ready(Ok(result)) => Finished::Done(result),
-            Poll::Ready(Err(panic)) => {
-                let (method, peer) = (this.cx.method(), this.cx.peer());
-                tracing::error!(method, %peer, panic = text_of(&*panic), "a handler panicked");
-                Finished::Panicked
-            }
-            Poll::Pending => Finished::Cancelled(ready!((this.poll_ended)(task))),
-        })
     }
 }
 
@@ -394,18 +308,6 @@ async fn reply<Resp: Message>(
         tracing::warn!(%error, "an answer could not be sent");
         call.refuse(outcome_of(&error, own, crate::metadata::Metadata::new()), &[]);
     }
-}
-
-fn panicked(method: &str) -> Outcome {
-    Outcome::framework(Code::SERVER_SYSTEM_ERR.0, format!("the handler of {method} panicked"))
-}
-
-fn text_of(panic: &(dyn Any + Send)) -> &str {
-    panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("not a text")
 }
 
 /// The caller of a one-way method cannot be told, so the log is.

@@ -13,6 +13,7 @@ mod host;
 mod opening;
 mod options;
 mod router;
+mod run;
 mod signal;
 mod spec;
 mod stub;

@@ -167,7 +167,7 @@ impl Open {
         let head = target.head(options, limit.as_ref().map(|limit| limit.timeout), (0, encoding));
         let (link, key) =
             open(&target.channel, (head, idle_timeout), limit.as_ref(), patient, subject).await?;
-        let stream = StreamRef::new(link.clone(), key, Cow::Borrowed(path), true, compression, time);
+        let stream = StreamRef::new(link.clone(), key, path, true, compression, time);
         match poll_fn(|cx| link.poll_opened(key, cx)).await {
             Ok(()) => Ok(stream),
             Err(ending) => Err(stream.error(&ending)),

@@ -124,7 +124,7 @@ impl Router {
     /// Starts a call: in a task, or as far as it goes at once.
     pub(super) fn start(&self, link: &Link, call: IncomingCall, at_once: bool) -> Started {
         let entry = &self.entries[call.admitted.method];
-        let names = (entry.service.spec().name, entry.spec.path);
+        let names = (entry.service.spec(), entry.spec);
         let call = ServerCall::unary_call(link.clone(), call, names, Arc::clone(&self.host), at_once);
         entry.service.dispatch(entry.index, call)
     }
@@ -141,9 +141,8 @@ impl Dispatch for Router {
 
     fn stream(&self, link: &Link, stream: Box<IncomingStream>) {
         let entry = &self.entries[stream.admitted.method];
-        let service = entry.service.spec().name;
-        let call =
-            ServerCall::stream(link.clone(), *stream, (service, entry.spec.path), Arc::clone(&self.host));
+        let names = (entry.service.spec(), entry.spec);
+        let call = ServerCall::stream(link.clone(), *stream, names, Arc::clone(&self.host));
         entry.service.dispatch(entry.index, call);
     }
 }

@@ -17,11 +17,11 @@ pub(crate) struct StreamRef(Arc<Core>);
 struct Core {
     link: Link,
     key: StreamKey,
-    method: Cow<'static, str>,
+    method: &'static str,
     client: bool,
     compression: Option<Compression>,
     /// How long the stream may live, for the error that says that it is over.
-    limit: Option<TimeLimit>,
+    limit: Option<Box<TimeLimit>>,
 }
 
 impl Drop for Core {
@@ -34,12 +34,12 @@ impl StreamRef {
     pub(crate) fn new(
         link: Link,
         key: StreamKey,
-        method: Cow<'static, str>,
+        method: &'static str,
         client: bool,
         compression: Option<Compression>,
         limit: Option<TimeLimit>,
     ) -> Self {
-        Self(Arc::new(Core { link, key, method, client, compression, limit }))
+        Self(Arc::new(Core { link, key, method, client, compression, limit: limit.map(Box::new) }))
     }
 
     pub(crate) fn link(&self) -> &Link {
@@ -62,11 +62,11 @@ impl StreamRef {
     /// Whom errors speak of.
     pub(crate) fn subject(&self) -> Subject {
         Subject {
-            method: self.0.method.clone(),
+            method: Cow::Borrowed(self.0.method),
             peer: self.0.link.peer_text(),
             client: self.0.client,
             stream: true,
-            limit: self.0.limit,
+            limit: self.0.limit.as_deref().copied(),
         }
     }
 

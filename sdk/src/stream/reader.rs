@@ -32,18 +32,18 @@ use super::timeout::{Clock, Patience, TimedOut, Timeout};
 /// of a client's stream are gone before the end, the peer's handler is told that the call is cancelled.
 pub struct AsyncReader<T> {
     stream: StreamRef,
-    /// In a box, because a handler's future holds its handle several times over.
-    state: Box<State>,
+    /// In a box, because a handler's future holds its handle several times over. A reader that waits has none, as long as nothing
+    /// has to be kept: most streams wait most of the time.
+    state: Option<Box<State>>,
     message: PhantomData<fn() -> T>,
 }
 
+#[derive(Default)]
 struct State {
     /// Messages taken from the connection. They belong to the handle, so a dropped future loses none.
     batch: Inbox,
     /// What was given out and is not yet reported: messages and bytes.
     consumed: (usize, usize),
-    /// Consumed bytes that are worth reporting before the batch is empty.
-    report_at: usize,
     end: Option<End>,
     end_streamed: bool,
     patience: Patience,
@@ -66,17 +66,7 @@ struct End {
 
 impl<T: Message> AsyncReader<T> {
     pub(crate) fn new(stream: StreamRef) -> Self {
-        let report_at = (stream.link().limits().window as usize / 4).max(1);
-        let state = State {
-            batch: Inbox::default(),
-            consumed: (0, 0),
-            report_at,
-            end: None,
-            end_streamed: false,
-            patience: Patience::default(),
-            clock: Clock::Counts,
-        };
-        Self { stream, state: Box::new(state), message: PhantomData }
+        Self { stream, state: None, message: PhantomData }
     }
 
     /// Reads the next message; `None` when the peer has ended its direction.
@@ -97,7 +87,7 @@ impl<T: Message> AsyncReader<T> {
     /// The metadata with which the peer ended the stream, once reading has come to the end.
     #[must_use]
     pub fn metadata(&self) -> Option<&Metadata> {
-        self.state.end.as_ref()?.outcome.as_ref().map(|outcome| &outcome.metadata)
+        self.end()?.outcome.as_ref().map(|outcome| &outcome.metadata)
     }
 
     /// The address of the peer that this stream is with.
@@ -119,18 +109,29 @@ impl<T: Message> AsyncReader<T> {
             }
             // Once for what a read of the socket brought: that is at most a window, some 100 µs of work.
             let coop = ready!(tokio::task::coop::poll_proceed(cx));
-            if let Some(end) = &self.state.end {
+            if let Some(end) = self.end() {
                 coop.made_progress();
                 return Poll::Ready(end.error.clone().map_or(Ok(None), Err));
             }
-            let consumed = std::mem::take(&mut self.state.consumed);
-            match ready!(self.stream.link().poll_take(self.stream.key(), consumed, &mut self.state.batch, cx))
-            {
-                Take::Messages => coop.made_progress(),
-                Take::EndOfInput => self.state.end = Some(End { error: None, outcome: None }),
+            let (consumed, mut batch) = match &mut self.state {
+                Some(state) => (std::mem::take(&mut state.consumed), std::mem::take(&mut state.batch)),
+                None => Default::default(),
+            };
+            let Poll::Ready(taken) =
+                self.stream.link().poll_take(self.stream.key(), consumed, &mut batch, cx)
+            else {
+                self.state.take_if(|state| state.patience.is_unused());
+                return Poll::Pending;
+            };
+            match taken {
+                Take::Messages => {
+                    coop.made_progress();
+                    self.state().batch = batch;
+                }
+                Take::EndOfInput => self.state().end = Some(End { error: None, outcome: None }),
                 Take::Ended => {
                     let ending = self.stream.ending().expect("a stream that is over says how");
-                    self.state.end = Some(self.end_of(&ending));
+                    self.state().end = Some(self.end_of(&ending));
                 }
             }
         }
@@ -139,10 +140,11 @@ impl<T: Message> AsyncReader<T> {
     /// The next message of those that were taken.
     #[inline]
     fn next(&mut self) -> Option<Result<T>> {
+        let state = self.state.as_mut()?;
         let message = {
-            let payload = self.state.batch.front()?.next()?;
-            self.state.consumed.0 += 1;
-            self.state.consumed.1 += payload.len();
+            let payload = state.batch.front()?.next()?;
+            state.consumed.0 += 1;
+            state.consumed.1 += payload.len();
             match self.stream.compression() {
                 None => T::read_from(payload).map_err(Unread::Decode),
                 Some(compression) => {
@@ -154,8 +156,9 @@ impl<T: Message> AsyncReader<T> {
                 }
             }
         };
-        if self.state.consumed.1 >= self.state.report_at {
-            self.stream.link().give_credit(self.stream.key(), std::mem::take(&mut self.state.consumed));
+        // So much is worth reporting before the batch is empty.
+        if state.consumed.1 >= (self.stream.link().limits().window as usize / 4).max(1) {
+            self.stream.link().give_credit(self.stream.key(), std::mem::take(&mut state.consumed));
         }
         Some(message.map_err(|why| self.unreadable(why)))
     }
@@ -201,18 +204,41 @@ impl<T: Message> AsyncReader<T> {
 }
 
 impl<T> AsyncReader<T> {
+    fn state(&mut self) -> &mut State {
+        self.state.get_or_insert_default()
+    }
+
+    /// How reading ended, if it has.
+    fn end(&self) -> Option<&End> {
+        self.state.as_ref()?.end.as_ref()
+    }
+
+    /// Whether a read that waits has waited for too long, if there is a limit.
+    #[inline(never)]
+    fn poll_patience(&mut self, clock: &mut Clock, cx: &mut Context<'_>) -> Poll<Error> {
+        let limit = self.stream.link().limits().read_timeout;
+        if limit.is_none() || *clock == Clock::Off {
+            return Poll::Pending;
+        }
+        let limit = ready!(self.state().patience.poll(clock, limit, cx));
+        Poll::Ready(read_timed_out(&self.stream, limit, "read_timeout"))
+    }
+
     /// Forgets what is not read, and reads no more: what still comes is dropped.
     pub(super) fn discard(&mut self) {
-        let (messages, bytes) = std::mem::take(&mut self.state.batch).total();
-        let consumed = (self.state.consumed.0 + messages, self.state.consumed.1 + bytes);
-        self.state.consumed = (0, 0);
+        let mut consumed = (0, 0);
+        if let Some(state) = &mut self.state {
+            let (messages, bytes) = std::mem::take(&mut state.batch).total();
+            consumed = std::mem::take(&mut state.consumed);
+            consumed = (consumed.0 + messages, consumed.1 + bytes);
+        }
         self.stream.link().discard(self.stream.key(), consumed);
     }
 }
 
 impl<T> Drop for AsyncReader<T> {
     fn drop(&mut self) {
-        if self.state.end.is_none() {
+        if self.end().is_none() {
             self.discard();
         }
     }
@@ -222,18 +248,21 @@ impl<T: Message> Stream for AsyncReader<T> {
     type Item = Result<T>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<T>>> {
-        if self.state.end_streamed {
+        if self.state.as_ref().is_some_and(|state| state.end_streamed) {
             return Poll::Ready(None);
         }
         let Poll::Ready(read) = self.poll_read(cx) else {
-            let limit = self.stream.link().limits().read_timeout;
-            let State { patience, clock, .. } = &mut *self.state;
-            let limit = ready!(patience.poll(clock, limit, cx));
-            self.state.clock = Clock::Counts;
-            return Poll::Ready(Some(Err(read_timed_out(&self.stream, limit, "read_timeout"))));
+            let mut clock = self.state.as_ref().map_or(Clock::Counts, |state| state.clock);
+            let polled = self.poll_patience(&mut clock, cx).map(|error| Some(Err(error)));
+            if let Some(state) = &mut self.state {
+                state.clock = if polled.is_ready() { Clock::Counts } else { clock };
+            }
+            return polled;
         };
-        self.state.clock = Clock::Counts;
-        self.state.end_streamed = self.state.end.is_some();
+        if let Some(state) = &mut self.state {
+            state.clock = Clock::Counts;
+            state.end_streamed = state.end.is_some();
+        }
         Poll::Ready(read.transpose())
     }
 }
@@ -269,20 +298,12 @@ impl<T: Message> Future for Read<'_, T> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let polled = self.reader.poll_read(cx);
         if polled.is_pending()
-            && let Poll::Ready(error) = self.poll_patience(cx)
+            && let Self { reader, clock } = &mut *self
+            && let Poll::Ready(error) = reader.poll_patience(clock, cx)
         {
             return Poll::Ready(Err(error));
         }
         polled
-    }
-}
-
-impl<T> Read<'_, T> {
-    #[inline(never)]
-    fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
-        let AsyncReader { stream, state, .. } = &mut *self.reader;
-        let limit = ready!(state.patience.poll(&mut self.clock, stream.link().limits().read_timeout, cx));
-        Poll::Ready(read_timed_out(stream, limit, "read_timeout"))
     }
 }
 

@@ -20,39 +20,40 @@ use super::writer::{AsyncWriter, Write};
 /// nothing: the stream ends with the handler's outcome.
 #[derive(Debug)]
 pub struct AsyncReaderWriter<R, W> {
-    reader: AsyncReader<R>,
-    writer: AsyncWriter<W>,
+    /// In a box, because a handler's future holds its handle several times over.
+    halves: Box<(AsyncReader<R>, AsyncWriter<W>)>,
 }
 
 impl<R: Message, W: Message> AsyncReaderWriter<R, W> {
     pub(crate) fn new(stream: StreamRef) -> Self {
-        Self { reader: AsyncReader::new(stream.clone()), writer: AsyncWriter::new(stream) }
+        Self { halves: Box::new((AsyncReader::new(stream.clone()), AsyncWriter::new(stream))) }
     }
 
     /// Reads the next message; `None` when the peer has ended its direction. See [`AsyncReader::read`].
     ///
     /// **Cancel safety**: dropping the future loses nothing.
     pub fn read(&mut self) -> Read<'_, R> {
-        self.reader.read()
+        self.halves.0.read()
     }
 
     /// Writes one message: ready once it is queued. See [`AsyncWriter::write`].
     ///
     /// **Cancel safety**: dropping the future leaves the whole message queued, or nothing of it.
     pub fn write(&mut self, message: W) -> Write<'_, W> {
-        self.writer.write(message)
+        self.halves.1.write(message)
     }
 
     /// The two halves, each usable in a task of its own.
     #[must_use]
     pub fn split(self) -> (AsyncReader<R>, AsyncWriter<W>) {
-        (self.reader, self.writer)
+        *self.halves
     }
 
     /// The two halves, borrowed, to read and write at the same time in one task.
     #[must_use]
     pub fn halves(&mut self) -> (&mut AsyncReader<R>, &mut AsyncWriter<W>) {
-        (&mut self.reader, &mut self.writer)
+        let (reader, writer) = &mut *self.halves;
+        (reader, writer)
     }
 
     /// Ends the writing direction; reading goes on. In a handler it does nothing. Writes fail afterwards.
@@ -60,7 +61,7 @@ impl<R: Message, W: Message> AsyncReaderWriter<R, W> {
     /// # Errors
     /// How the stream ended, if it is over already and not well.
     pub async fn finish_writing(&mut self) -> Result<()> {
-        poll_fn(|cx| self.writer.poll_finish(cx)).await
+        poll_fn(|cx| self.halves.1.poll_finish(cx)).await
     }
 
     /// Ends the writing direction, drops what was not read and what still comes, and waits for the peer's final status. Gives the
@@ -72,33 +73,34 @@ impl<R: Message, W: Message> AsyncReaderWriter<R, W> {
     /// How the stream ended, if not well.
     pub async fn finish(mut self) -> Result<Metadata> {
         self.finish_writing().await?;
-        if !self.reader.stream().is_client() {
+        if !self.halves.0.stream().is_client() {
             return Ok(Metadata::new());
         }
-        self.reader.discard();
-        poll_fn(|cx| self.reader.poll_finished(cx)).await
+        self.halves.0.discard();
+        poll_fn(|cx| self.halves.0.poll_finished(cx)).await
     }
 
     /// The metadata with which the peer ended the stream, once reading has come to the end.
     #[must_use]
     pub fn metadata(&self) -> Option<&Metadata> {
-        self.reader.metadata()
+        self.halves.0.metadata()
     }
 
     /// The address of the peer that this stream is with.
     #[must_use]
     pub fn peer(&self) -> &PeerAddr {
-        self.reader.peer()
+        self.halves.0.peer()
     }
 
     /// Breaks the stream off with a status, which the peer's reader gives as it is. See [`AsyncWriter::fail`].
     pub fn fail(self, status: impl Into<Status>) {
-        self.writer.fail(status);
+        self.halves.1.fail(status);
     }
 
     /// Makes handles that can be cloned and used at the same time; reads take turns among themselves, and so do writes.
     #[must_use]
     pub fn shared(self) -> SharedReaderWriter<R, W> {
-        SharedReaderWriter::new(self.reader, self.writer)
+        let (reader, writer) = self.split();
+        SharedReaderWriter::new(reader, writer)
     }
 }

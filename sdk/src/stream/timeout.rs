@@ -48,6 +48,11 @@ pub(super) enum Clock {
 pub(super) struct Patience(Option<Pin<Box<Sleep>>>);
 
 impl Patience {
+    /// Whether no operation has had to wait yet, or none has a limit.
+    pub(super) fn is_unused(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// Whether the time of an operation that waits is up.
     pub(super) fn poll(
         &mut self,

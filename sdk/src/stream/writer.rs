@@ -30,11 +30,22 @@ use super::timeout::{Clock, Patience, TimedOut, Timeout};
 /// the messages for all of them. In a handler, dropping means nothing: the stream ends with the handler's outcome.
 pub struct AsyncWriter<T> {
     stream: StreamRef,
+    /// Most writers write now and then and have nothing to keep: this is there for those who wait, have a lane or are finished.
+    state: Option<Box<State<T>>>,
+}
+
+struct State<T> {
     sender: Sender,
     /// The message that the sink was given last.
-    held: Option<Box<Held<T>>>,
+    held: Option<Held<T>>,
     patience: Patience,
     finished: bool,
+}
+
+impl<T> Default for State<T> {
+    fn default() -> Self {
+        Self { sender: Sender::default(), held: None, patience: Patience::default(), finished: false }
+    }
 }
 
 /// A message of the sink.
@@ -45,7 +56,7 @@ struct Held<T> {
 
 impl<T: Message> AsyncWriter<T> {
     pub(crate) fn new(stream: StreamRef) -> Self {
-        Self { stream, sender: Sender::default(), held: None, patience: Patience::default(), finished: false }
+        Self { stream, state: None }
     }
 
     /// Writes one message: ready once it is queued.
@@ -115,12 +126,18 @@ impl<T: Message> AsyncWriter<T> {
     #[inline]
     fn poll_send(&mut self, parcel: &mut Option<Parcel<T>>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let Some(ready) = parcel.as_mut() else { return Poll::Ready(Ok(())) };
-        if self.finished {
-            return Poll::Ready(Err(self.is_finished()));
+        if self.is_finished() {
+            return Poll::Ready(Err(self.finished_error()));
         }
         let stream = &self.stream;
         ready.pack(stream.compression());
-        let sent = ready!(stream.link().poll_send(stream.key(), ready.size(), &mut self.sender, cx, &*ready));
+        let mut fresh = Sender::default();
+        let sender = self.state.as_mut().map_or(&mut fresh, |state| &mut state.sender);
+        let polled = stream.link().poll_send(stream.key(), ready.size(), sender, cx, &*ready);
+        if fresh.is_used() {
+            self.state().sender = fresh;
+        }
+        let sent = ready!(polled);
         *parcel = None;
         Poll::Ready(match sent {
             Ok(()) => Ok(()),
@@ -129,7 +146,7 @@ impl<T: Message> AsyncWriter<T> {
     }
 
     #[cold]
-    fn is_finished(&self) -> Error {
+    fn finished_error(&self) -> Error {
         let (code, text) = (Code::STREAM_CLIENT_WRITE_END, "write after finish");
         self.stream.subject().error(ErrorKind::Closed, Origin::Caller, code, text)
     }
@@ -141,17 +158,17 @@ impl<T: Message> AsyncWriter<T> {
 
     #[inline]
     fn poll_held(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        if self.held.is_none() { Poll::Ready(Ok(())) } else { self.poll_held_message(cx) }
+        if self.is_holding() { self.poll_held_message(cx) } else { Poll::Ready(Ok(())) }
     }
 
     #[inline(never)]
     fn poll_held_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        let Some(Held { parcel, clock }) = self.held.take().map(|held| *held) else {
+        let Some(Held { parcel, clock }) = self.state().held.take() else {
             return Poll::Ready(Ok(()));
         };
         let mut parcel = Some(parcel);
         let polled = self.poll_send(&mut parcel, cx);
-        self.held = parcel.map(|parcel| Box::new(Held { parcel, clock }));
+        self.state().held = parcel.map(|parcel| Held { parcel, clock });
         polled
     }
 
@@ -159,8 +176,10 @@ impl<T: Message> AsyncWriter<T> {
     fn poll_flushed(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let polled = self.poll_held(cx);
         let default = self.default_limit();
-        if let (Poll::Pending, Some(held)) = (&polled, &mut self.held) {
-            let limit = ready!(self.patience.poll(&mut held.clock, default, cx));
+        if polled.is_pending()
+            && let State { held: Some(held), patience, .. } = self.state()
+        {
+            let limit = ready!(patience.poll(&mut held.clock, default, cx));
             held.clock = Clock::Counts;
             return Poll::Ready(Err(self.write_timed_out(limit, "write_timeout")));
         }
@@ -169,22 +188,16 @@ impl<T: Message> AsyncWriter<T> {
 
     pub(super) fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         ready!(self.poll_held(cx))?;
-        if self.finished || !self.stream.is_client() {
+        if self.is_finished() || !self.stream.is_client() {
             return Poll::Ready(Ok(()));
         }
-        self.finished = true;
+        self.state().finished = true;
         self.stream.link().half_close(self.stream.key());
         let failed = self.stream.ending().map(|ending| self.stream.error(&ending));
         Poll::Ready(match failed {
             Some(error) if error.kind() != ErrorKind::Closed => Err(error),
             _ => Ok(()),
         })
-    }
-
-    /// Gives up a place in the queue for room.
-    #[inline]
-    pub(super) fn stop_waiting(&mut self) {
-        self.stream.link().stop_sending(&mut self.sender);
     }
 
     /// How long an operation may wait that does not say so itself.
@@ -194,7 +207,11 @@ impl<T: Message> AsyncWriter<T> {
 
     #[inline(never)]
     fn poll_patience(&mut self, clock: &mut Clock, cx: &mut Context<'_>) -> Poll<Error> {
-        let limit = ready!(self.patience.poll(clock, self.default_limit(), cx));
+        let limit = self.default_limit();
+        if limit.is_none() || *clock == Clock::Off {
+            return Poll::Pending;
+        }
+        let limit = ready!(self.state().patience.poll(clock, limit, cx));
         Poll::Ready(self.write_timed_out(limit, "write_timeout"))
     }
 
@@ -207,7 +224,7 @@ impl<T: Message> AsyncWriter<T> {
         };
         let backlog = self.stream.link().backlog(self.stream.key());
         let waited_for = match backlog.uncredited {
-            Some((uncredited, window)) if !self.sender.waits_for_room() => format!(
+            Some((uncredited, window)) if !self.waits_for_room() => format!(
                 "the peer gave no credit: it has not read {uncredited} bytes of this stream, its window is {window}"
             ),
             _ => {
@@ -220,10 +237,36 @@ impl<T: Message> AsyncWriter<T> {
     }
 }
 
+impl<T> AsyncWriter<T> {
+    fn state(&mut self) -> &mut State<T> {
+        self.state.get_or_insert_default()
+    }
+
+    fn is_finished(&self) -> bool {
+        self.state.as_ref().is_some_and(|state| state.finished)
+    }
+
+    fn is_holding(&self) -> bool {
+        self.state.as_ref().is_some_and(|state| state.held.is_some())
+    }
+
+    fn waits_for_room(&self) -> bool {
+        self.state.as_ref().is_some_and(|state| state.sender.waits_for_room())
+    }
+
+    /// Gives up a place in the queue for room.
+    #[inline]
+    pub(super) fn stop_waiting(&mut self) {
+        if let Some(state) = &mut self.state {
+            self.stream.link().stop_sending(&mut state.sender);
+        }
+    }
+}
+
 impl<T> Drop for AsyncWriter<T> {
     fn drop(&mut self) {
-        self.stream.link().stop_sending(&mut self.sender);
-        if !self.finished && self.stream.is_client() {
+        self.stop_waiting();
+        if !self.is_finished() && self.stream.is_client() {
             let text = "the client dropped its writer before finish()";
             self.stream.reset(Outcome::framework(Code::CLIENT_CANCELED_ERR.0, text));
         }
@@ -238,8 +281,8 @@ impl<T: Message + Unpin> Sink<T> for AsyncWriter<T> {
     }
 
     fn start_send(mut self: Pin<&mut Self>, message: T) -> Result<()> {
-        debug_assert!(self.held.is_none(), "start_send without poll_ready");
-        self.held = Some(Box::new(Held { parcel: Parcel::Message(message), clock: Clock::Counts }));
+        debug_assert!(!self.is_holding(), "start_send without poll_ready");
+        self.state().held = Some(Held { parcel: Parcel::Message(message), clock: Clock::Counts });
         Ok(())
     }
 

@@ -72,13 +72,16 @@ impl Lane {
 #[derive(Debug, Default)]
 pub(crate) struct Sender {
     pub(super) lane: Option<Lane>,
-    /// It has sent a message. Many streams have no second one, so only then a lane is worth its memory.
-    pub(super) sent: bool,
     /// A place in the queue for room, while a write waits for it.
     pub(super) ticket: Option<crate::conn::Ticket>,
 }
 
 impl Sender {
+    /// Whether there is something to remember.
+    pub(crate) fn is_used(&self) -> bool {
+        self.lane.is_some() || self.ticket.is_some()
+    }
+
     /// Whether the connection has no room for the message that waits.
     #[inline]
     pub(crate) fn waits_for_room(&self) -> bool {

@@ -228,13 +228,13 @@ impl Link {
                     }
                 }
             }
-            let busy = state.is_busy();
+            // Many streams have no second message, so only then a lane is worth its memory.
+            let lends = len < LANE && state.is_busy() && state.conn.has_sent(key);
             match state.conn.send(key, len, ticket, body) {
                 Ok(Sent::Queued) => {
-                    if busy && len < LANE && sender.sent && state.may_lend() {
+                    if lends && state.may_lend() {
                         state.lend(key, &mut sender.lane);
                     }
-                    sender.sent = true;
                     Poll::Ready(Ok(()))
                 }
                 Ok(Sent::NoCredit) => {

@@ -7,12 +7,14 @@ pub(crate) struct Send {
     pub(in crate::conn) window: SendWindow,
     /// A writer waits for the window.
     pub(in crate::conn) waiting: bool,
+    /// A message was sent.
+    pub(in crate::conn) sent: bool,
     /// The window is lent to the writer.
     pub(in crate::conn) lent: bool,
 }
 
 impl Send {
     pub(in crate::conn) fn new(window: SendWindow) -> Self {
-        Self { window, waiting: false, lent: false }
+        Self { window, waiting: false, sent: false, lent: false }
     }
 }

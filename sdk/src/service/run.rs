@@ -1,0 +1,149 @@
+//! How handlers are run: until they are done, panic, or nobody waits for them any more.
+
+use std::any::Any;
+use std::future::Future;
+use std::ops::Deref;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::task::{self, Poll, ready};
+
+use futures::FutureExt;
+use futures::future::CatchUnwind;
+use pin_project::pin_project;
+
+use crate::error::{Code, Result};
+use crate::stream::{StreamRef, outcome_of};
+use crate::transport::{Ending, Outcome, Seat};
+
+use super::context::Context;
+
+/// A call whose task goes on. When this is dropped the call is over, one way or the other, and tasks that the handler has left behind
+/// are told.
+pub(super) struct Over(pub(super) Context);
+
+impl Deref for Over {
+    type Target = Context;
+
+    fn deref(&self) -> &Context {
+        &self.0
+    }
+}
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+/// What became of a handler.
+pub(super) enum Finished<T> {
+    Done(Result<T>),
+    Panicked,
+    /// Nobody waits for the outcome any more, so the handler was dropped.
+    Cancelled(Ending),
+}
+
+type Work<F> = CatchUnwind<AssertUnwindSafe<F>>;
+
+/// Runs a handler until it is done, panics, or nobody waits for it any more.
+///
+/// Written out, because an `async fn` would hold the handler's future twice.
+#[pin_project]
+struct Run<'a, F, P> {
+    #[pin]
+    work: Work<F>,
+    cx: &'a Context,
+    poll_ended: P,
+}
+
+pub(super) fn run<T, F: Future<Output = Result<T>>>(
+    work: F,
+    cx: &Context,
+    poll_ended: impl FnMut(&task::Context<'_>) -> Poll<Ending>,
+) -> impl Future<Output = Finished<T>> {
+    Run { work: AssertUnwindSafe(work).catch_unwind(), cx, poll_ended }
+}
+
+impl<T, F, P> Future for Run<'_, F, P>
+where
+    F: Future<Output = Result<T>>,
+    P: FnMut(&task::Context<'_>) -> Poll<Ending>,
+{
+    type Output = Finished<T>;
+
+    fn poll(self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<Finished<T>> {
+        let this = self.project();
+        poll_work(this.work, this.cx, task, this.poll_ended)
+    }
+}
+
+/// The task of a stream's handler, which ends the stream with the handler's outcome.
+///
+/// Written out, because an `async` block would keep what it was made of for as long as the stream lives. The fields are dropped from
+/// the first to the last: the handler's future before anybody is told that the call is over.
+#[pin_project]
+pub(super) struct StreamRun<F> {
+    #[pin]
+    work: Work<F>,
+    cx: Over,
+    stream: StreamRef,
+    /// Held until the handler has ended.
+    seat: Seat,
+}
+
+impl<F: Future<Output = Result<()>>> StreamRun<F> {
+    pub(super) fn new(work: F, cx: Over, stream: StreamRef, seat: Seat) -> Self {
+        Self { work: AssertUnwindSafe(work).catch_unwind(), cx, stream, seat }
+    }
+}
+
+impl<F: Future<Output = Result<()>>> Future for StreamRun<F> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<()> {
+        let this = self.project();
+        let (cx, stream) = (&**this.cx, &*this.stream);
+        let poll_ended = |task: &task::Context<'_>| stream.link().poll_ended(stream.key(), task);
+        let finished = ready!(poll_work(this.work, cx, task, poll_ended));
+        let metadata = cx.take_extras().metadata;
+        match finished {
+            Finished::Done(Ok(())) => stream.close(Outcome { metadata, ..Outcome::default() }),
+            Finished::Done(Err(error)) => {
+                stream.close(outcome_of(&error, (cx.method(), cx.peer().as_str()), metadata));
+            }
+            Finished::Panicked => stream.close(panicked(cx.method())),
+            // The stream is over already.
+            Finished::Cancelled(_) => {}
+        }
+        Poll::Ready(())
+    }
+}
+
+fn poll_work<T, F: Future<Output = Result<T>>>(
+    work: Pin<&mut Work<F>>,
+    cx: &Context,
+    task: &mut task::Context<'_>,
+    mut poll_ended: impl FnMut(&task::Context<'_>) -> Poll<Ending>,
+) -> Poll<Finished<T>> {
+    Poll::Ready(match work.poll(task) {
+        Poll::Ready(Ok(result)) => Finished::Done(result),
+        Poll::Ready(Err(panic)) => {
+            let (method, peer) = (cx.method(), cx.peer());
+            tracing::error!(method, %peer, panic = text_of(&*panic), "a handler panicked");
+            Finished::Panicked
+        }
+        Poll::Pending => Finished::Cancelled(ready!(poll_ended(task))),
+    })
+}
+
+pub(super) fn panicked(method: &str) -> Outcome {
+    Outcome::framework(Code::SERVER_SYSTEM_ERR.0, format!("the handler of {method} panicked"))
+}
+
+fn text_of(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("not a text")
+}
