@@ -5,6 +5,10 @@
 //! well-behaved caller uses; and with them *here*, at the callers' own server. That is done in turns, several rounds, and the medians
 //! are shown. All processes share the machine's processors, and who uses those slows everybody down whichever server it talks to: so
 //! what "elsewhere" costs is the machine's doing, and what "here" costs beyond it is the server's.
+//!
+//! The p50 bears some noise, the p99 does not: it is the slowest hundredth of the answers that the table counts, and compilers that
+//! run on the same two processors, at the lowest priority, move a calm p99 from 0.2 ms to anything between 1 and 8 ms. So measure on
+//! a machine that does nothing else, and distrust a table whose first lines, of a process that sleeps, are far from 1.
 
 mod attacks;
 mod callers;
