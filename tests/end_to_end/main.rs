@@ -21,10 +21,12 @@ mod kinds;
 mod left_over;
 mod limits;
 mod network;
-mod other_process;
 mod proxy;
 mod reconnect;
 mod resolve;
 mod shutdown;
 mod status;
 mod sticky;
+
+/// The program that tests start as another process.
+const PEER: &str = env!("CARGO_BIN_EXE_peer");
