@@ -166,7 +166,7 @@ fn client(socket: &Arc<Socket>, eager: bool, window: u32, streams: u32) -> (Link
 
 fn send(link: &Link, key: StreamKey, sender: &mut Sender, message: &[u8]) {
     let sent = block_on(poll_fn(|cx| {
-        link.poll_send(key, message.len(), sender, cx, |out| out.extend_from_slice(message))
+        link.poll_send(key, message.len(), sender, cx, |out: &mut Vec<u8>| out.extend_from_slice(message))
     }));
     sent.expect("the stream is open");
 }
@@ -245,7 +245,7 @@ fn loom_a_full_socket_is_waited_for_whoever_filled_it() {
             if let Frame::Data { id, messages } = frame
                 && messages.clone().singles().iter().any(|message| message.first() == "2")
             {
-                wire::data(out, *id, 0, |_| {}).expect("the right size");
+                wire::data(out, *id, 0, |_: &mut Vec<u8>| {}).expect("the right size");
             }
         });
         let (link, driver, keys) = client(&socket, false, 65_535, 1);
@@ -293,7 +293,8 @@ fn loom_callers_get_their_answers() {
                 let answer =
                     trill_proto::ResponseProtocol { request_id: meta.request_id, ..Default::default() };
                 let head = UnaryHead { id: meta.request_id, version: 1, reserved: 0 };
-                wire::response(out, head, &answer, wire::ANY, 0, |_| {}, &[]).expect("it is small");
+                wire::response(out, head, &answer, wire::ANY, 0, |_: &mut Vec<u8>| {}, &[])
+                    .expect("it is small");
             }
         });
         let (link, driver, _) = client(&socket, true, 65_535, 0);
@@ -331,9 +332,11 @@ fn loom_a_lane_keeps_order_and_credit_while_it_is_taken_back() {
         });
         let mut asked = Vec::new();
         for message in [&b"1"[..], b"22"] {
-            if lane.send(message.len(), |out| out.extend_from_slice(message)).is_err() {
-                write_data(&mut asked, StreamId(7), message.len(), |out| out.extend_from_slice(message))
-                    .unwrap();
+            if lane.send(message.len(), |out: &mut Vec<u8>| out.extend_from_slice(message)).is_err() {
+                write_data(&mut asked, StreamId(7), message.len(), |out: &mut Vec<u8>| {
+                    out.extend_from_slice(message);
+                })
+                .unwrap();
             }
         }
         let (frames, credit) = connection.join().expect("it took all");
