@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use futures::{SinkExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpStream};
 use trill::server::ServerBuilder;
 use trill::{CallOptions, Channel, ErrorKind, Origin, Server};
-use trill_tests::{EverythingClient, Log, Obedient, text};
+use trill_tests::{EverythingClient, Log, Obedient, full_listener, text};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -62,17 +62,7 @@ async fn is_closed(socket: &mut TcpStream) -> bool {
 
 #[tokio::test]
 async fn a_host_that_does_not_answer_is_given_up_after_the_connect_timeout() {
-    // A listener whose queue is full lets nobody in, and says nothing.
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let full = socket.listen(1).unwrap();
-    let address = full.local_addr().unwrap();
-    let mut queued = Vec::new();
-    while let Ok(connected) =
-        tokio::time::timeout(Duration::from_millis(200), TcpStream::connect(address)).await
-    {
-        queued.push(connected.unwrap());
-    }
+    let (_full, address) = full_listener().await;
     let limit = Duration::from_millis(50);
     let error = Channel::builder().connect_timeout(limit).connect(address.to_string()).await.unwrap_err();
     assert_eq!((error.kind(), error.origin()), (ErrorKind::Connect, Origin::Peer));

@@ -7,10 +7,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use trill::prost::Message;
 use trill::{AsyncReaderWriter, Channel, Context, ErrorKind, Result, Server, Status};
+use trill_tests::process::Process;
 use trill_tests::{Absent, AbsentClient, EverythingClient, Log, Text, listen, now, text};
 
+use crate::PEER;
 use crate::left_over::{is_free, no_tasks_beyond, sockets_at, tasks};
-use crate::other_process::OtherProcess;
 
 const LONG: Duration = Duration::from_secs(20);
 const GRACE: Duration = Duration::from_millis(300);
@@ -97,7 +98,7 @@ impl Guest {
                 Box::new(())
             }
             Self::Frozen => {
-                let process = OtherProcess::start(&["hold", address, "flood"]).await;
+                let process = Process::start_other(PEER, &["hold", address, "flood"]).await;
                 process.freeze().await;
                 Box::new(process)
             }

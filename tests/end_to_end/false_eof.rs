@@ -6,9 +6,10 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 use trill::server::ServerHandle;
 use trill::{AsyncReader, AsyncReaderWriter, AsyncWriter, Channel, Context, Error, Result, Server, Status};
+use trill_tests::process::Process;
 use trill_tests::{Everything, EverythingClient, Text, text};
 
-use crate::other_process::OtherProcess;
+use crate::PEER;
 use crate::proxy::{Cut, Proxy};
 
 const LONG: Duration = Duration::from_secs(20);
@@ -129,7 +130,7 @@ async fn cell(cause: Cause, kind: &'static str) -> (String, String) {
         let caller = EverythingClient::new(channel.clone());
         client = Some(tokio::spawn(async move { call(caller, cause, kind, going).await }));
     } else {
-        other_client = Some(OtherProcess::start(&["hold", &server.address, kind]).await);
+        other_client = Some(Process::start_other(PEER, &["hold", &server.address, kind]).await);
     }
     server.has_begun().await;
     // Handlers that wait come to where they wait.
@@ -161,13 +162,13 @@ struct Serving {
     handle: Option<ServerHandle>,
     reports: Option<UnboundedReceiver<String>>,
     runtime: Option<tokio::runtime::Runtime>,
-    process: Option<OtherProcess>,
+    process: Option<Process>,
 }
 
 impl Serving {
     async fn start(cause: Cause) -> Self {
         if cause == Cause::ServerKilled {
-            let process = OtherProcess::start(&["serve"]).await;
+            let process = Process::start_other(PEER, &["serve"]).await;
             let address = process.said.clone();
             return Self { address, handle: None, reports: None, runtime: None, process: Some(process) };
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::TcpListener;
 use trill::client::{ChannelBuilder, Dns};
 use trill::server::{ServerBuilder, ServerHandle};
 use trill::testing::{Cut, Network};
@@ -15,7 +15,7 @@ use trill::{
     Server, Status,
 };
 use trill_proto::ResponseProtocol;
-use trill_tests::{AbsentClient, EverythingClient, Log, Obedient, Text, text};
+use trill_tests::{AbsentClient, EverythingClient, Log, Obedient, Text, full_listener, text};
 
 /// Something that goes wrong, and what its error must be.
 struct Fault {
@@ -306,17 +306,7 @@ async fn no_socket() -> Error {
 }
 
 async fn silent_host() -> Error {
-    // A listener whose queue is full lets nobody in, and says nothing.
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let full = socket.listen(1).unwrap();
-    let address = full.local_addr().unwrap();
-    let mut queued = Vec::new();
-    while let Ok(connected) =
-        tokio::time::timeout(Duration::from_millis(200), TcpStream::connect(address)).await
-    {
-        queued.push(connected.unwrap());
-    }
+    let (_full, address) = full_listener().await;
     called(Channel::builder().connect_timeout(LIMIT).lazy(address.to_string()).unwrap()).await
 }
 

@@ -22,10 +22,12 @@ mod large;
 mod left_over;
 mod limits;
 mod network;
-mod other_process;
 mod proxy;
 mod reconnect;
 mod resolve;
 mod shutdown;
 mod status;
 mod sticky;
+
+/// The program that tests start as another process.
+const PEER: &str = env!("CARGO_BIN_EXE_peer");

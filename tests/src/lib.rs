@@ -1,5 +1,6 @@
 //! The service that the tests call, and ways to serve it.
 
+pub mod process;
 pub mod raw;
 pub mod sim;
 
@@ -8,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::Notify;
 use trill::prost::Message as _;
 use trill::{AsyncReader, AsyncReaderWriter, AsyncWriter, Channel, Code, Context, Result, Server, Status};
@@ -335,6 +337,24 @@ pub async fn listen(address: &str) -> (trill::server::ServerHandle, String, Log)
     let (handle, local) = (bound.handle(), bound.local_addr().to_string());
     tokio::spawn(bound.serve());
     (handle, local, log)
+}
+
+/// A listener that lets nobody in and says nothing, because its queue is full, as long as all of this is held; and its address.
+///
+/// # Panics
+/// There is no socket to be had.
+pub async fn full_listener() -> (impl Sized, std::net::SocketAddr) {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind(([127, 0, 0, 1], 0).into()).expect("a free port");
+    let full = socket.listen(1).expect("it listens");
+    let address = full.local_addr().expect("it has an address");
+    let mut queued = Vec::new();
+    while let Ok(connected) =
+        tokio::time::timeout(Duration::from_millis(200), TcpStream::connect(address)).await
+    {
+        queued.push(connected.expect("it is let into the queue"));
+    }
+    ((full, queued), address)
 }
 
 /// A client of a fresh [`Obedient`] behind a TCP socket.

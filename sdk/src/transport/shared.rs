@@ -247,8 +247,7 @@ impl Shared {
     pub(super) fn end_runner(&self) {
         let mut state = self.state.lock();
         state.runners -= 1;
-        let full = state.push.blocked || state.closing || state.conn.lost().is_some();
-        let driver = if full { state.call_driver() } else { state.tell_of_time() };
+        let driver = if state.needs_driver() { state.call_driver() } else { state.tell_of_time() };
         drop(state);
         driver.into_iter().for_each(Waker::wake);
         self.push();
@@ -298,13 +297,11 @@ impl Shared {
         }
         state.push.busy = false;
         state.limit_lanes();
-        let for_driver = state.push.blocked || state.closing || state.conn.lost().is_some();
         state.push.told = false;
         let mut incoming = Incoming::default();
         state.sort_events(&mut wake, &mut incoming);
         debug_assert!(incoming.is_empty(), "only the driver makes incoming work");
-        // The driver waits for a full socket, and ends a connection that is lost or held by nobody.
-        let driver = if for_driver { state.call_driver() } else { state.tell_driver() };
+        let driver = if state.needs_driver() { state.call_driver() } else { state.tell_driver() };
         drop(state);
         wake_all(wake, driver);
     }
@@ -488,6 +485,12 @@ impl State {
         let driver = self.call_driver();
         self.push.told = driver.is_some();
         driver
+    }
+
+    /// Whether there is something that only the driver does: it waits for a full socket, and ends a connection that is lost or held by
+    /// nobody.
+    fn needs_driver(&self) -> bool {
+        self.push.blocked || self.closing || self.conn.lost().is_some()
     }
 
     /// The driver's waker, unless there are runners: the last one calls it.

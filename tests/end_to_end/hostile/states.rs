@@ -1,10 +1,12 @@
 //! Clients that end in the middle of anything, and clients that go on after the end.
 
+use trill_tests::process::Process;
 use trill_tests::raw;
+
+use crate::PEER;
 
 use super::offender::Offender;
 use super::victim::Victim;
-use crate::other_process::OtherProcess;
 
 /// What a client has sent when it ends.
 fn states() -> Vec<(&'static str, Vec<u8>)> {
@@ -54,7 +56,7 @@ async fn connections_that_are_reset_leave_nothing_in_any_state() {
 async fn clients_that_are_killed_leave_nothing_in_any_state() {
     let victim = Victim::start(|server| server).await;
     for kind in ["unary", "upload", "talk", "download", "flood"] {
-        let mut process = OtherProcess::start(&["hold", &victim.address, kind]).await;
+        let mut process = Process::start_other(PEER, &["hold", &victim.address, kind]).await;
         process.kill().await;
         eprintln!("after {kind}:");
         victim.is_as_before().await;

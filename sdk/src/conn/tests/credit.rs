@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::conn::{Ending, Event, Inbox, Limits, Outcome, Sent, Take};
+use crate::conn::{Ending, Event, Inbox, Limits, Outcome, Sent, StreamKey, Take};
 use crate::wire::Frame;
 
 use super::pair::Pair;
@@ -76,8 +76,8 @@ fn zero_from_either_side_switches_flow_control_off_in_both_directions() {
     }
 }
 
-#[test]
-fn without_flow_control_a_full_inbox_stops_the_reading_and_an_emptied_one_resumes_it() {
+/// A stream without flow control whose handler has 40 messages to read, more than one may hold: the client's key and the server's.
+fn full_inbox() -> (Pair, StreamKey, StreamKey) {
     let mut pair =
         Pair::with(Limits { window: 0, outbox: usize::MAX / 2, ..Limits::default() }, Limits::default());
     let (key, served) = pair.open();
@@ -86,32 +86,32 @@ fn without_flow_control_a_full_inbox_stops_the_reading_and_an_emptied_one_resume
     }
     pair.run();
     assert!(!pair.server.conn.wants_input());
-    assert_eq!(pair.server.read_all(served.key).0.len(), 40);
+    (pair, key, served.key)
+}
+
+#[test]
+fn without_flow_control_a_full_inbox_stops_the_reading_and_an_emptied_one_resumes_it() {
+    let (mut pair, _, served) = full_inbox();
+    assert_eq!(pair.server.read_all(served).0.len(), 40);
     assert!(pair.server.conn.wants_input());
 }
 
 #[test]
 fn a_stream_without_credit_that_nobody_reads_is_broken_off_before_it_holds_up_others_for_ever() {
-    let mut pair =
-        Pair::with(Limits { window: 0, outbox: usize::MAX / 2, ..Limits::default() }, Limits::default());
-    let (key, served) = pair.open();
-    for _ in 0..40 {
-        pair.client.send(key, &[0; 10_000]).unwrap();
-    }
-    pair.run();
+    let (mut pair, key, served) = full_inbox();
     // Alone it may wait for its reader as long as that takes.
     pair.wait(Duration::from_secs(60));
     assert!(!pair.server.conn.wants_input());
-    assert_eq!(pair.server.conn.ending(served.key), None);
+    assert_eq!(pair.server.conn.ending(served), None);
 
     let (_, other) = pair.open();
     pair.wait(Duration::from_secs(20));
-    let ending = pair.server.conn.ending(served.key).cloned();
+    let ending = pair.server.conn.ending(served).cloned();
     assert!(matches!(ending, Some(Ending::Overrun(over)) if over.setting == "window is 0"), "{ending:?}");
     assert_eq!(pair.server.conn.ending(other.key), None);
     assert!(pair.server.conn.wants_input(), "the others go on");
     assert!(matches!(pair.client.conn.ending(key), Some(Ending::Reset(why)) if why.ret == 22));
-    assert_eq!(pair.server.read_all(served.key).0.len(), 40, "what came is still there");
+    assert_eq!(pair.server.read_all(served).0.len(), 40, "what came is still there");
 }
 
 #[test]

@@ -6,9 +6,10 @@ use futures::future::join_all;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Interval, MissedTickBehavior, interval};
+use trill_tests::process::Process;
 use trill_tests::{EverythingClient, raw, text};
 
-use crate::server::{Process, say};
+use crate::server::say;
 
 /// A sort of hostile clients.
 pub(crate) struct Attack {

@@ -21,7 +21,7 @@ use std::time::Duration;
 use attacks::ATTACKS;
 use callers::Callers;
 use report::{Report, Round};
-use server::Process;
+use trill_tests::process::Process;
 
 /// What is measured, and for how long.
 struct Options {

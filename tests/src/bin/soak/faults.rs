@@ -1,13 +1,11 @@
 //! What goes wrong on purpose: restarts and kills.
 
-use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, ChildStdin, Command};
 use trill::server::ServerHandle;
+use trill_tests::process::Process;
 
 use crate::verdict::{Verdict, count};
 use crate::world;
@@ -95,7 +93,7 @@ pub(crate) async fn kill_callers(
         let mut process = Process::start(&["call", &address]).await;
         let go_on = tokio::select! {
             go_on = pause(500..4_000, &mut stopping) => go_on,
-            how = process.child.wait() => {
+            how = process.ended() => {
                 verdict.fail(format!("a process of callers ended by itself: {how:?}; it has said why above"));
                 false
             }
@@ -115,37 +113,4 @@ async fn pause(
 ) -> bool {
     let time = Duration::from_millis(fastrand::u64(milliseconds));
     tokio::time::timeout(time, stopping.wait_for(|stopping| *stopping)).await.is_err()
-}
-
-/// This program in another process. **On drop** it is killed.
-pub(crate) struct Process {
-    child: Child,
-    /// Its end ends the process. Not the child's own any more, which would end it in `wait`.
-    _input: ChildStdin,
-    /// The first line it said.
-    pub(crate) said: String,
-}
-
-impl Process {
-    /// Starts it, and waits until it is ready.
-    pub(crate) async fn start(arguments: &[&str]) -> Self {
-        let mut child = Command::new(std::env::current_exe().expect("this program has a path"))
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .expect("it starts");
-        let input = child.stdin.take().expect("it is piped");
-        let mut said = String::new();
-        let output = child.stdout.take().expect("it is piped");
-        BufReader::new(output).read_line(&mut said).await.expect("its output is text");
-        assert!(!said.is_empty(), "{arguments:?} ended before it was ready");
-        Self { child, _input: input, said: said.trim_end().to_owned() }
-    }
-
-    /// Kills it, as `kill -9` does, and waits until it is gone.
-    pub(crate) async fn kill(&mut self) {
-        self.child.kill().await.expect("it is ours");
-    }
 }

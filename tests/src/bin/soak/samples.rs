@@ -3,6 +3,8 @@
 use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
 
+use trill_tests::process;
+
 const MIB: u64 = 1024 * 1024;
 
 /// Growth that is not held against it: pages that the allocator has not given back.
@@ -23,7 +25,7 @@ pub(crate) struct Sample {
 /// Looks now.
 pub(crate) fn look() -> Sample {
     let tasks = tokio::runtime::Handle::current().metrics().num_alive_tasks();
-    Sample { resident: resident(), tasks, files: files() }
+    Sample { resident: process::resident() * 1024, tasks, files: files() }
 }
 
 impl Sample {
@@ -97,14 +99,6 @@ fn median(samples: &[u64]) -> u64 {
 #[expect(clippy::cast_precision_loss, reason = "for people to read")]
 fn in_mib(bytes: u64) -> f64 {
     bytes as f64 / MIB as f64
-}
-
-/// Nobody counts it elsewhere than on Linux.
-fn resident() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
-    kib.unwrap_or(0) * 1024
 }
 
 /// The look itself opens one.

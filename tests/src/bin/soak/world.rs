@@ -8,9 +8,10 @@ use tokio::task::JoinHandle;
 use trill::Server;
 use trill::server::{Buffered, ServerHandle};
 use trill_tests::Obedient;
+use trill_tests::process::Process;
 
 use crate::calls::{Caller, Callers};
-use crate::faults::{self, Incidents, Process};
+use crate::faults::{self, Incidents};
 use crate::verdict::Verdict;
 
 /// How long nothing may be counted as unread or unsent any more.
