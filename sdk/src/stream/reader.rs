@@ -115,7 +115,7 @@ impl<T: Message> AsyncReader<T> {
             }
             let (consumed, mut batch) = match &mut self.state {
                 Some(state) => (std::mem::take(&mut state.consumed), std::mem::take(&mut state.batch)),
-                None => Default::default(),
+                None => ((0, 0), Inbox::default()),
             };
             let Poll::Ready(taken) =
                 self.stream.link().poll_take(self.stream.key(), consumed, &mut batch, cx)
