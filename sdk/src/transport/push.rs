@@ -13,11 +13,9 @@ const SLICES: usize = 16;
 pub(super) fn write_out(output: &dyn Output, outbox: &Outbox, from: usize) -> (usize, io::Result<()>) {
     let mut written = from;
     while written < outbox.len() {
-        let mut slices = [IoSlice::new(&[]); SLICES];
-        let count = outbox.slices(written, &mut slices);
-        let taken = match &slices[..count] {
-            [only] => output.try_write(only),
-            several => output.try_write_vectored(several),
+        let taken = match outbox.only_copied() {
+            Some(bytes) => output.try_write(&bytes[written..]),
+            None => write_pieces(output, outbox, written),
         };
         match taken {
             // A socket that takes nothing and says that all is well would be asked for ever.
@@ -28,6 +26,16 @@ pub(super) fn write_out(output: &dyn Output, outbox: &Outbox, from: usize) -> (u
         }
     }
     (written - from, Ok(()))
+}
+
+#[inline(never)]
+fn write_pieces(output: &dyn Output, outbox: &Outbox, from: usize) -> io::Result<usize> {
+    let mut slices = [IoSlice::new(&[]); SLICES];
+    let count = outbox.slices(from, &mut slices);
+    match &slices[..count] {
+        [only] => output.try_write(only),
+        several => output.try_write_vectored(several),
+    }
 }
 
 #[cfg(test)]

@@ -71,6 +71,12 @@ impl Outbox {
         self.truncate(0);
     }
 
+    /// All bytes, if none of them are kept by reference.
+    #[inline]
+    pub(crate) fn only_copied(&self) -> Option<&[u8]> {
+        self.kept.is_empty().then_some(&self.copied)
+    }
+
     /// Fills `into` with what lies behind the first `from` bytes, in order, and gives the count of slices.
     pub(crate) fn slices<'a>(&'a self, from: usize, into: &mut [IoSlice<'a>]) -> usize {
         let mut skip = from;
