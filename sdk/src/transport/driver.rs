@@ -7,10 +7,13 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::BytesMut;
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 
 use crate::conn::{ConnError, Connection, IncomingCall, IncomingStream};
 use crate::wire::{Decoder, Frame};
 
+use super::pusher::Pusher;
 use super::shared::{Left, Reading, Shared, State};
 use super::wakers::Incoming;
 use super::{Ends, Input, Link, PeerAddr, now};
@@ -100,6 +103,8 @@ pub(crate) struct Driver {
     failing: Option<Pin<Box<tokio::time::Sleep>>>,
     /// For a connection that is not read: others may leave room, and the peer may go.
     recheck: Option<Pin<Box<tokio::time::Sleep>>>,
+    /// Its task ends with this one.
+    pusher: Option<JoinHandle<()>>,
 }
 
 impl Driver {
@@ -152,6 +157,7 @@ impl Driver {
             closing: None,
             failing: None,
             recheck: None,
+            pusher: None,
         }
     }
 
@@ -160,6 +166,9 @@ impl Driver {
             return Poll::Ready(why);
         }
         let left = self.poll_timers(cx);
+        if let Some(pusher) = left.pusher {
+            pusher.wake();
+        }
         self.poll_patience(left.gathers, cx);
         // Those who run now have something to add: one write to the socket for all of them.
         self.yielded = !self.yielded && left.expects_more;
@@ -167,6 +176,7 @@ impl Driver {
             return Poll::Pending;
         }
         if self.yielded {
+            self.start_pusher();
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
@@ -208,6 +218,15 @@ impl Driver {
                 Err(error) => self.run(|state| state.fail(error.kind())),
             }
         }
+    }
+
+    /// From now on somebody else writes what several have queued, so that it can be read meanwhile.
+    fn start_pusher(&mut self) {
+        // A model runs it on a thread of its own.
+        if cfg!(trill_loom) || self.pusher.is_some() || Handle::current().metrics().num_workers() < 2 {
+            return;
+        }
+        self.pusher = Some(tokio::spawn(Pusher::new(Arc::clone(&self.shared))));
     }
 
     fn poll_input(&mut self, input: &mut dyn Input, cx: &mut Context<'_>) -> Result<(), ConnError> {
@@ -454,6 +473,9 @@ impl Driver {
             state.conn.lost().cloned().unwrap_or(why)
         });
         self.shared.set_over();
+        if let Some(pusher) = &self.pusher {
+            pusher.abort();
+        }
         self.ends = None;
         (self.input, self.frames) = (BytesMut::new(), Vec::new());
         self.over = Some(why.clone());
@@ -490,6 +512,10 @@ impl Future for Driver {
             }
         }
         ready!(this.poll_left(cx));
+        if let Some(pusher) = &mut this.pusher {
+            let _ = ready!(Pin::new(pusher).poll(cx));
+            this.pusher = None;
+        }
         Poll::Ready(this.over.clone().expect("it is over, and has said why"))
     }
 }

@@ -16,6 +16,7 @@ mod memory;
 #[cfg(all(test, trill_loom))]
 mod models;
 mod push;
+mod pusher;
 mod shared;
 mod socket;
 #[cfg(test)]

@@ -62,6 +62,8 @@ pub(super) struct State {
     pub(super) output: Option<Arc<dyn Output>>,
     /// The driver: whoever leaves it something to do wakes it.
     driver: Slot,
+    /// The pusher, if there is one: whoever leaves bytes in an empty outbox wakes it instead of the driver.
+    pusher: Slot,
     /// The deadline the driver sleeps for.
     pub(super) armed: Option<Instant>,
     /// The driver does not read, because the protocol did not want input when it looked.
@@ -91,14 +93,16 @@ pub(super) struct Reading {
 }
 
 /// What a driver has to do that has read what there was. It asks for all of it under one lock.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct Left {
     /// Bytes may be waiting for somebody who is to write them soon.
     pub(super) gathers: bool,
     /// There is little to write yet, and more than one who may have something to add.
     pub(super) expects_more: bool,
-    /// All is written, and nothing comes to its end: whoever changes that wakes the driver.
+    /// All is written, or the pusher does it, and nothing comes to its end: whoever changes that wakes the driver.
     pub(super) nothing: bool,
+    /// The pusher, if it does not know yet that there are bytes.
+    pub(super) pusher: Option<Waker>,
 }
 
 /// The lanes that are lent.
@@ -139,6 +143,7 @@ impl Shared {
                 wakers: Wakers::default(),
                 output: Some(output),
                 driver: Slot::default(),
+                pusher: Slot::default(),
                 armed: None,
                 paused: false,
                 closing: false,
@@ -232,6 +237,11 @@ impl Shared {
         result
     }
 
+    /// Lets the pusher wait for bytes; see [`State::set_pusher`].
+    pub(super) fn set_pusher(&self, cx: &Context<'_>) -> bool {
+        self.state.lock().set_pusher(cx)
+    }
+
     pub(super) fn wake_driver(&self) {
         let waker = self.state.lock().driver.get().cloned();
         if let Some(waker) = waker {
@@ -322,13 +332,28 @@ impl State {
     /// What the driver has to do beside reading.
     pub(super) fn left(&mut self) -> Left {
         let gathers = self.gathers();
-        let expects_more = self.has_output() && self.conn.output_len() < PUSH_AT && !self.conn.is_alone();
-        let over = self.closing || self.push.failed.is_some() || self.conn.lost().is_some();
-        let nothing = self.is_written() && !self.push.blocked && !gathers && !over;
+        let expects_more = self.expects_more();
+        let sound =
+            !self.push.blocked && self.push.failed.is_none() && !self.closing && self.conn.lost().is_none();
+        if sound && self.pusher.get().is_some() {
+            let pusher = if self.has_news() { self.tell_of_bytes() } else { None };
+            return Left { gathers, expects_more: false, nothing: true, pusher };
+        }
+        let nothing = sound && self.is_written() && !gathers;
         if nothing {
             self.push.told = false;
         }
-        Left { gathers, expects_more, nothing }
+        Left { gathers, expects_more, nothing, pusher: None }
+    }
+
+    /// The pusher waits here now. Tells whether there is little to write yet, and more than one who may have something to add.
+    pub(super) fn set_pusher(&mut self, cx: &Context<'_>) -> bool {
+        self.pusher.wait(cx);
+        self.expects_more()
+    }
+
+    fn expects_more(&self) -> bool {
+        self.has_output() && self.conn.output_len() < PUSH_AT && !self.conn.is_alone()
     }
 
     fn gathers(&self) -> bool {
@@ -476,15 +501,26 @@ impl State {
         (false, self.tell_driver())
     }
 
-    /// The driver's waker, if it has something to do that it does not know of.
+    /// The waker of the driver, if it has something to do that it does not know of, or of the pusher. A driver that is woken sees to
+    /// the bytes as well.
     fn tell_driver(&mut self) -> Option<Waker> {
-        let bytes = self.has_output() && !self.push.told && !self.push.busy && !self.push.blocked;
-        if !bytes {
-            return self.tell_of_time();
+        let driver = self.tell_of_time();
+        if driver.is_none() && self.has_news() { self.tell_of_bytes() } else { driver }
+    }
+
+    /// Whether there are bytes that nobody writes, and of which nobody was told.
+    fn has_news(&self) -> bool {
+        self.has_output() && !self.push.told && !self.push.busy && !self.push.blocked
+    }
+
+    /// The waker of whoever is to write them. The last runner does that itself.
+    fn tell_of_bytes(&mut self) -> Option<Waker> {
+        if self.runners > 0 {
+            return None;
         }
-        let driver = self.call_driver();
-        self.push.told = driver.is_some();
-        driver
+        let writer = self.pusher.get().or(self.driver.get()).cloned();
+        self.push.told = writer.is_some();
+        writer
     }
 
     /// Whether there is something that only the driver does: it waits for a full socket, and ends a connection that is lost or held by
