@@ -37,13 +37,22 @@ pub(super) struct Batch {
 impl Batch {
     pub(super) fn start(router: Arc<Router>, link: &Link, calls: Vec<IncomingCall>) {
         let threads = tokio::runtime::Handle::current().metrics().num_workers();
-        let runners = threads.min(calls.len());
-        link.add_runners(runners);
-        let batch = Arc::new(Self { router, link: link.clone(), calls: Mutex::new(calls.into()) });
-        for _ in 0..runners {
-            let runner = Runner(Arc::clone(&batch));
+        for runner in Self::runners(router, link, calls, threads) {
             tokio::spawn(runner.run());
         }
+    }
+
+    /// At most so many runners, which are at work from now on.
+    pub(super) fn runners(
+        router: Arc<Router>,
+        link: &Link,
+        calls: Vec<IncomingCall>,
+        most: usize,
+    ) -> impl Iterator<Item = Runner> {
+        let runners = most.min(calls.len());
+        link.add_runners(runners);
+        let batch = Arc::new(Self { router, link: link.clone(), calls: Mutex::new(calls.into()) });
+        std::iter::repeat_n(batch, runners).map(Runner)
     }
 
     fn next(&self) -> Option<IncomingCall> {
@@ -55,10 +64,10 @@ impl Batch {
 ///
 /// Between two calls it must wake nobody: a task that is woken here may be kept for this very thread, and the next handler may keep the
 /// thread. So the connection counts its runners, and leaves its driver alone while there are some.
-struct Runner(Arc<Batch>);
+pub(super) struct Runner(Arc<Batch>);
 
 impl Runner {
-    async fn run(self) {
+    pub(super) async fn run(self) {
         let Batch { router, link, .. } = &*self.0;
         loop {
             for _ in 0..CALLS_PER_TURN {

@@ -10,6 +10,8 @@ mod context;
 mod drain;
 mod handler;
 mod host;
+#[cfg(all(test, trill_loom))]
+mod models;
 mod opening;
 mod options;
 mod router;

@@ -14,7 +14,7 @@ mod lane;
 mod link;
 mod memory;
 #[cfg(all(test, trill_loom))]
-mod models;
+pub(crate) mod models;
 mod push;
 mod pusher;
 mod shared;

@@ -1,8 +1,9 @@
 //! Models of what tasks on several threads do with one connection: loom tries the orders in which they can meet. A task that sleeps with
 //! something left to do is a deadlock here, because no timer ever fires.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -15,14 +16,17 @@ use crate::sync::{AtomicBool, Mutex, Ordering};
 use crate::wire::{self, Decoder, Frame, Side, StreamId, UnaryHead};
 
 use super::lane::{Lane, Sender};
+use super::pusher::Pusher;
 use super::{Driver, Ends, Input, Link, Output};
 
 /// A socket with little room, and a peer behind it that answers by what it was sent.
-struct Socket {
+pub(crate) struct Socket {
     /// Somebody is writing.
     busy: AtomicBool,
     state: Mutex<State>,
     capacity: usize,
+    /// Which side the peer is.
+    side: Side,
     peer: fn(&Frame, &mut Vec<u8>),
 }
 
@@ -48,7 +52,19 @@ struct State {
 
 impl Socket {
     fn new(capacity: usize, peer: fn(&Frame, &mut Vec<u8>)) -> Arc<Self> {
-        Arc::new(Self { busy: AtomicBool::new(false), state: Mutex::default(), capacity, peer })
+        let side = Side::Server;
+        Arc::new(Self { busy: AtomicBool::new(false), state: Mutex::default(), capacity, side, peer })
+    }
+
+    /// A socket whose peer is a client that has said something, and then only reads. Reads at once.
+    pub(crate) fn of_client(says: Vec<u8>) -> (Arc<Self>, Ends) {
+        let state = Mutex::new(State { input: says, ..State::default() });
+        let socket =
+            Self { busy: AtomicBool::new(false), state, capacity: 1_000, side: Side::Client, peer: silent };
+        let socket = Arc::new(socket);
+        let end = || End(Arc::clone(&socket), true);
+        let ends = Ends { input: Box::new(end()), output: Arc::new(end()) };
+        (socket, ends)
     }
 
     /// The peer reads what is there, and answers.
@@ -56,13 +72,15 @@ impl Socket {
         let mut state = self.state.lock();
         let mut bytes = std::mem::take(&mut state.part);
         bytes.extend_from_slice(&std::mem::take(&mut state.buffer));
-        while let Some(frame) =
-            Decoder::new(Side::Server, usize::MAX).decode(&mut bytes).expect("well formed")
-        {
+        while let Some(frame) = Decoder::new(self.side, usize::MAX).decode(&mut bytes).expect("well formed") {
             (self.peer)(&frame, &mut state.input);
-            if let Frame::Data { id, messages } = frame {
-                let messages = messages.singles();
-                state.got.extend(messages.iter().map(|message| (id.0, message.first())));
+            match frame {
+                Frame::Data { id, messages } => {
+                    let messages = messages.singles();
+                    state.got.extend(messages.iter().map(|message| (id.0, message.first())));
+                }
+                Frame::Response { meta, body, .. } => state.got.push((meta.request_id, body)),
+                _ => {}
             }
         }
         state.part = bytes;
@@ -74,7 +92,7 @@ impl Socket {
     }
 
     /// Waits until the peer has got so many messages, with a link in hand: nothing else wakes the driver meanwhile.
-    fn wait_for(&self, count: usize) {
+    pub(crate) fn wait_for(&self, count: usize) {
         self.wait(|state| state.got.len() >= count);
     }
 
@@ -87,14 +105,16 @@ impl Socket {
 
     /// Waits for a change. `false`: the driver has ended.
     fn wait(&self, is_there: impl Fn(&State) -> bool) -> bool {
-        block_on(poll_fn(|cx| {
-            let mut state = self.state.lock();
-            if is_there(&state) {
-                return Poll::Ready(!state.over);
-            }
-            state.waiting.push(cx.waker().clone());
-            Poll::Pending
-        }))
+        block_on(poll_fn(|cx| self.poll_change(cx, &is_there)))
+    }
+
+    fn poll_change(&self, cx: &Context<'_>, is_there: impl Fn(&State) -> bool) -> Poll<bool> {
+        let mut state = self.state.lock();
+        if is_there(&state) {
+            return Poll::Ready(!state.over);
+        }
+        state.waiting.push(cx.waker().clone());
+        Poll::Pending
     }
 
     fn end(&self) {
@@ -105,7 +125,7 @@ impl Socket {
         waiting.into_iter().for_each(Waker::wake);
     }
 
-    fn got(&self) -> Vec<(u32, Bytes)> {
+    pub(crate) fn got(&self) -> Vec<(u32, Bytes)> {
         self.state.lock().got.clone()
     }
 }
@@ -185,7 +205,7 @@ fn writer_of_three(link: Link, key: StreamKey, socket: &Arc<Socket>) -> thread::
 
 /// Tries the orders of events in which threads are interrupted up to `preemptions` times: as many as take a few seconds. Timers can be
 /// made and never fire.
-fn model(preemptions: usize, run: impl Fn() + Send + Sync + 'static) {
+pub(crate) fn model(preemptions: usize, run: impl Fn() + Send + Sync + 'static) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     let _within = runtime.enter();
     let mut builder = loom::model::Builder::new();
@@ -234,6 +254,35 @@ fn loom_two_writers_lose_and_mix_nothing() {
             let got: Vec<_> = socket.got().into_iter().filter(|(its, _)| *its == id).collect();
             assert_eq!(got, messages(id, &["1", "2"]));
         }
+    });
+}
+
+#[test]
+fn loom_what_several_leave_is_written_by_the_pusher_beside_the_driver() {
+    model(2, || {
+        let socket = Socket::new(1_000, silent);
+        let (link, driver, keys) = client(&socket, true, 65_535, 2);
+        let mut pusher = Pusher::new(Arc::clone(link.shared()));
+        let its = Arc::clone(&socket);
+        let pusher = thread::spawn(move || {
+            block_on(poll_fn(|cx| {
+                if its.poll_change(cx, |state| state.over).is_ready() {
+                    return Poll::Ready(());
+                }
+                Pin::new(&mut pusher).poll(cx)
+            }));
+        });
+        let its = Arc::clone(&socket);
+        let writer = thread::spawn(move || {
+            for key in keys {
+                send(&link, key, &mut Sender::default(), b"1");
+            }
+            its.wait_for(2);
+        });
+        block_on(driver);
+        socket.end();
+        [pusher, writer].map(|thread| thread.join().expect("it ended"));
+        assert_eq!(socket.got(), [messages(100, &["1"]), messages(101, &["1"])].concat());
     });
 }
 
@@ -334,7 +383,7 @@ fn loom_a_lane_keeps_order_and_credit_while_it_is_taken_back() {
         for message in [&b"1"[..], b"22"] {
             if lane.send(message.len(), |out: &mut Vec<u8>| out.extend_from_slice(message)).is_err() {
                 write_data(&mut asked, StreamId(7), message.len(), |out: &mut Vec<u8>| {
-                    out.extend_from_slice(message);
+                    out.extend_from_slice(message)
                 })
                 .unwrap();
             }

@@ -17,7 +17,7 @@ use super::{Driver, Ends, Input, Link, Output, PeerAddr, now};
 const LARGE: usize = 300 * 1024;
 
 /// A client with open streams, whose ids begin at 100, and its driver.
-fn client(ends: Ends, window: u32, streams: u32) -> (Link, Driver, Vec<StreamKey>) {
+pub(super) fn client(ends: Ends, window: u32, streams: u32) -> (Link, Driver, Vec<StreamKey>) {
     let mut conn = Connection::client(Limits::default());
     let keys = (0..streams)
         .map(|number| {
