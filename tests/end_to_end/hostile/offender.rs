@@ -51,6 +51,11 @@ impl Offender {
         taken
     }
 
+    /// Sends, however long the server lets this client wait. `false`: the server has closed the connection.
+    pub(crate) async fn insist(&mut self, bytes: &[u8]) -> bool {
+        timeout(SOME_TIME, self.0.write_all(bytes)).await.expect("the server reads or closes").is_ok()
+    }
+
     /// Says that it sends no more.
     pub(crate) async fn half_close(&mut self) {
         self.0.shutdown().await.unwrap();
