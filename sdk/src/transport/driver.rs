@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use bytes::BytesMut;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use crate::conn::{ConnError, Connection, IncomingCall, IncomingStream};
-use crate::wire::{Decoder, Frame};
+use crate::wire::Decoder;
 
+use super::intake::{FRAMES_PER_LOCK, Intake};
 use super::pusher::Pusher;
 use super::shared::{Left, Reading, Shared, State};
 use super::wakers::Incoming;
@@ -25,17 +25,6 @@ const READS_PER_POLL: usize = 8;
 /// nothing but send INITs keeps a thread for 0.5 ms at a time, and for 7 when they open streams; with calls, FEEDBACK or garbage it is 0.5 at
 /// most. Without this it was 110 and 12.
 const FRAMES_PER_POLL: usize = 4 * FRAMES_PER_LOCK;
-
-/// How many frames are handled under one lock: about 2 µs, so that a writer who meets the lock spins rather than sleeps.
-const FRAMES_PER_LOCK: usize = 128;
-
-/// The room a read offers, at first and at most. It doubles when a read fills it. A message that is not read keeps its whole buffer in
-/// memory, so this is also what a slow reader may cost beside its messages; writers hand over no more at once either.
-const READ_MIN: usize = 4 * 1024;
-const READ_MAX: usize = 64 * 1024;
-
-/// The first room for a frame that is larger. It doubles as the frame's bytes come, unless the peer has sent one as large before.
-const LARGE_MIN: usize = 256 * 1024;
 
 /// How long callers wait for others who were answered together with them.
 const PATIENCE: Duration = Duration::from_millis(1);
@@ -75,16 +64,9 @@ pub(crate) struct Driver {
     over: Option<ConnError>,
     /// Present at a server: with it the connection stays open as long as the peer wants.
     server: Option<(Link, Arc<dyn Dispatch>)>,
-    decoder: Decoder,
-    input: BytesMut,
-    /// The input has room for one large frame, which is at its front.
-    large: bool,
-    /// The largest frame that came whole. Who announces one no larger is believed.
-    proven: usize,
-    read_size: usize,
-    /// The input may hold whole frames: the last poll had handled enough before it got to them.
+    intake: Intake,
+    /// The intake may hold whole frames: the last poll had handled enough before it got to them.
     unhandled: bool,
-    frames: Vec<Frame>,
     /// What the connection said when it was asked last, which is whenever that may have changed.
     reading: Reading,
     /// How many frames this poll has handled.
@@ -110,9 +92,9 @@ pub(crate) struct Driver {
 impl Driver {
     /// The client's end of a connection.
     pub(crate) fn client(conn: Connection, ends: Ends, peer: PeerAddr) -> (Link, Self) {
-        let decoder = decoder(&conn);
+        let intake = intake(&conn);
         let (link, shared) = Link::new(conn, Arc::clone(&ends.output), peer);
-        (link, Self::new(shared, ends, decoder, None))
+        (link, Self::new(shared, ends, intake, None))
     }
 
     /// The server's end of a connection.
@@ -122,16 +104,16 @@ impl Driver {
         peer: PeerAddr,
         dispatch: Arc<dyn Dispatch>,
     ) -> (Link, Self) {
-        let decoder = decoder(&conn);
+        let intake = intake(&conn);
         let (link, shared) = Link::new(conn, Arc::clone(&ends.output), peer);
-        let driver = Self::new(shared, ends, decoder, Some((link.clone(), dispatch)));
+        let driver = Self::new(shared, ends, intake, Some((link.clone(), dispatch)));
         (link, driver)
     }
 
     fn new(
         shared: Arc<Shared>,
         ends: Ends,
-        decoder: Decoder,
+        intake: Intake,
         server: Option<(Link, Arc<dyn Dispatch>)>,
     ) -> Self {
         Self {
@@ -139,13 +121,8 @@ impl Driver {
             ends: Some(ends),
             over: None,
             server,
-            decoder,
-            input: BytesMut::new(),
-            large: false,
-            proven: 0,
-            read_size: READ_MIN,
+            intake,
             unhandled: false,
-            frames: Vec::new(),
             reading: Reading::default(),
             handled: 0,
             wake: Vec::new(),
@@ -255,20 +232,10 @@ impl Driver {
                 self.handle_input()?;
                 continue;
             }
-            self.make_room();
-            let room = self.input.capacity() - self.input.len();
-            match input.poll_read(cx, &mut self.input) {
-                Poll::Pending => {
-                    self.shrink();
-                    return Ok(());
-                }
+            match self.intake.poll_read(input, cx) {
+                Poll::Pending => return Ok(()),
                 Poll::Ready(Ok(0)) => return Err(ConnError::PeerClosed),
-                Poll::Ready(Ok(count)) => {
-                    if count == room {
-                        self.read_size = (self.read_size * 2).min(READ_MAX);
-                    }
-                    self.handle_input()?;
-                }
+                Poll::Ready(Ok(_)) => self.handle_input()?,
                 Poll::Ready(Err(error)) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 Poll::Ready(Err(error)) => return Err(self.failed(error.kind())),
             }
@@ -284,58 +251,17 @@ impl Driver {
         Poll::Ready(())
     }
 
-    /// Offers the next read a size that follows the traffic. A frame that announces more than its peer ever sent gets its room as its
-    /// bytes come; else it gets all at once, because to grow a buffer is to copy it.
-    fn make_room(&mut self) {
-        let missing = self.decoder.missing(&self.input);
-        self.large |= missing > READ_MAX;
-        let wanted = self.read_size.max(missing.min(self.input.len().max(LARGE_MIN).max(self.proven)));
-        if self.input.capacity() - self.input.len() < wanted / 2 {
-            self.input.reserve(wanted);
-        }
-    }
-
-    /// An idle connection holds no buffer, and a quiet one no large one.
-    fn shrink(&mut self) {
-        if !self.input.is_empty() {
-            return;
-        }
-        if self.read_size == READ_MIN || self.input.capacity() > READ_MAX {
-            self.input = BytesMut::new();
-            self.frames = Vec::new();
-        }
-        self.read_size = (self.read_size / 2).max(READ_MIN);
-    }
-
     /// Decodes what was read outside the lock, and hands it to the connection in batches, until this poll has done enough.
     fn handle_input(&mut self) -> Result<(), ConnError> {
         loop {
-            let mut fault = None;
-            while self.frames.len() < FRAMES_PER_LOCK {
-                let there = self.input.len();
-                match self.decoder.decode(&mut self.input) {
-                    Ok(Some(frame)) => {
-                        self.frames.push(frame);
-                        // What comes behind a large frame must not keep its memory.
-                        if std::mem::take(&mut self.large) {
-                            self.proven = self.proven.max(there - self.input.len());
-                            self.input = BytesMut::from(&self.input[..]);
-                        }
-                    }
-                    Ok(None) => break,
-                    Err(error) => {
-                        fault = Some(ConnError::of_wire(error));
-                        break;
-                    }
-                }
-            }
-            self.unhandled = self.frames.len() == FRAMES_PER_LOCK;
-            self.handled += self.frames.len();
+            let decoded = self.intake.decode();
+            self.unhandled = self.intake.is_full();
+            self.handled += self.intake.frames.len();
             if !self.greeted {
                 self.greet();
             }
-            if !self.frames.is_empty() {
-                let mut frames = std::mem::take(&mut self.frames);
+            if !self.intake.frames.is_empty() {
+                let mut frames = std::mem::take(&mut self.intake.frames);
                 let (handled, reading) = self.run(|state| {
                     let now = now();
                     let before = state.conn.answers();
@@ -343,14 +269,13 @@ impl Driver {
                     state.gather(state.conn.answers() - before);
                     (handled, state.reading())
                 });
-                (self.frames, self.reading) = (frames, reading);
+                (self.intake.frames, self.reading) = (frames, reading);
                 self.dispatch();
                 handled?;
             }
-            match fault {
-                Some(error) => return Err(error),
-                None if self.unhandled && self.handled < FRAMES_PER_POLL => {}
-                None => return Ok(()),
+            decoded.map_err(ConnError::of_wire)?;
+            if !self.unhandled || self.handled >= FRAMES_PER_POLL {
+                return Ok(());
             }
         }
     }
@@ -451,7 +376,7 @@ impl Driver {
     /// Bytes have come and no whole frame before them.
     #[cold]
     fn greet(&mut self) {
-        if !self.frames.is_empty() {
+        if !self.intake.frames.is_empty() {
             self.greeted = true;
             self.shared.set_greeted();
             self.run(|state| state.conn.handle_first_frame());
@@ -477,7 +402,7 @@ impl Driver {
             pusher.abort();
         }
         self.ends = None;
-        (self.input, self.frames) = (BytesMut::new(), Vec::new());
+        self.intake.clear();
         self.over = Some(why.clone());
         match &why {
             ConnError::FrameTooLarge { .. }
@@ -492,9 +417,9 @@ impl Driver {
     }
 }
 
-fn decoder(conn: &Connection) -> Decoder {
+fn intake(conn: &Connection) -> Intake {
     let limits = conn.limits();
-    Decoder::new(conn.side(), limits.max_received).with_max_header(limits.max_header)
+    Intake::new(Decoder::new(conn.side(), limits.max_received).with_max_header(limits.max_header))
 }
 
 impl Future for Driver {
@@ -533,7 +458,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::task::Wake;
 
-    use crate::conn::{Limits, StreamId, write_data};
+    use crate::conn::Limits;
     use crate::transport::memory_pair;
 
     use super::*;
@@ -573,52 +498,5 @@ mod tests {
         }
         assert_eq!(handled, sent);
         assert!(polls > sent / (FRAMES_PER_POLL + FRAMES_PER_LOCK), "{polls} polls");
-    }
-
-    const MIB: usize = 1024 * 1024;
-
-    fn frame(size: usize) -> Vec<u8> {
-        let mut frame = Vec::new();
-        write_data(&mut frame, StreamId(7), size, |out: &mut Vec<u8>| out.resize(out.len() + size, 7))
-            .unwrap();
-        frame
-    }
-
-    impl Driver {
-        /// Takes the bytes as a socket gives them, and says how often the buffer became larger.
-        fn feed(&mut self, mut bytes: &[u8]) -> usize {
-            let mut grown = 0;
-            while !bytes.is_empty() {
-                let before = self.input.capacity();
-                self.make_room();
-                grown += usize::from(self.input.capacity() > before);
-                let room = self.input.capacity() - self.input.len();
-                let (read, rest) = bytes.split_at(room.min(10_000).min(bytes.len()));
-                self.input.extend_from_slice(read);
-                bytes = rest;
-            }
-            grown
-        }
-    }
-
-    #[test]
-    fn a_peer_that_has_sent_a_large_frame_gets_room_for_the_next_at_once_and_for_no_larger_one() {
-        let (ends, _far) = memory_pair();
-        let conn = Connection::client(Limits::default());
-        let (_link, mut driver) = Driver::client(conn, ends, PeerAddr::memory());
-        assert!(driver.feed(&frame(MIB)) > 3, "its room grows as it comes");
-        driver.handle_input().unwrap();
-        assert!(
-            driver.input.is_empty() && driver.input.capacity() < READ_MAX,
-            "the frame took its memory along"
-        );
-
-        let next = frame(MIB);
-        assert_eq!(driver.feed(&next[..20_000]), 2, "some for the header, and all that is announced");
-        assert_eq!(driver.feed(&next[20_000..]), 0);
-        driver.handle_input().unwrap();
-
-        driver.feed(&frame(8 * MIB)[..20_000]);
-        assert!(driver.input.capacity() < 2 * MIB, "an announcement alone gets no more than was sent before");
     }
 }

@@ -10,12 +10,12 @@ mod address;
 mod census;
 mod clock;
 mod driver;
+mod intake;
 mod lane;
 mod link;
 mod memory;
 #[cfg(all(test, trill_loom))]
 pub(crate) mod models;
-mod push;
 mod pusher;
 mod shared;
 mod socket;

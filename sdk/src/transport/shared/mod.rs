@@ -1,38 +1,27 @@
 //! How handles and the driver share a connection: one mutex, held for a few dozen nanoseconds at a time, never across an await.
 //!
-//! Who wakes whom: a handle that leaves bytes in an empty outbox wakes the driver, or writes them itself when it has nothing
-//! else to do. The driver wakes the tasks in [`Wakers`], and so does a handle whose wish lets another one go on.
+//! Who wakes whom: a handle that leaves bytes in an empty outbox wakes the pusher, or the driver if there is none, or writes them itself when
+//! it has nothing else to do. The driver wakes the tasks in [`Wakers`], and so does a handle whose wish lets another one go on.
 
-use std::collections::VecDeque;
+mod lanes;
+mod push;
+
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-use crate::conn::{Connection, Event, Limits, Outbox, StreamKey, Ticket};
+use crate::conn::{Connection, Event, Limits, Ticket};
 use crate::sync::{AtomicBool, Mutex, Ordering};
 
-use super::lane::{LANE, Lane};
-use super::push::write_out;
+use lanes::Lanes;
+use push::Push;
+
 use super::wakers::{Incoming, Slot, Wakers};
 use super::{Output, PeerAddr};
 
 /// From this much on, whoever writes also pushes the bytes into the socket, so that the outbox does not run full while the driver
 /// is still being woken. Half a default window: large enough that a syscall carries hundreds of small messages.
 const PUSH_AT: usize = 32 * 1024;
-
-/// How much of the lanes' content goes into one write to the socket, and how many empty buffers are kept for them.
-const COLLECT: usize = 64 * 1024;
-const SPARE_LANES: usize = 8;
-
-/// How many lanes are lent at once, and how many while the socket is full. The latter count as if they were full.
-const MAX_LENT: usize = 256;
-const MAX_LENT_BLOCKED: usize = 16;
-
-/// An outbox that a large message has stretched is not kept beyond this.
-const KEEP_CAPACITY: usize = 256 * 1024;
-
-/// How often one pass through [`Shared::push`] writes what others have added meanwhile, before it leaves the rest to the driver.
-const PUSH_ROUNDS: usize = 4;
 
 /// What a task does after a wish, which decides who writes to the socket.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -103,31 +92,6 @@ pub(super) struct Left {
     pub(super) nothing: bool,
     /// The pusher, if it does not know yet that there are bytes.
     pub(super) pusher: Option<Waker>,
-}
-
-/// The lanes that are lent.
-#[derive(Default)]
-struct Lanes {
-    /// The streams whose lanes may have something, in the order of lending.
-    lent: VecDeque<StreamKey>,
-    /// Empty buffers for the next ones.
-    spare: Vec<Vec<u8>>,
-}
-
-/// What writing to the socket needs to remember. `busy` makes it one writer at a time.
-#[derive(Default)]
-struct Push {
-    busy: bool,
-    /// The socket is full: the driver waits for it.
-    blocked: bool,
-    /// The socket takes nothing any more. The driver reads what came before, and then the connection is lost.
-    failed: Option<std::io::ErrorKind>,
-    /// The driver has been told that there are bytes.
-    told: bool,
-    /// Bytes taken from the connection, of which `written` are in the socket.
-    rest: Outbox,
-    written: usize,
-    spare: Outbox,
 }
 
 impl Shared {
@@ -262,59 +226,6 @@ impl Shared {
         driver.into_iter().for_each(Waker::wake);
         self.push();
     }
-
-    /// Writes what is queued until nothing is left or the socket is full. Returns at once when another task is at it: that one sees
-    /// what is added.
-    pub(super) fn push(&self) {
-        // What is kept by reference may be an application's own memory, and so it is let go without the lock: this is dropped behind it.
-        let mut rest;
-        let mut state = self.state.lock();
-        if state.push.busy || state.push.blocked {
-            return;
-        }
-        let Some(output) = state.output.clone() else { return };
-        state.push.busy = true;
-        state.gathering = 0;
-        let mut wake = Vec::new();
-        for _ in 0..PUSH_ROUNDS {
-            if !state.take_output() {
-                break;
-            }
-            let written = state.push.written;
-            rest = std::mem::take(&mut state.push.rest);
-            drop(state);
-            let (now_written, result) = write_out(&*output, &rest, written);
-            if written + now_written == rest.len() {
-                rest.clear();
-            }
-            state = self.state.lock();
-            if state.conn.lost().is_some() {
-                break;
-            }
-            state.put_back(std::mem::take(&mut rest), written + now_written);
-            state.conn.handle_written(now_written);
-            match result {
-                Ok(()) => {}
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
-                    state.push.blocked = true;
-                    break;
-                }
-                Err(error) => {
-                    state.fail(error.kind());
-                    break;
-                }
-            }
-        }
-        state.push.busy = false;
-        state.limit_lanes();
-        state.push.told = false;
-        let mut incoming = Incoming::default();
-        state.sort_events(&mut wake, &mut incoming);
-        debug_assert!(incoming.is_empty(), "only the driver makes incoming work");
-        let driver = if state.needs_driver() { state.call_driver() } else { state.tell_driver() };
-        drop(state);
-        wake_all(wake, driver);
-    }
 }
 
 impl State {
@@ -412,66 +323,10 @@ impl State {
         Poll::Pending
     }
 
-    /// Whether there is a lane for one more writer.
-    pub(super) fn may_lend(&self) -> bool {
-        self.lanes.lent.len() < if self.push.blocked { MAX_LENT_BLOCKED } else { MAX_LENT }
-    }
-
-    /// Nobody knows when a full socket takes more: what waits for it is queued, where it is counted.
-    fn limit_lanes(&mut self) {
-        if self.push.blocked {
-            while self.lanes.lent.len() > MAX_LENT_BLOCKED
-                && let Some(key) = self.lanes.lent.pop_front()
-            {
-                self.take_back(key);
-            }
-        }
-        self.conn.count_lent(if self.push.blocked { self.lanes.lent.len() * LANE } else { 0 });
-    }
-
     /// Whoever waited for room at this place does not any more, and must not be kept alive or woken by it.
     pub(super) fn leave_queue(&mut self, place: Option<Ticket>) {
         if let Some(place) = place {
             self.wakers.ticket(place).take();
-        }
-    }
-
-    /// Lends the stream's credit to its writer.
-    pub(super) fn lend(&mut self, key: StreamKey, lane: &mut Option<Lane>) {
-        let (id, credit) = self.conn.lend(key);
-        let lane = lane.get_or_insert_with(|| Lane::new(id, self.conn.limits().max_sent));
-        lane.lend(credit, self.lanes.spare.pop().unwrap_or_default());
-        self.wakers.stream(key).lane = Some(lane.clone());
-        self.lanes.lent.push_back(key);
-    }
-
-    /// Queues what is in the stream's lane. Its writer has to ask again.
-    pub(super) fn take_back(&mut self, key: StreamKey) {
-        let Some((mut frames, credit)) =
-            self.wakers.stream(key).lane.take().and_then(|lane| lane.take_back())
-        else {
-            return;
-        };
-        self.conn.take_back(key, &frames, credit);
-        if self.lanes.spare.len() < SPARE_LANES {
-            frames.clear();
-            self.lanes.spare.push(frames);
-        }
-    }
-
-    /// Queues what is in the lanes, up to what one write to the socket takes well.
-    fn collect(&mut self) {
-        while self.conn.output_len() < COLLECT
-            && let Some(key) = self.lanes.lent.pop_front()
-        {
-            self.take_back(key);
-        }
-    }
-
-    /// The connection is over, and so are the lanes.
-    pub(super) fn take_all_back(&mut self) {
-        while let Some(key) = self.lanes.lent.pop_front() {
-            self.take_back(key);
         }
     }
 
@@ -543,29 +398,6 @@ impl State {
         };
         let input = self.paused && self.conn.may_want_input();
         if timer || input { self.call_driver() } else { None }
-    }
-
-    /// Makes sure that there are bytes to write, if there are any at all.
-    fn take_output(&mut self) -> bool {
-        if self.push.rest.is_empty() {
-            self.collect();
-            if self.conn.output_len() == 0 {
-                return false;
-            }
-            let spare = std::mem::take(&mut self.push.spare);
-            self.push.rest = self.conn.take_output(spare);
-            self.push.written = 0;
-        }
-        true
-    }
-
-    /// Takes what a write has left of the bytes that it was given, if anything.
-    fn put_back(&mut self, rest: Outbox, written: usize) {
-        if !rest.is_empty() {
-            (self.push.rest, self.push.written) = (rest, written);
-        } else if rest.capacity() <= KEEP_CAPACITY {
-            self.push.spare = rest;
-        }
     }
 }
 

@@ -1,0 +1,209 @@
+//! How bytes get into the socket, one writer at a time.
+
+use std::io::{self, ErrorKind, IoSlice};
+
+use crate::conn::Outbox;
+use crate::transport::Output;
+use crate::transport::wakers::Incoming;
+
+use super::{Shared, State, wake_all};
+
+/// An outbox that a large message has stretched is not kept beyond this.
+const KEEP_CAPACITY: usize = 256 * 1024;
+
+/// How often one pass through [`Shared::push`] writes what others have added meanwhile, before it leaves the rest to the driver.
+const PUSH_ROUNDS: usize = 4;
+
+/// How many pieces one write to the socket takes at most: the ends of a large message, the message itself, and that for some messages.
+const SLICES: usize = 16;
+
+/// What writing to the socket needs to remember. `busy` makes it one writer at a time.
+#[derive(Default)]
+pub(super) struct Push {
+    pub(super) busy: bool,
+    /// The socket is full: the driver waits for it.
+    pub(super) blocked: bool,
+    /// The socket takes nothing any more. The driver reads what came before, and then the connection is lost.
+    pub(super) failed: Option<std::io::ErrorKind>,
+    /// Whoever is to write has been told that there are bytes.
+    pub(super) told: bool,
+    /// Bytes taken from the connection, of which `written` are in the socket.
+    pub(super) rest: Outbox,
+    pub(super) written: usize,
+    pub(super) spare: Outbox,
+}
+
+impl Shared {
+    /// Writes what is queued until nothing is left or the socket is full. Returns at once when another task is at it: that one sees
+    /// what is added.
+    pub(in crate::transport) fn push(&self) {
+        // What is kept by reference may be an application's own memory, and so it is let go without the lock: this is dropped behind it.
+        let mut rest;
+        let mut state = self.state.lock();
+        if state.push.busy || state.push.blocked {
+            return;
+        }
+        let Some(output) = state.output.clone() else { return };
+        state.push.busy = true;
+        state.gathering = 0;
+        let mut wake = Vec::new();
+        for _ in 0..PUSH_ROUNDS {
+            if !state.take_output() {
+                break;
+            }
+            let written = state.push.written;
+            rest = std::mem::take(&mut state.push.rest);
+            drop(state);
+            let (now_written, result) = write_out(&*output, &rest, written);
+            if written + now_written == rest.len() {
+                rest.clear();
+            }
+            state = self.state.lock();
+            if state.conn.lost().is_some() {
+                break;
+            }
+            state.put_back(std::mem::take(&mut rest), written + now_written);
+            state.conn.handle_written(now_written);
+            match result {
+                Ok(()) => {}
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                    state.push.blocked = true;
+                    break;
+                }
+                Err(error) => {
+                    state.fail(error.kind());
+                    break;
+                }
+            }
+        }
+        state.push.busy = false;
+        state.limit_lanes();
+        state.push.told = false;
+        let mut incoming = Incoming::default();
+        state.sort_events(&mut wake, &mut incoming);
+        debug_assert!(incoming.is_empty(), "only the driver makes incoming work");
+        let driver = if state.needs_driver() { state.call_driver() } else { state.tell_driver() };
+        drop(state);
+        wake_all(wake, driver);
+    }
+}
+
+impl State {
+    /// Makes sure that there are bytes to write, if there are any at all.
+    fn take_output(&mut self) -> bool {
+        if self.push.rest.is_empty() {
+            self.collect();
+            if self.conn.output_len() == 0 {
+                return false;
+            }
+            let spare = std::mem::take(&mut self.push.spare);
+            self.push.rest = self.conn.take_output(spare);
+            self.push.written = 0;
+        }
+        true
+    }
+
+    /// Takes what a write has left of the bytes that it was given, if anything.
+    fn put_back(&mut self, rest: Outbox, written: usize) {
+        if !rest.is_empty() {
+            (self.push.rest, self.push.written) = (rest, written);
+        } else if rest.capacity() <= KEEP_CAPACITY {
+            self.push.spare = rest;
+        }
+    }
+}
+
+/// Writes what is behind the first `from` bytes, until all is written or the socket takes no more. Says how much it wrote.
+fn write_out(output: &dyn Output, outbox: &Outbox, from: usize) -> (usize, io::Result<()>) {
+    let mut written = from;
+    while written < outbox.len() {
+        let taken = match outbox.only_copied() {
+            Some(bytes) => output.try_write(&bytes[written..]),
+            None => write_pieces(output, outbox, written),
+        };
+        match taken {
+            // A socket that takes nothing and says that all is well would be asked for ever.
+            Ok(0) => return (written - from, Err(ErrorKind::WriteZero.into())),
+            Ok(count) => written += count,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return (written - from, Err(error)),
+        }
+    }
+    (written - from, Ok(()))
+}
+
+#[inline(never)]
+fn write_pieces(output: &dyn Output, outbox: &Outbox, from: usize) -> io::Result<usize> {
+    let mut slices = [IoSlice::new(&[]); SLICES];
+    let count = outbox.slices(from, &mut slices);
+    match &slices[..count] {
+        [only] => output.try_write(only),
+        several => output.try_write_vectored(several),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::{Context, Poll};
+
+    use bytes::Bytes;
+
+    use crate::sync::Mutex;
+
+    use super::*;
+
+    /// Takes so many bytes at once, and has no room every second time.
+    struct Sips {
+        most: usize,
+        full: Mutex<bool>,
+        got: Mutex<Vec<u8>>,
+    }
+
+    impl Output for Sips {
+        fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+            self.try_write_vectored(&[IoSlice::new(bytes)])
+        }
+
+        fn try_write_vectored(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+            let full = std::mem::replace(&mut *self.full.lock(), false);
+            if full {
+                return Err(ErrorKind::WouldBlock.into());
+            }
+            *self.full.lock() = true;
+            assert!(!pieces[0].is_empty());
+            let taken: Vec<u8> =
+                pieces.iter().flat_map(|piece| piece.iter().copied()).take(self.most).collect();
+            self.got.lock().extend_from_slice(&taken);
+            Ok(taken.len())
+        }
+
+        fn poll_write_ready(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            unreachable!("nobody waits here")
+        }
+
+        fn finish(&self) {}
+    }
+
+    #[test]
+    fn a_write_that_stops_anywhere_goes_on_there() {
+        let mut outbox = Outbox::default();
+        for turn in 0..20_u8 {
+            outbox.copied().extend_from_slice(&[turn; 3][..usize::from(turn % 4)]);
+            outbox.keep(Bytes::from(vec![100 + turn; 2]));
+        }
+        let all = outbox.to_vec();
+        for most in 1..=all.len() {
+            let sips = Sips { most, full: Mutex::new(false), got: Mutex::new(Vec::new()) };
+            let (mut written, mut stops) = (0, 0);
+            while written < all.len() {
+                let (count, result) = write_out(&sips, &outbox, written);
+                written += count;
+                stops += 1;
+                let stopped = result.is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
+                assert_eq!(stopped, written < all.len() || count == 0);
+            }
+            assert_eq!(*sips.got.lock(), all, "{most} at once");
+            assert!(stops >= all.len().div_ceil(most));
+        }
+    }
+}
