@@ -12,7 +12,7 @@ use crate::transport::{Dispatch, IncomingCall, Link};
 use super::router::Router;
 
 /// How many calls a runner starts before it lets other tasks go on.
-const CALLS_PER_TURN: usize = 64;
+const CALLS_PER_TURN: usize = 16;
 
 /// How far a call came at once.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
