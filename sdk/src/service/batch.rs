@@ -1,10 +1,10 @@
 //! Calls that arrived together.
 
 use std::collections::VecDeque;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 
 use crate::sync::Mutex;
 use crate::transport::{Dispatch, IncomingCall, Link};
@@ -80,7 +80,7 @@ impl Runner {
                 }
             }
             link.write();
-            tokio::task::yield_now().await;
+            give_way().await;
         }
     }
 
@@ -96,6 +96,19 @@ impl Drop for Runner {
     fn drop(&mut self) {
         self.0.link.end_runner();
     }
+}
+
+/// Lets other tasks go first. Unlike with tokio's `yield_now`, other threads can take this task over, should the next one keep its thread.
+async fn give_way() {
+    let mut given = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut given, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// Runs a call: to its end if it does not have to wait, else in a task of its own.
