@@ -143,9 +143,6 @@ impl Driver {
             return Poll::Ready(why);
         }
         let left = self.poll_timers(cx);
-        if let Some(pusher) = left.pusher {
-            pusher.wake();
-        }
         self.poll_patience(left.gathers, cx);
         // Those who run now have something to add: one write to the socket for all of them.
         self.yielded = !self.yielded && left.expects_more;
@@ -303,7 +300,7 @@ impl Driver {
     /// for nothing, once, and the next deadline, which most often is later, needs none of its own.
     fn poll_timers(&mut self, cx: &mut Context<'_>) -> Left {
         loop {
-            let (armed, left) = self.run(|state| {
+            let (armed, mut left) = self.run(|state| {
                 let is_new = |state: &State| {
                     let next = state.conn.next_deadline()?;
                     state.armed.is_none_or(|armed| next < armed).then_some(next)
@@ -318,6 +315,10 @@ impl Driver {
                 }
                 (state.armed, state.left())
             });
+            // At once: the connection takes it for told, and the next turn of this loop would not hear of it.
+            if let Some(pusher) = left.pusher.take() {
+                pusher.wake();
+            }
             let Some(armed) = armed else { return left };
             let armed = tokio::time::Instant::from_std(armed);
             let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(armed)));
