@@ -1,4 +1,4 @@
-//! The one task of a connection: read, handle, write, keep the deadlines, sleep.
+//! The task that every connection has: read, handle, write, keep the deadlines, sleep.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -300,7 +300,7 @@ impl Driver {
     /// for nothing, once, and the next deadline, which most often is later, needs none of its own.
     fn poll_timers(&mut self, cx: &mut Context<'_>) -> Left {
         loop {
-            let (armed, mut left) = self.run(|state| {
+            let (armed, (left, pusher)) = self.run(|state| {
                 let is_new = |state: &State| {
                     let next = state.conn.next_deadline()?;
                     state.armed.is_none_or(|armed| next < armed).then_some(next)
@@ -315,8 +315,7 @@ impl Driver {
                 }
                 (state.armed, state.left())
             });
-            // At once: the connection takes it for told, and the next turn of this loop would not hear of it.
-            if let Some(pusher) = left.pusher.take() {
+            if let Some(pusher) = pusher {
                 pusher.wake();
             }
             let Some(armed) = armed else { return left };
@@ -459,7 +458,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::task::Wake;
 
-    use crate::conn::Limits;
+    use crate::conn::{Head, Limits};
     use crate::transport::memory_pair;
 
     use super::*;
@@ -471,6 +470,26 @@ mod tests {
         fn wake(self: Arc<Self>) {
             self.0.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_pusher_hears_of_bytes_when_a_deadline_passes_in_the_same_poll() {
+        let (near, _far) = memory_pair();
+        let (_link, mut driver) =
+            Driver::client(Connection::client(Limits::default()), near, PeerAddr::memory());
+        let mut cx = Context::from_waker(Waker::noop());
+        let open = |state: &mut State| state.conn.open(Head::default(), None, now()).expect("it is open");
+        driver.run(open);
+        assert!(Pin::new(&mut driver).poll(&mut cx).is_pending());
+        assert!(driver.timer.is_some(), "the peer has so long to accept the stream");
+
+        let wakes = Arc::new(Wakes::default());
+        driver.shared.set_pusher(&Context::from_waker(&Waker::from(Arc::clone(&wakes))));
+        tokio::time::advance(Duration::from_secs(60)).await;
+        // In the driver's part, whose bytes nobody is told of.
+        driver.run(open);
+        assert!(Pin::new(&mut driver).poll(&mut cx).is_pending());
+        assert_eq!(wakes.0.load(Ordering::Relaxed), 1);
     }
 
     /// FEEDBACK for a stream that is not there.

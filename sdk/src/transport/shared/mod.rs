@@ -82,7 +82,7 @@ pub(super) struct Reading {
 }
 
 /// What a driver has to do that has read what there was. It asks for all of it under one lock.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Left {
     /// Bytes may be waiting for somebody who is to write them soon.
     pub(super) gathers: bool,
@@ -90,8 +90,6 @@ pub(super) struct Left {
     pub(super) expects_more: bool,
     /// All is written, or the pusher does it, and nothing comes to its end: whoever changes that wakes the driver.
     pub(super) nothing: bool,
-    /// The pusher, if it does not know yet that there are bytes.
-    pub(super) pusher: Option<Waker>,
 }
 
 impl Shared {
@@ -201,9 +199,11 @@ impl Shared {
         result
     }
 
-    /// Lets the pusher wait for bytes; see [`State::set_pusher`].
+    /// The pusher waits here now. Tells whether there is little to write yet, and more than one who may have something to add.
     pub(super) fn set_pusher(&self, cx: &Context<'_>) -> bool {
-        self.state.lock().set_pusher(cx)
+        let mut state = self.state.lock();
+        state.pusher.wait(cx);
+        state.expects_more()
     }
 
     pub(super) fn wake_driver(&self) {
@@ -240,27 +240,20 @@ impl State {
         Reading { paused: self.paused, short: self.paused && self.conn.is_short() }
     }
 
-    /// What the driver has to do beside reading.
-    pub(super) fn left(&mut self) -> Left {
+    /// What the driver has to do beside reading, and the pusher's waker, if that did not know yet that there are bytes. From now on it
+    /// counts as told, so it has to be woken.
+    pub(super) fn left(&mut self) -> (Left, Option<Waker>) {
         let gathers = self.gathers();
-        let expects_more = self.expects_more();
-        let sound =
-            !self.push.blocked && self.push.failed.is_none() && !self.closing && self.conn.lost().is_none();
+        let sound = !self.needs_driver();
         if sound && self.pusher.get().is_some() {
             let pusher = if self.has_news() { self.tell_of_bytes() } else { None };
-            return Left { gathers, expects_more: false, nothing: true, pusher };
+            return (Left { gathers, expects_more: false, nothing: true }, pusher);
         }
         let nothing = sound && self.is_written() && !gathers;
         if nothing {
             self.push.told = false;
         }
-        Left { gathers, expects_more, nothing, pusher: None }
-    }
-
-    /// The pusher waits here now. Tells whether there is little to write yet, and more than one who may have something to add.
-    pub(super) fn set_pusher(&mut self, cx: &Context<'_>) -> bool {
-        self.pusher.wait(cx);
-        self.expects_more()
+        (Left { gathers, expects_more: self.expects_more(), nothing }, None)
     }
 
     fn expects_more(&self) -> bool {
