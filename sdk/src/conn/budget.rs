@@ -189,10 +189,15 @@ impl Account {
         self.check(more, self.held.now, Pool::held)
     }
 
-    /// Whether the connection, and the server, hold no more than they may. A connection is read all the same that has more than it leaves:
-    /// it must hear that it is refused, and a peer takes one that is not read for dead.
+    /// Whether the connection, and the server, hold no more than they may. A connection that has more than it leaves is read for an eighth
+    /// more: it must hear that calls are refused, and a peer takes one that is not read for dead. Then it waits, so that streams that keep to
+    /// their windows are not broken off for the one message that may go beyond each of them.
     pub(super) fn is_within(&self) -> bool {
-        self.held.now <= self.limit && self.pool.as_ref().is_none_or(|pool| pool.held() <= pool.limit)
+        let pool_is = |pool: &Arc<Pool>| {
+            let (held, limit) = (pool.held(), pool.limit);
+            held <= limit && held.saturating_add(self.held.now) <= limit.saturating_add(limit / 8)
+        };
+        self.held.now <= self.limit && self.pool.as_ref().is_none_or(pool_is)
     }
 
     /// Whether what is held, with `more`, is no more than a quarter and one `message` over the limit.

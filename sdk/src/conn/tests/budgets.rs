@@ -208,6 +208,25 @@ fn more_than_the_windows_say_stops_the_reading_unless_somebody_waits_for_the_pee
 }
 
 #[test]
+fn streams_that_keep_to_their_windows_wait_before_one_of_them_is_broken_off() {
+    let (mut pair, pools) = pair(16 * MIB);
+    let streams: Vec<_> = (0..100).map(|_| pair.open()).collect();
+    let mut unsent = streams.iter();
+    while pair.server.conn.wants_input() {
+        let (key, _) = unsent.next().expect("the connection is held back before all have sent");
+        pair.client.send(*key, &vec![7; 300_000]).unwrap();
+        pair.run();
+    }
+    assert!(pools.unread.held() < 20 * MIB, "{} of 32 MiB, by one connection", pools.unread.held());
+    let broken_off = streams.iter().filter(|(_, served)| pair.server.conn.ended(served.key).is_some());
+    assert_eq!(broken_off.count(), 0);
+    for (_, served) in streams.iter().take(10) {
+        pair.server.read_all(served.key);
+    }
+    assert!(pair.server.conn.wants_input());
+}
+
+#[test]
 fn connections_hold_back_another_only_while_they_are_over_the_servers_budget() {
     let (mut two, pools) = pair(2 * MIB);
     let server = || Limits { pools: Some(pools.clone()), max_received: MIB, ..Limits::default() };
