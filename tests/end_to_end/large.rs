@@ -1,7 +1,7 @@
 //! Messages whose payload is kept by reference, among others.
 
 use bytes::Bytes;
-use trill::testing::{Direction, Network};
+use trill::testing::{Cut, Direction, Network};
 use trill::{AsyncReaderWriter, Channel, Context, Result, Server};
 
 /// Around the size from which a payload is kept by reference, around what a read of a socket offers, and beyond.
@@ -96,4 +96,52 @@ async fn the_credit_for_a_large_message_is_written_before_its_reader_gets_to_wor
     // Nobody else has run since then. The field's key and length are 4 bytes, the frame's header 16, and the credit 4.
     let (message, credit) = (16 + 4 + large.len() as u64, 16 + 4);
     assert_eq!(link.carried(Direction::ToServer) - opened, message + credit);
+}
+
+/// Memory whose owner looks at the connection when it is let go, from another thread.
+struct Curious {
+    memory: Vec<u8>,
+    channel: Channel,
+    saw: std::sync::mpsc::Sender<bool>,
+}
+
+impl AsRef<[u8]> for Curious {
+    fn as_ref(&self) -> &[u8] {
+        &self.memory
+    }
+}
+
+impl Drop for Curious {
+    fn drop(&mut self) {
+        let (channel, (looked, look)) = (self.channel.clone(), std::sync::mpsc::channel());
+        std::thread::spawn(move || looked.send(channel.buffered()));
+        self.saw.send(look.recv_timeout(std::time::Duration::from_secs(5)).is_ok()).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn payloads_that_were_not_sent_are_let_go_without_the_lock() {
+    let host = Network::new(3).serve(Server::builder().service(Repeats)).unwrap();
+    let (channel, link) = host.connect(Channel::builder()).unwrap();
+    let client = ParrotClient::new(channel.clone());
+    let (mut one, mut two) = (client.talk().await.unwrap(), client.talk().await.unwrap());
+    for rw in [&mut one, &mut two] {
+        rw.write(Bytes::from_static(b"the stream is open")).await.unwrap();
+        rw.read().await.unwrap();
+    }
+    link.partition(Direction::ToServer);
+    let (saw, seen) = std::sync::mpsc::channel();
+    // The first is stuck in the socket, the second waits behind it.
+    for (rw, size) in [(&mut one, 200_000), (&mut two, 1_048_576)] {
+        let owner = Curious { memory: vec![7; size], channel: channel.clone(), saw: saw.clone() };
+        rw.write(Bytes::from_owner(owner)).await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    assert!(channel.buffered().unsent > 1_048_576, "{:?}", channel.buffered());
+    link.cut(Cut::Reset);
+    assert!(one.read().await.is_err());
+    drop((one, two, channel, client));
+    for _ in 0..2 {
+        assert!(seen.recv_timeout(std::time::Duration::from_secs(10)).unwrap(), "the connection was locked");
+    }
 }

@@ -390,13 +390,14 @@ impl Driver {
     }
 
     fn end(&mut self, why: ConnError) -> ConnError {
-        let why = self.run(|state| {
-            state.conn.handle_lost(&why);
+        let (why, unsent) = self.run(|state| {
+            let unsent = state.lose(&why);
             state.conn.drain();
             state.take_all_back();
             state.output = None;
-            state.conn.lost().cloned().unwrap_or(why)
+            (state.conn.lost().cloned().unwrap_or(why), unsent)
         });
+        drop(unsent);
         self.shared.set_over();
         if let Some(pusher) = &self.pusher {
             pusher.abort();

@@ -148,7 +148,8 @@ impl Link {
 
     /// Ends the connection now, for every call and stream on it.
     pub(crate) fn close(&self, why: &ConnError) {
-        self.shared().with(|state| state.conn.handle_lost(why));
+        let unsent = self.shared().with(|state| state.lose(why));
+        drop(unsent);
         self.shared().set_over();
         self.shared().wake_driver();
     }

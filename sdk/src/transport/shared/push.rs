@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind, IoSlice};
 
-use crate::conn::Outbox;
+use crate::conn::{ConnError, Outbox};
 use crate::transport::Output;
 use crate::transport::wakers::Incoming;
 
@@ -89,6 +89,14 @@ impl Shared {
 }
 
 impl State {
+    /// The connection is over. Gives what was not sent: it may be an application's own memory, to be let go without the lock.
+    #[must_use]
+    pub(in crate::transport) fn lose(&mut self, why: &ConnError) -> [Outbox; 2] {
+        let queued = self.conn.take_output(Outbox::default());
+        self.conn.handle_lost(why);
+        [queued, std::mem::take(&mut self.push.rest)]
+    }
+
     /// Makes sure that there are bytes to write, if there are any at all.
     fn take_output(&mut self) -> bool {
         if self.push.rest.is_empty() {
