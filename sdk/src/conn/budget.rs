@@ -190,12 +190,12 @@ impl Account {
     }
 
     /// Whether the connection, and the server, hold no more than they may. A connection that has more than it leaves is read for an eighth
-    /// more: it must hear that calls are refused, and a peer takes one that is not read for dead. Then it waits, so that streams that keep to
-    /// their windows are not broken off for the one message that may go beyond each of them.
-    pub(super) fn is_within(&self) -> bool {
+    /// and one `message` more, which calls alone do not reach: it must hear that they are refused, and a peer takes one that is not read for
+    /// dead. Then it waits, so that streams that keep to their windows are not broken off for the message that may go beyond each of them.
+    pub(super) fn is_within(&self, message: usize) -> bool {
         let pool_is = |pool: &Arc<Pool>| {
             let (held, limit) = (pool.held(), pool.limit);
-            held <= limit && held.saturating_add(self.held.now) <= limit.saturating_add(limit / 8)
+            held <= limit && held.saturating_add(self.held.now) <= limit.saturating_add(limit / 8 + message)
         };
         self.held.now <= self.limit && self.pool.as_ref().is_none_or(pool_is)
     }
@@ -343,5 +343,19 @@ mod tests {
         assert_eq!(accounts[0].share(), 0, "nothing is left to it");
         let late = Account::new(512 * MIB, Some(pool));
         assert_eq!((late.can_hold(8 * MIB), late.share()), (Ok(()), 4 * MIB / TO_COME));
+    }
+
+    #[test]
+    fn an_account_that_calls_alone_have_filled_is_still_read() {
+        const MESSAGE: usize = 10_000_000;
+        let mut account = Account::new(usize::MAX, Some(Pool::new(32_000_000)));
+        while account.can_hold(MESSAGE).is_ok() {
+            account.hold(0, MESSAGE);
+        }
+        assert_eq!((account.held(), account.is_within(MESSAGE)), (2 * MESSAGE, true), "4 of 3.2 messages");
+        account.hold(0, 3_000_000);
+        assert_eq!((account.is_within(MESSAGE), account.is_sound(0, MESSAGE)), (true, Ok(())), "46 of 46 MB");
+        account.hold(0, 4_000);
+        assert_eq!((account.is_within(MESSAGE), account.is_sound(0, MESSAGE)), (false, Ok(())));
     }
 }

@@ -219,12 +219,16 @@ impl Connection {
     /// too much is unread and nobody here waits for the peer, or while the peer leaves too many answers unread.
     pub(crate) fn wants_input(&mut self) -> bool {
         self.asking = false;
-        !self.pause.is_on() && self.may_answer() && (self.unread.is_within() || self.is_hungry())
+        !self.pause.is_on()
+            && self.may_answer()
+            && (self.unread.is_within(self.limits.max_received) || self.is_hungry())
     }
 
     /// Whether [`wants_input`](Self::wants_input), which was false, may be true now.
     pub(crate) fn may_want_input(&self) -> bool {
-        !self.pause.is_on() && self.may_answer() && (self.asking || self.unread.is_within())
+        !self.pause.is_on()
+            && self.may_answer()
+            && (self.asking || self.unread.is_within(self.limits.max_received))
     }
 
     /// Whether the peer's bytes are not wanted for lack of room. Nobody tells when other connections leave some, so ask now and then.

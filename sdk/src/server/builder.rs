@@ -95,7 +95,7 @@ impl ServerBuilder {
     ///
     /// No connection gets more than it leaves to the others: one alone half of it at most, which by default is just what
     /// `max_unread_per_connection` is, two together three quarters. Messages that go beyond a window can bring it above that; from an eighth
-    /// of `max_unread` above on, it is not read. By default 2,709 streams of many connections can have whole windows.
+    /// of `max_unread` and one message above on, it is not read. By default 2,709 streams of many connections can have whole windows.
     pub fn max_unread(mut self, bytes: usize) -> Self {
         self.unread = bytes;
         self
