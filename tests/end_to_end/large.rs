@@ -1,8 +1,11 @@
 //! Messages whose payload is kept by reference, among others.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use trill::testing::{Cut, Direction, Network};
-use trill::{AsyncReaderWriter, Channel, Context, Result, Server};
+use trill::{AsyncReader, AsyncReaderWriter, Channel, Context, Result, Server};
+use trill_tests::now;
 
 /// Around the size from which a payload is kept by reference, around what a read of a socket offers, and beyond.
 const SIZES: [usize; 9] = [0, 1, 32_767, 32_768, 65_536, 65_537, 100, 1_048_576, 300_000];
@@ -12,6 +15,7 @@ const SIZES: [usize; 9] = [0, 1, 32_767, 32_768, 65_536, 65_537, 100, 1_048_576,
 trait Parrot {
     async fn talk(&self, cx: Context, rw: AsyncReaderWriter<Bytes, Bytes>) -> Result<()>;
     async fn once(&self, cx: Context, payload: Bytes) -> Result<Bytes>;
+    async fn swallow(&self, cx: Context, reader: AsyncReader<Bytes>) -> Result<Bytes>;
 }
 
 struct Repeats;
@@ -27,6 +31,11 @@ impl Parrot for Repeats {
 
     async fn once(&self, _cx: Context, payload: Bytes) -> Result<Bytes> {
         Ok(payload)
+    }
+
+    async fn swallow(&self, _cx: Context, mut reader: AsyncReader<Bytes>) -> Result<Bytes> {
+        while reader.read().await?.is_some() {}
+        Ok(Bytes::new())
     }
 }
 
@@ -98,6 +107,25 @@ async fn the_credit_for_a_large_message_is_written_before_its_reader_gets_to_wor
     assert_eq!(link.carried(Direction::ToServer) - opened, message + credit);
 }
 
+#[tokio::test(start_paused = true)]
+async fn large_messages_that_are_waited_for_follow_each_other_without_a_round_trip_between() {
+    let host = Network::new(4).serve(Server::builder().service(Repeats)).unwrap();
+    let (channel, link) = host.connect(Channel::builder()).unwrap();
+    let (mut writer, reply) = ParrotClient::new(channel).swallow().await.unwrap();
+    let delay = Duration::from_millis(50);
+    link.delay(delay..=delay);
+    link.throttle(1_000_000);
+    let started = now();
+    for _ in 0..5 {
+        writer.write(Bytes::from(vec![7; 1_000_000])).await.unwrap();
+    }
+    writer.finish().await.unwrap();
+    reply.await.unwrap();
+    let took = started.elapsed();
+    let limit = Duration::from_secs(5) + 2 * 2 * delay;
+    assert!(took < limit, "5 MB at 1 MB a second, and one round trip of 0.1 s, not five: {took:?}");
+}
+
 /// Memory whose owner looks at the connection when it is let go, from another thread.
 struct Curious {
     memory: Vec<u8>,
@@ -115,7 +143,7 @@ impl Drop for Curious {
     fn drop(&mut self) {
         let (channel, (looked, look)) = (self.channel.clone(), std::sync::mpsc::channel());
         std::thread::spawn(move || looked.send(channel.buffered()));
-        self.saw.send(look.recv_timeout(std::time::Duration::from_secs(5)).is_ok()).unwrap();
+        self.saw.send(look.recv_timeout(Duration::from_secs(5)).is_ok()).unwrap();
     }
 }
 
@@ -142,6 +170,6 @@ async fn payloads_that_were_not_sent_are_let_go_without_the_lock() {
     assert!(one.read().await.is_err());
     drop((one, two, channel, client));
     for _ in 0..2 {
-        assert!(seen.recv_timeout(std::time::Duration::from_secs(10)).unwrap(), "the connection was locked");
+        assert!(seen.recv_timeout(Duration::from_secs(10)).unwrap(), "the connection was locked");
     }
 }

@@ -93,6 +93,10 @@ impl End {
                 Err(why) => return self.lose(&why),
             }
         }
+        // As drivers do, for large messages.
+        if let Some((id, size)) = self.decoder.message(&self.input) {
+            self.with(|conn| conn.handle_arriving(id, size));
+        }
         // As a server's driver does.
         if !self.greeted && self.side == Side::Server {
             self.conn.handle_first_bytes(now);

@@ -67,6 +67,8 @@ impl SendWindow {
 pub(super) struct RecvWindow {
     /// What the peer may have under way and unread, as it was told; 0: flow control is off.
     size: u32,
+    /// Given for a message that was not consumed yet.
+    ahead: u32,
     /// Consumed and not given back.
     owed: u64,
     /// Received and not given back, consumed or not.
@@ -75,7 +77,7 @@ pub(super) struct RecvWindow {
 
 impl RecvWindow {
     pub(super) fn new(size: u32) -> Self {
-        Self { size, owed: 0, received: 0 }
+        Self { size, ahead: 0, owed: 0, received: 0 }
     }
 
     pub(super) fn size(self) -> u32 {
@@ -93,8 +95,29 @@ impl RecvWindow {
 
     /// Counts bytes the application took. Once a quarter of the window is owed, it is time to [`settle`](Self::settle).
     pub(super) fn consume(&mut self, bytes: usize) -> bool {
-        self.owed += bytes as u64;
+        let bytes = bytes as u64;
+        let given = bytes.min(u64::from(self.ahead));
+        if given > 0 {
+            self.ahead -= u32::try_from(given).expect("it is no more than what was given");
+            self.received = self.received.saturating_sub(given);
+        }
+        self.owed += bytes - given;
         self.owed >= u64::from(self.size / 4)
+    }
+
+    /// A message of so many bytes is on its way, and is consumed as soon as it is there. Whether to give the credit for it now, because
+    /// its sender has none left.
+    pub(super) fn advance(&mut self, bytes: u32) -> bool {
+        let gives = self.size > 0 && self.ahead == 0 && self.owed + u64::from(bytes) >= u64::from(self.size);
+        if gives {
+            self.ahead = bytes;
+        }
+        gives
+    }
+
+    /// Given for a message that was not consumed yet.
+    pub(super) fn ahead(self) -> usize {
+        self.ahead as usize
     }
 
     /// Everything that was received and not given back, whether the application has taken it or not: it will not.
@@ -168,6 +191,22 @@ mod tests {
         assert!(!window.consume(5));
         assert_eq!(window.settle_all(), Some(3_617), "what was received and never consumed as well");
         assert_eq!(window.settle_all(), None);
+    }
+
+    #[test]
+    fn what_is_given_ahead_is_not_given_again() {
+        let mut window = RecvWindow::new(65_535);
+        assert!(!window.advance(65_534), "its sender has some left");
+        window.receive(10_000);
+        assert!(!window.consume(10_000));
+        assert!(window.advance(55_535));
+        assert!(!window.advance(1_000_000), "for one message only");
+        window.receive(55_535 + 20_000);
+        assert!(!window.consume(55_535), "10,000 are owed");
+        assert!(window.consume(20_000));
+        assert_eq!((window.settle(65_535), window.ahead()), (Some(30_000), 0));
+        assert_eq!(window.settle_all(), None);
+        assert!(!RecvWindow::new(0).advance(1_000_000));
     }
 
     #[test]

@@ -36,6 +36,7 @@ impl Connection {
     /// Takes one frame of the peer's. An error ends the connection: report it with [`handle_lost`](Self::handle_lost).
     pub(crate) fn handle_frame(&mut self, frame: Frame, now: Instant) -> Result<(), ConnError> {
         self.quiet.note();
+        self.arriving = None;
         match frame {
             Frame::Data { id, messages } => self.handle_data(id, messages, now),
             Frame::Feedback { id, increment } => self.handle_feedback(id, increment),
@@ -85,6 +86,16 @@ impl Connection {
                     self.handle_lost(&ConnError::FirstFrame(self.limits.first_frame_timeout));
                 }
             }
+        }
+    }
+
+    /// A part of a large message has come. The rest follows before anything else.
+    pub(crate) fn handle_arriving(&mut self, id: StreamId, size: u32) {
+        self.arriving = Some((id, size));
+        if let Some(key) = self.streams.find(id)
+            && self.streams.get(key).recv.waiting
+        {
+            self.give_credit_ahead(key);
         }
     }
 

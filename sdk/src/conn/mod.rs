@@ -98,6 +98,8 @@ pub(crate) struct Connection {
     pause: Pause,
     /// Somebody has begun to wait for the peer since that was looked at last.
     asking: bool,
+    /// The message of which a part has come, and how large it is.
+    arriving: Option<(StreamId, u32)>,
     draining: bool,
     /// What the peer's newest stream gave as its caller.
     last_caller: Bytes,
@@ -139,6 +141,7 @@ impl Connection {
             arrived: Vec::new(),
             pause: Pause::default(),
             asking: false,
+            arriving: None,
             draining: false,
             last_caller: Bytes::new(),
             lost: None,

@@ -262,6 +262,7 @@ impl Connection {
         } else {
             stream.recv.waiting = true;
             self.asking = true;
+            self.give_credit_ahead(key);
             None
         }
     }
@@ -280,6 +281,19 @@ impl Connection {
             }
         }
         self.count_unread(key, before);
+    }
+
+    /// A reader waits. If a message is on its way to it that is as large as the window, its sender has no credit left, and nobody needs to
+    /// wait for the whole of it: with the credit now, the next one follows at once. It is no more than a fair share of the room.
+    pub(super) fn give_credit_ahead(&mut self, key: StreamKey) {
+        let stream = self.streams.get_mut(key);
+        let Some((id, size)) = self.arriving.filter(|(id, _)| *id == stream.id) else { return };
+        let goes_on = stream.state.can_receive() && !stream.recv.ended;
+        if goes_on && size as usize <= self.unread.share() && stream.recv.window.advance(size) {
+            let held = stream.recv.held();
+            wire::feedback(self.output.copied(), id, size);
+            self.count_unread(key, held);
+        }
     }
 
     /// A new stream shares the room with the others.

@@ -271,6 +271,12 @@ impl Driver {
                 handled?;
             }
             decoded.map_err(ConnError::of_wire)?;
+            if !self.unhandled
+                && let Some((id, size)) = self.intake.arriving()
+            {
+                self.run(|state| state.conn.handle_arriving(id, size));
+                self.shared.push();
+            }
             if !self.unhandled || self.handled >= FRAMES_PER_POLL {
                 return Ok(());
             }

@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 
 use bytes::BytesMut;
 
-use crate::wire::{Decoder, Frame, WireError};
+use crate::wire::{Decoder, Frame, StreamId, WireError};
 
 use super::Input;
 
@@ -74,6 +74,15 @@ impl Intake {
             }
         }
         Ok(())
+    }
+
+    /// The message at the front, if it is large and this was not told yet.
+    pub(super) fn arriving(&mut self) -> Option<(StreamId, u32)> {
+        if self.large || self.decoder.missing(&self.bytes) <= READ_MAX {
+            return None;
+        }
+        self.large = true;
+        self.decoder.message(&self.bytes)
     }
 
     /// Whether there may be more frames than those that were found.

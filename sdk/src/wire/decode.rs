@@ -82,6 +82,13 @@ impl Decoder {
         size.saturating_sub(buf.len())
     }
 
+    /// The stream and the payload of the message at the front, if it is one.
+    pub(crate) fn message(&self, buf: &[u8]) -> Option<(StreamId, u32)> {
+        let header = Header::from_bytes(buf.first_chunk()?, self.max_frame).ok()?;
+        let size = header.total_size - HEADER_LEN as u32;
+        ((header.frame_type, header.kind) == (FrameType::Stream, DATA)).then_some((StreamId(header.id), size))
+    }
+
     #[inline]
     fn unary(&self, header: &Header, rest: Bytes) -> Frame {
         let head = UnaryHead { id: header.id, version: header.version, reserved: header.reserved };

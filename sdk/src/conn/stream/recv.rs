@@ -79,7 +79,7 @@ impl Recv {
 
     /// What the stream is to be charged: what the peer was promised room for, or more if it sent more.
     pub(in crate::conn) fn worth(&self) -> usize {
-        self.held().max(room_for(self.window.size()))
+        self.held().max(room_for(self.window.size()) + self.window.ahead())
     }
 
     pub(in crate::conn) fn cost(&self) -> usize {

@@ -56,6 +56,48 @@ fn a_message_larger_than_the_window_passes_whole() {
     assert_eq!(pair.client.send(key, b"next"), Ok(Sent::Queued));
 }
 
+/// What its peer is told of credit while half of a message has come, and after all of it was read. The reader begins to wait before the
+/// message comes, or behind its first half.
+fn credits_for(pair: &mut Pair, waits_before: bool, size: usize) -> (Vec<u32>, Vec<u32>) {
+    let (key, served) = pair.open();
+    let wait = |pair: &mut Pair| assert_eq!(pair.server.read_all(served.key), (vec![], None));
+    assert_eq!(pair.client.send(key, &vec![1; size]), Ok(Sent::Queued));
+    let message = pair.client.output();
+    let (first, second) = message.split_at(size / 2);
+    if waits_before {
+        wait(pair);
+    }
+    pair.server.receive(first, pair.now).unwrap();
+    if !waits_before {
+        wait(pair);
+    }
+    pair.client.seen.clear();
+    pair.run();
+    let early = credits(&pair.client.seen);
+    pair.server.receive(second, pair.now).unwrap();
+    assert_eq!(pair.server.read_all(served.key).0.len(), 1);
+    pair.run();
+    (early, credits(&pair.client.seen))
+}
+
+#[test]
+fn who_waits_for_a_message_as_large_as_the_window_gives_its_credit_before_all_of_it_is_there() {
+    for waits_before in [true, false] {
+        let mut pair = Pair::new();
+        assert_eq!(credits_for(&mut pair, waits_before, 1_000_000), (vec![1_000_000], vec![1_000_000]));
+        assert_eq!(credits_for(&mut pair, waits_before, 65_535), (vec![65_535], vec![65_535]));
+        assert_eq!(credits_for(&mut pair, waits_before, 65_534), (vec![], vec![65_534]));
+    }
+    let off = Limits { window: 0, ..Limits::default() };
+    assert_eq!(credits_for(&mut Pair::with(off.clone(), off), true, 1_000_000), (vec![], vec![]));
+    // A seventeenth of that is less than the message.
+    let short = Limits { unread: 16_000_000, ..Limits::default() };
+    let mut pair = Pair::with(Limits::default(), short);
+    let (early, after) = credits_for(&mut pair, true, 1_000_000);
+    assert_eq!(early, [0; 0], "room is short");
+    assert_eq!(after, [1_000_000]);
+}
+
 #[test]
 fn zero_from_either_side_switches_flow_control_off_in_both_directions() {
     let off = Limits { window: 0, outbox: usize::MAX / 2, ..Limits::default() };

@@ -95,6 +95,9 @@ impl End {
             self.seen.push(frame.clone());
             self.conn.handle_frame(frame, now)?;
         }
+        if let Some((id, size)) = decoder.message(&self.input) {
+            self.conn.handle_arriving(id, size);
+        }
         self.conn.take_events(&mut self.events);
         Ok(())
     }
