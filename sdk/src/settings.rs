@@ -11,6 +11,9 @@ macro_rules! shared_settings {
         /// Bytes of messages that the peer may send on one stream before it must wait for this side to read. Default: 65,535, which is
         /// also the least that peers of the protocol announce; 0 switches flow control off in both directions.
         ///
+        /// The last message may go beyond it. If a reader waits while a message as large as the window comes in, the peer may send the next
+        /// one already.
+        ///
         /// Without flow control, a connection is not read while 256 KiB of one of its streams wait for their reader. A stream that holds up
         /// others so for 10 seconds is broken off ([`ErrorKind::Limit`](crate::ErrorKind::Limit), code 22).
         pub fn window(mut self, bytes: u32) -> Self {
