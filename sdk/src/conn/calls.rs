@@ -52,13 +52,11 @@ pub(super) struct Calls {
     waiting: HashMap<u32, usize>,
     next_id: u32,
     incoming: usize,
-    /// Answers that nobody has taken yet.
-    answered: usize,
 }
 
 impl Calls {
     pub(super) fn new(first_id: u32) -> Self {
-        Self { slab: Slab::new(), waiting: HashMap::new(), next_id: first_id, incoming: 0, answered: 0 }
+        Self { slab: Slab::new(), waiting: HashMap::new(), next_id: first_id, incoming: 0 }
     }
 
     /// An id for a new call of ours. Ids wrap; one that is still in use is passed over.
@@ -98,7 +96,6 @@ impl Calls {
         match &mut self.slab[key] {
             Call::Outgoing { answer, deadline, .. } => {
                 *answer = Some(result);
-                self.answered += 1;
                 Some((CallKey(key), deadline.take()))
             }
             Call::Incoming(_) => unreachable!("only calls of ours are in the map"),
@@ -111,7 +108,6 @@ impl Calls {
 
     /// Lets go of a call of ours whose answer was taken.
     pub(super) fn forget(&mut self, key: CallKey) {
-        self.answered -= 1;
         self.slab.remove(key.0);
     }
 
@@ -121,7 +117,7 @@ impl Calls {
             Call::Outgoing { id, answer: None, .. } => {
                 self.waiting.remove(id);
             }
-            Call::Outgoing { .. } => self.answered -= 1,
+            Call::Outgoing { .. } => {}
             Call::Incoming(_) => self.incoming -= 1,
         }
         call
@@ -135,11 +131,6 @@ impl Calls {
     /// Whether anybody waits for an answer.
     pub(super) fn is_waited_for(&self) -> bool {
         !self.waiting.is_empty()
-    }
-
-    /// How many answers wait for their callers.
-    pub(super) fn answered(&self) -> usize {
-        self.answered
     }
 
     /// How many calls of the peer's are being worked on.

@@ -265,11 +265,6 @@ impl Connection {
         self.streams.was_used() || self.calls.was_used(self.limits.first_request_id)
     }
 
-    /// How many answers to calls of ours have not been looked at.
-    pub(crate) fn answers(&self) -> usize {
-        self.calls.answered()
-    }
-
     /// How many streams are not over.
     pub(crate) fn live_streams(&self) -> usize {
         self.streams.live()

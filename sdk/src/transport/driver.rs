@@ -26,7 +26,7 @@ const READS_PER_POLL: usize = 8;
 /// most. Without this it was 110 and 12.
 const FRAMES_PER_POLL: usize = 4 * FRAMES_PER_LOCK;
 
-/// How long callers wait for others who were answered together with them.
+/// How long answers wait for the last runner, should that be busy with something else.
 const PATIENCE: Duration = Duration::from_millis(1);
 
 /// How often a connection that is not read looks whether other connections have left room.
@@ -78,7 +78,7 @@ pub(crate) struct Driver {
     /// It has let the others go first once, before it writes.
     yielded: bool,
     timer: Option<Pin<Box<tokio::time::Sleep>>>,
-    /// For those who let others write.
+    /// For those whose answers the last runner writes.
     patience: Option<Pin<Box<tokio::time::Sleep>>>,
     closing: Option<Pin<Box<tokio::time::Sleep>>>,
     /// For the last input of a connection to which nothing can be written any more.
@@ -143,7 +143,7 @@ impl Driver {
             return Poll::Ready(why);
         }
         let left = self.poll_timers(cx);
-        self.poll_patience(left.gathers, cx);
+        self.poll_patience(left.runs, cx);
         // Those who run now have something to add: one write to the socket for all of them.
         self.yielded = !self.yielded && left.expects_more;
         if left.nothing {
@@ -261,9 +261,7 @@ impl Driver {
                 let mut frames = std::mem::take(&mut self.intake.frames);
                 let (handled, reading) = self.run(|state| {
                     let now = now();
-                    let before = state.conn.answers();
                     let handled = frames.drain(..).try_for_each(|frame| state.conn.handle_frame(frame, now));
-                    state.gather(state.conn.answers() - before);
                     (handled, state.reading())
                 });
                 (self.intake.frames, self.reading) = (frames, reading);
@@ -283,16 +281,16 @@ impl Driver {
         }
     }
 
-    /// Sees to it that callers who let others write do not wait for long, should those be busy with something else.
-    fn poll_patience(&mut self, mut gathers: bool, cx: &mut Context<'_>) {
-        while gathers {
+    /// Sees to it that answers do not wait for long for the last runner to write them.
+    fn poll_patience(&mut self, mut runs: bool, cx: &mut Context<'_>) {
+        while runs {
             let patience = self.patience.get_or_insert_with(|| Box::pin(tokio::time::sleep(PATIENCE)));
             if patience.as_mut().poll(cx).is_pending() {
                 return;
             }
             self.patience = None;
             self.shared.push();
-            gathers = self.shared.is_gathering();
+            runs = self.shared.has_runners();
         }
         // It runs out by itself, and is not started anew for each batch.
         if let Some(patience) = &mut self.patience

@@ -344,7 +344,7 @@ impl Link {
             let sent = state.conn.call(head, one_way, deadline, body, attachment);
             let then = if let Ok(Some(key)) = sent {
                 state.wakers.call(key).wait(cx);
-                Then::Calls
+                Then::Waits
             } else {
                 Then::GoesOn
             };
@@ -354,15 +354,14 @@ impl Link {
 
     /// Waits for the answer. Once it is given, the key is not ours any more.
     pub(crate) fn poll_answer(&self, key: CallKey, cx: &Context<'_>) -> Poll<Result<Answer, Ending>> {
-        self.shared().with_then(|state| match state.conn.answer(key) {
+        self.shared().poll(|state| match state.conn.answer(key) {
             Some(answer) => {
                 state.wakers.forget_call(key);
-                state.gathered();
-                (Poll::Ready(answer), Then::Calls)
+                Poll::Ready(answer)
             }
             None => {
                 state.wakers.call(key).wait(cx);
-                (Poll::Pending, Then::Waits)
+                Poll::Pending
             }
         })
     }

@@ -30,8 +30,6 @@ pub(super) enum Then {
     GoesOn,
     /// It waits. If nothing else goes on here, it writes itself: that spares waking the driver's thread.
     Waits,
-    /// It was answered, or waits for the next answer. If others were answered with it, the bytes can wait for them.
-    Calls,
 }
 
 pub(super) struct Shared {
@@ -62,9 +60,6 @@ pub(super) struct State {
     /// Before it ends, the peer gets the time to read what was written: closing a socket with bytes in it that nobody has read resets
     /// the connection, and what the peer has not got by then may be lost.
     pub(super) lingering: bool,
-    /// Several calls were answered at once, and so many of their callers have not looked yet. What they say next is written when the
-    /// last one has.
-    gathering: usize,
     /// So many tasks run one call after the other, and write when they are done. In the meantime nobody wakes the driver for that.
     runners: usize,
     push: Push,
@@ -84,8 +79,8 @@ pub(super) struct Reading {
 /// What a driver has to do that has read what there was. It asks for all of it under one lock.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Left {
-    /// Bytes may be waiting for somebody who is to write them soon.
-    pub(super) gathers: bool,
+    /// There are runners, and bytes may be waiting for the last one of them.
+    pub(super) runs: bool,
     /// There is little to write yet, and more than one who may have something to add.
     pub(super) expects_more: bool,
     /// All is written, or the pusher does it, and nothing comes to its end: whoever changes that wakes the driver.
@@ -110,7 +105,6 @@ impl Shared {
                 paused: false,
                 closing: false,
                 lingering: false,
-                gathering: 0,
                 runners: 0,
                 push: Push::default(),
                 lanes: Lanes::default(),
@@ -213,9 +207,9 @@ impl Shared {
         }
     }
 
-    /// Whether bytes may be waiting for somebody who is to write them soon.
-    pub(super) fn is_gathering(&self) -> bool {
-        self.state.lock().gathers()
+    /// Whether bytes may be waiting for the last runner.
+    pub(super) fn has_runners(&self) -> bool {
+        self.state.lock().runners > 0
     }
 
     pub(super) fn end_runner(&self) {
@@ -243,25 +237,21 @@ impl State {
     /// What the driver has to do beside reading, and the pusher's waker, if that did not know yet that there are bytes. From now on it
     /// counts as told, so it has to be woken.
     pub(super) fn left(&mut self) -> (Left, Option<Waker>) {
-        let gathers = self.gathers();
+        let runs = self.runners > 0;
         let sound = !self.needs_driver();
         if sound && self.pusher.get().is_some() {
             let pusher = if self.has_news() { self.tell_of_bytes() } else { None };
-            return (Left { gathers, expects_more: false, nothing: true }, pusher);
+            return (Left { runs, expects_more: false, nothing: true }, pusher);
         }
-        let nothing = sound && self.is_written() && !gathers;
+        let nothing = sound && self.is_written() && !runs;
         if nothing {
             self.push.told = false;
         }
-        (Left { gathers, expects_more: self.expects_more(), nothing }, None)
+        (Left { runs, expects_more: self.expects_more(), nothing }, None)
     }
 
     fn expects_more(&self) -> bool {
         self.has_output() && self.conn.output_len() < PUSH_AT && !self.conn.is_alone()
-    }
-
-    fn gathers(&self) -> bool {
-        self.gathering > 0 || self.runners > 0
     }
 
     /// The socket has room again, or must be asked.
@@ -282,18 +272,6 @@ impl State {
     /// Why nothing can be written any more, if so.
     pub(super) fn write_failure(&self) -> Option<std::io::ErrorKind> {
         self.push.failed
-    }
-
-    /// So many calls were answered at once.
-    pub(super) fn gather(&mut self, answers: usize) {
-        if answers > 1 {
-            self.gathering = answers;
-        }
-    }
-
-    /// A caller has looked at its answer.
-    pub(super) fn gathered(&mut self) {
-        self.gathering = self.gathering.saturating_sub(1);
     }
 
     pub(super) fn add_runners(&mut self, count: usize) {
@@ -339,12 +317,9 @@ impl State {
     /// Whether the task writes what is queued, and else the driver's waker, if it has something to do.
     fn who_writes(&mut self, then: Then) -> (bool, Option<Waker>) {
         let much = self.conn.output_len() >= PUSH_AT;
-        let alone = matches!(then, Then::Waits | Then::Calls) && self.has_output() && self.conn.is_alone();
+        let alone = then == Then::Waits && self.has_output() && self.conn.is_alone();
         if (much || alone) && !self.push.busy && !self.push.blocked {
             return (true, None);
-        }
-        if then == Then::Calls && self.gathering > 0 {
-            return (false, self.tell_of_time());
         }
         (false, self.tell_driver())
     }

@@ -45,7 +45,6 @@ impl Shared {
         }
         let Some(output) = state.output.clone() else { return };
         state.push.busy = true;
-        state.gathering = 0;
         let mut wake = Vec::new();
         for _ in 0..PUSH_ROUNDS {
             if !state.take_output() {
