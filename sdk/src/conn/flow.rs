@@ -122,6 +122,8 @@ impl RecvWindow {
 
     /// Everything that was received and not given back, whether the application has taken it or not: it will not.
     pub(super) fn settle_all(&mut self) -> Option<u32> {
+        let given = std::mem::take(&mut self.ahead);
+        self.received = self.received.saturating_sub(u64::from(given));
         self.owed = self.received;
         self.settle(self.size)
     }
@@ -207,6 +209,10 @@ mod tests {
         assert_eq!((window.settle(65_535), window.ahead()), (Some(30_000), 0));
         assert_eq!(window.settle_all(), None);
         assert!(!RecvWindow::new(0).advance(1_000_000));
+
+        assert!(window.advance(100_000));
+        window.receive(100_000 + 5);
+        assert_eq!(window.settle_all(), Some(5), "also when nobody is to consume it");
     }
 
     #[test]
