@@ -76,12 +76,11 @@ impl Intake {
         Ok(())
     }
 
-    /// The message at the front, if it is large and this was not told yet.
-    pub(super) fn arriving(&mut self) -> Option<(StreamId, u32)> {
+    /// The message at the front, if it is large and has no room yet: the next read makes it, so this is told once.
+    pub(super) fn arriving(&self) -> Option<(StreamId, u32)> {
         if self.large || self.decoder.missing(&self.bytes) <= READ_MAX {
             return None;
         }
-        self.large = true;
         self.decoder.message(&self.bytes)
     }
 

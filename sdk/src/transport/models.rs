@@ -383,7 +383,7 @@ fn loom_a_lane_keeps_order_and_credit_while_it_is_taken_back() {
         for message in [&b"1"[..], b"22"] {
             if lane.send(message.len(), |out: &mut Vec<u8>| out.extend_from_slice(message)).is_err() {
                 write_data(&mut asked, StreamId(7), message.len(), |out: &mut Vec<u8>| {
-                    out.extend_from_slice(message)
+                    out.extend_from_slice(message);
                 })
                 .unwrap();
             }
