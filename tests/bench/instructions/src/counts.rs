@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use crate::sides::{COUNTED, Side};
 use crate::work::Work;
 
-/// How much a count may grow before it is an error.
-const MAX_GROWTH: f64 = 0.05;
+/// How much a count may grow before it is an error, in per cent.
+const WITHIN: f64 = 5.0;
 
 /// Where the counts are kept.
 const RECORD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../instructions.json");
@@ -25,8 +25,11 @@ const RECORD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../instructions.json"
 #[derive(Args)]
 pub(crate) struct Counting {
     /// Record what is counted instead of comparing with it
-    #[arg(long)]
+    #[arg(long, conflicts_with = "within")]
     record: bool,
+    /// By how many per cent a count may grow before it is an error
+    #[arg(long, value_name = "PERCENT", default_value_t = WITHIN, value_parser = percent)]
+    within: f64,
     /// The file of recorded counts
     #[arg(long, default_value = RECORD)]
     file: PathBuf,
@@ -78,9 +81,9 @@ impl Counting {
         }
         let text = std::fs::read_to_string(&self.file)
             .with_context(|| format!("reading {}; --record makes it", self.file.display()))?;
-        let verdict = serde_json::from_str::<Counts>(&text)?.compare(&counted)?;
+        let verdict = serde_json::from_str::<Counts>(&text)?.compare(&counted, self.within)?;
         print!("{}", verdict.text);
-        ensure!(!verdict.grown, "a count has grown by more than {:.0} %", MAX_GROWTH * 100.0);
+        ensure!(!verdict.grown, "a count has grown by more than {} %", self.within);
         Ok(())
     }
 }
@@ -114,8 +117,8 @@ impl Counts {
         }
     }
 
-    /// Sets `counted` beside what was recorded.
-    fn compare(&self, counted: &Self) -> Result<Verdict> {
+    /// Sets `counted` beside what was recorded, from which it may differ by `within` per cent.
+    fn compare(&self, counted: &Self, within: f64) -> Result<Verdict> {
         if self.architecture != counted.architecture {
             bail!("the recorded counts are for {}, not for {}", self.architecture, counted.architecture);
         }
@@ -127,14 +130,20 @@ impl Counts {
             verdict.text += &format!("instructions per message of {}\n", work.name());
             for side in Side::ALL {
                 let (before, now) = (self.of(work).of(side), counted.of(work).of(side));
-                let growth = now / before - 1.0;
-                verdict.grown |= growth > MAX_GROWTH;
-                verdict.text +=
-                    &format!("  {}: recorded {before}, now {now}, {:+.1} %\n", side.name(), growth * 100.0);
+                let growth = (now / before - 1.0) * 100.0;
+                verdict.grown |= growth > within;
+                verdict.text += &format!("  {}: recorded {before}, now {now}, {growth:+.1} %\n", side.name());
             }
         }
         Ok(verdict)
     }
+}
+
+/// A limit of growth. A negative one would call every count grown.
+fn percent(text: &str) -> Result<f64> {
+    let percent: f64 = text.parse()?;
+    ensure!(percent >= 0.0 && percent.is_finite(), "it must be a number of per cent, 0 or more");
+    Ok(percent)
 }
 
 /// What one message more costs, to a tenth of an instruction.
@@ -182,22 +191,35 @@ mod tests {
     }
 
     #[test]
-    fn a_count_may_grow_by_five_percent() {
+    fn a_count_may_grow_by_as_much_as_is_said_and_no_more() {
         let recorded = counts(100.0, 200.0);
-        assert!(!recorded.compare(&counts(104.9, 150.0)).expect("they compare").grown);
-        let verdict = recorded.compare(&counts(90.0, 212.0)).expect("they compare");
+        let grown =
+            |server, within| recorded.compare(&counts(server, 150.0), within).expect("they compare").grown;
+        assert!(!grown(104.9, WITHIN));
+        assert!(grown(105.1, WITHIN));
+        assert!(!grown(100.9, 1.0));
+        assert!(grown(101.1, 1.0));
+        let verdict = recorded.compare(&counts(90.0, 212.0), WITHIN).expect("they compare");
         assert!(verdict.grown);
         assert!(verdict.text.contains("client: recorded 200, now 212, +6.0 %"), "{}", verdict.text);
+    }
+
+    #[test]
+    fn a_limit_that_is_no_limit_is_refused() {
+        assert_eq!(percent("1").expect("it is a limit"), 1.0);
+        for text in ["-1", "NaN", "inf", "one"] {
+            assert!(percent(text).is_err(), "{text} was taken");
+        }
     }
 
     #[test]
     fn another_compiler_is_told_and_another_architecture_is_an_error() {
         let recorded = counts(100.0, 200.0);
         let newer = Counts { rustc: "rustc 2".to_owned(), ..recorded.clone() };
-        let verdict = recorded.compare(&newer).expect("they compare");
+        let verdict = recorded.compare(&newer, WITHIN).expect("they compare");
         assert!(verdict.text.contains("recorded with rustc 1, counted with rustc 2"), "{}", verdict.text);
         let other = Counts { architecture: "aarch64".to_owned(), ..recorded.clone() };
-        assert!(recorded.compare(&other).is_err());
+        assert!(recorded.compare(&other, WITHIN).is_err());
     }
 
     #[test]
