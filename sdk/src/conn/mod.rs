@@ -52,7 +52,7 @@ use streams::Streams;
 use timers::Timers;
 
 pub use budget::Buffered;
-pub(crate) use budget::Pool;
+pub(crate) use budget::{Overrun, Pool};
 pub(crate) use error::ConnError;
 #[cfg(test)]
 pub(crate) use error::Violation;

@@ -9,6 +9,7 @@ use crate::metadata::Metadata;
 use crate::wire::{self, Body, FrameFault, Side, UnaryHead};
 
 use super::Connection;
+use super::budget::Overrun;
 use super::calls::{Call, Incoming};
 use super::error::ConnError;
 use super::event::{Answer, CallKey, Ending, Event, Head, IncomingCall, Outcome, Shape};
@@ -156,6 +157,20 @@ impl Connection {
         };
         self.timers.clear(deadline, Timer::Call(key));
         self.tell_if_idle();
+    }
+
+    /// A call of the peer's holds `bytes` now: its request was unpacked, or is not needed any more. Without room for more, it keeps the
+    /// count that it had.
+    pub(crate) fn recount_call(&mut self, key: CallKey, bytes: usize) -> Result<(), Overrun> {
+        let before = self.calls.get_mut(key).size();
+        if let Some(more) = bytes.checked_sub(before).filter(|more| *more > 0) {
+            self.unread.can_hold(more)?;
+        }
+        if let Call::Incoming(call) = self.calls.get_mut(key) {
+            call.size = bytes;
+            self.count_call(before, bytes);
+        }
+        Ok(())
     }
 
     /// A call that held so many bytes holds so many now.

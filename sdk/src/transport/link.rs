@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::conn::{
     Answer, Backlog, Body, Buffered, CallKey, ConnError, Connection, Ending, Head, Inbox, Limits, Outcome,
-    SendError, Sent, StreamKey, Take, Ticket,
+    Overrun, SendError, Sent, StreamKey, Take, Ticket,
 };
 
 use super::lane::{LANE, Lane, Sender};
@@ -401,6 +401,12 @@ impl Link {
             // The handler is done, and so is its task.
             (Poll::Ready(replied), Then::Waits)
         })
+    }
+
+    /// Counts what a call of the peer's holds from now on, in bytes. If that is more than there is room for, nothing changes.
+    #[allow(dead_code, reason = "what unpacks requests will call it")]
+    pub(crate) fn recount_call(&self, key: CallKey, bytes: usize) -> Result<(), Overrun> {
+        self.shared().with(|state| state.conn.recount_call(key, bytes))
     }
 
     pub(crate) fn refuse(&self, key: CallKey, outcome: Outcome, attachment: &[u8]) {

@@ -158,6 +158,27 @@ fn unary_calls_count_until_they_are_answered_and_answers_until_they_are_taken() 
 }
 
 #[test]
+fn a_call_is_counted_anew_when_its_request_was_unpacked_if_there_is_room() {
+    let (mut pair, pools) = pair(4 * MIB);
+    for size in [1_000, 900_000] {
+        pair.client.conn.call_with(&vec![0; size]);
+    }
+    pair.run();
+    let (small, large) = (pair.server.next_call().key, pair.server.next_call().key);
+    let server = &mut pair.server.conn;
+    let over = server.recount_call(small, 7 * MIB).unwrap_err();
+    assert_eq!((over.own, over.setting), (901_000, "max_unread"));
+    assert_eq!((server.buffered().unread, pools.unread.held()), (901_000, 901_000), "nothing changed");
+    server.recount_call(large, 0).unwrap();
+    server.recount_call(small, 4_000_000).unwrap();
+    let counted = (server.buffered().unread, server.buffered().reserved);
+    assert_eq!((counted, pools.unread.held()), ((4_000_000, 4_000_000), 4_000_000));
+    server.release_call(small);
+    server.release_call(large);
+    assert_eq!((server.buffered().unread, pools.unread.reserved()), (0, 0));
+}
+
+#[test]
 fn two_connections_that_nobody_reads_leave_room_for_the_others() {
     let (mut one, pools) = pair(16 * MIB);
     let server = || Limits { pools: Some(pools.clone()), max_received: MIB, ..Limits::default() };
