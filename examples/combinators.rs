@@ -79,8 +79,7 @@ async fn main() -> anyhow::Result<()> {
     let streams = StreamGreeterClient::new(channel);
 
     println!("== when_all: three calls at once, the outcomes in order ==");
-    for outcome in when_all(["a", "b", "c"].map(|name| greeter.say_hello(request(name)).into_future())).await
-    {
+    for outcome in when_all(["a", "b", "c"].map(|name| greeter.say_hello(request(name)))).await {
         println!("{}", outcome?.msg);
     }
 

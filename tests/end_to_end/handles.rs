@@ -142,8 +142,9 @@ async fn futures_of_handles_can_go_to_other_threads() {
     let (client, _log) = in_memory();
     is_send(&client);
     is_send(&client.unary(text("")));
-    is_send(&std::future::IntoFuture::into_future(client.unary(text(""))));
-    is_send(&std::future::IntoFuture::into_future(client.talk()));
+    is_send(&client.unary(text("")).response());
+    is_send(&client.notify(text("")));
+    is_send(&client.talk());
     let mut rw = client.talk().await.unwrap();
     is_send_borrowed(&rw.read());
     is_send_borrowed(&rw.write(text("")));

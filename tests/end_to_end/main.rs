@@ -1,6 +1,7 @@
 //! Whole calls, from a generated client to a handler and back.
 
 mod after_close;
+mod as_futures;
 mod balance;
 mod bounds;
 mod budgets;

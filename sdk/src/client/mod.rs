@@ -25,6 +25,4 @@ pub use state::{State, StateWatch};
 
 pub use crate::transport::Cancel;
 
-pub use crate::service::{
-    Bidi, ClientStream, OneWay, OneWayFuture, Opening, ResponseFuture, ServerStream, Unary, UnaryFuture,
-};
+pub use crate::service::{Bidi, ClientStream, OneWay, ResponseFuture, ServerStream, Unary};

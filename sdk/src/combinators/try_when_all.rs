@@ -27,6 +27,16 @@ use crate::Result;
 /// If polled after it has ended.
 ///
 /// # Examples
+/// Two calls at once:
+/// ```
+/// # use trill::{Context, Result};
+/// # #[trill::service]
+/// # trait Greeter { async fn greet(&self, cx: Context, name: String) -> Result<String>; }
+/// async fn greet_both(client: &GreeterClient) -> Result<(String, String)> {
+///     trill::try_when_all((client.greet("Ann".into()), client.greet("Bo".into()))).await
+/// }
+/// ```
+///
 /// ```
 /// use trill::Status;
 ///

@@ -24,11 +24,11 @@ mod unary;
 pub use batch::Started;
 pub use context::Context;
 pub use handler::ServerCall;
-pub use opening::{Bidi, ClientStream, Opening, ServerStream};
+pub use opening::{Bidi, ClientStream, ServerStream};
 pub use options::CallOptions;
 pub use spec::{IntoService, MethodKind, MethodSpec, Service, ServiceSpec};
 pub use stub::Stub;
-pub use unary::{OneWay, OneWayFuture, ResponseFuture, Unary, UnaryFuture};
+pub use unary::{OneWay, ResponseFuture, Unary};
 
 pub(crate) use host::Host;
 pub(crate) use router::Router;

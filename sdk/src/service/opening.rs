@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::future::{Future, IntoFuture, poll_fn};
-use std::marker::PhantomData;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -23,43 +23,44 @@ use super::options::{CallOptions, Limit};
 use super::stub::Target;
 use super::unary::{debug_as_name, options};
 
-/// The future of a stream that is being opened.
-pub type Opening<T> = Pin<Box<dyn Future<Output = Result<T>> + Send>>;
+/// A stream that is being opened, from the first poll on.
+type Opening<T> = Pin<Box<dyn Future<Output = Result<T>> + Send>>;
 
-/// A client stream that is being prepared: set options, then `.await` it for the writer and the future answer.
+/// A client stream: set options, then `.await` it for the writer and the future answer.
 ///
-/// Opening waits for one round trip: the server's acceptance, never a message of its handler. **On drop** of the future the stream
-/// is broken off.
+/// Opening waits for one round trip: the server's acceptance, never a message of its handler. Nothing is sent before it is polled, and
+/// options that are set after the first poll have no promised effect. **On drop** the stream is broken off.
 #[must_use = "a stream does nothing unless it is awaited"]
 pub struct ClientStream<Req, Resp> {
     open: Open,
-    messages: PhantomData<fn(Req) -> Resp>,
+    opening: Option<Opening<(AsyncWriter<Req>, Reply<Resp>)>>,
 }
 
-/// A server stream that is being prepared: set options, then `.await` it for the reader.
+/// A server stream: set options, then `.await` it for the reader.
 ///
-/// Opening waits for one round trip: the server's acceptance, never a message of its handler. **On drop** of the future the stream
-/// is broken off.
+/// Opening waits for one round trip: the server's acceptance, never a message of its handler. Nothing is sent before it is polled, and
+/// options that are set after the first poll have no promised effect. **On drop** the stream is broken off.
 #[must_use = "a stream does nothing unless it is awaited"]
 pub struct ServerStream<Req, Resp> {
     open: Open,
-    request: Req,
-    messages: PhantomData<fn() -> Resp>,
+    /// Until the first poll.
+    request: Option<Req>,
+    opening: Option<Opening<AsyncReader<Resp>>>,
 }
 
-/// A bidirectional stream that is being prepared: set options, then `.await` it for the reader and writer.
+/// A bidirectional stream: set options, then `.await` it for the reader and writer.
 ///
-/// Opening waits for one round trip: the server's acceptance, never a message of its handler. **On drop** of the future the stream
-/// is broken off.
+/// Opening waits for one round trip: the server's acceptance, never a message of its handler. Nothing is sent before it is polled, and
+/// options that are set after the first poll have no promised effect. **On drop** the stream is broken off.
 #[must_use = "a stream does nothing unless it is awaited"]
 pub struct Bidi<Req, Resp> {
     open: Open,
-    messages: PhantomData<fn(Req) -> Resp>,
+    opening: Option<Opening<AsyncReaderWriter<Resp, Req>>>,
 }
 
 impl<Req: Message, Resp: Message> ClientStream<Req, Resp> {
     pub(super) fn new(target: Target) -> Self {
-        Self { open: Open::new(target), messages: PhantomData }
+        Self { open: Open::new(target), opening: None }
     }
 
     options!();
@@ -69,21 +70,25 @@ impl<Req: Message, Resp: Message> ClientStream<Req, Resp> {
     }
 }
 
-impl<Req: Message, Resp: Message> IntoFuture for ClientStream<Req, Resp> {
+impl<Req: Message, Resp: Message> Future for ClientStream<Req, Resp> {
     type Output = Result<(AsyncWriter<Req>, Reply<Resp>)>;
-    type IntoFuture = Opening<(AsyncWriter<Req>, Reply<Resp>)>;
 
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move {
-            let stream = self.open.run().await?;
-            Ok((AsyncWriter::new(stream.clone()), Reply::new(AsyncReader::new(stream))))
-        })
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { open, opening } = self.get_mut();
+        let opening = opening.get_or_insert_with(|| {
+            let open = open.start();
+            Box::pin(async move {
+                let stream = open.run().await?;
+                Ok((AsyncWriter::new(stream.clone()), Reply::new(AsyncReader::new(stream))))
+            })
+        });
+        opening.as_mut().poll(cx)
     }
 }
 
 impl<Req: Message, Resp: Message> ServerStream<Req, Resp> {
     pub(super) fn new(target: Target, request: Req) -> Self {
-        Self { open: Open::new(target), request, messages: PhantomData }
+        Self { open: Open::new(target), request: Some(request), opening: None }
     }
 
     options!();
@@ -93,31 +98,40 @@ impl<Req: Message, Resp: Message> ServerStream<Req, Resp> {
     }
 }
 
-impl<Req: Message, Resp: Message> IntoFuture for ServerStream<Req, Resp> {
-    type Output = Result<AsyncReader<Resp>>;
-    type IntoFuture = Opening<AsyncReader<Resp>>;
+// Nothing in it is ever pinned.
+impl<Req, Resp> Unpin for ServerStream<Req, Resp> {}
 
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move {
-            let stream = self.open.run().await?;
-            let reader = AsyncReader::new(stream.clone());
-            let mut writer = AsyncWriter::new(stream.clone());
-            let sent = match writer.write(self.request).await {
-                Ok(()) => writer.finish().await,
-                Err(error) => Err(error),
-            };
-            match sent {
-                // A server may end early. What it sent before is there to be read, and so is how it ended.
-                Err(_) if stream.ending().is_some() => Ok(reader),
-                sent => sent.map(|()| reader),
-            }
-        })
+impl<Req: Message, Resp: Message> Future for ServerStream<Req, Resp> {
+    type Output = Result<AsyncReader<Resp>>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { open, request, opening } = self.get_mut();
+        if let Some(request) = request.take() {
+            *opening = Some(Box::pin(open_and_send(open.start(), request)));
+        }
+        opening.as_mut().expect("the first poll begins it").as_mut().poll(cx)
+    }
+}
+
+/// Opens a server stream and sends its request.
+async fn open_and_send<Req: Message, Resp: Message>(open: Open, request: Req) -> Result<AsyncReader<Resp>> {
+    let stream = open.run().await?;
+    let reader = AsyncReader::new(stream.clone());
+    let mut writer = AsyncWriter::new(stream.clone());
+    let sent = match writer.write(request).await {
+        Ok(()) => writer.finish().await,
+        Err(error) => Err(error),
+    };
+    match sent {
+        // A server may end early. What it sent before is there to be read, and so is how it ended.
+        Err(_) if stream.ending().is_some() => Ok(reader),
+        sent => sent.map(|()| reader),
     }
 }
 
 impl<Req: Message, Resp: Message> Bidi<Req, Resp> {
     pub(super) fn new(target: Target) -> Self {
-        Self { open: Open::new(target), messages: PhantomData }
+        Self { open: Open::new(target), opening: None }
     }
 
     options!();
@@ -127,12 +141,16 @@ impl<Req: Message, Resp: Message> Bidi<Req, Resp> {
     }
 }
 
-impl<Req: Message, Resp: Message> IntoFuture for Bidi<Req, Resp> {
+impl<Req: Message, Resp: Message> Future for Bidi<Req, Resp> {
     type Output = Result<AsyncReaderWriter<Resp, Req>>;
-    type IntoFuture = Opening<AsyncReaderWriter<Resp, Req>>;
 
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move { Ok(AsyncReaderWriter::new(self.open.run().await?)) })
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { open, opening } = self.get_mut();
+        let opening = opening.get_or_insert_with(|| {
+            let open = open.start();
+            Box::pin(async move { Ok(AsyncReaderWriter::new(open.run().await?)) })
+        });
+        opening.as_mut().poll(cx)
     }
 }
 
@@ -145,6 +163,11 @@ struct Open {
 impl Open {
     fn new(target: Target) -> Self {
         Self { target, options: CallOptions::new() }
+    }
+
+    /// What the future takes, at its first poll.
+    fn start(&mut self) -> Self {
+        Self { target: self.target.clone(), options: std::mem::take(&mut self.options) }
     }
 
     async fn run(self) -> Result<StreamRef> {

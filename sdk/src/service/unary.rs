@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::future::{Future, IntoFuture};
+use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -21,13 +21,28 @@ use super::connecting::{Connecting, Limited, NotConnected, connection, not_conne
 use super::options::{CallOptions, Limit};
 use super::stub::Target;
 
-/// A unary call that is being prepared: set options, then `.await` it.
+/// A unary call: set options, then `.await` it, or hand it to whatever takes a future.
 ///
 /// Gives the answer's message; [`response`](Self::response) gives its metadata and attachment as well. Nothing is sent before it is
-/// awaited. **On drop** of the future the answer is not wanted any more; the wire has no way to tell the server, whose handler goes
-/// on until the call's deadline.
+/// polled, and options that are set after the first poll have no promised effect. **On drop** an answer that comes is thrown away. The
+/// handler is not told, because the protocol has no word for that: it goes on until its deadline, which travels with the request, or
+/// until the connection ends.
 #[must_use = "a call does nothing unless it is awaited"]
 pub struct Unary<Req, Resp> {
+    call: CallFuture<Req, Resp>,
+}
+
+/// A one-way call: set options, then `.await` it, or hand it to whatever takes a future.
+///
+/// Ready once the request is queued for the socket. Nobody tells whether it arrived, and whether the handler succeeded. Options that
+/// are set after the first poll have no promised effect.
+#[must_use = "a call does nothing unless it is awaited"]
+pub struct OneWay<Req> {
+    call: CallFuture<Req, ()>,
+}
+
+/// Everything that is said of a call before it is sent.
+struct Prepared<Req, Resp> {
     target: Target,
     options: CallOptions,
     attachment: Bytes,
@@ -36,12 +51,6 @@ pub struct Unary<Req, Resp> {
     to_json: Option<ToJson<Req>>,
     from_json: Option<FromJson<Resp>>,
 }
-
-/// A one-way call that is being prepared: set options, then `.await` it.
-///
-/// Ready once the request is queued for the socket. Nobody tells whether it arrived, and whether the handler succeeded.
-#[must_use = "a call does nothing unless it is awaited"]
-pub struct OneWay<Req>(Unary<Req, ()>);
 
 macro_rules! options {
     () => {
@@ -83,21 +92,14 @@ pub(super) use options;
 
 impl<Req: Message, Resp: Message> Unary<Req, Resp> {
     pub(super) fn new(target: Target, request: Req) -> Self {
-        Self {
-            target,
-            options: CallOptions::new(),
-            attachment: Bytes::new(),
-            request: Parcel::Message(request),
-            to_json: None,
-            from_json: None,
-        }
+        Self { call: CallFuture::new(target, request, false) }
     }
 
     options!();
 
     /// Sends bytes beside the request, uncompressed and unencoded.
     pub fn attachment(mut self, attachment: impl Into<Bytes>) -> Self {
-        self.attachment = attachment.into();
+        self.call.call.attachment = attachment.into();
         self
     }
 
@@ -108,71 +110,46 @@ impl<Req: Message, Resp: Message> Unary<Req, Resp> {
         Req: JsonMessage,
         Resp: JsonMessage,
     {
-        self.to_json = Some(Req::to_json);
-        self.from_json = Some(Resp::from_json);
+        self.call.call.to_json = Some(Req::to_json);
+        self.call.call.from_json = Some(Resp::from_json);
         self
     }
 
     /// The call as a future of the whole answer: message, metadata and attachment.
     pub fn response(self) -> ResponseFuture<Req, Resp> {
-        ResponseFuture { call: CallFuture::new(self, false) }
+        ResponseFuture { call: self.call }
     }
 
     fn options_mut(&mut self) -> &mut CallOptions {
-        &mut self.options
-    }
-}
-
-impl<Req: Message, Resp: Message> IntoFuture for Unary<Req, Resp> {
-    type Output = Result<Resp>;
-    type IntoFuture = UnaryFuture<Req, Resp>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        UnaryFuture { call: CallFuture::new(self, false) }
+        &mut self.call.call.options
     }
 }
 
 impl<Req: Message> OneWay<Req> {
     pub(super) fn new(target: Target, request: Req) -> Self {
-        Self(Unary::new(target, request))
+        Self { call: CallFuture::new(target, request, true) }
     }
 
     options!();
 
     /// Sends bytes beside the request, uncompressed and unencoded.
-    pub fn attachment(self, attachment: impl Into<Bytes>) -> Self {
-        Self(self.0.attachment(attachment))
+    pub fn attachment(mut self, attachment: impl Into<Bytes>) -> Self {
+        self.call.call.attachment = attachment.into();
+        self
     }
 
     /// Sends the request as JSON. A method of Trill takes it if it is marked with `json`. Needs the feature `json`.
-    pub fn json(self) -> Self
+    pub fn json(mut self) -> Self
     where
         Req: JsonMessage,
     {
-        Self(Unary { to_json: Some(Req::to_json), ..self.0 })
+        self.call.call.to_json = Some(Req::to_json);
+        self
     }
 
     fn options_mut(&mut self) -> &mut CallOptions {
-        &mut self.0.options
+        &mut self.call.call.options
     }
-}
-
-impl<Req: Message> IntoFuture for OneWay<Req> {
-    type Output = Result<()>;
-    type IntoFuture = OneWayFuture<Req>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        OneWayFuture { call: CallFuture::new(self.0, true) }
-    }
-}
-
-/// The future of a unary call: the answer's message.
-///
-/// **On drop** an answer that comes is thrown away. The handler is not told, because the protocol has no word for that: it goes on until its
-/// deadline, which travels with the request, or until the connection ends.
-#[must_use = "futures do nothing unless polled"]
-pub struct UnaryFuture<Req, Resp> {
-    call: CallFuture<Req, Resp>,
 }
 
 /// The future of a unary call: the whole answer.
@@ -181,13 +158,7 @@ pub struct ResponseFuture<Req, Resp> {
     call: CallFuture<Req, Resp>,
 }
 
-/// The future of a one-way call.
-#[must_use = "futures do nothing unless polled"]
-pub struct OneWayFuture<Req> {
-    call: CallFuture<Req, ()>,
-}
-
-impl<Req: Message, Resp: Message> Future for UnaryFuture<Req, Resp> {
+impl<Req: Message, Resp: Message> Future for Unary<Req, Resp> {
     type Output = Result<Resp>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -209,7 +180,7 @@ impl<Req: Message, Resp: Message> Future for ResponseFuture<Req, Resp> {
     }
 }
 
-impl<Req: Message> Future for OneWayFuture<Req> {
+impl<Req: Message> Future for OneWay<Req> {
     type Output = Result<()>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -220,7 +191,7 @@ impl<Req: Message> Future for OneWayFuture<Req> {
 
 /// The steps of a call.
 struct CallFuture<Req, Resp> {
-    call: Unary<Req, Resp>,
+    call: Prepared<Req, Resp>,
     one_way: bool,
     limit: Option<Limit>,
     /// What the call says of waiting for a connection.
@@ -244,7 +215,15 @@ enum Step {
 impl<Req, Resp> Unpin for CallFuture<Req, Resp> {}
 
 impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
-    fn new(call: Unary<Req, Resp>, one_way: bool) -> Self {
+    fn new(target: Target, request: Req, one_way: bool) -> Self {
+        let call = Prepared {
+            target,
+            options: CallOptions::new(),
+            attachment: Bytes::new(),
+            request: Parcel::Message(request),
+            to_json: None,
+            from_json: None,
+        };
         Self { call, one_way, limit: None, patient: None, late: None, step: Step::Start }
     }
 
@@ -430,7 +409,5 @@ pub(super) use debug_as_name;
 debug_as_name! {
     Unary<Req, Resp>;
     OneWay<Req>;
-    UnaryFuture<Req, Resp>;
     ResponseFuture<Req, Resp>;
-    OneWayFuture<Req>;
 }
