@@ -8,6 +8,7 @@ mod budgets;
 mod cancel;
 mod cancel_safety;
 mod captures;
+mod closed;
 mod compression;
 mod context;
 mod drain;

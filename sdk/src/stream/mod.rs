@@ -3,6 +3,7 @@
 //! A handle turns messages into bytes and back, and asks the connection through `transport::Link`. Deliberately
 //! absent: methods, deadlines, who called.
 
+mod closed;
 mod compression;
 mod core;
 mod ending;
@@ -17,6 +18,7 @@ mod timeout;
 mod turn;
 mod writer;
 
+pub use closed::Closed;
 pub use compression::Compression;
 pub use json::{JsonError, JsonMessage};
 pub use message::{DecodeError, Message};

@@ -6,6 +6,7 @@ use crate::error::{Result, Status};
 use crate::metadata::Metadata;
 use crate::transport::PeerAddr;
 
+use super::closed::Closed;
 use super::core::StreamRef;
 use super::message::Message;
 use super::reader::{AsyncReader, Read};
@@ -84,6 +85,13 @@ impl<R: Message, W: Message> AsyncReaderWriter<R, W> {
     #[must_use]
     pub fn metadata(&self) -> Option<&Metadata> {
         self.halves.0.metadata()
+    }
+
+    /// Waits until the stream is over, and gives the error that writes give from then on. See [`AsyncWriter::closed`].
+    ///
+    /// **Cancel safety**: dropping the future changes nothing.
+    pub fn closed(&self) -> Closed<'_> {
+        self.halves.1.closed()
     }
 
     /// The address of the peer that this stream is with.

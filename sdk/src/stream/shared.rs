@@ -11,6 +11,7 @@ use crate::error::{Error, Result, Status};
 use crate::metadata::Metadata;
 use crate::sync::Mutex;
 
+use super::closed::Closed;
 use super::message::Message;
 use super::parcel::Parcel;
 use super::reader::{AsyncReader, read_timed_out};
@@ -187,6 +188,15 @@ impl<T: Message> SharedWriter<T> {
         poll_fn(|cx| turn.poll(cx, AsyncWriter::poll_finish)).await
     }
 
+    /// Waits until the stream is over, and gives the error that writes give from then on. As [`AsyncWriter::closed`]; it
+    /// waits for no turn, so others can write meanwhile.
+    ///
+    /// **Cancel safety**: dropping the future changes nothing.
+    pub async fn closed(&self) -> Error {
+        let stream = self.0.handle.lock().stream().clone();
+        Closed::new(&stream).await
+    }
+
     /// Breaks the stream off with a status for all clones, at once: operations that wait fail. As [`AsyncWriter::fail`].
     pub fn fail(&self, status: impl Into<Status>) {
         let status = status.into();
@@ -296,6 +306,13 @@ impl<R: Message, W: Message> SharedReaderWriter<R, W> {
     /// How the stream ended, if it is over already and not well.
     pub async fn finish_writing(&self) -> Result<()> {
         self.writer.finish().await
+    }
+
+    /// Waits until the stream is over, and gives the error that writes give from then on; see [`SharedWriter::closed`].
+    ///
+    /// **Cancel safety**: dropping the future changes nothing.
+    pub async fn closed(&self) -> Error {
+        self.writer.closed().await
     }
 
     /// Breaks the stream off with a status for all clones, at once; see [`SharedWriter::fail`].

@@ -12,6 +12,7 @@ use crate::error::{Code, Error, ErrorKind, Origin, Result, Status};
 use crate::metadata::Metadata;
 use crate::transport::{Outcome, PeerAddr, SendError, Sender};
 
+use super::closed::Closed;
 use super::core::StreamRef;
 use super::ending::{outcome, send_error};
 use super::message::Message;
@@ -87,6 +88,37 @@ impl<T: Message> AsyncWriter<T> {
         poll_fn(|cx| self.poll_finish(cx)).await
     }
 
+    /// Waits until the stream is over, and gives the error that writes give from then on: for those who write now and then,
+    /// and want to know before the next message that nobody takes it.
+    ///
+    /// That is a stream that the peer has ended, well or not, a lost connection, and an end on this side. A client that has
+    /// ended its input is not the end of a handler's stream. Waits for as long as the stream lives; any number of tasks may
+    /// wait.
+    ///
+    /// **Cancel safety**: dropping the future changes nothing. When it is ready, so is every later one.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use trill::prost::Message;
+    /// # use trill::{AsyncWriter, Result};
+    /// # #[derive(Clone, PartialEq, Message)]
+    /// # #[prost(prost_path = "trill::prost")]
+    /// # pub struct Tick {}
+    /// # #[expect(dead_code)]
+    /// async fn tick(mut writer: AsyncWriter<Tick>) -> Result<()> {
+    ///     let mut interval = tokio::time::interval(Duration::from_secs(60));
+    ///     loop {
+    ///         tokio::select! {
+    ///             why = writer.closed() => return Err(why),
+    ///             _ = interval.tick() => writer.write(Tick {}).await?,
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    pub fn closed(&self) -> Closed<'_> {
+        Closed::new(&self.stream)
+    }
+
     /// The address of the peer that this stream is with.
     #[must_use]
     pub fn peer(&self) -> &PeerAddr {
@@ -111,6 +143,10 @@ impl<T: Message> AsyncWriter<T> {
 
     pub(super) fn break_off(&self, status: &Status) {
         self.stream.reset(outcome(status, Metadata::new()));
+    }
+
+    pub(super) fn stream(&self) -> &StreamRef {
+        &self.stream
     }
 
     pub(super) fn poll_write(

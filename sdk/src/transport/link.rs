@@ -13,6 +13,7 @@ use crate::conn::{
 
 use super::lane::{LANE, Lane, Sender};
 use super::shared::{Shared, Then};
+use super::wakers::Watcher;
 use super::{Output, PeerAddr, now};
 
 /// What filling a lane costs of a task's turn: sixteen of them, and others get theirs. That is 256 KiB, some 200 µs of work.
@@ -189,6 +190,27 @@ impl Link {
                 Poll::Pending
             }
         })
+    }
+
+    /// Waits until the stream is over. Any number of tasks may wait, each with a `watcher` of its own.
+    pub(crate) fn poll_closed(
+        &self,
+        key: StreamKey,
+        watcher: &mut Option<Watcher>,
+        cx: &Context<'_>,
+    ) -> Poll<Ending> {
+        self.shared().poll(|state| match state.conn.ended(key) {
+            Some(ending) => Poll::Ready(ending),
+            None => {
+                state.wakers.watch(key, watcher, cx);
+                Poll::Pending
+            }
+        })
+    }
+
+    /// One of them does not wait any more.
+    pub(crate) fn stop_watching(&self, key: StreamKey, watcher: Watcher) {
+        self.shared().with(|state| state.wakers.stop_watching(key, watcher));
     }
 
     pub(crate) fn ending(&self, key: StreamKey) -> Option<Ending> {

@@ -42,6 +42,7 @@ pub(crate) use link::{Link, WeakLink};
 pub(crate) use memory::pair as memory_pair;
 
 pub(crate) use socket::{Listener, UnknownHost, connect};
+pub(crate) use wakers::Watcher;
 
 pub(crate) use crate::conn::{
     Admission, Admitted, Answer, Body, CallKey, ConnError, Connection, DEFAULT_WINDOW, Ending, Head, Inbox,

@@ -1,5 +1,6 @@
 //! Who waits for what on a connection: tasks beside the protocol's keys.
 
+use std::collections::BTreeMap;
 use std::task::{Context, Waker};
 
 use crate::conn::{CallKey, Event, IncomingCall, IncomingStream, StreamKey, Ticket, growth};
@@ -47,10 +48,17 @@ pub(super) struct Wakers {
     streams: Vec<StreamSlots>,
     calls: Vec<Slot>,
     tickets: Vec<Slot>,
+    /// Who waits for the end of a stream beside its opener or the task of its handler: few do.
+    closed: BTreeMap<usize, Vec<(Watcher, Waker)>>,
+    last_watcher: u64,
     /// Those who shut the server down, and the driver of a lost connection: whoever ends the last call, or writes the last bytes, wakes
     /// them.
     idle: Vec<Waker>,
 }
+
+/// One of those who wait for the end of a stream.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Watcher(u64);
 
 /// New work of the peer's, for the dispatcher.
 #[derive(Debug, Default)]
@@ -85,6 +93,26 @@ impl Wakers {
         }
     }
 
+    /// The task of `cx` waits for the end of the stream, beside others.
+    pub(super) fn watch(&mut self, key: StreamKey, watcher: &mut Option<Watcher>, cx: &Context<'_>) {
+        let waiting = self.closed.entry(key.0).or_default();
+        if let Some((_, waker)) = waiting.iter_mut().find(|(other, _)| Some(*other) == *watcher) {
+            waker.clone_from(cx.waker());
+            return;
+        }
+        self.last_watcher += 1;
+        waiting.push((*watcher.insert(Watcher(self.last_watcher)), cx.waker().clone()));
+    }
+
+    /// One of them does not wait any more.
+    pub(super) fn stop_watching(&mut self, key: StreamKey, watcher: Watcher) {
+        let Some(waiting) = self.closed.get_mut(&key.0) else { return };
+        waiting.retain(|(other, _)| *other != watcher);
+        if waiting.is_empty() {
+            self.closed.remove(&key.0);
+        }
+    }
+
     /// Nobody holds this stream any more; its place may be another's soon.
     pub(super) fn forget_stream(&mut self, key: StreamKey) {
         if let Some(slots) = self.streams.get_mut(key.0) {
@@ -103,7 +131,8 @@ impl Wakers {
     #[cfg(feature = "testing")]
     pub(super) fn waiting(&self) -> usize {
         let streams = self.streams.iter().flat_map(|stream| [&stream.read, &stream.write, &stream.watch]);
-        streams.chain(&self.calls).chain(&self.tickets).filter(|slot| slot.get().is_some()).count()
+        let slots = streams.chain(&self.calls).chain(&self.tickets);
+        slots.filter(|slot| slot.get().is_some()).count() + self.closed.values().map(Vec::len).sum::<usize>()
     }
 
     /// Bytes in the lanes that are lent.
@@ -117,7 +146,13 @@ impl Wakers {
         let waiting = match event {
             Event::Readable(key) => self.stream(key).read.take(),
             Event::Writable(key) => self.stream(key).write.take(),
-            Event::Changed(key) => self.stream(key).watch.take(),
+            Event::Changed(key) => {
+                if !self.closed.is_empty() {
+                    let waiting = self.closed.remove(&key.0).unwrap_or_default();
+                    wake.extend(waiting.into_iter().map(|(_, waker)| waker));
+                }
+                self.stream(key).watch.take()
+            }
             Event::CallChanged(key) => self.call(key).take(),
             Event::Room(ticket) => self.ticket(ticket).take(),
             Event::Revoked(key) => {
