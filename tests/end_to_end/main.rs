@@ -24,6 +24,7 @@ mod large;
 mod left_over;
 mod limits;
 mod network;
+mod packed;
 mod proxy;
 mod reconnect;
 mod resolve;

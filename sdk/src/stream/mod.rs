@@ -16,6 +16,8 @@ mod reply;
 mod shared;
 mod timeout;
 mod turn;
+#[cfg(feature = "compression")]
+mod unpack;
 mod writer;
 
 pub use closed::Closed;

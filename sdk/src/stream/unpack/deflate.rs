@@ -1,0 +1,129 @@
+//! gzip and zlib.
+
+use std::io::{self, BufRead, Read};
+
+use bytes::Bytes;
+use flate2::bufread::{GzDecoder, ZlibDecoder};
+
+use super::super::compression::UnpackError;
+use super::{BEGINNING, Decoder, INPUT, PIECE, Plain, Step, trailing};
+
+/// The least room for what a step unpacks.
+const LEAST: usize = 1024;
+
+/// Members of gzip, one behind the other: RFC 1952 makes them one body (section 2.2).
+pub(super) struct Gzip(GzDecoder<Source>);
+
+/// One zlib stream: RFC 1950 knows no second.
+pub(super) struct Zlib(ZlibDecoder<Source>);
+
+impl Gzip {
+    pub(super) fn new(packed: Bytes) -> Self {
+        Self(GzDecoder::new(Source::new(packed)))
+    }
+}
+
+impl Decoder for Gzip {
+    fn step(&mut self, plain: &mut Plain, most: usize) -> Result<Step, UnpackError> {
+        let before = self.0.get_ref().at;
+        if let Some(step) = read(&mut self.0, GzDecoder::get_mut, plain, most)? {
+            return Ok(step);
+        }
+        let source = self.0.get_mut();
+        if source.rest().is_empty() {
+            return Ok(Step::Whole);
+        }
+        let work = BEGINNING + source.at - before;
+        let source = std::mem::take(source);
+        self.0.reset(source);
+        Ok(Step::Worked(work))
+    }
+}
+
+impl Zlib {
+    pub(super) fn new(packed: Bytes) -> Self {
+        Self(ZlibDecoder::new(Source::new(packed)))
+    }
+}
+
+impl Decoder for Zlib {
+    fn step(&mut self, plain: &mut Plain, most: usize) -> Result<Step, UnpackError> {
+        if let Some(step) = read(&mut self.0, ZlibDecoder::get_mut, plain, most)? {
+            return Ok(step);
+        }
+        match self.0.get_ref().rest().len() {
+            0 => Ok(Step::Whole),
+            more => Err(trailing(more)),
+        }
+    }
+}
+
+/// Unpacks a piece, or says with `None` that the stream or member has ended.
+fn read<D: Read>(
+    decoder: &mut D,
+    source: fn(&mut D) -> &mut Source,
+    plain: &mut Plain,
+    most: usize,
+) -> Result<Option<Step>, UnpackError> {
+    let input = source(decoder);
+    input.allowed = INPUT;
+    let before = input.at;
+    // Four times as much is usual. Zeroing the room for much more would cost more than unpacking.
+    let usual = (4 * input.rest().len()).max(plain.bytes.len()).max(LEAST);
+    // One byte beyond the limit shows that there is more.
+    let room = usual.min(PIECE).min((plain.limit - plain.bytes.len()).saturating_add(1));
+    if room > most {
+        return Ok(Some(Step::Large(room)));
+    }
+    let unpacked = match plain.add(room, |room| decoder.read(room).map_err(UnpackError::Broken)) {
+        Ok(0) => return Ok(None),
+        Ok(unpacked) => unpacked,
+        Err(UnpackError::Broken(error)) if error.kind() == io::ErrorKind::WouldBlock => 0,
+        Err(error) => return Err(error),
+    };
+    if plain.bytes.len() > plain.limit {
+        return Err(UnpackError::TooLarge { limit: plain.limit });
+    }
+    Ok(Some(Step::Worked(unpacked + source(decoder).at - before)))
+}
+
+/// The packed bytes, of which each step may take some. More are not there for the moment.
+#[derive(Default)]
+struct Source {
+    packed: Bytes,
+    at: usize,
+    allowed: usize,
+}
+
+impl Source {
+    fn new(packed: Bytes) -> Self {
+        Self { packed, at: 0, allowed: INPUT }
+    }
+
+    fn rest(&self) -> &[u8] {
+        &self.packed[self.at..]
+    }
+}
+
+impl BufRead for Source {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        let there = self.rest().len();
+        if there > 0 && self.allowed == 0 {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        Ok(&self.packed[self.at..][..there.min(self.allowed)])
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.at += amount;
+        self.allowed -= amount;
+    }
+}
+
+impl Read for Source {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.fill_buf()?.read(into)?;
+        self.consume(read);
+        Ok(read)
+    }
+}

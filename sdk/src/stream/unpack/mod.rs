@@ -1,0 +1,142 @@
+//! Unpacking of compressed bodies, in steps that are small.
+//!
+//! A body is taken whole or refused. Concatenated members and frames are one body where their format
+//! says so; anything else behind the end, and an end that is missing, is an error.
+
+mod deflate;
+mod lz4;
+mod snappy;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+
+use bytes::Bytes;
+
+use super::compression::{Compression, UnpackError};
+
+use deflate::{Gzip, Zlib};
+use lz4::Lz4;
+use snappy::{SnappyBlock, SnappyStream};
+
+/// How much a step unpacks at most, where the format leaves a choice.
+const PIECE: usize = 64 * 1024;
+
+/// How much input a step takes at most, where the format leaves a choice: empty blocks give no output.
+const INPUT: usize = 16 * 1024;
+
+/// The work of a beginning (a decoder that is made, a member's or frame's header), in bytes that
+/// could be unpacked meanwhile: about 5 µs.
+const BEGINNING: usize = 2 * 1024;
+
+/// A body that is being unpacked.
+pub(crate) struct Unpacker {
+    decoder: Box<dyn Decoder>,
+    plain: Plain,
+}
+
+/// How far a step came.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Something was done. The work is in bytes: input, output, and what [`BEGINNING`] says.
+    Worked(usize),
+    /// Nothing was done, because the next step gives more bytes than it may: so many.
+    Large(usize),
+    /// The body is unpacked whole.
+    Whole,
+}
+
+/// One format.
+trait Decoder: Send {
+    /// Does a small piece of work, if that gives at most `most` bytes.
+    fn step(&mut self, plain: &mut Plain, most: usize) -> Result<Step, UnpackError>;
+}
+
+/// What is unpacked so far.
+struct Plain {
+    bytes: Vec<u8>,
+    limit: usize,
+}
+
+impl Unpacker {
+    /// Begins to unpack `packed` to at most `limit` bytes over all its members and frames.
+    pub(crate) fn new(compression: Compression, packed: Bytes, limit: usize) -> Self {
+        let decoder: Box<dyn Decoder> = match compression {
+            _ if packed.is_empty() => Box::new(Empty),
+            Compression::Gzip => Box::new(Gzip::new(packed)),
+            Compression::Zlib => Box::new(Zlib::new(packed)),
+            Compression::Lz4 => Box::new(Lz4::new(packed)),
+            Compression::SnappyGo | Compression::SnappyCpp if snappy::is_stream(&packed) => {
+                Box::new(SnappyStream::new(packed))
+            }
+            Compression::Snappy | Compression::SnappyGo | Compression::SnappyCpp => {
+                Box::new(SnappyBlock::new(packed))
+            }
+        };
+        Self { decoder, plain: Plain { bytes: Vec::new(), limit } }
+    }
+
+    /// Does a small piece of work, if there are at most `most` bytes after it.
+    pub(crate) fn step(&mut self, most: usize) -> Result<Step, UnpackError> {
+        let more = most.saturating_sub(self.plain.bytes.len());
+        self.decoder.step(&mut self.plain, more)
+    }
+
+    /// The body, after [`Step::Whole`].
+    pub(crate) fn finish(self) -> Bytes {
+        let mut plain = self.plain.bytes;
+        // What is left over is memory that no budget counts.
+        if plain.capacity() - plain.len() > plain.len() / 4 {
+            plain.shrink_to_fit();
+        }
+        plain.into()
+    }
+}
+
+/// A body of no bytes is no bytes.
+struct Empty;
+
+impl Decoder for Empty {
+    fn step(&mut self, _plain: &mut Plain, _most: usize) -> Result<Step, UnpackError> {
+        Ok(Step::Whole)
+    }
+}
+
+impl Plain {
+    /// Adds `size` bytes, which `fill` writes: all of them, or the first.
+    fn add(
+        &mut self,
+        size: usize,
+        fill: impl FnOnce(&mut [u8]) -> Result<usize, UnpackError>,
+    ) -> Result<usize, UnpackError> {
+        let start = self.bytes.len();
+        self.bytes.resize(start + size, 0);
+        let filled = fill(&mut self.bytes[start..]);
+        self.bytes.truncate(start + filled.as_ref().map_or(0, |filled| *filled));
+        filled
+    }
+
+    /// Whether `more` bytes may be added.
+    fn check(&self, more: usize) -> Result<(), UnpackError> {
+        let limit = self.limit;
+        if more > limit.saturating_sub(self.bytes.len()) {
+            Err(UnpackError::TooLarge { limit })
+        } else {
+            Ok(())
+        }
+    }
+}
+
+fn broken(why: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> UnpackError {
+    UnpackError::Broken(io::Error::other(why))
+}
+
+/// Bytes behind the end, in a format in which nothing follows.
+fn trailing(more: usize) -> UnpackError {
+    broken(format!("{more} bytes follow its end"))
+}
+
+/// The body ends where something should still come.
+fn cut() -> UnpackError {
+    UnpackError::Broken(io::Error::new(io::ErrorKind::UnexpectedEof, "it ends too early"))
+}

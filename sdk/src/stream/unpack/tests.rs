@@ -1,0 +1,148 @@
+//! What a body may be made of, and where its steps end.
+
+use std::io::Write;
+
+use super::*;
+
+const LIMIT: usize = 10 * 1024 * 1024;
+
+/// A step and what it did, until the body is whole.
+fn steps(compression: Compression, packed: &[u8], most: usize) -> Result<Vec<Step>, UnpackError> {
+    let mut unpacker = Unpacker::new(compression, Bytes::copy_from_slice(packed), LIMIT);
+    let mut steps = Vec::new();
+    loop {
+        match unpacker.step(most)? {
+            Step::Whole => return Ok(steps),
+            Step::Large(size) => {
+                steps.push(Step::Large(size));
+                return Ok(steps);
+            }
+            step => steps.push(step),
+        }
+    }
+}
+
+fn lz4_with(info: lz4_flex::frame::FrameInfo, pieces: &[&[u8]]) -> Vec<u8> {
+    let mut encoder = lz4_flex::frame::FrameEncoder::with_frame_info(info, Vec::new());
+    for piece in pieces {
+        encoder.write_all(piece).unwrap();
+        encoder.flush().unwrap();
+    }
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn every_kind_of_lz4_frame_unpacks() {
+    use lz4_flex::frame::{BlockMode, BlockSize, FrameInfo};
+
+    let text: Vec<_> = (0..30_000_u32).flat_map(|n| (n / 7).to_le_bytes()).collect();
+    let noise: Vec<_> = (0..70_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let pieces: [&[u8]; 4] = [&text, b"", &noise, &text];
+    let all = pieces.concat();
+    for mode in [BlockMode::Independent, BlockMode::Linked] {
+        for size in [BlockSize::Max64KB, BlockSize::Max256KB, BlockSize::Max1MB, BlockSize::Max4MB] {
+            for sums in [false, true] {
+                let said = sums.then_some(all.len() as u64);
+                let info = FrameInfo::new().block_mode(mode).block_size(size).content_size(said);
+                let info = info.block_checksums(sums).content_checksum(sums);
+                let packed = lz4_with(info, &pieces);
+                let twice = Bytes::from([&packed[..], &packed].concat());
+                assert_eq!(Compression::Lz4.unpack(packed.clone().into(), LIMIT).unwrap(), all);
+                assert_eq!(Compression::Lz4.unpack(twice, LIMIT).unwrap(), [&all[..], &all].concat());
+                if !sums {
+                    continue;
+                }
+                // Each byte is under a checksum of the header, of a block, or of all.
+                for at in (4..packed.len()).step_by(packed.len() / 12) {
+                    let mut wrong = packed.clone();
+                    wrong[at] ^= 1;
+                    assert!(Compression::Lz4.unpack(wrong.into(), LIMIT).is_err(), "byte {at}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_linked_frame_reaches_back_into_its_own_blocks_only() {
+    use lz4_flex::frame::{BlockMode, FrameInfo};
+
+    let linked = FrameInfo::new().block_mode(BlockMode::Linked);
+    let first = lz4_with(linked, &[&[7; 1000]]);
+    // A header, one block that repeats what was 1,000 bytes before it, and the end.
+    let mut second = first[..7].to_vec();
+    let block = [0x04, 0xe8, 0x03, 0x50, b'1', b'2', b'3', b'4', b'5'];
+    second.extend(u32::try_from(block.len()).unwrap().to_le_bytes());
+    second.extend(block);
+    second.extend([0; 4]);
+    let error = Compression::Lz4.unpack([first, second].concat().into(), LIMIT).unwrap_err();
+    assert!(matches!(error, UnpackError::Broken(_)), "{error}");
+}
+
+/// A peer that declares blocks of 4 MiB gets room for what it sent.
+#[test]
+fn room_is_made_for_what_is_there_not_for_what_is_allowed() {
+    let info = lz4_flex::frame::FrameInfo::new().block_size(lz4_flex::frame::BlockSize::Max4MB);
+    let packed = lz4_with(info, &[b"0123456789"]);
+    assert!(packed.len() < 30);
+    let mut unpacker = Unpacker::new(Compression::Lz4, packed.into(), LIMIT);
+    while unpacker.step(usize::MAX).unwrap() != Step::Whole {}
+    assert!(unpacker.plain.bytes.capacity() < 64, "{}", unpacker.plain.bytes.capacity());
+
+    // Five bytes that say that they are 10 MiB.
+    let packed = Bytes::from_static(&[0x80, 0x80, 0x80, 0x05, 0]);
+    let mut unpacker = Unpacker::new(Compression::Snappy, packed, LIMIT);
+    assert!(matches!(unpacker.step(usize::MAX), Err(UnpackError::Broken(_))));
+    assert_eq!(unpacker.plain.bytes.capacity(), 0);
+}
+
+#[test]
+fn no_step_is_longer_than_a_piece_whatever_a_body_is_made_of() {
+    let empty = |compression: Compression| compression.compress(b"").repeat(50_000);
+    // An empty block of deflate that is not the last: `00 00 00 ff ff`.
+    let mut blocks = Compression::Zlib.compress(b"")[..2].to_vec();
+    blocks.extend([0, 0, 0, 0xff, 0xff].repeat(200_000));
+    blocks.extend([1, 0, 0, 0xff, 0xff, 0, 0, 0, 1]);
+    let padding = [&SNAPPY[..], &[0xfe, 0, 0, 0].repeat(50_000)].concat();
+    let skippable = [0x50, 0x2a, 0x4d, 0x18, 0, 0, 0, 0].repeat(50_000);
+    let zeros = vec![0; LIMIT / 8];
+    for (compression, packed) in [
+        (Compression::Gzip, empty(Compression::Gzip)),
+        (Compression::Lz4, empty(Compression::Lz4)),
+        (Compression::Zlib, blocks),
+        (Compression::SnappyGo, padding),
+        (Compression::Lz4, skippable),
+        (Compression::Gzip, Compression::Gzip.compress(&zeros).to_vec()),
+        (Compression::Zlib, Compression::Zlib.compress(&zeros).to_vec()),
+        (Compression::SnappyGo, Compression::SnappyGo.compress(&zeros).to_vec()),
+    ] {
+        let steps = steps(compression, &packed, usize::MAX).unwrap();
+        let work = |step: &Step| match step {
+            Step::Worked(work) => *work,
+            other => panic!("{other:?}"),
+        };
+        let most = steps.iter().map(work).max().unwrap();
+        assert!(most <= PIECE + INPUT + BEGINNING, "{compression:?}: {most} in one step");
+        assert!(steps.len() >= packed.len() / INPUT, "{compression:?}: {} steps", steps.len());
+    }
+}
+
+const SNAPPY: [u8; 10] = *b"\xff\x06\x00\x00sNaPpY";
+
+/// What comes in one piece says its size first.
+#[test]
+fn a_step_that_would_give_more_than_it_may_does_nothing() {
+    let info = lz4_flex::frame::FrameInfo::new().block_size(lz4_flex::frame::BlockSize::Max4MB);
+    let plain = vec![7; 1_500_000];
+    let lz4 = lz4_with(info, &[&plain]);
+    for (compression, packed) in
+        [(Compression::Snappy, Compression::Snappy.compress(&plain).to_vec()), (Compression::Lz4, lz4)]
+    {
+        let steps = steps(compression, &packed, 1 << 20).unwrap();
+        assert_eq!(steps.last(), Some(&Step::Large(plain.len())), "{compression:?}");
+        assert_eq!(Compression::unpack(compression, packed.into(), LIMIT).unwrap(), plain);
+    }
+    let packed = Compression::Gzip.compress(&plain);
+    let steps = steps(Compression::Gzip, &packed, 1 << 20).unwrap();
+    assert_eq!(steps.last(), Some(&Step::Large(PIECE)));
+}
