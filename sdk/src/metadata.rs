@@ -8,7 +8,8 @@ use trill_proto::TransInfoEntry;
 /// Metadata of a call: text keys with values of any bytes.
 ///
 /// It travels with the request of a call and with its end, never in between. Keys that start with `trpc-` belong to the
-/// framework. A key stands at most once; what a peer sent twice counts as it was sent last.
+/// framework. A key stands at most once; what a peer sent twice counts as it was sent last. One call or end carries 1,000 pairs at most:
+/// what has more is not sent, and the error says so.
 ///
 /// ```
 /// use trill::Metadata;
@@ -25,6 +26,19 @@ pub struct Metadata(Option<Box<Entries>>);
 /// Most calls have none, and are moved about a lot: what has none is small, and is dropped at once.
 #[derive(Clone, Default)]
 struct Entries(Vec<TransInfoEntry>);
+
+/// What an allocation takes beside its bytes, about.
+const ALLOCATION: usize = 16;
+
+impl Entries {
+    fn cost(&self) -> usize {
+        let strings = self.0.iter().map(|entry| {
+            let key = entry.key.as_ref().map_or(0, String::capacity);
+            key + entry.value().len() + 2 * ALLOCATION
+        });
+        self.0.capacity() * size_of::<TransInfoEntry>() + strings.sum::<usize>()
+    }
+}
 
 impl Metadata {
     /// No pairs.
@@ -79,18 +93,15 @@ impl Metadata {
         self.entries().is_empty()
     }
 
-    /// Takes the pairs as a peer sent them: the last of equal keys counts.
+    /// Takes the pairs as the decoder gives them: each key once.
     pub(crate) fn from_wire(entries: Vec<TransInfoEntry>) -> Self {
-        if entries.is_empty() { Self::new() } else { Self(Some(Box::new(Entries(last_of_equals(entries))))) }
+        if entries.is_empty() { Self::new() } else { Self(Some(Box::new(Entries(entries)))) }
     }
 
-    /// Copies the values, which may be slices of a large buffer.
-    pub(crate) fn let_go_of_input(&mut self) {
-        for value in
-            self.0.iter_mut().flat_map(|entries| &mut entries.0).filter_map(|entry| entry.value.as_mut())
-        {
-            *value = Bytes::copy_from_slice(value);
-        }
+    /// What the pairs take in memory, in bytes.
+    #[inline]
+    pub(crate) fn cost(&self) -> usize {
+        self.0.as_ref().map_or(0, |entries| entries.cost())
     }
 
     pub(crate) fn into_wire(self) -> Vec<TransInfoEntry> {
@@ -100,21 +111,6 @@ impl Metadata {
     fn entries(&self) -> &[TransInfoEntry] {
         self.0.as_ref().map_or(&[], |entries| &entries.0)
     }
-}
-
-fn last_of_equals(entries: Vec<TransInfoEntry>) -> Vec<TransInfoEntry> {
-    if entries.len() < 2 {
-        return entries;
-    }
-    let mut last = hashbrown::HashMap::with_capacity(entries.len());
-    for (at, entry) in entries.iter().enumerate() {
-        last.insert(entry.key().to_owned(), at);
-    }
-    if last.len() == entries.len() {
-        return entries;
-    }
-    let kept = entries.into_iter().enumerate().filter(|(at, entry)| last[entry.key()] == *at);
-    kept.map(|(_, entry)| entry).collect()
 }
 
 impl PartialEq for Metadata {
@@ -152,15 +148,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_of_equal_keys_counts() {
-        let entry = |key: &str, value: &'static str| TransInfoEntry {
-            key: Some(key.to_owned()),
-            value: Some(Bytes::from_static(value.as_bytes())),
-        };
-        let metadata = Metadata::from_wire(vec![entry("a", "1"), entry("b", "2"), entry("a", "3")]);
-        assert_eq!(metadata.len(), 2);
-        assert_eq!(metadata.get_str("a"), Some("3"));
-        assert_eq!(metadata.get_str("b"), Some("2"));
+    fn pairs_cost_what_they_take_in_memory() {
+        assert_eq!(Metadata::new().cost(), 0);
+        let empty = Metadata::from_wire(vec![TransInfoEntry::default(); 1_000]);
+        assert!(empty.cost() > 80_000, "2 bytes each on the wire are {} in all", empty.cost());
+        let one: Metadata = [("a".repeat(1_000), vec![7; 2_000])].into_iter().collect();
+        assert!((3_000..3_500).contains(&one.cost()), "{}", one.cost());
     }
 
     #[test]

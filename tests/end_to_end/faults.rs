@@ -81,6 +81,7 @@ const FAULTS: &[Fault] = faults! {
     "too large an answer"                          large_answer(),          Status   Peer   2   never, "Unary" peer, ["2021 bytes", "at most 1024", "(max_message_sent)"];
     "too much metadata"                            large_metadata(),        Limit    Caller 121 never, "Unary" peer, ["bytes, at most 1024", "(max_header)"];
     "too much metadata for the server"             refused_metadata(),      Status   Peer   1   never, "Unary" peer, ["bytes, at most 1024", "(max_header)"];
+    "too many pairs of metadata"                   many_metadata(),         Limit    Caller 121 never, "Unary" peer, ["1001 pairs of metadata", "carries 1000 at most"];
     "a message that unpacks to too much"           bomb(),                  Decode   Peer   122 never, "Unary" peer, ["10485760 bytes", "(max_message_received)"];
     // What is called.
     "an unknown service"                           unknown_service(),       Status   Peer   11  never, "Unary" peer, ["no service 'test.all.Absent'"];
@@ -403,6 +404,12 @@ async fn large_metadata() -> Error {
 async fn refused_metadata() -> Error {
     let client = client_of(|server| server.max_header(1024)).await;
     client.unary(text("")).metadata("key", vec![0; 2_000]).await.unwrap_err()
+}
+
+async fn many_metadata() -> Error {
+    let client = client_of(|server| server).await;
+    let call = client.unary(text(""));
+    (0..1_001).fold(call, |call, at| call.metadata(at.to_string(), "")).await.unwrap_err()
 }
 
 async fn bomb() -> Error {

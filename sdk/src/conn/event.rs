@@ -55,6 +55,11 @@ impl Outcome {
         Self { ret: self.ret, func_ret: self.func_ret, message, metadata: Metadata::new() }
     }
 
+    /// What text and metadata take in memory, in bytes.
+    pub(super) fn cost(&self) -> usize {
+        self.message.len() + self.metadata.cost()
+    }
+
     pub(crate) fn framework(ret: i32, message: impl Into<Bytes>) -> Self {
         Self { ret, message: message.into(), ..Self::default() }
     }
@@ -121,9 +126,9 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// Bytes of what was received.
+    /// What was received takes in memory, in bytes.
     pub(super) fn size(&self) -> usize {
-        self.body.len() + self.attachment.len()
+        self.body.len() + self.attachment.len() + self.outcome.cost()
     }
 }
 

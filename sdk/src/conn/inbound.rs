@@ -216,14 +216,20 @@ impl Connection {
         }
     }
 
-    /// A stream may live for long, so what is kept of its head must not hold on to the buffer that it was read into.
-    fn let_go_of_input(&mut self, head: &mut Head) {
-        // The streams of a connection give the same name, most often.
+    /// A call or stream may go on for long, so what is kept of its head must not hold on to the buffer that it was read into. The decoder has
+    /// seen to the metadata.
+    #[inline]
+    pub(super) fn let_go_of_input(&mut self, head: &mut Head) {
+        // The method is found by now.
+        (head.method, head.callee) = (Bytes::new(), Bytes::new());
+        if head.caller.is_empty() {
+            return;
+        }
+        // All that a connection carries gives the same name, most often.
         if head.caller != self.last_caller {
             self.last_caller = Bytes::copy_from_slice(&head.caller);
         }
         head.caller = self.last_caller.clone();
-        head.metadata.let_go_of_input();
     }
 
     fn handle_init(&mut self, id: StreamId, meta: InitMeta, now: Instant) {
@@ -253,11 +259,13 @@ impl Connection {
             accepted: true,
             open_by: None,
             end_by: deadline,
+            kept: 0,
             watched: false,
             moved: true,
             idle: self.limits.stream_idle_timeout.map(Idle::new).map(Box::new),
         });
         self.begin_counting(key);
+        self.keep(key, head.metadata.cost());
         self.set_stream_idle_timer(key, now);
         if let Some(at) = deadline {
             self.timers.set(at, Timer::Stream(key));
@@ -271,7 +279,8 @@ impl Connection {
             return Err(handshake::no_request_meta());
         };
         // Streams that are over but still held count: their memory is not free yet.
-        let admitted = self.admit(&head, Shape::Stream, (self.streams.held(), room_for(MIN_WINDOW)))?;
+        let room = room_for(MIN_WINDOW) + head.metadata.cost();
+        let admitted = self.admit(&head, Shape::Stream, (self.streams.held(), room))?;
         Ok((head, admitted, window))
     }
 
@@ -312,6 +321,7 @@ impl Connection {
     fn handle_bad(&mut self, id: StreamId, why: &FrameFault) {
         let violation = match *why {
             FrameFault::HeaderTooLarge { size, limit } => Violation::HeaderTooLarge { size, limit },
+            FrameFault::TooManyEntries { count, limit } => Violation::TooManyEntries { count, limit },
             _ => Violation::BadFrame,
         };
         let Some(key) = self.streams.find(id) else {
@@ -341,7 +351,9 @@ impl Connection {
             Action::End => self.end_stream(key, ending.expect("the frame that ends a stream says how")),
             Action::Violate(violation) => {
                 let code = match violation {
-                    Violation::BadFrame | Violation::HeaderTooLarge { .. } => self.decode_code(),
+                    Violation::BadFrame
+                    | Violation::HeaderTooLarge { .. }
+                    | Violation::TooManyEntries { .. } => self.decode_code(),
                     _ => Code::STREAM_UNKNOWN_ERR.0,
                 };
                 self.send_reset(key, Outcome::framework(code, violation.to_string()));

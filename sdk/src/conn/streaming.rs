@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use trill_proto::Code;
 
-use crate::wire::{self, Body, CloseMeta, HEADER_LEN, Side, StreamId, Target, WireError};
+use crate::metadata::Metadata;
+use crate::wire::{self, Body, CloseMeta, HEADER_LEN, MAX_ENTRIES, Side, StreamId, Target, WireError};
 
 use super::event::{Ending, Event, Head, Outcome, StreamKey};
 use super::flow::SendWindow;
@@ -23,6 +24,8 @@ pub(crate) enum SendError {
     TooLarge { size: usize, limit: usize },
     /// Method, caller and metadata together are larger than the header's length field can say.
     HeaderTooLarge { size: usize, limit: usize },
+    /// More pairs of metadata than one header carries.
+    TooManyEntries { count: usize, limit: usize },
     /// The message did not write as many bytes as it had announced.
     WrongSize { announced: usize, written: usize },
     /// The stream, the call or the connection is over.
@@ -105,6 +108,7 @@ impl Connection {
         if let Some(why) = &self.lost {
             return Err(SendError::Ended(Ending::Lost(why.clone())));
         }
+        check_metadata(&head.metadata)?;
         let (window, timeout) = (self.limits.window_of(self.unread.share()), head.timeout);
         let lingering = &self.lingering;
         let id = self.streams.next_id(|id| lingering.contains(id));
@@ -130,6 +134,7 @@ impl Connection {
             accepted: false,
             open_by,
             end_by,
+            kept: 0,
             watched: false,
             moved: true,
             idle: idle_timeout.or(self.limits.stream_idle_timeout).map(Idle::new).map(Box::new),
@@ -296,6 +301,13 @@ impl Connection {
         }
     }
 
+    /// A stream keeps so much more as long as the application holds it.
+    pub(super) fn keep(&mut self, key: StreamKey, bytes: usize) {
+        self.streams.get_mut(key).kept += bytes;
+        self.unread.hold(0, bytes);
+        self.unread.reserve(0, bytes);
+    }
+
     /// A new stream shares the room with the others.
     pub(super) fn begin_counting(&mut self, key: StreamKey) {
         self.unread.join();
@@ -367,9 +379,9 @@ impl Connection {
             };
             self.reset(key, outcome);
         }
-        let recv = self.streams.remove(key).recv;
-        self.unread.hold(recv.held(), 0);
-        self.unread.reserve(recv.charged, 0);
+        let Stream { recv, kept, .. } = self.streams.remove(key);
+        self.unread.hold(recv.held() + kept, 0);
+        self.unread.reserve(recv.charged + kept, 0);
         self.unread.leave();
         self.tell_if_idle();
     }
@@ -410,9 +422,10 @@ impl Connection {
     /// Writes CLOSE. If metadata and text do not fit into a frame, the codes and the beginning of the text go out.
     fn write_close(&mut self, id: StreamId, close_type: i32, outcome: Outcome) {
         let (before, cut) = (self.output.len(), outcome.cut());
+        let too_many = check_metadata(&outcome.metadata).is_err();
         wire::close(self.output.copied(), id, &close_meta(close_type, outcome));
         let most = self.limits.max_sent.min(HEADER_LEN + self.limits.max_header);
-        if self.output.len() - before > most {
+        if too_many || self.output.len() - before > most {
             self.output.truncate(before);
             wire::close(self.output.copied(), id, &close_meta(close_type, cut));
         }
@@ -425,6 +438,10 @@ impl Connection {
             return;
         }
         stream.state = State::Closed;
+        let said = match &ending {
+            Ending::Closed(outcome) | Ending::Reset(outcome) | Ending::Refused(outcome) => outcome.cost(),
+            _ => 0,
+        };
         stream.ending = Some(ending);
         if std::mem::take(&mut stream.recv.pausing) {
             self.pause.end(&mut self.timers);
@@ -447,7 +464,19 @@ impl Connection {
             self.timers.clear(idle.take_next(), Timer::StreamIdle(key));
         }
         self.streams.retire(key);
+        if said > 0 {
+            self.keep(key, said);
+        }
         self.tell_if_idle();
+    }
+}
+
+/// Whether one header carries so many pairs.
+#[inline]
+pub(super) fn check_metadata(metadata: &Metadata) -> Result<(), SendError> {
+    match metadata.len() {
+        count if count > MAX_ENTRIES => Err(SendError::TooManyEntries { count, limit: MAX_ENTRIES }),
+        _ => Ok(()),
     }
 }
 

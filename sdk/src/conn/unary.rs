@@ -14,7 +14,7 @@ use super::calls::{Call, Incoming};
 use super::error::ConnError;
 use super::event::{Answer, CallKey, Ending, Event, Head, IncomingCall, Outcome, Shape};
 use super::schedule::Ticket;
-use super::streaming::{DROPPED, SendError};
+use super::streaming::{DROPPED, SendError, check_metadata};
 use super::timers::Timer;
 
 /// `call_type` of a call that is not answered.
@@ -22,6 +22,9 @@ const ONE_WAY: u32 = 1;
 
 /// The version byte of a unary frame that carries the request id in its fixed header, as tRPC-Go writes it.
 const VERSION: u8 = 1;
+
+/// An attachment below this is copied, because its handler may keep it for long, and with it the buffer of a read: 64 KiB.
+const COPIED: usize = 32 * 1024;
 
 impl Connection {
     /// Whether `bytes` more may be queued; else [`Event::Room`] tells when it is this ticket's turn.
@@ -48,6 +51,7 @@ impl Connection {
         if let Some(why) = &self.lost {
             return Err(SendError::Ended(Ending::Lost(why.clone())));
         }
+        check_metadata(&head.metadata)?;
         let id = self.calls.next_id();
         let meta = RequestProtocol {
             call_type: if one_way { ONE_WAY } else { 0 },
@@ -115,6 +119,7 @@ impl Connection {
         if call.one_way || call.answered || self.lost.is_some() {
             return Ok(());
         }
+        check_metadata(&outcome.metadata)?;
         let meta = ResponseProtocol {
             request_id: call.request_id,
             ret: outcome.ret,
@@ -240,10 +245,10 @@ impl Connection {
             content_type: meta.content_type,
             deadline: None,
             ending: None,
-            size: body.len() + attachment.len(),
+            size: 0,
             answered: false,
         };
-        let head = Head {
+        let mut head = Head {
             method: meta.func,
             caller: meta.caller,
             callee: meta.callee,
@@ -253,6 +258,7 @@ impl Connection {
             content_encoding: meta.content_encoding,
             message_type: meta.message_type,
         };
+        incoming.size = body.len() + attachment.len() + head.metadata.cost();
         let admitted = match self.admit(&head, Shape::Unary, (self.calls.incoming(), incoming.size)) {
             Ok(admitted) => admitted,
             Err(outcome) => {
@@ -263,6 +269,9 @@ impl Connection {
         let deadline = timeout.and_then(|timeout| now.checked_add(timeout));
         incoming.deadline = deadline;
         let one_way = incoming.one_way;
+        self.let_go_of_input(&mut head);
+        let attachment =
+            if attachment.len() < COPIED { Bytes::copy_from_slice(&attachment) } else { attachment };
         self.count_call(0, incoming.size);
         let key = self.calls.insert_incoming(incoming);
         if let Some(at) = deadline {

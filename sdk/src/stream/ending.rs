@@ -195,6 +195,10 @@ pub(crate) fn send_error(error: SendError, subject: &Subject) -> Error {
             );
             subject.error(ErrorKind::Limit, Origin::Caller, encode_code, text)
         }
+        SendError::TooManyEntries { count, limit } => {
+            let text = format!("{count} pairs of metadata; one call or end carries {limit} at most");
+            subject.error(ErrorKind::Limit, Origin::Caller, encode_code, text)
+        }
         SendError::WrongSize { announced, written } => {
             let text = format!("the message said it takes {announced} bytes and wrote {written}");
             subject.error(ErrorKind::Encode, Origin::Caller, encode_code, text)

@@ -2,8 +2,9 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 use trill_proto::prost::Message;
-use trill_proto::{FeedbackMeta, RequestProtocol, ResponseProtocol};
+use trill_proto::{CloseMeta, FeedbackMeta, InitMeta, RequestProtocol, ResponseProtocol};
 
+use super::entries;
 use super::error::{FrameFault, WireError};
 use super::frame::{Frame, Side, UnaryHead};
 use super::header::{CLOSE, DATA, FEEDBACK, FrameType, HEADER_LEN, Header, INIT};
@@ -105,8 +106,8 @@ impl Decoder {
         let id = StreamId(header.id);
         let frame = match header.kind {
             _ if len > self.max_header => Err(self.too_large(len)),
-            INIT => read(&buf[..len]).map(|meta| Frame::Init { id, meta }),
-            CLOSE => read(&buf[..len]).map(|meta| Frame::Close { id, meta }),
+            INIT => init(&buf[..len]).map(|meta| Frame::Init { id, meta }),
+            CLOSE => close(&buf[..len]).map(|meta| Frame::Close { id, meta }),
             FEEDBACK => read(&buf[..len])
                 .map(|meta: FeedbackMeta| Frame::Feedback { id, increment: meta.window_size_increment }),
             unknown => Err(FrameFault::UnknownKind(unknown)),
@@ -130,7 +131,13 @@ fn request(head: UnaryHead, header_len: usize, mut rest: Bytes) -> Result<Frame,
             rest.advance(header_len);
             meta
         }
-        None => RequestProtocol::decode(rest.split_to(header_len))?,
+        None => {
+            entries::check(&rest[..header_len], entries::IN_REQUEST)?;
+            let mut meta = RequestProtocol::decode(rest.split_to(header_len))?;
+            entries::settle(&mut meta.trans_info);
+            entries::let_go_of_input(&mut meta.trans_info);
+            meta
+        }
     };
     let (body, attachment) = split(rest, meta.request_id, meta.attachment_size)?;
     Ok(Frame::Request { head, meta, body, attachment })
@@ -144,7 +151,13 @@ fn response(head: UnaryHead, header_len: usize, mut rest: Bytes) -> Result<Frame
             rest.advance(header_len);
             meta
         }
-        None => ResponseProtocol::decode(rest.split_to(header_len))?,
+        None => {
+            entries::check(&rest[..header_len], entries::IN_RESPONSE)?;
+            let mut meta = ResponseProtocol::decode(rest.split_to(header_len))?;
+            entries::settle(&mut meta.trans_info);
+            entries::let_go_of_input(&mut meta.trans_info);
+            meta
+        }
     };
     let (body, attachment) = split(rest, meta.request_id, meta.attachment_size)?;
     Ok(Frame::Response { head, meta, body, attachment })
@@ -158,6 +171,22 @@ fn split(mut rest: Bytes, request_id: u32, attachment: u32) -> Result<(Bytes, By
     };
     let attachment = rest.split_off(body);
     Ok((rest, attachment))
+}
+
+fn init(bytes: &[u8]) -> Result<InitMeta, FrameFault> {
+    entries::check(bytes, entries::IN_INIT)?;
+    let mut meta: InitMeta = read(bytes)?;
+    if let Some(request) = &mut meta.request_meta {
+        entries::settle(&mut request.trans_info);
+    }
+    Ok(meta)
+}
+
+fn close(bytes: &[u8]) -> Result<CloseMeta, FrameFault> {
+    entries::check(bytes, entries::IN_CLOSE)?;
+    let mut meta: CloseMeta = read(bytes)?;
+    entries::settle(&mut meta.trans_info);
+    Ok(meta)
 }
 
 /// The names and the metadata in here may live as long as the stream. They are copied, so that they do not keep a whole read

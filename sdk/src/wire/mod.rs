@@ -28,6 +28,7 @@
 mod body;
 mod decode;
 mod encode;
+mod entries;
 mod error;
 mod frame;
 mod header;
@@ -42,6 +43,7 @@ mod rewrite;
 pub(crate) use body::Body;
 pub(crate) use decode::Decoder;
 pub(crate) use encode::{Largest, Target, close, data, feedback, init, request, response};
+pub(crate) use entries::MAX_ENTRIES;
 pub(crate) use error::{FrameFault, WireError};
 pub(crate) use frame::{Frame, Side, UnaryHead};
 pub(crate) use header::HEADER_LEN;

@@ -28,6 +28,8 @@ pub(crate) struct Stream {
     /// When INIT must be answered, and when the whole stream must be over.
     pub(super) open_by: Option<Instant>,
     pub(super) end_by: Option<Instant>,
+    /// What its metadata takes, and the status that it ended with.
+    pub(super) kept: usize,
     /// Somebody watches the stream as a whole: its opener, or the task of its handler.
     pub(super) watched: bool,
     /// A message came or went since somebody looked.

@@ -7,6 +7,7 @@ mod drain;
 mod endings;
 mod frames;
 mod giving_up;
+mod heads;
 mod opening;
 mod pair;
 mod peers;

@@ -196,8 +196,12 @@ fn close_meta() -> impl Strategy<Value = CloseMeta> {
 }
 
 fn trans_info() -> impl Strategy<Value = Vec<TransInfoEntry>> {
-    let entry = ("[a-zé-]{0,8}", blob(20)).prop_map(|(key, value)| TransInfoEntry::new(key, value));
-    prop_oneof![Just(Vec::new()), prop::collection::vec(entry, 0..4)]
+    // Each key once: of equal ones only the last arrives.
+    let entries = prop::collection::btree_map("[a-zé-]{0,8}", blob(20), 0..4);
+    let entries = entries.prop_map(|entries| {
+        entries.into_iter().map(|(key, value)| TransInfoEntry::new(key, value)).collect::<Vec<_>>()
+    });
+    prop_oneof![Just(Vec::new()), entries]
 }
 
 fn blob(max: usize) -> impl Strategy<Value = Bytes> + Clone {
