@@ -124,7 +124,14 @@ const FAULTS: &[Fault] = faults! {
     "a write behind the finish"                    late_write(),            Closed   Caller 331 never, "Talk"  peer, ["write after finish"];
     "a write to a stream that is over"             write_to_ended(),        Closed   Peer   333 never, "Talk"  peer, ["the peer has ended the stream"];
     "an address that is none"                      at("nowhere"),                                         Config Caller 131 never, "" nobody, ["`nowhere` is no address", "127.0.0.1:8000"];
-    "an address that is taken"                     taken(),                                               Bind   Caller 31  never, "" nobody, ["cannot listen at 127.0.0.1:"];
+    "an address that is taken"                     taken(),                                               Bind   Caller 31  never, "" nobody, ["cannot listen at 127.0.0.1:", "in use"];
+    "an address of another machine"                bound("192.0.2.1:0"),                                  Bind   Caller 31  never, "" nobody, ["cannot listen at 192.0.2.1:0", "no such address"];
+    "a name that has no address"                   bound("nowhere.invalid:0"),                            Bind   Caller 31  never, "" nobody, ["cannot listen at nowhere.invalid:0", "name cannot be resolved"];
+    "a socket without its folder"                  bound("unix:/nowhere/trill.sock"),                     Bind   Caller 31  never, "" nobody, ["cannot listen at unix:/nowhere/trill.sock", "no such folder"];
+    "a socket whose path is too long"              bound(LONG_PATH),                                      Bind   Caller 31  never, "" nobody, ["cannot listen at unix:/tmp/very", "too long"];
+    "a socket that is taken"                       taken_socket(),                                        Bind   Caller 31  never, "" nobody, ["cannot listen at unix:", "in use"];
+    "a server in memory outside of a runtime"      outside(|server| server.in_memory().err()),            Config Caller 31  never, "" nobody, ["in_memory", "tokio runtime"];
+    "a server that is bound outside of a runtime"  outside(bind_now),                    Config Caller 31  never, "" nobody, ["bind", "tokio runtime"];
     "one service twice"                            serving(|server| server.service(Obedient::new().0)),   Config Caller 31  never, "" nobody, ["registered as /test.all.Everything/Unary"];
     "too small a window"                           serving(|server| server.window(1_000)),                Config Caller 31  never, "" nobody, ["window is 1000", "at least 65535"];
     "too small a message"                          serving(|server| server.max_message_sent(10)),         Config Caller 31  never, "" nobody, ["max_message_sent is 10", "from 1024"];
@@ -754,6 +761,33 @@ async fn at(address: &str) -> Error {
 async fn taken() -> Error {
     let (_handle, address, _log) = listen(|server| server).await;
     Server::builder().bind(address).await.unwrap_err()
+}
+
+/// The system takes 107 bytes.
+const LONG_PATH: &str = concat!(
+    "unix:/tmp/very-long-very-long-very-long-very-long-very-long-very-long-very-long-very-long-",
+    "very-long-very-long-very-long-very-long.sock"
+);
+
+async fn bound(address: &str) -> Error {
+    Server::builder().bind(address).await.unwrap_err()
+}
+
+async fn taken_socket() -> Error {
+    let folder = tempfile::tempdir().unwrap();
+    let address = format!("unix:{}", folder.path().join("taken.sock").display());
+    let _first = Server::builder().bind(&address).await.unwrap();
+    Server::builder().bind(&address).await.unwrap_err()
+}
+
+fn bind_now(server: ServerBuilder) -> Option<Error> {
+    server.bind("127.0.0.1:0").now_or_never().expect("it does not get to the system").err()
+}
+
+/// On a thread that no runtime knows.
+async fn outside(start: fn(ServerBuilder) -> Option<Error>) -> Error {
+    let server = Server::builder().service(Obedient::new().0);
+    std::thread::spawn(move || start(server)).join().expect("no panic").expect("an error")
 }
 
 async fn serving(set: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Error {

@@ -23,6 +23,7 @@ mod kinds;
 mod large;
 mod left_over;
 mod limits;
+mod listening;
 mod network;
 mod packed;
 mod proxy;

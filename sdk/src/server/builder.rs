@@ -9,7 +9,9 @@ use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::service::{Host, IntoService, Router, Service};
 use crate::settings::{self, shared_settings};
 use crate::stream::Compression;
-use crate::transport::{Address, AppErrors, Ends, Limits, Listener, PeerAddr, Pool, Pools, memory_pair};
+use crate::transport::{
+    Address, AppErrors, Ends, Limits, Listener, PeerAddr, Pool, Pools, memory_pair, why_not_bound,
+};
 
 use super::bound::Bound;
 use super::connections::Connections;
@@ -155,13 +157,14 @@ impl ServerBuilder {
     /// [serves](Bound::serve). Must be called within a tokio runtime.
     ///
     /// # Errors
-    /// The address or a setting makes no sense, two methods have one name ([`ErrorKind::Config`]), or the address is taken
-    /// ([`ErrorKind::Bind`]).
+    /// The address or a setting makes no sense, two methods have one name, or there is no runtime ([`ErrorKind::Config`]); or nobody can
+    /// listen there ([`ErrorKind::Bind`]), for the reason that the text says.
     pub async fn bind(self, address: impl AsRef<str>) -> Result<Bound> {
         let address = Address::parse(address.as_ref())?;
+        check_runtime("bind")?;
         let connections = self.connections()?;
         let failed = |error: std::io::Error| {
-            let text = format!("cannot listen at {address}");
+            let text = format!("cannot listen at {address}: {}", why_not_bound(&error));
             Error::new(ErrorKind::Bind, Origin::Caller, Code::SERVER_SYSTEM_ERR, text).with_source(error)
         };
         let listener = Listener::bind(&address).await.map_err(failed)?;
@@ -173,13 +176,14 @@ impl ServerBuilder {
     /// with the last clone of the channel. Must be called within a tokio runtime.
     ///
     /// # Errors
-    /// A setting makes no sense, or two methods have one name ([`ErrorKind::Config`]).
+    /// A setting makes no sense, two methods have one name, or there is no runtime ([`ErrorKind::Config`]).
     pub fn in_memory(self) -> Result<Channel> {
         Ok(Channel::builder().channel(self.serve_in_memory()?, PeerAddr::memory()))
     }
 
     /// Serves one end of a connection in memory, and gives the other.
     pub(crate) fn serve_in_memory(self) -> Result<Ends> {
+        check_runtime("in_memory")?;
         let connections = self.connections()?;
         let (near, far) = memory_pair();
         connections.start(far, PeerAddr::memory());
@@ -213,6 +217,17 @@ impl ServerBuilder {
         let limits = Limits { pools: Some(pools), ..self.limits };
         Ok(Arc::new(Connections::new(limits, self.room, router, host)))
     }
+}
+
+/// Says at the call what tokio would say by a panic from inside the library.
+fn check_runtime(method: &str) -> Result<()> {
+    if tokio::runtime::Handle::try_current().is_ok() {
+        return Ok(());
+    }
+    let text = format!(
+        "{method} was called outside of a tokio runtime: call it in an async function that a runtime runs, such as `#[tokio::main] async fn main`"
+    );
+    Err(Error::new(ErrorKind::Config, Origin::Caller, Code::SERVER_SYSTEM_ERR, text))
 }
 
 impl fmt::Debug for ServerBuilder {

@@ -1,6 +1,7 @@
 //! TCP and Unix sockets.
 
 use std::io::{self, IoSlice};
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -93,20 +94,28 @@ pub(crate) async fn connect(address: &Address, dead_peer_timeout: Duration) -> i
 #[error(transparent)]
 pub(crate) struct UnknownHost(io::Error);
 
-/// A bound socket. A Unix socket's file is removed when the listener is dropped.
+/// How long the owner of a socket file may take to answer whether it is there. Only one whose system is busy takes any time.
+const OWNER_LIMIT: Duration = Duration::from_secs(1);
+
+/// A bound socket. A Unix socket's file is removed when the listener is dropped, if it is still this socket's.
 #[derive(Debug)]
 pub(crate) enum Listener {
     Tcp(TcpListener),
-    Unix(UnixListener, std::path::PathBuf),
+    Unix(UnixListener, SocketFile),
 }
 
 impl Listener {
     pub(crate) async fn bind(address: &Address) -> io::Result<Self> {
         match address {
-            Address::Tcp(host) => Ok(Self::Tcp(TcpListener::bind(host.as_str()).await?)),
+            Address::Tcp(host) => {
+                let found = tokio::net::lookup_host(host.as_str()).await;
+                let found: Vec<_> = found.map_err(|error| io::Error::other(UnknownHost(error)))?.collect();
+                Ok(Self::Tcp(TcpListener::bind(&found[..]).await?))
+            }
             Address::Unix(path) => {
-                remove_stale(path)?;
-                Ok(Self::Unix(UnixListener::bind(path)?, path.clone()))
+                remove_stale(path).await?;
+                let listener = UnixListener::bind(path)?;
+                Ok(Self::Unix(listener, SocketFile::of(path)?))
             }
         }
     }
@@ -114,7 +123,7 @@ impl Listener {
     pub(crate) fn local_addr(&self) -> io::Result<PeerAddr> {
         match self {
             Self::Tcp(listener) => listener.local_addr().map(PeerAddr::tcp),
-            Self::Unix(_, path) => Ok(PeerAddr::unix(Some(path))),
+            Self::Unix(_, file) => Ok(PeerAddr::unix(Some(&file.path))),
         }
     }
 
@@ -142,24 +151,82 @@ impl Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        if let Self::Unix(_, path) = self {
-            // Somebody may have removed it already; there is nobody to tell.
-            let _ = std::fs::remove_file(path);
+        if let Self::Unix(_, file) = self {
+            file.remove();
         }
     }
 }
 
-/// A socket file that nobody listens on is left from a process that was killed, and stands in the way.
-fn remove_stale(path: &std::path::Path) -> io::Result<()> {
+/// The file of a bound Unix socket: its path, and which file that was.
+#[derive(Debug)]
+pub(crate) struct SocketFile {
+    path: PathBuf,
+    /// Device and inode. The system gives them to no other file as long as the socket is open.
+    id: (u64, u64),
+}
+
+impl SocketFile {
+    fn of(path: &Path) -> io::Result<Self> {
+        Ok(Self { path: path.to_owned(), id: file_id(path)? })
+    }
+
+    /// Removes the file, unless the path is another's by now: a server that took this one's place must not lose it. The socket must
+    /// still be open.
+    fn remove(&self) {
+        if file_id(&self.path).is_ok_and(|id| id == self.id) {
+            // Somebody may remove it at the same time; there is nobody to tell.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn file_id(path: &Path) -> io::Result<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+
+    std::fs::symlink_metadata(path).map(|found| (found.dev(), found.ino()))
+}
+
+/// A socket file that nobody listens on is left from a process that was killed, and stands in the way. One with an owner stays,
+/// also if the owner hangs: it is asked without waiting for it.
+async fn remove_stale(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::FileTypeExt;
 
-    match std::fs::symlink_metadata(path) {
-        Ok(found) if found.file_type().is_socket() => match std::os::unix::net::UnixStream::connect(path) {
-            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => std::fs::remove_file(path),
-            _ => Ok(()),
-        },
-        _ => Ok(()),
+    if !std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket()) {
+        return Ok(());
     }
+    match tokio::time::timeout(OWNER_LIMIT, UnixStream::connect(path)).await {
+        Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => std::fs::remove_file(path),
+        Ok(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => Err(io::Error::other(OwnerHangs)),
+        Err(_) => Err(io::Error::other(OwnerHangs)),
+        Ok(_) => Ok(()),
+    }
+}
+
+/// A process listens at a Unix socket, and accepts nobody.
+#[derive(Debug, thiserror::Error)]
+#[error("another process listens there, and accepts no connection")]
+struct OwnerHangs;
+
+/// Why an address cannot be listened at, in words; the error itself is the source.
+pub(crate) fn why_not_bound(error: &io::Error) -> String {
+    if let Some(inner) = error.get_ref() {
+        if inner.downcast_ref::<UnknownHost>().is_some() {
+            return "its name cannot be resolved".to_owned();
+        }
+        if inner.downcast_ref::<OwnerHangs>().is_some() {
+            return OwnerHangs.to_string();
+        }
+    }
+    let why = match error.kind() {
+        io::ErrorKind::AddrInUse => "it is in use: another socket listens there",
+        io::ErrorKind::AddrNotAvailable => "this machine has no such address",
+        io::ErrorKind::PermissionDenied => "this process may not",
+        io::ErrorKind::NotFound => "there is no such folder",
+        // The system's library says it of a path only.
+        io::ErrorKind::InvalidInput => "the path is too long for a socket: the system takes about 100 bytes",
+        _ => return error.to_string(),
+    };
+    why.to_owned()
 }
 
 fn prepare(stream: &TcpStream, dead_peer_timeout: Duration) -> io::Result<()> {

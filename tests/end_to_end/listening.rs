@@ -1,0 +1,90 @@
+//! Where servers listen: addresses that are taken, given up, or somebody else's by now.
+
+use std::path::Path;
+use std::time::Duration;
+
+use trill::{Channel, Server};
+use trill_tests::{EverythingClient, Log, listen, text};
+
+const LONG: Duration = Duration::from_secs(20);
+
+struct Socket {
+    _folder: tempfile::TempDir,
+    path: std::path::PathBuf,
+    address: String,
+}
+
+impl Socket {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("trill.sock");
+        Self { _folder: folder, address: format!("unix:{}", path.display()), path }
+    }
+}
+
+async fn answers(address: &str) -> bool {
+    let client = EverythingClient::new(Channel::connect(address).await.unwrap());
+    client.unary(text("hello")).await.is_ok()
+}
+
+#[tokio::test]
+async fn a_server_that_goes_leaves_the_socket_of_its_successor() {
+    // Unlinked before the successor binds, or replaced by it at once.
+    for replaced in [false, true] {
+        let socket = Socket::new();
+        let (old, _, _old_log): (_, _, Log) = listen(&socket.address).await;
+        let elsewhere = format!("{}.new", socket.address);
+        let new = if replaced {
+            let new = listen(&elsewhere).await;
+            std::fs::rename(elsewhere.strip_prefix("unix:").unwrap(), &socket.path).unwrap();
+            new
+        } else {
+            std::fs::remove_file(&socket.path).unwrap();
+            listen(&socket.address).await
+        };
+        old.shutdown(LONG).await;
+        assert!(answers(&socket.address).await, "replaced: {replaced}");
+        new.0.shutdown(LONG).await;
+        assert_eq!(
+            Path::exists(&socket.path),
+            replaced,
+            "each removes what it has bound, where it has bound it"
+        );
+    }
+}
+
+/// The system holds up whoever connects to a socket with a full queue, unless asked not to.
+#[tokio::test]
+async fn a_socket_whose_owner_hangs_does_not_hold_up_who_binds_it() {
+    let socket = Socket::new();
+    let owner = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
+    owner.bind(&socket2::SockAddr::unix(&socket.path).unwrap()).unwrap();
+    owner.listen(0).unwrap();
+    let mut queue = Vec::new();
+    loop {
+        let client = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
+        client.set_nonblocking(true).unwrap();
+        if client.connect(&socket2::SockAddr::unix(&socket.path).unwrap()).is_err() {
+            break;
+        }
+        queue.push(client);
+    }
+    let address = socket.address.clone();
+    // On a thread of its own, for it may be that it never comes back.
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let _ = tell.send(runtime.block_on(Server::builder().bind(address)).unwrap_err().to_string());
+    });
+    let error = told.recv_timeout(LONG).expect("bind comes back");
+    assert!(error.contains("accepts no connection"), "{error}");
+    assert!(socket.path.exists(), "it is its owner's");
+}
+
+#[tokio::test]
+async fn a_socket_that_a_dead_process_has_left_is_taken() {
+    let socket = Socket::new();
+    drop(std::os::unix::net::UnixListener::bind(&socket.path).unwrap());
+    let (_handle, address, _log) = listen(&socket.address).await;
+    assert!(answers(&address).await);
+}
