@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use trill::{Channel, Server};
-use trill_tests::{EverythingClient, Log, listen, text};
+use trill::{Channel, Error, ErrorKind, Server};
+use trill_tests::{EverythingClient, Log, Obedient, listen, text};
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -87,4 +87,33 @@ async fn a_socket_that_a_dead_process_has_left_is_taken() {
     drop(std::os::unix::net::UnixListener::bind(&socket.path).unwrap());
     let (_handle, address, _log) = listen(&socket.address).await;
     assert!(answers(&address).await);
+}
+
+#[tokio::test]
+async fn a_program_hears_why_a_spawned_server_accepts_nobody_any_more() {
+    let bound = || async { Server::builder().service(Obedient::new().0).bind("127.0.0.1:0").await.unwrap() };
+    // Shut down: when that is complete, and also for those who ask later.
+    let server = bound().await;
+    let (handle, early) = (server.handle(), server.handle());
+    let early = tokio::spawn(async move { early.stopped().await });
+    let serving = tokio::spawn(server.serve());
+    handle.shutdown(LONG).await;
+    for stopped in [early.await.unwrap(), handle.stopped().await, serving.await.unwrap()] {
+        stopped.unwrap();
+    }
+    // Shut down by a program that does not let it serve to the end.
+    let server = bound().await;
+    let handle = server.handle();
+    drop(server);
+    handle.shutdown(LONG).await;
+    handle.stopped().await.unwrap();
+    // Dropped.
+    let server = bound().await;
+    let (handle, address) = (server.handle(), server.local_addr().to_string());
+    let serving = tokio::spawn(server.serve());
+    assert!(answers(&address).await);
+    serving.abort();
+    let error: Error = tokio::time::timeout(LONG, handle.stopped()).await.expect("it is told").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Closed);
+    assert!(error.to_string().contains(&address), "{error}");
 }

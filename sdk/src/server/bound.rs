@@ -10,14 +10,12 @@ use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::service::Signal;
 use crate::transport::{Buffered, Listener, PeerAddr, now};
 
+use super::accept::accept_all;
 use super::connections::Connections;
 use super::pace::Pace;
 
 /// How long the address may take to be free. It is at once, where the serving future is polled.
 const UNBIND_LIMIT: Duration = Duration::from_millis(500);
-
-/// How long accepting pauses when the system has no more file descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// A server that listens, made by [`ServerBuilder::bind`](super::ServerBuilder::bind).
 ///
@@ -28,8 +26,20 @@ pub struct Bound {
     local: PeerAddr,
     connections: Arc<Connections>,
     stopped: Arc<Signal>,
-    /// Whether it accepts connections. Dropped behind the listener.
-    serving: watch::Sender<bool>,
+    /// Dropped behind the listener.
+    stage: watch::Sender<Stage>,
+}
+
+/// What the serving future is at.
+#[derive(Clone, Debug)]
+enum Stage {
+    /// Nobody has polled it.
+    Bound,
+    Accepting,
+    /// The address is free, because the server is shut down.
+    Unbound,
+    /// The listener is broken.
+    Broken(Error),
 }
 
 /// Shuts a server down from elsewhere, made by [`Bound::handle`]. Clones are for the same server.
@@ -38,12 +48,21 @@ pub struct ServerHandle {
     connections: Arc<Connections>,
     /// The shutdown is complete: the serving future ends.
     stopped: Arc<Signal>,
-    serving: watch::Receiver<bool>,
+    /// Absent for a server that has no address.
+    listening: Option<Listening>,
+}
+
+/// What a handle knows of the serving future.
+#[derive(Clone)]
+struct Listening {
+    local: PeerAddr,
+    stage: watch::Receiver<Stage>,
 }
 
 impl Bound {
     pub(super) fn new(listener: Listener, local: PeerAddr, connections: Arc<Connections>) -> Self {
-        Self { listener, local, connections, stopped: Arc::default(), serving: watch::Sender::new(false) }
+        let stage = watch::Sender::new(Stage::Bound);
+        Self { listener, local, connections, stopped: Arc::default(), stage }
     }
 
     /// The address it listens at, with the port that was taken.
@@ -58,54 +77,46 @@ impl Bound {
         ServerHandle {
             connections: Arc::clone(&self.connections),
             stopped: Arc::clone(&self.stopped),
-            serving: self.serving.subscribe(),
+            listening: Some(Listening { local: self.local.clone(), stage: self.stage.subscribe() }),
         }
     }
 
     /// Accepts connections and serves them, until the server is [shut down](ServerHandle::shutdown). Calls run in tasks of their own.
     ///
+    /// Errors of single connections, and a system that is short of file descriptors or memory, do not end it: accepting goes on, after
+    /// a pause of 100 ms if the system is short. A program that has spawned the future hears of its end by
+    /// [`ServerHandle::stopped`].
+    ///
     /// **On drop** of the future the address is free again, and connections that were accepted go on.
     ///
     /// # Errors
-    /// The listening socket failed.
+    /// The listening socket is broken. Connections that were accepted go on.
     pub async fn serve(self) -> Result<()> {
-        self.serving.send_replace(true);
+        self.stage.send_replace(Stage::Accepting);
         let dead_peer_timeout = self.connections.limits().dead_peer_timeout;
-        let mut pace = Pace::new(self.connections.room().accepts_per_second);
-        let accepting = async {
-            loop {
-                pace.wait().await;
-                match self.listener.accept(dead_peer_timeout).await {
-                    Ok((io, peer)) => drop(self.connections.start(io, peer)),
-                    Err(error) if is_of_one_connection(&error) => {
-                        tracing::debug!(%error, "a connection was lost before it was accepted");
-                    }
-                    Err(error) if is_shortage(&error) => {
-                        tracing::error!(%error, "cannot accept connections for now");
-                        tokio::time::sleep(ACCEPT_PAUSE).await;
-                    }
-                    Err(error) => {
-                        let text = format!("cannot accept connections at {}", self.local);
-                        return Error::new(
-                            ErrorKind::Network,
-                            Origin::Library,
-                            Code::SERVER_SYSTEM_ERR,
-                            text,
-                        )
-                        .with_source(error);
-                    }
-                }
-            }
-        };
+        let pace = Pace::new(self.connections.room().accepts_per_second);
+        let start = |ends, peer| drop(self.connections.start(ends, peer));
         tokio::select! {
-            error = accepting => return Err(error),
+            error = accept_all(&self.listener, dead_peer_timeout, pace, start) => {
+                return Err(self.broken(error));
+            }
             () = self.connections.drain_begun() => {}
         }
         drop(self.listener);
         // Wakes those who shut the server down: the address is free.
-        self.serving.send_replace(false);
+        self.stage.send_replace(Stage::Unbound);
         self.stopped.wait().await;
         Ok(())
+    }
+
+    /// Says to everybody that nothing is accepted any more.
+    fn broken(&self, why: std::io::Error) -> Error {
+        let text = format!("cannot accept connections at {}: {why}", self.local);
+        tracing::error!(address = %self.local, error = %why, "the server accepts no connections any more");
+        let error =
+            Error::new(ErrorKind::Network, Origin::Library, Code::SERVER_SYSTEM_ERR, text).with_source(why);
+        self.stage.send_replace(Stage::Broken(error.clone()));
+        error
     }
 }
 
@@ -113,13 +124,44 @@ impl ServerHandle {
     /// For a server that has no address to give back.
     #[cfg(feature = "testing")]
     pub(super) fn unbound(connections: Arc<Connections>) -> Self {
-        Self { connections, stopped: Arc::default(), serving: watch::Sender::new(false).subscribe() }
+        Self { connections, stopped: Arc::default(), listening: None }
     }
 
     /// How many bytes of all connections wait in memory now. Ready at once; it looks at each connection, so ask some times a second at most.
     #[must_use]
     pub fn buffered(&self) -> Buffered {
         self.connections.buffered()
+    }
+
+    /// Waits until the server accepts no connections any more, and says why. For programs that have spawned
+    /// [`serve`](Bound::serve). `Ok`: somebody has shut it down, and the shutdown is complete.
+    ///
+    /// Any number of tasks may wait, also before the server serves. **Cancel safe**: it changes nothing.
+    ///
+    /// # Errors
+    /// The listening socket is broken ([`ErrorKind::Network`]), or the serving future was dropped ([`ErrorKind::Closed`]).
+    pub async fn stopped(&self) -> Result<()> {
+        let Some(Listening { local, mut stage }) = self.listening.clone() else {
+            self.stopped.wait().await;
+            return Ok(());
+        };
+        let listens = |stage: &Stage| matches!(stage, Stage::Bound | Stage::Accepting);
+        let broken = match stage.wait_for(|stage| !listens(stage)).await.as_deref() {
+            Ok(Stage::Broken(why)) => Some(why.clone()),
+            Ok(_) => None,
+            Err(_) => {
+                let text = format!("nobody accepts connections at {local}: the serving future was dropped");
+                Some(Error::new(ErrorKind::Closed, Origin::Caller, Code::SERVER_SYSTEM_ERR, text))
+            }
+        };
+        // Who shuts a server down need not let it serve to the end.
+        match broken {
+            Some(why) if !self.connections.are_draining() => Err(why),
+            _ => {
+                self.stopped.wait().await;
+                Ok(())
+            }
+        }
     }
 
     /// Shuts the server down. At once it refuses new connections, calls and streams (code 22, for callers to try elsewhere) and tells the
@@ -137,27 +179,18 @@ impl ServerHandle {
         self.connections.begin_drain(now().checked_add(grace));
         // Idle or not: what is left now is closed.
         let _ = tokio::time::timeout(grace, self.connections.idle()).await;
-        let mut serving = self.serving.clone();
-        // Fails if nobody serves any more, which is as good. A serving future that nobody polls cannot be waited for.
-        let unbound = async { serving.wait_for(|serving| !serving).await.is_ok() };
-        let unbound = tokio::time::timeout(UNBIND_LIMIT, unbound);
-        let ((), _) = tokio::join!(self.connections.close(), unbound);
+        tokio::join!(self.connections.close(), self.address_free());
         self.stopped.set();
     }
-}
 
-fn is_of_one_connection(error: &std::io::Error) -> bool {
-    use std::io::ErrorKind as Kind;
-
-    matches!(
-        error.kind(),
-        Kind::ConnectionAborted | Kind::ConnectionReset | Kind::ConnectionRefused | Kind::NotConnected
-    )
-}
-
-/// No more file descriptors or memory: EMFILE and ENFILE have no kind of their own.
-fn is_shortage(error: &std::io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(23 | 24)) || error.kind() == std::io::ErrorKind::OutOfMemory
+    /// Waits until the address is free. A serving future that nobody polls cannot be waited for.
+    async fn address_free(&self) {
+        let Some(Listening { mut stage, .. }) = self.listening.clone() else { return };
+        let accepts = |stage: &Stage| matches!(stage, Stage::Accepting);
+        // Fails if nobody serves any more, which is as good.
+        let unbound = async { stage.wait_for(|stage| !accepts(stage)).await.is_ok() };
+        let _ = tokio::time::timeout(UNBIND_LIMIT, unbound).await;
+    }
 }
 
 impl fmt::Debug for Bound {

@@ -82,7 +82,6 @@ impl Connections {
         Some(link)
     }
 
-    #[cfg(feature = "testing")]
     pub(super) fn are_draining(&self) -> bool {
         self.host.drain.has_begun()
     }

@@ -1,5 +1,6 @@
 //! FRONT DOOR: servers.
 
+mod accept;
 mod bound;
 mod builder;
 mod connections;

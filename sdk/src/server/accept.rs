@@ -1,0 +1,204 @@
+//! Accepting connections: only a broken listener ends it.
+
+use std::io::{self, ErrorKind};
+use std::time::{Duration, Instant};
+
+use crate::transport::{Ends, Listener, PeerAddr, now};
+
+use super::pace::Pace;
+
+/// How long accepting pauses when the system says that it cannot accept.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// How often the log repeats an error that stays.
+const REPEAT_EVERY: Duration = Duration::from_secs(60);
+
+/// Where connections come from. Tests put errors of the system here.
+pub(super) trait Accept {
+    /// Waits for the next connection. Cancel safe.
+    async fn accept(&self, dead_peer_timeout: Duration) -> io::Result<(Ends, PeerAddr)>;
+}
+
+impl Accept for Listener {
+    async fn accept(&self, dead_peer_timeout: Duration) -> io::Result<(Ends, PeerAddr)> {
+        Self::accept(self, dead_peer_timeout).await
+    }
+}
+
+/// Hands all connections to `start`, until the listener is broken, and says why it is.
+pub(super) async fn accept_all(
+    listener: &impl Accept,
+    dead_peer_timeout: Duration,
+    mut pace: Pace,
+    mut start: impl FnMut(Ends, PeerAddr),
+) -> io::Error {
+    let mut log = Log::default();
+    loop {
+        pace.wait().await;
+        let error = match listener.accept(dead_peer_timeout).await {
+            Ok((ends, peer)) => {
+                start(ends, peer);
+                continue;
+            }
+            Err(error) => error,
+        };
+        match Trouble::of(&error) {
+            Trouble::Listener => return error,
+            Trouble::Connection => {
+                tracing::debug!(%error, "a connection was lost before it was accepted");
+            }
+            Trouble::System => {
+                if log.is_news(&error, now()) {
+                    tracing::error!(%error, "cannot accept connections for now; the server goes on trying");
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Whom an error of accept(2) is about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Trouble {
+    /// The listening socket: it will never accept again.
+    Listener,
+    /// One connection, which is gone. Linux hands out here what the network said of it.
+    Connection,
+    /// The system, which has no room or does not allow it. That may pass.
+    System,
+}
+
+impl Trouble {
+    fn of(error: &io::Error) -> Self {
+        match error.raw_os_error() {
+            Some(errno::EBADF | errno::EFAULT | errno::EINVAL | errno::ENOTSOCK) => return Self::Listener,
+            Some(
+                errno::ENETDOWN
+                | errno::EPROTO
+                | errno::ENOPROTOOPT
+                | errno::EHOSTDOWN
+                | errno::ENONET
+                | errno::EHOSTUNREACH
+                | errno::EOPNOTSUPP
+                | errno::ENETUNREACH,
+            ) => return Self::Connection,
+            _ => {}
+        }
+        match error.kind() {
+            ErrorKind::ConnectionAborted
+            | ErrorKind::ConnectionReset
+            | ErrorKind::ConnectionRefused
+            | ErrorKind::NotConnected
+            | ErrorKind::TimedOut
+            | ErrorKind::Interrupted => Self::Connection,
+            _ => Self::System,
+        }
+    }
+}
+
+/// The numbers of Linux's asm-generic/errno.h. The first three are the same everywhere; elsewhere an unknown one is survived with a pause.
+mod errno {
+    pub(super) const EBADF: i32 = 9;
+    pub(super) const EFAULT: i32 = 14;
+    pub(super) const EINVAL: i32 = 22;
+    pub(super) const ENOTSOCK: i32 = if cfg!(target_os = "linux") { 88 } else { 38 };
+    pub(super) const ENONET: i32 = if cfg!(target_os = "linux") { 64 } else { -1 };
+    pub(super) const EPROTO: i32 = if cfg!(target_os = "linux") { 71 } else { 100 };
+    pub(super) const ENOPROTOOPT: i32 = if cfg!(target_os = "linux") { 92 } else { 42 };
+    pub(super) const EOPNOTSUPP: i32 = if cfg!(target_os = "linux") { 95 } else { 102 };
+    pub(super) const ENETDOWN: i32 = if cfg!(target_os = "linux") { 100 } else { 50 };
+    pub(super) const ENETUNREACH: i32 = if cfg!(target_os = "linux") { 101 } else { 51 };
+    pub(super) const EHOSTDOWN: i32 = if cfg!(target_os = "linux") { 112 } else { 64 };
+    pub(super) const EHOSTUNREACH: i32 = if cfg!(target_os = "linux") { 113 } else { 65 };
+}
+
+/// Says when an error that comes with each attempt is worth a line.
+#[derive(Default)]
+struct Log {
+    last: Option<(Option<i32>, ErrorKind, Instant)>,
+}
+
+impl Log {
+    fn is_news(&mut self, error: &io::Error, now: Instant) -> bool {
+        let (code, kind) = (error.raw_os_error(), error.kind());
+        let known = self.last.is_some_and(|(last_code, last_kind, at)| {
+            (last_code, last_kind) == (code, kind) && now.saturating_duration_since(at) < REPEAT_EVERY
+        });
+        if !known {
+            self.last = Some((code, kind, now));
+        }
+        !known
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use crate::sync::Mutex;
+    use crate::transport::memory_pair;
+
+    use super::*;
+
+    /// Fails in this order, with a connection (0) in between.
+    struct Failing(Mutex<VecDeque<i32>>);
+
+    impl Accept for Failing {
+        async fn accept(&self, _: Duration) -> io::Result<(Ends, PeerAddr)> {
+            let next = self.0.lock().pop_front();
+            match next {
+                Some(0) => Ok((memory_pair().0, PeerAddr::memory())),
+                Some(code) => Err(io::Error::from_raw_os_error(code)),
+                None => Err(io::Error::from_raw_os_error(errno::EBADF)),
+            }
+        }
+    }
+
+    /// How many connections were accepted and how long it took, until the listener broke with the code.
+    async fn accepted(codes: &[i32]) -> (usize, Duration, Option<i32>) {
+        let listener = Failing(Mutex::new(codes.iter().copied().collect()));
+        let (mut count, began) = (0, now());
+        let end = accept_all(&listener, Duration::from_secs(1), Pace::new(None), |_, _| count += 1).await;
+        (count, now() - began, end.raw_os_error())
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test(start_paused = true)]
+    async fn what_the_system_says_of_one_connection_costs_the_next_one_nothing() {
+        // ENETDOWN, EPROTO, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH, EOPNOTSUPP, ENETUNREACH, ECONNABORTED, ECONNRESET, ETIMEDOUT, EINTR.
+        for code in [100, 71, 92, 112, 64, 113, 95, 101, 103, 104, 110, 4] {
+            assert_eq!(accepted(&[0, code, code, 0]).await, (2, Duration::ZERO, Some(9)), "errno {code}");
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test(start_paused = true)]
+    async fn a_shortage_and_what_nobody_has_heard_of_make_a_pause_and_no_end() {
+        // EPERM, EAGAIN, ENOMEM, EACCES, ENFILE, EMFILE, ENOBUFS, and one that no system has.
+        for code in [1, 11, 12, 13, 23, 24, 105, 4_000] {
+            assert_eq!(accepted(&[0, code, code, 0]).await, (2, 2 * PAUSE, Some(9)), "errno {code}");
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test(start_paused = true)]
+    async fn a_broken_listener_ends_it() {
+        for code in [9, 14, 22, 88] {
+            assert_eq!(accepted(&[0, code, 0]).await, (1, Duration::ZERO, Some(code)), "errno {code}");
+        }
+    }
+
+    #[test]
+    fn an_error_that_stays_is_news_once_a_minute_and_another_at_once() {
+        let (mut log, start) = (Log::default(), now());
+        let (files, memory) = (io::Error::from_raw_os_error(24), io::Error::from_raw_os_error(12));
+        let mut told = Vec::new();
+        for second in 0..120 {
+            if log.is_news(&files, start + Duration::from_secs(second)) {
+                told.push(second);
+            }
+        }
+        assert_eq!(told, [0, 60]);
+        assert!(log.is_news(&memory, start + Duration::from_secs(60)));
+    }
+}
