@@ -11,6 +11,7 @@ mod captures;
 mod closed;
 mod compression;
 mod context;
+mod crossing;
 mod drain;
 mod false_eof;
 mod faults;

@@ -24,20 +24,17 @@ impl Connection {
     }
 
     /// Answers all calls and streams that are going on with a code, because the server does not wait for their handlers any longer.
-    /// Gives whether there were some.
-    pub(crate) fn shut_down(&mut self) -> bool {
+    pub(crate) fn shut_down(&mut self) {
         self.draining = true;
-        let (streams, calls) = (self.streams.live_keys(), self.calls.keys());
         let outcome = Outcome::framework(Code::SERVER_TIMEOUT_ERR.0, ConnError::Shutdown.to_string());
-        for &key in &streams {
+        for key in self.streams.live_keys() {
             self.send_reset(key, outcome.clone());
             self.end_stream(key, Ending::Lost(ConnError::Shutdown));
         }
-        for &key in &calls {
+        for key in self.calls.keys() {
             self.refuse(key, outcome.clone(), &[]);
             self.end_call(key, Ending::Lost(ConnError::Shutdown));
         }
-        !(streams.is_empty() && calls.is_empty())
     }
 
     /// Something ended or was written: those who wait for the last of it look again.

@@ -14,8 +14,15 @@ use super::accept::accept_all;
 use super::connections::Connections;
 use super::pace::Pace;
 
-/// How long the address may take to be free. It is at once, where the serving future is polled.
-const UNBIND_LIMIT: Duration = Duration::from_millis(500);
+/// How long a listener that is being closed still accepts connections that had begun: the packets of a handshake on this machine, or in
+/// a rack, are there by then.
+const SETTLE: Duration = Duration::from_millis(10);
+
+/// How long that takes at most, however many come.
+const SETTLE_LIMIT: Duration = Duration::from_millis(100);
+
+/// How long the address may take to be free, where the serving future is polled.
+const UNBIND_LIMIT: Duration = Duration::from_millis(200);
 
 /// A server that listens, made by [`ServerBuilder::bind`](super::ServerBuilder::bind).
 ///
@@ -102,11 +109,29 @@ impl Bound {
             }
             () = self.connections.drain_begun() => {}
         }
+        self.accept_begun(dead_peer_timeout).await;
         drop(self.listener);
         // Wakes those who shut the server down: the address is free.
         self.stage.send_replace(Stage::Unbound);
         self.stopped.wait().await;
         Ok(())
+    }
+
+    /// Accepts the connections that have begun, and lets no more begin. Their calls are refused.
+    async fn accept_begun(&self, dead_peer_timeout: Duration) {
+        self.listener.stop_listening();
+        let all = async {
+            loop {
+                let next = tokio::time::timeout(SETTLE, self.listener.accept(dead_peer_timeout)).await;
+                let Ok(Ok((ends, peer))) = next else { return };
+                // Nobody would wait for its end.
+                if self.connections.are_closing() {
+                    return;
+                }
+                drop(self.connections.start(ends, peer));
+            }
+        };
+        let _ = tokio::time::timeout(SETTLE_LIMIT, all).await;
     }
 
     /// Says to everybody that nothing is accepted any more.
@@ -167,6 +192,9 @@ impl ServerHandle {
     /// Shuts the server down. At once it refuses new connections, calls and streams (code 22, for callers to try elsewhere) and tells the
     /// handlers ([`Context::draining`]). When the last call has ended, or `grace` has passed, it closes all connections.
     ///
+    /// Calls that cross the shutdown on their way here are refused as well, for 100 ms after the last answer if `grace` lasts as long. With
+    /// a `grace` of zero, what is going on ends with code 21 at once, and what the server has received by then is refused.
+    ///
     /// Waits for the last call, at most `grace`, and then for at most 1 s until the answers are written and all tasks of the server have
     /// ended, so that no task, socket or port is left. A call that is not ready in time ends with code 21 at its caller, and its handler is
     /// dropped. Only a handler that keeps its thread and never awaits outlives that, because nothing can stop it.
@@ -176,10 +204,16 @@ impl ServerHandle {
     ///
     /// [`Context::draining`]: crate::Context::draining
     pub async fn shutdown(&self, grace: Duration) {
-        self.connections.begin_drain(now().checked_add(grace));
-        // Idle or not: what is left now is closed.
-        let _ = tokio::time::timeout(grace, self.connections.idle()).await;
-        tokio::join!(self.connections.close(), self.address_free());
+        let ends_at = now().checked_add(grace);
+        self.connections.begin_drain(ends_at);
+        self.address_free().await;
+        // Idle or not: what is left then is closed.
+        let quiet = self.connections.quiet();
+        match ends_at {
+            Some(at) => drop(tokio::time::timeout_at(at.into(), quiet).await),
+            None => quiet.await,
+        }
+        self.connections.close().await;
         self.stopped.set();
     }
 

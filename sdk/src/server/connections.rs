@@ -11,6 +11,10 @@ use crate::transport::{Buffered, ConnError, Connection, Driver, Ends, Limits, Li
 
 use super::places::{Places, Room};
 
+/// How long the connections are read after the last answer, so that calls which had begun by then are refused and not cut off: a round
+/// trip to anywhere near.
+const READ_ON: Duration = Duration::from_millis(100);
+
 /// How long a connection may take to write the answers to what was broken off, and its peer to read them.
 const FLUSH_LIMIT: Duration = Duration::from_millis(400);
 
@@ -70,7 +74,7 @@ impl Connections {
             link.drain();
         }
         if self.closing.is_set() {
-            link.close(&ConnError::Shutdown);
+            link.shut_down();
         }
         let connections = Arc::clone(self);
         tokio::spawn(async move {
@@ -84,6 +88,10 @@ impl Connections {
 
     pub(super) fn are_draining(&self) -> bool {
         self.host.drain.has_begun()
+    }
+
+    pub(super) fn are_closing(&self) -> bool {
+        self.closing.is_set()
     }
 
     /// Waits until somebody shuts the server down.
@@ -104,17 +112,26 @@ impl Connections {
         self.links().iter().map(Link::buffered).sum()
     }
 
-    /// Waits until no call and no stream is going on, or somebody closes the connections all the same. They have to be draining: there
-    /// is nothing new then, so each needs to be idle only once.
-    pub(super) async fn idle(&self) {
-        let idle = async {
-            for link in self.links() {
-                link.idle().await;
+    /// Waits until the last call and stream has ended, and then for a moment in which what was on its way here is refused; or until
+    /// somebody closes the connections all the same. They have to be draining.
+    pub(super) async fn quiet(&self) {
+        let quiet = async {
+            self.idle().await;
+            tokio::select! {
+                () = tokio::time::sleep(READ_ON) => self.idle().await,
+                () = self.all_ended() => {}
             }
         };
         tokio::select! {
-            () = idle => {}
+            () = quiet => {}
             () = self.closing.wait() => {}
+        }
+    }
+
+    /// Waits until no call and no stream is going on. There is nothing new on connections that drain, so each needs to be idle once.
+    async fn idle(&self) {
+        for link in self.links() {
+            link.idle().await;
         }
     }
 

@@ -77,6 +77,10 @@ pub(crate) struct Driver {
     greeted: bool,
     /// It has let the others go first once, before it writes.
     yielded: bool,
+    /// It has read everything that had come when it looked.
+    drained: bool,
+    /// The peer has been told that nothing more is written. What it still sends cannot be answered.
+    finished: bool,
     timer: Option<Pin<Box<tokio::time::Sleep>>>,
     /// For those whose answers the last runner writes.
     patience: Option<Pin<Box<tokio::time::Sleep>>>,
@@ -129,6 +133,8 @@ impl Driver {
             incoming: Incoming::default(),
             greeted: false,
             yielded: false,
+            drained: false,
+            finished: false,
             timer: None,
             patience: None,
             closing: None,
@@ -139,7 +145,9 @@ impl Driver {
     }
 
     fn poll_drive(&mut self, ends: &mut Ends, cx: &mut Context<'_>) -> Poll<ConnError> {
-        if let Err(why) = self.poll_input(&mut *ends.input, cx) {
+        let input = &mut *ends.input;
+        let read = if self.finished { self.poll_last_input(input, cx) } else { self.poll_input(input, cx) };
+        if let Err(why) = read {
             return Poll::Ready(why);
         }
         let left = self.poll_timers(cx);
@@ -173,8 +181,10 @@ impl Driver {
             match closing {
                 Some((true, false)) => return Poll::Ready(ConnError::LocalClosed),
                 Some((written, _)) => {
-                    if written && self.run(|state| state.output.take()).is_some() {
+                    // What had come before is answered.
+                    if written && self.drained && self.run(|state| state.output.take()).is_some() {
                         ends.output.finish();
+                        self.finished = true;
                     }
                     let limit =
                         self.closing.get_or_insert_with(|| Box::pin(tokio::time::sleep(CLOSE_TIMEOUT)));
@@ -209,6 +219,7 @@ impl Driver {
             state.reading()
         });
         self.handled = 0;
+        self.drained = true;
         for _ in 0..READS_PER_POLL {
             if self.handled >= FRAMES_PER_POLL {
                 break;
@@ -233,6 +244,24 @@ impl Driver {
                 Poll::Pending => return Ok(()),
                 Poll::Ready(Ok(0)) => return Err(ConnError::PeerClosed),
                 Poll::Ready(Ok(_)) => self.handle_input()?,
+                Poll::Ready(Err(error)) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Poll::Ready(Err(error)) => return Err(self.failed(error.kind())),
+            }
+        }
+        self.drained = false;
+        cx.waker().wake_by_ref();
+        Ok(())
+    }
+
+    /// Waits for the peer's end, on a connection that is being closed. Closing a socket that has unread bytes resets the connection, and
+    /// the system forgets answers that are on their way. So they are read and dropped.
+    fn poll_last_input(&mut self, input: &mut dyn Input, cx: &mut Context<'_>) -> Result<(), ConnError> {
+        self.run(|state| state.set_driver(cx));
+        for _ in 0..READS_PER_POLL {
+            match self.intake.poll_read(input, cx) {
+                Poll::Pending => return Ok(()),
+                Poll::Ready(Ok(0)) => return Err(ConnError::PeerClosed),
+                Poll::Ready(Ok(_)) => self.intake.clear(),
                 Poll::Ready(Err(error)) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 Poll::Ready(Err(error)) => return Err(self.failed(error.kind())),
             }
@@ -463,6 +492,8 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::task::Wake;
 
+    use bytes::BytesMut;
+
     use crate::conn::{Head, Limits};
     use crate::transport::memory_pair;
 
@@ -495,6 +526,34 @@ mod tests {
         driver.run(open);
         assert!(Pin::new(&mut driver).poll(&mut cx).is_pending());
         assert_eq!(wakes.0.load(Ordering::Relaxed), 1);
+    }
+
+    struct Nothing;
+
+    impl Dispatch for Nothing {
+        fn call(&self, _: &Link, _: IncomingCall) {}
+        fn calls(self: Arc<Self>, _: &Link, _: Vec<IncomingCall>) {}
+        fn stream(&self, _: &Link, _: Box<IncomingStream>) {}
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_shut_down_says_so_and_reads_until_its_client_has_ended() {
+        let refuse = |_: &Head, _: crate::conn::Shape| Err(crate::conn::Outcome::default());
+        let (near, mut far) = memory_pair();
+        let conn = Connection::server(Limits::default(), Arc::new(refuse));
+        let (link, mut driver) = Driver::server(conn, near, PeerAddr::memory(), Arc::new(Nothing));
+        let mut cx = Context::from_waker(Waker::noop());
+        link.shut_down();
+        assert!(Pin::new(&mut driver).poll(&mut cx).is_pending());
+        let mut read = BytesMut::new();
+        assert!(matches!(far.input.poll_read(&mut cx, &mut read), Poll::Ready(Ok(0))), "its end");
+        // More than a connection would read of a peer that leaves its answers unread; nothing of it is looked at.
+        for _ in 0..100 {
+            assert_eq!(far.output.try_write(&[0; 64 * 1024]).unwrap(), 64 * 1024);
+            assert!(Pin::new(&mut driver).poll(&mut cx).is_pending());
+        }
+        drop(far);
+        assert!(matches!(Pin::new(&mut driver).poll(&mut cx), Poll::Ready(ConnError::PeerClosed)));
     }
 
     /// FEEDBACK for a stream that is not there.

@@ -137,11 +137,12 @@ impl Link {
         poll_fn(poll_idle).await;
     }
 
-    /// Answers what is going on with a code, and ends the connection once that is written.
+    /// Answers what is going on with a code, and ends the connection once that is written and the peer has ended it as well.
     pub(crate) fn shut_down(&self) {
         self.shared().with(|state| {
             state.take_all_back();
-            state.lingering = state.conn.shut_down();
+            state.conn.shut_down();
+            state.lingering = true;
             state.closing = true;
         });
         self.shared().wake_driver();

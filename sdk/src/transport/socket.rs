@@ -147,6 +147,15 @@ impl Listener {
             }
         }
     }
+
+    /// Begins no more connections. Those that have begun can still be accepted: whoever closes a listener resets them, and with them
+    /// what their clients have sent already.
+    pub(crate) fn stop_listening(&self) {
+        match self {
+            Self::Tcp(listener) => ignore_new(listener),
+            Self::Unix(_, file) => file.remove(),
+        }
+    }
 }
 
 impl Drop for Listener {
@@ -156,6 +165,33 @@ impl Drop for Listener {
         }
     }
 }
+
+/// Lets the system drop the packets that begin a connection, which are those with SYN and neither ACK nor RST. Their senders repeat them
+/// after a second, and are refused then, or reach the next server at this port. The listener's connections inherit the filter, which lets
+/// pass everything that a connection sends.
+#[cfg(target_os = "linux")]
+fn ignore_new(listener: &TcpListener) {
+    use socket2::SockFilter;
+
+    const FLAGS: u32 = 13;
+    const SYN: u32 = 0x02;
+    const SYN_RST_ACK: u32 = 0x16;
+    // The numbers of linux/bpf_common.h: LD|B|ABS, ALU|AND|K, JMP|JEQ|K, RET|K.
+    let drop_new = [
+        SockFilter::new(0x30, 0, 0, FLAGS),
+        SockFilter::new(0x54, 0, 0, SYN_RST_ACK),
+        SockFilter::new(0x15, 1, 0, SYN),
+        SockFilter::new(0x06, 0, 0, u32::MAX),
+        SockFilter::new(0x06, 0, 0, 0),
+    ];
+    if let Err(error) = SockRef::from(listener).attach_filter(&drop_new) {
+        tracing::debug!(%error, "connections that begin while the server closes its port may be reset");
+    }
+}
+
+/// Elsewhere a connection that begins at the wrong moment is reset.
+#[cfg(not(target_os = "linux"))]
+fn ignore_new(_listener: &TcpListener) {}
 
 /// The file of a bound Unix socket: its path, and which file that was.
 #[derive(Debug)]
@@ -275,6 +311,32 @@ impl Times {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const WAIT: Duration = Duration::from_secs(20);
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_port_that_is_given_up_begins_no_connection_and_keeps_those_that_have_begun() {
+        let listener = Listener::bind(&Address::Tcp("127.0.0.1:0".to_owned())).await.unwrap();
+        let address = listener.local_addr().unwrap().socket_addr().unwrap();
+        let mut begun = std::net::TcpStream::connect(address).unwrap();
+        listener.stop_listening();
+        let late = std::net::TcpStream::connect_timeout(&address, Duration::from_millis(200));
+        assert_eq!(late.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        let (mut ends, _) = listener.accept(WAIT).await.unwrap();
+        drop(listener);
+        io::Write::write_all(&mut begun, b"hello").unwrap();
+        let mut read = BytesMut::with_capacity(100);
+        std::future::poll_fn(|cx| ends.input.poll_read(cx, &mut read)).await.unwrap();
+        assert_eq!(read, "hello");
+        assert_eq!(ends.output.try_write(b"goodbye").unwrap(), 7);
+        // The filter passes what has no ACK but ends a connection.
+        SockRef::from(&begun).set_linger(Some(Duration::ZERO)).unwrap();
+        drop(begun);
+        let end = std::future::poll_fn(|cx| ends.input.poll_read(cx, &mut read));
+        let end = tokio::time::timeout(WAIT, end).await.expect("the reset arrives");
+        assert_eq!(end.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
+    }
 
     #[test]
     fn the_probes_end_when_the_limit_has_passed() {
