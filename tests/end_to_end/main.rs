@@ -33,6 +33,8 @@ mod resolve;
 mod shutdown;
 mod status;
 mod sticky;
+mod stuck;
+mod warnings;
 
 /// The program that tests start as another process.
 const PEER: &str = env!("CARGO_BIN_EXE_peer");

@@ -13,7 +13,7 @@ use super::error::{ConnError, Violation};
 use super::event::{Admitted, Ending, Event, Head, IncomingStream, Outcome, Shape, StreamKey};
 use super::flow::SendWindow;
 use super::limits::{MIN_WINDOW, room_for};
-use super::stream::{Action, Idle, Input, Recv, Send, State, Stream};
+use super::stream::{Action, Idle, Input, Moved, Recv, Send, State, Stream};
 use super::timers::Timer;
 use super::{Connection, handshake};
 
@@ -81,6 +81,7 @@ impl Connection {
                 Timer::StreamIdle(key) => self.look_if_stream_idle(key, now),
                 Timer::Idle => self.look_if_idle(now),
                 Timer::Beat => self.beat(now),
+                Timer::Stuck => self.look_for_stuck(now),
                 Timer::Pause => self.look_if_paused(now),
                 Timer::FirstFrame => {
                     self.handle_lost(&ConnError::FirstFrame(self.limits.first_frame_timeout));
@@ -108,7 +109,7 @@ impl Connection {
         };
         let client = self.side == Side::Client;
         let stream = self.streams.get_mut(key);
-        stream.moved = true;
+        stream.moved = Moved::NOW;
         let (next, action) = stream.state.receive(client, Input::Data);
         match action {
             Action::Deliver if stream.recv.discard => {
@@ -206,7 +207,7 @@ impl Connection {
                 }
                 let stream = self.streams.get_mut(key);
                 self.timers.clear(stream.open_by.take(), Timer::Open(key));
-                stream.moved = true;
+                stream.moved = Moved::NOW;
                 if std::mem::take(&mut stream.watched) {
                     self.events.push(Event::Changed(key));
                 }
@@ -261,12 +262,13 @@ impl Connection {
             end_by: deadline,
             kept: 0,
             watched: false,
-            moved: true,
+            moved: Moved::NOW,
             idle: self.limits.stream_idle_timeout.map(Idle::new).map(Box::new),
         });
         self.begin_counting(key);
         self.keep(key, head.metadata.cost());
         self.set_stream_idle_timer(key, now);
+        self.set_stuck_timer(now);
         if let Some(at) = deadline {
             self.timers.set(at, Timer::Stream(key));
         }

@@ -26,6 +26,7 @@ mod schedule;
 mod stream;
 mod streaming;
 mod streams;
+mod stuck;
 mod timers;
 mod unary;
 
@@ -101,6 +102,8 @@ pub(crate) struct Connection {
     /// The message of which a part has come, and how large it is.
     arriving: Option<(StreamId, u32)>,
     draining: bool,
+    /// When to look which streams are stuck, if there are streams.
+    stuck_at: Option<Instant>,
     /// What the peer's newest stream gave as its caller.
     last_caller: Bytes,
     lost: Option<ConnError>,
@@ -143,6 +146,7 @@ impl Connection {
             asking: false,
             arriving: None,
             draining: false,
+            stuck_at: None,
             last_caller: Bytes::new(),
             lost: None,
         }

@@ -11,6 +11,7 @@ use crate::wire::{self, Side, StreamId};
 use super::Connection;
 use super::error::ConnError;
 use super::event::{Ending, Outcome, StreamKey};
+use super::stream::Look;
 use super::timers::Timer;
 
 /// How many looks an idle timeout is long. A connection lives for one look longer at most.
@@ -78,7 +79,7 @@ impl Connection {
     /// Ends the stream if no message came or went for too long. Credit and beats do not count.
     pub(super) fn look_if_stream_idle(&mut self, key: StreamKey, now: Instant) {
         let stream = self.streams.get_mut(key);
-        let moved = std::mem::take(&mut stream.moved);
+        let moved = stream.moved.take(Look::Idle);
         let Some(idle) = &mut stream.idle else { return };
         let limit = idle.limit();
         idle.take_next();

@@ -13,7 +13,7 @@ use super::inbound::RESET;
 use super::inbox::Inbox;
 use super::limits::{AppErrors, Cancel};
 use super::schedule::Ticket;
-use super::stream::{Idle, Recv, Send, State, Stream};
+use super::stream::{Idle, Moved, Recv, Send, State, Stream};
 use super::timers::Timer;
 use super::{Connection, handshake};
 
@@ -72,6 +72,8 @@ pub(crate) enum Sent {
     Queued,
     /// The peer gives no credit; [`Event::Writable`] tells when it does.
     NoCredit,
+    /// The same, on a stream that has waited for so long that both sides may wait for each other.
+    Stuck,
     /// The outbox is full; [`Event::Room`] tells when it is this ticket's turn.
     NoRoom,
 }
@@ -94,6 +96,8 @@ pub(crate) enum Take {
     EndOfInput,
     /// The stream is over as its ending says, and nothing is left.
     Ended,
+    /// There is nothing, for so long that both sides may wait for each other. Ask again.
+    Stuck,
 }
 
 impl Connection {
@@ -136,12 +140,13 @@ impl Connection {
             end_by,
             kept: 0,
             watched: false,
-            moved: true,
+            moved: Moved::NOW,
             idle: idle_timeout.or(self.limits.stream_idle_timeout).map(Idle::new).map(Box::new),
         });
         self.begin_counting(key);
         self.asking = true;
         self.set_stream_idle_timer(key, now);
+        self.set_stuck_timer(now);
         if let Some(at) = open_by {
             self.timers.set(at, Timer::Open(key));
         }
@@ -204,7 +209,7 @@ impl Connection {
             stream.send.waiting = true;
             self.asking = true;
             self.give_back(ticket);
-            return Ok(Sent::NoCredit);
+            return Ok(if self.take_stuck(key) { Sent::Stuck } else { Sent::NoCredit });
         }
         if !self.schedule.claim(queued, size, ticket) {
             return Ok(Sent::NoRoom);
@@ -212,7 +217,7 @@ impl Connection {
         write_data(&mut self.output, stream.id, len, body)?;
         stream.send.window.subtract(len);
         stream.send.sent = true;
-        stream.moved = true;
+        stream.moved = Moved::NOW;
         self.count_unsent();
         Ok(Sent::Queued)
     }
@@ -240,7 +245,9 @@ impl Connection {
         let stream = self.streams.get_mut(key);
         stream.send.lent = false;
         stream.send.window.take_back(credit);
-        stream.moved |= !frames.is_empty();
+        if !frames.is_empty() {
+            stream.moved = Moved::NOW;
+        }
         if stream.state.can_send() {
             self.output.copied().extend_from_slice(frames);
             self.count_unsent();
@@ -264,7 +271,10 @@ impl Connection {
             Some(Take::EndOfInput)
         } else if stream.ending.is_some() {
             Some(Take::Ended)
+        } else if self.take_stuck(key) {
+            Some(Take::Stuck)
         } else {
+            let stream = self.streams.get_mut(key);
             stream.recv.waiting = true;
             self.asking = true;
             self.give_credit_ahead(key);
@@ -467,6 +477,7 @@ impl Connection {
         if said > 0 {
             self.keep(key, said);
         }
+        self.clear_stuck_timer();
         self.tell_if_idle();
     }
 }

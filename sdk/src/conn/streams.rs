@@ -99,6 +99,11 @@ impl Streams {
         self.slab.iter().any(|(_, stream)| is_such(stream))
     }
 
+    /// All streams, those that are over and still held included.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (StreamKey, &mut Stream)> {
+        self.slab.iter_mut().map(|(key, stream)| (StreamKey(key), stream))
+    }
+
     /// The keys of all streams that are not over.
     pub(super) fn live_keys(&self) -> Vec<StreamKey> {
         let mut keys: Vec<_> = self.live.values().map(|key| StreamKey(*key)).collect();

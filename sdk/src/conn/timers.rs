@@ -23,6 +23,8 @@ pub(super) enum Timer {
     Beat,
     /// The first frame of the peer must be whole.
     FirstFrame,
+    /// Time to look whether streams are stuck.
+    Stuck,
     /// Time to look whether the reading is held back still.
     Pause,
 }
@@ -33,6 +35,8 @@ pub(super) enum Timer {
 pub(super) struct Timers {
     calls: InOrder,
     opens: InOrder,
+    /// Set and cleared with the first stream and the last, which may be the same again and again.
+    stuck: Option<Instant>,
     others: BTreeSet<(Instant, Timer)>,
 }
 
@@ -42,6 +46,7 @@ impl Timers {
         let in_order = match timer {
             Timer::Call(key) => self.calls.push(key.0, at),
             Timer::Open(key) => self.opens.push(key.0, at),
+            Timer::Stuck => self.stuck.replace(at).is_none(),
             _ => false,
         };
         if !in_order {
@@ -55,6 +60,7 @@ impl Timers {
         let in_order = match timer {
             Timer::Call(key) => self.calls.remove(key.0, at),
             Timer::Open(key) => self.opens.remove(key.0, at),
+            Timer::Stuck => self.stuck.take().is_some(),
             _ => false,
         };
         if !in_order {
@@ -65,7 +71,7 @@ impl Timers {
     #[inline]
     pub(super) fn next(&self) -> Option<Instant> {
         let others = self.others.first().map(|(at, _)| *at);
-        earlier(earlier(self.calls.next(), self.opens.next()), others)
+        earlier(earlier(self.calls.next(), self.opens.next()), earlier(self.stuck, others))
     }
 
     /// The next deadline that has passed.
@@ -73,6 +79,7 @@ impl Timers {
         let next = self.next().filter(|next| *next <= now)?;
         let timer = match self.others.first() {
             Some((at, timer)) if *at == next => *timer,
+            _ if self.stuck == Some(next) => Timer::Stuck,
             _ if self.calls.next() == Some(next) => Timer::Call(CallKey(self.calls.first()?)),
             _ => Timer::Open(StreamKey(self.opens.first()?)),
         };

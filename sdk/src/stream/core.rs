@@ -70,6 +70,12 @@ impl StreamRef {
         }
     }
 
+    /// Says in the log that both sides may wait for each other.
+    #[cold]
+    pub(crate) fn warn_stuck(&self, text: &str) {
+        tracing::warn!(method = self.0.method, peer = %self.0.link.peer(), "{text}");
+    }
+
     pub(crate) fn error(&self, ending: &Ending) -> Error {
         ending_error(ending, &self.subject())
     }

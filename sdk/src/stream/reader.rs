@@ -51,6 +51,10 @@ struct State {
     clock: Clock,
 }
 
+/// What a client is told whose read has waited for so long while it may still send.
+const READS: &str = "a read has waited for more than 10 s, and this side has not said that it sends no more: if the peer waits \
+    for the end of the messages, finish() or finish_writing() ends them; if it waits for a message, write() it";
+
 /// Why a message could not be given out.
 enum Unread {
     Unpack(UnpackError),
@@ -128,6 +132,7 @@ impl<T: Message> AsyncReader<T> {
                     coop.made_progress();
                     self.state().batch = batch;
                 }
+                Take::Stuck => self.stream.warn_stuck(READS),
                 Take::EndOfInput => self.state().end = Some(End { error: None, outcome: None }),
                 Take::Ended => {
                     let ending = self.stream.ending().expect("a stream that is over says how");

@@ -49,6 +49,10 @@ impl<T> Default for State<T> {
     }
 }
 
+/// What a side is told whose write has waited for so long while it does not read.
+const WRITES: &str = "a write has waited for more than 10 s until the peer reads, and messages of the peer are not read here: if it \
+    waits for the same, read() lets both go on; split() and shared() give handles to do both at once";
+
 /// A message of the sink.
 struct Held<T> {
     parcel: Parcel<T>,
@@ -170,6 +174,9 @@ impl<T: Message> AsyncWriter<T> {
         let mut fresh = Sender::default();
         let sender = self.state.as_mut().map_or(&mut fresh, |state| &mut state.sender);
         let polled = stream.link().poll_send(stream.key(), ready.size(), sender, cx, &*ready);
+        if sender.take_stuck() {
+            stream.warn_stuck(WRITES);
+        }
         if fresh.is_used() {
             self.state().sender = fresh;
         }

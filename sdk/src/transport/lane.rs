@@ -74,12 +74,19 @@ pub(crate) struct Sender {
     pub(super) lane: Option<Lane>,
     /// A place in the queue for room, while a write waits for it.
     pub(super) ticket: Option<crate::conn::Ticket>,
+    /// A write has waited for so long that both sides may wait for each other.
+    pub(super) stuck: bool,
 }
 
 impl Sender {
     /// Whether there is something to remember.
     pub(crate) fn is_used(&self) -> bool {
         self.lane.is_some() || self.ticket.is_some()
+    }
+
+    /// Whether whoever writes is to be told that it has waited for long; once.
+    pub(crate) fn take_stuck(&mut self) -> bool {
+        std::mem::take(&mut self.stuck)
     }
 
     /// Whether the connection has no room for the message that waits.

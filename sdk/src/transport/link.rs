@@ -261,7 +261,8 @@ impl Link {
                     }
                     Poll::Ready(Ok(()))
                 }
-                Ok(Sent::NoCredit) => {
+                Ok(result @ (Sent::NoCredit | Sent::Stuck)) => {
+                    sender.stuck |= result == Sent::Stuck;
                     state.leave_queue(place);
                     state.wakers.stream(key).write.wait(cx);
                     Poll::Pending

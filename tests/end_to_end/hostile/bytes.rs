@@ -7,6 +7,8 @@ use tokio::net::TcpStream;
 use trill::Channel;
 use trill_tests::{EverythingClient, listen, text};
 
+use crate::warnings::Warnings;
+
 /// Sends bytes to a server and gives what comes back until it closes the connection, if it does.
 async fn send(address: &str, bytes: &[u8]) -> (Vec<u8>, bool) {
     let mut socket = TcpStream::connect(address).await.unwrap();
@@ -104,37 +106,6 @@ async fn a_header_that_comes_byte_by_byte_is_understood() {
     );
 }
 
-/// Keeps the warnings of one thread as text.
-#[derive(Clone, Default)]
-struct Warnings(std::sync::Arc<std::sync::Mutex<Vec<String>>>);
-
-impl tracing::Subscriber for Warnings {
-    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
-        *metadata.level() <= tracing::Level::WARN
-    }
-
-    fn event(&self, event: &tracing::Event<'_>) {
-        struct Line(String);
-        impl tracing::field::Visit for Line {
-            fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
-                self.0.push_str(&format!("{field}={value:?} "));
-            }
-        }
-        let mut line = Line(String::new());
-        event.record(&mut line);
-        self.0.lock().unwrap().push(line.0);
-    }
-
-    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
-        tracing::span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
-    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
-    fn enter(&self, _: &tracing::span::Id) {}
-    fn exit(&self, _: &tracing::span::Id) {}
-}
-
 #[tokio::test]
 async fn a_connection_that_is_closed_for_its_bytes_leaves_one_log_line_with_peer_and_reason() {
     let warnings = Warnings::default();
@@ -144,7 +115,7 @@ async fn a_connection_that_is_closed_for_its_bytes_leaves_one_log_line_with_peer
     let peer = socket.local_addr().unwrap().to_string();
     socket.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
     let _ = socket.read_to_end(&mut Vec::new()).await;
-    let lines = warnings.0.lock().unwrap().clone();
+    let lines = warnings.lines();
     assert_eq!(lines.len(), 1, "{lines:?}");
     assert!(
         lines[0].contains(&peer)

@@ -93,7 +93,7 @@ impl Talk {
                 half.waiting_write = None;
                 flow.sent.push(len);
             }
-            Ok(Sent::NoCredit | Sent::NoRoom) => half.waiting_write = Some(len),
+            Ok(Sent::NoCredit | Sent::Stuck | Sent::NoRoom) => half.waiting_write = Some(len),
             Err(why) => {
                 half.waiting_write = None;
                 assert!(ending(end, half.key).is_some(), "{why:?} on a stream that goes on");
@@ -112,7 +112,7 @@ impl Talk {
             if half.inbox.is_empty() || half.inbox.front().is_none() {
                 let (consumed, inbox) = (std::mem::take(&mut half.consumed), &mut half.inbox);
                 match end.with(|conn| conn.take(half.key, consumed, inbox)) {
-                    Some(Take::Messages) => {}
+                    Some(Take::Messages | Take::Stuck) => {}
                     None => {
                         half.waiting_read = true;
                         break;
@@ -143,7 +143,7 @@ impl Talk {
         let flow = if side == Side::Client { &self.down } else { &self.up };
         let all = flow.received == flow.sent.len();
         match (side, taken, ending) {
-            (_, Take::Messages, _) => unreachable!("messages are no end"),
+            (_, Take::Messages | Take::Stuck, _) => unreachable!("that is no end"),
             (Side::Client, Take::EndOfInput, _) => panic!("a server has no half-close"),
             (Side::Server, Take::EndOfInput, _) => {
                 assert!(self.half_closed || self.polite, "nobody said that this is the end");

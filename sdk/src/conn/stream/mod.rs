@@ -32,10 +32,30 @@ pub(crate) struct Stream {
     pub(super) kept: usize,
     /// Somebody watches the stream as a whole: its opener, or the task of its handler.
     pub(super) watched: bool,
-    /// A message came or went since somebody looked.
-    pub(super) moved: bool,
+    pub(super) moved: Moved,
     /// Present if the stream may not be without messages for ever.
     pub(super) idle: Option<Box<Idle>>,
+}
+
+/// Whether a message came or went since somebody looked, for each of those who look now and then.
+#[derive(Debug)]
+pub(crate) struct Moved(u8);
+
+/// Who looks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Look {
+    Idle = 1,
+    Stuck = 2,
+}
+
+impl Moved {
+    pub(super) const NOW: Self = Self(Look::Idle as u8 | Look::Stuck as u8);
+
+    pub(super) fn take(&mut self, look: Look) -> bool {
+        let moved = self.0 & look as u8 != 0;
+        self.0 &= !(look as u8);
+        moved
+    }
 }
 
 impl Stream {

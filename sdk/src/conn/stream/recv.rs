@@ -27,6 +27,8 @@ pub(crate) struct Recv {
     pub(in crate::conn) discard: bool,
     /// A reader waits.
     pub(in crate::conn) waiting: bool,
+    /// How many looks in a row found the stream waiting; see `conn/stuck.rs`.
+    pub(in crate::conn) stuck_looks: u8,
 }
 
 impl Recv {
@@ -41,6 +43,7 @@ impl Recv {
             ended: false,
             discard: false,
             waiting: false,
+            stuck_looks: 0,
         }
     }
 

@@ -13,5 +13,6 @@ mod pair;
 mod peers;
 mod quiet;
 mod states;
+mod stuck;
 mod unary;
 mod vectors;

@@ -356,6 +356,7 @@ impl Case {
                     None => "not yet".to_owned(),
                     Some(Take::Messages) => format!("{count} message"),
                     Some(Take::EndOfInput) => "end of input".to_owned(),
+                    Some(Take::Stuck) => unreachable!("no time passes here"),
                     Some(Take::Ended) => {
                         format!("over: {}", ending_text(conn.ending(key).expect("it is over")))
                     }
