@@ -3,8 +3,8 @@
 use std::ffi::OsStr;
 use std::process::{ExitStatus, Stdio};
 
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, ChildStdin, Command};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 /// A process that says a line when it is ready, and ends with its input. **On drop** it is killed.
 #[derive(Debug)]
@@ -12,6 +12,7 @@ pub struct Process {
     child: Child,
     /// Its end ends the process. Not the child's own any more, which would end it in `wait`.
     _input: ChildStdin,
+    output: Option<BufReader<ChildStdout>>,
     /// The first line it said.
     pub said: String,
 }
@@ -39,10 +40,15 @@ impl Process {
             .expect("it starts");
         let input = child.stdin.take().expect("it is piped");
         let output = child.stdout.take().expect("it is piped");
-        let mut said = String::new();
-        BufReader::new(output).read_line(&mut said).await.expect("its output is text");
+        let (mut output, mut said) = (BufReader::new(output), String::new());
+        output.read_line(&mut said).await.expect("its output is text");
         assert!(!said.is_empty(), "{arguments:?} ended before it was ready");
-        Self { child, _input: input, said: said.trim_end().to_owned() }
+        Self { child, _input: input, output: Some(output), said: said.trim_end().to_owned() }
+    }
+
+    /// The lines that follow the first one, for a process that says more. Nobody can have them twice.
+    pub fn lines(&mut self) -> Option<Lines<BufReader<ChildStdout>>> {
+        self.output.take().map(AsyncBufReadExt::lines)
     }
 
     /// Sends it `STOP`, after which it does nothing, and the system goes on for it.
@@ -75,22 +81,12 @@ impl Process {
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().is_ok_and(|ended| ended.is_none())
     }
-
-    /// Its resident memory in KiB; 0 elsewhere than on Linux.
-    #[must_use]
-    pub fn resident(&self) -> u64 {
-        resident_of(&self.child.id().unwrap_or(0).to_string())
-    }
 }
 
 /// The resident memory of this process in KiB; 0 elsewhere than on Linux.
 #[must_use]
 pub fn resident() -> u64 {
-    resident_of("self")
-}
-
-fn resident_of(process: &str) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
 }

@@ -1,0 +1,48 @@
+//! Calls that take the places and the room of others.
+
+use std::io::Result;
+use std::time::Duration;
+
+use bytes::Bytes;
+use trill::prost::Message;
+use trill_tests::raw::{self, Request};
+use trill_tests::text;
+
+use super::target::{Answers, Target, each_frame};
+
+pub(super) async fn calls(target: Target) -> Result<()> {
+    each_frame(&target, 10_000, |id| raw::call(id, "Nothing", "")).await
+}
+
+pub(super) async fn large_requests(target: Target) -> Result<()> {
+    each_frame(&target, 200, |id| raw::call(id, "Unary", &"x".repeat(100_000))).await
+}
+
+/// Ten connections that call one-way handlers that hang, and are closed when the server has begun.
+pub(super) async fn one_way_places(target: Target) -> Result<()> {
+    let body = text("hang").encode_to_vec();
+    let call = |id| Request { id, method: "Notify", one_way: true, body: body.clone(), ..Request::default() };
+    let bytes: Bytes = (1..11_001).flat_map(|id| call(id).frame()).collect();
+    let built = target.send_each(vec![bytes; 10], Answers::Read).await?;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    built.close();
+    target.is_built();
+    std::future::pending().await
+}
+
+/// Requests that a handler keeps for ever.
+pub(super) async fn bytes(target: Target) -> Result<()> {
+    let kept = text(format!("hang {}", "x".repeat(1_000_000)));
+    target.hold(vec![fifty_calls(&kept.encode_to_vec()); 11], Answers::Read).await
+}
+
+/// Requests of which a handler keeps four letters.
+pub(super) async fn bytes_dropped(target: Target) -> Result<()> {
+    let body = [text("hang").encode_to_vec(), raw::field(15, &vec![0; 1_000_000])].concat();
+    target.hold(vec![fifty_calls(&body); 11], Answers::Read).await
+}
+
+fn fifty_calls(body: &[u8]) -> Bytes {
+    let call = |id| Request { id, method: "Unary", body: body.to_vec(), ..Request::default() };
+    (1..51).flat_map(|id| call(id).frame()).collect()
+}

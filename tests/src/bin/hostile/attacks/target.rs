@@ -1,0 +1,225 @@
+//! The server under attack, and the ways to reach it.
+
+use std::io::Result;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::OwnedReadHalf;
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio::time::{Interval, MissedTickBehavior, interval};
+
+/// How long a flood lasts before it counts as being under way.
+const FLOOD: Duration = Duration::from_millis(300);
+
+/// The server under attack. The attackers' address is another than the one of the strangers.
+#[derive(Clone)]
+pub(crate) struct Target {
+    server: SocketAddr,
+    from: IpAddr,
+    under_way: Arc<Notify>,
+}
+
+/// The attacker's reading of what the server sends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answers {
+    Read,
+    /// The receive buffer is as small as the system has it.
+    Unread,
+}
+
+impl Target {
+    pub(super) fn at(address: &str) -> std::result::Result<Self, String> {
+        let server = address.parse().map_err(|error| format!("{address}: {error}"))?;
+        Ok(Self { server, from: Ipv4Addr::new(127, 0, 0, 2).into(), under_way: Arc::default() })
+    }
+
+    /// The same server, reached from another address.
+    pub(super) fn by(&self, number: u8) -> Self {
+        Self { from: Ipv4Addr::new(127, 0, 0, 2 + number).into(), ..self.clone() }
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        self.server
+    }
+
+    pub(super) fn under_way(&self) -> Arc<Notify> {
+        Arc::clone(&self.under_way)
+    }
+
+    /// Says that what was to be built up is there.
+    pub(super) fn is_built(&self) {
+        self.under_way.notify_one();
+    }
+
+    /// Says that a flood is under way, after a while.
+    pub(super) fn is_flooded(&self) {
+        let under_way = self.under_way();
+        tokio::spawn(async move {
+            tokio::time::sleep(FLOOD).await;
+            under_way.notify_one();
+        });
+    }
+
+    /// A connection. A server that lets nobody in is asked again.
+    pub(super) async fn connect(&self) -> TcpStream {
+        loop {
+            match self.socket().expect("there are sockets and ports left").connect(self.server).await {
+                Ok(connected) => return connected,
+                Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+            }
+        }
+    }
+
+    fn socket(&self) -> Result<TcpSocket> {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind((self.from, 0).into())?;
+        Ok(socket)
+    }
+
+    /// A connection for each that sends its bytes, and is then held for ever.
+    pub(super) async fn hold(&self, each: impl IntoIterator<Item = Bytes>, answers: Answers) -> Result<()> {
+        let built = self.send_each(each, answers).await?;
+        self.is_built();
+        built.hold().await
+    }
+
+    /// A connection for each that sends its bytes. Ends when all bytes are written.
+    pub(super) async fn send_each(
+        &self,
+        each: impl IntoIterator<Item = Bytes>,
+        answers: Answers,
+    ) -> Result<Built> {
+        let mut sending = JoinSet::new();
+        for bytes in each {
+            let target = self.clone();
+            sending.spawn(async move { target.send(&bytes, answers).await });
+        }
+        Ok(Built { held: sending.join_all().await.into_iter().collect::<Result<_>>()? })
+    }
+
+    async fn send(&self, bytes: &[u8], answers: Answers) -> Result<Held> {
+        if answers == Answers::Unread {
+            let socket = self.socket()?;
+            socket.set_recv_buffer_size(4_096)?;
+            let mut socket = socket.connect(self.server).await?;
+            // The server may end the connection while this is being written.
+            let _ = socket.write_all(bytes).await;
+            return Ok(Held::Unread(socket));
+        }
+        let (reader, mut writer) = self.connect().await.into_split();
+        let forget = forget(reader);
+        let _ = writer.write_all(bytes).await;
+        Ok(Held::Read(forget, writer))
+    }
+}
+
+/// Connections that have sent what they were to send.
+pub(super) struct Built {
+    held: Vec<Held>,
+}
+
+enum Held {
+    Unread(TcpStream),
+    Read(JoinSet<()>, tokio::net::tcp::OwnedWriteHalf),
+}
+
+impl Built {
+    pub(super) async fn hold(self) -> Result<()> {
+        let _held = self.held;
+        std::future::pending().await
+    }
+
+    /// Closes all of them.
+    pub(super) fn close(self) {
+        for held in self.held {
+            match held {
+                Held::Unread(socket) => drop(socket),
+                Held::Read(forget, writer) => drop((forget, writer)),
+            }
+        }
+    }
+}
+
+/// Reads what comes, until the connection ends or this is dropped.
+pub(super) fn forget(mut reader: OwnedReadHalf) -> JoinSet<()> {
+    let mut forget = JoinSet::new();
+    forget.spawn(async move {
+        let mut bytes = vec![0; 65_536];
+        while reader.read(&mut bytes).await.is_ok_and(|count| count > 0) {}
+    });
+    forget
+}
+
+/// When a rate's portions are due. They are small and often, as many peers that know nothing of each other send.
+pub(super) struct Pace {
+    ticks: Interval,
+    pub(super) portion: u32,
+}
+
+impl Pace {
+    /// At most a thousand portions a second.
+    pub(super) fn a_second(rate: u32) -> Self {
+        let portion = rate.div_ceil(1_000);
+        Self::new(Duration::from_secs(1) * portion / rate, portion)
+    }
+
+    pub(super) fn new(every: Duration, portion: u32) -> Self {
+        let mut ticks = interval(every);
+        // A pause is not made up for.
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self { ticks, portion }
+    }
+
+    /// Waits for the next portion, and says how much it is.
+    pub(super) async fn next(&mut self) -> u32 {
+        self.ticks.tick().await;
+        self.portion
+    }
+}
+
+/// One connection with so many frames or groups of them a second, each for an id of its own; what
+/// comes back is read and forgotten. A connection that is closed is replaced.
+pub(super) async fn each_frame(
+    target: &Target,
+    a_second: u32,
+    frames: impl Fn(u32) -> Vec<u8>,
+) -> Result<()> {
+    target.is_flooded();
+    loop {
+        let (reader, mut writer) = target.connect().await.into_split();
+        let _forget = forget(reader);
+        let mut pace = Pace::a_second(a_second);
+        let mut id = 100;
+        loop {
+            let next = id + pace.next().await;
+            let portion: Vec<_> = (id..next).flat_map(&frames).collect();
+            id = next;
+            if writer.write_all(&portion).await.is_err() {
+                break;
+            }
+        }
+    }
+}
+
+/// So many connections that send the same bytes over and over, as fast as the server takes them.
+pub(super) async fn at_full_speed(target: &Target, connections: usize, bytes: Bytes) -> Result<()> {
+    target.is_flooded();
+    let mut tasks = JoinSet::new();
+    for _ in 0..connections {
+        let (target, bytes) = (target.clone(), bytes.clone());
+        tasks.spawn(async move {
+            loop {
+                let (reader, mut writer) = target.connect().await.into_split();
+                let _forget = forget(reader);
+                while writer.write_all(&bytes).await.is_ok() {}
+            }
+        });
+    }
+    tasks.join_all().await;
+    Ok(())
+}
