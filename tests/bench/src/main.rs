@@ -1,5 +1,6 @@
 //! Compares Trill with what could be used instead, side by side in one run. See the README beside it.
 
+mod against;
 mod chart;
 mod compare;
 mod contender;
@@ -22,6 +23,7 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 use tokio::runtime::{Builder, Runtime};
 
+use crate::against::Against;
 use crate::compare::Comparison;
 use crate::contender::Contender;
 use crate::drive::Driver;
@@ -49,6 +51,8 @@ enum Command {
         #[arg(long, default_value_t = 2.0)]
         seconds: f64,
     },
+    /// Compares this program with another commit's: `bash .ci/against COMMIT ROW...` builds both
+    Against(Against),
     /// Measures what 99 streams keep of their rate beside one that floods
     Fairness(Fairness),
     /// Only serves, for a profiler
@@ -94,6 +98,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<()> {
     match command {
         Command::Compare(comparison) => runtime(true)?.block_on(compare::run(&comparison)),
+        Command::Against(against) => against.run(),
         Command::Fairness(fairness) => {
             usage::allow_many_files()?;
             runtime(false)?

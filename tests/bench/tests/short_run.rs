@@ -38,6 +38,23 @@ fn a_short_comparison_measures_checks_and_draws() {
 }
 
 #[test]
+fn a_program_is_compared_with_another_in_turns() {
+    let program = env!("CARGO_BIN_EXE_trill-bench");
+    let against = |row| {
+        let run = Command::new(program)
+            .args(["against", "--other", program, "--rounds", "2", "--seconds", "0.01", row])
+            .output()
+            .expect("the program starts");
+        (String::from_utf8_lossy(&run.stdout).into_owned(), String::from_utf8_lossy(&run.stderr).into_owned())
+    };
+    let (table, progress) = against("w2");
+    assert!(table.contains("W2     median"), "{table}{progress}");
+    assert_eq!(progress.matches("W2").count(), 2, "{progress}");
+    let (_, refused) = against("W9");
+    assert!(refused.contains("W9 has no processor time per message"), "{refused}");
+}
+
+#[test]
 fn a_contender_without_the_workload_is_an_error() {
     let run = Command::new(env!("CARGO_BIN_EXE_trill-bench"))
         .args(["one", "tarpc", "W4"])
