@@ -7,7 +7,7 @@ use syn::parse::{Parse, Parser};
 use syn::{Attribute, Ident, LitStr, Meta, Path, Token, parse_quote};
 
 use crate::mistakes::Mistakes;
-use crate::names::text_of;
+use crate::names::{mentions, text_of};
 
 /// The arguments on a trait: `package`, `name`, `json`, `crate`.
 #[derive(Default)]
@@ -107,6 +107,11 @@ impl RpcArgs {
 /// Whether this is `#[rpc]` or `#[rpc(..)]`.
 pub(crate) fn is_rpc(attribute: &Attribute) -> bool {
     attribute.path().is_ident("rpc")
+}
+
+/// Whether this is `#[cfg_attr(.., rpc(..))]`.
+pub(crate) fn is_conditional_rpc(attribute: &Attribute) -> bool {
+    attribute.path().is_ident("cfg_attr") && mentions(&attribute.meta, &|token| token == "rpc")
 }
 
 /// Parses `key = value, key, ..`. A mistake in one argument does not hide those in the next.

@@ -11,8 +11,12 @@ pub(crate) struct Service {
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) vis: Visibility,
     pub(crate) ident: Ident,
+    /// The trait's deprecation, which its server and its client repeat.
+    pub(crate) deprecated: Vec<Attribute>,
     /// `package.Service`.
     pub(crate) wire_name: String,
+    /// What generated code calls a type parameter: a name that the trait does not mention.
+    pub(crate) parameter: Ident,
     pub(crate) methods: Vec<Method>,
 }
 

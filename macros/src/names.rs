@@ -41,6 +41,24 @@ pub(crate) fn table(service: &Ident) -> Ident {
     format_ident!("__{}Method", service.unraw(), span = service.span())
 }
 
+/// A binding of generated code: a name that no constant in the user's scope has, which would make a pattern of it.
+pub(crate) fn binding(name: &str) -> Ident {
+    format_ident!("__{name}", span = Span::call_site())
+}
+
+/// `name`, or one like it that `code` does not mention.
+pub(crate) fn free(name: &str, code: &TokenStream) -> Ident {
+    let is_taken = |name: &str| mentions(code, &|token| token.strip_prefix("r#").unwrap_or(token) == name);
+    let mut name = name.to_owned();
+    if is_taken(&name) {
+        name.insert_str(0, "__");
+    }
+    while is_taken(&name) {
+        name.push('_');
+    }
+    Ident::new(&name, Span::call_site())
+}
+
 /// The same identifier as one of generated code: editors still find the user's, lints know that nobody wrote it.
 pub(crate) fn generated(ident: &Ident) -> Ident {
     let mut ident = ident.clone();
@@ -83,4 +101,49 @@ pub(crate) fn mentions(code: &impl ToTokens, found: &dyn Fn(&str) -> bool) -> bo
         })
     }
     search(code.to_token_stream(), found)
+}
+
+#[cfg(test)]
+mod tests {
+    use quote::quote;
+
+    #[test]
+    fn a_free_name_is_one_that_the_code_does_not_mention() {
+        for (code, name) in [
+            (
+                quote!(
+                    trait A {
+                        fn m(&self, req: Q);
+                    }
+                ),
+                "T",
+            ),
+            (
+                quote!(
+                    trait T {
+                        fn m(&self, req: Q);
+                    }
+                ),
+                "__T",
+            ),
+            (
+                quote!(
+                    trait A {
+                        fn m(&self, req: Vec<r#T>);
+                    }
+                ),
+                "__T",
+            ),
+            (
+                quote!(
+                    trait __T {
+                        fn m(&self, req: T) -> Result<__T_>;
+                    }
+                ),
+                "__T__",
+            ),
+        ] {
+            assert_eq!(super::free("T", &code).to_string(), name, "{code}");
+        }
+    }
 }

@@ -4,11 +4,11 @@ use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::{
-    Attribute, FnArg, GenericArgument, Ident, ImplItem, ItemImpl, ItemTrait, Pat, PatType, Path,
+    Attribute, FnArg, GenericArgument, Generics, Ident, ImplItem, ItemImpl, ItemTrait, Pat, PatType, Path,
     PathArguments, ReturnType, Signature, TraitItem, Type, parse_quote,
 };
 
-use crate::args::{RpcArgs, is_rpc};
+use crate::args::{RpcArgs, is_conditional_rpc, is_rpc};
 use crate::mistakes::Mistakes;
 use crate::names::{mentions, text_of};
 
@@ -31,7 +31,10 @@ pub(crate) struct Argument<'a> {
     pub(crate) role: Role<'a>,
 }
 
-/// What an argument is for, which the last word of its type tells.
+/// What an argument is for, which its place and the last word of its type tell.
+///
+/// Only the first argument can be the context, and only a path with parameters can be a handle: everything else is a message, whose
+/// name may be that of one of our types.
 #[derive(Clone, Copy)]
 pub(crate) enum Role<'a> {
     Context,
@@ -62,6 +65,11 @@ pub(crate) fn trait_item(mut item: ItemTrait, mistakes: &mut Mistakes) -> Writte
                 for attribute in method.attrs.extract_if(.., |attribute| is_rpc(attribute)) {
                     args.add(&attribute, mistakes);
                 }
+                let is_conditional = |attribute: &mut Attribute| is_conditional_rpc(attribute);
+                for attribute in method.attrs.extract_if(.., is_conditional) {
+                    let text = "`rpc` is read before conditions are; write `#[rpc(..)]` without `cfg_attr`, or two methods under `#[cfg(..)]` and `#[cfg(not(..))]`";
+                    mistakes.at(attribute, text);
+                }
             }
             args
         })
@@ -81,8 +89,15 @@ pub(crate) fn impl_item(mut item: ItemImpl, mistakes: &mut Mistakes) -> ItemImpl
 }
 
 impl<'a> Argument<'a> {
-    pub(crate) fn parse(written: &'a PatType) -> syn::Result<Self> {
-        Ok(Self { written, role: Role::parse(&written.ty)? })
+    /// Parses an argument after the receiver.
+    pub(crate) fn parse(written: &'a PatType, is_first: bool) -> syn::Result<Self> {
+        let role = if is_first { Role::parse_first(&written.ty) } else { Role::parse(&written.ty) };
+        Ok(Self { written, role: role? })
+    }
+
+    /// Whether its type has the name of the context, wherever it stands.
+    pub(crate) fn is_called_context(&self) -> bool {
+        is_context(&self.written.ty)
     }
 
     /// The argument's name, if it has one.
@@ -95,20 +110,25 @@ impl<'a> Argument<'a> {
 }
 
 impl<'a> Role<'a> {
-    fn parse(ty: &'a Type) -> syn::Result<Self> {
-        let inner = bare(ty);
-        if let Type::Reference(reference) = inner
-            && let Ok(Self::Context) = Self::parse(&reference.elem)
+    fn parse_first(ty: &'a Type) -> syn::Result<Self> {
+        if let Type::Reference(reference) = bare(ty)
+            && is_context(&reference.elem)
         {
             return Err(syn::Error::new_spanned(
                 ty,
                 "the `Context` is borrowed; take it by value: it is cheap to clone",
             ));
         }
-        let Type::Path(path) = inner else { return message(ty).map(Self::Message) };
+        if is_context(ty) { Ok(Self::Context) } else { Self::parse(ty) }
+    }
+
+    fn parse(ty: &'a Type) -> syn::Result<Self> {
+        let Type::Path(path) = bare(ty) else { return message(ty).map(Self::Message) };
         let Some(last) = path.path.segments.last() else { return message(ty).map(Self::Message) };
+        if last.arguments.is_none() {
+            return message(ty).map(Self::Message);
+        }
         match last.ident.unraw().to_string().as_str() {
-            "Context" => Ok(Self::Context),
             "AsyncReader" => {
                 let [request] = messages(&path.path, "AsyncReader<Request>")?;
                 Ok(Self::Reader(request))
@@ -145,10 +165,7 @@ pub(crate) fn answer(signature: &Signature) -> syn::Result<&Type> {
         && let Some(answer) = type_arguments(&last.arguments).first()
     {
         return match Role::parse(answer)? {
-            Role::Message(answer) => Ok(answer),
-            Role::Context => {
-                Err(syn::Error::new_spanned(answer, "a `Context` cannot be sent; return a message"))
-            }
+            Role::Message(_) | Role::Context => Ok(answer),
             Role::Reader(message) | Role::Writer(message) => {
                 let message = text_of(message);
                 let text = format!(
@@ -177,9 +194,34 @@ pub(crate) fn answer(signature: &Signature) -> syn::Result<&Type> {
     Err(syn::Error::new_spanned(output, text))
 }
 
+/// Whether the last word of a path is `Context`.
+fn is_context(ty: &Type) -> bool {
+    matches!(bare(ty), Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == "Context"))
+}
+
 /// Whether this is `()`.
 pub(crate) fn is_unit(ty: &Type) -> bool {
     matches!(bare(ty), Type::Tuple(tuple) if tuple.elems.is_empty())
+}
+
+/// Whether this is a `&T`, `Box<T>` or `Pin<T>` of a type parameter, which the compiler's rule of orphans takes for `T` itself.
+pub(crate) fn is_transparent(ty: &Type, generics: &Generics) -> bool {
+    let is_parameter = |ty: &Type| {
+        let Type::Path(path) = bare(ty) else { return false };
+        generics.type_params().any(|parameter| path.path.is_ident(&parameter.ident))
+    };
+    match bare(ty) {
+        Type::Reference(reference) => {
+            is_parameter(&reference.elem) || is_transparent(&reference.elem, generics)
+        }
+        Type::Path(path) => path.path.segments.last().is_some_and(|last| {
+            (last.ident == "Box" || last.ident == "Pin")
+                && type_arguments(&last.arguments)
+                    .into_iter()
+                    .any(|inner| is_parameter(inner) || is_transparent(inner, generics))
+        }),
+        _ => false,
+    }
 }
 
 /// The attributes with one of these names.

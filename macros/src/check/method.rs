@@ -141,31 +141,34 @@ fn pattern(argument: &PatType, mistakes: &mut Mistakes) {
 
 /// The arguments after the context; `None` if one of them is no argument of a call.
 fn arguments<'a>(signature: &'a Signature, mistakes: &mut Mistakes) -> Option<Vec<Argument<'a>>> {
-    let parsed: Vec<_> =
-        parse::typed(signature).map(|argument| mistakes.take(Argument::parse(argument))).collect();
+    let parsed: Vec<_> = parse::typed(signature)
+        .enumerate()
+        .map(|(place, argument)| mistakes.take(Argument::parse(argument, place == 0)))
+        .collect();
     let is_context =
-        |argument: &Option<Argument<'_>>| matches!(argument, Some(Argument { role: Role::Context, .. }));
+        |argument: &Option<Argument<'_>>| argument.as_ref().is_some_and(Argument::is_called_context);
     match parsed.iter().position(is_context) {
         Some(0) => {}
         Some(place) => {
             let context = parsed[place].as_ref().map(|argument| argument.written);
             mistakes.at(context, "the `Context` comes first; write `&self, cx: Context, ..`");
+            return None;
         }
         // A borrowed context is reported already.
         None if parse::typed(signature).any(mentions_context) => {}
         None => {
-            let text = "the handler's `Context` is missing; write `cx: Context` after `&self`";
+            let text = "the handler's `Context` is missing; write `cx: Context` after `&self`, by this name: an alias is not seen through";
             match parsed.first() {
                 Some(Some(argument)) => mistakes.at(argument.written, text),
                 _ => mistakes.at(&signature.ident, text),
             }
+            // One of several may be the context by another name.
+            if parsed.len() > 1 {
+                return None;
+            }
         }
     }
     let mut arguments = parsed.into_iter().collect::<Option<Vec<_>>>()?;
-    let contexts = arguments.iter().filter(|argument| matches!(argument.role, Role::Context));
-    for context in contexts.skip(1) {
-        mistakes.at(context.written, "a call has one `Context`; remove this one");
-    }
     arguments.retain(|argument| !matches!(argument.role, Role::Context));
     Some(arguments)
 }

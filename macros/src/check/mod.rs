@@ -7,6 +7,7 @@ mod tests;
 
 use std::collections::{HashMap, HashSet};
 
+use quote::quote;
 use syn::ext::IdentExt;
 use syn::{Attribute, Ident, ItemImpl, LitStr, TraitItem, Type, parse_quote};
 
@@ -14,7 +15,7 @@ use crate::args::{ImplArgs, TraitArgs};
 use crate::mistakes::Mistakes;
 use crate::model::{Handler, Method, Service};
 use crate::names;
-use crate::parse::{Written, named};
+use crate::parse::{self, Written, named};
 
 /// Checks a trait. The service that comes back has those methods which are right.
 pub(crate) fn service(args: &TraitArgs, written: &Written, mistakes: &mut Mistakes) -> Service {
@@ -45,13 +46,16 @@ pub(crate) fn service(args: &TraitArgs, written: &Written, mistakes: &mut Mistak
     {
         mistakes.at(word, "only unary calls can be JSON, and this service has streams only; remove `json`");
     }
+    let krate = args.krate();
     Service {
-        krate: args.krate(),
         attributes: attributes(&item.attrs),
         vis: item.vis.clone(),
         ident: item.ident.clone(),
+        deprecated: named(&item.attrs, &["deprecated"]),
         wire_name,
+        parameter: names::free("T", &quote!(#item #krate)),
         methods,
+        krate,
     }
 }
 
@@ -72,6 +76,14 @@ pub(crate) fn handler(args: &ImplArgs, item: &ItemImpl, mistakes: &mut Mistakes)
     {
         let text = format!(
             "not every type can be made a service at once; remove the attribute and serve `{}::new(..)`",
+            names::server(&path.segments.last()?.ident)
+        );
+        mistakes.at(&item.self_ty, text);
+        return None;
+    }
+    if parse::is_transparent(&item.self_ty, &item.generics) {
+        let text = format!(
+            "only a type of this crate, or an `Arc` of any, can be made a service by the attribute; remove it and serve `{}::new(..)`",
             names::server(&path.segments.last()?.ident)
         );
         mistakes.at(&item.self_ty, text);

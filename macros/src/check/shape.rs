@@ -108,8 +108,12 @@ fn mistake(
             at(request, text.to_owned())
         }
         ([_, second, ..], ..) => {
-            let text = "a call has one request; put both into one message";
-            at(second, text.to_owned())
+            let context = requests.iter().find(|request| request.is_called_context());
+            let text = match context {
+                Some(_) => "a call has one `Context`, its first argument, and one request; remove this one",
+                None => "a call has one request; put both into one message",
+            };
+            at(context.unwrap_or(second), text.to_owned())
         }
         ([request], [], [writer], _) => {
             let (first, second) = (text_of(request.written), text_of(writer.written));

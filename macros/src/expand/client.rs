@@ -1,6 +1,6 @@
 //! `GreeterClient`.
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::TokenStream;
 use quote::quote;
 
 use crate::model::{Kind, Method, Service};
@@ -11,14 +11,16 @@ use super::spec::place;
 
 /// The client type, with a method for each of the service's.
 pub(crate) fn client(service: &Service) -> TokenStream {
-    let Service { krate, attributes, vis, ident, wire_name, methods } = service;
+    let Service { krate, attributes, deprecated, vis, ident, wire_name, methods, .. } = service;
     let (client, table) = (names::generated(&names::client(ident)), names::generated(&names::table(ident)));
     let summary = format!(
         " Calls a [`{ident}`], which is `{wire_name}` on the wire. Clones are cheap and share the channel."
     );
+    let channel = names::binding("channel");
     let methods = methods.iter().map(|method| call(service, method));
     quote! {
         #(#attributes)*
+        #(#deprecated)*
         #[doc = #summary]
         #[derive(::core::clone::Clone, ::core::fmt::Debug)]
         #vis struct #client {
@@ -38,8 +40,8 @@ pub(crate) fn client(service: &Service) -> TokenStream {
 
         #(#attributes)*
         impl ::core::convert::From<#krate::Channel> for #client {
-            fn from(channel: #krate::Channel) -> Self {
-                Self::new(channel)
+            fn from(#channel: #krate::Channel) -> Self {
+                Self::new(#channel)
             }
         }
     }
@@ -50,8 +52,7 @@ fn call(service: &Service, method: &Method) -> TokenStream {
     let Method { cfgs, docs, shape, path, .. } = method;
     let (name, place) = (names::generated(&method.ident), place(service, method));
     let (request, answer) = (&shape.request, &shape.answer);
-    let argument =
-        method.argument.as_ref().map_or_else(|| Ident::new("request", Span::call_site()), names::generated);
+    let argument = method.argument.as_ref().map_or_else(|| names::binding("request"), names::generated);
     let (what, signature, call) = match shape.kind {
         Kind::Unary => (
             "Unary call of `{}`: await it for the answer.",

@@ -16,6 +16,7 @@ pub(crate) fn into_service(handler: &Handler, item: &ItemImpl) -> TokenStream {
     let (parameters, _, clause) = item.generics.split_for_impl();
     quote! {
         #(#cfgs)*
+        #[allow(deprecated, reason = "the `impl` has the warning already")]
         const _: () = {
             #[derive(::core::fmt::Debug)]
             pub enum __Marker {}

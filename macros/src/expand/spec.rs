@@ -11,7 +11,7 @@ use crate::names;
 ///
 /// Both carry the methods' `#[cfg]`s, so that a variant's number is its place in the table whatever is compiled.
 pub(crate) fn spec(service: &Service) -> TokenStream {
-    let Service { krate, attributes, wire_name, methods, .. } = service;
+    let Service { krate, attributes, wire_name, methods, parameter, .. } = service;
     let table = names::generated(&names::table(&service.ident));
     let variants = methods.iter().map(|method| {
         let (cfgs, variant) = (&method.cfgs, names::generated(&method.ident));
@@ -33,7 +33,7 @@ pub(crate) fn spec(service: &Service) -> TokenStream {
     let json_message = methods
         .iter()
         .any(|method| method.json)
-        .then(|| quote!(fn __json_message<M: #krate::stream::JsonMessage>() {}));
+        .then(|| quote!(fn __json_message<#parameter: #krate::stream::JsonMessage>() {}));
     quote! {
         #(#attributes)*
         enum #table { #(#variants),* }
@@ -45,7 +45,7 @@ pub(crate) fn spec(service: &Service) -> TokenStream {
                 methods: &[#(#entries),*],
             };
 
-            fn __message<M: #krate::Message>() {}
+            fn __message<#parameter: #krate::Message>() {}
             #json_message
         }
     }

@@ -1,7 +1,7 @@
 //! The trait itself, with futures that are `Send`.
 
 use proc_macro2::TokenStream;
-use quote::ToTokens;
+use quote::{ToTokens, quote};
 use syn::spanned::Spanned;
 use syn::{
     ItemTrait, Path, ReturnType, TraitItem, TraitItemFn, Type, TypeParamBound, parse_quote,
@@ -9,6 +9,7 @@ use syn::{
 };
 
 use crate::names;
+use crate::parse::named;
 
 /// The trait, each `async fn` as a function that returns a `Send` future. It is implemented with `async fn` all the same.
 ///
@@ -29,7 +30,10 @@ pub(crate) fn trait_item(krate: &Path, item: &ItemTrait) -> TokenStream {
             desugar(method);
         }
     }
+    let quiet = (!named(&item.attrs, &["deprecated"]).is_empty())
+        .then(|| quote!(#[allow(deprecated, reason = "it goes with its trait")]));
     item.items.push(parse_quote! {
+        #quiet
         #[doc(hidden)]
         fn __into_service(self) -> ::std::sync::Arc<dyn #krate::__private::Service>
         where

@@ -70,8 +70,8 @@ impl __DetailsMethod {
             },
         ],
     };
-    fn __message<M: ::my::trill::Message>() {}
-    fn __json_message<M: ::my::trill::stream::JsonMessage>() {}
+    fn __message<T: ::my::trill::Message>() {}
+    fn __json_message<T: ::my::trill::stream::JsonMessage>() {}
 }
 #[cfg(unix)]
 /// Serves a [`Details`] as `detail_service`: give it to `Server::builder().service(..)`. Clones share the one service.
@@ -101,61 +101,64 @@ impl<T> ::core::clone::Clone for DetailsServer<T> {
 }
 #[cfg(unix)]
 impl<T> ::core::fmt::Debug for DetailsServer<T> {
-    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-        f.debug_struct("DetailsServer").finish_non_exhaustive()
+    fn fmt(&self, __f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        __f.debug_struct("DetailsServer").finish_non_exhaustive()
     }
 }
 #[cfg(unix)]
-impl<__T: Details> ::my::trill::__private::Service for DetailsServer<__T> {
+impl<T: Details> ::my::trill::__private::Service for DetailsServer<T> {
     fn spec(&self) -> &'static ::my::trill::__private::ServiceSpec {
         &__DetailsMethod::__SPEC
     }
     fn dispatch(
         &self,
-        method: usize,
-        call: ::my::trill::__private::ServerCall,
+        __method: usize,
+        __call: ::my::trill::__private::ServerCall,
     ) -> ::my::trill::__private::Started {
-        let service = ::core::clone::Clone::clone(&self.service);
-        match method {
-            _ if method == __DetailsMethod::get_url as usize => {
+        let __service = ::core::clone::Clone::clone(&self.service);
+        match __method {
+            _ if __method == __DetailsMethod::get_url as usize => {
                 __DetailsMethod::__json_message::<()>();
                 __DetailsMethod::__json_message::<String>();
-                call.unary_json::<
+                __call
+                    .unary_json::<
                         (),
                         String,
                         _,
                         _,
-                    >(move |cx, request| async move {
-                    <__T as Details>::get_url(&service, cx, request).await
-                })
+                    >(move |__cx, __request| async move {
+                        <T as Details>::get_url(&__service, __cx, __request).await
+                    })
             }
             #[cfg(feature = "extra")]
-            _ if method == __DetailsMethod::r#type as usize => {
+            _ if __method == __DetailsMethod::r#type as usize => {
                 __DetailsMethod::__message::<my::Question>();
                 __DetailsMethod::__message::<()>();
                 #[allow(deprecated, reason = "it is served all the same")]
-                call.unary::<
+                __call
+                    .unary::<
                         my::Question,
                         (),
                         _,
                         _,
-                    >(move |cx, request| async move {
-                    <__T as Details>::r#type(&service, cx, request).await
-                })
+                    >(move |__cx, __request| async move {
+                        <T as Details>::r#type(&__service, __cx, __request).await
+                    })
             }
-            _ if method == __DetailsMethod::count as usize => {
+            _ if __method == __DetailsMethod::count as usize => {
                 __DetailsMethod::__message::<Bytes>();
                 __DetailsMethod::__message::<u32>();
-                call.client_stream::<
+                __call
+                    .client_stream::<
                         Bytes,
                         u32,
                         _,
                         _,
-                    >(move |cx, reader| async move {
-                    <__T as Details>::count(&service, cx, reader).await
-                })
+                    >(move |__cx, __reader| async move {
+                        <T as Details>::count(&__service, __cx, __reader).await
+                    })
             }
-            _ => call.unknown_method(),
+            _ => __call.unknown_method(),
         }
     }
 }
@@ -203,7 +206,7 @@ impl DetailsClient {
 }
 #[cfg(unix)]
 impl ::core::convert::From<::my::trill::Channel> for DetailsClient {
-    fn from(channel: ::my::trill::Channel) -> Self {
-        Self::new(channel)
+    fn from(__channel: ::my::trill::Channel) -> Self {
+        Self::new(__channel)
     }
 }

@@ -23,48 +23,49 @@ impl __GenericMethod {
         name: "test.Generic",
         methods: &[],
     };
-    fn __message<M: ::trill::Message>() {}
+    fn __message<__T: ::trill::Message>() {}
 }
 /// Serves a [`Generic`] as `test.Generic`: give it to `Server::builder().service(..)`. Clones share the one service.
-struct GenericServer<T> {
-    service: ::std::sync::Arc<T>,
+struct GenericServer<__T> {
+    service: ::std::sync::Arc<__T>,
 }
-impl<T: ::core::marker::Send + ::core::marker::Sync + 'static> GenericServer<T> {
+impl<__T: ::core::marker::Send + ::core::marker::Sync + 'static> GenericServer<__T> {
     /// Makes a server of a [`Generic`].
     #[must_use]
-    pub fn new(service: T) -> Self {
+    pub fn new(service: __T) -> Self {
         Self::from_arc(::std::sync::Arc::new(service))
     }
     /// Makes a server of a service that is used elsewhere, too.
     #[must_use]
-    pub fn from_arc(service: ::std::sync::Arc<T>) -> Self {
+    pub fn from_arc(service: ::std::sync::Arc<__T>) -> Self {
         Self { service }
     }
 }
-impl<T> ::core::clone::Clone for GenericServer<T> {
+impl<__T> ::core::clone::Clone for GenericServer<__T> {
     fn clone(&self) -> Self {
         Self {
             service: ::core::clone::Clone::clone(&self.service),
         }
     }
 }
-impl<T> ::core::fmt::Debug for GenericServer<T> {
-    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-        f.debug_struct("GenericServer").finish_non_exhaustive()
+impl<__T> ::core::fmt::Debug for GenericServer<__T> {
+    fn fmt(&self, __f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        __f.debug_struct("GenericServer").finish_non_exhaustive()
     }
 }
 impl<
-    T: ::core::marker::Send + ::core::marker::Sync + 'static,
-> ::trill::__private::Service for GenericServer<T> {
+    __T: ::core::marker::Send + ::core::marker::Sync + 'static,
+> ::trill::__private::Service for GenericServer<__T> {
     fn spec(&self) -> &'static ::trill::__private::ServiceSpec {
         &__GenericMethod::__SPEC
     }
     fn dispatch(
         &self,
-        _method: usize,
-        call: ::trill::__private::ServerCall,
+        __method: usize,
+        __call: ::trill::__private::ServerCall,
     ) -> ::trill::__private::Started {
-        call.unknown_method()
+        let _ = __method;
+        __call.unknown_method()
     }
 }
 /// Calls a [`Generic`], which is `test.Generic` on the wire. Clones are cheap and share the channel.
@@ -82,7 +83,7 @@ impl GenericClient {
     }
 }
 impl ::core::convert::From<::trill::Channel> for GenericClient {
-    fn from(channel: ::trill::Channel) -> Self {
-        Self::new(channel)
+    fn from(__channel: ::trill::Channel) -> Self {
+        Self::new(__channel)
     }
 }

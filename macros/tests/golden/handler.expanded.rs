@@ -10,6 +10,7 @@ where
     }
 }
 #[cfg(unix)]
+#[allow(deprecated, reason = "the `impl` has the warning already")]
 const _: () = {
     #[derive(::core::fmt::Debug)]
     pub enum __Marker {}

@@ -83,7 +83,7 @@ impl __TalkMethod {
             },
         ],
     };
-    fn __message<M: ::trill::Message>() {}
+    fn __message<T: ::trill::Message>() {}
 }
 /// Serves a [`Talk`] as `test.talk.Talk`: give it to `Server::builder().service(..)`. Clones share the one service.
 pub struct TalkServer<T> {
@@ -109,80 +109,85 @@ impl<T> ::core::clone::Clone for TalkServer<T> {
     }
 }
 impl<T> ::core::fmt::Debug for TalkServer<T> {
-    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-        f.debug_struct("TalkServer").finish_non_exhaustive()
+    fn fmt(&self, __f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        __f.debug_struct("TalkServer").finish_non_exhaustive()
     }
 }
-impl<__T: Talk> ::trill::__private::Service for TalkServer<__T> {
+impl<T: Talk> ::trill::__private::Service for TalkServer<T> {
     fn spec(&self) -> &'static ::trill::__private::ServiceSpec {
         &__TalkMethod::__SPEC
     }
     fn dispatch(
         &self,
-        method: usize,
-        call: ::trill::__private::ServerCall,
+        __method: usize,
+        __call: ::trill::__private::ServerCall,
     ) -> ::trill::__private::Started {
-        let service = ::core::clone::Clone::clone(&self.service);
-        match method {
-            _ if method == __TalkMethod::say_hello as usize => {
+        let __service = ::core::clone::Clone::clone(&self.service);
+        match __method {
+            _ if __method == __TalkMethod::say_hello as usize => {
                 __TalkMethod::__message::<Question>();
                 __TalkMethod::__message::<Answer>();
-                call.unary::<
+                __call
+                    .unary::<
                         Question,
                         Answer,
                         _,
                         _,
-                    >(move |cx, request| async move {
-                    <__T as Talk>::say_hello(&service, cx, request).await
-                })
+                    >(move |__cx, __request| async move {
+                        <T as Talk>::say_hello(&__service, __cx, __request).await
+                    })
             }
-            _ if method == __TalkMethod::note as usize => {
+            _ if __method == __TalkMethod::note as usize => {
                 __TalkMethod::__message::<Question>();
-                call.oneway::<
+                __call
+                    .oneway::<
                         Question,
                         _,
                         _,
-                    >(move |cx, request| async move {
-                    <__T as Talk>::note(&service, cx, request).await
-                })
+                    >(move |__cx, __request| async move {
+                        <T as Talk>::note(&__service, __cx, __request).await
+                    })
             }
-            _ if method == __TalkMethod::collect as usize => {
+            _ if __method == __TalkMethod::collect as usize => {
                 __TalkMethod::__message::<Question>();
                 __TalkMethod::__message::<Answer>();
-                call.client_stream::<
+                __call
+                    .client_stream::<
                         Question,
                         Answer,
                         _,
                         _,
-                    >(move |cx, reader| async move {
-                    <__T as Talk>::collect(&service, cx, reader).await
-                })
+                    >(move |__cx, __reader| async move {
+                        <T as Talk>::collect(&__service, __cx, __reader).await
+                    })
             }
-            _ if method == __TalkMethod::explain as usize => {
+            _ if __method == __TalkMethod::explain as usize => {
                 __TalkMethod::__message::<Question>();
                 __TalkMethod::__message::<Answer>();
-                call.server_stream::<
+                __call
+                    .server_stream::<
                         Question,
                         Answer,
                         _,
                         _,
-                    >(move |cx, request, writer| async move {
-                    <__T as Talk>::explain(&service, cx, request, writer).await
-                })
+                    >(move |__cx, __request, __writer| async move {
+                        <T as Talk>::explain(&__service, __cx, __request, __writer).await
+                    })
             }
-            _ if method == __TalkMethod::discuss as usize => {
+            _ if __method == __TalkMethod::discuss as usize => {
                 __TalkMethod::__message::<Question>();
                 __TalkMethod::__message::<Answer>();
-                call.bidi::<
+                __call
+                    .bidi::<
                         Question,
                         Answer,
                         _,
                         _,
-                    >(move |cx, rw| async move {
-                    <__T as Talk>::discuss(&service, cx, rw).await
-                })
+                    >(move |__cx, __rw| async move {
+                        <T as Talk>::discuss(&__service, __cx, __rw).await
+                    })
             }
-            _ => call.unknown_method(),
+            _ => __call.unknown_method(),
         }
     }
 }
@@ -225,12 +230,12 @@ impl TalkClient {
     /// Server stream `/test.talk.Talk/Explain`: await it for the reader of the answers.
     pub fn explain(
         &self,
-        request: Question,
+        __request: Question,
     ) -> ::trill::client::ServerStream<Question, Answer> {
         __TalkMethod::__message::<Question>();
         __TalkMethod::__message::<Answer>();
         self.stub
-            .server_stream::<Question, Answer>(__TalkMethod::explain as usize, request)
+            .server_stream::<Question, Answer>(__TalkMethod::explain as usize, __request)
     }
     /// Bidirectional stream `/test.talk.Talk/Discuss`: await it for the reader of the answers and writer of the requests.
     pub fn discuss(&self) -> ::trill::client::Bidi<Question, Answer> {
@@ -240,7 +245,7 @@ impl TalkClient {
     }
 }
 impl ::core::convert::From<::trill::Channel> for TalkClient {
-    fn from(channel: ::trill::Channel) -> Self {
-        Self::new(channel)
+    fn from(__channel: ::trill::Channel) -> Self {
+        Self::new(__channel)
     }
 }

@@ -58,7 +58,7 @@ impl __MistakenMethod {
             },
         ],
     };
-    fn __message<M: ::trill::Message>() {}
+    fn __message<T: ::trill::Message>() {}
 }
 /// Serves a [`Mistaken`] as `test.Mistaken`: give it to `Server::builder().service(..)`. Clones share the one service.
 pub struct MistakenServer<T> {
@@ -84,8 +84,8 @@ impl<T> ::core::clone::Clone for MistakenServer<T> {
     }
 }
 impl<T> ::core::fmt::Debug for MistakenServer<T> {
-    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-        f.debug_struct("MistakenServer").finish_non_exhaustive()
+    fn fmt(&self, __f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        __f.debug_struct("MistakenServer").finish_non_exhaustive()
     }
 }
 impl<
@@ -96,10 +96,11 @@ impl<
     }
     fn dispatch(
         &self,
-        _method: usize,
-        call: ::trill::__private::ServerCall,
+        __method: usize,
+        __call: ::trill::__private::ServerCall,
     ) -> ::trill::__private::Started {
-        call.unknown_method()
+        let _ = __method;
+        __call.unknown_method()
     }
 }
 /// Calls a [`Mistaken`], which is `test.Mistaken` on the wire. Clones are cheap and share the channel.
@@ -129,7 +130,7 @@ impl MistakenClient {
     }
 }
 impl ::core::convert::From<::trill::Channel> for MistakenClient {
-    fn from(channel: ::trill::Channel) -> Self {
-        Self::new(channel)
+    fn from(__channel: ::trill::Channel) -> Self {
+        Self::new(__channel)
     }
 }

@@ -18,6 +18,11 @@ fn mistakes_in_rpc() {
             "async fn m(&self, cx: Context, rw: AsyncReaderWriter<Q, A>) -> Result<()>;",
             "a one-way call is one request without an answer; remove `oneway` from this stream",
         ),
+        (
+            "#[cfg_attr(unix, rpc(oneway))]",
+            UNARY,
+            "`rpc` is read before conditions are; write `#[rpc(..)]` without `cfg_attr`, or two methods under `#[cfg(..)]` and `#[cfg(not(..))]`",
+        ),
         ("#[rpc(oneway = true)]", UNARY, "`oneway` has no value; write the word alone"),
         (
             "#[rpc(json)]",
@@ -98,6 +103,7 @@ fn mistakes_in_the_trait_itself() {
 
 #[test]
 fn mistakes_on_an_impl() {
+    let orphan = "only a type of this crate, or an `Arc` of any, can be made a service by the attribute; remove it and serve `GreeterServer::new(..)`";
     for (args, item, text) in [
         (quote!(package = "a"), "impl Greeter for Me {}", "`package` belongs on the trait; remove it here"),
         (
@@ -116,6 +122,9 @@ fn mistakes_on_an_impl() {
             "impl<T: Other> api::Greeter for T {}",
             "not every type can be made a service at once; remove the attribute and serve `GreeterServer::new(..)`",
         ),
+        (quote!(), "impl<T: Greeter> Greeter for Box<T> {}", orphan),
+        (quote!(), "impl<T: Greeter> Greeter for &'static T {}", orphan),
+        (quote!(), "impl<T: Greeter> Greeter for std::pin::Pin<Box<T>> {}", orphan),
         (quote!(), "impl Greeter<u8> for Me {}", "a service trait has no parameters; remove them"),
         (
             quote!(),

@@ -1,6 +1,7 @@
 use quote::quote;
 
 use super::{check, of_arguments};
+use crate::model::Kind;
 
 #[test]
 fn mistakes_in_the_form_of_a_method() {
@@ -78,13 +79,35 @@ fn mistakes_in_the_form_of_a_method() {
 
 #[test]
 fn mistakes_in_the_context() {
+    let missing = "the handler's `Context` is missing; write `cx: Context` after `&self`, by this name: an alias is not seen through";
     for (arguments, text) in [
-        ("req: Q", "the handler's `Context` is missing; write `cx: Context` after `&self`"),
+        ("req: Q", missing),
+        ("cx: Cx, req: Q", missing),
         ("req: Q, cx: Context", "the `Context` comes first; write `&self, cx: Context, ..`"),
         ("cx: &Context, req: Q", "the `Context` is borrowed; take it by value: it is cheap to clone"),
-        ("cx: Context, req: Q, other: Context", "a call has one `Context`; remove this one"),
+        (
+            "cx: Context, req: Q, other: Context",
+            "a call has one `Context`, its first argument, and one request; remove this one",
+        ),
     ] {
         assert_eq!(of_arguments(arguments, "Result<A>"), [text], "{arguments}");
+    }
+}
+
+#[test]
+fn messages_may_have_the_names_of_our_types() {
+    for (arguments, answer, kind) in [
+        ("req: Context", "Context", Kind::Unary),
+        ("req: pb::Context", "pb::Context", Kind::Unary),
+        ("req: AsyncReader", "AsyncWriter", Kind::Unary),
+        ("req: SharedReader, writer: AsyncWriter<Context>", "()", Kind::ServerStream),
+        ("reader: AsyncReader<Context>", "SharedWriter", Kind::ClientStream),
+        ("rw: AsyncReaderWriter<Context, AsyncReaderWriter>", "()", Kind::Bidi),
+    ] {
+        let method = format!("async fn m(&self, cx: Context, {arguments}) -> Result<{answer}>;");
+        let (service, texts) = check(quote!(), &method);
+        assert_eq!(texts, [""; 0], "{method}");
+        assert_eq!(service.methods[0].shape.kind, kind, "{method}");
     }
 }
 
@@ -105,7 +128,7 @@ fn mistakes_in_what_a_method_takes() {
         ("req: _", "A", "the type on the wire must be known; name the message's type"),
         ("req: Option<Self>", "A", "`Self` means another type in the generated client; name the type"),
         (
-            "reader: AsyncReader",
+            "reader: AsyncReader<Q, A>",
             "A",
             "the messages of this handle are missing or too many; write `AsyncReader<Request>`",
         ),
