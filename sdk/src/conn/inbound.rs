@@ -13,6 +13,7 @@ use super::error::{ConnError, Violation};
 use super::event::{Admitted, Ending, Event, Head, IncomingStream, Outcome, Shape, StreamKey};
 use super::flow::SendWindow;
 use super::limits::{MIN_WINDOW, room_for};
+use super::overtaken::is_overtaking;
 use super::stream::{Action, Idle, Input, Moved, Recv, Send, State, Stream};
 use super::timers::Timer;
 use super::{Connection, handshake};
@@ -22,15 +23,6 @@ pub(super) const RESET: i32 = 1;
 
 /// What a stream without flow control may hold before the connection is not read further.
 const PAUSE_WITHOUT_WINDOW: usize = 256 * 1024;
-
-/// Whether this is what a server of tRPC-Go says to a frame for a stream that it has just ended, while its own CLOSE is still on the way to
-/// the socket (`go: codec_stream.go`, `encodeCloseFrame` forgets the stream first). The real end follows, with the status.
-fn is_overtaken(meta: &CloseMeta) -> bool {
-    meta.close_type == RESET
-        && meta.ret == Code::SERVER_DECODE_ERR.0
-        && meta.func_ret == 0
-        && meta.msg == "uninitialized meta"
-}
 
 impl Connection {
     /// Takes one frame of the peer's. An error ends the connection: report it with [`handle_lost`](Self::handle_lost).
@@ -44,7 +36,7 @@ impl Connection {
                 Side::Server => self.handle_init(id, meta, now),
                 Side::Client => self.handle_init_answer(id, meta),
             },
-            Frame::Close { id, meta } => self.handle_close(id, meta),
+            Frame::Close { id, meta } => self.handle_close(id, meta, now),
             Frame::BadStream { id, why } => self.handle_bad(id, &why),
             Frame::Request { head, meta, body, attachment } => {
                 self.handle_request(head, meta, body, attachment, now);
@@ -81,6 +73,7 @@ impl Connection {
                 Timer::StreamIdle(key) => self.look_if_stream_idle(key, now),
                 Timer::Idle => self.look_if_idle(now),
                 Timer::Beat => self.beat(now),
+                Timer::Overtaken(key) => self.believe_reset(key, now),
                 Timer::Stuck => self.look_for_stuck(now),
                 Timer::Pause => self.look_if_paused(now),
                 Timer::FirstFrame => {
@@ -156,13 +149,14 @@ impl Connection {
         }
     }
 
-    fn handle_close(&mut self, id: StreamId, meta: CloseMeta) {
+    fn handle_close(&mut self, id: StreamId, meta: CloseMeta, now: Instant) {
         let Some(key) = self.streams.find(id) else {
             self.lingering.end(id);
             return;
         };
         let client = self.side == Side::Client;
-        if client && self.streams.get(key).accepted && is_overtaken(&meta) {
+        if client && self.streams.get(key).accepted && is_overtaking(&meta) {
+            self.remember_reset(key, &meta, now);
             return;
         }
         // A client has nothing to report with a normal CLOSE: one with a code can only mean that it failed.

@@ -20,6 +20,7 @@ mod inbound;
 mod inbox;
 mod limits;
 mod lingering;
+mod overtaken;
 mod pause;
 mod quiet;
 mod schedule;
@@ -45,6 +46,7 @@ pub(crate) use crate::wire::{Body, Outbox, StreamId};
 use budget::Account;
 use calls::Calls;
 use lingering::Lingering;
+use overtaken::Overtaken;
 use pause::Pause;
 use quiet::Quiet;
 use schedule::Schedule;
@@ -102,6 +104,7 @@ pub(crate) struct Connection {
     /// The message of which a part has come, and how large it is.
     arriving: Option<(StreamId, u32)>,
     draining: bool,
+    overtaken: Overtaken,
     /// When to look which streams are stuck, if there are streams.
     stuck_at: Option<Instant>,
     /// What the peer's newest stream gave as its caller.
@@ -146,6 +149,7 @@ impl Connection {
             asking: false,
             arriving: None,
             draining: false,
+            overtaken: Overtaken::new(),
             stuck_at: None,
             last_caller: Bytes::new(),
             lost: None,

@@ -477,6 +477,7 @@ impl Connection {
         if said > 0 {
             self.keep(key, said);
         }
+        self.forget_reset(key);
         self.clear_stuck_timer();
         self.tell_if_idle();
     }

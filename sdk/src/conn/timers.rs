@@ -23,6 +23,8 @@ pub(super) enum Timer {
     Beat,
     /// The first frame of the peer must be whole.
     FirstFrame,
+    /// The stream that this RESET overtook must be over.
+    Overtaken(StreamKey),
     /// Time to look whether streams are stuck.
     Stuck,
     /// Time to look whether the reading is held back still.

@@ -1,6 +1,8 @@
 //! A server or client of ours against frames that real peers send, or that none should.
 
-use crate::conn::{Ending, Limits, StreamKey, Take, Violation};
+use std::time::Duration;
+
+use crate::conn::{Ending, Event, Inbox, Limits, StreamKey, Take, Violation};
 use crate::wire::{self, CloseMeta, Frame};
 
 use super::frames::{ID, bytes, close, data, feedback, garbage, init, init_answer, unknown_kind};
@@ -176,6 +178,23 @@ fn the_reset_that_overtakes_the_end_in_a_server_of_trpc_go_is_passed_over() {
     assert_eq!(effect(&mut client, Some(key), &data()), Effect::Nothing);
     assert_eq!(effect(&mut client, Some(key), &close(0, 0)), Effect::Over);
     assert!(matches!(client.conn.ending(key), Some(Ending::Closed(outcome)) if outcome.is_ok()));
+
+    // When the end does not follow, it was no mistake.
+    let mut client = End::client(Limits::default());
+    let key = client.conn.open(head(STREAM), None, epoch()).unwrap();
+    client.output();
+    client.receive(&init_answer(0), epoch()).unwrap();
+    client.receive(&bytes(|out| wire::close(out, ID, &reset)), epoch()).unwrap();
+    let waits = |client: &mut End| client.conn.take(key, (0, 0), &mut Inbox::default()).is_none();
+    assert!(waits(&mut client));
+    client.conn.handle_timeout(epoch() + Duration::from_millis(999));
+    assert_eq!(client.conn.ending(key), None);
+    client.receive(&bytes(|out| wire::close(out, ID, &reset)), epoch() + Duration::from_millis(999)).unwrap();
+    client.conn.handle_timeout(epoch() + Duration::from_secs(1));
+    client.output();
+    assert!(client.events.iter().any(|event| matches!(event, Event::Readable(_))), "the reader hears of it");
+    assert!(matches!(client.conn.ending(key), Some(Ending::Reset(outcome)) if outcome.ret == 1));
+    assert_eq!(client.conn.next_deadline(), None);
 
     // Before the stream was accepted it is what it says.
     let mut client = End::client(Limits::default());

@@ -1,0 +1,69 @@
+//! The RESET with which a server of tRPC-Go answers a frame for a stream that it has just ended, while its own CLOSE is still on the
+//! way to the socket (`go: codec_stream.go`, `encodeCloseFrame` forgets the stream first).
+//!
+//! The real end follows, with the status, so the RESET is remembered only. When no end follows it is one: a handler may have
+//! said these very words.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use trill_proto::Code;
+
+use crate::wire::CloseMeta;
+
+use super::Connection;
+use super::event::{Ending, Outcome, StreamKey};
+use super::inbound::RESET;
+use super::timers::Timer;
+
+/// How long the real end may take to come. It is in the server's hands already, behind a window of messages at most.
+const WAIT: Duration = Duration::from_secs(1);
+
+/// Streams that wait for their real end: when they wait no more, and how they end then.
+pub(super) type Overtaken = BTreeMap<StreamKey, (Instant, Arc<Outcome>)>;
+
+/// Whether this is that RESET.
+pub(super) fn is_overtaking(meta: &CloseMeta) -> bool {
+    meta.close_type == RESET
+        && meta.ret == Code::SERVER_DECODE_ERR.0
+        && meta.func_ret == 0
+        && meta.msg == "uninitialized meta"
+}
+
+impl Connection {
+    /// The RESET came for a stream that was accepted.
+    pub(super) fn remember_reset(&mut self, key: StreamKey, meta: &CloseMeta, now: Instant) {
+        if !self.overtaken.contains_key(&key) {
+            let outcome = Outcome::framework(meta.ret, "uninitialized meta");
+            self.wait_for_close(key, Arc::new(outcome), now);
+        }
+    }
+
+    fn wait_for_close(&mut self, key: StreamKey, outcome: Arc<Outcome>, now: Instant) {
+        if let Some(at) = now.checked_add(WAIT) {
+            self.overtaken.insert(key, (at, outcome));
+            self.timers.set(at, Timer::Overtaken(key));
+        }
+    }
+
+    /// The end has not come.
+    pub(super) fn believe_reset(&mut self, key: StreamKey, now: Instant) {
+        let Some((_, outcome)) = self.overtaken.remove(&key) else { return };
+        // It may be among the bytes that are not wanted now.
+        if self.may_want_input() {
+            self.end_stream(key, Ending::Reset(outcome));
+        } else {
+            self.wait_for_close(key, outcome, now);
+        }
+    }
+
+    /// The stream is over.
+    pub(super) fn forget_reset(&mut self, key: StreamKey) {
+        if !self.overtaken.is_empty()
+            && let Some((at, _)) = self.overtaken.remove(&key)
+        {
+            self.timers.clear(Some(at), Timer::Overtaken(key));
+        }
+    }
+}
