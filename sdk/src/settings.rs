@@ -3,13 +3,17 @@
 use std::time::Duration;
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
-use crate::transport::{DEFAULT_WINDOW, Limits, MAX_HEADER};
+use crate::transport::{Limits, MAX_HEADER, MIN_WINDOW};
 
 /// The methods of a builder with a field `limits` that set what both sides of a connection have.
 macro_rules! shared_settings {
     () => {
-        /// Bytes of messages that the peer may send on one stream before it must wait for this side to read. Default: 65,535, which is
-        /// also the least that peers of the protocol announce; 0 switches flow control off in both directions.
+        /// Bytes of messages that the peer may send on one stream before it must wait for this side to read. Default: 65,535;
+        /// from 1,024; 0 switches flow control off in both directions.
+        ///
+        /// What is in the window is what a slow reader lags behind: small, frequent messages whose newest is the one that counts want
+        /// a small one. Many or large messages want a large one: with `window` bytes under way, a stream carries one window in a round
+        /// trip.
         ///
         /// The last message may go beyond it. If a reader waits while a message as large as the window comes in, the peer may send the next
         /// one already.
@@ -116,9 +120,9 @@ pub(crate) use shared_settings;
 pub(crate) fn check(limits: &Limits) -> Result<()> {
     let wrong =
         |text: String| Err(Error::new(ErrorKind::Config, Origin::Caller, Code::SERVER_SYSTEM_ERR, text));
-    if limits.window != 0 && limits.window < DEFAULT_WINDOW {
+    if limits.window != 0 && limits.window < MIN_WINDOW {
         return wrong(format!(
-            "window is {}: peers of the protocol announce at least {DEFAULT_WINDOW} bytes, or 0 for no flow control",
+            "window is {}: it must be at least {MIN_WINDOW} bytes, or 0 for no flow control",
             limits.window
         ));
     }

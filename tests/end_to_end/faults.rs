@@ -133,7 +133,7 @@ const FAULTS: &[Fault] = faults! {
     "a server in memory outside of a runtime"      outside(|server| server.in_memory().err()),            Config Caller 31  never, "" nobody, ["in_memory", "tokio runtime"];
     "a server that is bound outside of a runtime"  outside(bind_now),                    Config Caller 31  never, "" nobody, ["bind", "tokio runtime"];
     "one service twice"                            serving(|server| server.service(Obedient::new().0)),   Config Caller 31  never, "" nobody, ["registered as /test.all.Everything/Unary"];
-    "too small a window"                           serving(|server| server.window(1_000)),                Config Caller 31  never, "" nobody, ["window is 1000", "at least 65535"];
+    "too small a window"                           serving(|server| server.window(1_000)),                Config Caller 31  never, "" nobody, ["window is 1000", "at least 1024"];
     "too small a message"                          serving(|server| server.max_message_sent(10)),         Config Caller 31  never, "" nobody, ["max_message_sent is 10", "from 1024"];
     "too small a budget"                           serving(|server| server.max_unread(10)),               Config Caller 31  never, "" nobody, ["max_unread is 10", "at least"];
     "no place for a connection"                    serving(|server| server.max_connections(0)),           Config Caller 31  never, "" nobody, ["max_connections is 0"];

@@ -1,5 +1,8 @@
 //! Sizes and counts that are over their limits.
 
+use std::time::Duration;
+
+use trill::testing::{Direction, Network};
 use trill::{Channel, ErrorKind, Origin, Server};
 use trill_tests::{EverythingClient, Obedient, in_memory, text};
 
@@ -105,4 +108,45 @@ async fn settings_that_cannot_work_are_refused_at_once() {
     let ((one, _), (two, _)) = (Obedient::new(), Obedient::new());
     let error = Server::builder().service(one).service(two).in_memory().unwrap_err();
     assert!(error.to_string().contains("registered as /test.all.Everything/Unary"), "{error}");
+}
+
+/// A client and a server with the smallest window.
+fn with_a_small_window() -> (EverythingClient, trill::testing::Link) {
+    let server = Server::builder().service(Obedient::new().0).window(1024);
+    let host = Network::new(1).serve(server).unwrap();
+    let (channel, link) = host.connect(Channel::builder().window(1024)).unwrap();
+    (EverythingClient::new(channel), link)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_reader_with_a_small_window_is_not_far_behind() {
+    let (client, link) = with_a_small_window();
+    let mut reader = client.download(text("fill 10000 100")).await.unwrap();
+    for read in 0..100 {
+        // Time passes when the server has written all that it may.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let behind = link.carried(Direction::ToClient) / 118 - read;
+        assert!((5..=12).contains(&behind), "{behind} messages of 102 bytes, in frames of 118");
+        assert!(reader.read().await.unwrap().is_some());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_small_window_carries_messages_of_any_size_both_ways() {
+    let (client, _link) = with_a_small_window();
+    let rw = client.talk().await.unwrap().shared();
+    let sizes = [0, 1, 500, 1021, 1022, 1023, 5_000, 1_000_000, 3, 100_000, 0];
+    let write = async {
+        for size in sizes {
+            rw.write(text("x".repeat(size))).await.unwrap();
+        }
+        rw.finish_writing().await.unwrap();
+    };
+    let read = async {
+        for size in sizes {
+            assert_eq!(rw.read().await.unwrap().map(|message| message.text.len()), Some(size));
+        }
+        assert_eq!(rw.read().await.unwrap(), None);
+    };
+    futures::join!(write, read);
 }

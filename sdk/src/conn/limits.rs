@@ -7,8 +7,8 @@ use crate::wire::Largest;
 
 use super::budget::Pool;
 
-/// The protocol's default window, and the smallest that its peers announce: 65,535 bytes (`trpc: docs/en/trpc_protocol_design.md`).
-pub(crate) const DEFAULT_WINDOW: u32 = 65_535;
+/// The protocol's default window, and the smallest that its peers announce by themselves: 65,535 bytes (`trpc: docs/en/trpc_protocol_design.md`).
+const DEFAULT_WINDOW: u32 = 65_535;
 
 /// What tRPC-Cpp accepts in one frame by default, so what is sent at most.
 pub(crate) const DEFAULT_MAX_SENT: usize = 10_000_000;
@@ -18,8 +18,9 @@ pub(crate) const DEFAULT_MAX_RECEIVED: usize = 10 * 1024 * 1024;
 
 /// What a unary frame can say of its header's size.
 pub(crate) const MAX_HEADER: usize = u16::MAX as usize;
-/// The smallest window that is announced when room is short. A stream with it is slow and never stands still.
-pub(super) const MIN_WINDOW: u32 = 1024;
+/// The smallest window that may be set, and that is announced when room is short. All known peers take a window as it is. A stream
+/// with it is slow and never stands still.
+pub(crate) const MIN_WINDOW: u32 = 1024;
 
 /// The room that a window takes: what it says, half as much for the headers of small messages, and some for the message that may go
 /// beyond it.

@@ -66,7 +66,7 @@ pub(crate) use event::{
 pub(crate) use inbox::Inbox;
 use limits::MIN_OUTBOX;
 pub use limits::{AppErrors, Cancel};
-pub(crate) use limits::{DEFAULT_WINDOW, Limits, MAX_HEADER, PROBE_BELOW, Pools};
+pub(crate) use limits::{Limits, MAX_HEADER, MIN_WINDOW, PROBE_BELOW, Pools};
 pub(crate) use schedule::Ticket;
 pub(crate) use streaming::{Backlog, SendError, Sent, Take, frame_size, write_data};
 pub(crate) use streams::growth;

@@ -45,8 +45,8 @@ pub(crate) use socket::{Listener, UnknownHost, connect, why_not_bound};
 pub(crate) use wakers::Watcher;
 
 pub(crate) use crate::conn::{
-    Admission, Admitted, Answer, Body, CallKey, ConnError, Connection, DEFAULT_WINDOW, Ending, Head, Inbox,
-    IncomingCall, IncomingStream, Limits, MAX_HEADER, Outbox, Outcome, PROBE_BELOW, Pool, Pools, Seat,
+    Admission, Admitted, Answer, Body, CallKey, ConnError, Connection, Ending, Head, Inbox, IncomingCall,
+    IncomingStream, Limits, MAX_HEADER, MIN_WINDOW, Outbox, Outcome, PROBE_BELOW, Pool, Pools, Seat,
     SendError, Shape, StreamKey, Take, Ticket,
 };
 pub use crate::conn::{AppErrors, Buffered, Cancel};
