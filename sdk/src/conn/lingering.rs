@@ -2,15 +2,23 @@
 //!
 //! A handler of tRPC-Go never learns of a RESET: what frees it is the end of its input, or credit for what it still writes. So
 //! what comes is dropped, and its credit given back, until the server ends the stream.
+//!
+//! A server that never does would have them kept for ever. So the oldest is forgotten when there are too many, and the server is told
+//! with a RESET: what still comes on it is dropped as before, and only a handler that hears no RESET and writes more than a window
+//! stays blocked until the connection ends. A limit that refused new streams instead would lose work.
 
-use hashbrown::HashMap;
+use std::collections::BTreeMap;
 
 use crate::wire::StreamId;
 
 use super::flow::RecvWindow;
 
+/// How many are kept: half a megabyte of them.
+pub(super) const MOST: usize = 10_000;
+
+/// The ids count up, so the first is the oldest.
 #[derive(Debug, Default)]
-pub(super) struct Lingering(HashMap<u32, RecvWindow>);
+pub(super) struct Lingering(BTreeMap<u32, RecvWindow>);
 
 impl Lingering {
     /// A stream was given up. Gives the credit to send for what nobody will read any more.
@@ -18,6 +26,14 @@ impl Lingering {
         let increment = window.settle_all();
         self.0.insert(id.0, window);
         increment
+    }
+
+    /// Forgets the oldest, if there are too many.
+    pub(super) fn forget_one(&mut self) -> Option<StreamId> {
+        if self.0.len() <= MOST {
+            return None;
+        }
+        self.0.pop_first().map(|(id, _)| StreamId(id))
     }
 
     /// A message came for a stream that was given up, if it is one. Gives the credit to send.
@@ -37,7 +53,7 @@ impl Lingering {
     }
 
     pub(super) fn clear(&mut self) {
-        self.0 = HashMap::new();
+        self.0.clear();
     }
 
     #[cfg(any(test, feature = "__fuzz"))]

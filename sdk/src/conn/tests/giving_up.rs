@@ -1,6 +1,7 @@
 //! Giving a stream up with a normal CLOSE, for servers that do not understand RESET.
 
-use crate::conn::{Cancel, Limits, Outcome, Sent, Take};
+use crate::conn::lingering::MOST;
+use crate::conn::{Cancel, Ending, Limits, Outcome, Sent, Take};
 use crate::wire::Frame;
 
 use super::pair::{End, Pair, STREAM, epoch, head};
@@ -78,4 +79,28 @@ fn an_id_is_not_used_again_while_its_stream_lingers() {
         .filter_map(|frame| if let Frame::Init { id, .. } = frame { Some(id.0) } else { None })
         .collect();
     assert_eq!(inits, [100, 101]);
+}
+
+#[test]
+fn streams_that_a_server_never_ends_are_forgotten_when_there_are_too_many() {
+    let mut pair = polite();
+    let mut served = Vec::new();
+    for _ in 0..MOST + 5 {
+        let (key, stream) = pair.open();
+        served.push(stream.key);
+        pair.client.conn.release(key);
+        pair.run();
+    }
+    assert_eq!(pair.client.conn.lingering_streams(), MOST);
+    let over = served.iter().filter(|key| pair.server.conn.ending(**key).is_some()).count();
+    assert_eq!(over, 5, "the server is told of those that are forgotten");
+    assert!(served[..5].iter().all(|key| matches!(
+        pair.server.conn.ending(*key),
+        Some(Ending::Reset(outcome)) if outcome.ret == 161
+    )));
+    // What comes for one of the others is credited still.
+    for _ in 0..20 {
+        assert_eq!(pair.server.send(served[5], &[0; 30_000]), Ok(Sent::Queued));
+        pair.run();
+    }
 }
