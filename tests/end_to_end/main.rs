@@ -30,6 +30,7 @@ mod packed;
 mod proxy;
 mod reconnect;
 mod resolve;
+mod runtimes;
 mod shutdown;
 mod status;
 mod sticky;

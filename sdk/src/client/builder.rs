@@ -19,6 +19,7 @@ use super::keeper;
 use super::members::Members;
 use super::pool::{Plan, Pool};
 use super::resolve::{AnyResolve, Resolve};
+use super::runtime::{Guard, Task};
 
 /// Settings of a channel, made by [`Channel::builder`].
 #[derive(Clone)]
@@ -230,7 +231,8 @@ impl ChannelBuilder {
         let (link, driver) = Driver::client(Connection::client(self.limits.clone()), ends, peer);
         let seen = look(&link);
         let channel = self.build(&target, None, Members::connected(link));
-        tokio::spawn(keeper::hold(channel.pool(), driver));
+        let guard = Guard::new(&channel.pool(), Task::Given);
+        tokio::spawn(keeper::hold(guard, driver));
         (channel, seen)
     }
 

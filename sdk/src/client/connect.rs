@@ -13,6 +13,11 @@ pub(crate) type Connecting<'a> = Pin<Box<dyn Future<Output = io::Result<(Ends, P
 pub(crate) trait Connect: Send + Sync + 'static {
     /// `limits` are the connection's settings. Dropping the future gives the attempt up, and leaves nothing behind.
     fn connect<'a>(&'a self, address: &'a Address, limits: &'a Limits) -> Connecting<'a>;
+
+    /// Whether it needs a runtime with sockets.
+    fn needs_sockets(&self) -> bool {
+        false
+    }
 }
 
 /// TCP and Unix sockets.
@@ -22,5 +27,9 @@ pub(crate) struct Sockets;
 impl Connect for Sockets {
     fn connect<'a>(&'a self, address: &'a Address, limits: &'a Limits) -> Connecting<'a> {
         Box::pin(transport::connect(address, limits.dead_peer_timeout))
+    }
+
+    fn needs_sockets(&self) -> bool {
+        true
     }
 }

@@ -3,36 +3,45 @@
 //! They decide nothing: [`Members`] does.
 
 use std::io;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
-use crate::service::Signal;
+use crate::service::{Signal, text_of};
 use crate::transport::{Address, ConnError, Connection, Driver, Ends, PeerAddr, UnknownHost, now};
 
 use super::backoff::{Attempts, random};
 use super::members::{Id, Members, Then};
 use super::pool::Pool;
 use super::resolve::AnyResolve;
+use super::runtime::Guard;
 
 /// Failures make it ask for addresses again, but not more often than that.
 const ASK_AT_MOST_EVERY: Duration = Duration::from_secs(1);
 
 /// Keeps a member connected. It ends when the member is `gone`, or has nobody to be connected for; a connection that calls still hold is
 /// driven to its end before.
-pub(super) async fn keep(pool: Arc<Pool>, id: Id, address: Address, gone: Arc<Signal>) {
+pub(super) async fn keep(mut guard: Guard, id: Id, address: Address, gone: Arc<Signal>) {
+    guard.begin();
+    keep_connected(&guard.pool, id, &address, &gone).await;
+    guard.end();
+}
+
+async fn keep_connected(pool: &Arc<Pool>, id: Id, address: &Address, gone: &Signal) {
     loop {
         let attempt = tokio::select! {
             biased;
             () = gone.wait() => return,
-            attempt = attempt(&pool, &address) => attempt,
+            attempt = attempt(pool, address) => attempt,
         };
         let then = match attempt {
             Ok((ends, peer)) => {
                 let text = peer.text();
-                let why = drive(&pool, id, ends, peer).await;
+                let why = drive(pool, id, ends, peer).await;
                 if matches!(why, ConnError::Idle(_)) {
                     pool.change(|members| members.handle_idle(id));
                     return;
@@ -64,9 +73,12 @@ async fn attempt(pool: &Pool, address: &Address) -> Result<(Ends, PeerAddr)> {
         Error::new(ErrorKind::Connect, Origin::Peer, Code::CLIENT_CONNECT_ERR, text)
             .with_peer(address.to_string())
     };
-    match tokio::time::timeout(limit, pool.plan.connector.connect(address, &pool.plan.limits)).await {
-        Ok(Ok(connected)) => Ok(connected),
-        Ok(Err(error)) => Err(failed(format!("cannot connect: {}", why_not(&error))).with_source(error)),
+    let connecting = async { pool.plan.connector.connect(address, &pool.plan.limits).await };
+    match tokio::time::timeout(limit, AssertUnwindSafe(connecting).catch_unwind()).await {
+        Ok(Ok(Ok(connected))) => Ok(connected),
+        Ok(Ok(Err(error))) => Err(failed(format!("cannot connect: {}", why_not(&error))).with_source(error)),
+        Ok(Err(panic)) => Err(panicked(format!("connecting panicked: {}", text_of(&*panic)))
+            .with_peer(address.to_string())),
         Err(_) => Err(failed(format!("no connection within {limit:?} (connect_timeout)"))),
     }
 }
@@ -90,33 +102,50 @@ fn why_not(error: &io::Error) -> &'static str {
 async fn drive(pool: &Pool, id: Id, ends: Ends, peer: PeerAddr) -> ConnError {
     let (link, driver) = Driver::client(Connection::client(pool.plan.limits.clone()), ends, peer);
     pool.change(|members| members.handle_connected(id, link, now()));
-    driver.await
+    run(driver).await
+}
+
+/// Drives a connection, also if that panics: its calls are told, and the connection is replaced like others.
+async fn run(mut driver: Driver) -> ConnError {
+    match AssertUnwindSafe(&mut driver).catch_unwind().await {
+        Ok(why) => why,
+        Err(panic) => {
+            tracing::error!(panic = text_of(&*panic), "the task of a connection panicked");
+            driver.end(ConnError::Panicked)
+        }
+    }
 }
 
 /// Drives the one connection that a channel was given. It is not replaced: the channel ends with it.
-pub(super) async fn hold(pool: Arc<Pool>, driver: Driver) {
-    let lost = lost(&driver.await).with_peer(Arc::clone(&pool.plan.target));
-    pool.end(lost);
+pub(super) async fn hold(mut guard: Guard, driver: Driver) {
+    guard.begin();
+    let why = run(driver).await;
+    guard.pool.end(lost(&why).with_peer(Arc::clone(&guard.pool.plan.target)));
+    guard.end();
 }
 
 /// The error of calls that would have taken the connection.
-fn lost(why: &ConnError) -> Error {
+pub(super) fn lost(why: &ConnError) -> Error {
     let text = format!("the call was not sent, because the connection is over: {why}");
     Error::new(ErrorKind::Network, Origin::Peer, Code::CLIENT_NETWORK_ERR, text).not_sent()
 }
 
 /// Asks for addresses until the channel is over.
-pub(super) async fn follow(pool: Arc<Pool>, resolver: Arc<dyn AnyResolve>) {
+pub(super) async fn follow(mut guard: Guard, resolver: Arc<dyn AnyResolve>) {
+    guard.begin();
     tokio::select! {
         biased;
-        () = pool.over.wait() => {}
-        () = ask(&pool, &*resolver) => {}
+        () = guard.pool.over.wait() => {}
+        () = ask(&guard.pool, &*resolver) => {}
     }
+    guard.end();
 }
 
 async fn ask(pool: &Arc<Pool>, resolver: &dyn AnyResolve) {
     let mut attempts = Attempts::default();
     let mut failed = false;
+    // News is followed at once, but not without a pause.
+    let mut news_at = Instant::from_std(now());
     loop {
         if std::mem::take(&mut failed) {
             pool.change(Members::handle_asking);
@@ -144,7 +173,7 @@ async fn ask(pool: &Arc<Pool>, resolver: &dyn AnyResolve) {
         };
         tokio::select! {
             () = due => {}
-            () = resolver.changed() => {}
+            () = changed(pool, resolver, news_at) => news_at = Instant::from_std(now()) + ASK_AT_MOST_EVERY,
             () = async {
                 pool.ask_again.notified().await;
                 sleep_until(asked_at + ASK_AT_MOST_EVERY).await;
@@ -153,23 +182,64 @@ async fn ask(pool: &Arc<Pool>, resolver: &dyn AnyResolve) {
     }
 }
 
+/// Waits until the resolver says that there is something new, and then for `not_before`: one that says so all the time, as a watch does
+/// whose sender is gone, does not keep its thread.
+async fn changed(pool: &Pool, resolver: &dyn AnyResolve, not_before: Instant) {
+    let changed = AssertUnwindSafe(async { resolver.changed().await });
+    if let Err(panic) = changed.catch_unwind().await {
+        let (servers, panic) = (&pool.plan.target, text_of(&*panic));
+        tracing::error!(%servers, panic, "`changed` of the resolver panicked");
+    }
+    sleep_until(not_before).await;
+}
+
 async fn addresses(pool: &Pool, resolver: &dyn AnyResolve) -> Result<Vec<Address>> {
     let limit = pool.plan.connect_timeout;
     let failed = |text: String| {
         Error::new(ErrorKind::Connect, Origin::Peer, Code::CLIENT_ROUTER_ERR, text)
             .with_peer(Arc::clone(&pool.plan.target))
     };
-    let found = match tokio::time::timeout(limit, resolver.resolve()).await {
-        Ok(Ok(found)) => found,
-        Ok(Err(error)) => return Err(failed("cannot find the servers".to_owned()).with_source(error)),
-        Err(_) => return Err(failed(format!("no addresses within {limit:?} (connect_timeout)"))),
+    let asking = AssertUnwindSafe(async { resolver.resolve().await });
+    let found = match tokio::time::timeout(limit, asking.catch_unwind()).await {
+        Ok(Ok(Ok(found))) => found,
+        Ok(Ok(Err(error))) => return Err(failed("cannot find the servers".to_owned()).with_source(error)),
+        Ok(Err(panic)) => {
+            let text = format!("the resolver of the servers panicked: {}", text_of(&*panic));
+            return Err(panicked(text).with_peer(Arc::clone(&pool.plan.target)));
+        }
+        Err(_) => {
+            let text = format!("the resolver gave no addresses within {limit:?} (connect_timeout)");
+            return Err(failed(text));
+        }
     };
+    match usable(pool, &found) {
+        Ok(addresses) if addresses.is_empty() => Err(failed("there are no servers".to_owned())),
+        addresses => addresses,
+    }
+}
+
+/// The addresses without those that are none, unless all are so. Each is there once.
+fn usable(pool: &Pool, found: &[String]) -> Result<Vec<Address>> {
     let mut addresses = Vec::new();
-    for text in &found {
-        let address = Address::parse(text)?;
-        if !addresses.contains(&address) {
-            addresses.push(address);
+    let mut wrong = None;
+    for text in found {
+        match Address::parse(text) {
+            Ok(address) if addresses.contains(&address) => {}
+            Ok(address) => addresses.push(address),
+            Err(error) => {
+                let servers = &pool.plan.target;
+                tracing::warn!(%servers, %error, "the resolver gave an address that cannot be used");
+                wrong = Some(error.with_peer(Arc::clone(servers)));
+            }
         }
     }
-    if addresses.is_empty() { Err(failed("there are no servers".to_owned())) } else { Ok(addresses) }
+    match wrong {
+        Some(error) if addresses.is_empty() => Err(error),
+        _ => Ok(addresses),
+    }
+}
+
+/// The error of those who wait for something that panicked.
+fn panicked(text: String) -> Error {
+    Error::new(ErrorKind::Internal, Origin::Caller, Code::CLIENT_ROUTER_ERR, text)
 }

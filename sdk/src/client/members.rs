@@ -221,6 +221,16 @@ impl Members {
         }
     }
 
+    /// The task of a member is gone, with its runtime or by a panic. The next call starts another one.
+    pub(super) fn handle_abandoned(&mut self, id: Id) {
+        self.handle_idle(id);
+    }
+
+    /// The task that asks for addresses is gone. The next call starts another one.
+    pub(super) fn handle_naming_abandoned(&mut self) {
+        self.naming = Naming::Resting;
+    }
+
     /// There will be no connection any more. Gives those that are there.
     pub(super) fn close(&mut self, why: Error) -> Vec<Link> {
         self.closed.get_or_insert(why);

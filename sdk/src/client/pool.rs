@@ -20,6 +20,7 @@ use super::connect::Connect;
 use super::keeper;
 use super::members::{Members, Start};
 use super::resolve::AnyResolve;
+use super::runtime::{self, Guard, Task};
 use super::state::{State, StateWatch};
 
 /// The connections of a channel. Its tasks hold it as well, and end when it is [released](Self::release).
@@ -72,15 +73,22 @@ impl Pool {
         let ready = self.ready.load();
         if ready.resting {
             drop(ready);
-            return self.wake_and_pick();
+            // Whoever then waits for a connection is told why there is none.
+            return self.wake_and_pick().ok().flatten();
         }
         ready.pick().cloned()
     }
 
+    /// Starts what rests, where that can run.
     #[cold]
-    fn wake_and_pick(self: &Arc<Self>) -> Option<Link> {
-        self.start(Members::wake);
-        self.ready.load().pick().cloned()
+    fn wake_and_pick(self: &Arc<Self>) -> Result<Option<Link>> {
+        let woken = runtime::check(self.plan.connector.needs_sockets()).map(|()| self.start(Members::wake));
+        let link = self.ready.load().pick().cloned();
+        if link.is_some() { Ok(link) } else { woken.map(|()| None).map_err(|error| self.about(error)) }
+    }
+
+    fn about(&self, error: Error) -> Error {
+        error.with_peer(Arc::clone(&self.plan.target))
     }
 
     /// Waits for a connection. When the attempts that are going on fail, this fails as well, unless `patient`: then it waits for others.
@@ -91,13 +99,16 @@ impl Pool {
         loop {
             // Made before anything is looked at, so that a change in between wakes it.
             let changed = self.changed.notified();
-            if let Some(link) = self.pick() {
+            let resting = self.ready.load().resting;
+            if let Some(link) = if resting { self.wake_and_pick()? } else { self.pick() } {
                 return Ok(link);
             }
             if let Some(error) = self.failure(patient, &mut known) {
                 return Err(error);
             }
             changed.await;
+            // What changes again and again does not keep the thread.
+            tokio::task::coop::consume_budget().await;
         }
     }
 
@@ -113,7 +124,7 @@ impl Pool {
             _ if patient => None,
             State::TransientFailure { why, .. } => Some(why),
             // It failed, and the next attempt has begun already.
-            State::Connecting if count > before => last.cloned(),
+            State::Connecting | State::Idle if count > before => last.cloned(),
             _ => None,
         }
     }
@@ -148,14 +159,34 @@ impl Pool {
         for start in self.change(change) {
             match start {
                 Start::Member { id, address, gone } => {
-                    tokio::spawn(keeper::keep(Arc::clone(self), id, address, gone));
+                    let guard = Guard::new(self, Task::Member(id));
+                    tokio::spawn(keeper::keep(guard, id, address, gone));
                 }
                 Start::Naming => {
                     let resolver = self.plan.resolver.clone().expect("who has no list has a resolver");
-                    tokio::spawn(keeper::follow(Arc::clone(self), resolver));
+                    tokio::spawn(keeper::follow(Guard::new(self, Task::Naming), resolver));
                 }
             }
         }
+    }
+
+    /// A task is gone before its end. With `why`, those who wait for a connection fail with that.
+    pub(super) fn abandon(&self, task: Task, why: Option<&Error>) {
+        let change = |members: &mut Members| {
+            match task {
+                Task::Member(id) => members.handle_abandoned(id),
+                Task::Naming => members.handle_naming_abandoned(),
+                // It is not replaced: the channel ends with it.
+                Task::Given => {
+                    let lost = keeper::lost(&ConnError::RuntimeGone);
+                    members.close(lost.with_peer(Arc::clone(&self.plan.target)));
+                }
+            }
+            if let Some(why) = why {
+                members.note_failure(why);
+            }
+        };
+        self.change(change);
     }
 
     pub(super) fn state(&self) -> State {

@@ -33,17 +33,18 @@ pub trait Resolve: Send + Sync + 'static {
     /// What errors call the servers before one of them is known, such as `orders.example:8000`.
     fn name(&self) -> String;
 
-    /// The addresses now, as `host:port` or `unix:` and a path.
+    /// The addresses now, as `host:port` or `unix:` and a path. One that is neither is left out, with a warning in the log, unless all
+    /// are so.
     ///
     /// An error and an empty list change nothing for connections that are there; without any, calls fail as if nobody had answered. The
     /// channel gives an answer as long as a connection ([`connect_timeout`](super::ChannelBuilder::connect_timeout)), then drops the future.
     ///
     /// # Errors
-    /// Whatever kept it from knowing.
+    /// Whatever kept it from knowing. A panic counts as an error, too.
     fn resolve(&self) -> impl Future<Output = io::Result<Vec<String>>> + Send;
 
     /// Waits until it is worth asking again, for those who are told of changes. The channel drops the future when it asks for another
-    /// reason. Without it: never.
+    /// reason. It asks at once, but for this reason at most once a second. Without it: never.
     fn changed(&self) -> impl Future<Output = ()> + Send {
         pending()
     }

@@ -16,6 +16,10 @@ pub(crate) enum ConnError {
     LocalClosed,
     #[error("the server was shut down, and the call did not end within its grace (shutdown)")]
     Shutdown,
+    #[error("the tokio runtime that drove the connection was shut down")]
+    RuntimeGone,
+    #[error("the task of the connection panicked, which is a defect of this library")]
+    Panicked,
     #[error("the connection failed: {0}")]
     Io(io::ErrorKind),
     #[error("the peer sent a frame of {size} bytes, at most {limit} are accepted (max_message_received)")]

@@ -1,7 +1,8 @@
 //! Calls and streams that wait for a connection.
 
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use crate::client::Channel;
@@ -25,7 +26,11 @@ pub(super) enum NotConnected {
 /// Cancel safe.
 pub(super) fn connection(channel: Channel, patient: Option<bool>, deadline: Option<Instant>) -> Connecting {
     Box::pin(async move {
-        let waiting = channel.wait(patient);
+        let mut waiting = pin!(channel.wait(patient));
+        // Before there is a timer: where a runtime has none, this fails.
+        if let Poll::Ready(link) = futures::poll!(waiting.as_mut()) {
+            return link.map_err(NotConnected::Failed);
+        }
         let link = match deadline {
             None => waiting.await,
             Some(deadline) => match tokio::time::timeout_at(deadline.into(), waiting).await {

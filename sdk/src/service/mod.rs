@@ -32,4 +32,5 @@ pub use unary::{OneWay, ResponseFuture, Unary};
 
 pub(crate) use host::Host;
 pub(crate) use router::Router;
+pub(crate) use run::text_of;
 pub(crate) use signal::Signal;

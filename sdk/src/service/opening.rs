@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -16,7 +16,7 @@ use crate::stream::{
     AsyncReader, AsyncReaderWriter, AsyncWriter, Compression, Message, Reply, StreamRef, Subject, send_error,
     timed_out,
 };
-use crate::transport::{Ending, Head, Link, SendError, StreamKey, now};
+use crate::transport::{Ending, Head, Link, SendError, StreamKey, WeakLink, now};
 
 use super::connecting::{Limited, connection, not_connected};
 use super::options::{CallOptions, Limit};
@@ -170,7 +170,16 @@ impl Open {
         Self { target: self.target.clone(), options: std::mem::take(&mut self.options) }
     }
 
+    /// Opens the stream. One that fails at once pays into tokio's budget, so that a task that tries again and again lets others go on.
     async fn run(self) -> Result<StreamRef> {
+        let opened = self.open().await;
+        if opened.is_err() {
+            tokio::task::coop::consume_budget().await;
+        }
+        opened
+    }
+
+    async fn open(self) -> Result<StreamRef> {
         let Self { target, options } = self;
         let path = target.method.path;
         // The channel's timeout is for unary calls: a stream may live long.
@@ -191,7 +200,7 @@ impl Open {
         let (link, key) =
             open(&target.channel, (head, idle_timeout), limit.as_ref(), patient, subject).await?;
         let stream = StreamRef::new(link.clone(), key, path, true, compression, time);
-        match poll_fn(|cx| link.poll_opened(key, cx)).await {
+        match opened(&link, key, limit.as_ref().and_then(|limit| limit.deadline)).await {
             Ok(()) => Ok(stream),
             Err(ending) => Err(stream.error(&ending)),
         }
@@ -239,6 +248,40 @@ async fn open(
         }
     }
 }
+
+/// Waits until the server has accepted the stream. Its limits of time are the connection's to keep, but for one whose runtime may stand
+/// still while ours does not: there they are looked after here.
+async fn opened(link: &Link, key: StreamKey, deadline: Option<Instant>) -> Result<(), Ending> {
+    let mut opened = pin!(poll_fn(|cx| link.poll_opened(key, cx)));
+    if !link.is_driven_elsewhere() {
+        return opened.await;
+    }
+    if let Some(deadline) = deadline {
+        tokio::spawn(end_in_time(link.downgrade(), deadline));
+    }
+    let open_by = now().checked_add(link.limits().open_timeout);
+    let Some(by) = open_by.into_iter().chain(deadline).min() else { return opened.await };
+    loop {
+        if let Ok(opened) = tokio::time::timeout_at(by.into(), &mut opened).await {
+            return opened;
+        }
+        link.pass_time();
+        tokio::time::sleep(TICK).await;
+    }
+}
+
+/// Does what is due on a connection that another runtime drives, when a stream's time is up.
+async fn end_in_time(link: WeakLink, deadline: Instant) {
+    tokio::time::sleep_until(deadline.into()).await;
+    // The connection began to count a little later than the call.
+    tokio::time::sleep(TICK).await;
+    if let Some(link) = link.upgrade() {
+        link.pass_time();
+    }
+}
+
+/// The smallest step of tokio's timers.
+const TICK: Duration = Duration::from_millis(1);
 
 debug_as_name! {
     ClientStream<Req, Resp>;

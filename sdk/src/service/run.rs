@@ -140,7 +140,8 @@ pub(super) fn panicked(method: &str) -> Outcome {
     Outcome::framework(Code::SERVER_SYSTEM_ERR.0, format!("the handler of {method} panicked"))
 }
 
-fn text_of(panic: &(dyn Any + Send)) -> &str {
+/// The text of a panic.
+pub(crate) fn text_of(panic: &(dyn Any + Send)) -> &str {
     panic
         .downcast_ref::<&str>()
         .copied()

@@ -209,6 +209,8 @@ enum Step {
     Request(Request),
     /// Waiting for the answer.
     Sent(Option<CallRef>),
+    /// It has failed before it was sent.
+    Failed(Error),
 }
 
 // Nothing in it is ever pinned.
@@ -227,11 +229,30 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
         Self { call, one_way, limit: None, patient: None, late: None, step: Step::Start }
     }
 
-    /// Sends the request.
+    /// Sends the request. A call that fails before it is sent pays into tokio's budget, so that a task that tries again and again lets others
+    /// go on.
     fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        if !matches!(self.step, Step::Failed(_)) {
+            match ready!(self.poll_send(cx)) {
+                Ok(()) => return Poll::Ready(Ok(())),
+                Err(error) => self.step = Step::Failed(error),
+            }
+        }
+        ready!(tokio::task::coop::poll_proceed(cx)).made_progress();
+        match std::mem::replace(&mut self.step, Step::Start) {
+            Step::Failed(error) => Poll::Ready(Err(error)),
+            _ => unreachable!("it has failed"),
+        }
+    }
+
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         loop {
             match &mut self.step {
                 Step::Start => {
+                    if self.one_way {
+                        // One that waits for nothing would never let others go on.
+                        ready!(tokio::task::coop::poll_proceed(cx)).made_progress();
+                    }
                     let call = &mut self.call;
                     self.limit = call.options.limit(call.target.channel.timeout());
                     let compression = call.target.compression(&call.options);
@@ -272,7 +293,10 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
                         return Poll::Ready(Err(self.deadline_error().not_sent()));
                     };
                     match sent {
-                        Ok(sent) => self.step = Step::Sent(sent),
+                        Ok(sent) => {
+                            self.step = Step::Sent(sent);
+                            self.watch_time();
+                        }
                         // Nothing of it was sent: another connection will do.
                         Err(SendError::Ended(Ending::Lost(_))) => {
                             let head = waiting.take_head();
@@ -284,7 +308,7 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
                         }
                     }
                 }
-                Step::Sent(_) => return Poll::Ready(Ok(())),
+                Step::Sent(_) | Step::Failed(_) => return Poll::Ready(Ok(())),
             }
         }
     }
@@ -297,6 +321,16 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
         };
         let sleep = self.late.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline.into())));
         sleep.as_mut().poll(cx)
+    }
+
+    /// The deadline of what is sent is its connection's to keep, but for one whose runtime may stand still while ours does not.
+    fn watch_time(&mut self) {
+        let Step::Sent(Some(call)) = &self.step else { return };
+        if let Some(deadline) = self.limit.as_ref().and_then(|limit| limit.deadline)
+            && call.link().is_driven_elsewhere()
+        {
+            self.late = Some(Box::pin(tokio::time::sleep_until(deadline.into())));
+        }
     }
 
     /// With a connection, or waiting for one.
@@ -315,13 +349,23 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
         let held = match &mut self.step {
             Step::Sent(Some(held)) => held,
             Step::Sent(None) => unreachable!("a one-way call has no answer"),
-            Step::Start | Step::Connecting(..) | Step::Request(_) => {
+            Step::Start | Step::Connecting(..) | Step::Request(_) | Step::Failed(_) => {
                 ready!(self.poll_sent(cx))?;
                 // The answer will wake the task.
-                return Poll::Pending;
+                let Some(late) = &mut self.late else { return Poll::Pending };
+                ready!(late.as_mut().poll(cx));
+                return self.poll_answer(cx);
             }
         };
-        match ready!(held.poll_answer(cx)) {
+        let mut answer = held.poll_answer(cx);
+        if answer.is_pending()
+            && let Some(late) = &mut self.late
+        {
+            ready!(late.as_mut().poll(cx));
+            held.link().pass_time();
+            answer = held.poll_answer(cx);
+        }
+        match ready!(answer) {
             Ok(mut answer) if answer.outcome.is_ok() => {
                 if answer.content_encoding != 0 {
                     let limit = held.link().limits().max_received;
@@ -376,7 +420,7 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
         let peer = match &self.step {
             Step::Request(waiting) => waiting.link().peer_text(),
             Step::Sent(Some(call)) => call.link().peer_text(),
-            Step::Start | Step::Connecting(..) | Step::Sent(None) => channel.peer_text(),
+            Step::Start | Step::Connecting(..) | Step::Sent(None) | Step::Failed(_) => channel.peer_text(),
         };
         let limit = self.limit.as_ref().map(Limit::time);
         Subject { method: Cow::Borrowed(method.path), peer, client: true, stream: false, limit }

@@ -125,9 +125,11 @@ pub(crate) fn ending_error(ending: &Ending, subject: &Subject) -> Error {
                 ConnError::PeerClosed | ConnError::Io(_) | ConnError::Unreachable { .. } => {
                     (ErrorKind::Network, Origin::Peer)
                 }
-                ConnError::LocalClosed | ConnError::Shutdown | ConnError::Idle(_) => {
-                    (ErrorKind::Closed, Origin::Caller)
-                }
+                ConnError::LocalClosed
+                | ConnError::RuntimeGone
+                | ConnError::Shutdown
+                | ConnError::Idle(_) => (ErrorKind::Closed, Origin::Caller),
+                ConnError::Panicked => (ErrorKind::Internal, Origin::Library),
                 ConnError::Wire(_) | ConnError::BadAnswer(_) => (ErrorKind::Protocol, Origin::Peer),
                 ConnError::FrameTooLarge { .. }
                 | ConnError::PeerNotReading { .. }

@@ -422,7 +422,8 @@ impl Driver {
         ConnError::of_io(kind, self.shared.limits().dead_peer_timeout)
     }
 
-    fn end(&mut self, why: ConnError) -> ConnError {
+    /// Ends the connection for everybody on it.
+    pub(crate) fn end(&mut self, why: ConnError) -> ConnError {
         let (why, unsent) = self.run(|state| {
             let unsent = state.lose(&why);
             state.conn.drain();
@@ -482,7 +483,9 @@ impl Future for Driver {
 impl Drop for Driver {
     fn drop(&mut self) {
         if self.over.is_none() {
-            self.end(ConnError::LocalClosed);
+            // A server ends its connections so; a client's task is only dropped together with its runtime.
+            let server = self.server.is_some();
+            self.end(if server { ConnError::LocalClosed } else { ConnError::RuntimeGone });
         }
     }
 }

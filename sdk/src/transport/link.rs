@@ -83,6 +83,17 @@ impl Link {
         self.shared().is_over()
     }
 
+    /// Whether the connection is driven by another runtime than the one of the caller. That one may stand still, so a caller with a limit
+    /// of time looks after it itself, with [`pass_time`](Self::pass_time).
+    pub(crate) fn is_driven_elsewhere(&self) -> bool {
+        self.shared().is_driven_elsewhere()
+    }
+
+    /// Does what is due on the connection, as its driver does.
+    pub(crate) fn pass_time(&self) {
+        self.shared().with(|state| state.conn.handle_timeout(now()));
+    }
+
     /// Something that was to be sent was told that the connection is lost: nobody else is to try.
     pub(crate) fn note_lost(&self) {
         self.shared().set_over();

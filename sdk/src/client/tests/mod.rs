@@ -4,4 +4,5 @@ mod closing;
 mod naming;
 mod network;
 mod retries;
+mod runtimes;
 mod several;

@@ -177,6 +177,53 @@ async fn without_any_address_calls_fail_with_the_reason() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn news_is_followed_at_once_and_not_without_a_pause() {
+    let (network, registry) = (network(&["a:1"]), Registry::new(&["a:1"]));
+    let _channel = connected(&network, &registry).await;
+    let start = clock();
+    // Each asking is followed by news, as from a watch whose sender is gone.
+    for _ in 0..5000 {
+        registry.0.changed.notify_one();
+        pass(ms(1)).await;
+    }
+    let asked: Vec<_> = registry.0.asked.lock().iter().map(|at| at.duration_since(start).as_millis()).collect();
+    assert_eq!(asked[..2], [0, 0], "when it connected, and at once when there was news");
+    assert!((6..=8).contains(&asked.len()), "{asked:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_bad_address_among_good_ones_is_passed_over() {
+    let (network, registry) = (network(&["a:1"]), Registry::new(&["10.0.0.9", "", "a:1", "host:99999"]));
+    let channel = connected(&network, &registry).await;
+    hint(&channel).await.unwrap();
+    let wrong = Registry::new(&["10.0.0.9", "host:99999"]);
+    let error = network.builder().connect_with(wrong).await.unwrap_err();
+    assert_eq!((error.kind(), error.peer()), (ErrorKind::Config, Some("registry")));
+    assert!(error.to_string().contains("`host:99999` is no address"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resolver_that_hangs_is_an_error_in_time() {
+    struct Hanging;
+
+    impl Resolve for Hanging {
+        fn name(&self) -> String {
+            "hanging".to_owned()
+        }
+
+        async fn resolve(&self) -> io::Result<Vec<String>> {
+            std::future::pending().await
+        }
+    }
+
+    let builder = Network::new().builder().connect_timeout(ms(3000));
+    let start = clock();
+    let error = builder.connect_with(Hanging).await.unwrap_err();
+    assert_eq!((start.elapsed(), error.kind(), error.peer()), (ms(3000), ErrorKind::Connect, Some("hanging")));
+    assert!(error.to_string().contains("the resolver gave no addresses within 3s"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn nobody_is_asked_when_the_channel_is_gone() {
     let (network, registry) = (network(&["a:1"]), Registry::new(&["a:1"]));
     let channel = connected(&network, &registry).await;

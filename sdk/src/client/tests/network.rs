@@ -23,6 +23,8 @@ pub(super) enum Answer {
     Refuses,
     /// Nobody: not even a refusal comes back.
     Nothing,
+    /// The attempt panics.
+    Panics,
 }
 
 /// A network in which everything takes no time.
@@ -99,6 +101,7 @@ impl Connect for Network {
             match answer {
                 Answer::Refuses => Err(io::ErrorKind::ConnectionRefused.into()),
                 Answer::Nothing => std::future::pending().await,
+                Answer::Panics => panic!("a defect"),
                 Answer::Accepts => {
                     let (near, far) = memory_pair();
                     self.0.lock().accepted.entry(address).or_default().push(far);

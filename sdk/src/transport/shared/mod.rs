@@ -10,6 +10,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
+use tokio::runtime::{self, Handle};
+
 use crate::conn::{Connection, Event, Limits, Ticket};
 use crate::sync::{AtomicBool, Mutex, Ordering};
 
@@ -37,6 +39,8 @@ pub(super) struct Shared {
     peer: PeerAddr,
     peer_text: Arc<str>,
     limits: Limits,
+    /// The runtime that drives the connection, if it is known.
+    home: Option<runtime::Id>,
     /// The connection is over. It says so without the lock.
     over: AtomicBool,
     /// The peer has sent a whole frame.
@@ -93,6 +97,7 @@ impl Shared {
             peer_text: peer.text(),
             peer,
             limits: conn.limits().clone(),
+            home: Handle::try_current().ok().map(|home| home.id()),
             over: AtomicBool::new(false),
             greeted: AtomicBool::new(false),
             state: Mutex::new(State {
@@ -123,6 +128,11 @@ impl Shared {
 
     pub(super) fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// Whether this is called in another runtime than the one that drives the connection.
+    pub(super) fn is_driven_elsewhere(&self) -> bool {
+        self.home.is_some() && Handle::try_current().is_ok_and(|here| Some(here.id()) != self.home)
     }
 
     pub(super) fn is_over(&self) -> bool {

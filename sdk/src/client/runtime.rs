@@ -1,0 +1,99 @@
+//! The tokio runtime that a channel's tasks run in, and what becomes of them when it ends.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+use crate::error::{Code, Error, ErrorKind, Origin, Result};
+
+use super::members::Id;
+use super::pool::Pool;
+
+/// Checks that the tasks of a channel can run where this is called. A task that found out itself could tell nobody.
+///
+/// # Errors
+/// There is no runtime, or it was built without what the channel needs ([`ErrorKind::Config`]).
+pub(super) fn check(needs_sockets: bool) -> Result<()> {
+    let lacks = if Handle::try_current().is_err() {
+        "it must be made within a tokio runtime"
+    } else if panics(|| drop(tokio::time::sleep(Duration::ZERO))) {
+        "this tokio runtime has no timers: build it with `enable_time` or `enable_all`"
+    } else if needs_sockets && panics(|| drop(tokio::net::UnixDatagram::unbound())) {
+        "this tokio runtime has no sockets: build it with `enable_io` or `enable_all`"
+    } else {
+        return Ok(());
+    };
+    let text = format!("the connection was not made: {lacks}");
+    Err(Error::new(ErrorKind::Config, Origin::Caller, Code::CLIENT_CONNECT_ERR, text))
+}
+
+/// tokio has no other way to tell what a runtime was built with.
+fn panics(probe: impl FnOnce()) -> bool {
+    catch_unwind(AssertUnwindSafe(probe)).is_err()
+}
+
+/// Which task of a channel it is.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Task {
+    /// Keeps a member connected.
+    Member(Id),
+    /// Asks for addresses.
+    Naming,
+    /// Drives the connection that the channel was given.
+    Given,
+}
+
+/// Goes with a task of a channel from the moment it is spawned. A runtime that ends drops its tasks in whatever they are doing: the guard
+/// tells the pool, so that those who wait hear of it and the next call starts another task where it is made.
+pub(super) struct Guard {
+    pub(super) pool: Arc<Pool>,
+    task: Task,
+    state: State,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Spawned,
+    Runs,
+    Done,
+}
+
+impl Guard {
+    pub(super) fn new(pool: &Arc<Pool>, task: Task) -> Self {
+        Self { pool: Arc::clone(pool), task, state: State::Spawned }
+    }
+
+    /// The task is polled for the first time.
+    pub(super) fn begin(&mut self) {
+        self.state = State::Runs;
+    }
+
+    /// The task has ended by itself, and has said so to the pool.
+    pub(super) fn end(mut self) {
+        self.state = State::Done;
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let internal = (ErrorKind::Internal, Origin::Library);
+        let why = match self.state {
+            State::Done => return,
+            _ if std::thread::panicking() => Some((internal, "the channel's task panicked")),
+            // Whoever waits starts another one.
+            State::Runs => None,
+            // The runtime of whoever waits takes no tasks any more: waiting would be in vain.
+            State::Spawned => Some((
+                (ErrorKind::Closed, Origin::Caller),
+                "the connection was not made, because the tokio runtime is being shut down",
+            )),
+        };
+        let why = why.map(|((kind, origin), text)| {
+            Error::new(kind, origin, Code::CLIENT_CONNECT_ERR, text)
+                .with_peer(Arc::clone(&self.pool.plan.target))
+        });
+        self.pool.abandon(self.task, why.as_ref());
+    }
+}

@@ -1,0 +1,301 @@
+//! Channels that outlive the tokio runtime they were made in, or are used while that stands still.
+
+use std::error::Error as _;
+use std::future::{Future, IntoFuture};
+use std::io;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
+use trill::client::{Resolve, State};
+use trill::{Channel, Error, ErrorKind, Result};
+use trill_tests::{EverythingClient, Text, listen, text};
+
+/// Far more than anything here takes.
+const LONG: Duration = Duration::from_secs(60);
+/// A limit that passes in a test.
+const SHORT: Duration = Duration::from_millis(200);
+
+fn single() -> Runtime {
+    Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+fn several() -> Runtime {
+    Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}
+
+/// A server in a runtime of its own.
+fn server() -> (Runtime, String) {
+    let runtime = several();
+    let (_, address, _) = runtime.block_on(listen("127.0.0.1:0"));
+    (runtime, address)
+}
+
+/// Runs it in a runtime, and panics if it does not end.
+fn ends<T>(runtime: &Runtime, work: impl IntoFuture<Output = T>) -> T {
+    let ended = runtime.block_on(async { tokio::time::timeout(LONG, work.into_future()).await });
+    ended.expect("it ends")
+}
+
+/// A channel that was connected in a runtime that is gone.
+fn left_over(address: &str, settings: trill::client::ChannelBuilder) -> Channel {
+    let first = single();
+    let channel = first.block_on(settings.connect(address)).unwrap();
+    drop(first);
+    channel
+}
+
+async fn one_of_each(client: &EverythingClient) -> Result<()> {
+    assert_eq!(client.unary(text("hello")).await?, text("hello"));
+    client.notify(text("by the way")).await?;
+    let mut rw = client.talk().await?;
+    rw.write(text("hello")).await?;
+    assert_eq!(rw.read().await?, Some(text("hello")));
+    rw.finish().await.map(drop)
+}
+
+#[test]
+fn a_channel_in_a_static_works_in_one_runtime_after_the_other() {
+    static CLIENT: OnceLock<EverythingClient> = OnceLock::new();
+    let (_server, address) = server();
+    for number in 0..6 {
+        let runtime = if number % 2 == 0 { single() } else { several() };
+        let client = CLIENT.get_or_init(|| EverythingClient::new(Channel::builder().lazy(&address).unwrap()));
+        ends(&runtime, one_of_each(client)).unwrap();
+    }
+}
+
+#[test]
+fn a_channel_in_a_static_works_in_runtimes_that_come_and_go_together() {
+    let (_server, address) = server();
+    let channel = Channel::builder().wait_for_ready(true).lazy(&address).unwrap();
+    let come_and_go = |channel: &Channel| {
+        for _ in 0..10 {
+            let client = EverythingClient::new(channel.clone());
+            // A call on a connection that ends with another's runtime is told so: it was sent, and may be made again here.
+            while let Err(error) = ends(&single(), one_of_each(&client)) {
+                assert_eq!(error.kind(), ErrorKind::Closed, "{error}");
+                assert!(error.message().contains("runtime"), "{error}");
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| come_and_go(&channel));
+        }
+    });
+}
+
+#[test]
+fn calls_without_a_limit_go_on_in_the_next_runtime() {
+    let (_server, address) = server();
+    let channel = left_over(&address, Channel::builder().timeout(None).open_timeout(Duration::MAX));
+    assert!(matches!(channel.state(), State::Idle), "{channel:?}");
+    ends(&several(), one_of_each(&EverythingClient::new(channel))).unwrap();
+}
+
+#[test]
+fn who_waits_for_ready_gets_a_connection_in_the_next_runtime() {
+    let (_server, address) = server();
+    let channel = left_over(&address, Channel::builder());
+    let second = several();
+    ends(&second, channel.ready()).unwrap();
+    assert!(channel.state().is_ready());
+}
+
+#[test]
+fn a_call_whose_connection_ends_with_its_runtime_is_told_so() {
+    let (_server, address) = server();
+    let (first, second) = (several(), several());
+    let client = EverythingClient::new(first.block_on(Channel::connect(&address)).unwrap());
+    // It is sent when its handler has begun.
+    let calling = second.spawn(client.unary(text("hang")).timeout(LONG).into_future());
+    let begun = async {
+        while client.unary(text("running")).await.unwrap().text.is_empty() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    ends(&second, begun);
+    drop(first);
+    let error = ends(&second, calling).unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Closed);
+    assert!(!error.is_retryable() && error.message().contains("runtime"), "{error}");
+    assert_eq!(ends(&second, client.unary(text("hello"))).unwrap(), text("hello"));
+}
+
+/// What a call does on a connection whose runtime stands still.
+fn while_it_stands_still<T, C: IntoFuture<Output = Result<T>>>(
+    settings: trill::client::ChannelBuilder,
+    call: impl FnOnce(EverythingClient) -> C,
+) -> Error {
+    let (_server, address) = server();
+    let still = single();
+    let channel = still.block_on(settings.connect(&address)).unwrap();
+    ends(&several(), call(EverythingClient::new(channel))).map(drop).unwrap_err()
+}
+
+#[test]
+fn limits_hold_while_the_runtime_of_the_connection_stands_still() {
+    let error = while_it_stands_still(Channel::builder().timeout(SHORT), |client| client.unary(text("x")));
+    assert_eq!((error.kind(), error.code().0), (ErrorKind::Timeout, 101), "{error}");
+    let call = |client: EverythingClient| client.unary(text("x")).timeout(SHORT).response();
+    let error = while_it_stands_still(Channel::builder(), call);
+    assert_eq!((error.kind(), error.code().0), (ErrorKind::Timeout, 101), "{error}");
+
+    let error = while_it_stands_still(Channel::builder().open_timeout(SHORT), |client| client.talk());
+    assert!(error.is_timeout() && error.message().contains("open_timeout"), "{error}");
+    let call = |client: EverythingClient| client.download(text("x")).timeout(SHORT);
+    let error = while_it_stands_still(Channel::builder().open_timeout(LONG), call);
+    assert_eq!((error.kind(), error.code().0), (ErrorKind::Timeout, 101), "{error}");
+    let call = |client: EverythingClient| client.upload().timeout(SHORT);
+    let error = while_it_stands_still(Channel::builder().open_timeout(Duration::MAX), call);
+    assert_eq!((error.kind(), error.code().0), (ErrorKind::Timeout, 101), "{error}");
+}
+
+#[test]
+fn the_limit_of_an_open_stream_holds_while_the_runtime_of_the_connection_stands_still() {
+    let (_server, address) = server();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let (tell, told) = std::sync::mpsc::channel();
+    // Goes on until it is told to stop, then is kept without being driven.
+    let home = std::thread::spawn(move || {
+        let still = single();
+        still.block_on(async {
+            tell.send(Channel::connect(&address).await.unwrap()).unwrap();
+            stopped.await.unwrap();
+        });
+        still
+    });
+    let client = EverythingClient::new(told.recv().unwrap());
+    let here = several();
+    let mut rw = ends(&here, client.talk().timeout(SHORT * 5)).unwrap();
+    stop.send(()).unwrap();
+    let _still = home.join().unwrap();
+    let error = ends(&here, rw.read()).unwrap_err();
+    assert_eq!((error.kind(), error.code().0), (ErrorKind::Timeout, 101), "{error}");
+}
+
+#[test]
+fn a_runtime_without_timers_or_sockets_is_an_error_of_the_caller() {
+    let (_server, address) = server();
+    for (builder, lacks) in [
+        (Builder::new_current_thread().enable_time(), "enable_io"),
+        (Builder::new_current_thread().enable_io(), "enable_time"),
+    ] {
+        let runtime = builder.build().unwrap();
+        let lazy = Channel::builder().timeout(None).wait_for_ready(true).lazy(&address).unwrap();
+        let client = EverythingClient::new(lazy.clone());
+        for error in [
+            runtime.block_on(Channel::connect(&address)).unwrap_err(),
+            runtime.block_on(lazy.ready()).unwrap_err(),
+            runtime.block_on(client.unary(text("x")).timeout(SHORT).into_future()).unwrap_err(),
+            runtime.block_on(client.talk().into_future()).unwrap_err(),
+        ] {
+            assert_eq!(error.kind(), ErrorKind::Config, "{error}");
+            assert!(error.message().contains(lacks) && !error.is_retryable(), "{error}");
+        }
+        // Elsewhere it works.
+        ends(&single(), one_of_each(&client)).unwrap();
+    }
+}
+
+/// Gives its addresses, but panics when it is asked for the first time.
+struct Faulty {
+    asked: AtomicU32,
+    address: String,
+}
+
+impl Faulty {
+    fn new(address: &str) -> Self {
+        Self { asked: AtomicU32::new(0), address: address.to_owned() }
+    }
+}
+
+impl Resolve for Faulty {
+    fn name(&self) -> String {
+        "faulty".to_owned()
+    }
+
+    async fn resolve(&self) -> io::Result<Vec<String>> {
+        assert!(self.asked.fetch_add(1, Ordering::Relaxed) > 0, "the registry's client has a defect");
+        Ok(vec![self.address.clone()])
+    }
+}
+
+#[tokio::test]
+async fn a_resolver_that_panics_is_an_error_and_is_asked_again() {
+    let (_handle, address, _log) = listen("127.0.0.1:0").await;
+    let connect = Channel::builder().connect_with(Faulty::new(&address));
+    let error = tokio::time::timeout(LONG, connect).await.expect("it ends").unwrap_err();
+    assert_eq!((error.kind(), error.peer()), (ErrorKind::Internal, Some("faulty")));
+    assert!(error.message().contains("resolver of the servers panicked"), "{error}");
+    assert!(error.message().contains("the registry's client has a defect"), "{error}");
+
+    let channel = Channel::builder().lazy_with(Faulty::new(&address)).unwrap();
+    let client = EverythingClient::new(channel);
+    let error = client.unary(text("x")).await.unwrap_err();
+    assert_eq!((error.kind(), error.peer()), (ErrorKind::Internal, Some("faulty")));
+    let again = client.unary(text("x")).wait_for_ready(true).timeout(LONG);
+    assert_eq!(again.await.unwrap(), text("x"));
+}
+
+/// Says without end that it has news.
+struct Restless(String);
+
+impl Resolve for Restless {
+    fn name(&self) -> String {
+        "restless".to_owned()
+    }
+
+    async fn resolve(&self) -> io::Result<Vec<String>> {
+        Ok(vec![self.0.clone()])
+    }
+
+    async fn changed(&self) {}
+}
+
+/// In a runtime of its own, because one that is kept busy never ends.
+#[test]
+fn a_resolver_that_always_has_news_keeps_no_thread() {
+    let (_server, address) = server();
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let channel = Channel::builder().lazy_with(Restless(address)).unwrap();
+        let called = single().block_on(EverythingClient::new(channel).unary(text("x")).into_future());
+        let _ = tell.send(called);
+    });
+    assert_eq!(told.recv_timeout(LONG).expect("the call ends").unwrap(), text("x"));
+}
+
+/// One that fails again and again does not keep others from going on, least of all those who would mend that.
+#[test]
+fn who_calls_again_without_a_pause_lets_others_go_on() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap().to_string();
+    drop(free);
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        single().block_on(async {
+            let client = EverythingClient::new(Channel::builder().lazy(&address).unwrap());
+            until_it_works(|| client.unary(text("x")).into_future(), &address).await;
+            let _ = tell.send(());
+        });
+    });
+    told.recv_timeout(LONG).expect("the server is there before long");
+}
+
+/// Calls until a server is there, which comes after a few failures on the same thread.
+async fn until_it_works<F: Future<Output = Result<Text>>>(call: impl Fn() -> F, address: &str) {
+    let (address, mut server) = (address.to_owned(), None);
+    let mut failures = 0_u64;
+    while let Err(error) = call().await {
+        assert!(matches!(error.kind(), ErrorKind::Connect), "{error}: {:?}", error.source());
+        failures += 1;
+        if failures == 10 {
+            let address = address.clone();
+            server = Some(tokio::spawn(async move { listen(&address).await }));
+        }
+    }
+    drop(server);
+}
