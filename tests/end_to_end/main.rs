@@ -29,6 +29,7 @@ mod network;
 mod packed;
 mod proxy;
 mod reconnect;
+mod refusals;
 mod resolve;
 mod runtimes;
 mod shutdown;

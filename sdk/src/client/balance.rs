@@ -1,10 +1,19 @@
 //! Which connection a call takes.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::transport::Link;
 
+use super::share::Share;
+
 /// Which of a channel's connections a call or stream takes. Only those that are there count: one that is lost or being made is passed over.
+///
+/// One whose server refuses calls, because it drains, is overloaded or fails (codes 22, 23, 31,
+/// 111, 131 and 141), gets fewer of them: a quarter for each refusal, down to one call in 256 of
+/// its share or one in 30 seconds, with which it is found out whether it serves again. Each call
+/// that it serves then gives it some of its share back. When all refuse, calls go to those that
+/// refuse least.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub enum Balance {
@@ -19,43 +28,107 @@ pub enum Balance {
 /// The connections that calls can take, as they were at a moment.
 #[derive(Debug)]
 pub(super) struct Ready {
-    links: Box<[Link]>,
+    candidates: Box<[Candidate]>,
     /// Some connections rest, and are to be made when there is a call.
     pub(super) resting: bool,
     balance: Balance,
     next: AtomicUsize,
+    /// A connection has less than its whole share. The channel's, and the same for each `Ready`.
+    uneven: Arc<AtomicBool>,
+}
+
+/// A connection that calls can take.
+#[derive(Debug)]
+struct Candidate {
+    link: Link,
+    share: Arc<Share>,
+}
+
+impl Candidate {
+    fn is_alive(&self) -> bool {
+        !self.link.is_over()
+    }
 }
 
 impl Ready {
-    pub(super) fn new(links: Vec<Link>, resting: bool, balance: Balance) -> Self {
-        Self { links: links.into(), resting, balance, next: AtomicUsize::new(0) }
+    pub(super) fn new(links: Vec<Link>, resting: bool, balance: Balance, uneven: &Arc<AtomicBool>) -> Self {
+        let candidate = |link| Candidate { link, share: Arc::new(Share::new(uneven)) };
+        Self {
+            candidates: links.into_iter().map(candidate).collect(),
+            resting,
+            balance,
+            next: AtomicUsize::new(0),
+            uneven: Arc::clone(uneven),
+        }
     }
 
-    /// Goes on with the turns where `old` was.
-    pub(super) fn after(self, old: &Self) -> Self {
+    /// Goes on with the turns and shares where `old` was.
+    pub(super) fn after(mut self, old: &Self) -> Self {
         self.next.store(old.next.load(Ordering::Relaxed), Ordering::Relaxed);
+        for candidate in &mut self.candidates {
+            if let Some(share) = old.share(&candidate.link) {
+                candidate.share = Arc::clone(share);
+            }
+        }
         self
     }
 
     /// A connection that is not over.
     #[inline]
     pub(super) fn pick(&self) -> Option<&Link> {
-        if let [link] = &*self.links {
-            return (!link.is_over()).then_some(link);
+        if let [only] = &*self.candidates {
+            return only.is_alive().then_some(&only.link);
         }
-        let alive = |index: usize| !self.links[index].is_over();
-        let next = self.next.fetch_add(1, Ordering::Relaxed);
-        let index = match self.balance {
-            Balance::RoundRobin => in_turn(next, self.links.len()).find(|index| alive(*index)),
-            Balance::LeastLoaded => in_turn(next, self.links.len())
-                .filter(|index| alive(*index))
-                .min_by_key(|index| self.links[*index].load()),
+        let turn = self.next.fetch_add(1, Ordering::Relaxed);
+        let picked = if self.uneven.load(Ordering::Relaxed) {
+            self.pick_by_share(turn)
+        } else {
+            let mut alive = in_turn(turn, self.candidates.len())
+                .map(|index| &self.candidates[index])
+                .filter(|it| it.is_alive());
+            match self.balance {
+                Balance::RoundRobin => alive.next(),
+                Balance::LeastLoaded => alive.min_by_key(|it| it.link.load()),
+            }
         };
-        index.map(|index| &self.links[index])
+        picked.map(|picked| &picked.link)
     }
 
-    pub(super) fn links(&self) -> &[Link] {
-        &self.links
+    /// The same while some servers refuse: their connections get calls as their shares say.
+    #[cold]
+    fn pick_by_share(&self, turn: usize) -> Option<&Candidate> {
+        let its_turn = self.candidates.get(turn.checked_rem(self.candidates.len())?)?;
+        let alive = || self.candidates.iter().filter(|it| it.is_alive());
+        if alive().all(|it| it.share.is_whole()) {
+            self.uneven.store(false, Ordering::Relaxed);
+        }
+        let refuses = its_turn.is_alive() && !its_turn.share.is_whole();
+        let probed = (refuses && its_turn.share.takes()).then_some(its_turn);
+        if self.balance == Balance::RoundRobin && probed.is_some() {
+            return probed;
+        }
+        let most = alive().map(|it| it.share.get()).max()?;
+        let mut wanted = alive().filter(|it| it.share.get() == most);
+        match self.balance {
+            Balance::RoundRobin => {
+                let count = wanted.clone().count();
+                wanted.nth(turn % count)
+            }
+            Balance::LeastLoaded => {
+                let count = wanted.clone().count();
+                let wanted = wanted.clone().skip(turn % count).chain(wanted.take(turn % count));
+                wanted.chain(probed).min_by_key(|it| it.link.load())
+            }
+        }
+    }
+
+    /// The share of a connection that calls can take.
+    pub(super) fn share(&self, link: &Link) -> Option<&Arc<Share>> {
+        self.candidates.iter().find(|it| it.link.is_same(link)).map(|it| &it.share)
+    }
+
+    pub(super) fn links(&self) -> impl Iterator<Item = &Link> {
+        self.candidates.iter().map(|it| &it.link)
     }
 }
 
@@ -88,7 +161,7 @@ mod tests {
     #[test]
     fn round_robin_takes_turns_and_passes_over_the_lost() {
         let (links, mut drivers) = links(3);
-        let ready = Ready::new(links.clone(), false, Balance::RoundRobin);
+        let ready = Ready::new(links.clone(), false, Balance::RoundRobin, &Arc::default());
         let turns: Vec<_> = (0..6).map(|_| index(&ready, &links).unwrap()).collect();
         assert_eq!(turns, [0, 1, 2, 0, 1, 2]);
         drop(drivers.remove(1));
@@ -101,7 +174,7 @@ mod tests {
     #[test]
     fn the_least_loaded_is_taken_and_those_alike_take_turns() {
         let (links, _drivers) = links(3);
-        let ready = Ready::new(links.clone(), false, Balance::LeastLoaded);
+        let ready = Ready::new(links.clone(), false, Balance::LeastLoaded, &Arc::default());
         let mut opened = [0; 3];
         for _ in 0..9 {
             let picked = index(&ready, &links).unwrap();
@@ -114,6 +187,101 @@ mod tests {
         for _ in 0..3 {
             assert_eq!(index(&ready, &links), Some(1));
         }
+    }
+
+    /// Who gets each of so many calls, when each connection answers as `serves` says.
+    fn calls(ready: &Ready, links: &[Link], count: usize, serves: impl Fn(usize) -> bool) -> Vec<usize> {
+        let call = |_| {
+            let picked = index(ready, links).unwrap();
+            let share = ready.share(&links[picked]).unwrap();
+            if serves(picked) {
+                share.handle_served();
+            } else {
+                share.handle_refused();
+            }
+            picked
+        };
+        (0..count).map(call).collect()
+    }
+
+    fn count(calls: &[usize], index: usize) -> usize {
+        calls.iter().filter(|call| **call == index).count()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_refuses_gets_a_call_now_and_then_and_its_share_when_it_serves_again() {
+        for balance in [Balance::RoundRobin, Balance::LeastLoaded] {
+            let (links, _drivers) = links(3);
+            let ready = Ready::new(links.clone(), false, balance, &Arc::default());
+            // Connections have something to do, but for the one whose server is quick to refuse.
+            for link in &links[1..] {
+                link.open(&mut Some(Head::default()), None).unwrap();
+            }
+            calls(&ready, &links, 500, |index| index != 0);
+            let refused = calls(&ready, &links, 10_000, |index| index != 0);
+            let probes = count(&refused, 0);
+            assert!((10..100).contains(&probes), "{balance:?}: {probes} of 10,000 calls were refused");
+            // The others share what it does not get.
+            let (one, other) = (count(&refused, 1), count(&refused, 2));
+            assert!(one.abs_diff(other) < 200, "{balance:?}: {one} and {other}");
+            calls(&ready, &links, 10_000, |_| true);
+            links[0].open(&mut Some(Head::default()), None).unwrap();
+            let served = calls(&ready, &links, 3_000, |_| true);
+            for index in 0..3 {
+                assert_eq!(count(&served, index), 1_000, "{balance:?}");
+            }
+            assert!(!ready.uneven.load(Ordering::Relaxed));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_call_after_a_refusal_goes_elsewhere() {
+        for balance in [Balance::RoundRobin, Balance::LeastLoaded] {
+            let (links, _drivers) = links(2);
+            let ready = Ready::new(links.clone(), false, balance, &Arc::default());
+            links[1].open(&mut Some(Head::default()), None).unwrap();
+            for _ in 0..3 {
+                while calls(&ready, &links, 1, |index| index != 0) != [0] {}
+                assert_eq!(index(&ready, &links), Some(1), "{balance:?}");
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn when_all_refuse_calls_go_to_all() {
+        for balance in [Balance::RoundRobin, Balance::LeastLoaded] {
+            let (links, _drivers) = links(3);
+            let ready = Ready::new(links.clone(), false, balance, &Arc::default());
+            calls(&ready, &links, 100, |_| false);
+            let refused = calls(&ready, &links, 300, |_| false);
+            for index in 0..3 {
+                assert!(count(&refused, index) >= 90, "{balance:?}: {refused:?}");
+            }
+        }
+    }
+
+    /// With few calls a probe of one in 256 would take hours.
+    #[tokio::test(start_paused = true)]
+    async fn a_channel_with_few_calls_tries_again_every_half_minute() {
+        let (links, _drivers) = links(2);
+        let ready = Ready::new(links.clone(), false, Balance::RoundRobin, &Arc::default());
+        calls(&ready, &links, 100, |index| index != 0);
+        let mut tried = 0;
+        for _ in 0..10 {
+            tokio::time::advance(std::time::Duration::from_secs(20)).await;
+            tried += count(&calls(&ready, &links, 2, |index| index != 0), 0);
+        }
+        assert_eq!(tried, 5);
+    }
+
+    #[test]
+    fn a_new_list_keeps_the_shares_of_those_that_stay() {
+        let (links, _drivers) = links(2);
+        let uneven = Arc::default();
+        let old = Ready::new(links.clone(), false, Balance::RoundRobin, &uneven);
+        old.share(&links[1]).unwrap().handle_refused();
+        let new = Ready::new(links.clone(), false, Balance::RoundRobin, &uneven).after(&old);
+        assert!(new.share(&links[0]).unwrap().is_whole() && !new.share(&links[1]).unwrap().is_whole());
     }
 
     #[test]

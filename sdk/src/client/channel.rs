@@ -139,6 +139,17 @@ impl Channel {
         self.0.pool.wait(patient.unwrap_or(self.0.calls.wait_for_ready)).await
     }
 
+    /// The server of a connection has served a call or accepted a stream.
+    #[inline]
+    pub(crate) fn handle_served(&self, link: &Link) {
+        self.0.pool.handle_served(link);
+    }
+
+    /// The server of a connection has refused a call or a stream: others are asked first.
+    pub(crate) fn handle_refused(&self, link: &Link) {
+        self.0.pool.handle_refused(link);
+    }
+
     /// Why the last attempt to connect failed, if one did.
     pub(crate) fn last_failure(&self) -> Option<Error> {
         self.0.pool.last_failure()

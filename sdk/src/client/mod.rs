@@ -13,6 +13,7 @@ mod members;
 mod pool;
 mod resolve;
 mod runtime;
+mod share;
 mod state;
 #[cfg(test)]
 mod tests;

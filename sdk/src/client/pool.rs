@@ -4,6 +4,7 @@
 //! members wakes the calls that wait, and those that watch the state.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -27,6 +28,8 @@ use super::state::{State, StateWatch};
 pub(super) struct Pool {
     /// What a call needs. It is replaced, never changed, so that calls need no lock.
     ready: ArcSwap<Ready>,
+    /// Some connections get less than their share, because their servers refuse.
+    uneven: Arc<AtomicBool>,
     members: Mutex<Members>,
     /// Wakes calls that wait for a connection.
     changed: Notify,
@@ -55,9 +58,11 @@ pub(super) struct Plan {
 
 impl Pool {
     pub(super) fn new(plan: Plan, members: Members) -> Arc<Self> {
-        let ready = Ready::new(members.links(), members.is_resting(), plan.balance);
+        let uneven = Arc::default();
+        let ready = Ready::new(members.links(), members.is_resting(), plan.balance, &uneven);
         Arc::new(Self {
             ready: ArcSwap::from_pointee(ready),
+            uneven,
             states: watch::Sender::new(members.state()),
             members: Mutex::new(members),
             changed: Notify::new(),
@@ -89,6 +94,24 @@ impl Pool {
 
     fn about(&self, error: Error) -> Error {
         error.with_peer(Arc::clone(&self.plan.target))
+    }
+
+    /// The server of a connection has served a call.
+    #[inline]
+    pub(super) fn handle_served(&self, link: &Link) {
+        if self.uneven.load(Ordering::Relaxed)
+            && let Some(share) = self.ready.load().share(link)
+        {
+            share.handle_served();
+        }
+    }
+
+    /// The server of a connection has refused a call.
+    #[cold]
+    pub(super) fn handle_refused(&self, link: &Link) {
+        if let Some(share) = self.ready.load().share(link) {
+            share.handle_refused();
+        }
     }
 
     /// Waits for a connection. When the attempts that are going on fail, this fails as well, unless `patient`: then it waits for others.
@@ -140,7 +163,8 @@ impl Pool {
             members.note_failure(why);
         }
         let old = self.ready.load_full();
-        let ready = Ready::new(members.links(), members.is_resting(), self.plan.balance).after(&old);
+        let (links, resting) = (members.links(), members.is_resting());
+        let ready = Ready::new(links, resting, self.plan.balance, &self.uneven).after(&old);
         self.ready.store(Arc::new(ready));
         self.states.send_if_modified(|old| {
             let new = !state.is_same(old);
@@ -199,7 +223,7 @@ impl Pool {
 
     /// The connections that take calls.
     pub(super) fn links(&self) -> Vec<Link> {
-        self.ready.load().links().iter().filter(|link| !link.is_over()).cloned().collect()
+        self.ready.load().links().filter(|link| !link.is_over()).cloned().collect()
     }
 
     /// All connections, those that only finish their calls included.

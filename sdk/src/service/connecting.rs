@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::client::Channel;
 use crate::error::{Code, Error, ErrorKind, Origin};
 use crate::stream::Subject;
-use crate::transport::Link;
+use crate::transport::{Link, Outcome};
 
 use super::options::Limit;
 
@@ -72,6 +72,20 @@ pub(super) fn not_connected(
         Some(last) => error.with_source(last),
         None => error,
     }
+}
+
+/// Whether an answer says that another server would serve better: this one refuses calls, fails, or cannot reach those that it calls.
+/// Codes that speak of the request, and those of the application, do not say so.
+pub(super) fn is_refusal(outcome: &Outcome) -> bool {
+    let codes = [
+        Code::SERVER_OVERLOAD_ERR,
+        Code::SERVER_LIMITED_ERR,
+        Code::SERVER_SYSTEM_ERR,
+        Code::CLIENT_CONNECT_ERR,
+        Code::CLIENT_ROUTER_ERR,
+        Code::CLIENT_NETWORK_ERR,
+    ];
+    outcome.func_ret == 0 && codes.contains(&Code(outcome.ret))
 }
 
 /// Whose limit of time it is.

@@ -18,7 +18,7 @@ use crate::stream::{
 };
 use crate::transport::{Ending, Head, Link, SendError, StreamKey, WeakLink, now};
 
-use super::connecting::{Limited, connection, not_connected};
+use super::connecting::{Limited, connection, is_refusal, not_connected};
 use super::options::{CallOptions, Limit};
 use super::stub::Target;
 use super::unary::{debug_as_name, options};
@@ -201,8 +201,18 @@ impl Open {
             open(&target.channel, (head, idle_timeout), limit.as_ref(), patient, subject).await?;
         let stream = StreamRef::new(link.clone(), key, path, true, compression, time);
         match opened(&link, key, limit.as_ref().and_then(|limit| limit.deadline)).await {
-            Ok(()) => Ok(stream),
-            Err(ending) => Err(stream.error(&ending)),
+            Ok(()) => {
+                target.channel.handle_served(&link);
+                Ok(stream)
+            }
+            Err(ending) => {
+                if let Ending::Refused(outcome) | Ending::Reset(outcome) | Ending::Closed(outcome) = &ending
+                    && is_refusal(outcome)
+                {
+                    target.channel.handle_refused(&link);
+                }
+                Err(stream.error(&ending))
+            }
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::stream::{
 use crate::transport::{Answer, Ending, Head, SendError, now};
 
 use super::call::{CallRef, Request};
-use super::connecting::{Connecting, Limited, NotConnected, connection, not_connected};
+use super::connecting::{Connecting, Limited, NotConnected, connection, is_refusal, not_connected};
 use super::options::{CallOptions, Limit};
 use super::stub::Target;
 
@@ -365,7 +365,14 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
             held.link().pass_time();
             answer = held.poll_answer(cx);
         }
-        match ready!(answer) {
+        let answer = ready!(answer);
+        let (channel, link) = (&self.call.target.channel, held.link());
+        match &answer {
+            Ok(answer) if is_refusal(&answer.outcome) => channel.handle_refused(link),
+            Ok(_) => channel.handle_served(link),
+            Err(_) => {}
+        }
+        match answer {
             Ok(mut answer) if answer.outcome.is_ok() => {
                 if answer.content_encoding != 0 {
                     let limit = held.link().limits().max_received;

@@ -109,7 +109,6 @@ impl Link {
         self.shared().peek(|state| state.conn.load())
     }
 
-    #[cfg(test)]
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
