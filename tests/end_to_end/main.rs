@@ -12,6 +12,7 @@ mod closed;
 mod compression;
 mod context;
 mod crossing;
+mod deadlines;
 mod drain;
 mod false_eof;
 mod faults;

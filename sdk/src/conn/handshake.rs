@@ -16,7 +16,8 @@ pub(super) const TIMEOUT_KEY: &str = "trill-timeout-ms";
 pub(super) fn request(head: Head, window: u32) -> InitMeta {
     let mut metadata = head.metadata;
     if let Some(timeout) = head.timeout {
-        metadata.insert(TIMEOUT_KEY, timeout.as_millis().to_string());
+        // 0 would be over before it begins.
+        metadata.insert(TIMEOUT_KEY, timeout.as_millis().max(1).to_string());
     }
     InitMeta {
         request_meta: Some(InitRequestMeta {

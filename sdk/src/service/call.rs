@@ -1,7 +1,7 @@
 //! Holds on unary calls: letting go of one frees its place in the connection.
 
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::transport::{Answer, Body, CallKey, Ending, Head, Link, Outcome, SendError, Ticket};
 
@@ -107,6 +107,13 @@ impl Request {
     pub(super) fn take_head(&mut self) -> Head {
         self.link().note_lost();
         self.head.take().expect("what was sent does not come back")
+    }
+
+    /// How much time is left, of a request that has waited.
+    pub(super) fn set_timeout(&mut self, left: Duration) {
+        if let Some(head) = &mut self.head {
+            head.timeout = Some(left);
+        }
     }
 
     pub(super) fn link(&self) -> &Link {

@@ -170,7 +170,8 @@ impl Open {
         Self { target: self.target.clone(), options: std::mem::take(&mut self.options) }
     }
 
-    /// Opens the stream. One that fails at once pays into tokio's budget, so that a task that tries again and again lets others go on.
+    /// Opens the stream. One that fails at once pays into tokio's budget, so that a task that tries
+    /// again and again lets others go on.
     async fn run(self) -> Result<StreamRef> {
         let opened = self.open().await;
         if opened.is_err() {
@@ -183,20 +184,15 @@ impl Open {
         let Self { target, options } = self;
         let path = target.method.path;
         // The channel's timeout is for unary calls: a stream may live long.
-        let limit = options.limit(None);
+        let limit = options.limit(None, now());
         let time = limit.as_ref().map(Limit::time);
         let subject =
             |peer| Subject { method: Cow::Borrowed(path), peer, client: true, stream: true, limit: time };
-        if let Some(limit) = &limit
-            && limit.timeout.is_zero()
-        {
-            return Err(timed_out(&subject(target.channel.peer_text())));
-        }
         let patient = options.wait_for_ready;
         let compression = target.compression(&options);
         let encoding = compression.map_or(0, Compression::to_wire);
         let idle_timeout = options.stream_idle_timeout;
-        let head = target.head(options, limit.as_ref().map(|limit| limit.timeout), (0, encoding));
+        let head = target.head(options, None, (0, encoding));
         let (link, key) =
             open(&target.channel, (head, idle_timeout), limit.as_ref(), patient, subject).await?;
         let stream = StreamRef::new(link.clone(), key, path, true, compression, time);
@@ -226,6 +222,8 @@ async fn open(
     subject: impl Fn(Arc<str>) -> Subject,
 ) -> Result<(Link, StreamKey)> {
     let mut waited = None;
+    let left = |limit: &Limit| limit.left(now()).ok_or_else(|| timed_out(&subject(channel.peer_text())));
+    limit.map(left).transpose()?;
     loop {
         let link = match channel.pick() {
             Some(link) => link,
@@ -238,15 +236,12 @@ async fn open(
                         (until, Limited::Open(open_timeout))
                     }
                 };
-                let link = connection(channel.clone(), patient, deadline).await.map_err(|why| {
+                connection(channel.clone(), patient, deadline).await.map_err(|why| {
                     not_connected(why, &subject(channel.peer_text()), channel, Some(limited))
-                })?;
-                if let Some(Limit { deadline: Some(deadline), .. }) = limit {
-                    head.timeout = Some(deadline.saturating_duration_since(now()));
-                }
-                link
+                })?
             }
         };
+        head.timeout = limit.map(left).transpose()?;
         let mut to_send = Some(head);
         match (link.open(&mut to_send, idle_timeout), to_send) {
             (Ok(key), _) => return Ok((link, key)),
@@ -259,8 +254,8 @@ async fn open(
     }
 }
 
-/// Waits until the server has accepted the stream. Its limits of time are the connection's to keep, but for one whose runtime may stand
-/// still while ours does not: there they are looked after here.
+/// Waits until the server has accepted the stream. Its limits of time are the connection's to keep,
+/// but for one whose runtime may stand still while ours does not: there they are looked after here.
 async fn opened(link: &Link, key: StreamKey, deadline: Option<Instant>) -> Result<(), Ending> {
     let mut opened = pin!(poll_fn(|cx| link.poll_opened(key, cx)));
     if !link.is_driven_elsewhere() {

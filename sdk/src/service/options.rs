@@ -6,7 +6,6 @@ use bytes::Bytes;
 
 use crate::metadata::Metadata;
 use crate::stream::{Compression, TimeLimit};
-use crate::transport::now;
 
 /// Settings of one call: a limit of time and metadata.
 ///
@@ -33,9 +32,26 @@ pub(super) struct Limit {
     pub(super) timeout: Duration,
     pub(super) deadline: Option<Instant>,
     pub(super) inherited: bool,
+    /// The deadline of the call that is being handled, also if the call's own comes earlier.
+    pub(super) caller: Option<Instant>,
 }
 
+/// The wire counts in milliseconds.
+const LEAST: Duration = Duration::from_millis(1);
+
 impl Limit {
+    /// The time that is left at `now`, for the server; `None` if that is nothing. A caller's own
+    /// limit below a millisecond is told as one. Of an inherited one that would be more than was
+    /// there, and a cycle of quick services would never end by its deadline.
+    pub(super) fn left(&self, now: Instant) -> Option<Duration> {
+        let until = |deadline: Instant| deadline.saturating_duration_since(now);
+        if self.caller.is_some_and(|caller| until(caller) < LEAST) {
+            return None;
+        }
+        let left = self.deadline.map_or(self.timeout, until);
+        (!left.is_zero()).then_some(left)
+    }
+
     /// For the error that says that it has passed.
     pub(super) fn time(&self) -> TimeLimit {
         TimeLimit { length: self.timeout, inherited: self.inherited }
@@ -88,12 +104,11 @@ impl CallOptions {
     }
 
     /// The limit that counts, if there is one.
-    pub(super) fn limit(&self, default: Option<Duration>) -> Option<Limit> {
+    pub(super) fn limit(&self, default: Option<Duration>, now: Instant) -> Option<Limit> {
         let own = self.timeout.or(default);
         if own.is_none() && self.inherited.is_none() {
             return None;
         }
-        let now = now();
         let left = self.inherited.map(|deadline| deadline.saturating_duration_since(now));
         let (timeout, inherited) = match (own, left) {
             (Some(own), Some(left)) if left < own => (left, true),
@@ -101,6 +116,44 @@ impl CallOptions {
             (None, Some(left)) => (left, true),
             (None, None) => return None,
         };
-        Some(Limit { timeout, deadline: now.checked_add(timeout), inherited })
+        Some(Limit { timeout, deadline: now.checked_add(timeout), inherited, caller: self.inherited })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::now;
+
+    const MICROSECOND: Duration = Duration::from_micros(1);
+
+    /// What a server is told of a call with these limits.
+    fn left(own: Option<Duration>, inherited: Option<Duration>) -> Option<Duration> {
+        let now = now();
+        let inherited = inherited.map(|left| now + left);
+        let options = CallOptions { timeout: own, inherited, ..CallOptions::default() };
+        options.limit(None, now).expect("there is one").left(now)
+    }
+
+    #[test]
+    fn an_inherited_limit_below_a_millisecond_is_over_and_ones_own_is_not() {
+        assert_eq!(left(Some(500 * MICROSECOND), None), Some(500 * MICROSECOND));
+        assert_eq!(left(Some(500 * MICROSECOND), Some(LEAST)), Some(500 * MICROSECOND));
+        assert_eq!(left(None, Some(LEAST)), Some(LEAST));
+        assert_eq!(left(None, Some(999 * MICROSECOND)), None);
+        assert_eq!(left(Some(500 * MICROSECOND), Some(999 * MICROSECOND)), None);
+        assert_eq!(left(Some(LEAST), Some(999 * MICROSECOND)), None);
+        assert_eq!(left(Some(Duration::ZERO), None), None);
+    }
+
+    #[test]
+    fn what_is_left_is_less_when_time_has_passed() {
+        let start = now();
+        let options = CallOptions::new().timeout(5 * LEAST);
+        let limit = options.limit(None, start).unwrap();
+        assert_eq!(limit.left(start + 2 * LEAST), Some(3 * LEAST));
+        assert_eq!(limit.left(start + 5 * LEAST), None);
+        let endless = CallOptions::new().timeout(Duration::MAX).limit(None, start).unwrap();
+        assert_eq!(endless.left(start + LEAST), Some(Duration::MAX));
     }
 }

@@ -229,8 +229,8 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
         Self { call, one_way, limit: None, patient: None, late: None, step: Step::Start }
     }
 
-    /// Sends the request. A call that fails before it is sent pays into tokio's budget, so that a task that tries again and again lets others
-    /// go on.
+    /// Sends the request. A call that fails before it is sent pays into tokio's budget, so that a
+    /// task that tries again and again lets others go on.
     fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         if !matches!(self.step, Step::Failed(_)) {
             match ready!(self.poll_send(cx)) {
@@ -254,20 +254,21 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
                         ready!(tokio::task::coop::poll_proceed(cx)).made_progress();
                     }
                     let call = &mut self.call;
-                    self.limit = call.options.limit(call.target.channel.timeout());
+                    let now = now();
+                    self.limit = call.options.limit(call.target.channel.timeout(), now);
                     let compression = call.target.compression(&call.options);
                     if let Err(error) = call.request.pack_as(call.to_json, compression) {
                         return Poll::Ready(Err(self.not_json(error)));
                     }
-                    let timeout = self.limit.as_ref().map(|limit| limit.timeout);
-                    if timeout.is_some_and(|timeout| timeout.is_zero()) {
+                    let timeout = self.limit.as_ref().map(|limit| limit.left(now));
+                    if timeout == Some(None) {
                         return Poll::Ready(Err(self.deadline_error()));
                     }
                     let encoding = wire_encoding(compression, call.request.size());
                     let content_type = if call.to_json.is_some() { JSON } else { 0 };
                     self.patient = call.options.wait_for_ready;
                     let options = std::mem::take(&mut call.options);
-                    let head = call.target.head(options, timeout, (content_type, encoding));
+                    let head = call.target.head(options, timeout.flatten(), (content_type, encoding));
                     self.step = self.connect(head);
                 }
                 Step::Connecting(waiting, head) => {
@@ -276,13 +277,18 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
                         Err(error) => return Poll::Ready(Err(self.not_connected(error))),
                     };
                     let mut head = std::mem::take(head);
-                    if let Some(deadline) = self.limit.as_ref().and_then(|limit| limit.deadline) {
-                        head.timeout = Some(deadline.saturating_duration_since(now()));
-                    }
+                    head.timeout = self.time_left()?;
                     self.step = Step::Request(Request::new(link, head));
                 }
                 Step::Request(waiting) => {
                     let deadline = self.limit.as_ref().and_then(|limit| limit.deadline);
+                    // It has waited: less is left than when it began to.
+                    if let (Some(_), Some(limit)) = (&self.late, &self.limit) {
+                        let Some(left) = limit.left(now()) else {
+                            return Poll::Ready(Err(self.deadline_error().not_sent()));
+                        };
+                        waiting.set_timeout(left);
+                    }
                     let call = &self.call;
                     let request = &call.request;
                     let body = (request.size(), request);
@@ -299,7 +305,8 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
                         }
                         // Nothing of it was sent: another connection will do.
                         Err(SendError::Ended(Ending::Lost(_))) => {
-                            let head = waiting.take_head();
+                            let mut head = waiting.take_head();
+                            head.timeout = self.time_left()?;
                             self.step = self.connect(head);
                         }
                         Err(error) => {
@@ -313,6 +320,12 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
         }
     }
 
+    /// The time that is left, for a request that has waited.
+    fn time_left(&self) -> Result<Option<Duration>> {
+        let Some(limit) = &self.limit else { return Ok(None) };
+        limit.left(now()).map(Some).ok_or_else(|| self.deadline_error().not_sent())
+    }
+
     /// Waits until the call's time has passed, while it waits for room. What is sent has a deadline at its connection.
     #[cold]
     fn poll_too_late(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -323,7 +336,8 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
         sleep.as_mut().poll(cx)
     }
 
-    /// The deadline of what is sent is its connection's to keep, but for one whose runtime may stand still while ours does not.
+    /// The deadline of what is sent is its connection's to keep, but for one whose runtime may
+    /// stand still while ours does not.
     fn watch_time(&mut self) {
         let Step::Sent(Some(call)) = &self.step else { return };
         if let Some(deadline) = self.limit.as_ref().and_then(|limit| limit.deadline)

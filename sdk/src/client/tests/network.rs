@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
+use bytes::BytesMut;
 use futures::FutureExt;
 use tokio::time::Instant;
 
@@ -75,6 +77,22 @@ impl Network {
             ends.output.try_write(b"").is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
         });
         ends.len()
+    }
+
+    /// Reads what the client has sent on its connections.
+    pub(super) fn read(&self, address: &str) -> Vec<u8> {
+        let mut inside = self.0.lock();
+        let mut read = BytesMut::new();
+        for ends in inside.accepted.entry(address.to_owned()).or_default() {
+            let mut cx = Context::from_waker(Waker::noop());
+            loop {
+                read.reserve(64 * 1024);
+                if ends.input.poll_read(&mut cx, &mut read).is_pending() {
+                    break;
+                }
+            }
+        }
+        read.to_vec()
     }
 
     /// The server ends all its connections.

@@ -3,6 +3,7 @@
 use std::error::Error as _;
 
 use futures::FutureExt;
+use prost::Message as _;
 use tokio::time::{Duration, Instant};
 
 use super::network::{Answer, Network, call, clock, hint, ms, pass, settle, told};
@@ -230,6 +231,42 @@ async fn calls_that_wait_for_room_on_a_connection_end_in_time() {
     }
     assert_eq!(start.elapsed(), ms(1500));
     assert!(late >= 5, "{late}");
+}
+
+/// What the requests in these bytes say of the time that is left, in milliseconds.
+fn timeouts(mut bytes: &[u8]) -> Vec<u32> {
+    let mut found = Vec::new();
+    while let Some((fixed, rest)) = bytes.split_at_checked(16) {
+        let total = u32::from_be_bytes(fixed[4..8].try_into().unwrap()) as usize;
+        let header = usize::from(u16::from_be_bytes(fixed[8..10].try_into().unwrap()));
+        found.push(trill_proto::RequestProtocol::decode(&rest[..header]).unwrap().timeout);
+        bytes = &rest[total - 16..];
+    }
+    found
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_waited_for_room_tells_what_is_left() {
+    let network = Network::new();
+    network.set("a:1", Answer::Accepts);
+    let channel = network.builder().connect("a:1").await.unwrap();
+    let big = || Stub::new(channel.clone(), &BYTES).oneway(0, vec![0_u8; 200 * 1024]).timeout(ms(60_000));
+    let bigs: Vec<_> = (0..20).map(|_| tokio::spawn(big().into_future())).collect();
+    settle().await;
+    let small = tokio::spawn(call(&channel).timeout(ms(5000)).into_future());
+    pass(ms(3400)).await;
+    let mut bytes = Vec::new();
+    for _ in 0..1000 {
+        bytes.extend(network.read("a:1"));
+        settle().await;
+    }
+    let told = timeouts(&bytes);
+    assert_eq!((told.len(), told[0], *told.last().unwrap()), (21, 60_000, 1600), "{told:?}");
+    assert!(told[1..20].iter().all(|ms| [60_000, 56_600].contains(ms)), "{told:?}");
+    for big in bigs {
+        big.await.unwrap().unwrap();
+    }
+    drop(small);
 }
 
 #[tokio::test(start_paused = true)]

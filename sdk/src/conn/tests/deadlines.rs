@@ -48,6 +48,19 @@ fn a_streams_deadline_travels_as_metadata_that_the_handler_does_not_see() {
 }
 
 #[test]
+fn a_limit_below_a_millisecond_is_told_as_one_millisecond_by_calls_and_streams() {
+    let mut pair = Pair::new();
+    let limit = Some(Duration::from_micros(500));
+    pair.client.conn.open(Head { timeout: limit, ..head(STREAM) }, None, pair.now).unwrap();
+    let none = |_: &mut Vec<u8>| {};
+    pair.client.conn.call(Head { timeout: limit, ..head(UNARY) }, false, None, (0, none), &[]).unwrap();
+    pair.run();
+    let end = Some(pair.now + Duration::from_millis(1));
+    assert_eq!(pair.server.next_stream().deadline, end);
+    assert_eq!(pair.server.next_call().deadline, end);
+}
+
+#[test]
 fn a_stream_that_ends_in_time_leaves_no_timer() {
     let mut pair = Pair::new();
     let key = pair.client.conn.open(Head { timeout: Some(SECOND), ..head(STREAM) }, None, pair.now).unwrap();
