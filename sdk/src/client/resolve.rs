@@ -33,8 +33,8 @@ pub trait Resolve: Send + Sync + 'static {
     /// What errors call the servers before one of them is known, such as `orders.example:8000`.
     fn name(&self) -> String;
 
-    /// The addresses now, as `host:port` or `unix:` and a path. One that is neither is left out, with a warning in the log, unless all
-    /// are so.
+    /// The addresses now, as `host:port` or `unix:` and a path. One that is neither is left out,
+    /// with a warning in the log, unless all are so.
     ///
     /// An error and an empty list change nothing for connections that are there; without any, calls fail as if nobody had answered. The
     /// channel gives an answer as long as a connection ([`connect_timeout`](super::ChannelBuilder::connect_timeout)), then drops the future.
@@ -53,7 +53,8 @@ pub trait Resolve: Send + Sync + 'static {
 /// The addresses that DNS has for a `host:port`: one connection, or as many as [`connections`](super::ChannelBuilder::connections) says, to
 /// each of them.
 ///
-/// A channel to a `host:port` without this asks DNS as well, and connects to the first address that answers.
+/// A channel to a `host:port` without this asks DNS as well, and connects to the first address that
+/// answers. The next one is tried when one fails, or has not answered for 250 milliseconds.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Dns(String);
 

@@ -10,6 +10,7 @@ mod address;
 mod census;
 mod clock;
 mod driver;
+mod eyeballs;
 mod intake;
 mod lane;
 mod link;

@@ -14,6 +14,7 @@ use tokio::io::Interest;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream, tcp, unix};
 use tokio_util::io::poll_read_buf;
 
+use super::eyeballs;
 use super::{Address, Ends, Input, Output, PROBE_BELOW, PeerAddr};
 
 /// The reading half of a socket. It knows that a read that does not fill the buffer has taken everything, so it does not ask the
@@ -80,7 +81,7 @@ pub(crate) async fn connect(address: &Address, dead_peer_timeout: Duration) -> i
         Address::Tcp(host) => {
             let found = tokio::net::lookup_host(host.as_str()).await;
             let addresses: Vec<_> = found.map_err(|error| io::Error::other(UnknownHost(error)))?.collect();
-            let stream = TcpStream::connect(&addresses[..]).await?;
+            let stream = eyeballs::first(addresses, TcpStream::connect).await?;
             prepare(&stream, dead_peer_timeout)?;
             let peer = PeerAddr::tcp(stream.peer_addr()?);
             Ok((tcp_ends(stream), peer))
