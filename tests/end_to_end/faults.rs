@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::net::TcpListener;
-use trill::client::{ChannelBuilder, Dns};
+use trill::client::{ChannelBuilder, Dns, Resolve};
 use trill::server::{ServerBuilder, ServerHandle};
 use trill::testing::{Cut, Network};
 use trill::{
@@ -62,9 +62,12 @@ const FAULTS: &[Fault] = faults! {
     "nobody listens"                               refused(),               Connect  Peer   111 again, "Unary" peer, ["nobody listens there"];
     "no such socket"                               no_socket(),             Connect  Peer   111 again, "Unary" peer, ["no such socket"];
     "a host that does not answer"                  silent_host(),           Connect  Peer   111 again, "Unary" peer, ["50ms (connect_timeout)"];
-    "no connection within the call's time"         no_connection(),         Timeout  Caller 101 again, "Unary" peer, ["not sent", "50ms (timeout)"];
-    "no connection for a stream"                   no_stream_connection(),  Timeout  Caller 111 again, "Talk"  peer, ["not sent", "50ms (open_timeout)"];
-    "a channel that is closed"                     closed_channel(),        Closed   Caller 111 again, "Unary" peer, ["not sent", "channel was closed"];
+    "no connection within the call's time"         no_connection(),         Timeout  Caller 101 again, "Unary" peer, ["not sent", "50ms (timeout); the last attempt failed", "nobody listens there"];
+    "no connection for a stream"                   no_stream_connection(),  Timeout  Caller 111 again, "Talk"  peer, ["not sent", "50ms (open_timeout); the last attempt failed", "nobody listens there"];
+    "no attempt has ended yet"                     first_attempt(),         Timeout  Caller 101 again, "Unary" peer, ["not sent", "50ms (timeout); the first attempt goes on"];
+    "a path that is too long"                      long_path(),             Config   Caller 111 never, "Unary" peer, ["cannot be connected to"];
+    "a resolver that panics"                       at_a_panic(),            Internal Caller 131 never, "Unary" peer, ["the resolver of the servers panicked: as told"];
+    "a channel that is closed"                     closed_channel(),        Closed   Caller 111 never, "Unary" peer, ["not sent", "channel was closed"];
     // Bytes.
     "HTTP at the port"                             http(),                  Protocol Peer   141 never, "Unary" peer, ["0x4854", "0x0930", "HTTP"];
     "TLS at the port"                              tls(),                   Protocol Peer   141 never, "Unary" peer, ["0x1503", "0x0930", "TLS"];
@@ -132,6 +135,9 @@ const FAULTS: &[Fault] = faults! {
     "a socket that is taken"                       taken_socket(),                                        Bind   Caller 31  never, "" nobody, ["cannot listen at unix:", "in use"];
     "a server in memory outside of a runtime"      outside(|server| server.in_memory().err()),            Config Caller 31  never, "" nobody, ["in_memory", "tokio runtime"];
     "a server that is bound outside of a runtime"  outside(bind_now),                    Config Caller 31  never, "" nobody, ["bind", "tokio runtime"];
+    "an address of another library"                at("http://127.0.0.1:8000/x"),                         Config Caller 131 never, "" nobody, ["write `127.0.0.1:8000`, without `http://`"];
+    "an address with a blank"                      at(" 127.0.0.1:8000"),                                 Config Caller 131 never, "" nobody, ["blanks around it"];
+    "an address with the name of a zone"           at("[fe80::1%lo]:8000"),                               Config Caller 131 never, "" nobody, ["the interface's number"];
     "one service twice"                            serving(|server| server.service(Obedient::new().0)),   Config Caller 31  never, "" nobody, ["registered as /test.all.Everything/Unary"];
     "too small a window"                           serving(|server| server.window(1_000)),                Config Caller 31  never, "" nobody, ["window is 1000", "at least 1024"];
     "too small a message"                          serving(|server| server.max_message_sent(10)),         Config Caller 31  never, "" nobody, ["max_message_sent is 10", "from 1024"];
@@ -326,6 +332,33 @@ async fn no_connection() -> Error {
 async fn no_stream_connection() -> Error {
     let builder = Channel::builder().wait_for_ready(true).open_timeout(LIMIT);
     Client::new(builder.lazy(nowhere().await).unwrap()).talk().await.unwrap_err()
+}
+
+async fn first_attempt() -> Error {
+    let (_full, address) = full_listener().await;
+    let channel = Channel::builder().lazy(address.to_string()).unwrap();
+    Client::new(channel).unary(text("")).timeout(LIMIT).await.unwrap_err()
+}
+
+async fn long_path() -> Error {
+    called(Channel::builder().lazy(format!("unix:/{}", "x".repeat(200))).unwrap()).await
+}
+
+/// Knows no address.
+struct Panics;
+
+impl Resolve for Panics {
+    fn name(&self) -> String {
+        "panics".to_owned()
+    }
+
+    async fn resolve(&self) -> std::io::Result<Vec<String>> {
+        panic!("as told")
+    }
+}
+
+async fn at_a_panic() -> Error {
+    called(Channel::builder().lazy_with(Panics).unwrap()).await
 }
 
 async fn closed_channel() -> Error {

@@ -73,7 +73,8 @@ fn a_channel_in_a_static_works_in_runtimes_that_come_and_go_together() {
     let come_and_go = |channel: &Channel| {
         for _ in 0..10 {
             let client = EverythingClient::new(channel.clone());
-            // A call on a connection that ends with another's runtime is told so: it was sent, and may be made again here.
+            // A call on a connection that ends with another's runtime is told so: it was sent, and
+            // may be made again here.
             while let Err(error) = ends(&single(), one_of_each(&client)) {
                 assert_eq!(error.kind(), ErrorKind::Closed, "{error}");
                 assert!(error.message().contains("runtime"), "{error}");
@@ -268,7 +269,8 @@ fn a_resolver_that_always_has_news_keeps_no_thread() {
     assert_eq!(told.recv_timeout(LONG).expect("the call ends").unwrap(), text("x"));
 }
 
-/// One that fails again and again does not keep others from going on, least of all those who would mend that.
+/// One that fails again and again does not keep others from going on, least of all those who would
+/// mend that.
 #[test]
 fn who_calls_again_without_a_pause_lets_others_go_on() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -64,9 +64,20 @@ impl Backoff {
 
     /// The same, with `random` (0 to 1) of the random part left out.
     pub(super) fn wait(&self, failures: u32, random: f64) -> Duration {
-        self.longest(failures).mul_f64(1.0 - self.jitter * random)
+        let longest = self.longest(failures);
+        // Near the greatest duration, rounding goes beyond it.
+        let seconds = longest.as_secs_f64() * (1.0 - self.jitter * random);
+        Duration::try_from_secs_f64(seconds).unwrap_or(longest)
     }
 }
+
+/// The moment after a wait, however long that is.
+pub(super) fn after(now: Instant, wait: Duration) -> Instant {
+    now.checked_add(wait).unwrap_or_else(|| now + FAR)
+}
+
+/// So far away tokio puts timers that are further away than it can count: 30 years.
+const FAR: Duration = Duration::from_secs(86_400 * 365 * 30);
 
 /// The attempts at one connection, as a value: what happened goes in, how long to wait comes out.
 #[derive(Debug, Default)]
@@ -120,6 +131,20 @@ mod tests {
         assert_eq!(waits, [100, 200, 400, 800, 1600, 3200, 6400, 10_000, 10_000]);
         attempts.failures = u32::MAX;
         assert_eq!(attempts.handle_failed(&BACKOFF, 1.0), BACKOFF.max / 2);
+    }
+
+    #[test]
+    fn the_longest_wait_is_a_wait_like_others() {
+        let endless = Backoff { first: Duration::MAX, max: Duration::MAX, ..BACKOFF };
+        endless.check().unwrap();
+        let mut attempts = Attempts::default();
+        let wait = attempts.handle_failed(&endless, 0.0);
+        assert_eq!(wait, Duration::MAX);
+        let now = crate::transport::now();
+        assert_eq!(after(now, wait), now + FAR);
+        assert!(attempts.handle_failed(&endless, 1.0) >= Duration::MAX / 3);
+        let ns = Duration::from_nanos(1);
+        assert_eq!(Backoff { first: ns, max: Duration::MAX, ..BACKOFF }.wait(u32::MAX, 0.0), Duration::MAX);
     }
 
     #[test]

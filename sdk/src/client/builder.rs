@@ -55,7 +55,7 @@ impl ChannelBuilder {
         }
     }
 
-    /// How long an attempt to connect may take. Default: 10 seconds.
+    /// How long an attempt to connect may take, with all addresses of the name. Default: 10 seconds.
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
         self.connect_timeout = limit;
         self
@@ -190,7 +190,7 @@ impl ChannelBuilder {
     pub fn lazy_all<A: AsRef<str>>(self, addresses: impl IntoIterator<Item = A>) -> Result<Channel> {
         let mut list = Vec::new();
         for address in addresses {
-            let address = Address::parse(address.as_ref())?;
+            let address = Address::to_connect(address.as_ref())?;
             if !list.contains(&address) {
                 list.push(address);
             }

@@ -32,8 +32,9 @@ use super::state::{State, StateWatch};
 /// # }
 /// ```
 ///
-/// A connection is driven by the tokio runtime of the call that it was made for. When that runtime ends, calls on the connection end with
-/// [`ErrorKind::Closed`](crate::ErrorKind::Closed), and the next call connects from its own runtime.
+/// A connection is driven by the tokio runtime of the call that it was made for. When that runtime
+/// ends, calls on the connection end with [`ErrorKind::Closed`](crate::ErrorKind::Closed), and the
+/// next call connects from its own runtime.
 ///
 /// Clones share the connections. **On drop** of the last clone no new connection is made; what is queued is still written, and each
 /// connection closes with its last call and stream.

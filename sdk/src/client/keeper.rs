@@ -14,7 +14,7 @@ use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::service::{Signal, text_of};
 use crate::transport::{Address, ConnError, Connection, Driver, Ends, PeerAddr, UnknownHost, now};
 
-use super::backoff::{Attempts, random};
+use super::backoff::{Attempts, after, random};
 use super::members::{Id, Members, Then};
 use super::pool::Pool;
 use super::resolve::AnyResolve;
@@ -46,7 +46,7 @@ async fn keep_connected(pool: &Arc<Pool>, id: Id, address: &Address, gone: &Sign
                     pool.change(|members| members.handle_idle(id));
                     return;
                 }
-                let (lost, backoff) = (lost(&why).with_peer(text), &pool.plan.backoff);
+                let (lost, backoff) = (over(&why).with_peer(text).not_sent(), &pool.plan.backoff);
                 pool.change(|members| members.handle_lost(id, lost, backoff, (now(), random())))
             }
             Err(error) => {
@@ -76,10 +76,19 @@ async fn attempt(pool: &Pool, address: &Address) -> Result<(Ends, PeerAddr)> {
     let connecting = async { pool.plan.connector.connect(address, &pool.plan.limits).await };
     match tokio::time::timeout(limit, AssertUnwindSafe(connecting).catch_unwind()).await {
         Ok(Ok(Ok(connected))) => Ok(connected),
+        Ok(Ok(Err(error))) if error.kind() == io::ErrorKind::InvalidInput => {
+            let text = format!("the address cannot be connected to: {error}");
+            Err(Error::new(ErrorKind::Config, Origin::Caller, Code::CLIENT_CONNECT_ERR, text)
+                .with_peer(address.to_string())
+                .with_source(error))
+        }
         Ok(Ok(Err(error))) => Err(failed(format!("cannot connect: {}", why_not(&error))).with_source(error)),
-        Ok(Err(panic)) => Err(panicked(format!("connecting panicked: {}", text_of(&*panic)))
-            .with_peer(address.to_string())),
-        Err(_) => Err(failed(format!("no connection within {limit:?} (connect_timeout)"))),
+        Ok(Err(panic)) => {
+            Err(panicked(format!("connecting panicked: {}", text_of(&*panic))).with_peer(address.to_string()))
+        }
+        Err(_) => {
+            Err(failed(format!("no connection within {limit:?} (connect_timeout): it does not answer")))
+        }
     }
 }
 
@@ -105,7 +114,8 @@ async fn drive(pool: &Pool, id: Id, ends: Ends, peer: PeerAddr) -> ConnError {
     run(driver).await
 }
 
-/// Drives a connection, also if that panics: its calls are told, and the connection is replaced like others.
+/// Drives a connection, also if that panics: its calls are told, and the connection is replaced
+/// like others.
 async fn run(mut driver: Driver) -> ConnError {
     match AssertUnwindSafe(&mut driver).catch_unwind().await {
         Ok(why) => why,
@@ -120,14 +130,14 @@ async fn run(mut driver: Driver) -> ConnError {
 pub(super) async fn hold(mut guard: Guard, driver: Driver) {
     guard.begin();
     let why = run(driver).await;
-    guard.pool.end(lost(&why).with_peer(Arc::clone(&guard.pool.plan.target)));
+    guard.pool.end(over(&why).with_peer(Arc::clone(&guard.pool.plan.target)));
     guard.end();
 }
 
-/// The error of calls that would have taken the connection.
-pub(super) fn lost(why: &ConnError) -> Error {
+/// The error of calls that would have taken a connection that is over.
+pub(super) fn over(why: &ConnError) -> Error {
     let text = format!("the call was not sent, because the connection is over: {why}");
-    Error::new(ErrorKind::Network, Origin::Peer, Code::CLIENT_NETWORK_ERR, text).not_sent()
+    Error::new(ErrorKind::Network, Origin::Peer, Code::CLIENT_NETWORK_ERR, text)
 }
 
 /// Asks for addresses until the channel is over.
@@ -161,7 +171,7 @@ async fn ask(pool: &Arc<Pool>, resolver: &dyn AnyResolve) {
                 failed = true;
                 tracing::debug!(servers = %pool.plan.target, %error, "cannot resolve");
                 let wait = attempts.handle_failed(&pool.plan.backoff, random());
-                pool.change(|members| members.handle_unnamed(error, now() + wait));
+                pool.change(|members| members.handle_unnamed(error, after(now(), wait)));
                 Some(wait)
             }
         };
@@ -182,8 +192,8 @@ async fn ask(pool: &Arc<Pool>, resolver: &dyn AnyResolve) {
     }
 }
 
-/// Waits until the resolver says that there is something new, and then for `not_before`: one that says so all the time, as a watch does
-/// whose sender is gone, does not keep its thread.
+/// Waits until the resolver says that there is something new, and then for `not_before`: one that
+/// says so all the time, as a watch does whose sender is gone, does not keep its thread.
 async fn changed(pool: &Pool, resolver: &dyn AnyResolve, not_before: Instant) {
     let changed = AssertUnwindSafe(async { resolver.changed().await });
     if let Err(panic) = changed.catch_unwind().await {
@@ -223,7 +233,7 @@ fn usable(pool: &Pool, found: &[String]) -> Result<Vec<Address>> {
     let mut addresses = Vec::new();
     let mut wrong = None;
     for text in found {
-        match Address::parse(text) {
+        match Address::to_connect(text) {
             Ok(address) if addresses.contains(&address) => {}
             Ok(address) => addresses.push(address),
             Err(error) => {

@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::service::Signal;
 use crate::transport::{Address, Link, WeakLink};
 
-use super::backoff::{Attempts, Backoff};
+use super::backoff::{Attempts, Backoff, after};
 use super::state::State;
 
 /// The connections that a channel has or wants.
@@ -18,7 +18,7 @@ pub(super) struct Members {
     leaving: Vec<(Id, WeakLink)>,
     naming: Naming,
     last_id: u64,
-    /// How often a state of failure began, and why the last time.
+    /// How often a state of failure began, and why the last time, if there was no connection since.
     failures: (u64, Option<Error>),
     /// Why there will be no connection any more.
     closed: Option<Error>,
@@ -173,6 +173,7 @@ impl Members {
         if let Some(member) = self.find(id) {
             member.attempts.handle_connected(now);
             member.phase = Phase::Ready(link);
+            self.failures.1 = None;
         }
     }
 
@@ -185,7 +186,7 @@ impl Members {
     ) -> Then {
         let Some(member) = self.find(id) else { return Then::End };
         let wait = member.attempts.handle_failed(backoff, random);
-        member.phase = Phase::Failed { why, retry_at: now + wait };
+        member.phase = Phase::Failed { why, retry_at: after(now, wait) };
         Then::Wait(wait)
     }
 
@@ -203,7 +204,7 @@ impl Members {
         let wait = member.attempts.handle_lost(backoff, now, random);
         let rests = matches!(&member.phase, Phase::Ready(link) if !link.was_used());
         if wait > Duration::ZERO {
-            member.phase = Phase::Failed { why, retry_at: now + wait };
+            member.phase = Phase::Failed { why, retry_at: after(now, wait) };
         } else if rests {
             member.phase = Phase::Resting;
             return Then::End;
@@ -221,7 +222,8 @@ impl Members {
         }
     }
 
-    /// The task of a member is gone, with its runtime or by a panic. The next call starts another one.
+    /// The task of a member is gone, with its runtime or by a panic. The next call starts another
+    /// one.
     pub(super) fn handle_abandoned(&mut self, id: Id) {
         self.handle_idle(id);
     }

@@ -1,7 +1,7 @@
 //! FRONT DOOR: channels to servers.
 //!
-//! `members` decides which connections there are to be, as a value; `keeper` has the tasks that make, drive and replace them, and
-//! `runtime` what they run in; `pool` is where calls find them.
+//! `members` decides which connections there are to be, as a value; `keeper` has the tasks that
+//! make, drive and replace them, and `runtime` what they run in; `pool` is where calls find them.
 
 mod backoff;
 mod balance;

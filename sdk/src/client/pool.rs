@@ -202,7 +202,7 @@ impl Pool {
                 Task::Naming => members.handle_naming_abandoned(),
                 // It is not replaced: the channel ends with it.
                 Task::Given => {
-                    let lost = keeper::lost(&ConnError::RuntimeGone);
+                    let lost = keeper::over(&ConnError::RuntimeGone);
                     members.close(lost.with_peer(Arc::clone(&self.plan.target)));
                 }
             }
@@ -261,6 +261,5 @@ impl Pool {
     fn closed_error(&self, text: &str) -> Error {
         Error::new(ErrorKind::Closed, Origin::Caller, Code::CLIENT_CONNECT_ERR, text)
             .with_peer(Arc::clone(&self.plan.target))
-            .not_sent()
     }
 }

@@ -11,7 +11,8 @@ use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use super::members::Id;
 use super::pool::Pool;
 
-/// Checks that the tasks of a channel can run where this is called. A task that found out itself could tell nobody.
+/// Checks that the tasks of a channel can run where this is called. A task that found out itself
+/// could tell nobody.
 ///
 /// # Errors
 /// There is no runtime, or it was built without what the channel needs ([`ErrorKind::Config`]).
@@ -45,8 +46,9 @@ pub(super) enum Task {
     Given,
 }
 
-/// Goes with a task of a channel from the moment it is spawned. A runtime that ends drops its tasks in whatever they are doing: the guard
-/// tells the pool, so that those who wait hear of it and the next call starts another task where it is made.
+/// Goes with a task of a channel from the moment it is spawned. A runtime that ends drops its tasks
+/// in whatever they are doing: the guard tells the pool, so that those who wait hear of it and the
+/// next call starts another task where it is made.
 pub(super) struct Guard {
     pub(super) pool: Arc<Pool>,
     task: Task,

@@ -142,7 +142,7 @@ impl Limits {
     /// The largest number of bytes that may wait for the socket with everything counted: what writers may queue, one message beyond
     /// it, and a share for answers that nobody can hold back.
     pub(super) fn outbox_hard(&self) -> usize {
-        self.outbox + 2 * self.max_sent + 1024 * 1024
+        self.outbox.saturating_add(2 * self.max_sent + 1024 * 1024)
     }
 
     /// What may be queued when a fair share of the server's room is `share`.

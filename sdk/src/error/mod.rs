@@ -176,11 +176,13 @@ impl Error {
         self.kind() == ErrorKind::Canceled
     }
 
-    /// Whether the call certainly reached no handler, so that making it again cannot do its work twice: it was not sent, because there was
-    /// no connection, or the server refused it before its handler began (code 22, which servers say that are overloaded or shut down).
+    /// Whether making the call again can help, and cannot do its work twice: it was not sent,
+    /// because there was no connection, or the server refused it before its handler began (code 22,
+    /// which servers say that are overloaded or shut down).
     ///
-    /// `false` says that nobody knows: a call whose connection was lost may have been carried out. Whether that matters, only the caller
-    /// can tell.
+    /// `false` says that trying again is in vain, as on a channel that is closed or with an address
+    /// that is none, or that nobody knows: a call whose connection was lost may have been carried
+    /// out. Whether that matters, only the caller can tell.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self.kind() {

@@ -67,15 +67,16 @@ pub(super) fn not_connected(
         (NotConnected::TooLate, None) => unreachable!("without a limit it is never too late"),
     };
     let text = format!("the call was not sent, because there was no connection within {limit}");
-    let error = subject.error(ErrorKind::Timeout, Origin::Caller, code, text).not_sent();
+    let error = |text| subject.error(ErrorKind::Timeout, Origin::Caller, code, text).not_sent();
     match channel.last_failure() {
-        Some(last) => error.with_source(last),
-        None => error,
+        Some(last) => error(format!("{text}; the last attempt failed: {}", last.message())).with_source(last),
+        None => error(format!("{text}; the first attempt goes on")),
     }
 }
 
-/// Whether an answer says that another server would serve better: this one refuses calls, fails, or cannot reach those that it calls.
-/// Codes that speak of the request, and those of the application, do not say so.
+/// Whether an answer says that another server would serve better: this one refuses calls, fails, or
+/// cannot reach those that it calls. Codes that speak of the request, and those of the application,
+/// do not say so.
 pub(super) fn is_refusal(outcome: &Outcome) -> bool {
     let codes = [
         Code::SERVER_OVERLOAD_ERR,

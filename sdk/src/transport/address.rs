@@ -16,12 +16,30 @@ pub(crate) enum Address {
 
 impl Address {
     pub(crate) fn parse(text: &str) -> Result<Self> {
+        // A blank may belong to a path, but not in front of it.
+        if text.trim() != text {
+            return Err(invalid(text, "there are blanks around it"));
+        }
         if let Some(path) = text.strip_prefix("unix:") {
             let path = path.strip_prefix("//").unwrap_or(path);
             if path.is_empty() {
                 return Err(invalid(text, "the path after `unix:` is missing"));
             }
             return Ok(Self::Unix(PathBuf::from(path)));
+        }
+        if let Some((scheme, rest)) = text.split_once("://") {
+            return Err(has_scheme(text, scheme, rest));
+        }
+        if text.contains(char::is_whitespace) {
+            return Err(invalid(text, "there is a blank in it"));
+        }
+        if let Some((_, zone)) = text.split_once('%')
+            && zone.starts_with(|first: char| !first.is_ascii_digit())
+        {
+            return Err(invalid(
+                text,
+                "a zone is written as the interface's number, such as `[fe80::1%2]:8000`",
+            ));
         }
         match text.rsplit_once(':') {
             None => Err(invalid(text, "the port is missing")),
@@ -32,6 +50,28 @@ impl Address {
             Some(_) => Ok(Self::Tcp(text.to_owned())),
         }
     }
+
+    /// An address that a client connects to.
+    pub(crate) fn to_connect(text: &str) -> Result<Self> {
+        match Self::parse(text)? {
+            Self::Tcp(text) if text.ends_with(":0") => Err(invalid(&text, "nobody listens at port 0")),
+            address => Ok(address),
+        }
+    }
+}
+
+/// What other libraries take, and what to write instead.
+fn has_scheme(text: &str, scheme: &str, rest: &str) -> Error {
+    let host = rest.split(['/', '?']).next().unwrap_or(rest);
+    let why = match scheme {
+        "dns" => {
+            let host = rest.trim_start_matches('/');
+            format!("write `{host}`, or for all addresses of the name `connect_with(Dns::new(\"{host}\"))`")
+        }
+        "https" => format!("there is no TLS and no HTTP here; without them write `{host}`"),
+        _ => format!("write `{host}`, without `{scheme}://`"),
+    };
+    invalid(text, &why)
 }
 
 impl fmt::Display for Address {
@@ -132,10 +172,25 @@ mod tests {
             ("host:http", "not a number"),
             (":80", "host is missing"),
             ("unix:", "path"),
+            ("http://127.0.0.1:8000/path", "write `127.0.0.1:8000`, without `http://`"),
+            ("tcp://127.0.0.1:8000", "write `127.0.0.1:8000`, without `tcp://`"),
+            ("ip://127.0.0.1:8000", "write `127.0.0.1:8000`, without `ip://`"),
+            ("https://a.example:443", "no TLS"),
+            ("dns:///a.example:8000", "Dns::new(\"a.example:8000\")"),
+            (" 127.0.0.1:8000", "blanks around it"),
+            ("127.0.0.1:8000\n", "blanks around it"),
+            (" unix:/a", "blanks around it"),
+            ("a b:8000", "a blank in it"),
+            ("[fe80::1%lo]:8000", "the interface's number"),
+            ("fe80::1%eth0:8000", "the interface's number"),
         ] {
             let error = Address::parse(text).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Config);
-            assert!(error.to_string().contains(why), "{error}");
+            assert!(error.to_string().contains(why) && !error.is_retryable(), "{error}");
         }
+        assert!(Address::parse("[fe80::1%2]:80").is_ok() && Address::parse("unix:/a b").is_ok());
+        assert!(Address::parse("a:0").is_ok() && Address::parse("a:10").is_ok());
+        assert!(Address::to_connect("a:10").is_ok());
+        assert!(Address::to_connect("a:0").unwrap_err().to_string().contains("port 0"));
     }
 }

@@ -483,7 +483,8 @@ impl Future for Driver {
 impl Drop for Driver {
     fn drop(&mut self) {
         if self.over.is_none() {
-            // A server ends its connections so; a client's task is only dropped together with its runtime.
+            // A server ends its connections so; a client's task is only dropped together with its
+            // runtime.
             let server = self.server.is_some();
             self.end(if server { ConnError::LocalClosed } else { ConnError::RuntimeGone });
         }

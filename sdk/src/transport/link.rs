@@ -83,8 +83,9 @@ impl Link {
         self.shared().is_over()
     }
 
-    /// Whether the connection is driven by another runtime than the one of the caller. That one may stand still, so a caller with a limit
-    /// of time looks after it itself, with [`pass_time`](Self::pass_time).
+    /// Whether the connection is driven by another runtime than the one of the caller. That one may
+    /// stand still, so a caller with a limit of time looks after it itself, with
+    /// [`pass_time`](Self::pass_time).
     pub(crate) fn is_driven_elsewhere(&self) -> bool {
         self.shared().is_driven_elsewhere()
     }

@@ -186,7 +186,8 @@ async fn news_is_followed_at_once_and_not_without_a_pause() {
         registry.0.changed.notify_one();
         pass(ms(1)).await;
     }
-    let asked: Vec<_> = registry.0.asked.lock().iter().map(|at| at.duration_since(start).as_millis()).collect();
+    let asked: Vec<_> =
+        registry.0.asked.lock().iter().map(|at| at.duration_since(start).as_millis()).collect();
     assert_eq!(asked[..2], [0, 0], "when it connected, and at once when there was news");
     assert!((6..=8).contains(&asked.len()), "{asked:?}");
 }
@@ -219,7 +220,10 @@ async fn a_resolver_that_hangs_is_an_error_in_time() {
     let builder = Network::new().builder().connect_timeout(ms(3000));
     let start = clock();
     let error = builder.connect_with(Hanging).await.unwrap_err();
-    assert_eq!((start.elapsed(), error.kind(), error.peer()), (ms(3000), ErrorKind::Connect, Some("hanging")));
+    assert_eq!(
+        (start.elapsed(), error.kind(), error.peer()),
+        (ms(3000), ErrorKind::Connect, Some("hanging"))
+    );
     assert!(error.to_string().contains("the resolver gave no addresses within 3s"), "{error}");
 }
 
