@@ -283,6 +283,22 @@ mod tests {
         assert_eq!((pool.reserved(), pool.held(), pool.sharers.load(Ordering::Relaxed)), (0, 0, 0));
     }
 
+    /// A shared counter that each message touches makes the threads of a server wait for each other.
+    #[test]
+    fn a_pool_is_told_every_four_kibibytes_and_not_in_between() {
+        let pool = Pool::new(1_000_000);
+        let mut account = Account::new(500_000, Some(Arc::clone(&pool)));
+        assert!(!account.reserve(0, 4_095));
+        assert!(account.reserve(4_095, 4_096));
+        assert_eq!(pool.reserved(), 4_096);
+        assert!(!account.reserve(4_096, 4_097), "an account that has told something does not tell all");
+        assert!(!account.reserve(4_097, 1));
+        assert!(account.reserve(1, 0), "an account that is empty says so");
+        assert_eq!(pool.reserved(), 0);
+        assert!(!account.reserve(0, 1), "one that was empty and has told nothing has nothing to tell");
+        assert!(!account.reserve(1, 0));
+    }
+
     #[test]
     fn shares_shrink_as_room_gets_short_and_there_is_always_some_for_those_who_come_late() {
         let mut account = Account::new(64 << 20, Some(Pool::new(usize::MAX)));

@@ -170,6 +170,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_credited_is_told_with_the_window() {
+        let mut window = SendWindow::announced(65_535);
+        assert_eq!(window.uncredited(), Some((0, 65_535)));
+        window.subtract(70_000);
+        assert_eq!(window.uncredited(), Some((70_000, 65_535)));
+        window.add(10_000);
+        assert_eq!(window.uncredited(), Some((60_000, 65_535)));
+        window.add(70_000);
+        assert_eq!(window.uncredited(), Some((0, 65_535)), "a peer may give more than was sent");
+        assert_eq!(SendWindow::unlimited().uncredited(), None);
+    }
+
+    #[test]
     fn increments_saturate() {
         let mut window = SendWindow::announced(u32::MAX);
         for _ in 0..4 {

@@ -188,7 +188,8 @@ mod tests {
                 .unwrap();
         }
         let mut messages = Messages::new(buf.into(), 2);
-        assert_eq!(messages.next().unwrap().get_u8(), b'o');
+        let mut first = messages.next().unwrap();
+        assert_eq!((first.remaining(), first.get_u8(), first.remaining()), (3, b'o', 2));
         assert_eq!(messages.next().unwrap().into_bytes(), "two");
         assert!(messages.next().is_none());
     }

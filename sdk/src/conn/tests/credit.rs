@@ -138,6 +138,24 @@ fn without_flow_control_a_full_inbox_stops_the_reading_and_an_emptied_one_resume
     assert!(pair.server.conn.wants_input());
 }
 
+/// The 256 KiB that the documentation of `window` names, less what the last message that fits lacks.
+#[test]
+fn without_flow_control_an_inbox_below_256_kib_does_not_stop_the_reading() {
+    let limits = Limits { window: 0, outbox: usize::MAX / 2, ..Limits::default() };
+    let mut pair = Pair::with(limits, Limits::default());
+    let (key, _) = pair.open();
+    for _ in 0..25 {
+        pair.client.send(key, &[0; 10_000]).unwrap();
+    }
+    pair.run();
+    assert!(pair.server.conn.wants_input(), "250,000 bytes of 262,144");
+    for _ in 0..2 {
+        pair.client.send(key, &[0; 10_000]).unwrap();
+    }
+    pair.run();
+    assert!(!pair.server.conn.wants_input(), "270,000 bytes of 262,144");
+}
+
 #[test]
 fn a_stream_without_credit_that_nobody_reads_is_broken_off_before_it_holds_up_others_for_ever() {
     let (mut pair, key, served) = full_inbox();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::conn::{Ending, Event, Head, Limits, Outcome, SendError};
-use crate::wire::{Frame, StreamId};
+use crate::wire::{Frame, HEADER_LEN, StreamId};
 
 use super::pair::{End, Pair, STREAM, UNARY, epoch, head};
 
@@ -16,6 +16,25 @@ fn a_client_cannot_send_before_its_init_is_answered() {
     assert_eq!(client.conn.opened(key), None);
     assert_eq!(client.send(key, b"early"), Err(SendError::HalfClosed));
     assert!(matches!(client.output_frames()[..], [Frame::Init { id: StreamId(100), .. }]));
+}
+
+#[test]
+fn a_client_does_not_send_an_init_above_its_own_limit_for_headers() {
+    let limits = Limits { max_header: 100, ..Limits::default() };
+    let mut client = End::client(limits.clone());
+    let mut named = |caller: usize| {
+        let caller = vec![b'x'; caller].into();
+        let opened = client.conn.open(Head { caller, ..head(STREAM) }, None, epoch());
+        (opened, client.output().len())
+    };
+    // The header is as much longer as the name is, while no length takes two bytes.
+    let (opened, empty) = named(1);
+    assert!(opened.is_ok());
+    let longest = 1 + HEADER_LEN + limits.max_header - empty;
+    let (opened, sent) = named(longest);
+    assert_eq!((opened.is_ok(), sent), (true, HEADER_LEN + limits.max_header));
+    let (opened, sent) = named(longest + 1);
+    assert_eq!((opened, sent), (Err(SendError::HeaderTooLarge { size: 101, limit: 100 }), 0));
 }
 
 #[test]

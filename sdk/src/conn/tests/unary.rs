@@ -47,6 +47,19 @@ fn request_and_answer_carry_body_metadata_attachment_and_both_codes() {
     assert!(pair.client.conn.is_idle() && pair.server.conn.is_idle());
 }
 
+/// Servers of tRPC-Go and tRPC-Cpp route by the names.
+#[test]
+fn a_request_says_who_calls_and_which_service_and_method() {
+    let mut client = End::client(Limits::default());
+    let sent =
+        Head { caller: "trpc.a.b.c".into(), callee: "test.Pair".into(), message_type: 1, ..head(UNARY) };
+    call(&mut client.conn, sent, b"", &[]).unwrap();
+    let [Frame::Request { meta, .. }] = &client.output_frames()[..] else { panic!("one request is sent") };
+    let names = [&meta.caller[..], &meta.callee[..], &meta.func[..]];
+    assert_eq!(names, [&b"trpc.a.b.c"[..], b"test.Pair", UNARY.as_bytes()]);
+    assert_eq!(meta.message_type, 1);
+}
+
 #[test]
 fn answers_may_come_in_any_order() {
     let mut pair = Pair::new();

@@ -78,6 +78,10 @@ fn a_header_over_the_limit_that_was_set_is_neither_written_nor_looked_into() {
     assert!(matches!(frames[1], Frame::Init { .. }));
     assert_eq!(frames[2], Frame::BadStream { id: StreamId(100), why });
     assert_eq!((frames.len(), error), (3, None));
+
+    let (frames, error) = drain(decoder.with_max_header(2_003), &mut BytesMut::from(&out[..]));
+    assert!(matches!(frames[..], [Frame::Response { .. }, Frame::Init { .. }, Frame::Close { .. }]));
+    assert_eq!(error, None, "a header of exactly the limit is looked into");
 }
 
 #[test]
