@@ -21,6 +21,9 @@ pub(crate) struct Lengths {
 /// The strangers' work before an attack, for buffers and memory to have their size.
 const CALM: Duration = Duration::from_millis(500);
 
+/// Growth below so many KiB a second is no growth.
+const SETTLED: u64 = 1024;
+
 /// The measurement of one attack.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Measured {
@@ -55,8 +58,8 @@ pub(crate) async fn measure(mode: &Mode, side: Side, lengths: Lengths) -> Result
     if !attacker.is_running() {
         return Err("the attacker has ended; it has said why above".to_owned());
     }
+    let attacked = if side == Side::Here { until_settled(&memory).await } else { memory.take() };
     attacker.kill().await;
-    let attacked = memory.take();
     let growth = if server.is_running() { Growth::between(&calm, &attacked) } else { None };
     Ok(Measured { seen, growth })
 }
@@ -74,4 +77,22 @@ async fn until_sampled(memory: &Watch) -> Vec<Sample> {
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// The samples of the attack, until memory has not grown for a second. Ten seconds of growth are enough.
+async fn until_settled(memory: &Watch) -> Vec<Sample> {
+    let mut samples = memory.take();
+    for _ in 0..10 {
+        let before = peak(&samples);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        samples.extend(memory.take());
+        if peak(&samples) <= before + SETTLED {
+            break;
+        }
+    }
+    samples
+}
+
+fn peak(samples: &[Sample]) -> u64 {
+    samples.iter().map(|sample| sample.resident).max().unwrap_or(0)
 }

@@ -8,7 +8,7 @@ use trill::prost::Message;
 use trill_tests::raw::{self, Request};
 use trill_tests::text;
 
-use super::target::{Answers, Target, each_frame};
+use super::target::{Answers, Target, each_frame, join};
 
 pub(super) async fn calls(target: Target) -> Result<()> {
     each_frame(&target, 10_000, |id| raw::call(id, "Nothing", "")).await
@@ -22,7 +22,7 @@ pub(super) async fn large_requests(target: Target) -> Result<()> {
 pub(super) async fn one_way_places(target: Target) -> Result<()> {
     let body = text("hang").encode_to_vec();
     let call = |id| Request { id, method: "Notify", one_way: true, body: body.clone(), ..Request::default() };
-    let bytes: Bytes = (1..11_001).flat_map(|id| call(id).frame()).collect();
+    let bytes = join((1..11_001).map(|id| call(id).frame()));
     let built = target.send_each(vec![bytes; 10], Answers::Read).await?;
     tokio::time::sleep(Duration::from_secs(1)).await;
     built.close();
@@ -32,17 +32,23 @@ pub(super) async fn one_way_places(target: Target) -> Result<()> {
 
 /// Requests that a handler keeps for ever.
 pub(super) async fn bytes(target: Target) -> Result<()> {
-    let kept = text(format!("hang {}", "x".repeat(1_000_000)));
-    target.hold(vec![fifty_calls(&kept.encode_to_vec()); 11], Answers::Read).await
+    let kept = |size| text(format!("hang {}", "x".repeat(size))).encode_to_vec();
+    target.hold(vec![ever_smaller_calls(kept); 11], Answers::Read).await
 }
 
 /// Requests of which a handler keeps four letters.
 pub(super) async fn bytes_dropped(target: Target) -> Result<()> {
-    let body = [text("hang").encode_to_vec(), raw::field(15, &vec![0; 1_000_000])].concat();
-    target.hold(vec![fifty_calls(&body); 11], Answers::Read).await
+    let dropped = |size| [text("hang").encode_to_vec(), raw::field(15, &vec![0; size])].concat();
+    target.hold(vec![ever_smaller_calls(dropped); 11], Answers::Read).await
 }
 
-fn fifty_calls(body: &[u8]) -> Bytes {
-    let call = |id| Request { id, method: "Unary", body: body.to_vec(), ..Request::default() };
-    (1..51).flat_map(|id| call(id).frame()).collect()
+/// Fifty megabytes of large requests, and smaller and smaller ones for the gaps that those leave.
+fn ever_smaller_calls(body: impl Fn(usize) -> Vec<u8>) -> Bytes {
+    let sizes = [(50, 1_000_000), (100, 10_000), (200, 1_000), (1_000, 100)];
+    let each = sizes.into_iter().flat_map(|(count, size)| std::iter::repeat_n(size, count));
+    join(
+        (1..).zip(each).map(|(id, size)| {
+            Request { id, method: "Unary", body: body(size), ..Request::default() }.frame()
+        }),
+    )
 }

@@ -11,7 +11,7 @@ use trill::prost::Message;
 use trill_tests::raw::{self, CALL_ENTRY, Request, STREAM_ENTRY};
 use trill_tests::text;
 
-use super::target::{Answers, Pace, Target};
+use super::target::{Answers, Pace, Target, join};
 
 /// As many empty entries as a header holds.
 const EMPTY_ENTRIES: u32 = 32_700;
@@ -32,18 +32,18 @@ pub(super) async fn call_metadata(target: Target) -> Result<()> {
         metadata: metadata.clone(),
         ..Request::default()
     };
-    let bytes = (1..1_001).flat_map(|id| call(id).frame()).collect();
+    let bytes = join((1..1_001).map(|id| call(id).frame()));
     target.hold([bytes], Answers::Read).await
 }
 
 pub(super) async fn stream_metadata(target: Target) -> Result<()> {
     let metadata = raw::entries(STREAM_ENTRY, EMPTY_ENTRIES, false);
-    let bytes = (100..1_100).flat_map(|id| raw::open(id, "Talk", 65_535, 0, &metadata)).collect();
+    let bytes = join((100..1_100).map(|id| raw::open(id, "Talk", 65_535, 0, &metadata)));
     target.hold([bytes], Answers::Read).await
 }
 
 pub(super) async fn unread_answers(target: Target) -> Result<()> {
-    let bytes = (1..2_001).flat_map(|id| raw::call(id, "Unary", "large 1000000")).collect();
+    let bytes = join((1..2_001).map(|id| raw::call(id, "Unary", "large 1000000")));
     target.hold([bytes], Answers::Unread).await
 }
 
@@ -75,28 +75,28 @@ pub(super) async fn unread_small(target: Target) -> Result<()> {
 pub(super) async fn unpacked_calls(target: Target) -> Result<()> {
     let body = gzip(&text(format!("hang {}", "y".repeat(9_900_000))).encode_to_vec());
     let call = |id| Request { id, method: "Unary", packed: 1, body: body.clone(), ..Request::default() };
-    let bytes = (1..101).flat_map(|id| call(id).frame()).collect();
+    let bytes = join((1..101).map(|id| call(id).frame()));
     target.hold([bytes], Answers::Read).await
 }
 
 pub(super) async fn unpacked_streams(target: Target) -> Result<()> {
     let message = gzip(&text(format!("hang {}", "y".repeat(9_900_000))).encode_to_vec());
     let stream = |id| [raw::open(id, "Talk", 65_535, 1, &[]), raw::raw_data(id, &message)].concat();
-    let bytes = (100..200).flat_map(stream).collect();
+    let bytes = join((100..200).map(stream));
     target.hold([bytes], Answers::Read).await
 }
 
 /// The small calls have a name that could keep a whole read buffer; the large ones are refused.
 pub(super) async fn pinned_buffers(target: Target) -> Result<()> {
     let (small, large) = (text("hang").encode_to_vec(), vec![0; 65_000]);
-    let bytes = (1..3_001_u32).flat_map(|number| {
+    let bytes = join((1..3_001_u32).map(|number| {
         let (id, body) = (2 * number, small.clone());
         let kept =
             Request { id, method: "Unary", caller: "trpc.test.hostile.pin", body, ..Request::default() };
         let refused = Request { id: id + 1, method: "Nope", body: large.clone(), ..Request::default() };
         [kept.frame(), refused.frame()].concat()
-    });
-    target.hold([bytes.collect()], Answers::Read).await
+    }));
+    target.hold([bytes], Answers::Read).await
 }
 
 /// Packs as well as gzip can.

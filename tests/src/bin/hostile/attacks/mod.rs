@@ -8,7 +8,6 @@ mod target;
 mod work;
 
 use std::io::Result;
-use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -26,10 +25,6 @@ pub(crate) struct Mode {
     pub(crate) text: &'static str,
     attack: fn(Target) -> BoxFuture<'static, Result<()>>,
 }
-
-/// How long an attack that builds something up may take before the measurement begins anyway. A
-/// server that does not read on is one that defends itself.
-const BUILD: Duration = Duration::from_secs(6);
 
 /// A table of modes. An attack says by itself when it is under way.
 macro_rules! modes {
@@ -85,14 +80,13 @@ modes! {
 pub(crate) async fn run(name: &str, address: &str) -> std::result::Result<(), String> {
     let mode = MODES.iter().find(|mode| mode.name == name).ok_or(format!("there is no mode {name}"))?;
     let target = Target::at(address)?;
-    let under_way = target.under_way();
-    let attack = (mode.attack)(target);
+    let attack = (mode.attack)(target.clone());
     tokio::spawn(async move {
         let ended = attack.await;
         eprintln!("{}: the attack has ended: {ended:?}", mode.name);
         std::process::exit(1);
     });
-    let _ = tokio::time::timeout(BUILD, under_way.notified()).await;
+    target.attacked().await;
     say("attacking").await;
     Ok(())
 }

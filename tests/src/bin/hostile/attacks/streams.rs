@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tokio::task::JoinSet;
 use trill_tests::raw;
 
-use super::target::{Answers, Target, at_full_speed, each_frame};
+use super::target::{Answers, Target, at_full_speed, each_frame, join};
 
 pub(super) async fn inits(target: Target) -> Result<()> {
     each_frame(&target, 20_000, |id| raw::init(id, "Talk", 65_535)).await
@@ -35,16 +35,16 @@ pub(super) async fn window(target: Target) -> Result<()> {
 pub(super) async fn unread_downloads(target: Target) -> Result<()> {
     // Without a window, only the connection holds them back.
     let download = |id| [raw::init(id, "Download", 0), raw::data(id, "fill 1000000 1000")].concat();
-    let bytes = (100..200).flat_map(download).collect();
+    let bytes = join((100..200).map(download));
     target.hold([bytes], Answers::Unread).await
 }
 
 pub(super) async fn no_stream(target: Target) -> Result<()> {
-    at_full_speed(&target, 1, (1_000..3_000).flat_map(|id| raw::data(id, "x")).collect()).await
+    at_full_speed(&target, 1, join((1_000..3_000).map(|id| raw::data(id, "x")))).await
 }
 
 pub(super) async fn unreadable(target: Target) -> Result<()> {
-    at_full_speed(&target, 1, (1_000..3_000).flat_map(raw::unreadable).collect()).await
+    at_full_speed(&target, 1, join((1_000..3_000).map(raw::unreadable))).await
 }
 
 /// More streams than the server has places.
@@ -65,5 +65,5 @@ pub(super) async fn places_of_eight(target: Target) -> Result<()> {
 }
 
 fn all_places() -> Bytes {
-    (100..110_100).flat_map(|id| raw::init(id, "Talk", 0)).collect()
+    join((100..110_100).map(|id| raw::init(id, "Talk", 0)))
 }

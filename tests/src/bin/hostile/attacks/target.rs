@@ -3,18 +3,27 @@
 use std::io::Result;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::tcp::OwnedReadHalf;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
-use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
+use trill_tests::now;
 
 /// How long a flood lasts before it counts as being under way.
 const FLOOD: Duration = Duration::from_millis(300);
+
+/// A server that has taken nothing for so long defends itself, and the measurement begins.
+const STALLED: Duration = Duration::from_millis(1_500);
+
+/// How long an attack may take to build something up on a machine that is busy.
+const BUILD: Duration = Duration::from_secs(60);
 
 /// The server under attack. The attackers' address is another than the one of the strangers.
 #[derive(Clone)]
@@ -22,6 +31,8 @@ pub(crate) struct Target {
     server: SocketAddr,
     from: IpAddr,
     under_way: Arc<Notify>,
+    /// The bytes that have been written to build something up.
+    written: Arc<AtomicU64>,
 }
 
 /// The attacker's reading of what the server sends.
@@ -35,7 +46,12 @@ pub(super) enum Answers {
 impl Target {
     pub(super) fn at(address: &str) -> std::result::Result<Self, String> {
         let server = address.parse().map_err(|error| format!("{address}: {error}"))?;
-        Ok(Self { server, from: Ipv4Addr::new(127, 0, 0, 2).into(), under_way: Arc::default() })
+        Ok(Self {
+            server,
+            from: Ipv4Addr::new(127, 0, 0, 2).into(),
+            under_way: Arc::default(),
+            written: Arc::default(),
+        })
     }
 
     /// The same server, reached from another address.
@@ -47,8 +63,15 @@ impl Target {
         self.server
     }
 
-    pub(super) fn under_way(&self) -> Arc<Notify> {
-        Arc::clone(&self.under_way)
+    /// Waits until the attack is under way: until it says so, or the server takes no more of it.
+    pub(super) async fn attacked(&self) {
+        let (began, mut written) = (now(), 0);
+        while timeout(STALLED, self.under_way.notified()).await.is_err() && began.elapsed() < BUILD {
+            let before = std::mem::replace(&mut written, self.written.load(Relaxed));
+            if written > 0 && written == before {
+                return;
+            }
+        }
     }
 
     /// Says that what was to be built up is there.
@@ -58,7 +81,7 @@ impl Target {
 
     /// Says that a flood is under way, after a while.
     pub(super) fn is_flooded(&self) {
-        let under_way = self.under_way();
+        let under_way = Arc::clone(&self.under_way);
         tokio::spawn(async move {
             tokio::time::sleep(FLOOD).await;
             under_way.notify_one();
@@ -107,14 +130,23 @@ impl Target {
             let socket = self.socket()?;
             socket.set_recv_buffer_size(4_096)?;
             let mut socket = socket.connect(self.server).await?;
-            // The server may end the connection while this is being written.
-            let _ = socket.write_all(bytes).await;
+            self.write(&mut socket, bytes).await;
             return Ok(Held::Unread(socket));
         }
         let (reader, mut writer) = self.connect().await.into_split();
         let forget = forget(reader);
-        let _ = writer.write_all(bytes).await;
+        self.write(&mut writer, bytes).await;
         Ok(Held::Read(forget, writer))
+    }
+
+    /// Writes until all is written, or the server has ended the connection.
+    async fn write(&self, to: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) {
+        for part in bytes.chunks(65_536) {
+            if to.write_all(part).await.is_err() {
+                return;
+            }
+            self.written.fetch_add(part.len() as u64, Relaxed);
+        }
     }
 }
 
@@ -153,6 +185,15 @@ pub(super) fn forget(mut reader: OwnedReadHalf) -> JoinSet<()> {
         while reader.read(&mut bytes).await.is_ok_and(|count| count > 0) {}
     });
     forget
+}
+
+/// Frames one behind the other.
+pub(super) fn join(frames: impl IntoIterator<Item = Vec<u8>>) -> Bytes {
+    let mut all = Vec::new();
+    for frame in frames {
+        all.extend_from_slice(&frame);
+    }
+    all.into()
 }
 
 /// When a rate's portions are due. They are small and often, as many peers that know nothing of each other send.
