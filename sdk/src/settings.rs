@@ -31,7 +31,9 @@ macro_rules! shared_settings {
             self
         }
 
-        /// The largest frame to accept; a larger one ends its connection. Default: 10 MiB, which is what tRPC-Go sends at most.
+        /// The largest frame to accept. A larger one ends its call or stream, with code 1 or 211 at a server and 122 or 311 at a client;
+        /// what is left of it is dropped as it comes, within [`frame_timeout`](Self::frame_timeout), or the connection ends. Default: 10
+        /// MiB, which is what tRPC-Go sends at most.
         pub fn max_message_received(mut self, bytes: usize) -> Self {
             self.limits.max_received = bytes;
             self
@@ -64,6 +66,16 @@ macro_rules! shared_settings {
         /// say.
         pub fn max_header(mut self, bytes: usize) -> Self {
             self.limits.max_header = bytes;
+            self
+        }
+
+        /// How long a frame of the peer's that is begun may take for each 64 KiB of it, before its connection is ended. Default: 10
+        /// seconds.
+        ///
+        /// A frame that is larger than [`max_message_received`](Self::max_message_received) has this time for all of it. Time in which
+        /// this side does not read does not count, but for a message of a stream that waits for room. It takes up to a quarter longer.
+        pub fn frame_timeout(mut self, limit: Duration) -> Self {
+            self.limits.frame_timeout = limit;
             self
         }
 
@@ -150,6 +162,7 @@ pub(crate) fn check(limits: &Limits) -> Result<()> {
         ));
     }
     for (name, limit) in [
+        ("frame_timeout", Some(limits.frame_timeout)),
         ("heartbeat", limits.heartbeat),
         ("idle_timeout", limits.idle_timeout),
         ("stream_idle_timeout", limits.stream_idle_timeout),

@@ -73,7 +73,7 @@ const FAULTS: &[Fault] = faults! {
     "TLS at the port"                              tls(),                   Protocol Peer   141 never, "Unary" peer, ["0x1503", "0x0930", "TLS"];
     "another version"                              bad_magic(),             Protocol Peer   141 never, "Unary" peer, ["0x0931", "0x0930"];
     "a frame of an unknown type"                   bad_type(),              Protocol Peer   141 never, "Unary" peer, ["type 7"];
-    "too large a frame"                            large_frame(),           Limit    Peer   141 never, "Unary" peer, ["16777232 bytes", "at most 10485760", "(max_message_received)"];
+    "too large a frame"                            large_frame(),           Limit    Peer   122 never, "Unary" peer, ["16777232 bytes", "at most 10485760", "(max_message_received)"];
     "data before the stream is open"               early_data(),            Protocol Peer   322 never, "Talk"  peer, ["DATA before the answer to INIT"];
     "the connection ends"                          lost(Cut::Fin),          Network  Peer   301 never, "Talk"  peer, ["the peer closed the connection"];
     "the connection breaks"                        lost(Cut::Reset),        Network  Peer   301 never, "Talk"  peer, ["connection reset"];
@@ -82,6 +82,8 @@ const FAULTS: &[Fault] = faults! {
     // Sizes.
     "too large a message"                          large_message(),         Limit    Caller 121 never, "Unary" peer, ["2100 bytes", "at most 1024", "(max_message_sent)"];
     "too large an answer"                          large_answer(),          Status   Peer   2   never, "Unary" peer, ["2021 bytes", "at most 1024", "(max_message_sent)"];
+    "too large a request for the server"           refused_request(),       Status   Peer   1   never, "Unary" peer, ["bytes on the wire, at most 1024", "(max_message_received)"];
+    "too large a message for the server"           refused_message(),       Status   Peer   211 never, "Talk"  peer, ["bytes on the wire, at most 1024", "(max_message_received)"];
     "too much metadata"                            large_metadata(),        Limit    Caller 121 never, "Unary" peer, ["bytes, at most 1024", "(max_header)"];
     "too much metadata for the server"             refused_metadata(),      Status   Peer   1   never, "Unary" peer, ["bytes, at most 1024", "(max_header)"];
     "too many pairs of metadata"                   many_metadata(),         Limit    Caller 121 never, "Unary" peer, ["1001 pairs of metadata", "carries 1000 at most"];
@@ -434,6 +436,18 @@ async fn large_message() -> Error {
 
 async fn large_answer() -> Error {
     client_of(|server| server.max_message_sent(1024)).await.unary(text("large 2000")).await.unwrap_err()
+}
+
+async fn refused_request() -> Error {
+    let client = client_of(|server| server.max_message_received(1024)).await;
+    client.unary(text("x".repeat(3_000))).await.unwrap_err()
+}
+
+async fn refused_message() -> Error {
+    let client = client_of(|server| server.max_message_received(1024)).await;
+    let mut rw = client.talk().await.unwrap();
+    rw.write(text("x".repeat(5_000))).await.unwrap();
+    rw.read().await.unwrap_err()
 }
 
 async fn large_metadata() -> Error {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use trill::testing::{Cut, Direction, Network};
-use trill::{AsyncReader, AsyncReaderWriter, Channel, Context, Result, Server};
+use trill::{AsyncReader, AsyncReaderWriter, Channel, Context, ErrorKind, Result, Server};
 use trill_tests::now;
 
 /// Around the size from which a payload is kept by reference, around what a read of a socket offers, and beyond.
@@ -43,6 +43,35 @@ impl Parrot for Repeats {
 fn payload(number: usize) -> Bytes {
     let size = SIZES[number % SIZES.len()];
     (0..size).map(|at| (at * 31 + at / 251 + number * 7) as u8).collect()
+}
+
+/// Both directions at once: whoever gets too large a message says so, and everything else on the connection goes on.
+#[tokio::test]
+async fn one_message_that_is_too_large_costs_one_call_or_stream_and_no_other() {
+    let server = Server::builder().service(Repeats).max_message_received(100_000);
+    let bound = server.bind("127.0.0.1:0").await.unwrap();
+    let address = bound.local_addr().to_string();
+    tokio::spawn(bound.serve());
+    let channel = Channel::builder().max_message_received(50_000).connect(address).await.unwrap();
+    let client = ParrotClient::new(channel);
+    let of = |size: usize| Bytes::from(vec![7; size]);
+    let mut other = client.talk().await.unwrap();
+    for round in 1..=3 {
+        let error = client.once(of(5_000_000)).await.unwrap_err();
+        assert_eq!((error.kind(), error.code().0), (ErrorKind::Status, 1));
+        assert!(error.message().contains("at most 100000 are accepted (max_message_received)"), "{error}");
+        let error = client.once(of(60_000)).await.unwrap_err();
+        assert_eq!((error.kind(), error.code().0), (ErrorKind::Limit, 122));
+        assert!(error.message().contains("at most 50000 are accepted (max_message_received)"), "{error}");
+        for (size, code) in [(5_000_000, 211), (60_000, 311)] {
+            let mut rw = client.talk().await.unwrap();
+            rw.write(of(size)).await.unwrap();
+            assert_eq!(rw.read().await.unwrap_err().code().0, code);
+        }
+        other.write(of(round)).await.unwrap();
+        assert_eq!(other.read().await.unwrap(), Some(of(round)), "the same connection");
+    }
+    assert_eq!(client.once(of(40_000)).await.unwrap(), of(40_000));
 }
 
 async fn echoes_all(client: ParrotClient, count: usize) {

@@ -84,17 +84,19 @@ async fn streams_and_calls_over_their_count_are_refused_with_code_22() {
 }
 
 #[tokio::test]
-async fn a_larger_frame_than_the_server_accepts_ends_that_connection_only() {
+async fn a_larger_request_than_the_server_accepts_ends_that_call_only() {
     let (service, _log) = Obedient::new();
     let bound =
         Server::builder().service(service).max_message_received(10_000).bind("127.0.0.1:0").await.unwrap();
     let address = bound.local_addr().to_string();
     tokio::spawn(bound.serve());
-    let bystander = EverythingClient::new(Channel::connect(&address).await.unwrap());
     let client = EverythingClient::new(Channel::connect(&address).await.unwrap());
+    let mut rw = client.talk().await.unwrap();
     let error = client.unary(text("x".repeat(20_000))).await.unwrap_err();
-    assert_eq!((error.kind(), error.origin()), (ErrorKind::Network, Origin::Peer));
-    assert!(bystander.unary(text("untouched")).await.is_ok());
+    assert_eq!((error.kind(), error.origin(), error.code().0), (ErrorKind::Status, Origin::Peer, 1));
+    assert!(client.unary(text("untouched")).await.is_ok());
+    rw.write(text("as well")).await.unwrap();
+    assert_eq!(rw.read().await.unwrap(), Some(text("as well")));
 }
 
 #[tokio::test]

@@ -46,7 +46,9 @@ impl Order {
     pub(super) fn check(&mut self, cause: Option<&Frame>, written: &[Frame]) {
         for frame in written {
             match (self.side, frame) {
-                (_, Frame::BadUnary { .. } | Frame::BadStream { .. }) => panic!("{frame:?} was written"),
+                (_, Frame::BadUnary { .. } | Frame::BadStream { .. } | Frame::Skipped { .. }) => {
+                    panic!("{frame:?} was written")
+                }
                 (Side::Server, Frame::Response { .. }) => {}
                 (Side::Client, Frame::Request { .. }) => {}
                 (_, Frame::Request { .. } | Frame::Response { .. }) => {

@@ -25,7 +25,8 @@ const POOL: &str = "max_unread";
 #[non_exhaustive]
 pub struct Buffered {
     /// Received, and not yet read by the application; requests count until they are answered, answers until their callers have them.
-    /// Metadata counts with what it takes in memory, as long as its call or stream is there.
+    /// Metadata counts with what it takes in memory, as long as its call or stream is there, and a frame that is larger than 64 KiB
+    /// with the part of it that has come.
     pub unread: usize,
     /// The same together with what the windows of open streams promise: what counts for `max_unread` and `max_unread_per_connection`.
     pub reserved: usize,

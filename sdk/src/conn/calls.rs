@@ -34,6 +34,23 @@ pub(super) struct Incoming {
     pub(super) answered: bool,
 }
 
+impl Incoming {
+    /// A call of which nothing else is known.
+    pub(super) fn unknown(head: UnaryHead, request_id: u32) -> Self {
+        Self {
+            head,
+            request_id,
+            one_way: false,
+            message_type: 0,
+            content_type: 0,
+            deadline: None,
+            ending: None,
+            size: 0,
+            answered: false,
+        }
+    }
+}
+
 impl Call {
     /// Bytes of what came, and was not answered or looked at.
     pub(super) fn size(&self) -> usize {

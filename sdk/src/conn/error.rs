@@ -7,6 +7,8 @@ use thiserror::Error;
 
 use crate::wire::{FrameFault, WireError};
 
+use super::budget::Overrun;
+
 /// Why a connection ended, and with it every call and stream on it.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub(crate) enum ConnError {
@@ -22,8 +24,17 @@ pub(crate) enum ConnError {
     Panicked,
     #[error("the connection failed: {0}")]
     Io(io::ErrorKind),
-    #[error("the peer sent a frame of {size} bytes, at most {limit} are accepted (max_message_received)")]
-    FrameTooLarge { size: usize, limit: usize },
+    #[error(
+        "the peer sent a frame of {size} bytes, at most {limit} are accepted (max_message_received), and its end did not come \
+         within {timeout:?} (frame_timeout)"
+    )]
+    FrameTooLarge { size: usize, limit: usize, timeout: Duration },
+    #[error("the peer began a frame and sent less than 64 KiB of it within {0:?} (frame_timeout)")]
+    Frame(Duration),
+    #[error(
+        "there was no room within {limit:?} for the rest of a message that had begun (frame_timeout): {over}"
+    )]
+    NoRoom { over: Overrun, limit: Duration },
     #[error("the peer sent bytes that are not tRPC: {0}")]
     Wire(WireError),
     #[error(
@@ -47,10 +58,7 @@ pub(crate) enum ConnError {
 impl ConnError {
     /// What bytes say with which nobody can go on.
     pub(crate) fn of_wire(error: WireError) -> Self {
-        match error {
-            WireError::FrameTooLarge { size, limit } => Self::FrameTooLarge { size, limit },
-            error => Self::Wire(error),
-        }
+        Self::Wire(error)
     }
 
     /// What a failed read or write of the socket says. `limit` is the dead peer timeout that the socket was given.

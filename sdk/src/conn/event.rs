@@ -107,6 +107,8 @@ pub(crate) enum Ending {
     Violation(Violation),
     /// Far too much is unread, and the peer sent more on this stream, which is not read either.
     Overrun(Overrun),
+    /// The peer sent a message that is larger than may be received.
+    TooLarge { size: usize, limit: usize },
     /// The answer to a unary call cannot be understood.
     BadAnswer(FrameFault),
     /// The application on this side ended the stream.

@@ -28,6 +28,7 @@ impl Connection {
     /// Takes one frame of the peer's. An error ends the connection: report it with [`handle_lost`](Self::handle_lost).
     pub(crate) fn handle_frame(&mut self, frame: Frame, now: Instant) -> Result<(), ConnError> {
         self.quiet.note();
+        self.watch.note();
         self.arriving = None;
         match frame {
             Frame::Data { id, messages } => self.handle_data(id, messages, now),
@@ -43,6 +44,7 @@ impl Connection {
             }
             Frame::Response { meta, body, attachment, .. } => self.handle_response(meta, body, attachment),
             Frame::BadUnary { head, why } => self.handle_bad_unary(head, why)?,
+            Frame::Skipped { of, size, why } => self.handle_skipped(of, size, why),
         }
         self.count_unsent();
         let (queued, limit) = (self.queued(), self.limits.outbox_hard());
@@ -76,6 +78,7 @@ impl Connection {
                 Timer::Overtaken(key) => self.believe_reset(key, now),
                 Timer::Stuck => self.look_for_stuck(now),
                 Timer::Pause => self.look_if_paused(now),
+                Timer::Frame => self.look_at_front(now),
                 Timer::FirstFrame => {
                     self.handle_lost(&ConnError::FirstFrame(self.limits.first_frame_timeout));
                 }
@@ -314,7 +317,7 @@ impl Connection {
         admission(head, shape)
     }
 
-    fn handle_bad(&mut self, id: StreamId, why: &FrameFault) {
+    pub(super) fn handle_bad(&mut self, id: StreamId, why: &FrameFault) {
         let violation = match *why {
             FrameFault::HeaderTooLarge { size, limit } => Violation::HeaderTooLarge { size, limit },
             FrameFault::TooManyEntries { count, limit } => Violation::TooManyEntries { count, limit },
@@ -334,7 +337,7 @@ impl Connection {
     }
 
     /// Carries out what the state machine decided.
-    fn act(&mut self, key: StreamKey, next: State, action: Action, ending: Option<Ending>) {
+    pub(super) fn act(&mut self, key: StreamKey, next: State, action: Action, ending: Option<Ending>) {
         match action {
             Action::EndOfInput => {
                 let stream = self.streams.get_mut(key);

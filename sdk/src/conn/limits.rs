@@ -100,6 +100,8 @@ pub(crate) struct Limits {
     pub(crate) stream_idle_timeout: Option<Duration>,
     /// How long a connection without calls and streams lives.
     pub(crate) idle_timeout: Option<Duration>,
+    /// How long a frame that is begun may take for each read buffer of it.
+    pub(crate) frame_timeout: Duration,
     /// How long a client's first frame may take from its first byte.
     pub(crate) first_frame_timeout: Duration,
 }
@@ -133,6 +135,7 @@ impl Default for Limits {
             write_timeout: None,
             stream_idle_timeout: None,
             idle_timeout: None,
+            frame_timeout: Duration::from_secs(10),
             first_frame_timeout: Duration::from_secs(10),
         }
     }

@@ -6,6 +6,7 @@
 //!
 //! Deliberately absent: encoding of messages (room 4), retries and naming (front doors), anything that waits.
 
+mod begun;
 mod budget;
 mod calls;
 #[cfg(feature = "testing")]
@@ -43,6 +44,7 @@ use crate::wire::Side;
 
 pub(crate) use crate::wire::{Body, Outbox, StreamId};
 
+use begun::Watch;
 use budget::Account;
 use calls::Calls;
 use lingering::Lingering;
@@ -54,6 +56,7 @@ use stream::Stream;
 use streams::Streams;
 use timers::Timers;
 
+pub(crate) use begun::{Front, too_large};
 pub use budget::Buffered;
 pub(crate) use budget::{Overrun, Pool};
 pub(crate) use error::ConnError;
@@ -90,6 +93,7 @@ pub(crate) struct Connection {
     /// What is queued and not written.
     unsent: Account,
     quiet: Quiet,
+    watch: Watch,
     output: Outbox,
     /// Bytes that were taken and are not yet written.
     in_flight: usize,
@@ -140,6 +144,7 @@ impl Connection {
             lingering: Lingering::default(),
             timers: Timers::default(),
             quiet: Quiet::default(),
+            watch: Watch::default(),
             output: Outbox::default(),
             in_flight: 0,
             lent: 0,
@@ -230,6 +235,10 @@ impl Connection {
     /// too much is unread and nobody here waits for the peer, or while the peer leaves too many answers unread.
     pub(crate) fn wants_input(&mut self) -> bool {
         self.asking = false;
+        self.reads()
+    }
+
+    fn reads(&self) -> bool {
         !self.pause.is_on()
             && self.may_answer()
             && (self.unread.is_within(self.limits.max_received) || self.is_hungry())

@@ -21,6 +21,8 @@ pub(super) enum Timer {
     Idle,
     /// Time to look whether the connection is quiet.
     Beat,
+    /// Time to look whether the frame at the front of the input has grown.
+    Frame,
     /// The first frame of the peer must be whole.
     FirstFrame,
     /// The stream that this RESET overtook must be over.

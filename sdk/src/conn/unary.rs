@@ -6,7 +6,7 @@ use bytes::Bytes;
 use trill_proto::{Code, RequestProtocol, ResponseProtocol};
 
 use crate::metadata::Metadata;
-use crate::wire::{self, Body, FrameFault, Side, UnaryHead};
+use crate::wire::{self, Body, FrameFault, ONE_WAY, Side, UnaryHead};
 
 use super::Connection;
 use super::budget::Overrun;
@@ -16,9 +16,6 @@ use super::event::{Answer, CallKey, Ending, Event, Head, IncomingCall, Outcome, 
 use super::schedule::Ticket;
 use super::streaming::{DROPPED, SendError, check_metadata};
 use super::timers::Timer;
-
-/// `call_type` of a call that is not answered.
-const ONE_WAY: u32 = 1;
 
 /// The version byte of a unary frame that carries the request id in its fixed header, as tRPC-Go writes it.
 const VERSION: u8 = 1;
@@ -206,7 +203,7 @@ impl Connection {
         }
     }
 
-    fn answered(&mut self, id: u32, result: Result<Answer, Ending>) {
+    pub(super) fn answered(&mut self, id: u32, result: Result<Answer, Ending>) {
         let size = result.as_ref().map_or(0, Answer::size);
         if let Some((key, deadline)) = self.calls.answer(id, result) {
             self.count_call(0, size);
@@ -281,7 +278,7 @@ impl Connection {
         self.arrived.push(IncomingCall { key, one_way, admitted, head, deadline, body, attachment });
     }
 
-    fn refuse_call(&mut self, incoming: Incoming, outcome: Outcome) {
+    pub(super) fn refuse_call(&mut self, incoming: Incoming, outcome: Outcome) {
         let key = self.calls.insert_incoming(Incoming { size: 0, ..incoming });
         self.refuse(key, outcome, &[]);
         self.release_call(key);
@@ -291,18 +288,8 @@ impl Connection {
     pub(super) fn handle_bad_unary(&mut self, frame: UnaryHead, why: FrameFault) -> Result<(), ConnError> {
         match self.side {
             Side::Server => {
-                let incoming = Incoming {
-                    head: frame,
-                    // Clients that pair by the protobuf header write it here as well, but for tRPC-Cpp.
-                    request_id: frame.id,
-                    one_way: false,
-                    message_type: 0,
-                    content_type: 0,
-                    deadline: None,
-                    ending: None,
-                    size: 0,
-                    answered: false,
-                };
+                // Clients that pair by the protobuf header write the id here as well, but for tRPC-Cpp.
+                let incoming = Incoming::unknown(frame, frame.id);
                 self.refuse_call(incoming, Outcome::framework(Code::SERVER_DECODE_ERR.0, why.to_string()));
                 Ok(())
             }

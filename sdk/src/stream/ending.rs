@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::error::{Code, Error, ErrorKind, Origin, Status};
 use crate::metadata::Metadata;
-use crate::transport::{ConnError, Ending, Outcome, SendError};
+use crate::transport::{ConnError, Ending, Outcome, SendError, too_large};
 
 /// Whom an error speaks of.
 pub(crate) struct Subject {
@@ -110,6 +110,15 @@ pub(crate) fn ending_error(ending: &Ending, subject: &Subject) -> Error {
             Code::SERVER_OVERLOAD_ERR,
             format!("the stream was broken off because it is not read while the peer sends on: {over}"),
         ),
+        Ending::TooLarge { size, limit } => {
+            let code = match (subject.client, subject.stream) {
+                (true, false) => Code::CLIENT_DECODE_ERR,
+                (true, true) => Code::STREAM_CLIENT_MSG_EXCEED_LIMIT_ERR,
+                (false, _) => Code::STREAM_SERVER_MSG_EXCEED_LIMIT_ERR,
+            };
+            let what = if subject.stream { "a message" } else { "the answer" };
+            subject.error(ErrorKind::Limit, Origin::Peer, code, too_large(what, *size, *limit))
+        }
         Ending::BadAnswer(why) => subject.error(
             ErrorKind::Decode,
             Origin::Peer,
@@ -134,6 +143,8 @@ pub(crate) fn ending_error(ending: &Ending, subject: &Subject) -> Error {
                 ConnError::FrameTooLarge { .. }
                 | ConnError::PeerNotReading { .. }
                 | ConnError::FirstFrame(_)
+                | ConnError::Frame(_)
+                | ConnError::NoRoom { .. }
                 | ConnError::TooManyNew { .. } => (ErrorKind::Limit, Origin::Peer),
             };
             subject.error(kind, origin, subject.network_code(), why.to_string())

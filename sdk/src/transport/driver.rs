@@ -10,9 +10,9 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use crate::conn::{ConnError, Connection, IncomingCall, IncomingStream};
-use crate::wire::Decoder;
+use crate::wire::{Begun, Decoder, Skip};
 
-use super::intake::{FRAMES_PER_LOCK, Intake};
+use super::intake::{FRAMES_PER_LOCK, Intake, counted};
 use super::pusher::Pusher;
 use super::shared::{Left, Reading, Shared, State};
 use super::wakers::Incoming;
@@ -91,6 +91,15 @@ pub(crate) struct Driver {
     recheck: Option<Pin<Box<tokio::time::Sleep>>>,
     /// Its task ends with this one.
     pusher: Option<JoinHandle<()>>,
+}
+
+/// What becomes of a large frame that needs room.
+enum Room {
+    Made,
+    /// It is not taken.
+    Refused,
+    /// There may be some later.
+    None,
 }
 
 impl Driver {
@@ -240,6 +249,17 @@ impl Driver {
                 self.handle_input()?;
                 continue;
             }
+            if let Some(wants) = self.intake.wants() {
+                match self.make_room(wants) {
+                    Room::Made => {}
+                    Room::Refused => {
+                        self.handle_input()?;
+                        continue;
+                    }
+                    Room::None if self.poll_recheck(RECHECK, cx).is_ready() => continue,
+                    Room::None => return Ok(()),
+                }
+            }
             match self.intake.poll_read(input, cx) {
                 Poll::Pending => return Ok(()),
                 Poll::Ready(Ok(0)) => return Err(ConnError::PeerClosed),
@@ -270,6 +290,19 @@ impl Driver {
         Ok(())
     }
 
+    /// Asks for the room of a large frame. A request for which there is none is refused; a message of a stream waits.
+    fn make_room(&mut self, (room, of, size): (usize, Begun, usize)) -> Room {
+        if self.run(|state| state.conn.hold_input(counted(room), of)).is_ok() {
+            self.intake.grant(room);
+            return Room::Made;
+        }
+        if matches!(of, Begun::Data(_)) {
+            return Room::None;
+        }
+        self.intake.refuse(of, size, Skip::NoRoom);
+        Room::Refused
+    }
+
     fn poll_recheck(&mut self, after: Duration, cx: &mut Context<'_>) -> Poll<()> {
         let recheck = self.recheck.get_or_insert_with(|| Box::pin(tokio::time::sleep(after)));
         ready!(recheck.as_mut().poll(cx));
@@ -286,16 +319,21 @@ impl Driver {
             if !self.greeted {
                 self.greet();
             }
+            let (counted, front) = (self.intake.counted(), self.intake.front());
             if !self.intake.frames.is_empty() {
                 let mut frames = std::mem::take(&mut self.intake.frames);
                 let (handled, reading) = self.run(|state| {
                     let now = now();
+                    state.conn.count_input(counted);
                     let handled = frames.drain(..).try_for_each(|frame| state.conn.handle_frame(frame, now));
+                    state.conn.handle_front(front, now);
                     (handled, state.reading())
                 });
                 (self.intake.frames, self.reading) = (frames, reading);
                 self.dispatch();
                 handled?;
+            } else if front.came > 0 {
+                self.run(|state| state.conn.handle_front(front, now()));
             }
             decoded.map_err(ConnError::of_wire)?;
             if !self.unhandled
@@ -409,7 +447,7 @@ impl Driver {
     /// Bytes have come and no whole frame before them.
     #[cold]
     fn greet(&mut self) {
-        if !self.intake.frames.is_empty() {
+        if self.intake.has_come() {
             self.greeted = true;
             self.shared.set_greeted();
             self.run(|state| state.conn.handle_first_frame());
@@ -429,6 +467,7 @@ impl Driver {
             state.conn.drain();
             state.take_all_back();
             state.output = None;
+            state.conn.count_input(0);
             (state.conn.lost().cloned().unwrap_or(why), unsent)
         });
         drop(unsent);
@@ -441,6 +480,8 @@ impl Driver {
         self.over = Some(why.clone());
         match &why {
             ConnError::FrameTooLarge { .. }
+            | ConnError::Frame(_)
+            | ConnError::NoRoom { .. }
             | ConnError::Wire(_)
             | ConnError::BadAnswer(_)
             | ConnError::PeerNotReading { .. } => {

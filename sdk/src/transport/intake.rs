@@ -3,9 +3,10 @@
 use std::io;
 use std::task::{Context, Poll};
 
-use bytes::BytesMut;
+use bytes::{Buf, BytesMut};
 
-use crate::wire::{Decoder, Frame, StreamId, WireError};
+use crate::conn::Front;
+use crate::wire::{Begun, Decoder, Frame, Skip, StreamId, WireError};
 
 use super::Input;
 
@@ -17,15 +18,21 @@ pub(super) const FRAMES_PER_LOCK: usize = 128;
 const READ_MIN: usize = 4 * 1024;
 const READ_MAX: usize = 64 * 1024;
 
-/// The first room for a frame that is larger. It doubles as the frame's bytes come, unless the peer has sent one as large before.
-const LARGE_MIN: usize = 256 * 1024;
+/// What so much room counts: what is above one read, which every connection may have.
+pub(super) fn counted(room: usize) -> usize {
+    room.saturating_sub(READ_MAX)
+}
 
 /// The bytes that were read and not decoded, and the frames that were decoded and not handled.
 pub(super) struct Intake {
     decoder: Decoder,
     bytes: BytesMut,
-    /// There is room for one large frame, which is at the front.
-    large: bool,
+    /// The room of a large frame, which is at the front; 0 if there is none.
+    granted: usize,
+    /// So many bytes are still to come of a frame that is not taken.
+    skip: usize,
+    /// A frame was not taken.
+    skipped: bool,
     /// The largest frame that came whole. Who announces one no larger is believed.
     proven: usize,
     read_size: usize,
@@ -37,7 +44,9 @@ impl Intake {
         Self {
             decoder,
             bytes: BytesMut::new(),
-            large: false,
+            granted: 0,
+            skip: 0,
+            skipped: false,
             proven: 0,
             read_size: READ_MIN,
             frames: Vec::new(),
@@ -53,6 +62,7 @@ impl Intake {
         self.make_room();
         let room = self.bytes.capacity() - self.bytes.len();
         let polled = input.poll_read(cx, &mut self.bytes);
+        self.drop_skipped();
         match polled {
             Poll::Pending => self.shrink(),
             Poll::Ready(Ok(count)) if count == room => self.read_size = (self.read_size * 2).min(READ_MAX),
@@ -65,10 +75,22 @@ impl Intake {
     pub(super) fn decode(&mut self) -> Result<(), WireError> {
         while !self.is_full() {
             let there = self.bytes.len();
-            let Some(frame) = self.decoder.decode(&mut self.bytes)? else { break };
+            let frame = match self.decoder.decode(&mut self.bytes) {
+                Ok(Some(frame)) => frame,
+                Ok(None) if self.refuse_meta() => continue,
+                Ok(None) => break,
+                Err(WireError::FrameTooLarge { .. }) => match self.decoder.begun(&self.bytes) {
+                    Some((of, size)) => {
+                        self.refuse(of, size, Skip::TooLarge);
+                        continue;
+                    }
+                    None => break,
+                },
+                Err(error) => return Err(error),
+            };
             self.frames.push(frame);
             // What comes behind a large frame must not keep its memory.
-            if std::mem::take(&mut self.large) {
+            if std::mem::take(&mut self.granted) > 0 {
                 self.proven = self.proven.max(there - self.bytes.len());
                 self.bytes = BytesMut::from(&self.bytes[..]);
             }
@@ -76,9 +98,82 @@ impl Intake {
         Ok(())
     }
 
+    /// What a large frame at the front needs in memory to go on, if that is more than it has; what it is about, and how large it is. The room
+    /// doubles as the frame's bytes come, up to what is announced, unless the peer has sent one as large before.
+    #[inline]
+    pub(super) fn wants(&self) -> Option<(usize, Begun, usize)> {
+        if self.bytes.is_empty() || self.bytes.len() < self.granted {
+            return None;
+        }
+        let missing = self.decoder.missing(&self.bytes);
+        if missing <= READ_MAX && self.granted == 0 {
+            return None;
+        }
+        // Its headers have to be there, which one read takes.
+        let (of, size) = self.decoder.begun(&self.bytes)?;
+        let room = (2 * self.bytes.len()).max(READ_MAX).max(self.proven).min(size);
+        Some((room, of, size))
+    }
+
+    /// The large frame at the front has so much room from now on. No more than that: to grow by doubling would take twice what is announced.
+    pub(super) fn grant(&mut self, room: usize) {
+        let mut bytes = BytesMut::with_capacity(room);
+        bytes.extend_from_slice(&self.bytes);
+        (self.bytes, self.granted) = (bytes, room);
+    }
+
+    /// What the connection's account has for the frame at the front.
+    pub(super) fn counted(&self) -> usize {
+        counted(self.granted)
+    }
+
+    /// The frame at the front is not taken: its bytes are dropped as they come.
+    pub(super) fn refuse(&mut self, of: Begun, size: usize, why: Skip) {
+        self.frames.push(Frame::Skipped { of, size, why });
+        (self.skip, self.skipped) = (size, true);
+        self.drop_skipped();
+        if std::mem::take(&mut self.granted) > 0 {
+            self.bytes = BytesMut::from(&self.bytes[..]);
+        }
+    }
+
+    /// A meta message of a stream that is so large is not looked into, and so it need not come.
+    fn refuse_meta(&mut self) -> bool {
+        if self.decoder.missing(&self.bytes) <= READ_MAX {
+            return false;
+        }
+        match self.decoder.begun(&self.bytes) {
+            Some((of @ Begun::Control(_), size)) => {
+                self.refuse(of, size, Skip::TooLarge);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn drop_skipped(&mut self) {
+        if self.skip > 0 {
+            let dropped = self.skip.min(self.bytes.len());
+            self.bytes.advance(dropped);
+            self.skip -= dropped;
+        }
+    }
+
+    /// What is there of the next frame.
+    #[inline]
+    pub(super) fn front(&self) -> Front {
+        // Of one that is not taken, it does not matter how much has come.
+        Front { came: if self.skip > 0 { 1 } else { self.bytes.len() }, skipped: self.skip > 0 }
+    }
+
+    /// Whether a whole frame has come.
+    pub(super) fn has_come(&self) -> bool {
+        self.skip == 0 && (self.skipped || !self.frames.is_empty())
+    }
+
     /// The message at the front, if it is large and has no room yet: the next read makes it, so this is told once.
     pub(super) fn arriving(&self) -> Option<(StreamId, u32)> {
-        if self.large || self.decoder.missing(&self.bytes) <= READ_MAX {
+        if self.granted > 0 || self.decoder.missing(&self.bytes) <= READ_MAX {
             return None;
         }
         self.decoder.message(&self.bytes)
@@ -91,15 +186,15 @@ impl Intake {
 
     /// Drops all of it.
     pub(super) fn clear(&mut self) {
-        (self.bytes, self.frames) = (BytesMut::new(), Vec::new());
+        (self.bytes, self.frames, self.granted) = (BytesMut::new(), Vec::new(), 0);
     }
 
-    /// Offers the next read a size that follows the traffic. A frame that announces more than its peer ever sent gets its room as its
-    /// bytes come; else it gets all at once, because to grow a buffer is to copy it.
+    /// Offers the next read a size that follows the traffic. A large frame has its room already.
     fn make_room(&mut self) {
-        let missing = self.decoder.missing(&self.bytes);
-        self.large |= missing > READ_MAX;
-        let wanted = self.read_size.max(missing.min(self.bytes.len().max(LARGE_MIN).max(self.proven)));
+        if self.granted > 0 {
+            return;
+        }
+        let wanted = self.read_size.max(self.decoder.missing(&self.bytes).min(READ_MAX));
         if self.bytes.capacity() - self.bytes.len() < wanted / 2 {
             self.bytes.reserve(wanted);
         }
@@ -122,7 +217,7 @@ mod tests {
     use std::task::Waker;
 
     use crate::conn::{StreamId, write_data};
-    use crate::wire::Side;
+    use crate::wire::{HEADER_LEN, Side};
 
     use super::*;
 
@@ -160,19 +255,26 @@ mod tests {
         frame
     }
 
-    /// Says how often the buffer became larger.
+    /// Grants whatever is asked for. Says how often the buffer became larger.
     fn feed(intake: &mut Intake, bytes: &[u8]) -> usize {
         let mut source = Source { left: bytes.to_vec(), room: intake.bytes.capacity(), grown: 0 };
         while !source.left.is_empty() {
+            if let Some((room, ..)) = intake.wants() {
+                intake.grant(room);
+            }
             let polled = intake.poll_read(&mut source, &mut Context::from_waker(Waker::noop()));
             assert!(matches!(polled, Poll::Ready(Ok(1..))));
         }
         source.grown
     }
 
+    fn intake() -> Intake {
+        Intake::new(Decoder::new(Side::Client, 10 * MIB))
+    }
+
     #[test]
     fn a_peer_that_has_sent_a_large_frame_gets_room_for_the_next_at_once_and_for_no_larger_one() {
-        let mut intake = Intake::new(Decoder::new(Side::Client, 10 * MIB));
+        let mut intake = intake();
         assert!(feed(&mut intake, &frame(MIB)) > 3, "its room grows as it comes");
         intake.decode().unwrap();
         assert_eq!(intake.frames.len(), 1);
@@ -188,5 +290,51 @@ mod tests {
 
         feed(&mut intake, &frame(8 * MIB)[..20_000]);
         assert!(intake.bytes.capacity() < 2 * MIB, "an announcement alone gets no more than was sent before");
+    }
+
+    #[test]
+    fn a_frame_gets_no_more_memory_than_it_says_it_takes() {
+        let mut intake = intake();
+        let large = frame(9 * MIB);
+        feed(&mut intake, &large[..large.len() - 1]);
+        let held = (intake.bytes.capacity(), intake.counted());
+        assert_eq!(held, (large.len(), large.len() - READ_MAX), "not 16 MiB, as by doubling");
+        feed(&mut intake, &large[large.len() - 1..]);
+        intake.decode().unwrap();
+        assert_eq!((intake.frames.len(), intake.counted(), intake.front()), (1, 0, Front::default()));
+    }
+
+    #[test]
+    fn a_frame_that_is_too_large_is_told_once_its_headers_are_there_and_its_bytes_are_not_kept() {
+        let mut intake = Intake::new(Decoder::new(Side::Client, MIB));
+        let (large, small) = (frame(3 * MIB), frame(100));
+        feed(&mut intake, &large[..HEADER_LEN - 1]);
+        intake.decode().unwrap();
+        assert!(intake.frames.is_empty() && !intake.has_come());
+        feed(&mut intake, &large[HEADER_LEN - 1..20_000]);
+        intake.decode().unwrap();
+        let told = Frame::Skipped { of: Begun::Data(StreamId(7)), size: large.len(), why: Skip::TooLarge };
+        assert_eq!(intake.frames, [told]);
+        assert_eq!((intake.front(), intake.has_come()), (Front { came: 1, skipped: true }, false));
+        intake.frames.clear();
+
+        feed(&mut intake, &large[20_000..]);
+        intake.decode().unwrap();
+        assert!(intake.frames.is_empty() && intake.has_come(), "nothing more is said of it");
+        assert!(intake.bytes.capacity() <= 2 * READ_MAX, "{}", intake.bytes.capacity());
+        feed(&mut intake, &small);
+        intake.decode().unwrap();
+        assert!(matches!(intake.frames[..], [Frame::Data { .. }]), "what comes behind it does");
+    }
+
+    #[test]
+    fn a_meta_message_that_would_not_be_looked_into_need_not_come() {
+        let mut intake = intake();
+        // INIT of 5 MB.
+        feed(&mut intake, &[0x09, 0x30, 1, 1, 0, 0x4c, 0x4b, 0x40, 0, 0, 0, 0, 0, 100, 0, 0]);
+        intake.decode().unwrap();
+        let of = Begun::Control(StreamId(100));
+        assert_eq!(intake.frames, [Frame::Skipped { of, size: 5_000_000, why: Skip::TooLarge }]);
+        assert_eq!(intake.granted, 0);
     }
 }

@@ -6,7 +6,7 @@ use trill_proto::{CloseMeta, FeedbackMeta, InitMeta, RequestProtocol, ResponsePr
 
 use super::entries;
 use super::error::{FrameFault, WireError};
-use super::frame::{Frame, Side, UnaryHead};
+use super::frame::{Begun, Frame, Side, UnaryHead};
 use super::header::{CLOSE, DATA, FEEDBACK, FrameType, HEADER_LEN, Header, INIT};
 use super::id::StreamId;
 use super::messages::Messages;
@@ -81,6 +81,42 @@ impl Decoder {
             Some(Err(_)) => 0,
         };
         size.saturating_sub(buf.len())
+    }
+
+    /// What the frame at the front is about, and how large it is, also if that is more than may be received. `None` while its headers are
+    /// not there.
+    pub(crate) fn begun(&self, buf: &[u8]) -> Option<(Begun, usize)> {
+        let header = Header::from_bytes(buf.first_chunk()?, usize::MAX).ok()?;
+        let (id, size) = (StreamId(header.id), header.total_size as usize);
+        let begun = match header.frame_type {
+            FrameType::Stream if header.kind == DATA => Begun::Data(id),
+            FrameType::Stream => Begun::Control(id),
+            FrameType::Unary => {
+                let head = UnaryHead { id: header.id, version: header.version, reserved: header.reserved };
+                let meta = buf.get(HEADER_LEN..HEADER_LEN + usize::from(header.header_size))?;
+                let (request_id, one_way) = self.says(meta).unwrap_or((header.id, false));
+                Begun::Unary { head, request_id, one_way }
+            }
+        };
+        Some((begun, size))
+    }
+
+    /// The id in a protobuf header, and whether it wants no answer.
+    fn says(&self, header: &[u8]) -> Option<(u32, bool)> {
+        if header.is_empty() || header.len() > self.max_header {
+            return None;
+        }
+        match self.side {
+            Side::Server => {
+                entries::check(header, entries::IN_REQUEST).ok()?;
+                let meta = RequestProtocol::decode(header).ok()?;
+                Some((meta.request_id, meta.call_type == ONE_WAY))
+            }
+            Side::Client => {
+                entries::check(header, entries::IN_RESPONSE).ok()?;
+                Some((ResponseProtocol::decode(header).ok()?.request_id, false))
+            }
+        }
     }
 
     /// The stream and the payload of the message at the front, if it is one.
@@ -199,6 +235,9 @@ fn read<M: Message + Default>(bytes: &[u8]) -> Result<M, FrameFault> {
 fn take(buf: &mut BytesMut, len: usize) -> Bytes {
     buf.split_to(len).freeze()
 }
+
+/// `call_type` of a call that is not answered.
+pub(crate) const ONE_WAY: u32 = 1;
 
 /// What the length field of a unary header can say.
 const MAX_HEADER: usize = u16::MAX as usize;

@@ -41,4 +41,26 @@ pub(crate) enum Frame {
     BadUnary { head: UnaryHead, why: FrameFault },
     /// A stream frame with a fault inside.
     BadStream { id: StreamId, why: FrameFault },
+    /// A frame that is not taken, although its headers are right. Its bytes are dropped as they come; the decoder never gives this.
+    Skipped { of: Begun, size: usize, why: Skip },
+}
+
+/// Which call or stream a frame is about that is not there whole.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Begun {
+    /// A request or an answer. Its protobuf header may say another id than its fixed one.
+    Unary { head: UnaryHead, request_id: u32, one_way: bool },
+    /// A message of a stream.
+    Data(StreamId),
+    /// Anything else of a stream.
+    Control(StreamId),
+}
+
+/// Why a frame is not taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Skip {
+    /// It is larger than may be received.
+    TooLarge,
+    /// There is no room for it.
+    NoRoom,
 }

@@ -32,7 +32,9 @@ impl Frame {
             }
             Self::Feedback { id, increment } => feedback(&mut out, *id, *increment),
             Self::Close { id, meta } => close(&mut out, *id, meta),
-            Self::BadUnary { .. } | Self::BadStream { .. } => panic!("nobody writes {self:?}"),
+            Self::BadUnary { .. } | Self::BadStream { .. } | Self::Skipped { .. } => {
+                panic!("nobody writes {self:?}")
+            }
         }
         Ok(out)
     }

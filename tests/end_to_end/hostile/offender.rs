@@ -17,6 +17,8 @@ pub(crate) struct Offender(TcpStream);
 pub(crate) struct Came {
     pub(crate) kind: u8,
     pub(crate) id: u32,
+    /// How long the protobuf header of an answer is.
+    pub(crate) header: usize,
     pub(crate) payload: Vec<u8>,
 }
 
@@ -71,6 +73,11 @@ impl Offender {
         timeout(SOME_TIME, self.read()).await.expect("a frame comes").expect("the connection lives")
     }
 
+    /// The next frame, or `None` if the server closes the connection instead.
+    pub(crate) async fn try_next(&mut self) -> Option<Came> {
+        timeout(SOME_TIME, self.read()).await.expect("a frame comes, or the end").ok()
+    }
+
     async fn read(&mut self) -> std::io::Result<Came> {
         let mut head = [0; 16];
         self.0.read_exact(&mut head).await?;
@@ -78,7 +85,8 @@ impl Offender {
         let mut payload = vec![0; size as usize - 16];
         self.0.read_exact(&mut payload).await?;
         let id = u32::from_be_bytes([head[10], head[11], head[12], head[13]]);
-        Ok(Came { kind: head[3], id, payload })
+        let header = usize::from(u16::from_be_bytes([head[8], head[9]]));
+        Ok(Came { kind: head[3], id, header, payload })
     }
 
     /// Whether the server closes the connection, whatever it says before.

@@ -544,6 +544,7 @@ fn ending_text(ending: &Ending) -> String {
         Ending::OpenTimeout(_) => "no answer to INIT".to_owned(),
         Ending::Violation(violation) => violation.to_string(),
         Ending::Overrun(_) => "too much unread".to_owned(),
+        Ending::TooLarge { .. } => "too large".to_owned(),
         Ending::BadAnswer(_) => "bad answer".to_owned(),
         Ending::Idle(_) => "no messages".to_owned(),
         Ending::Local => "ended here".to_owned(),

@@ -65,5 +65,5 @@ fn encode(frame: &Frame) -> BytesMut {
 }
 
 fn is_good(frame: &Frame) -> bool {
-    !matches!(frame, Frame::BadUnary { .. } | Frame::BadStream { .. })
+    !matches!(frame, Frame::BadUnary { .. } | Frame::BadStream { .. } | Frame::Skipped { .. })
 }

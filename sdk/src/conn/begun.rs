@@ -1,0 +1,199 @@
+//! A frame that is begun and not whole: what it holds, how long it may take, and what becomes of one that is not taken.
+
+use std::time::Instant;
+
+use trill_proto::Code;
+
+use crate::wire::{self, Begun, FrameFault, HEADER_LEN, Side, Skip, StreamId};
+
+use super::Connection;
+use super::budget::Overrun;
+use super::calls::Incoming;
+use super::error::ConnError;
+use super::event::{Ending, Outcome};
+use super::stream::{Action, Input, Moved};
+use super::timers::Timer;
+
+/// By how much a frame must grow within its time: what one read takes at most.
+const PROGRESS: usize = 64 * 1024;
+
+/// How often a time limit is looked at until it is over.
+const LOOKS: u32 = 4;
+
+/// What is there of the frame at the front of the input.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) struct Front {
+    /// Bytes of it that came; 0 if none is begun.
+    pub(crate) came: usize,
+    /// It is not taken: its bytes are dropped.
+    pub(crate) skipped: bool,
+}
+
+/// Watches the frame at the front. No frame is timed by itself: a look now and then sees whether it has grown.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    /// Counts frames that came.
+    frames: u32,
+    front: Front,
+    /// Bytes that the connection's account has for it.
+    held: usize,
+    /// The size of the last frame that was not taken, if that was why.
+    refused: Option<usize>,
+    /// There is no room for more of it.
+    short: Option<Overrun>,
+    mark: Option<Mark>,
+}
+
+/// What was there when the time of the frame began.
+#[derive(Debug)]
+struct Mark {
+    frames: u32,
+    came: usize,
+    since: Instant,
+}
+
+impl Watch {
+    /// A whole frame has come.
+    #[inline]
+    pub(super) fn note(&mut self) {
+        self.frames = self.frames.wrapping_add(1);
+    }
+}
+
+impl Connection {
+    /// So much is there of the next frame now. It must go on within the frame timeout.
+    #[inline]
+    pub(crate) fn handle_front(&mut self, front: Front, now: Instant) {
+        self.watch.front = front;
+        if front.came > 0 && self.watch.mark.is_none() {
+            self.mark_front(now);
+        }
+    }
+
+    fn mark_front(&mut self, now: Instant) {
+        let Watch { frames, front, .. } = self.watch;
+        self.watch.mark = Some(Mark { frames, came: front.came, since: now });
+        self.look_later(now);
+    }
+
+    fn look_later(&mut self, now: Instant) {
+        match now.checked_add(self.limits.frame_timeout / LOOKS) {
+            Some(at) => self.timers.set(at, Timer::Frame),
+            None => self.watch.mark = None,
+        }
+    }
+
+    /// Ends the connection if the frame at the front has not grown for too long, unless it is this side that does not read.
+    pub(super) fn look_at_front(&mut self, now: Instant) {
+        let (front, limit) = (self.watch.front, self.limits.frame_timeout);
+        let Some(mark) = self.watch.mark.take().filter(|_| front.came > 0 && self.lost.is_none()) else {
+            return;
+        };
+        let grows = !front.skipped && front.came >= mark.came + PROGRESS;
+        if mark.frames != self.watch.frames || grows || !self.reads() {
+            return self.mark_front(now);
+        }
+        if now.saturating_duration_since(mark.since) >= limit {
+            let why = match (self.watch.short, self.watch.refused) {
+                (Some(over), _) => ConnError::NoRoom { over, limit },
+                (None, Some(size)) if front.skipped => {
+                    ConnError::FrameTooLarge { size, limit: self.limits.max_received, timeout: limit }
+                }
+                _ => ConnError::Frame(limit),
+            };
+            return self.handle_lost(&why);
+        }
+        self.watch.mark = Some(mark);
+        self.look_later(now);
+    }
+
+    /// Whether there is room for `bytes` of the frame at the front, which it holds from then on. One answer at a time is the client's own wish.
+    pub(crate) fn hold_input(&mut self, bytes: usize, of: Begun) -> Result<(), Overrun> {
+        // What it has is no reason to give it no more.
+        let before = self.watch.held;
+        self.count_input(0);
+        let room = match (self.side, of) {
+            (Side::Client, Begun::Unary { .. }) | (_, Begun::Control(_)) => Ok(()),
+            (Side::Server, Begun::Unary { .. }) => self.unread.can_hold(bytes),
+            (_, Begun::Data(_)) => self.unread.is_sound(bytes, self.limits.max_received),
+        };
+        self.watch.short = room.err();
+        self.count_input(if room.is_ok() { bytes } else { before });
+        room
+    }
+
+    /// The frame at the front holds `bytes` now; 0 when it is handed over, or gone.
+    #[inline]
+    pub(crate) fn count_input(&mut self, bytes: usize) {
+        if bytes != self.watch.held {
+            let before = std::mem::replace(&mut self.watch.held, bytes);
+            self.unread.hold(before, bytes);
+            self.unread.reserve(before, bytes);
+        }
+    }
+
+    /// A frame is not taken. That ends the call or the stream that it is about, and nothing else.
+    pub(super) fn handle_skipped(&mut self, of: Begun, size: usize, why: Skip) {
+        let limit = self.limits.max_received;
+        self.watch.refused = (why == Skip::TooLarge).then_some(size);
+        match (of, self.side) {
+            (Begun::Unary { head, request_id, one_way }, Side::Server) => {
+                let incoming = Incoming { one_way, ..Incoming::unknown(head, request_id) };
+                let outcome = match why {
+                    Skip::TooLarge => {
+                        Outcome::framework(Code::SERVER_DECODE_ERR.0, too_large("the request", size, limit))
+                    }
+                    Skip::NoRoom => self.no_room(),
+                };
+                self.refuse_call(incoming, outcome);
+            }
+            (Begun::Unary { request_id, .. }, Side::Client) => {
+                self.answered(request_id, Err(Ending::TooLarge { size, limit }));
+            }
+            (Begun::Data(id), _) => self.skip_message(id, size, limit),
+            (Begun::Control(id), _) => {
+                let (size, limit) = (size - HEADER_LEN, self.limits.max_header);
+                self.handle_bad(id, &FrameFault::HeaderTooLarge { size, limit });
+            }
+        }
+    }
+
+    fn no_room(&mut self) -> Outcome {
+        let why = self.watch.short.take().map_or_else(String::new, |over| format!(": {over}"));
+        Outcome::framework(Code::SERVER_OVERLOAD_ERR.0, format!("the server is overloaded{why}"))
+    }
+
+    fn skip_message(&mut self, id: StreamId, size: usize, limit: usize) {
+        let bytes = size - HEADER_LEN;
+        let Some(key) = self.streams.find(id) else {
+            if let Some(increment) = self.lingering.receive(id, bytes) {
+                wire::feedback(self.output.copied(), id, increment);
+            }
+            return;
+        };
+        let client = self.side == Side::Client;
+        let stream = self.streams.get_mut(key);
+        stream.moved = Moved::NOW;
+        let (next, action) = stream.state.receive(client, Input::Data);
+        match action {
+            Action::Deliver if stream.recv.discard => {
+                stream.recv.window.receive(bytes);
+                self.give_credit(key, 0, bytes);
+            }
+            Action::Deliver => {
+                let code = match self.side {
+                    Side::Client => Code::STREAM_CLIENT_MSG_EXCEED_LIMIT_ERR,
+                    Side::Server => Code::STREAM_SERVER_MSG_EXCEED_LIMIT_ERR,
+                };
+                self.send_reset(key, Outcome::framework(code.0, too_large("a message", size, limit)));
+                self.end_stream(key, Ending::TooLarge { size, limit });
+            }
+            _ => self.act(key, next, action, None),
+        }
+    }
+}
+
+/// What both sides are told of a frame that is too large.
+pub(crate) fn too_large(what: &str, size: usize, limit: usize) -> String {
+    format!("{what} takes {size} bytes on the wire, at most {limit} are accepted (max_message_received)")
+}
