@@ -114,6 +114,7 @@ const FAULTS: &[Fault] = faults! {
     "too many calls on one connection"             calls_here(),            Status   Peer   22  again, "Unary" peer, ["calls", "at most 1 (max_calls_per_connection)"];
     "too many streams on one connection"           streams_here(),          Status   Peer   22  again, "Talk"  peer, ["streams", "at most 1 (max_streams_per_connection)"];
     "too much unread"                              max_unread(),            Status   Peer   22  again, "Unary" peer, ["of 100000 bytes", "(max_unread)"];
+    "a request for which there is no room unpacked" unpacked_unread(),      Status   Peer   22  again, "Unary" peer, ["while it is unpacked", "of 100000 bytes", "(max_unread)"];
     "too much unread on one connection"            unread_here(),           Status   Peer   22  again, "Unary" peer, ["of 100000 bytes", "(max_unread_per_connection)"];
     "too many connections"                         max_connections(),       Connect  Peer   111 again, ""      peer, ["at most 1 (max_connections)"];
     // What handlers do.
@@ -679,6 +680,12 @@ async fn second_large(set: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Error
 
 async fn max_unread() -> Error {
     second_large(|server| server.max_unread(100_000)).await
+}
+
+async fn unpacked_unread() -> Error {
+    let client =
+        client_of(|server| server.max_message_received(100_000).window(65_535).max_unread(100_000)).await;
+    client.unary(text("x".repeat(90_000))).compression(Compression::Gzip).await.unwrap_err()
 }
 
 async fn unread_here() -> Error {

@@ -37,6 +37,7 @@ mod shutdown;
 mod status;
 mod sticky;
 mod stuck;
+mod unpacking;
 mod warnings;
 
 /// The program that tests start as another process.

@@ -14,7 +14,7 @@ use trill_tests::{Absent, AbsentClient, Text, text};
 use crate::frames::{frame, read};
 
 /// The codecs: two formats have the number 2.
-const CODECS: [(&str, Compression, u32); 6] = [
+pub(crate) const CODECS: [(&str, Compression, u32); 6] = [
     ("gzip", Compression::Gzip, 1),
     ("Snappy stream", Compression::SnappyGo, 2),
     ("Snappy block as 2", Compression::SnappyGo, 2),
@@ -33,7 +33,7 @@ fn halves() -> [Vec<u8>; 2] {
     [text("a".repeat(400)).encode_to_vec(), text("b".repeat(600)).encode_to_vec()]
 }
 
-fn pack(codec: &str, plain: &[u8]) -> Vec<u8> {
+pub(crate) fn pack(codec: &str, plain: &[u8]) -> Vec<u8> {
     match codec {
         "gzip" => {
             let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());

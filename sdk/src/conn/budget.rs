@@ -24,7 +24,9 @@ const POOL: &str = "max_unread";
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub struct Buffered {
-    /// Received, and not yet read by the application; requests count until they are answered, answers until their callers have them.
+    /// Received, and not yet read by the application; answers count until their callers have them, and
+    /// requests until they are answered: while they are unpacked with what that takes, and from then on
+    /// with what their messages keep.
     /// Metadata counts with what it takes in memory, as long as its call or stream is there, and a frame that is larger than 64 KiB
     /// with the part of it that has come.
     pub unread: usize,

@@ -161,16 +161,15 @@ impl Connection {
         self.tell_if_idle();
     }
 
-    /// A call of the peer's holds `bytes` now: its request was unpacked, or is not needed any more. Without room for more, it keeps the
-    /// count that it had.
-    pub(crate) fn recount_call(&mut self, key: CallKey, bytes: usize) -> Result<(), Overrun> {
-        let before = self.calls.get_mut(key).size();
-        if let Some(more) = bytes.checked_sub(before).filter(|more| *more > 0) {
+    /// The body of a peer's call held `before` bytes and holds `now`: it was unpacked, or is not needed any more. Without room for more,
+    /// it keeps the count that it had.
+    pub(crate) fn recount_call(&mut self, key: CallKey, before: usize, now: usize) -> Result<(), Overrun> {
+        if let Some(more) = now.checked_sub(before).filter(|more| *more > 0) {
             self.unread.can_hold(more)?;
         }
         if let Call::Incoming(call) = self.calls.get_mut(key) {
-            call.size = bytes;
-            self.count_call(before, bytes);
+            call.size = call.size - before + now;
+            self.count_call(before, now);
         }
         Ok(())
     }

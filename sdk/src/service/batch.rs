@@ -6,12 +6,14 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use tokio::task::coop::has_budget_remaining;
+
 use crate::sync::Mutex;
 use crate::transport::{Dispatch, IncomingCall, Link};
 
 use super::router::Router;
 
-/// How many calls a runner starts before it lets other tasks go on.
+/// How many calls a runner starts before it lets other tasks go on, if they do not use up its turn before.
 const CALLS_PER_TURN: usize = 16;
 
 /// How far a call came at once.
@@ -77,6 +79,10 @@ impl Runner {
                     Ok(Started::Begun) => {}
                     Ok(Started::Waits) => return self.give_tasks(),
                     Err(_) => tracing::error!(peer = %link.peer(), "an answer panicked while it was written"),
+                }
+                // What was unpacked has used it up.
+                if !has_budget_remaining() {
+                    break;
                 }
             }
             link.write();

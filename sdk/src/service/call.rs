@@ -3,7 +3,7 @@
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use crate::transport::{Answer, Body, CallKey, Ending, Head, Link, Outcome, SendError, Ticket};
+use crate::transport::{Answer, Body, CallKey, Ending, Head, Link, Outcome, Overrun, SendError, Ticket};
 
 /// A call of ours that is not answered yet, or one of the peer's.
 #[derive(Debug)]
@@ -29,6 +29,11 @@ impl CallRef {
         let answer = ready!(self.link.poll_answer(self.key(), cx));
         self.key = None;
         Poll::Ready(answer)
+    }
+
+    /// Counts the body of a peer's call as `now` bytes, which was counted as `before`.
+    pub(super) fn recount(&self, before: usize, now: usize) -> Result<(), Overrun> {
+        self.link.recount_call(self.key(), before, now)
     }
 
     /// Waits until nobody waits for our answer any more.

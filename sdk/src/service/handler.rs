@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::error::{Code, Error, ErrorKind, Origin, Result};
+use crate::error::{Code, ErrorKind, Origin, Result};
 use crate::stream::{
     AsyncReader, AsyncReaderWriter, AsyncWriter, Compression, FromJson, JsonMessage, Message, Parcel,
     StreamRef, Subject, ToJson, ending_error, outcome_of, send_error, wire_encoding,
@@ -17,6 +17,7 @@ use super::batch::{Started, start_at_once};
 use super::call::CallRef;
 use super::context::Context;
 use super::host::Host;
+use super::request::Request;
 use super::run::{Finished, Over, StreamRun, panicked, run};
 use super::spec::{MethodSpec, ServiceSpec};
 
@@ -200,11 +201,13 @@ impl ServerCall {
             let _held = seat;
             let cx = Over(cx);
             let work = {
-                let cx = cx.clone();
-                let limit = call.link().limits().max_received;
+                let (cx, call) = (cx.clone(), &call);
                 async move {
-                    let request = decode(body, from_json, cx.compression(), limit)?;
-                    handler(cx, request).await
+                    let mut request = Request::new(body);
+                    if let Some(compression) = cx.compression() {
+                        request = Box::pin(request.unpacked(compression, call)).await?;
+                    }
+                    handler(cx, request.decode(from_json, call)?).await
                 }
             };
             let result = run(work, &cx, |task| call.poll_ended(task)).await;
@@ -230,30 +233,6 @@ impl ServerCall {
         let work = start(cx.clone(), stream.clone());
         tokio::spawn(StreamRun::new(work, Over(cx), stream, seat));
         Started::Begun
-    }
-}
-
-/// The request of a unary call.
-fn decode<Req: Message>(
-    body: Bytes,
-    from_json: Option<FromJson<Req>>,
-    compression: Option<Compression>,
-    limit: usize,
-) -> Result<Req> {
-    let undecodable =
-        |text: String| Error::new(ErrorKind::Decode, Origin::Peer, Code::SERVER_DECODE_ERR, text);
-    let plain = match compression {
-        None => body,
-        Some(compression) => compression
-            .unpack(body, limit)
-            .map_err(|error| undecodable(format!("the request cannot be unpacked: {error}")))?,
-    };
-    let name = std::any::type_name::<Req>();
-    match from_json {
-        None => Req::read_from(plain)
-            .map_err(|error| undecodable(format!("the request is not a {name}: {error}"))),
-        Some(from_json) => from_json(&plain)
-            .map_err(|error| undecodable(format!("the request is not the JSON of a {name}: {error}"))),
     }
 }
 

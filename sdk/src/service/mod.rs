@@ -14,6 +14,7 @@ mod host;
 mod models;
 mod opening;
 mod options;
+mod request;
 mod router;
 mod run;
 mod signal;

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::stream::{
     Compression, FromJson, JSON, JsonError, JsonMessage, Message, Parcel, Response, Subject, ToJson,
-    answer_error, ending_error, send_error, timed_out, wire_encoding,
+    Unpacking, answer_error, ending_error, send_error, timed_out, unpack, wire_encoding,
 };
 use crate::transport::{Answer, Ending, Head, SendError, now};
 
@@ -211,6 +211,8 @@ enum Step {
     Sent(Option<CallRef>),
     /// It has failed before it was sent.
     Failed(Error),
+    /// The answer is there, and its body is being unpacked.
+    Unpacking(CallRef, Option<Answer>, Unpacking),
 }
 
 // Nothing in it is ever pinned.
@@ -315,7 +317,7 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
                         }
                     }
                 }
-                Step::Sent(_) | Step::Failed(_) => return Poll::Ready(Ok(())),
+                Step::Sent(_) | Step::Failed(_) | Step::Unpacking(..) => return Poll::Ready(Ok(())),
             }
         }
     }
@@ -363,6 +365,7 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
         let held = match &mut self.step {
             Step::Sent(Some(held)) => held,
             Step::Sent(None) => unreachable!("a one-way call has no answer"),
+            Step::Unpacking(..) => return self.poll_unpacked(cx),
             Step::Start | Step::Connecting(..) | Step::Request(_) | Step::Failed(_) => {
                 ready!(self.poll_sent(cx))?;
                 // The answer will wake the task.
@@ -387,20 +390,50 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
             Err(_) => {}
         }
         match answer {
-            Ok(mut answer) if answer.outcome.is_ok() => {
-                if answer.content_encoding != 0 {
-                    let limit = held.link().limits().max_received;
-                    if let Err(text) = unpack(&mut answer, limit) {
-                        let subject = self.subject();
-                        let (kind, code) = (ErrorKind::Decode, Code::CLIENT_DECODE_ERR);
-                        return Poll::Ready(Err(subject.error(kind, Origin::Peer, code, text)));
-                    }
+            Ok(answer) if answer.outcome.is_ok() => {
+                if answer.content_encoding == 0 {
+                    return Poll::Ready(Ok(answer));
                 }
-                Poll::Ready(Ok(answer))
+                self.begin_to_unpack(answer)?;
+                self.poll_unpacked(cx)
             }
             Ok(answer) => Poll::Ready(Err(answer_error(&answer.outcome, &self.subject()))),
             Err(ending) => Poll::Ready(Err(ending_error(&ending, &self.subject()))),
         }
+    }
+
+    #[cold]
+    fn begin_to_unpack(&mut self, mut answer: Answer) -> Result<()> {
+        let compression = Compression::of_body(answer.content_encoding, &answer.body)
+            .map_err(|why| self.not_unpacked(why))?
+            .expect("only encoding 0 is none");
+        let Step::Sent(Some(held)) = std::mem::replace(&mut self.step, Step::Start) else {
+            unreachable!("the answer came to a call that was sent")
+        };
+        let limit = held.link().limits().max_received;
+        let unpacking = Box::pin(unpack(compression, std::mem::take(&mut answer.body), limit, |_| Ok(())));
+        self.step = Step::Unpacking(held, Some(answer), unpacking);
+        Ok(())
+    }
+
+    fn poll_unpacked(&mut self, cx: &mut Context<'_>) -> Poll<Result<Answer>> {
+        let Step::Unpacking(_, answer, unpacking) = &mut self.step else {
+            unreachable!("the answer is being unpacked")
+        };
+        let Poll::Ready(body) = unpacking.as_mut().poll(cx) else {
+            let Some(late) = &mut self.late else { return Poll::Pending };
+            ready!(late.as_mut().poll(cx));
+            return Poll::Ready(Err(self.deadline_error()));
+        };
+        let mut answer = answer.take().expect("an answer is given once");
+        answer.body = body.map_err(|why| self.not_unpacked(why))?;
+        Poll::Ready(Ok(answer))
+    }
+
+    #[cold]
+    fn not_unpacked(&self, why: impl fmt::Display) -> Error {
+        let text = format!("the answer cannot be unpacked: {why}");
+        self.subject().error(ErrorKind::Decode, Origin::Peer, Code::CLIENT_DECODE_ERR, text)
     }
 
     fn decode(&self, body: Bytes, content_type: u32) -> Result<Resp> {
@@ -440,24 +473,12 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
         let Target { channel, method, .. } = &self.call.target;
         let peer = match &self.step {
             Step::Request(waiting) => waiting.link().peer_text(),
-            Step::Sent(Some(call)) => call.link().peer_text(),
+            Step::Sent(Some(call)) | Step::Unpacking(call, ..) => call.link().peer_text(),
             Step::Start | Step::Connecting(..) | Step::Sent(None) | Step::Failed(_) => channel.peer_text(),
         };
         let limit = self.limit.as_ref().map(Limit::time);
         Subject { method: Cow::Borrowed(method.path), peer, client: true, stream: false, limit }
     }
-}
-
-/// Unpacks the body, or says why that cannot be.
-fn unpack(answer: &mut Answer, limit: usize) -> Result<(), String> {
-    fn broken(why: impl fmt::Display) -> String {
-        format!("the answer cannot be unpacked: {why}")
-    }
-
-    if let Some(compression) = Compression::of_body(answer.content_encoding, &answer.body).map_err(broken)? {
-        answer.body = compression.unpack(std::mem::take(&mut answer.body), limit).map_err(broken)?;
-    }
-    Ok(())
 }
 
 macro_rules! debug_as_name {

@@ -18,6 +18,7 @@ mod timeout;
 mod turn;
 #[cfg(feature = "compression")]
 mod unpack;
+mod unpacking;
 mod writer;
 
 pub use closed::Closed;
@@ -32,7 +33,8 @@ pub use timeout::Timeout;
 pub use writer::{AsyncWriter, Write};
 
 pub(crate) use self::core::StreamRef;
-pub(crate) use compression::wire_encoding;
+pub(crate) use compression::{UnpackError, wire_encoding};
 pub(crate) use ending::{Subject, TimeLimit, answer_error, ending_error, outcome_of, send_error, timed_out};
 pub(crate) use json::{FromJson, JSON, ToJson};
 pub(crate) use parcel::Parcel;
+pub(crate) use unpacking::{Unpacking, unpack};

@@ -8,17 +8,19 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures::Stream;
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::metadata::Metadata;
 use crate::transport::{Ending, Inbox, Outcome, PeerAddr, Take};
 
-use super::compression::UnpackError;
+use super::compression::{Compression, UnpackError};
 use super::core::StreamRef;
 use super::message::{DecodeError, Message};
 use super::shared::SharedReader;
 use super::timeout::{Clock, Patience, TimedOut, Timeout};
+use super::unpacking::{Unpacking, unpack};
 
 /// Reads messages of type `T` from a stream, one at a time.
 ///
@@ -44,6 +46,8 @@ struct State {
     batch: Inbox,
     /// What was given out and is not yet reported: messages and bytes.
     consumed: (usize, usize),
+    /// The message that is being unpacked. It is consumed already.
+    unpacking: Option<Unpacking>,
     end: Option<End>,
     end_streamed: bool,
     patience: Patience,
@@ -54,6 +58,16 @@ struct State {
 /// What a client is told whose read has waited for so long while it may still send.
 const READS: &str = "a read has waited for more than 10 s, and this side has not said that it sends no more: if the peer waits \
     for the end of the messages, finish() or finish_writing() ends them; if it waits for a message, write() it";
+
+impl State {
+    /// The next message of those that were taken, as it came.
+    fn next_packed(&mut self) -> Option<Bytes> {
+        let payload = self.batch.front()?.next()?;
+        self.consumed.0 += 1;
+        self.consumed.1 += payload.len();
+        Some(payload.into_bytes())
+    }
+}
 
 /// Why a message could not be given out.
 enum Unread {
@@ -108,7 +122,11 @@ impl<T: Message> AsyncReader<T> {
 
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
         loop {
-            if let Some(message) = self.next() {
+            let next = match self.stream.compression() {
+                None => self.next(),
+                Some(compression) => ready!(self.poll_unpacked(compression, cx)),
+            };
+            if let Some(message) = next {
                 return Poll::Ready(message.map(Some));
             }
             // Once for what a read of the socket brought: that is at most a window, some 100 µs of work.
@@ -146,26 +164,36 @@ impl<T: Message> AsyncReader<T> {
     #[inline]
     fn next(&mut self) -> Option<Result<T>> {
         let state = self.state.as_mut()?;
-        let message = {
-            let payload = state.batch.front()?.next()?;
-            state.consumed.0 += 1;
-            state.consumed.1 += payload.len();
-            match self.stream.compression() {
-                None => T::read_from(payload).map_err(Unread::Decode),
-                Some(compression) => {
-                    let limit = self.stream.link().limits().max_received;
-                    match compression.unpack(payload.into_bytes(), limit) {
-                        Ok(plain) => T::read_from(plain).map_err(Unread::Decode),
-                        Err(error) => Err(Unread::Unpack(error)),
-                    }
-                }
+        let payload = state.batch.front()?.next()?;
+        state.consumed.0 += 1;
+        state.consumed.1 += payload.len();
+        let message = T::read_from(payload).map_err(Unread::Decode);
+        self.give_credit();
+        Some(message.map_err(|why| self.unreadable(why)))
+    }
+
+    /// The same for messages that are compressed.
+    fn poll_unpacked(&mut self, compression: Compression, cx: &mut Context<'_>) -> Poll<Option<Result<T>>> {
+        let Some(state) = &mut self.state else { return Poll::Ready(None) };
+        let mut unpacking = match state.unpacking.take() {
+            Some(unpacking) => unpacking,
+            None => {
+                let Some(packed) = state.next_packed() else { return Poll::Ready(None) };
+                let limit = self.stream.link().limits().max_received;
+                // One message of a stream at a time, and the next read has it.
+                Box::pin(unpack(compression, packed, limit, |_| Ok(())))
             }
         };
-        // So much is worth reporting before the batch is empty.
-        if state.consumed.1 >= (self.stream.link().limits().window as usize / 4).max(1) {
-            self.stream.link().give_credit(self.stream.key(), std::mem::take(&mut state.consumed));
-        }
-        Some(message.map_err(|why| self.unreadable(why)))
+        let Poll::Ready(plain) = unpacking.as_mut().poll(cx) else {
+            state.unpacking = Some(unpacking);
+            return Poll::Pending;
+        };
+        let message = match plain {
+            Ok(plain) => T::read_from(plain).map_err(Unread::Decode),
+            Err(error) => Err(Unread::Unpack(error)),
+        };
+        self.give_credit();
+        Poll::Ready(Some(message.map_err(|why| self.unreadable(why))))
     }
 
     #[cold]
@@ -213,6 +241,17 @@ impl<T> AsyncReader<T> {
         self.state.get_or_insert_default()
     }
 
+    /// Reports what was given out, if it is so much that this is worth it before the batch is empty.
+    #[inline]
+    fn give_credit(&mut self) {
+        let link = self.stream.link();
+        if let Some(state) = &mut self.state
+            && state.consumed.1 >= (link.limits().window as usize / 4).max(1)
+        {
+            link.give_credit(self.stream.key(), std::mem::take(&mut state.consumed));
+        }
+    }
+
     /// How reading ended, if it has.
     fn end(&self) -> Option<&End> {
         self.state.as_ref()?.end.as_ref()
@@ -234,6 +273,7 @@ impl<T> AsyncReader<T> {
         let mut consumed = (0, 0);
         if let Some(state) = &mut self.state {
             let (messages, bytes) = std::mem::take(&mut state.batch).total();
+            state.unpacking = None;
             consumed = std::mem::take(&mut state.consumed);
             consumed = (consumed.0 + messages, consumed.1 + bytes);
         }

@@ -438,10 +438,9 @@ impl Link {
         })
     }
 
-    /// Counts what a call of the peer's holds from now on, in bytes. If that is more than there is room for, nothing changes.
-    #[allow(dead_code, reason = "what unpacks requests will call it")]
-    pub(crate) fn recount_call(&self, key: CallKey, bytes: usize) -> Result<(), Overrun> {
-        self.shared().with(|state| state.conn.recount_call(key, bytes))
+    /// Counts the body of a peer's call as `now` bytes from now on, and no more as `before`. If there is no room for that, nothing changes.
+    pub(crate) fn recount_call(&self, key: CallKey, before: usize, now: usize) -> Result<(), Overrun> {
+        self.shared().with(|state| state.conn.recount_call(key, before, now))
     }
 
     pub(crate) fn refuse(&self, key: CallKey, outcome: Outcome, attachment: &[u8]) {

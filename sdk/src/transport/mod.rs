@@ -47,7 +47,7 @@ pub(crate) use wakers::Watcher;
 
 pub(crate) use crate::conn::{
     Admission, Admitted, Answer, Body, CallKey, ConnError, Connection, Ending, Head, Inbox, IncomingCall,
-    IncomingStream, Limits, MAX_HEADER, MIN_WINDOW, Outbox, Outcome, PROBE_BELOW, Pool, Pools, Seat,
+    IncomingStream, Limits, MAX_HEADER, MIN_WINDOW, Outbox, Outcome, Overrun, PROBE_BELOW, Pool, Pools, Seat,
     SendError, Shape, StreamKey, Take, Ticket, too_large,
 };
 pub use crate::conn::{AppErrors, Buffered, Cancel};

@@ -167,11 +167,11 @@ fn a_call_is_counted_anew_when_its_request_was_unpacked_if_there_is_room() {
     pair.run();
     let (small, large) = (pair.server.next_call().key, pair.server.next_call().key);
     let server = &mut pair.server.conn;
-    let over = server.recount_call(small, 7 * MIB).unwrap_err();
+    let over = server.recount_call(small, 1_000, 7 * MIB).unwrap_err();
     assert_eq!((over.own, over.setting), (901_000, "max_unread"));
     assert_eq!((server.buffered().unread, pools.unread.held()), (901_000, 901_000), "nothing changed");
-    server.recount_call(large, 0).unwrap();
-    server.recount_call(small, 4_000_000).unwrap();
+    server.recount_call(large, 900_000, 0).unwrap();
+    server.recount_call(small, 1_000, 4_000_000).unwrap();
     let counted = (server.buffered().unread, server.buffered().reserved);
     assert_eq!((counted, pools.unread.held()), ((4_000_000, 4_000_000), 4_000_000));
     server.release_call(small);

@@ -65,16 +65,16 @@ fn read<D: Read>(
     plain: &mut Plain,
     most: usize,
 ) -> Result<Option<Step>, UnpackError> {
+    if most == 0 {
+        return Ok(Some(Step::Large(PIECE)));
+    }
     let input = source(decoder);
     input.allowed = INPUT;
     let before = input.at;
     // Four times as much is usual. Zeroing the room for much more would cost more than unpacking.
     let usual = (4 * input.rest().len()).max(plain.bytes.len()).max(LEAST);
     // One byte beyond the limit shows that there is more.
-    let room = usual.min(PIECE).min((plain.limit - plain.bytes.len()).saturating_add(1));
-    if room > most {
-        return Ok(Some(Step::Large(room)));
-    }
+    let room = usual.min(PIECE).min(most).min((plain.limit - plain.bytes.len()).saturating_add(1));
     let unpacked = match plain.add(room, |room| decoder.read(room).map_err(UnpackError::Broken)) {
         Ok(0) => return Ok(None),
         Ok(unpacked) => unpacked,

@@ -96,6 +96,7 @@ impl Frame {
         plain: &mut Plain,
     ) -> Result<(), UnpackError> {
         let start = plain.bytes.len();
+        plain.reserve(unpacked);
         if is_packed {
             plain.bytes.resize(start + unpacked, 0);
             let (before, room) = plain.bytes.split_at_mut(start);

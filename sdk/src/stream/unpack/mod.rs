@@ -33,6 +33,7 @@ const BEGINNING: usize = 2 * 1024;
 pub(crate) struct Unpacker {
     decoder: Box<dyn Decoder>,
     plain: Plain,
+    whole: bool,
 }
 
 /// How far a step came.
@@ -47,7 +48,7 @@ pub(crate) enum Step {
 }
 
 /// One format.
-trait Decoder: Send {
+trait Decoder: Send + Sync {
     /// Does a small piece of work, if that gives at most `most` bytes.
     fn step(&mut self, plain: &mut Plain, most: usize) -> Result<Step, UnpackError>;
 }
@@ -73,13 +74,23 @@ impl Unpacker {
                 Box::new(SnappyBlock::new(packed))
             }
         };
-        Self { decoder, plain: Plain { bytes: Vec::new(), limit } }
+        Self { decoder, plain: Plain { bytes: Vec::new(), limit }, whole: false }
     }
 
     /// Does a small piece of work, if there are at most `most` bytes after it.
     pub(crate) fn step(&mut self, most: usize) -> Result<Step, UnpackError> {
+        if self.whole {
+            return Ok(Step::Whole);
+        }
         let more = most.saturating_sub(self.plain.bytes.len());
-        self.decoder.step(&mut self.plain, more)
+        let step = self.decoder.step(&mut self.plain, more)?;
+        self.whole = step == Step::Whole;
+        Ok(step)
+    }
+
+    /// The memory that what is unpacked takes.
+    pub(crate) fn memory(&self) -> usize {
+        self.plain.bytes.capacity()
     }
 
     /// The body, after [`Step::Whole`].
@@ -110,10 +121,20 @@ impl Plain {
         fill: impl FnOnce(&mut [u8]) -> Result<usize, UnpackError>,
     ) -> Result<usize, UnpackError> {
         let start = self.bytes.len();
+        self.reserve(size);
         self.bytes.resize(start + size, 0);
         let filled = fill(&mut self.bytes[start..]);
         self.bytes.truncate(start + filled.as_ref().map_or(0, |filled| *filled));
         filled
+    }
+
+    /// Makes room: twice as much as there was, but none that the limit would leave unused.
+    fn reserve(&mut self, more: usize) {
+        let needed = self.bytes.len() + more;
+        let doubled = (2 * self.bytes.capacity()).min(self.limit);
+        if needed > self.bytes.capacity() {
+            self.bytes.reserve_exact(needed.max(doubled) - self.bytes.len());
+        }
     }
 
     /// Whether `more` bytes may be added.

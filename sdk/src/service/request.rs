@@ -1,0 +1,105 @@
+//! The request of a unary call: unpacked, decoded, and counted by the memory that it keeps.
+
+use bytes::Bytes;
+
+use crate::error::{Code, Error, ErrorKind, Origin, Result};
+use crate::stream::{Compression, FromJson, Message, UnpackError, unpack};
+use crate::transport::Overrun;
+
+use super::call::CallRef;
+
+/// From this size on a request is counted anew when it is decoded. For less the count is not worth
+/// the lock.
+const COUNTED: usize = 4 * 1024;
+
+/// A request's body.
+pub(super) struct Request {
+    body: Bytes,
+    /// What its connection counts for it.
+    counted: usize,
+}
+
+/// Why a request is not unpacked.
+enum Refused {
+    Unpack(UnpackError),
+    NoRoom { needed: usize, over: Overrun },
+}
+
+impl Request {
+    pub(super) fn new(body: Bytes) -> Self {
+        Self { counted: body.len(), body }
+    }
+
+    /// Unpacks it, as far as there is room for what comes out.
+    pub(super) async fn unpacked(self, compression: Compression, call: &CallRef) -> Result<Self> {
+        let mut counted = self.counted;
+        let limit = call.link().limits().max_received;
+        let hold = |needed| {
+            call.recount(counted, needed).map_err(|over| Refused::NoRoom { needed, over })?;
+            counted = needed;
+            Ok::<_, Refused>(())
+        };
+        let body = unpack(compression, self.body, limit, hold).await?;
+        Ok(Self { body, counted })
+    }
+
+    /// Decodes it. From then on it counts with what the message keeps: all of the body if a field
+    /// shares it, and else what it takes to write the message.
+    pub(super) fn decode<Req: Message>(
+        self,
+        from_json: Option<FromJson<Req>>,
+        call: &CallRef,
+    ) -> Result<Req> {
+        let Self { body, counted } = self;
+        if counted < COUNTED {
+            return decode(body, from_json);
+        }
+        let size = body.len();
+        let shared = body.clone();
+        let request = decode(body, from_json);
+        let kept = match &request {
+            Err(_) => 0,
+            Ok(request) if from_json.is_none() && shared.is_unique() => request.size().min(size),
+            Ok(_) => size,
+        };
+        drop(shared);
+        // Without room for more the count stays.
+        let _ = call.recount(counted, kept);
+        request
+    }
+}
+
+fn decode<Req: Message>(plain: Bytes, from_json: Option<FromJson<Req>>) -> Result<Req> {
+    let name = std::any::type_name::<Req>();
+    match from_json {
+        None => Req::read_from(plain)
+            .map_err(|error| undecodable(format!("the request is not a {name}: {error}"))),
+        Some(from_json) => from_json(&plain)
+            .map_err(|error| undecodable(format!("the request is not the JSON of a {name}: {error}"))),
+    }
+}
+
+fn undecodable(text: String) -> Error {
+    Error::new(ErrorKind::Decode, Origin::Peer, Code::SERVER_DECODE_ERR, text)
+}
+
+impl From<UnpackError> for Refused {
+    fn from(error: UnpackError) -> Self {
+        Self::Unpack(error)
+    }
+}
+
+impl From<Refused> for Error {
+    #[cold]
+    fn from(why: Refused) -> Self {
+        match why {
+            Refused::Unpack(error) => undecodable(format!("the request cannot be unpacked: {error}")),
+            Refused::NoRoom { needed, over } => {
+                let text = format!(
+                    "the server is overloaded: the request takes {needed} bytes while it is unpacked, and {over}"
+                );
+                Self::new(ErrorKind::Limit, Origin::Peer, Code::SERVER_OVERLOAD_ERR, text)
+            }
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! Few bytes that unpack to many: they cost their sender's calls, and neither a thread nor memory that
+//! nobody counts. Turns are counted, not time.
+
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
+use std::time::Duration;
+
+use futures::FutureExt;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+use trill::prost::Message;
+use trill::server::ServerHandle;
+use trill::{AsyncReaderWriter, Channel, Code, Compression, Context, Result, Server};
+use trill_proto::{RequestProtocol, ResponseProtocol};
+use trill_tests::{Absent, AbsentClient, EverythingClient, Obedient, Text, in_memory, text};
+
+use crate::frames::{frame, read};
+use crate::packed::{CODECS, pack};
+
+/// For what must happen some time, on a machine that may be slow.
+const LONG: Duration = Duration::from_secs(30);
+
+/// Counts how many messages its handlers get between two turns of another task.
+#[derive(Default)]
+struct Turns {
+    turn: AtomicUsize,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    messages: usize,
+    /// The turn of the last message, and how many came in it.
+    turn: usize,
+    run: usize,
+    longest: usize,
+}
+
+impl Turns {
+    fn count(&self) {
+        let mut seen = self.seen.lock().unwrap();
+        let turn = self.turn.load(Ordering::Relaxed);
+        seen.run = if seen.turn == turn { seen.run + 1 } else { 1 };
+        (seen.turn, seen.messages, seen.longest) = (turn, seen.messages + 1, seen.longest.max(seen.run));
+    }
+
+    fn check(&self, messages: usize, longest: usize, codec: &str) {
+        let seen = self.seen.lock().unwrap();
+        assert_eq!(seen.messages, messages, "{codec}");
+        assert!(seen.longest <= longest, "{codec}: {} in one turn", seen.longest);
+    }
+
+    /// A task that is always ready. tokio's `yield_now` would put it behind all that are.
+    fn take(self: &Arc<Self>) -> JoinHandle<()> {
+        let turns = Arc::clone(self);
+        tokio::spawn(async move {
+            poll_fn(|cx| {
+                turns.turn.fetch_add(1, Ordering::Relaxed);
+                cx.waker().wake_by_ref();
+                Poll::<()>::Pending
+            })
+            .await;
+        })
+    }
+}
+
+struct Counts(Arc<Turns>);
+
+#[trill::service]
+impl Absent for Counts {
+    async fn unary(&self, _cx: Context, _request: Text) -> Result<Text> {
+        self.0.count();
+        Ok(text(""))
+    }
+
+    async fn talk(&self, _cx: Context, mut rw: AsyncReaderWriter<Text, Text>) -> Result<()> {
+        while rw.read().await?.is_some() {
+            self.0.count();
+        }
+        Ok(())
+    }
+}
+
+/// 200 messages that fit into one window, so they are there together.
+#[tokio::test]
+async fn a_reader_lets_others_go_on_after_so_many_unpacked_bytes() {
+    for (codec, compression, _) in CODECS {
+        let turns = Arc::new(Turns::default());
+        let channel = Server::builder().service(Counts(Arc::clone(&turns))).in_memory().unwrap();
+        let mut rw = AbsentClient::new(channel).talk().compression(compression).await.unwrap();
+        let other = turns.take();
+        let message = text("x".repeat(8 * 1024));
+        for _ in 0..200 {
+            rw.write(message.clone()).await.unwrap();
+        }
+        rw.finish().await.unwrap();
+        other.abort();
+        // 10 KiB of work each, 64 KiB a turn, and it may be woken for a second one.
+        turns.check(200, 24, codec);
+    }
+}
+
+/// Calls that come with one write, so that they are one batch.
+#[tokio::test]
+async fn calls_that_came_together_let_others_go_on_after_so_many_unpacked_bytes() {
+    let turns = Arc::new(Turns::default());
+    let bound = Server::builder().service(Counts(Arc::clone(&turns))).bind("127.0.0.1:0").await.unwrap();
+    let address = bound.local_addr().to_string();
+    tokio::spawn(bound.serve());
+    let message = text("x".repeat(32 * 1024)).encode_to_vec();
+    // Snappy makes more of them than one read takes.
+    for (codec, _, content_encoding) in CODECS.into_iter().filter(|codec| !codec.0.contains("Snappy")) {
+        *turns.seen.lock().unwrap() = Seen::default();
+        let mut socket = TcpStream::connect(&address).await.unwrap();
+        let body = pack(codec, &message);
+        let call = |request_id| {
+            let func = "/test.all.Absent/Unary".into();
+            frame(&RequestProtocol { request_id, func, content_encoding, ..Default::default() }, &body)
+        };
+        let calls: Vec<_> = (1..=100).flat_map(call).collect();
+        let other = turns.take();
+        socket.write_all(&calls).await.unwrap();
+        for _ in 0..100 {
+            assert_eq!(read::<ResponseProtocol>(&mut socket).await.0.ret, 0);
+        }
+        other.abort();
+        // Two in a turn of a batch; without a limit by bytes they are 16. They may be two batches or three.
+        turns.check(100, 10, codec);
+    }
+}
+
+/// What is unpacked belongs to the handle, wherever it is unpacked.
+#[tokio::test]
+async fn a_read_that_is_dropped_while_it_unpacks_loses_nothing() {
+    for (codec, compression, _) in CODECS {
+        let (client, _log) = in_memory();
+        let mut rw = client.talk().compression(compression).await.unwrap();
+        for letter in ["a", "b", "c"] {
+            let message = text(letter.repeat(3_000_000));
+            rw.write(message.clone()).await.unwrap();
+            let mut drops = 0;
+            let read = async {
+                loop {
+                    match rw.read().now_or_never() {
+                        Some(read) => break read.unwrap(),
+                        None => drops += 1,
+                    }
+                    tokio::task::yield_now().await;
+                }
+            };
+            let read = tokio::time::timeout(LONG, read).await.expect("it comes");
+            assert!(read == Some(message), "{codec}");
+            assert!(drops > 0);
+        }
+        rw.finish_writing().await.unwrap();
+        assert_eq!(rw.read().await.unwrap(), None);
+    }
+}
+
+async fn serve(max_unread: usize) -> (ServerHandle, String) {
+    let builder = Server::builder().service(Obedient::new().0).max_message_received(2_000_000);
+    let bound = builder.max_unread(max_unread).bind("127.0.0.1:0").await.unwrap();
+    let (handle, address) = (bound.handle(), bound.local_addr().to_string());
+    tokio::spawn(bound.serve());
+    (handle, address)
+}
+
+#[tokio::test]
+async fn requests_count_with_what_they_unpack_to_while_their_handlers_run() {
+    let (handle, address) = serve(20_000_000).await;
+    let client = EverythingClient::new(Channel::connect(address).await.unwrap());
+    let request = text(format!("hang {}", "x".repeat(1_000_000)));
+    let mut calls = Vec::new();
+    let error = loop {
+        assert!(calls.len() < 100, "{:?} are counted", handle.buffered());
+        let mut call = Box::pin(client.unary(request.clone()).compression(Compression::Gzip).into_future());
+        let told = async {
+            let before = handle.buffered().unread;
+            while handle.buffered().unread < before + 1_000_000 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::select! {
+            answer = &mut call => break answer.unwrap_err(),
+            () = told => calls.push(call),
+        }
+    };
+    // One connection gets no more than half.
+    assert!((7..=10).contains(&calls.len()), "{} calls", calls.len());
+    assert_eq!(error.code(), Code::SERVER_OVERLOAD_ERR);
+    for words in ["of 20000000 bytes are in use", "(max_unread)"] {
+        assert!(error.to_string().contains(words), "{error}");
+    }
+    // What unpacks takes a fifth more, for a moment.
+    assert!(handle.buffered().unread <= 10_300_000, "{:?}", handle.buffered());
+}
+
+#[tokio::test]
+async fn a_request_that_is_decoded_counts_with_what_its_message_keeps() {
+    let (handle, address) = serve(20_000_000).await;
+    // A field that the handler's message does not have.
+    let body = [&text("hang").encode_to_vec()[..], &[0x7a, 0xa0, 0x8d, 0x06], &[0; 100_000]].concat();
+    for encoding in [0, 1] {
+        let packed = if encoding == 0 { body.clone() } else { pack("gzip", &body) };
+        let func = "/test.all.Everything/Unary".into();
+        let meta = RequestProtocol { func, content_encoding: encoding, ..Default::default() };
+        let mut socket = TcpStream::connect(&address).await.unwrap();
+        socket.write_all(&frame(&meta, &packed)).await.unwrap();
+        let decoded = async {
+            // The six bytes of the text are what is left, with what a call's head costs.
+            while !(6..1_000).contains(&handle.buffered().unread) {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(LONG, decoded).await.unwrap_or_else(|_| panic!("{:?}", handle.buffered()));
+        drop(socket);
+        let gone = async {
+            while handle.buffered().unread > 0 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(LONG, gone).await.expect("the call is over with its connection");
+    }
+}
