@@ -62,7 +62,9 @@ macro_rules! shared_settings {
         }
 
         /// The largest header of a call or stream, to send and to accept: metadata, method and caller, or the text of an error, in bytes
-        /// as they are on the wire. A larger one fails its call or stream. Default: 65,535 bytes, which is the most that unary calls can
+        /// as they are on the wire. A larger one fails its call or stream. Of an error that
+        /// does not fit, the metadata is left out, and then the text is cut to what fits and ends with `... (cut: max_header)`;
+        /// the server logs both. Default: 65,535 bytes, which is the most that unary calls can
         /// say.
         pub fn max_header(mut self, bytes: usize) -> Self {
             self.limits.max_header = bytes;

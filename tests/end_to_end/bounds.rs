@@ -411,16 +411,6 @@ async fn metadata_over_the_limit_is_refused_by_who_gets_it() {
 }
 
 #[tokio::test]
-async fn an_answer_whose_metadata_the_server_may_not_send_keeps_its_codes() {
-    let client = client_of(|server| server.max_header(2_000));
-    let error = client.unary(text(format!("error 7 {}", "x".repeat(3_000)))).await.unwrap_err();
-    assert_eq!((error.func_ret(), error.message().len()), (7, 256));
-    let order = format!("error 7 {}", "x".repeat(3_000));
-    let error = client.download(text(order)).await.unwrap().read().await.unwrap_err();
-    assert_eq!((error.func_ret(), error.message().len()), (7, 256));
-}
-
-#[tokio::test]
 async fn limits_that_cannot_work_are_refused_at_once() {
     for (name, builder) in [
         ("max_connections is 0", server().0.max_connections(0)),

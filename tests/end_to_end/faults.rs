@@ -86,6 +86,7 @@ const FAULTS: &[Fault] = faults! {
     "too large a message for the server"           refused_message(),       Status   Peer   211 never, "Talk"  peer, ["bytes on the wire, at most 1024", "(max_message_received)"];
     "too much metadata"                            large_metadata(),        Limit    Caller 121 never, "Unary" peer, ["bytes, at most 1024", "(max_header)"];
     "too much metadata for the server"             refused_metadata(),      Status   Peer   1   never, "Unary" peer, ["bytes, at most 1024", "(max_header)"];
+    "too much metadata at the end of a stream"     large_end(),             Status   Peer   221 never, "Talk"  peer, ["bytes, at most 1024", "(max_header)"];
     "too many pairs of metadata"                   many_metadata(),         Limit    Caller 121 never, "Unary" peer, ["1001 pairs of metadata", "carries 1000 at most"];
     "a message that unpacks to too much"           bomb(),                  Decode   Peer   122 never, "Unary" peer, ["10485760 bytes", "(max_message_received)"];
     // What is called.
@@ -459,6 +460,13 @@ async fn large_metadata() -> Error {
 async fn refused_metadata() -> Error {
     let client = client_of(|server| server.max_header(1024)).await;
     client.unary(text("")).metadata("key", vec![0; 2_000]).await.unwrap_err()
+}
+
+async fn large_end() -> Error {
+    let client = client_of(|server| server.max_header(1024)).await;
+    let mut rw = client.talk().await.unwrap();
+    rw.write(text(format!("meta key {}", "v".repeat(2_000)))).await.unwrap();
+    rw.finish().await.unwrap_err()
 }
 
 async fn many_metadata() -> Error {

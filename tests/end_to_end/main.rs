@@ -37,6 +37,7 @@ mod shutdown;
 mod status;
 mod sticky;
 mod stuck;
+mod too_long;
 mod unpacking;
 mod warnings;
 

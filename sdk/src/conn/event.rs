@@ -49,12 +49,6 @@ impl Outcome {
         self.ret == 0 && self.func_ret == 0
     }
 
-    /// The codes and the beginning of the text, which fit into any frame.
-    pub(crate) fn cut(&self) -> Self {
-        let message = self.message.slice(..self.message.len().min(CUT_TEXT));
-        Self { ret: self.ret, func_ret: self.func_ret, message, metadata: Metadata::new() }
-    }
-
     /// What text and metadata take in memory, in bytes.
     pub(super) fn cost(&self) -> usize {
         self.message.len() + self.metadata.cost()
@@ -64,9 +58,6 @@ impl Outcome {
         Self { ret, message: message.into(), ..Self::default() }
     }
 }
-
-/// What is kept of a text that does not fit: far below 1,024 bytes, the least that a frame may be limited to.
-const CUT_TEXT: usize = 256;
 
 /// Which of the two sorts of call a head opens.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

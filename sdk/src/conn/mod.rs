@@ -14,6 +14,7 @@ mod census;
 mod drain;
 mod error;
 mod event;
+mod fit;
 mod flow;
 mod handshake;
 mod in_order;
@@ -66,6 +67,7 @@ pub(crate) use event::{
     Admission, Admitted, Answer, CallKey, Ending, Event, Head, IncomingCall, IncomingStream, Outcome, Seat,
     Shape, StreamKey,
 };
+pub(crate) use fit::Fit;
 pub(crate) use inbox::Inbox;
 use limits::MIN_OUTBOX;
 pub use limits::{AppErrors, Cancel};

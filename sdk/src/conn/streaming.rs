@@ -8,6 +8,7 @@ use crate::metadata::Metadata;
 use crate::wire::{self, Body, CloseMeta, HEADER_LEN, MAX_ENTRIES, Side, StreamId, Target, WireError};
 
 use super::event::{Ending, Event, Head, Outcome, StreamKey};
+use super::fit::Fit;
 use super::flow::SendWindow;
 use super::inbound::RESET;
 use super::inbox::Inbox;
@@ -118,15 +119,7 @@ impl Connection {
         let id = self.streams.next_id(|id| lingering.contains(id));
         let before = self.output.len();
         wire::init(self.output.copied(), id, &handshake::request(head, window));
-        let size = self.output.len() - before;
-        if size > self.limits.max_sent {
-            self.output.truncate(before);
-            return Err(SendError::TooLarge { size, limit: self.limits.max_sent });
-        }
-        if size > HEADER_LEN + self.limits.max_header {
-            self.output.truncate(before);
-            return Err(SendError::HeaderTooLarge { size: size - HEADER_LEN, limit: self.limits.max_header });
-        }
+        self.check_written(before)?;
         let open_by = now.checked_add(self.limits.open_timeout);
         let end_by = timeout.and_then(|timeout| now.checked_add(timeout));
         let key = self.streams.insert(Stream {
@@ -334,14 +327,15 @@ impl Connection {
     }
 
     /// A server ends the stream with the outcome of its handler. Nothing happens if the stream is over.
-    pub(crate) fn close(&mut self, key: StreamKey, outcome: Outcome) {
+    /// A good outcome whose metadata does not fit into a frame leaves the stream open for another one.
+    pub(crate) fn close(&mut self, key: StreamKey, outcome: Outcome) -> Fit {
         let stream = self.streams.get_mut(key);
         if stream.state == State::Closed {
-            return;
+            return Fit::Whole;
         }
         let id = stream.id;
         let closes = outcome.ret == 0 && self.limits.app_errors == AppErrors::Close;
-        if outcome.is_ok() || closes {
+        let fit = if outcome.is_ok() || closes {
             // A tRPC-Cpp writer that is blocked on the window is not woken by a normal CLOSE: it needs its credit first.
             if stream.state.can_receive()
                 && !stream.recv.ended
@@ -349,11 +343,18 @@ impl Connection {
             {
                 wire::feedback(self.output.copied(), id, increment);
             }
-            self.write_close(id, 0, outcome);
+            if closes {
+                self.write_close(id, 0, outcome)
+            } else if let Err(error) = self.try_close(id, 0, outcome) {
+                return Fit::Not(error);
+            } else {
+                Fit::Whole
+            }
         } else {
-            self.write_reset(id, outcome);
-        }
+            self.write_reset(id, outcome)
+        };
         self.end_stream(key, Ending::Local);
+        fit
     }
 
     /// Breaks the stream off with a code and a text. Nothing happens if it is over.
@@ -425,24 +426,48 @@ impl Connection {
         }
     }
 
-    pub(super) fn write_reset(&mut self, id: StreamId, mut outcome: Outcome) {
+    pub(super) fn write_reset(&mut self, id: StreamId, mut outcome: Outcome) -> Fit {
         // A RESET without a code would say nothing: tRPC-Go would report an error with code 0.
         if outcome.is_ok() {
             outcome.ret = Code::INVOKE_UNKNOWN_ERR.0;
         }
-        self.write_close(id, RESET, outcome);
+        self.write_close(id, RESET, outcome)
     }
 
-    /// Writes CLOSE. If metadata and text do not fit into a frame, the codes and the beginning of the text go out.
-    fn write_close(&mut self, id: StreamId, close_type: i32, outcome: Outcome) {
-        let (before, cut) = (self.output.len(), outcome.cut());
-        let too_many = check_metadata(&outcome.metadata).is_err();
-        wire::close(self.output.copied(), id, &close_meta(close_type, outcome));
-        let most = self.limits.max_sent.min(HEADER_LEN + self.limits.max_header);
-        if too_many || self.output.len() - before > most {
-            self.output.truncate(before);
-            wire::close(self.output.copied(), id, &close_meta(close_type, cut));
+    /// Writes CLOSE. If metadata and text do not fit into a frame, the codes and as much of the text as fits go out.
+    fn write_close(&mut self, id: StreamId, close_type: i32, outcome: Outcome) -> Fit {
+        let bare = outcome.without_metadata();
+        if self.try_close(id, close_type, outcome).is_ok() {
+            return Fit::Whole;
         }
+        let cut = self.cut(&bare);
+        if self.try_close(id, close_type, bare).is_ok() {
+            return Fit::WithoutMetadata;
+        }
+        self.try_close(id, close_type, cut).expect("two codes and a text that was cut fit into any frame");
+        Fit::Cut
+    }
+
+    /// Writes CLOSE, if it fits into a frame.
+    fn try_close(&mut self, id: StreamId, close_type: i32, outcome: Outcome) -> Result<(), SendError> {
+        check_metadata(&outcome.metadata)?;
+        let before = self.output.len();
+        wire::close(self.output.copied(), id, &close_meta(close_type, outcome));
+        self.check_written(before)
+    }
+
+    /// Takes back what was written from `before` on, if it is larger than a frame or its header may be.
+    fn check_written(&mut self, before: usize) -> Result<(), SendError> {
+        let size = self.output.len() - before;
+        let error = if size > self.limits.max_sent {
+            SendError::TooLarge { size, limit: self.limits.max_sent }
+        } else if size > HEADER_LEN + self.limits.max_header {
+            SendError::HeaderTooLarge { size: size - HEADER_LEN, limit: self.limits.max_header }
+        } else {
+            return Ok(());
+        };
+        self.output.truncate(before);
+        Err(error)
     }
 
     /// The stream is over. What was received can still be taken.

@@ -13,6 +13,7 @@ use super::budget::Overrun;
 use super::calls::{Call, Incoming};
 use super::error::ConnError;
 use super::event::{Answer, CallKey, Ending, Event, Head, IncomingCall, Outcome, Shape};
+use super::fit::Fit;
 use super::schedule::Ticket;
 use super::streaming::{DROPPED, SendError, check_metadata};
 use super::timers::Timer;
@@ -136,14 +137,21 @@ impl Connection {
         Ok(())
     }
 
-    /// Answers a call of the peer's without a message. If metadata, text or attachment do not fit into a frame, the codes and the
-    /// beginning of the text go out: the caller gets an answer in any case.
-    pub(crate) fn refuse(&mut self, key: CallKey, outcome: Outcome, attachment: &[u8]) {
-        let cut = outcome.cut();
+    /// Answers a call of the peer's without a message. If metadata, text or attachment do not fit into a frame, the codes and as
+    /// much of the text as fits go out: the caller gets an answer in any case.
+    pub(crate) fn refuse(&mut self, key: CallKey, outcome: Outcome, attachment: &[u8]) -> Fit {
+        let bare = outcome.without_metadata();
         let none = |_: &mut Vec<u8>| {};
-        if self.reply(key, outcome, 0, (0, none), attachment).is_err() {
-            self.reply(key, cut, 0, (0, none), &[]).expect("two codes and a short text fit into any frame");
+        if self.reply(key, outcome, 0, (0, none), attachment).is_ok() {
+            return Fit::Whole;
         }
+        let cut = self.cut(&bare);
+        if self.reply(key, bare, 0, (0, none), &[]).is_ok() {
+            return Fit::WithoutMetadata;
+        }
+        self.reply(key, cut, 0, (0, none), &[])
+            .expect("two codes and a text that was cut fit into any frame");
+        Fit::Cut
     }
 
     /// The application lets go of a call. A caller who still waits is told that there will be no answer.

@@ -3,7 +3,7 @@
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use crate::transport::{Answer, Body, CallKey, Ending, Head, Link, Outcome, Overrun, SendError, Ticket};
+use crate::transport::{Answer, Body, CallKey, Ending, Fit, Head, Link, Outcome, Overrun, SendError, Ticket};
 
 /// A call of ours that is not answered yet, or one of the peer's.
 #[derive(Debug)]
@@ -60,8 +60,8 @@ impl CallRef {
     }
 
     /// Answers without a message.
-    pub(super) fn refuse(&self, outcome: Outcome, attachment: &[u8]) {
-        self.link.refuse(self.key(), outcome, attachment);
+    pub(super) fn refuse(&self, outcome: Outcome, attachment: &[u8]) -> Fit {
+        self.link.refuse(self.key(), outcome, attachment)
     }
 
     fn key(&self) -> CallKey {

@@ -18,7 +18,7 @@ use super::call::CallRef;
 use super::context::Context;
 use super::host::Host;
 use super::request::Request;
-use super::run::{Finished, Over, StreamRun, panicked, run};
+use super::run::{Finished, Over, StreamRun, log_fit, panicked, run};
 use super::spec::{MethodSpec, ServiceSpec};
 
 /// A call that has arrived, in the hands of the generated code, which names the types and the handler.
@@ -175,7 +175,7 @@ impl ServerCall {
         match incoming {
             Incoming::Call { call, .. } => call.refuse(outcome, &[]),
             Incoming::Stream(stream) => stream.close(outcome),
-        }
+        };
         Started::Begun
     }
 
@@ -249,12 +249,13 @@ async fn reply<Resp: Message>(
     let message = match result {
         Finished::Done(Ok(message)) => message,
         Finished::Done(Err(error)) => {
-            return call.refuse(outcome_of(&error, own, extras.metadata), &extras.attachment);
+            let outcome = outcome_of(&error, own, extras.metadata);
+            return log_fit(cx, &call.refuse(outcome, &extras.attachment));
         }
-        Finished::Panicked => return call.refuse(panicked(method), &[]),
+        Finished::Panicked => return drop(call.refuse(panicked(method), &[])),
         Finished::Cancelled(Ending::Deadline) => {
             let text = "the time the caller allows has passed";
-            return call.refuse(Outcome::framework(Code::SERVER_FULL_LINK_TIMEOUT_ERR.0, text), &[]);
+            return drop(call.refuse(Outcome::framework(Code::SERVER_FULL_LINK_TIMEOUT_ERR.0, text), &[]));
         }
         // The connection is gone, and with it the caller.
         Finished::Cancelled(_) => return,
@@ -264,7 +265,7 @@ async fn reply<Resp: Message>(
     if let Err(error) = parcel.pack_as(to_json, compression) {
         let text = format!("the answer cannot be written as JSON: {error}");
         tracing::warn!(method, peer = %cx.peer(), "{text}");
-        return call.refuse(Outcome::framework(Code::SERVER_ENCODE_ERR.0, text), &[]);
+        return drop(call.refuse(Outcome::framework(Code::SERVER_ENCODE_ERR.0, text), &[]));
     }
     let size = parcel.size();
     let encoding = wire_encoding(compression, size);

@@ -12,8 +12,9 @@ use futures::future::CatchUnwind;
 use pin_project::pin_project;
 
 use crate::error::{Code, Result};
-use crate::stream::{StreamRef, outcome_of};
-use crate::transport::{Ending, Outcome, Seat};
+use crate::metadata::Metadata;
+use crate::stream::{StreamRef, outcome_of, send_error};
+use crate::transport::{Ending, Fit, Outcome, Seat};
 
 use super::context::Context;
 
@@ -107,11 +108,11 @@ impl<F: Future<Output = Result<()>>> Future for StreamRun<F> {
         let finished = ready!(poll_work(this.work, cx, task, poll_ended));
         let metadata = cx.take_extras().metadata;
         match finished {
-            Finished::Done(Ok(())) => stream.close(Outcome { metadata, ..Outcome::default() }),
+            Finished::Done(Ok(())) => close_well(stream, cx, metadata),
             Finished::Done(Err(error)) => {
-                stream.close(outcome_of(&error, (cx.method(), cx.peer().as_str()), metadata));
+                log_fit(cx, &stream.close(outcome_of(&error, (cx.method(), cx.peer().as_str()), metadata)));
             }
-            Finished::Panicked => stream.close(panicked(cx.method())),
+            Finished::Panicked => drop(stream.close(panicked(cx.method()))),
             // The stream is over already.
             Finished::Cancelled(_) => {}
         }
@@ -134,6 +135,26 @@ fn poll_work<T, F: Future<Output = Result<T>>>(
         }
         Poll::Pending => Finished::Cancelled(ready!(poll_ended(task))),
     })
+}
+
+/// Ends a stream well. One whose metadata cannot be sent fails, as a unary call does: metadata can be the answer.
+fn close_well(stream: &StreamRef, cx: &Context, metadata: Metadata) {
+    let Fit::Not(error) = stream.close(Outcome { metadata, ..Outcome::default() }) else { return };
+    let error = send_error(error, &stream.subject());
+    tracing::warn!(%error, "the metadata of a stream's end could not be sent");
+    stream.close(outcome_of(&error, (cx.method(), cx.peer().as_str()), Metadata::new()));
+}
+
+/// Says in the log what the caller of a handler that failed does not get.
+pub(super) fn log_fit(cx: &Context, fit: &Fit) {
+    let text = match fit {
+        Fit::WithoutMetadata => {
+            "an error was sent without its metadata and attachment, which do not fit (max_header)"
+        }
+        Fit::Cut => "the text of an error was cut, because it does not fit (max_header)",
+        Fit::Whole | Fit::Not(_) => return,
+    };
+    tracing::warn!(method = cx.method(), peer = %cx.peer(), "{text}");
 }
 
 pub(super) fn panicked(method: &str) -> Outcome {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::error::Error;
-use crate::transport::{Ending, Link, Outcome, StreamKey};
+use crate::transport::{Ending, Fit, Link, Outcome, StreamKey};
 
 use super::compression::Compression;
 use super::ending::{Subject, TimeLimit, ending_error};
@@ -85,8 +85,8 @@ impl StreamRef {
     }
 
     /// Ends a server's stream with the outcome of its handler.
-    pub(crate) fn close(&self, outcome: Outcome) {
-        self.0.link.close_stream(self.0.key, outcome);
+    pub(crate) fn close(&self, outcome: Outcome) -> Fit {
+        self.0.link.close_stream(self.0.key, outcome)
     }
 
     pub(crate) fn reset(&self, outcome: Outcome) {

@@ -7,8 +7,8 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use crate::conn::{
-    Answer, Backlog, Body, Buffered, CallKey, ConnError, Connection, Ending, Head, Inbox, Limits, Outcome,
-    Overrun, SendError, Sent, StreamKey, Take, Ticket,
+    Answer, Backlog, Body, Buffered, CallKey, ConnError, Connection, Ending, Fit, Head, Inbox, Limits,
+    Outcome, Overrun, SendError, Sent, StreamKey, Take, Ticket,
 };
 
 use super::lane::{LANE, Lane, Sender};
@@ -326,11 +326,11 @@ impl Link {
         });
     }
 
-    pub(crate) fn close_stream(&self, key: StreamKey, outcome: Outcome) {
+    pub(crate) fn close_stream(&self, key: StreamKey, outcome: Outcome) -> Fit {
         self.shared().with(|state| {
             state.take_back(key);
-            state.conn.close(key, outcome);
-        });
+            state.conn.close(key, outcome)
+        })
     }
 
     pub(crate) fn reset(&self, key: StreamKey, outcome: Outcome) {
@@ -443,8 +443,8 @@ impl Link {
         self.shared().with(|state| state.conn.recount_call(key, before, now))
     }
 
-    pub(crate) fn refuse(&self, key: CallKey, outcome: Outcome, attachment: &[u8]) {
-        self.shared().with(|state| state.conn.refuse(key, outcome, attachment));
+    pub(crate) fn refuse(&self, key: CallKey, outcome: Outcome, attachment: &[u8]) -> Fit {
+        self.shared().with(|state| state.conn.refuse(key, outcome, attachment))
     }
 
     pub(crate) fn release_call(&self, key: CallKey) {

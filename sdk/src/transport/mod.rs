@@ -46,9 +46,9 @@ pub(crate) use socket::{Listener, UnknownHost, connect, why_not_bound};
 pub(crate) use wakers::Watcher;
 
 pub(crate) use crate::conn::{
-    Admission, Admitted, Answer, Body, CallKey, ConnError, Connection, Ending, Head, Inbox, IncomingCall,
-    IncomingStream, Limits, MAX_HEADER, MIN_WINDOW, Outbox, Outcome, Overrun, PROBE_BELOW, Pool, Pools, Seat,
-    SendError, Shape, StreamKey, Take, Ticket, too_large,
+    Admission, Admitted, Answer, Body, CallKey, ConnError, Connection, Ending, Fit, Head, Inbox,
+    IncomingCall, IncomingStream, Limits, MAX_HEADER, MIN_WINDOW, Outbox, Outcome, Overrun, PROBE_BELOW,
+    Pool, Pools, Seat, SendError, Shape, StreamKey, Take, Ticket, too_large,
 };
 pub use crate::conn::{AppErrors, Buffered, Cancel};
 

@@ -241,7 +241,7 @@ impl Case {
                 case.receive(&data());
                 case.receive(&close(0, 0));
             }
-            "closed here" => case.end.conn.close(key, Outcome::default()),
+            "closed here" => drop(case.end.conn.close(key, Outcome::default())),
             "reset by the client" => case.receive(&close(1, 7)),
             "past its deadline" => case.end.conn.handle_timeout(epoch() + DEADLINE),
             other => case.common(other),

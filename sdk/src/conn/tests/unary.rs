@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::conn::{CallKey, ConnError, Connection, Ending, Head, Limits, Outcome, SendError};
+use crate::conn::{CallKey, ConnError, Connection, Ending, Fit, Head, Limits, Outcome, SendError};
 use crate::wire::{Frame, FrameFault, Side, UnaryHead};
 
 use super::pair::{End, Pair, UNARY, head};
@@ -194,3 +194,31 @@ fn an_answer_that_cannot_be_read_fails_its_call_if_it_can_be_found_and_else_the_
 }
 
 const ANY: crate::wire::Largest = crate::wire::Largest { frame: usize::MAX, header: usize::MAX };
+
+#[test]
+fn an_error_keeps_as_much_of_its_text_as_fits() {
+    let limits = Limits { max_header: 1024, ..Limits::default() };
+    let mut pair = Pair::with(Limits::default(), limits);
+    let mut answer = |message: Vec<u8>, metadata: usize| {
+        let body = (0, |_: &mut Vec<u8>| {});
+        let key = pair.client.conn.call(head(UNARY), false, None, body, &[]).unwrap().unwrap();
+        pair.run();
+        let call = pair.server.next_call();
+        let mut outcome = Outcome { func_ret: 7, message: message.into(), ..Outcome::default() };
+        outcome.metadata.insert("key", vec![b'v'; metadata]);
+        let fit = pair.server.conn.refuse(call.key, outcome, b"attachment");
+        pair.server.conn.release_call(call.key);
+        pair.run();
+        (fit, pair.client.conn.answer(key).unwrap().unwrap())
+    };
+    let (fit, whole) = answer(vec![b'x'; 400], 400);
+    assert_eq!((fit, whole.outcome.message.len(), whole.outcome.metadata.len()), (Fit::Whole, 400, 1));
+    let (fit, alone) = answer(vec![b'x'; 1_000], 400);
+    assert_eq!(
+        (fit, alone.outcome.message.len(), alone.outcome.metadata.len()),
+        (Fit::WithoutMetadata, 1_000, 0)
+    );
+    let (fit, cut) = answer(vec![b'x'; 2_000], 0);
+    assert_eq!((fit, cut.outcome.func_ret), (Fit::Cut, 7));
+    assert!(cut.outcome.message.len() > 850 && cut.outcome.message.ends_with(b"... (cut: max_header)"));
+}

@@ -1,0 +1,66 @@
+//! Outcomes that do not fit into a frame. A caller is told of an error in any case, with as much of its text as fits.
+
+use bytes::Bytes;
+
+use crate::metadata::Metadata;
+use crate::wire::HEADER_LEN;
+
+use super::Connection;
+use super::event::Outcome;
+use super::streaming::SendError;
+
+/// How much of an outcome fitted into its frame.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) enum Fit {
+    Whole,
+    /// Codes and text; metadata and attachment were left out.
+    WithoutMetadata,
+    /// The codes and the beginning of the text.
+    Cut,
+    /// Nothing of it, and nothing was sent.
+    Not(SendError),
+}
+
+/// What the frame of an outcome holds beside its text, at most: two codes, ids and lengths.
+const BESIDE: usize = 128;
+
+impl Outcome {
+    /// The codes and the text.
+    pub(super) fn without_metadata(&self) -> Self {
+        Self { metadata: Metadata::new(), ..self.clone() }
+    }
+}
+
+impl Connection {
+    /// The codes and the beginning of the text, which fit into any frame.
+    pub(super) fn cut(&self, outcome: &Outcome) -> Outcome {
+        let (header, frame) = (self.limits.max_header, self.limits.max_sent - HEADER_LEN);
+        let setting = if header <= frame { "max_header" } else { "max_message_sent" };
+        let mark = format!("... (cut: {setting})");
+        let end = floor_char(&outcome.message, header.min(frame) - BESIDE - mark.len());
+        let message = Bytes::from([&outcome.message[..end], mark.as_bytes()].concat());
+        Outcome { message, ..outcome.without_metadata() }
+    }
+}
+
+/// The end of the last character that ends at `at` or before.
+fn floor_char(text: &[u8], at: usize) -> usize {
+    let mut at = at.min(text.len());
+    while at > 0 && text.get(at).is_some_and(|byte| byte & 0xc0 == 0x80) {
+        at -= 1;
+    }
+    at
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_cut_between_characters() {
+        for (at, end) in [(0, 0), (1, 0), (2, 2), (3, 2), (4, 2), (5, 5), (6, 6), (100, 6)] {
+            assert_eq!(floor_char("\u{e4}\u{20ac}x".as_bytes(), at), end, "at {at}");
+        }
+        assert_eq!(floor_char(&[0x80; 9], 5), 0, "of what is no text nothing is left");
+    }
+}
