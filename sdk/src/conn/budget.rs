@@ -32,7 +32,7 @@ pub struct Buffered {
     pub unread: usize,
     /// The same together with what the windows of open streams promise: what counts for `max_unread` and `max_unread_per_connection`.
     pub reserved: usize,
-    /// Written, and not yet in the socket: what counts for `max_unsent` and `max_unsent_per_connection`.
+    /// Written, and not yet in the socket, with answers that wait for room: what counts for `max_unsent` and `max_unsent_per_connection`.
     pub unsent: usize,
 }
 

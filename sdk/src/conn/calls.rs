@@ -30,6 +30,8 @@ pub(super) struct Incoming {
     pub(super) ending: Option<Ending>,
     /// Bytes of the request.
     pub(super) size: usize,
+    /// Bytes of its answer, while that waits for room.
+    pub(super) waiting: usize,
     /// It has its answer, and gets no second one.
     pub(super) answered: bool,
 }
@@ -46,6 +48,7 @@ impl Incoming {
             deadline: None,
             ending: None,
             size: 0,
+            waiting: 0,
             answered: false,
         }
     }
@@ -117,6 +120,10 @@ impl Calls {
             }
             Call::Incoming(_) => unreachable!("only calls of ours are in the map"),
         }
+    }
+
+    pub(super) fn get(&self, key: CallKey) -> &Call {
+        &self.slab[key.0]
     }
 
     pub(super) fn get_mut(&mut self, key: CallKey) -> &mut Call {

@@ -6,6 +6,7 @@
 //!
 //! Deliberately absent: encoding of messages (room 4), retries and naming (front doors), anything that waits.
 
+mod answers;
 mod begun;
 mod budget;
 mod calls;
@@ -99,6 +100,8 @@ pub(crate) struct Connection {
     output: Outbox,
     /// Bytes that were taken and are not yet written.
     in_flight: usize,
+    /// Bytes of answers that wait for room.
+    answers: usize,
     /// Bytes that writers may be making beside the output.
     lent: usize,
     events: Vec<Event>,
@@ -149,6 +152,7 @@ impl Connection {
             watch: Watch::default(),
             output: Outbox::default(),
             in_flight: 0,
+            answers: 0,
             lent: 0,
             events: Vec::new(),
             arrived: Vec::new(),
@@ -224,7 +228,7 @@ impl Connection {
         Buffered {
             unread: self.unread.held(),
             reserved: self.unread.reserved(),
-            unsent: self.queued() + self.lent,
+            unsent: self.queued() + self.lent + self.answers,
         }
     }
 
@@ -261,7 +265,7 @@ impl Connection {
     /// Whether what the peer says may be answered. Refusals and answers wait for no room, so a connection that has more unsent than its
     /// server's other connections have room left for is not read.
     fn may_answer(&self) -> bool {
-        self.queued() <= MIN_OUTBOX || self.unsent.can_reserve(0).is_ok()
+        self.queued() + self.answers <= MIN_OUTBOX || self.unsent.can_reserve(0).is_ok()
     }
 
     /// Whether somebody can only go on when the peer's bytes are read: a reader, a writer without credit, a caller.
@@ -339,7 +343,7 @@ impl Connection {
     /// Counts what is queued. The server's room may be shorter or wider than it was then, which changes what may be queued here.
     #[inline]
     fn count_unsent(&mut self) {
-        let unsent = self.queued() + self.lent;
+        let unsent = self.queued() + self.lent + self.answers;
         if self.unsent.reserve(self.unsent.reserved(), unsent) {
             self.schedule.set_limit(self.limits.outbox_of(self.unsent.share()));
         }

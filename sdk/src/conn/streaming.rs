@@ -29,6 +29,8 @@ pub(crate) enum SendError {
     TooManyEntries { count: usize, limit: usize },
     /// The message did not write as many bytes as it had announced.
     WrongSize { announced: usize, written: usize },
+    /// The server has no room for an answer.
+    NoRoom { used: usize, limit: usize },
     /// The stream, the call or the connection is over.
     Ended(Ending),
     /// This side has said that it sends no more.

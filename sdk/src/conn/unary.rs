@@ -163,7 +163,10 @@ impl Connection {
         self.count_call(call.size(), 0);
         let deadline = match call {
             Call::Outgoing { deadline, .. } => deadline,
-            Call::Incoming(call) => call.deadline,
+            Call::Incoming(call) => {
+                self.let_go_of_answer(call.waiting);
+                call.deadline
+            }
         };
         self.timers.clear(deadline, Timer::Call(key));
         self.tell_if_idle();
@@ -250,6 +253,7 @@ impl Connection {
             deadline: None,
             ending: None,
             size: 0,
+            waiting: 0,
             answered: false,
         };
         let mut head = Head {

@@ -108,8 +108,8 @@ impl ServerBuilder {
 
     /// Bytes of all connections together that may be written and not yet sent. Default: 256 MiB. As it gets short, each connection may
     /// queue less than [`max_unsent_per_connection`](Self::max_unsent_per_connection), down to 16 KiB, which it may always: writers wait, and
-    /// go on as their peers read. Refusals and answers do not wait: a connection that has more of them unsent than is left for the others
-    /// is not read.
+    /// go on as their peers read. An answer counts from the moment its handler returns it. A connection that has more answers and refusals
+    /// unsent than is left for the others is not read, and a further answer of more than 16 KiB is dropped: its caller gets code 22.
     pub fn max_unsent(mut self, bytes: usize) -> Self {
         self.unsent = bytes;
         self

@@ -212,6 +212,12 @@ pub(crate) fn send_error(error: SendError, subject: &Subject) -> Error {
             let text = format!("{count} pairs of metadata; one call or end carries {limit} at most");
             subject.error(ErrorKind::Limit, Origin::Caller, encode_code, text)
         }
+        SendError::NoRoom { used, limit } => {
+            let text = format!(
+                "the server is overloaded: {used} of {limit} bytes are in use for what is not sent yet (max_unsent)"
+            );
+            subject.error(ErrorKind::Limit, Origin::Caller, Code::SERVER_OVERLOAD_ERR, text)
+        }
         SendError::WrongSize { announced, written } => {
             let text = format!("the message said it takes {announced} bytes and wrote {written}");
             subject.error(ErrorKind::Encode, Origin::Caller, encode_code, text)

@@ -412,7 +412,8 @@ impl Link {
         })
     }
 
-    /// Answers a call when there is room. Once it is answered, the key is not ours any more.
+    /// Answers a call when there is room. Once it is answered, the key is not ours any more. An answer that waits counts as what is queued,
+    /// and one for which the server has no room is not to be kept.
     pub(crate) fn poll_reply(
         &self,
         key: CallKey,
@@ -423,9 +424,19 @@ impl Link {
         cx: &Context<'_>,
     ) -> Poll<Result<(), SendError>> {
         self.shared().with_then(|state| {
-            match state.conn.claim_room(body.0 + attachment.len(), ticket) {
+            let size = body.0 + attachment.len();
+            let place = *ticket;
+            if let Err(no_room) = state.conn.admit_answer(key, size) {
+                state.leave_queue(place);
+                state.conn.give_back(ticket);
+                return (Poll::Ready(Err(no_room)), Then::GoesOn);
+            }
+            match state.conn.claim_room(size, ticket) {
                 Ok(true) => {}
-                Ok(false) => return (state.wait_for_room(ticket.as_ref(), cx), Then::Waits),
+                Ok(false) => {
+                    state.conn.hold_answer(key, size);
+                    return (state.wait_for_room(ticket.as_ref(), cx), Then::Waits);
+                }
                 Err(ending) => return (Poll::Ready(Err(SendError::Ended(ending))), Then::GoesOn),
             }
             let replied = state.conn.reply(key, std::mem::take(outcome), content_encoding, body, attachment);

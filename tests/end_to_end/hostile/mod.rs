@@ -1,5 +1,6 @@
 //! Peers that mean harm, or behave as if they did. Each test asks the same: others are served meanwhile, and afterwards nothing is left.
 
+mod answers;
 mod begun;
 mod bytes;
 mod floods;

@@ -456,7 +456,7 @@ fn connections_that_do_not_read_their_refusals_are_not_read_when_they_fill_the_s
 
 impl crate::conn::Connection {
     /// Sends a unary call with this body.
-    fn call_with(&mut self, body: &[u8]) {
+    pub(super) fn call_with(&mut self, body: &[u8]) {
         let body = (body.len(), |out: &mut Vec<u8>| out.extend_from_slice(body));
         self.call(head(UNARY), false, None, body, &[]).unwrap();
     }

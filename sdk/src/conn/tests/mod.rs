@@ -1,5 +1,6 @@
 //! Stories about two connections that talk to each other, and about one that talks to a misbehaving peer. No sockets, no sleeps.
 
+mod answers;
 mod begun;
 mod budgets;
 mod credit;

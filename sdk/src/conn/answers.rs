@@ -1,0 +1,38 @@
+//! Answers that wait for room in the outbox: from the moment at which the handler gives one, it counts as what is queued does.
+
+use super::Connection;
+use super::calls::Call;
+use super::event::CallKey;
+use super::limits::MIN_OUTBOX;
+use super::streaming::SendError;
+
+impl Connection {
+    /// An answer of so many bytes may be queued, if there is room in the server's budget. One that goes beyond it is taken while others
+    /// have left some, and small ones are always, as refusals are.
+    pub(crate) fn admit_answer(&self, key: CallKey, bytes: usize) -> Result<(), SendError> {
+        let waits = matches!(self.calls.get(key), Call::Incoming(call) if call.waiting > 0);
+        if waits || self.queued() + self.answers + bytes <= MIN_OUTBOX {
+            return Ok(());
+        }
+        self.unsent.can_reserve(0).map_err(|over| SendError::NoRoom { used: over.used, limit: over.limit })
+    }
+
+    /// The answer waits for its turn: it counts until it is queued or dropped.
+    pub(crate) fn hold_answer(&mut self, key: CallKey, bytes: usize) {
+        if let Call::Incoming(call) = self.calls.get_mut(key)
+            && call.waiting == 0
+        {
+            call.waiting = bytes;
+            self.answers += bytes;
+            self.count_unsent();
+        }
+    }
+
+    /// It does not wait any more.
+    pub(super) fn let_go_of_answer(&mut self, bytes: usize) {
+        if bytes > 0 {
+            self.answers -= bytes;
+            self.count_unsent();
+        }
+    }
+}
