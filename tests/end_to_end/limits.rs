@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use trill::client::Backoff;
 use trill::testing::{Direction, Network};
 use trill::{Channel, ErrorKind, Origin, Server};
 use trill_tests::{EverythingClient, Obedient, in_memory, text};
@@ -151,4 +152,73 @@ async fn a_small_window_carries_messages_of_any_size_both_ways() {
         assert_eq!(rw.read().await.unwrap(), None);
     };
     futures::join!(write, read);
+}
+
+/// "No limit" is often written so. The greatest of each is a setting like any other: nothing adds to
+/// it or doubles it.
+#[tokio::test]
+async fn the_greatest_limits_are_settings_like_others() {
+    const MOST: usize = usize::MAX;
+    const EVER: Duration = Duration::MAX;
+
+    let server = Server::builder()
+        .window(u32::MAX)
+        .max_message_sent(u32::MAX as usize)
+        .max_message_received(u32::MAX as usize)
+        .max_unread(MOST)
+        .max_unread_per_connection(MOST)
+        .max_unsent(MOST)
+        .max_unsent_per_connection(MOST)
+        .max_calls(MOST)
+        .max_calls_per_connection(MOST)
+        .max_streams_per_connection(MOST)
+        .max_connections(MOST)
+        .max_new_connections(MOST)
+        .max_accepts_per_second(u32::MAX)
+        .idle_timeout(EVER)
+        .first_frame_timeout(EVER)
+        .stream_idle_timeout(EVER)
+        .read_timeout(EVER)
+        .write_timeout(EVER)
+        .heartbeat(EVER);
+    let bound = server.service(Obedient::new().0).bind("127.0.0.1:0").await.unwrap();
+    let (address, handle) = (bound.local_addr().to_string(), bound.handle());
+    let serving = tokio::spawn(bound.serve());
+    let channel = Channel::builder()
+        .window(u32::MAX)
+        .max_message_sent(u32::MAX as usize)
+        .max_message_received(u32::MAX as usize)
+        .max_unread_per_connection(MOST)
+        .max_unsent_per_connection(MOST)
+        .connect_timeout(EVER)
+        .timeout(EVER)
+        .open_timeout(EVER)
+        .idle_timeout(EVER)
+        .stream_idle_timeout(EVER)
+        .read_timeout(EVER)
+        .write_timeout(EVER)
+        .heartbeat(EVER)
+        .resolve_every(EVER)
+        .reconnect(Backoff { first: EVER, max: EVER, ..Backoff::default() })
+        .connect(&address)
+        .await
+        .unwrap();
+    let client = EverythingClient::new(channel.clone());
+    assert_eq!(client.unary(text("hello")).await.unwrap(), text("hello"));
+    assert_eq!(client.unary(text("hello")).timeout(EVER).await.unwrap(), text("hello"));
+    client.notify(text("by the way")).await.unwrap();
+    let mut rw = client.talk().timeout(EVER).await.unwrap();
+    rw.write(text("hello")).timeout(EVER).await.unwrap();
+    assert_eq!(rw.read().timeout(EVER).await.unwrap(), Some(text("hello")));
+    rw.finish().await.unwrap();
+    handle.shutdown(EVER).await;
+    serving.await.unwrap().unwrap();
+
+    // The wait after a failure is as long, and calls say so at once.
+    let nowhere = Channel::builder().reconnect(Backoff { first: EVER, max: EVER, ..Backoff::default() });
+    let client = EverythingClient::new(nowhere.lazy(&address).unwrap());
+    for _ in 0..2 {
+        let error = client.unary(text("hello")).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Connect, "{error}");
+    }
 }

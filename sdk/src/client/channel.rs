@@ -101,7 +101,8 @@ impl Channel {
     /// **Cancel safety**: dropping the future loses nothing; a connection that is being made is made.
     ///
     /// # Errors
-    /// The channel was closed.
+    /// The channel was closed, or the runtime has no timers or no sockets
+    /// ([`ErrorKind::Config`](crate::ErrorKind::Config)).
     pub async fn ready(&self) -> Result<()> {
         self.0.pool.wait(true).await.map(drop)
     }
