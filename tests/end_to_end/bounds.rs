@@ -152,32 +152,34 @@ async fn a_first_frame_that_trickles_in_loses_its_connection_and_silence_does_no
 }
 
 #[tokio::test]
-async fn of_connections_that_have_said_nothing_the_oldest_makes_room() {
-    let address = listen(|server| server.max_new_connections(2)).await;
+async fn of_connections_that_have_said_nothing_for_long_the_oldest_makes_room() {
+    let grace = Duration::from_millis(100);
+    let address = listen(|server| server.max_new_connections(2).new_connection_grace(grace)).await;
     let client = EverythingClient::new(Channel::connect(&address).await.unwrap());
     client.unary(text("")).await.unwrap();
     let mut oldest = TcpStream::connect(&address).await.unwrap();
-    let mut silent = Vec::new();
-    for _ in 0..2 {
-        silent.push(TcpStream::connect(&address).await.unwrap());
-    }
-    assert!(is_closed(&mut oldest).await);
-    for socket in &mut silent {
-        socket.write_all(&request()).await.unwrap();
-        crate::frames::read::<trill_proto::ResponseProtocol>(socket).await;
-    }
+    let mut silent = TcpStream::connect(&address).await.unwrap();
+    // One that comes when the oldest has been silent for long enough makes it one too many.
+    let crowded = async {
+        let mut byte = [0];
+        while tokio::time::timeout(grace / 10, oldest.read(&mut byte)).await.is_err() {
+            drop(TcpStream::connect(&address).await.unwrap());
+        }
+    };
+    tokio::time::timeout(LONG, crowded).await.expect("the oldest is closed");
+    silent.write_all(&request()).await.unwrap();
+    crate::frames::read::<trill_proto::ResponseProtocol>(&mut silent).await;
     client.unary(text("older, but in use")).await.unwrap();
     let _more = TcpStream::connect(&address).await.unwrap();
     let _and_more = TcpStream::connect(&address).await.unwrap();
-    for socket in &mut silent {
-        socket.write_all(&request()).await.unwrap();
-        crate::frames::read::<trill_proto::ResponseProtocol>(socket).await;
-    }
+    silent.write_all(&request()).await.unwrap();
+    crate::frames::read::<trill_proto::ResponseProtocol>(&mut silent).await;
 }
 
 #[tokio::test]
 async fn connections_beyond_the_servers_number_are_closed_and_a_place_becomes_free() {
-    let address = listen(|server| server.max_connections(2)).await;
+    // One host gets no more of them than it leaves.
+    let address = listen(|server| server.max_connections(3)).await;
     let first = EverythingClient::new(Channel::connect(&address).await.unwrap());
     let second = EverythingClient::new(Channel::connect(&address).await.unwrap());
     first.unary(text("")).await.unwrap();
@@ -199,11 +201,34 @@ async fn connections_beyond_the_servers_number_are_closed_and_a_place_becomes_fr
     second.unary(text("")).await.unwrap();
 }
 
+/// What the system allows a listener's queue to be.
+fn longest_backlog() -> usize {
+    let allowed = std::fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap_or_default();
+    allowed.trim().parse().unwrap_or(128)
+}
+
+#[tokio::test]
+async fn connections_that_come_faster_than_they_are_accepted_wait_in_the_backlog() {
+    // Nobody accepts. A queue of 1,024 would not do.
+    let bound = server().0.bind("127.0.0.1:0").await.unwrap();
+    let address = bound.local_addr().to_string();
+    let count = longest_backlog().min(1_100);
+    let crowd = futures::future::try_join_all((0..count).map(|_| TcpStream::connect(&address)));
+    let crowd = tokio::time::timeout(LONG, crowd).await.expect("all have their places").unwrap();
+    assert_eq!(crowd.len(), count);
+
+    let bound = server().0.backlog(1).bind("127.0.0.1:0").await.unwrap();
+    let address = bound.local_addr().to_string();
+    let crowd = futures::future::try_join_all((0..10).map(|_| TcpStream::connect(&address)));
+    assert!(tokio::time::timeout(Duration::from_millis(500), crowd).await.is_err(), "the queue is full");
+}
+
 // Calls and streams.
 
 #[tokio::test]
 async fn calls_and_streams_beyond_the_servers_number_are_refused_on_every_connection() {
-    let address = listen(|server| server.max_calls(2)).await;
+    // One host gets no more of them than it leaves.
+    let address = listen(|server| server.max_calls(3)).await;
     let one = EverythingClient::new(Channel::connect(&address).await.unwrap());
     let two = EverythingClient::new(Channel::connect(&address).await.unwrap());
     let stream = one.talk().await.unwrap();
@@ -414,6 +439,7 @@ async fn metadata_over_the_limit_is_refused_by_who_gets_it() {
 async fn limits_that_cannot_work_are_refused_at_once() {
     for (name, builder) in [
         ("max_connections is 0", server().0.max_connections(0)),
+        ("backlog is 0", server().0.backlog(0)),
         ("max_new_connections is 0", server().0.max_new_connections(0)),
         ("max_accepts_per_second is 0", server().0.max_accepts_per_second(0)),
         ("max_calls is 0", server().0.max_calls(0)),

@@ -20,6 +20,11 @@ async fn serve(settings: impl FnOnce(ServerBuilder) -> ServerBuilder) -> (Server
     (handle, address)
 }
 
+/// Connections from one address are strangers to each other.
+fn each_a_peer(builder: ServerBuilder) -> ServerBuilder {
+    builder.peer_key(ToString::to_string)
+}
+
 async fn client_of(address: &str) -> (Channel, EverythingClient) {
     let channel = Channel::connect(address).await.unwrap();
     (channel.clone(), EverythingClient::new(channel))
@@ -167,7 +172,7 @@ async fn streams_that_are_read_go_on_beside_as_many_that_are_flooded_and_never_r
 
 #[tokio::test]
 async fn a_flood_of_large_requests_is_refused_with_code_22_and_the_settings_name() {
-    let (handle, address) = serve(|builder| builder.max_unread(32 * MIB)).await;
+    let (handle, address) = serve(|builder| each_a_peer(builder.max_unread(32 * MIB))).await;
     let large = text(format!("wait {}", "x".repeat(9_900_000)));
     let mut calls = tokio::task::JoinSet::new();
     for _ in 0..4 {
@@ -255,7 +260,7 @@ async fn nothing_stays_counted_after_drop_cancel_deadline_error_and_loss() {
 
 #[tokio::test]
 async fn peers_that_do_not_read_share_the_servers_room_for_what_is_unsent() {
-    let (handle, address) = serve(|builder| builder.max_unsent(MIB)).await;
+    let (handle, address) = serve(|builder| each_a_peer(builder.max_unsent(MIB))).await;
     let mut held = Vec::new();
     for _ in 0..12 {
         // Without flow control only the connection's room is in the way.
@@ -279,7 +284,7 @@ async fn peers_that_do_not_read_share_the_servers_room_for_what_is_unsent() {
 #[tokio::test]
 async fn clients_that_have_gone_are_noticed_while_their_connections_are_not_read() {
     let (handle, address) = serve(|builder| {
-        builder.max_message_received(MIB).max_unread(9 * MIB).max_unread_per_connection(3 * MIB)
+        each_a_peer(builder.max_message_received(MIB).max_unread(9 * MIB).max_unread_per_connection(3 * MIB))
     })
     .await;
     let mut sides = Vec::new();

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 
 use crate::conn::{
-    Admission, Admitted, ConnError, Connection, Event, Head, IncomingCall, Limits, Outcome, Seat, Shape,
+    Admission, Admitted, ConnError, Connection, Event, Head, IncomingCall, Limits, Outcome, Shape,
 };
 use crate::wire::{Decoder, Frame, Outbox, Side};
 
@@ -197,7 +197,7 @@ pub(super) fn head(method: &'static str, timeout: Option<Duration>) -> Head {
 }
 
 fn admitted(method: usize) -> Admitted {
-    Admitted { method, seat: Seat::default() }
+    Admitted { method }
 }
 
 /// Admits [`STREAM`] and [`UNARY`], and what the protocol's vectors call.

@@ -1,13 +1,18 @@
-//! How much may wait in memory: one pool for all connections of a server, and each connection's account with it.
+//! How much may wait in memory: one pool for all peers of a server, what each peer uses of it, and
+//! the accounts of a peer's connections.
 //!
-//! Room that is left is shared out evenly: nobody is given more than what is left, divided by those who are there and a few to come. The
-//! shares shrink as room gets short, so that there is some for those who come late, and grow again when others leave (a dynamic
-//! threshold, as switches share their buffers). In the same way no account has more than it leaves to the others: what it has counts twice.
-//! So one alone gets half of a pool at most, two get three quarters, and there is always some left.
+//! Room that is left is shared out evenly: nobody is given more than what is left, divided by those
+//! who are there and a few to come. The shares shrink as room gets short, so that there is some for
+//! those who come late, and grow again when others leave (a dynamic threshold, as switches share
+//! their buffers). In the same way no peer has more than it leaves to the others: what it has
+//! counts twice, on however many connections it has it. So one peer alone gets half of a pool at
+//! most, two get three quarters, and there is always some left.
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::limits::DEFAULT_WINDOW;
 
 /// How far an account may differ from what it last told the pool. Small traffic stays below it and costs no shared counter.
 const STEP: usize = 4 * 1024;
@@ -52,6 +57,7 @@ pub(crate) struct Pool {
     limit: usize,
     reserved: AtomicUsize,
     held: AtomicUsize,
+    /// Peers with somebody to share with.
     sharers: AtomicUsize,
 }
 
@@ -82,10 +88,45 @@ impl Pool {
     }
 }
 
+/// What one peer uses of a pool, on all its connections.
+#[derive(Debug)]
+pub(crate) struct Usage {
+    pool: Arc<Pool>,
+    reserved: AtomicUsize,
+    held: AtomicUsize,
+    sharers: AtomicUsize,
+}
+
+impl Usage {
+    pub(super) fn new(pool: Arc<Pool>) -> Arc<Self> {
+        let zero = || AtomicUsize::new(0);
+        Arc::new(Self { pool, reserved: zero(), held: zero(), sharers: zero() })
+    }
+
+    fn join(&self) {
+        if self.sharers.fetch_add(1, Ordering::Relaxed) == 0 {
+            self.pool.sharers.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn leave(&self, sharers: usize) {
+        if sharers > 0 && self.sharers.fetch_sub(sharers, Ordering::Relaxed) == sharers {
+            self.pool.sharers.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// What one of those who share may have of the pool, when `own` is what the peer has of it.
+    fn share(&self, own: usize) -> usize {
+        // Half of what is left beyond its own: then it has as much as it leaves.
+        let left = self.pool.room().saturating_sub(own) / 2;
+        share(left, self.sharers.load(Ordering::Relaxed)).min(self.pool.share())
+    }
+}
+
 /// What is at its limit, and which setting that is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Overrun {
-    /// What all have who share the limit, and what the connection has of that.
+    /// What all have who share the limit, and what the connection or its peer has of that.
     pub(crate) used: usize,
     pub(crate) own: usize,
     pub(crate) limit: usize,
@@ -109,7 +150,7 @@ impl fmt::Display for Overrun {
         let Self { used, own, limit, setting } = self;
         write!(f, "{used} of {limit} bytes are in use for what is not read yet")?;
         if self.is_of_pool() {
-            write!(f, ", {own} of them by this connection, which gets no more than it leaves")?;
+            write!(f, ", {own} of them by this peer, which gets no more than it leaves")?;
         }
         write!(f, " ({setting})")
     }
@@ -124,10 +165,10 @@ pub(super) struct Account {
     /// What is there.
     held: Count,
     sharers: usize,
-    pool: Option<Arc<Pool>>,
+    peer: Option<Arc<Usage>>,
 }
 
-/// A count, and what the pool was told of it.
+/// A count, and what the peer's was told of it.
 #[derive(Debug, Default)]
 struct Count {
     now: usize,
@@ -135,35 +176,40 @@ struct Count {
 }
 
 impl Account {
-    pub(super) fn new(limit: usize, pool: Option<Arc<Pool>>) -> Self {
-        Self { limit, reserved: Count::default(), held: Count::default(), sharers: 0, pool }
+    pub(super) fn new(limit: usize, peer: Option<Arc<Usage>>) -> Self {
+        Self { limit, reserved: Count::default(), held: Count::default(), sharers: 0, peer }
     }
 
     /// One more, or one less, to share with.
     pub(super) fn join(&mut self) {
         self.sharers += 1;
-        if let Some(pool) = &self.pool {
-            pool.sharers.fetch_add(1, Ordering::Relaxed);
+        if let Some(peer) = &self.peer {
+            peer.join();
         }
     }
 
     pub(super) fn leave(&mut self) {
         self.sharers -= 1;
-        if let Some(pool) = &self.pool {
-            pool.sharers.fetch_sub(1, Ordering::Relaxed);
+        if let Some(peer) = &self.peer {
+            peer.leave(1);
         }
     }
 
-    /// Somebody who had `before` reserved has `now`. Gives whether the pool was told.
+    /// Somebody who had `before` reserved has `now`. Gives whether peer and pool were told.
     #[inline]
     pub(super) fn reserve(&mut self, before: usize, now: usize) -> bool {
-        before != now && self.reserved.change(before, now, self.pool.as_ref().map(|pool| &pool.reserved))
+        before != now
+            && self.reserved.change(
+                before,
+                now,
+                self.peer.as_ref().map(|peer| [&peer.reserved, &peer.pool.reserved]),
+            )
     }
 
     /// Somebody who held `before` holds `now`.
     #[inline]
     pub(super) fn hold(&mut self, before: usize, now: usize) {
-        self.held.change(before, now, self.pool.as_ref().map(|pool| &pool.held));
+        self.held.change(before, now, self.peer.as_ref().map(|peer| [&peer.held, &peer.pool.held]));
     }
 
     pub(super) fn reserved(&self) -> usize {
@@ -176,32 +222,35 @@ impl Account {
 
     /// What one of those who share may have now.
     pub(super) fn share(&self) -> usize {
-        let left = self.limit.saturating_sub(self.reserved.now);
-        let Some(pool) = &self.pool else { return share(left, self.sharers) };
-        // Half of what is left beyond its own: then it has as much as it leaves.
-        let left_of_pool = pool.room().saturating_sub(self.reserved.now) / 2;
-        share(left.min(left_of_pool), self.sharers).min(pool.share())
+        let own = share(self.limit.saturating_sub(self.reserved.now), self.sharers);
+        let Some(peer) = &self.peer else { return own };
+        own.min(peer.share(self.reserved.of_all(&peer.reserved)))
     }
 
     /// Whether `more` can be promised, by the connection and the server.
     pub(super) fn can_reserve(&self, more: usize) -> Result<(), Overrun> {
-        self.check(more, self.reserved.now, Pool::reserved)
+        self.check(more, &self.reserved, |peer| &peer.reserved, Pool::reserved)
     }
 
     /// Whether `more` can be held, by the connection and the server.
     pub(super) fn can_hold(&self, more: usize) -> Result<(), Overrun> {
-        self.check(more, self.held.now, Pool::held)
+        self.check(more, &self.held, |peer| &peer.held, Pool::held)
     }
 
-    /// Whether the connection, and the server, hold no more than they may. A connection that has more than it leaves is read for an eighth
-    /// and one `message` more, which calls alone do not reach: it must hear that they are refused, and a peer takes one that is not read for
-    /// dead. Then it waits, so that streams that keep to their windows are not broken off for the message that may go beyond each of them.
+    /// Whether the connection, and the server, hold no more than they may. The connections of a
+    /// peer that has more than it leaves are read for an eighth and one `message` more, which calls
+    /// alone do not reach: it must hear that they are refused, and a peer takes one that is not
+    /// read for dead. Then those wait that hold more than a window, so that streams that keep to
+    /// theirs are not broken off for the message that may go beyond each of them. The others wait
+    /// from a quarter on: many of them are much, too.
     pub(super) fn is_within(&self, message: usize) -> bool {
-        let pool_is = |pool: &Arc<Pool>| {
-            let (held, limit) = (pool.held(), pool.limit);
-            held <= limit && held.saturating_add(self.held.now) <= limit.saturating_add(limit / 8 + message)
+        let peer_is = |peer: &Arc<Usage>| {
+            let (held, limit) = (peer.pool.held(), peer.pool.limit);
+            let counted = held.saturating_add(self.held.of_all(&peer.held));
+            let part = if self.held.now <= DEFAULT_WINDOW as usize { 4 } else { 8 };
+            held <= limit && counted <= limit.saturating_add(limit / part + message)
         };
-        self.held.now <= self.limit && self.pool.as_ref().is_none_or(pool_is)
+        self.held.now <= self.limit && self.peer.as_ref().is_none_or(peer_is)
     }
 
     /// Whether what is held, with `more`, is no more than a quarter and one `message` over the limit.
@@ -212,14 +261,20 @@ impl Account {
         }
     }
 
-    fn check(&self, more: usize, own: usize, pools: impl Fn(&Pool) -> usize) -> Result<(), Overrun> {
-        if own.saturating_add(more) > self.limit {
-            return Err(Overrun { used: own, own, limit: self.limit, setting: CONNECTION });
+    fn check(
+        &self,
+        more: usize,
+        own: &Count,
+        peers: impl Fn(&Usage) -> &AtomicUsize,
+        pools: impl Fn(&Pool) -> usize,
+    ) -> Result<(), Overrun> {
+        if own.now.saturating_add(more) > self.limit {
+            return Err(Overrun { used: own.now, own: own.now, limit: self.limit, setting: CONNECTION });
         }
-        let Some(pool) = &self.pool else { return Ok(()) };
-        let used = pools(pool);
-        if used.saturating_add(own).saturating_add(more) > pool.limit {
-            return Err(Overrun { used, own, limit: pool.limit, setting: POOL });
+        let Some(peer) = &self.peer else { return Ok(()) };
+        let (used, own, limit) = (pools(&peer.pool), own.of_all(peers(peer)), peer.pool.limit);
+        if used.saturating_add(own).saturating_add(more) > limit {
+            return Err(Overrun { used, own, limit, setting: POOL });
         }
         Ok(())
     }
@@ -228,7 +283,7 @@ impl Account {
 impl Count {
     /// Tells `all` once it differs much, or when nothing is left.
     #[inline]
-    fn change(&mut self, before: usize, now: usize, all: Option<&AtomicUsize>) -> bool {
+    fn change(&mut self, before: usize, now: usize, all: Option<[&AtomicUsize; 2]>) -> bool {
         self.now = self.now - before + now;
         let tell = self.now.abs_diff(self.told) >= STEP || (self.now == 0 && self.told > 0);
         if tell {
@@ -237,8 +292,8 @@ impl Count {
         tell
     }
 
-    fn tell(&mut self, all: Option<&AtomicUsize>) {
-        if let Some(all) = all {
+    fn tell(&mut self, all: Option<[&AtomicUsize; 2]>) {
+        for all in all.into_iter().flatten() {
             if self.now > self.told {
                 all.fetch_add(self.now - self.told, Ordering::Relaxed);
             } else {
@@ -247,14 +302,19 @@ impl Count {
         }
         self.told = self.now;
     }
+
+    /// What all have who tell `all`, with what this one has not told.
+    fn of_all(&self, all: &AtomicUsize) -> usize {
+        (all.load(Ordering::Relaxed) + self.now).saturating_sub(self.told)
+    }
 }
 
 impl Drop for Account {
     fn drop(&mut self) {
-        if let Some(pool) = &self.pool {
-            pool.reserved.fetch_sub(self.reserved.told, Ordering::Relaxed);
-            pool.held.fetch_sub(self.held.told, Ordering::Relaxed);
-            pool.sharers.fetch_sub(self.sharers, Ordering::Relaxed);
+        self.hold(self.held.now, 0);
+        self.reserve(self.reserved.now, 0);
+        if let Some(peer) = &self.peer {
+            peer.leave(self.sharers);
         }
     }
 }
@@ -270,8 +330,8 @@ mod tests {
     #[test]
     fn a_pool_knows_what_its_accounts_use_to_within_a_step_and_nothing_is_left_behind() {
         let pool = Pool::new(1_000_000);
-        let mut one = Account::new(500_000, Some(Arc::clone(&pool)));
-        let mut two = Account::new(500_000, Some(Arc::clone(&pool)));
+        let mut one = Account::new(500_000, Some(Usage::new(Arc::clone(&pool))));
+        let mut two = Account::new(500_000, Some(Usage::new(Arc::clone(&pool))));
         assert!(!one.reserve(0, STEP - 1));
         assert_eq!((one.reserved(), pool.reserved()), (STEP - 1, 0), "small traffic does not touch the pool");
         assert!(one.reserve(STEP - 1, STEP + 1));
@@ -290,7 +350,7 @@ mod tests {
     #[test]
     fn a_pool_is_told_every_four_kibibytes_and_not_in_between() {
         let pool = Pool::new(1_000_000);
-        let mut account = Account::new(500_000, Some(Arc::clone(&pool)));
+        let mut account = Account::new(500_000, Some(Usage::new(Arc::clone(&pool))));
         assert!(!account.reserve(0, 4_095));
         assert!(account.reserve(4_095, 4_096));
         assert_eq!(pool.reserved(), 4_096);
@@ -304,7 +364,7 @@ mod tests {
 
     #[test]
     fn shares_shrink_as_room_gets_short_and_there_is_always_some_for_those_who_come_late() {
-        let mut account = Account::new(64 << 20, Some(Pool::new(usize::MAX)));
+        let mut account = Account::new(64 << 20, Some(Usage::new(Pool::new(usize::MAX))));
         let mut shares = Vec::new();
         for _ in 0..2_000 {
             let share = account.share().min(65_535);
@@ -321,7 +381,7 @@ mod tests {
     #[test]
     fn who_is_over_is_told_by_how_much_and_which_setting_changes_it() {
         let pool = Pool::new(20_000);
-        let mut account = Account::new(10_000, Some(Arc::clone(&pool)));
+        let mut account = Account::new(10_000, Some(Usage::new(Arc::clone(&pool))));
         assert_eq!(account.can_hold(10_000), Ok(()));
         let over = account.can_hold(10_001).unwrap_err();
         assert_eq!((over.limit, over.setting), (10_000, "max_unread_per_connection"));
@@ -332,24 +392,24 @@ mod tests {
         account.hold(0, 4_200);
         assert!(account.is_sound(0, 0).is_err());
         assert!(account.is_sound(0, 10_000).is_ok());
-        let mut other = Account::new(10_000, Some(pool));
+        let mut other = Account::new(10_000, Some(Usage::new(pool)));
         let over = other.can_hold(5_000).unwrap_err();
         assert_eq!((over.used, over.own, over.limit, over.setting), (16_700, 0, 20_000, "max_unread"));
         other.hold(0, 8_000);
         let over = other.can_hold(0).unwrap_err();
-        let text = "24700 of 20000 bytes are in use for what is not read yet, 8000 of them by this connection, \
+        let text = "24700 of 20000 bytes are in use for what is not read yet, 8000 of them by this peer, \
                     which gets no more than it leaves (max_unread)";
         assert_eq!(over.to_string(), text);
         assert_eq!((other.is_sound(0, 7_700), other.is_sound(0, 7_699)), (Ok(()), Err(over)));
     }
 
     #[test]
-    fn no_account_takes_more_of_the_pool_than_it_leaves_to_the_others() {
+    fn no_peer_takes_more_of_the_pool_than_it_leaves_to_the_others() {
         const MIB: usize = 1024 * 1024;
         let pool = Pool::new(512 * MIB);
         let accounts: Vec<_> = (0..6)
             .map(|_| {
-                let mut account = Account::new(512 * MIB, Some(Arc::clone(&pool)));
+                let mut account = Account::new(512 * MIB, Some(Usage::new(Arc::clone(&pool))));
                 account.join();
                 while account.can_hold(MIB).is_ok() && account.can_reserve(MIB).is_ok() {
                     account.hold(0, MIB);
@@ -361,14 +421,14 @@ mod tests {
         let held: Vec<_> = accounts.iter().map(|account| account.held() / MIB).collect();
         assert_eq!(held, [256, 128, 64, 32, 16, 8]);
         assert_eq!(accounts[0].share(), 0, "nothing is left to it");
-        let late = Account::new(512 * MIB, Some(pool));
+        let late = Account::new(512 * MIB, Some(Usage::new(pool)));
         assert_eq!((late.can_hold(8 * MIB), late.share()), (Ok(()), 4 * MIB / TO_COME));
     }
 
     #[test]
     fn an_account_that_calls_alone_have_filled_is_still_read() {
         const MESSAGE: usize = 10_000_000;
-        let mut account = Account::new(usize::MAX, Some(Pool::new(32_000_000)));
+        let mut account = Account::new(usize::MAX, Some(Usage::new(Pool::new(32_000_000))));
         while account.can_hold(MESSAGE).is_ok() {
             account.hold(0, MESSAGE);
         }

@@ -48,9 +48,10 @@ pub(crate) enum ConnError {
     #[error("the peer's first frame was not whole within {0:?} of its first byte (first_frame_timeout)")]
     FirstFrame(Duration),
     #[error(
-        "it had sent no frame when newer connections came: at most {limit} such connections may be there (max_new_connections)"
+        "it had sent nothing for {silence:?} (new_connection_grace) when newer connections came, and at most {limit} silent ones may be there \
+         then (max_new_connections)"
     )]
-    TooManyNew { limit: usize },
+    TooManyNew { limit: usize, silence: Duration },
     #[error("the peer does not read its answers: {queued} bytes are waiting, at most {limit} may")]
     PeerNotReading { queued: usize, limit: usize },
 }

@@ -73,11 +73,7 @@ pub(crate) type Admission = Arc<dyn Fn(&Head, Shape) -> Result<Admitted, Outcome
 #[derive(Clone, Debug)]
 pub(crate) struct Admitted {
     pub(crate) method: usize,
-    pub(crate) seat: Seat,
 }
-
-/// One of the places that a server has for calls: whoever works on the call holds it. Clones of one `Arc`, which counts them.
-pub(crate) type Seat = Arc<()>;
 
 /// The final state of a stream or call. It never changes once it is there.
 #[derive(Clone, Debug, PartialEq)]
@@ -106,6 +102,8 @@ pub(crate) enum Ending {
     Local,
     /// The connection is gone.
     Lost(ConnError),
+    /// The connection of a one-way call is gone for so long.
+    Abandoned(Duration),
 }
 
 /// An answer to a unary call of ours.

@@ -14,6 +14,7 @@ use super::event::{Admitted, Ending, Event, Head, IncomingStream, Outcome, Shape
 use super::flow::SendWindow;
 use super::limits::{MIN_WINDOW, room_for};
 use super::overtaken::is_overtaking;
+use super::refusals::Cause;
 use super::stream::{Action, Idle, Input, Moved, Recv, Send, State, Stream};
 use super::timers::Timer;
 use super::{Connection, handshake};
@@ -79,6 +80,7 @@ impl Connection {
                 Timer::Stuck => self.look_for_stuck(now),
                 Timer::Pause => self.look_if_paused(now),
                 Timer::Frame => self.look_at_front(now),
+                Timer::Abandoned => self.end_abandoned(),
                 Timer::FirstFrame => {
                     self.handle_lost(&ConnError::FirstFrame(self.limits.first_frame_timeout));
                 }
@@ -120,6 +122,7 @@ impl Connection {
                     && !stream.recv.waiting
                     && let Err(over) = self.unread.is_sound(more, self.limits.max_received)
                 {
+                    self.count_refusal(Cause::BrokenOff);
                     self.send_reset(key, Outcome::framework(Code::SERVER_OVERLOAD_ERR.0, over.to_string()));
                     return self.end_stream(key, Ending::Overrun(over));
                 }
@@ -273,8 +276,9 @@ impl Connection {
         self.events.push(Event::Stream(Box::new(IncomingStream { key, admitted, head, deadline })));
     }
 
-    fn admit_stream(&self, meta: InitMeta) -> Result<(Head, Admitted, u32), Outcome> {
+    fn admit_stream(&mut self, meta: InitMeta) -> Result<(Head, Admitted, u32), Outcome> {
         let Some((head, window)) = handshake::read_request(meta) else {
+            self.count_refusal(Cause::Unreadable);
             return Err(handshake::no_request_meta());
         };
         // Streams that are over but still held count: their memory is not free yet.
@@ -283,38 +287,46 @@ impl Connection {
         Ok((head, admitted, window))
     }
 
-    /// Decides whether a call of the peer's may start, with `busy` of its shape going on and so many `bytes` to keep, and finds its
-    /// method.
+    /// Decides whether a call of the peer's may start, with `busy` of its shape going on and so
+    /// many `bytes` to keep, finds its method, and takes a place for it.
     pub(super) fn admit(
-        &self,
+        &mut self,
         head: &Head,
         shape: Shape,
         (busy, bytes): (usize, usize),
     ) -> Result<Admitted, Outcome> {
-        let refuse = |text: String| Err(Outcome::framework(Code::SERVER_OVERLOAD_ERR.0, text));
+        let refuse = |cause: Cause, text: String| {
+            self.count_refusal(cause);
+            Err(Outcome::framework(Code::SERVER_OVERLOAD_ERR.0, text))
+        };
         if self.draining {
-            return refuse(
-                "the server is draining, because it is shutting down: try another one, or later".to_owned(),
-            );
+            let text = "the server is draining, because it is shutting down: try another one, or later";
+            return refuse(Cause::Draining, text.to_owned());
         }
         let (limit, what) = match shape {
             Shape::Unary => (self.limits.max_calls, "calls"),
             Shape::Stream => (self.limits.max_streams, "streams"),
         };
         if busy >= limit {
-            return refuse(format!(
+            let text = format!(
                 "too many {what} on this connection: {busy} are going on, at most {limit} (max_{what}_per_connection)"
-            ));
+            );
+            return refuse(Cause::TooManyCalls, text);
         }
         let room = match shape {
             Shape::Unary => self.unread.can_hold(bytes),
             Shape::Stream => self.unread.can_reserve(bytes),
         };
         if let Err(over) = room {
-            return refuse(format!("the server is overloaded: {over}"));
+            return refuse(Cause::NoRoom, format!("the server is overloaded: {over}"));
         }
         let admission = self.admission.as_ref().expect("a server's connection has an admission");
-        admission(head, shape)
+        let admitted = admission(head, shape).inspect_err(|_| self.count_refusal(Cause::Unsupported))?;
+        if let Err(crowded) = self.permits.take() {
+            self.count_refusal(Cause::TooManyCalls);
+            return Err(Outcome::framework(Code::SERVER_OVERLOAD_ERR.0, crowded.to_string()));
+        }
+        Ok(admitted)
     }
 
     pub(super) fn handle_bad(&mut self, id: StreamId, why: &FrameFault) {
@@ -326,6 +338,7 @@ impl Connection {
         let Some(key) = self.streams.find(id) else {
             // A peer that opens a stream with garbage waits for an answer; one that sends garbage for no stream gets the same.
             if self.side == Side::Server {
+                self.count_refusal(Cause::Unreadable);
                 let outcome = Outcome::framework(self.decode_code(), violation.to_string());
                 self.write_reset(id, outcome);
             }

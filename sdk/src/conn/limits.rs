@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use crate::wire::Largest;
 
-use super::budget::Pool;
+use super::peer::Peer;
 
 /// The protocol's default window, and the smallest that its peers announce by themselves: 65,535 bytes (`trpc: docs/en/trpc_protocol_design.md`).
-const DEFAULT_WINDOW: u32 = 65_535;
+pub(super) const DEFAULT_WINDOW: u32 = 65_535;
 
 /// What tRPC-Cpp accepts in one frame by default, so what is sent at most.
 pub(crate) const DEFAULT_MAX_SENT: usize = 10_000_000;
@@ -75,8 +75,8 @@ pub(crate) struct Limits {
     pub(crate) max_header: usize,
     /// Bytes that may wait for the socket before writers must wait.
     pub(crate) outbox: usize,
-    /// What all connections of a server may hold together.
-    pub(crate) pools: Option<Pools>,
+    /// The peer at a server, which shares what all connections may hold together.
+    pub(crate) peer: Option<Arc<Peer>>,
     /// Streams the peer may have open at once.
     pub(crate) max_streams: usize,
     /// Unary calls of the peer that may be in work at once.
@@ -104,13 +104,8 @@ pub(crate) struct Limits {
     pub(crate) frame_timeout: Duration,
     /// How long a client's first frame may take from its first byte.
     pub(crate) first_frame_timeout: Duration,
-}
-
-/// The pools of a server.
-#[derive(Clone, Debug)]
-pub(crate) struct Pools {
-    pub(crate) unread: Arc<Pool>,
-    pub(crate) unsent: Arc<Pool>,
+    /// How long one-way calls may go on when their connection is gone.
+    pub(crate) abandoned_call_timeout: Option<Duration>,
 }
 
 impl Default for Limits {
@@ -122,7 +117,7 @@ impl Default for Limits {
             unread: 256 * 1024 * 1024,
             max_header: MAX_HEADER,
             outbox: 256 * 1024,
-            pools: None,
+            peer: None,
             max_streams: 100_000,
             max_calls: 10_000,
             cancel: Cancel::Reset,
@@ -137,6 +132,7 @@ impl Default for Limits {
             idle_timeout: None,
             frame_timeout: Duration::from_secs(10),
             first_frame_timeout: Duration::from_secs(10),
+            abandoned_call_timeout: Some(Duration::from_secs(5 * 60)),
         }
     }
 }

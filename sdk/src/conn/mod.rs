@@ -25,7 +25,9 @@ mod limits;
 mod lingering;
 mod overtaken;
 mod pause;
+mod peer;
 mod quiet;
+mod refusals;
 mod schedule;
 mod stream;
 mod streaming;
@@ -52,6 +54,7 @@ use calls::Calls;
 use lingering::Lingering;
 use overtaken::Overtaken;
 use pause::Pause;
+use peer::Permits;
 use quiet::Quiet;
 use schedule::Schedule;
 use stream::Stream;
@@ -60,19 +63,22 @@ use timers::Timers;
 
 pub(crate) use begun::{Front, too_large};
 pub use budget::Buffered;
-pub(crate) use budget::{Overrun, Pool};
+pub(crate) use budget::Overrun;
 pub(crate) use error::ConnError;
 #[cfg(test)]
 pub(crate) use error::Violation;
 pub(crate) use event::{
-    Admission, Admitted, Answer, CallKey, Ending, Event, Head, IncomingCall, IncomingStream, Outcome, Seat,
-    Shape, StreamKey,
+    Admission, Admitted, Answer, CallKey, Ending, Event, Head, IncomingCall, IncomingStream, Outcome, Shape,
+    StreamKey,
 };
 pub(crate) use fit::Fit;
 pub(crate) use inbox::Inbox;
 use limits::MIN_OUTBOX;
 pub use limits::{AppErrors, Cancel};
-pub(crate) use limits::{Limits, MAX_HEADER, MIN_WINDOW, PROBE_BELOW, Pools};
+pub(crate) use limits::{Limits, MAX_HEADER, MIN_WINDOW, PROBE_BELOW};
+pub(crate) use peer::{Peer, Pools};
+pub(crate) use refusals::Cause;
+pub use refusals::Refused;
 pub(crate) use schedule::Ticket;
 pub(crate) use streaming::{Backlog, SendError, Sent, Take, frame_size, write_data};
 pub(crate) use streams::growth;
@@ -95,6 +101,7 @@ pub(crate) struct Connection {
     unread: Account,
     /// What is queued and not written.
     unsent: Account,
+    permits: Permits,
     quiet: Quiet,
     watch: Watch,
     output: Outbox,
@@ -133,14 +140,15 @@ impl Connection {
     }
 
     fn new(side: Side, limits: Limits, admission: Option<Admission>) -> Self {
-        let pools = limits.pools.as_ref();
+        let peer = limits.peer.as_ref();
         // The connection's own limit is kept by those who ask for room.
-        let mut unsent = Account::new(usize::MAX, pools.map(|pools| Arc::clone(&pools.unsent)));
+        let mut unsent = Account::new(usize::MAX, peer.map(|peer| Arc::clone(&peer.unsent)));
         unsent.join();
         Self {
             side,
-            unread: Account::new(limits.unread, pools.map(|pools| Arc::clone(&pools.unread))),
+            unread: Account::new(limits.unread, peer.map(|peer| Arc::clone(&peer.unread))),
             unsent,
+            permits: Permits::new(peer.map(Arc::clone)),
             schedule: Schedule::new(limits.outbox),
             calls: Calls::new(limits.first_request_id),
             limits,
@@ -322,6 +330,9 @@ impl Connection {
             return;
         }
         self.lost = Some(why.clone());
+        if let ConnError::TooManyNew { .. } = why {
+            self.count_refusal(Cause::TooManySilent);
+        }
         for key in self.streams.live_keys() {
             self.end_stream(key, Ending::Lost(why.clone()));
         }
@@ -334,6 +345,13 @@ impl Connection {
         self.count_unsent();
         self.schedule.grant_all(|ticket| self.events.push(Event::Room(ticket)));
         self.tell_if_idle();
+    }
+
+    /// Something of the peer's is refused or broken off.
+    fn count_refusal(&self, cause: Cause) {
+        if let Some(peer) = &self.limits.peer {
+            peer.server.refusals.count(cause);
+        }
     }
 
     fn queued(&self) -> usize {

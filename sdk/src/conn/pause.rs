@@ -7,6 +7,7 @@ use trill_proto::Code;
 use super::Connection;
 use super::budget::Overrun;
 use super::event::{Ending, Outcome};
+use super::refusals::Cause;
 use super::timers::{Timer, Timers};
 
 /// How long the other calls and streams of a connection may be held up by such streams. Less than the 20 s after which a peer of ours would
@@ -63,6 +64,7 @@ impl Connection {
                 let (used, limit) = (recv.cost(), recv.pause_at());
                 let setting = if recv.window.size() == 0 { "window is 0" } else { "window" };
                 let over = Overrun { used, own: used, limit, setting };
+                self.count_refusal(Cause::BrokenOff);
                 self.break_off(key, Outcome::framework(Code::SERVER_OVERLOAD_ERR.0, over.to_string()));
                 self.end_stream(key, Ending::Overrun(over));
             }

@@ -396,6 +396,9 @@ impl Connection {
         self.unread.hold(recv.held() + kept, 0);
         self.unread.reserve(recv.charged + kept, 0);
         self.unread.leave();
+        if self.side == Side::Server {
+            self.permits.give_back();
+        }
         self.tell_if_idle();
     }
 

@@ -31,6 +31,8 @@ pub(super) enum Timer {
     Stuck,
     /// Time to look whether the reading is held back still.
     Pause,
+    /// The one-way calls of a connection that is over must have ended.
+    Abandoned,
 }
 
 /// Calls, and streams that are being opened, mostly have the same time each, so that their deadlines come in order. Those that do not, and

@@ -14,6 +14,7 @@ use super::calls::{Call, Incoming};
 use super::error::ConnError;
 use super::event::{Answer, CallKey, Ending, Event, Head, IncomingCall, Outcome, Shape};
 use super::fit::Fit;
+use super::refusals::Cause;
 use super::schedule::Ticket;
 use super::streaming::{DROPPED, SendError, check_metadata};
 use super::timers::Timer;
@@ -165,6 +166,7 @@ impl Connection {
             Call::Outgoing { deadline, .. } => deadline,
             Call::Incoming(call) => {
                 self.let_go_of_answer(call.waiting);
+                self.permits.give_back();
                 call.deadline
             }
         };
@@ -209,6 +211,24 @@ impl Connection {
                 }
                 call.ending = Some(ending);
                 self.events.push(Event::CallChanged(key));
+            }
+        }
+    }
+
+    /// The connection is over, and one-way calls go on without it: from now on they have so long.
+    pub(crate) fn abandon(&mut self, now: Instant) {
+        let limit = self.limits.abandoned_call_timeout.filter(|_| !self.calls.is_empty());
+        if let Some(at) = limit.and_then(|limit| now.checked_add(limit)) {
+            self.timers.set(at, Timer::Abandoned);
+        }
+    }
+
+    pub(super) fn end_abandoned(&mut self) {
+        let Some(limit) = self.limits.abandoned_call_timeout else { return };
+        for key in self.calls.keys() {
+            if self.call_ending(key).is_none() {
+                self.count_refusal(Cause::Abandoned);
+                self.end_call(key, Ending::Abandoned(limit));
             }
         }
     }
@@ -292,7 +312,9 @@ impl Connection {
     pub(super) fn refuse_call(&mut self, incoming: Incoming, outcome: Outcome) {
         let key = self.calls.insert_incoming(Incoming { size: 0, ..incoming });
         self.refuse(key, outcome, &[]);
-        self.release_call(key);
+        // It has no place, no deadline and no bytes to give back.
+        self.calls.remove(key);
+        self.tell_if_idle();
     }
 
     /// A unary frame whose inside cannot be read. Only the fixed header tells which call it is about.
@@ -301,6 +323,7 @@ impl Connection {
             Side::Server => {
                 // Clients that pair by the protobuf header write the id here as well, but for tRPC-Cpp.
                 let incoming = Incoming::unknown(frame, frame.id);
+                self.count_refusal(Cause::Unreadable);
                 self.refuse_call(incoming, Outcome::framework(Code::SERVER_DECODE_ERR.0, why.to_string()));
                 Ok(())
             }

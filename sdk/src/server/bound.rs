@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::service::Signal;
-use crate::transport::{Buffered, Listener, PeerAddr, now};
+use crate::transport::{Buffered, Listener, PeerAddr, Refused, now};
 
 use super::accept::accept_all;
 use super::connections::Connections;
@@ -187,6 +187,13 @@ impl ServerHandle {
                 Ok(())
             }
         }
+    }
+
+    /// What was refused, closed or broken off since the server was made, counted by cause: calls,
+    /// streams and connections. Ready at once.
+    #[must_use]
+    pub fn refused(&self) -> Refused {
+        self.connections.refused()
     }
 
     /// Shuts the server down. At once it refuses new connections, calls and streams (code 22, for callers to try elsewhere) and tells the

@@ -10,11 +10,12 @@ use crate::service::{Host, IntoService, Router, Service};
 use crate::settings::{self, shared_settings};
 use crate::stream::Compression;
 use crate::transport::{
-    Address, AppErrors, Ends, Limits, Listener, PeerAddr, Pool, Pools, memory_pair, why_not_bound,
+    Address, AppErrors, Ends, Limits, Listener, PeerAddr, Pools, memory_pair, why_not_bound,
 };
 
 use super::bound::Bound;
 use super::connections::Connections;
+use super::peers::KeyOf;
 use super::places::Room;
 
 /// Clients of the protocol close idle connections after 50 seconds. Those that do not are gone, or will come back.
@@ -32,6 +33,8 @@ impl Server {
             services: Vec::new(),
             limits,
             room: Room::default(),
+            keys: KeyOf::default(),
+            backlog: 4_096,
             max_calls: 100_000,
             compression: None,
             unread: 512 * 1024 * 1024,
@@ -46,6 +49,9 @@ pub struct ServerBuilder {
     services: Vec<Arc<dyn Service>>,
     limits: Limits,
     room: Room,
+    keys: KeyOf,
+    /// The listener's queue.
+    backlog: u32,
     max_calls: usize,
     /// `None`: as the requests are.
     compression: Option<Option<Compression>>,
@@ -94,22 +100,48 @@ impl ServerBuilder {
         self
     }
 
+    /// Tells the peers of this server apart. Default: a peer is an IPv4 address or the first 64
+    /// bits of an IPv6 address over TCP, and each connection is a peer of its own over `unix:` and
+    /// in memory.
+    ///
+    /// A peer shares with all its connections what it may have of `max_calls`, `max_unread`,
+    /// `max_unsent` and `max_connections`: no more than it leaves to the others, so one peer alone
+    /// gets half of each. Behind a proxy all clients have one address: give each connection a key
+    /// of its own, such as its address with the port, or raise these limits.
+    ///
+    /// `key` is called once for each connection as it is accepted, and must not block. If it
+    /// panics, the default counts.
+    ///
+    /// ```
+    /// # use trill::Server;
+    /// let server = Server::builder().peer_key(|address| address.to_string());
+    /// ```
+    pub fn peer_key(mut self, key: impl Fn(&PeerAddr) -> String + Send + Sync + 'static) -> Self {
+        self.keys = KeyOf(Some(Arc::new(key)));
+        self
+    }
+
     /// Bytes of all connections together that may be received and not yet read or answered, together with what the windows of their
     /// streams promise. Default: 512 MiB. What happens when room is short is said at
     /// [`max_unread_per_connection`](Self::max_unread_per_connection).
     ///
-    /// No connection gets more than it leaves to the others: one alone half of it at most, which by default is just what
-    /// `max_unread_per_connection` is, two together three quarters. Messages that go beyond a window can bring it above that; from an eighth
-    /// of `max_unread` and one message above on, it is not read. By default 2,709 streams of many connections can have whole windows.
+    /// No [peer](Self::peer_key) gets more than it leaves to the others: one alone half of it at
+    /// most, two together three quarters. Messages that go beyond a window can bring it above that;
+    /// from an eighth of `max_unread` and one message above on, its connections that hold more than
+    /// a window are not read. By default 2,709 streams of many peers can have whole windows.
     pub fn max_unread(mut self, bytes: usize) -> Self {
         self.unread = bytes;
         self
     }
 
-    /// Bytes of all connections together that may be written and not yet sent. Default: 256 MiB. As it gets short, each connection may
-    /// queue less than [`max_unsent_per_connection`](Self::max_unsent_per_connection), down to 16 KiB, which it may always: writers wait, and
-    /// go on as their peers read. An answer counts from the moment its handler returns it. A connection that has more answers and refusals
-    /// unsent than is left for the others is not read, and a further answer of more than 16 KiB is dropped: its caller gets code 22.
+    /// Bytes of all connections together that may be written and not yet sent. Default: 256 MiB. As
+    /// it gets short, each connection may queue less than
+    /// [`max_unsent_per_connection`](Self::max_unsent_per_connection), down to 16 KiB, which it may
+    /// always: writers wait, and go on as their peers read. An answer counts from the moment its
+    /// handler returns it. No [peer](Self::peer_key) gets more than it leaves to the others: when it
+    /// has more answers and refusals unsent than that, those of its connections with more than 16
+    /// KiB are not read, and a further answer of more than 16 KiB is dropped: its caller gets code
+    /// 22.
     pub fn max_unsent(mut self, bytes: usize) -> Self {
         self.unsent = bytes;
         self
@@ -129,23 +161,51 @@ impl ServerBuilder {
         self
     }
 
-    /// How many calls and streams the server works on at once, on all connections together; further ones are refused with code 22, and
-    /// may be tried again. Default: 100,000.
+    /// How long a one-way call may go on when the connection it came on is gone, or `None` until
+    /// its own deadline, which it may not have. Then its handler is dropped, and the log says so.
+    /// Default: 5 minutes.
+    pub fn abandoned_call_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.limits.abandoned_call_timeout = limit.into();
+        self
+    }
+
+    /// How many calls and streams the server works on at once, on all connections together; further
+    /// ones are refused with code 22, and may be tried again. No [peer](Self::peer_key) gets more
+    /// than it leaves to the others. Default: 100,000.
     pub fn max_calls(mut self, count: usize) -> Self {
         self.max_calls = count;
         self
     }
 
-    /// How many connections the server has at once; further ones are closed as they come. Default: 100,000.
+    /// How many connections the server has at once; further ones are closed as they come. No
+    /// [peer](Self::peer_key) gets more than it leaves to the others. Default: 100,000.
     pub fn max_connections(mut self, count: usize) -> Self {
         self.room.connections = count;
         self
     }
 
-    /// How many connections may be there that have not sent a whole frame yet. When one more comes, the oldest of them is closed.
-    /// Default: 1,024.
+    /// How many connections may be there for long that have not sent a whole frame yet. When one
+    /// more comes, the oldest are closed that have sent nothing at all for
+    /// [`new_connection_grace`](Self::new_connection_grace), first those of [peers](Self::peer_key)
+    /// that have more than their share of them. Default: 1,024.
     pub fn max_new_connections(mut self, count: usize) -> Self {
         self.room.new = count;
+        self
+    }
+
+    /// How long a connection that sends nothing is left alone, however many of them there are.
+    /// Default: 10 seconds. After that it may have to make room, see
+    /// [`max_new_connections`](Self::max_new_connections).
+    pub fn new_connection_grace(mut self, limit: Duration) -> Self {
+        self.room.new_grace = limit;
+        self
+    }
+
+    /// How many connections that the system has made may wait to be accepted. Beyond it a client's
+    /// attempt is dropped, and made again by its system after a second. Default: 4,096; the system
+    /// may allow less (`net.core.somaxconn` on Linux, which is 4,096 by default).
+    pub fn backlog(mut self, count: u32) -> Self {
+        self.backlog = count;
         self
     }
 
@@ -165,12 +225,14 @@ impl ServerBuilder {
     pub async fn bind(self, address: impl AsRef<str>) -> Result<Bound> {
         let address = Address::parse(address.as_ref())?;
         check_runtime("bind")?;
+        let backlog = self.backlog;
         let connections = self.connections()?;
         let failed = |error: std::io::Error| {
             let text = format!("cannot listen at {address}: {}", why_not_bound(&error));
             Error::new(ErrorKind::Bind, Origin::Caller, Code::SERVER_SYSTEM_ERR, text).with_source(error)
         };
         let listener = Listener::bind(&address).await.map_err(failed)?;
+        listener.set_backlog(backlog).map_err(failed)?;
         let local = listener.local_addr().map_err(failed)?;
         Ok(Bound::new(listener, local, connections))
     }
@@ -189,7 +251,7 @@ impl ServerBuilder {
         check_runtime("in_memory")?;
         let connections = self.connections()?;
         let (near, far) = memory_pair();
-        connections.start(far, PeerAddr::memory());
+        connections.start(far, PeerAddr::memory()).expect("the first connection has a place");
         Ok(near)
     }
 
@@ -206,6 +268,7 @@ impl ServerBuilder {
             ("max_calls", self.max_calls == 0),
             ("max_connections", self.room.connections == 0),
             ("max_new_connections", self.room.new == 0),
+            ("backlog", self.backlog == 0),
             ("max_accepts_per_second", self.room.accepts_per_second == Some(0)),
         ];
         for (name, is_zero) in counts {
@@ -214,11 +277,10 @@ impl ServerBuilder {
                 return Err(Error::new(ErrorKind::Config, Origin::Caller, Code::SERVER_SYSTEM_ERR, text));
             }
         }
-        let host = Arc::new(Host::new(self.max_calls, self.compression));
+        let host = Arc::new(Host::new(self.compression));
         let router = Router::new(&self.services, Arc::clone(&host))?;
-        let pools = Pools { unread: Pool::new(self.unread), unsent: Pool::new(self.unsent) };
-        let limits = Limits { pools: Some(pools), ..self.limits };
-        Ok(Arc::new(Connections::new(limits, self.room, router, host)))
+        let pools = Pools::new(self.unread, self.unsent, self.max_calls);
+        Ok(Arc::new(Connections::new(self.limits, (self.room, pools, self.keys), router, host)))
     }
 }
 

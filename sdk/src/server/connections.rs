@@ -7,9 +7,12 @@ use tokio::sync::Notify;
 
 use crate::service::{Host, Router, Signal};
 use crate::sync::Mutex;
-use crate::transport::{Buffered, ConnError, Connection, Driver, Ends, Limits, Link, PeerAddr};
+use crate::transport::{
+    Buffered, Cause, ConnError, Connection, Driver, Ends, Limits, Link, PeerAddr, Pools, Refused, now,
+};
 
-use super::places::{Places, Room};
+use super::peers::KeyOf;
+use super::places::{Full, Places, Room};
 
 /// How long the connections are read after the last answer, so that calls which had begun by then are refused and not cut off: a round
 /// trip to anywhere near.
@@ -24,6 +27,8 @@ const LEAVE_LIMIT: Duration = Duration::from_millis(400);
 
 pub(super) struct Connections {
     limits: Limits,
+    pools: Pools,
+    keys: KeyOf,
     router: Arc<Router>,
     host: Arc<Host>,
     room: Room,
@@ -35,13 +40,20 @@ pub(super) struct Connections {
 }
 
 impl Connections {
-    pub(super) fn new(limits: Limits, room: Room, router: Router, host: Arc<Host>) -> Self {
+    pub(super) fn new(
+        limits: Limits,
+        (room, pools, keys): (Room, Pools, KeyOf),
+        router: Router,
+        host: Arc<Host>,
+    ) -> Self {
         Self {
             limits,
+            open: Mutex::new(Places::new(room, pools.clone())),
+            pools,
+            keys,
             router: Arc::new(router),
             host,
             room,
-            open: Mutex::new(Places::new(room)),
             closing: Signal::default(),
             ended: Notify::new(),
         }
@@ -57,18 +69,19 @@ impl Connections {
 
     /// Serves one connection in a task, which ends with the connection and the last of its handlers: a one-way call may go on when its
     /// caller is gone, and a shutdown must know of it. A connection for which there is no room is closed.
-    pub(super) fn start(self: &Arc<Self>, ends: Ends, peer: PeerAddr) -> Option<Link> {
-        let conn = Connection::server(self.limits.clone(), self.router.admission());
+    pub(super) fn start(self: &Arc<Self>, ends: Ends, peer: PeerAddr) -> Result<Link, Full> {
+        let key = self.keys.key(&peer);
+        let entered = self.open.lock().enter(key.as_ref());
+        let shared = entered.inspect_err(|full| {
+            self.pools.refusals.count(Cause::TooManyConnections);
+            tracing::debug!(%peer, "a connection was closed as it came: {full}");
+        })?;
+        let limits = Limits { peer: Some(shared), ..self.limits.clone() };
+        let conn = Connection::server(limits, self.router.admission());
         let (link, driver) = Driver::server(conn, ends, peer, Arc::clone(&self.router) as _);
-        let taken = self.open.lock().take(link.clone());
-        let Some((place, oldest)) = taken else {
-            let limit = self.room.connections;
-            tracing::debug!(peer = %link.peer(), limit, "a connection was closed: there are too many (max_connections)");
-            return None;
-        };
-        if let Some(oldest) = oldest {
-            oldest.close(&ConnError::TooManyNew { limit: self.room.new });
-        }
+        let (place, silent) = self.open.lock().take(link.clone(), key, now());
+        let Room { new: limit, new_grace: silence, .. } = self.room;
+        silent.iter().for_each(|link| link.close_if_silent(&ConnError::TooManyNew { limit, silence }));
         // Looked at behind the insertion: whoever sets a signal goes through the inserted ones after that.
         if self.host.drain.has_begun() {
             link.drain();
@@ -83,7 +96,12 @@ impl Connections {
             drop(link);
             connections.ended.notify_waiters();
         });
-        Some(link)
+        Ok(link)
+    }
+
+    /// What was refused so far.
+    pub(super) fn refused(&self) -> Refused {
+        self.pools.refusals.counted()
     }
 
     pub(super) fn are_draining(&self) -> bool {

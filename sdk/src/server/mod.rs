@@ -5,6 +5,7 @@ mod bound;
 mod builder;
 mod connections;
 mod pace;
+mod peers;
 mod places;
 #[cfg(feature = "testing")]
 mod unbound;
@@ -14,4 +15,4 @@ pub use builder::{Server, ServerBuilder};
 #[cfg(feature = "testing")]
 pub(crate) use unbound::Unbound;
 
-pub use crate::transport::{AppErrors, Buffered};
+pub use crate::transport::{AppErrors, Buffered, Refused};

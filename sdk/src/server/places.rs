@@ -1,10 +1,15 @@
 //! Which connections a server has, and which it can take.
 
 use std::collections::VecDeque;
+use std::fmt;
+use std::time::{Duration, Instant};
 
+use hashbrown::HashMap;
 use slab::Slab;
 
-use crate::transport::Link;
+use crate::transport::{Link, Peer, Pools};
+
+use super::peers::{Key, Peers};
 
 /// How many connections a server takes.
 #[derive(Clone, Copy, Debug)]
@@ -13,29 +18,44 @@ pub(super) struct Room {
     pub(super) connections: usize,
     /// That have not sent a whole frame.
     pub(super) new: usize,
+    /// How long each of those is left alone.
+    pub(super) new_grace: Duration,
     /// That are accepted within a second.
     pub(super) accepts_per_second: Option<u32>,
 }
 
 impl Default for Room {
     fn default() -> Self {
-        Self { connections: 100_000, new: 1_024, accepts_per_second: Some(10_000) }
+        Self {
+            connections: 100_000,
+            new: 1_024,
+            new_grace: Duration::from_secs(10),
+            accepts_per_second: Some(10_000),
+        }
     }
 }
 
-/// The open connections. One that has sent a whole frame is as good as any other; of those that have not, only so many may be there,
-/// and the oldest makes room.
+/// The open connections. One that has sent a whole frame is as good as any other; of those that
+/// have not, only so many may be there for long. A crowd that has just come is no reason to close
+/// any: their first frames may be on the way.
 pub(super) struct Places {
     room: Room,
+    peers: Peers,
+    /// Connections that have entered and not left.
+    count: usize,
     taken: Slab<Taken>,
     /// The places of those that had not sent a frame when this was looked at last, oldest first.
     new: VecDeque<Place>,
-    count: u64,
+    /// Not before then it is looked at again: it takes as long as there are new connections.
+    look_at: Option<Instant>,
+    last_number: u64,
 }
 
 struct Taken {
     number: u64,
     link: Link,
+    key: Option<Key>,
+    since: Instant,
 }
 
 /// A connection's place: numbers are never used twice.
@@ -45,25 +65,63 @@ pub(super) struct Place {
     number: u64,
 }
 
+/// There is no place for one more connection of a peer.
+#[derive(Debug)]
+pub(super) struct Full {
+    used: usize,
+    own: usize,
+    limit: usize,
+}
+
+impl fmt::Display for Full {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { used, own, limit } = self;
+        write!(
+            f,
+            "the server has {used} connections, {own} of them of this peer, and takes at most {limit} (max_connections), of which no \
+             peer gets more than it leaves"
+        )
+    }
+}
+
 impl Places {
-    pub(super) fn new(room: Room) -> Self {
-        Self { room, taken: Slab::new(), new: VecDeque::new(), count: 0 }
+    pub(super) fn new(room: Room, pools: Pools) -> Self {
+        Self {
+            room,
+            peers: Peers::new(pools),
+            count: 0,
+            taken: Slab::new(),
+            new: VecDeque::new(),
+            look_at: None,
+            last_number: 0,
+        }
     }
 
-    /// Takes a place, if there is one, and gives the connection that must be closed for it, if one must.
-    pub(super) fn take(&mut self, link: Link) -> Option<(Place, Option<Link>)> {
-        if self.taken.len() >= self.room.connections {
-            return None;
+    /// One more connection of a peer, if there is room for it. It takes its place next.
+    pub(super) fn enter(&mut self, key: Option<&Key>) -> Result<std::sync::Arc<Peer>, Full> {
+        let (used, own, limit) = (self.count, self.peers.connections(key), self.room.connections);
+        if used.saturating_add(own) >= limit {
+            return Err(Full { used, own, limit });
         }
         self.count += 1;
-        let number = self.count;
-        let place = Place { index: self.taken.insert(Taken { number, link }), number };
+        Ok(self.peers.enter(key))
+    }
+
+    /// Takes a place for one that has entered, and gives the connections that have been silent for
+    /// too long beside so many others.
+    pub(super) fn take(&mut self, link: Link, key: Option<Key>, now: Instant) -> (Place, Vec<Link>) {
+        self.last_number += 1;
+        let number = self.last_number;
+        let place = Place { index: self.taken.insert(Taken { number, link, key, since: now }), number };
         self.new.push_back(place);
-        Some((place, self.make_room()))
+        (place, self.silent_ones(now))
     }
 
     pub(super) fn leave(&mut self, place: Place) -> Link {
-        self.taken.remove(place.index).link
+        let taken = self.taken.remove(place.index);
+        self.count -= 1;
+        self.peers.leave(taken.key.as_ref());
+        taken.link
     }
 
     pub(super) fn links(&self) -> Vec<Link> {
@@ -74,18 +132,39 @@ impl Places {
         self.taken.is_empty()
     }
 
-    fn make_room(&mut self) -> Option<Link> {
-        if self.new.len() <= self.room.new {
-            return None;
+    /// So many of the oldest new connections as there are too many, if they have been left alone
+    /// for long enough. Those go first of whose peers there are more than a fair share.
+    fn silent_ones(&mut self, now: Instant) -> Vec<Link> {
+        if self.new.len() <= self.room.new || self.look_at.is_some_and(|at| now < at) {
+            return Vec::new();
         }
+        self.look_at = now.checked_add(self.room.new_grace / 10);
         let taken = &self.taken;
-        self.new.retain(|place| {
-            taken.get(place.index).is_some_and(|it| it.number == place.number && !it.link.is_greeted())
-        });
-        if self.new.len() <= self.room.new {
-            return None;
+        let of = |place: &Place| taken.get(place.index).filter(|taken| taken.number == place.number);
+        self.new.retain(|place| of(place).is_some_and(|taken| !taken.link.is_greeted()));
+        let mut excess = self.new.len().saturating_sub(self.room.new);
+        let mut counts: HashMap<&Key, usize> = HashMap::new();
+        let mut unnamed = 0;
+        for place in &self.new {
+            match of(place).and_then(|taken| taken.key.as_ref()) {
+                Some(key) => *counts.entry(key).or_default() += 1,
+                None => unnamed += 1,
+            }
         }
-        let oldest = self.new.pop_front()?;
-        self.taken.get(oldest.index).map(|taken| taken.link.clone())
+        let fair = self.room.new / (counts.len() + unnamed).max(1);
+        let mut silent = Vec::new();
+        self.new.retain(|place| {
+            let Some(taken) = of(place) else { return false };
+            let is_old = now.saturating_duration_since(taken.since) >= self.room.new_grace;
+            let mut one = 1;
+            let count = taken.key.as_ref().and_then(|key| counts.get_mut(key)).unwrap_or(&mut one);
+            if excess == 0 || !is_old || *count <= fair {
+                return true;
+            }
+            (*count, excess) = (*count - 1, excess - 1);
+            silent.push(taken.link.clone());
+            false
+        });
+        silent
     }
 }

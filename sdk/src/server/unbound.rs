@@ -32,12 +32,7 @@ impl Unbound {
             return Err(refused("cannot connect: the server has been shut down".to_owned()));
         }
         let link = self.0.start(ends, peer.clone());
-        let link = link.ok_or_else(|| {
-            let most = self.0.room().connections;
-            refused(format!(
-                "cannot connect: the server has {most} connections, at most {most} (max_connections)"
-            ))
-        })?;
+        let link = link.map_err(|full| refused(format!("cannot connect: {full}")))?;
         Ok(Watch::new(&link))
     }
 }

@@ -11,7 +11,7 @@ use crate::stream::{
     AsyncReader, AsyncReaderWriter, AsyncWriter, Compression, FromJson, JsonMessage, Message, Parcel,
     StreamRef, Subject, ToJson, ending_error, outcome_of, send_error, wire_encoding,
 };
-use crate::transport::{Ending, IncomingCall, IncomingStream, Link, Outcome, Seat, SendError};
+use crate::transport::{Ending, IncomingCall, IncomingStream, Link, Outcome, SendError};
 
 use super::batch::{Started, start_at_once};
 use super::call::CallRef;
@@ -32,8 +32,6 @@ pub struct ServerCall {
     incoming: Incoming,
     /// A unary call begins here and now; what else begins, begins in a task.
     at_once: bool,
-    /// Held until the handler has ended.
-    seat: Seat,
 }
 
 #[derive(Debug)]
@@ -53,11 +51,11 @@ impl ServerCall {
         let peer = link.peer().clone();
         // The router has refused what is not known.
         let compression = Compression::of_body(call.head.content_encoding, &call.body).ok().flatten();
-        let IncomingCall { key, one_way, admitted, head, deadline, body, attachment } = call;
+        let IncomingCall { key, one_way, head, deadline, body, attachment, .. } = call;
         let cx = Context::new((service, method), head, peer, deadline, attachment, compression, host);
         let held = CallRef::new(link, key);
         let incoming = Incoming::Call { call: held, one_way, body };
-        Self { cx, incoming, at_once, seat: admitted.seat }
+        Self { cx, incoming, at_once }
     }
 
     pub(super) fn stream(
@@ -68,10 +66,10 @@ impl ServerCall {
     ) -> Self {
         let peer = link.peer().clone();
         let compression = Compression::from_wire(stream.head.content_encoding).ok().flatten();
-        let IncomingStream { key, admitted, head, deadline } = stream;
+        let IncomingStream { key, head, deadline, .. } = stream;
         let cx = Context::new((service, method), head, peer, deadline, Bytes::new(), compression, host);
         let held = StreamRef::new(link, key, method.path, false, compression, None);
-        Self { cx, incoming: Incoming::Stream(held), at_once: false, seat: admitted.seat }
+        Self { cx, incoming: Incoming::Stream(held), at_once: false }
     }
 
     /// Runs the handler of a unary method.
@@ -192,13 +190,12 @@ impl ServerCall {
         F: FnOnce(Context, Req) -> Fut + Send + 'static,
         Fut: Future<Output = Result<Resp>> + Send + 'static,
     {
-        let Self { cx, incoming, at_once, seat } = self;
+        let Self { cx, incoming, at_once } = self;
         let Incoming::Call { call, one_way, body } = incoming else {
             unreachable!("the router knows unary from stream")
         };
         let (from_json, to_json) = if cx.is_json() { (from_json, to_json) } else { (None, None) };
         let call = async move {
-            let _held = seat;
             let cx = Over(cx);
             let work = {
                 let (cx, call) = (cx.clone(), &call);
@@ -228,10 +225,10 @@ impl ServerCall {
     where
         Fut: Future<Output = Result<()>> + Send + 'static,
     {
-        let Self { cx, incoming, seat, .. } = self;
+        let Self { cx, incoming, .. } = self;
         let Incoming::Stream(stream) = incoming else { unreachable!("the router knows unary from stream") };
         let work = start(cx.clone(), stream.clone());
-        tokio::spawn(StreamRun::new(work, Over(cx), stream, seat));
+        tokio::spawn(StreamRun::new(work, Over(cx), stream));
         Started::Begun
     }
 }
@@ -302,7 +299,12 @@ fn log_one_way<T>(method: &str, result: &Finished<T>) {
                 stream: false,
                 limit: None,
             };
-            tracing::debug!(error = %ending_error(ending, &subject), "a one-way call was cancelled");
+            let error = ending_error(ending, &subject);
+            if let Ending::Abandoned(_) = ending {
+                tracing::warn!(method, %error, "a one-way call was given up");
+            } else {
+                tracing::debug!(%error, "a one-way call was cancelled");
+            }
         }
         Finished::Done(Ok(_)) | Finished::Panicked => {}
     }

@@ -94,14 +94,7 @@ impl Router {
         if let Err(text) = Compression::from_wire(head.content_encoding) {
             return refuse(Code::SERVER_DECODE_ERR, text);
         }
-        let Some(seat) = self.host.seat() else {
-            let text = format!(
-                "the server works on {} calls and streams, which is all it may (max_calls): try another one, or later",
-                self.host.max_calls
-            );
-            return refuse(Code::SERVER_OVERLOAD_ERR, text);
-        };
-        Ok(Admitted { method: entry, seat })
+        Ok(Admitted { method: entry })
     }
 
     fn unknown(&self, method: &Bytes) -> Result<Admitted, Outcome> {

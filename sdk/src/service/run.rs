@@ -14,7 +14,7 @@ use pin_project::pin_project;
 use crate::error::{Code, Result};
 use crate::metadata::Metadata;
 use crate::stream::{StreamRef, outcome_of, send_error};
-use crate::transport::{Ending, Fit, Outcome, Seat};
+use crate::transport::{Ending, Fit, Outcome};
 
 use super::context::Context;
 
@@ -88,13 +88,11 @@ pub(super) struct StreamRun<F> {
     work: Work<F>,
     cx: Over,
     stream: StreamRef,
-    /// Held until the handler has ended.
-    seat: Seat,
 }
 
 impl<F: Future<Output = Result<()>>> StreamRun<F> {
-    pub(super) fn new(work: F, cx: Over, stream: StreamRef, seat: Seat) -> Self {
-        Self { work: AssertUnwindSafe(work).catch_unwind(), cx, stream, seat }
+    pub(super) fn new(work: F, cx: Over, stream: StreamRef) -> Self {
+        Self { work: AssertUnwindSafe(work).catch_unwind(), cx, stream }
     }
 }
 

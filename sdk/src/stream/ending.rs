@@ -119,6 +119,12 @@ pub(crate) fn ending_error(ending: &Ending, subject: &Subject) -> Error {
             let what = if subject.stream { "a message" } else { "the answer" };
             subject.error(ErrorKind::Limit, Origin::Peer, code, too_large(what, *size, *limit))
         }
+        Ending::Abandoned(limit) => subject.error(
+            ErrorKind::Timeout,
+            Origin::Library,
+            Code::SERVER_TIMEOUT_ERR,
+            format!("its connection has been gone for {limit:?} (abandoned_call_timeout)"),
+        ),
         Ending::BadAnswer(why) => subject.error(
             ErrorKind::Decode,
             Origin::Peer,

@@ -343,6 +343,13 @@ impl Input for Reading {
         let way = &state.ways[self.way];
         !way.reader_frozen && way.end.is_some()
     }
+
+    fn has_more(&self) -> bool {
+        let mut state = self.pipe.0.lock();
+        state.arrive();
+        let way = &state.ways[self.way];
+        !way.arrived.is_empty() || way.end.is_some()
+    }
 }
 
 impl Drop for Reading {

@@ -159,6 +159,13 @@ impl Driver {
         if let Err(why) = read {
             return Poll::Ready(why);
         }
+        if !self.greeted
+            && let Some(why) = self.run(|state| state.if_silent.take())
+            && self.intake.is_empty()
+            && !ends.input.has_more()
+        {
+            return Poll::Ready(why);
+        }
         let left = self.poll_timers(cx);
         self.poll_patience(left.runs, cx);
         // Those who run now have something to add: one write to the socket for all of them.
@@ -465,6 +472,7 @@ impl Driver {
         let (why, unsent) = self.run(|state| {
             let unsent = state.lose(&why);
             state.conn.drain();
+            state.conn.abandon(now());
             state.take_all_back();
             state.output = None;
             state.conn.count_input(0);

@@ -184,6 +184,11 @@ impl Intake {
         self.frames.len() == FRAMES_PER_LOCK
     }
 
+    /// Whether nothing is there that was not handled.
+    pub(super) fn is_empty(&self) -> bool {
+        self.bytes.is_empty() && self.frames.is_empty()
+    }
+
     /// Drops all of it.
     pub(super) fn clear(&mut self) {
         (self.bytes, self.frames, self.granted) = (BytesMut::new(), Vec::new(), 0);

@@ -167,6 +167,12 @@ impl Link {
         self.shared().wake_driver();
     }
 
+    /// Ends the connection if its peer has sent nothing yet, of which the driver makes sure.
+    pub(crate) fn close_if_silent(&self, why: &ConnError) {
+        self.shared().with(|state| state.if_silent = Some(why.clone()));
+        self.shared().wake_driver();
+    }
+
     // Streams.
 
     /// Opens a stream; [`poll_opened`](Self::poll_opened) tells what becomes of it. The head stays if the connection is lost.

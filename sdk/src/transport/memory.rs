@@ -68,6 +68,11 @@ impl Input for End {
     fn is_closed(&self) -> bool {
         self.0.0.lock().closed
     }
+
+    fn has_more(&self) -> bool {
+        let state = self.0.0.lock();
+        state.closed || !state.bytes.is_empty()
+    }
 }
 
 impl Output for End {

@@ -46,11 +46,11 @@ pub(crate) use socket::{Listener, UnknownHost, connect, why_not_bound};
 pub(crate) use wakers::Watcher;
 
 pub(crate) use crate::conn::{
-    Admission, Admitted, Answer, Body, CallKey, ConnError, Connection, Ending, Fit, Head, Inbox,
+    Admission, Admitted, Answer, Body, CallKey, Cause, ConnError, Connection, Ending, Fit, Head, Inbox,
     IncomingCall, IncomingStream, Limits, MAX_HEADER, MIN_WINDOW, Outbox, Outcome, Overrun, PROBE_BELOW,
-    Pool, Pools, Seat, SendError, Shape, StreamKey, Take, Ticket, too_large,
+    Peer, Pools, SendError, Shape, StreamKey, Take, Ticket, too_large,
 };
-pub use crate::conn::{AppErrors, Buffered, Cancel};
+pub use crate::conn::{AppErrors, Buffered, Cancel, Refused};
 
 /// One end of a connection. The seam under which bytes travel: a socket, or something that behaves like one.
 pub(crate) struct Ends {
@@ -65,6 +65,11 @@ pub(crate) trait Input: Send + 'static {
 
     /// Whether the peer has sent its last byte, as far as can be known without reading up to there.
     fn is_closed(&self) -> bool;
+
+    /// Whether bytes are there that were not read, or the end. False while a read would wait.
+    fn has_more(&self) -> bool {
+        false
+    }
 }
 
 /// What the peer gets. All methods take `&self`, because whoever has bytes to send may send them; [`shared`] sees to it that one does

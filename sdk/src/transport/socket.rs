@@ -32,6 +32,13 @@ macro_rules! input_for {
                 let ready = self.0.ready(Interest::READABLE).now_or_never();
                 ready.is_some_and(|ready| ready.is_ok_and(|ready| ready.is_read_closed()))
             }
+
+            fn has_more(&self) -> bool {
+                // The system is asked, because the runtime may not have heard yet.
+                let mut byte = [std::mem::MaybeUninit::uninit()];
+                let peeked = SockRef::from(self.0.as_ref()).peek(&mut byte);
+                !peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+            }
         }
     };
 }
@@ -118,6 +125,15 @@ impl Listener {
                 let listener = UnixListener::bind(path)?;
                 Ok(Self::Unix(listener, SocketFile::of(path)?))
             }
+        }
+    }
+
+    /// How many connections may wait to be accepted. To listen again changes nothing else.
+    pub(crate) fn set_backlog(&self, count: u32) -> io::Result<()> {
+        let count = i32::try_from(count).unwrap_or(i32::MAX);
+        match self {
+            Self::Tcp(listener) => SockRef::from(listener).listen(count),
+            Self::Unix(listener, _) => SockRef::from(listener).listen(count),
         }
     }
 

@@ -5,6 +5,7 @@ mod begun;
 mod bytes;
 mod floods;
 mod offender;
+mod peers;
 mod servers;
 mod slow;
 mod states;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use trill::prost::Message;
 use trill_proto::CloseMeta;
@@ -35,6 +35,14 @@ impl Offender {
         let socket = TcpStream::connect(&victim.address).await.unwrap();
         socket.set_nodelay(true).unwrap();
         Self(socket)
+    }
+
+    /// From another address of this host.
+    pub(crate) async fn connect_from(victim: &Victim, address: [u8; 4]) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind((address, 0).into()).unwrap();
+        socket.set_nodelay(true).unwrap();
+        Self(socket.connect(victim.address.parse().unwrap()).await.unwrap())
     }
 
     pub(crate) async fn send(&mut self, bytes: &[u8]) {

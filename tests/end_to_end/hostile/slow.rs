@@ -7,7 +7,7 @@ use tokio::time::sleep;
 use trill_tests::raw;
 
 use super::offender::Offender;
-use super::victim::Victim;
+use super::victim::{SOME_TIME, Victim};
 
 /// So many of each sort.
 const MANY: usize = 100;
@@ -62,11 +62,23 @@ async fn giant_sizes_cost_their_connection_and_the_largest_allowed_costs_no_memo
 
 #[tokio::test]
 async fn connections_that_say_nothing_are_closed_when_they_are_too_many_or_idle_for_too_long() {
-    let victim =
-        Victim::start(|server| server.max_new_connections(MANY).idle_timeout(Duration::from_millis(1_500)))
-            .await;
+    let victim = Victim::start(|server| {
+        server
+            .max_new_connections(MANY)
+            .new_connection_grace(Duration::from_millis(200))
+            .idle_timeout(Duration::from_millis(1_500))
+    })
+    .await;
     let mut older = offenders(&victim).await;
     let mut newer = offenders(&victim).await;
+    // Whoever comes next makes room, once they have been silent for long enough.
+    let come_and_go = async {
+        while victim.handle.refused().too_many_silent < MANY as u64 {
+            drop(Offender::connect(&victim).await);
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(SOME_TIME, come_and_go).await.expect("there are too many");
     are_closed(&mut older).await;
     victim.serves_others().await;
     are_closed(&mut newer).await;

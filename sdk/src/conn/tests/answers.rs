@@ -1,6 +1,6 @@
 //! Answers that wait for room.
 
-use crate::conn::{CallKey, ConnError, Limits, Outcome, Pool, Pools, SendError, Ticket};
+use crate::conn::{CallKey, ConnError, Limits, Outcome, Pools, SendError, Ticket};
 
 use super::pair::{End, Pair};
 
@@ -26,8 +26,8 @@ fn answer_with(
 
 #[test]
 fn an_answer_counts_from_the_moment_its_handler_gives_it_and_without_room_it_is_not_kept() {
-    let pools = Pools { unread: Pool::new(64 * MIB), unsent: Pool::new(16 * MIB) };
-    let server = Limits { pools: Some(pools.clone()), ..Limits::default() };
+    let pools = Pools::new(64 * MIB, 16 * MIB, 1_000_000);
+    let server = Limits { peer: Some(pools.peer()), ..Limits::default() };
     let mut pair = Pair::with(Limits::default(), server);
     let mut waiting = Vec::new();
     let mut refused = 0;
@@ -54,7 +54,7 @@ fn an_answer_counts_from_the_moment_its_handler_gives_it_and_without_room_it_is_
     assert!((8 * MIB..9 * MIB + 100_000).contains(&unsent), "{unsent}");
     assert_eq!((waiting.len(), refused), (7, 92), "beside the one that is queued");
     assert!(!pair.server.conn.wants_input(), "it is not asked for more meanwhile");
-    let late = Limits { pools: Some(pools.clone()), ..Limits::default() };
+    let late = Limits { peer: Some(pools.peer()), ..Limits::default() };
     let mut late = Pair::with(Limits::default(), late);
     late.client.conn.call_with(&[]);
     late.run();

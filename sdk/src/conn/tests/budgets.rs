@@ -1,12 +1,9 @@
 //! How much may wait in memory: of a connection, and of all connections of a server.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 
 use crate::conn::{
-    Body, CallKey, ConnError, Ending, Event, Limits, Outbox, Outcome, Pool, Pools, SendError, Sent,
-    StreamKey, Take,
+    Body, CallKey, ConnError, Ending, Event, Limits, Outbox, Outcome, Pools, SendError, Sent, StreamKey, Take,
 };
 use crate::wire::{Frame, HEADER_LEN};
 
@@ -16,8 +13,8 @@ const MIB: usize = 1024 * 1024;
 
 /// A pair whose server has so much room for what is unread on one connection, which is half of what it has.
 pub(super) fn pair(unread: usize) -> (Pair, Pools) {
-    let pools = Pools { unread: Pool::new(2 * unread), unsent: Pool::new(64 * MIB) };
-    let server = Limits { pools: Some(pools.clone()), max_received: MIB, ..Limits::default() };
+    let pools = Pools::new(2 * unread, 64 * MIB, 1_000_000);
+    let server = Limits { peer: Some(pools.peer()), max_received: MIB, ..Limits::default() };
     (Pair::with(Limits { max_received: MIB, ..Limits::default() }, server), pools)
 }
 
@@ -28,13 +25,13 @@ fn flood(pair: &mut Pair, message: &[u8]) -> (StreamKey, StreamKey) {
     (key, served.key)
 }
 
-fn fill(pair: &mut Pair, key: StreamKey, message: &[u8]) {
+pub(super) fn fill(pair: &mut Pair, key: StreamKey, message: &[u8]) {
     while pair.client.send(key, message) == Ok(Sent::Queued) {
         pair.run();
     }
 }
 
-fn windows(end: &End) -> Vec<u32> {
+pub(super) fn windows(end: &End) -> Vec<u32> {
     let window = |frame: &Frame| match frame {
         Frame::Init { meta, .. } => Some(meta.init_window_size),
         _ => None,
@@ -182,7 +179,7 @@ fn a_call_is_counted_anew_when_its_request_was_unpacked_if_there_is_room() {
 #[test]
 fn two_connections_that_nobody_reads_leave_room_for_the_others() {
     let (mut one, pools) = pair(16 * MIB);
-    let server = || Limits { pools: Some(pools.clone()), max_received: MIB, ..Limits::default() };
+    let server = || Limits { peer: Some(pools.peer()), max_received: MIB, ..Limits::default() };
     let mut two = Pair::with(Limits::default(), server());
     let mut three = Pair::with(Limits::default(), server());
     // One message may go beyond each window, and calls are not answered. All that the protocol allows is sent.
@@ -206,8 +203,7 @@ fn two_connections_that_nobody_reads_leave_room_for_the_others() {
 #[test]
 fn more_than_the_windows_say_stops_the_reading_unless_somebody_waits_for_the_peer() {
     let (_, pools) = pair(64 * MIB);
-    let server =
-        Limits { pools: Some(pools.clone()), max_received: MIB, unread: 2 * MIB, ..Limits::default() };
+    let server = Limits { peer: Some(pools.peer()), max_received: MIB, unread: 2 * MIB, ..Limits::default() };
     let mut pair = Pair::with(Limits::default(), server);
     let (_, waiting) = pair.open();
     let (_, served) = flood(&mut pair, &vec![7; 900_000]);
@@ -251,7 +247,7 @@ fn streams_that_keep_to_their_windows_wait_before_one_of_them_is_broken_off() {
 #[test]
 fn connections_hold_back_another_only_while_they_are_over_the_servers_budget() {
     let (mut two, pools) = pair(2 * MIB);
-    let server = || Limits { pools: Some(pools.clone()), max_received: MIB, ..Limits::default() };
+    let server = || Limits { peer: Some(pools.peer()), max_received: MIB, ..Limits::default() };
     let (_, slow) = flood(&mut two, &[7; 100]);
     let mut others: Vec<_> = (0..4).map(|_| Pair::with(Limits::default(), server())).collect();
     let streams: Vec<_> = (0..8).map(|index| others[index / 2].open()).collect();
@@ -354,8 +350,8 @@ fn what_is_reserved_is_given_back_by_reset_cancel_deadline_and_loss() {
 
 #[test]
 fn the_servers_room_for_what_is_unsent_is_shared_and_nobody_is_left_without() {
-    let pools = Pools { unread: Pool::new(64 * MIB), unsent: Pool::new(8 * MIB) };
-    let limits = || Limits { pools: Some(pools.clone()), ..Limits::default() };
+    let pools = Pools::new(64 * MIB, 8 * MIB, 1_000_000);
+    let limits = || Limits { peer: Some(pools.peer()), ..Limits::default() };
     let mut pairs: Vec<_> = (0..100).map(|_| Pair::with(Limits::default(), limits())).collect();
     let mut queued = Vec::new();
     for pair in &mut pairs {
@@ -377,7 +373,6 @@ fn the_servers_room_for_what_is_unsent_is_shared_and_nobody_is_left_without() {
     assert_eq!(pools.unsent.reserved(), 0);
     pair.server.conn.handle_lost(&ConnError::PeerClosed);
     assert_eq!(pair.server.conn.buffered().unsent, 0);
-    assert_eq!(Arc::strong_count(&pools.unsent), 3, "the test's, the connection's and its limits'");
 }
 
 /// A message that is one large piece, or says so and is half of it.
@@ -429,8 +424,8 @@ fn what_is_kept_by_reference_counts_like_what_is_copied_until_it_is_written() {
 
 #[test]
 fn connections_that_do_not_read_their_refusals_are_not_read_when_they_fill_the_servers_room() {
-    let pools = Pools { unread: Pool::new(64 * MIB), unsent: Pool::new(MIB) };
-    let limits = || Limits { pools: Some(pools.clone()), ..Limits::default() };
+    let pools = Pools::new(64 * MIB, MIB, 1_000_000);
+    let limits = || Limits { peer: Some(pools.peer()), ..Limits::default() };
     let mut pairs: Vec<_> = (0..8).map(|_| Pair::with(Limits::default(), limits())).collect();
     for pair in &mut pairs {
         for _ in 0..20_000 {
@@ -464,7 +459,7 @@ impl crate::conn::Connection {
 
 impl End {
     /// The outcome of the last call that was answered.
-    fn answer(&mut self) -> Outcome {
+    pub(super) fn answer(&mut self) -> Outcome {
         let key = self.events.iter().rev().find_map(|event| match event {
             Event::CallChanged(key) => Some(*key),
             _ => None,

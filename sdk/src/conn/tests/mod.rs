@@ -7,6 +7,7 @@ mod credit;
 mod deadlines;
 mod drain;
 mod endings;
+mod fairness;
 mod frames;
 mod giving_up;
 mod heads;

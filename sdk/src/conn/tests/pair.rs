@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 
 use crate::conn::{
     Admission, Admitted, ConnError, Connection, Event, Head, Inbox, IncomingCall, IncomingStream, Limits,
-    Outcome, Seat, SendError, Sent, Shape, StreamKey, Take,
+    Outcome, SendError, Sent, Shape, StreamKey, Take,
 };
 use crate::wire::{Decoder, Frame, Messages, Outbox, Side};
 
@@ -30,7 +30,7 @@ pub(super) fn head(method: &'static str) -> Head {
 }
 
 pub(super) fn admitted(method: usize) -> Admitted {
-    Admitted { method, seat: Seat::default() }
+    Admitted { method }
 }
 
 /// Admits [`STREAM`] as a stream and [`UNARY`] as a unary method.

@@ -549,5 +549,6 @@ fn ending_text(ending: &Ending) -> String {
         Ending::Idle(_) => "no messages".to_owned(),
         Ending::Local => "ended here".to_owned(),
         Ending::Lost(_) => "connection lost".to_owned(),
+        Ending::Abandoned(_) => unreachable!("a stream is never one-way"),
     }
 }

@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use tokio::runtime::{self, Handle};
 
-use crate::conn::{Connection, Event, Limits, Ticket};
+use crate::conn::{ConnError, Connection, Event, Limits, Ticket};
 use crate::sync::{AtomicBool, Mutex, Ordering};
 
 use lanes::Lanes;
@@ -64,6 +64,8 @@ pub(super) struct State {
     /// Before it ends, the peer gets the time to read what was written: closing a socket with bytes in it that nobody has read resets
     /// the connection, and what the peer has not got by then may be lost.
     pub(super) lingering: bool,
+    /// The connection is to end for this if its peer has sent nothing yet.
+    pub(super) if_silent: Option<ConnError>,
     /// So many tasks run one call after the other, and write when they are done. In the meantime nobody wakes the driver for that.
     runners: usize,
     push: Push,
@@ -110,6 +112,7 @@ impl Shared {
                 paused: false,
                 closing: false,
                 lingering: false,
+                if_silent: None,
                 runners: 0,
                 push: Push::default(),
                 lanes: Lanes::default(),

@@ -1,0 +1,140 @@
+//! What one peer's connections leave to others: bytes, windows, and places for calls.
+
+use std::sync::Arc;
+
+use crate::conn::{Ending, Event, Limits, Peer, Pools};
+
+use super::budgets::{fill, windows};
+use super::pair::{Pair, STREAM, UNARY, head};
+
+const MIB: usize = 1024 * 1024;
+
+/// A new connection of this peer.
+fn connect(peer: &Arc<Peer>) -> Pair {
+    let server = Limits { peer: Some(Arc::clone(peer)), max_received: MIB, ..Limits::default() };
+    Pair::with(Limits { max_received: MIB, ..Limits::default() }, server)
+}
+
+/// Calls with this body until that is refused, and gives how many were not.
+fn call_until_refused(pair: &mut Pair, body: &[u8]) -> usize {
+    for calls in 0..1_000 {
+        let write = |out: &mut Vec<u8>| out.extend_from_slice(body);
+        pair.client.conn.call(head(UNARY), false, None, (body.len(), write), &[]).unwrap();
+        pair.run();
+        if pair.client.events.iter().any(|event| matches!(event, Event::CallChanged(_))) {
+            return calls;
+        }
+    }
+    panic!("nothing is refused")
+}
+
+#[test]
+fn eleven_connections_of_one_peer_leave_half_of_the_room_to_others() {
+    let pools = Pools::new(64 * MIB, 64 * MIB, 1_000_000);
+    let peer = pools.peer();
+    let mut eleven: Vec<_> = (0..11).map(|_| connect(&peer)).collect();
+    for pair in &mut eleven {
+        call_until_refused(pair, &vec![7; 900_000]);
+        call_until_refused(pair, &vec![7; 90_000]);
+    }
+    assert!((31 * MIB..33 * MIB).contains(&pools.unread.held()), "{}", pools.unread.held());
+    assert!(eleven.iter_mut().all(|pair| pair.server.conn.wants_input()), "they hear what is refused");
+    let mut stranger = connect(&pools.peer());
+    let calls = call_until_refused(&mut stranger, &vec![7; 900_000]);
+    assert!((18..=19).contains(&calls), "{calls} of 900 kB in half of what is left");
+}
+
+#[test]
+fn the_streams_of_one_peer_do_not_shrink_the_windows_of_others() {
+    let pools = Pools::new(64 * MIB, 64 * MIB, 1_000_000);
+    let peer = pools.peer();
+    for _ in 0..4 {
+        let mut pair = connect(&peer);
+        (0..500).for_each(|_| drop(pair.open()));
+        std::mem::forget(pair);
+    }
+    let mut stranger = connect(&pools.peer());
+    stranger.open();
+    assert_eq!(windows(&stranger.client), [65_535]);
+    let mut same = connect(&peer);
+    same.open();
+    assert!(windows(&same.client)[0] < 10_000, "{:?}", windows(&same.client));
+}
+
+#[test]
+fn streams_of_many_connections_that_keep_to_their_windows_wait_before_one_is_broken_off() {
+    let pools = Pools::new(32 * MIB, 64 * MIB, 1_000_000);
+    let peer = pools.peer();
+    let mut pairs: Vec<_> = (0..20).map(|_| connect(&peer)).collect();
+    let streams: Vec<Vec<_>> = pairs.iter_mut().map(|pair| (0..10).map(|_| pair.open()).collect()).collect();
+    let mut sent = 0;
+    for round in 0..10 {
+        for (pair, streams) in pairs.iter_mut().zip(&streams) {
+            if pair.server.conn.wants_input() {
+                pair.client.send(streams[round].0, &vec![7; 300_000]).unwrap();
+                pair.run();
+                sent += 1;
+            }
+        }
+    }
+    assert!(sent < 100, "all were read: {sent} of 300 kB");
+    assert!(pools.unread.held() < 22 * MIB, "{} of 32 MiB, by one peer", pools.unread.held());
+    for (pair, streams) in pairs.iter_mut().zip(&streams) {
+        assert!(streams.iter().all(|(_, served)| pair.server.conn.ended(served.key).is_none()));
+    }
+}
+
+#[test]
+fn a_connection_that_holds_little_is_read_when_others_of_its_peer_hold_too_much() {
+    let pools = Pools::new(8 * MIB, 64 * MIB, 1_000_000);
+    let peer = pools.peer();
+    let (mut greedy, mut modest) = (connect(&peer), connect(&peer));
+    let (key, served) = modest.open();
+    let streams: Vec<_> = (0..8).map(|_| greedy.open().0).collect();
+    let mut unsent = streams.iter();
+    while greedy.server.conn.wants_input() {
+        let key = unsent.next().expect("it is held back before all have sent");
+        fill(&mut greedy, *key, &vec![7; 900_000]);
+    }
+    assert!(modest.server.conn.wants_input(), "it hears that its calls are refused");
+    assert_eq!(call_until_refused(&mut modest, &[7; 100]), 0);
+    modest.client.send(key, b"a stream goes on").unwrap();
+    modest.run();
+    assert_eq!(modest.server.read_all(served.key).0, ["a stream goes on"]);
+}
+
+#[test]
+fn a_peer_gets_no_more_places_than_it_leaves_and_gives_each_back_once() {
+    let pools = Pools::new(64 * MIB, 64 * MIB, 20);
+    let peer = pools.peer();
+    let mut pairs: Vec<_> = (0..4).map(|_| connect(&peer)).collect();
+    let mut streams = Vec::new();
+    for round in 0..8 {
+        let pair = &mut pairs[round % 4];
+        streams.push(pair.client.conn.open(head(STREAM), None, pair.now).unwrap());
+        pair.run();
+    }
+    for (pair, calls) in pairs.iter_mut().zip([2, 0]) {
+        assert_eq!(call_until_refused(pair, b"a call"), calls, "ten of twenty places are taken");
+        let refusal = pair.client.answer();
+        assert_eq!(refusal.ret, 22);
+        let text = String::from_utf8_lossy(&refusal.message).into_owned();
+        assert!(text.contains("10 of them of this peer, and takes at most 20 (max_calls)"), "{text}");
+    }
+    assert_eq!(pools.refusals.counted().too_many_calls, 2);
+    assert_eq!(call_until_refused(&mut connect(&pools.peer()), b"a call"), 5, "half of what is left");
+
+    // By the end of a call, of a stream and of a connection.
+    let call = pairs[0].server.next_call().key;
+    pairs[0].server.conn.refuse(call, Default::default(), &[]);
+    pairs[0].server.conn.release_call(call);
+    let served = pairs[1].server.next_stream().key;
+    pairs[1].client.conn.release(streams[1]);
+    pairs[1].run();
+    assert!(matches!(pairs[1].server.conn.ended(served), Some(Ending::Reset(_))));
+    assert_eq!(pools.places.taken(), 9, "a stream that is held has its place");
+    pairs[1].server.conn.release(served);
+    assert_eq!(pools.places.taken(), 8);
+    drop(pairs);
+    assert_eq!(pools.places.taken(), 0);
+}
