@@ -86,15 +86,138 @@ fn mistakes_name_file_line_and_column() {
 }
 
 #[test]
-fn a_message_with_the_name_of_generated_code_is_refused() {
-    let folder = folder("clash");
-    let text = "syntax = \"proto3\"; package a.b; service Chat {} message ChatClient {}";
-    fs::write(folder.join("clash.proto"), text).expect("writable");
+fn names_that_are_the_same_in_rust_are_refused_with_both() {
+    let alone = |name: &str| {
+        format!(", or give one another name in Rust alone with `Config::rust_name(\"{name}\", \"..\")`")
+    };
+    for (text, error) in [
+        (
+            "service Chat {} message ChatClient {}",
+            "message a.ChatClient and the client of service a.Chat are both called ChatClient in Rust; rename one of them"
+                .to_owned()
+                + &alone("a.Chat"),
+        ),
+        (
+            "service Chat {} service ChatClient {}",
+            "the client of service a.Chat and service a.ChatClient are both called ChatClient in Rust; rename one of them"
+                .to_owned()
+                + &alone("a.ChatClient"),
+        ),
+        (
+            "message Chat {} service chat {}",
+            "message a.Chat and service a.chat are both called Chat in Rust; rename one of them".to_owned()
+                + &alone("a.chat"),
+        ),
+        (
+            "service HTTP {} service Http {}",
+            "service a.HTTP and service a.Http are both called Http in Rust; rename one of them".to_owned()
+                + &alone("a.Http"),
+        ),
+        (
+            "message http_server {} service HTTP {}",
+            "message a.http_server and the server of service a.HTTP are both called HttpServer in Rust; rename one of them"
+                .to_owned()
+                + &alone("a.HTTP"),
+        ),
+        (
+            "message Q {} service S { rpc GetURL(Q) returns (Q); rpc GetUrl(Q) returns (Q); }",
+            "method a.S.GetURL and method a.S.GetUrl are both called get_url in Rust; rename one of them".to_owned()
+                + &alone("a.S.GetUrl"),
+        ),
+        (
+            "message Q {} service S { rpc New(Q) returns (Q); rpc New_(Q) returns (Q); }",
+            "method a.S.New and method a.S.New_ are both called new_ in Rust; rename one of them".to_owned()
+                + &alone("a.S.New_"),
+        ),
+        (
+            "message Q {} service S { rpc _(Q) returns (Q); }",
+            "method a.S._ has no letter to make a name in Rust of; give it one with `Config::rust_name(\"a.S._\", \"..\")`"
+                .to_owned(),
+        ),
+        (
+            "message A_B {} enum aB { ZERO = 0; }",
+            "message a.A_B and enum a.aB are both called AB in Rust; rename one of them".to_owned(),
+        ),
+        ("message _ {}", "message a._ has no letter to make a name in Rust of; give it another name".to_owned()),
+        (
+            "message M { message B {} enum b { ZERO = 0; } }",
+            "message a.M.B and enum a.M.b are both called B in Rust; rename one of them".to_owned(),
+        ),
+        (
+            "message M { oneof fooBar { string a = 1; } string foo_bar = 2; }",
+            "field a.M.foo_bar and oneof a.M.fooBar are both called foo_bar in Rust; rename one of them".to_owned(),
+        ),
+        (
+            "enum E { ZERO = 0; } message M { E kind = 1; E set_kind = 2; }",
+            "the setter of field a.M.kind and the getter of field a.M.set_kind are both called set_kind in Rust; rename one of them"
+                .to_owned(),
+        ),
+        (
+            "enum E { ZERO = 0; E_ONE = 1; ONE = 2; }",
+            "no code can be generated: Generated enum variant names overlap: `One` variant name to be used both by \
+             `E_ONE` and `ONE` ProtoBuf enum values"
+                .to_owned(),
+        ),
+    ] {
+        assert_eq!(failure_of(&format!("syntax = \"proto3\"; package a; {text}")), error);
+    }
+}
+
+#[test]
+fn a_name_in_rust_that_is_no_name_is_refused() {
+    for (proto, rust, error) in [
+        (
+            "plain",
+            "Plain",
+            "rust_name: there is no service and no method plain; write the whole name, such as `test.Greeter` or \
+             `test.Greeter.SayHello`",
+        ),
+        (
+            "Plain.Do",
+            "new",
+            "rust_name: Plain.Do cannot be called \"new\" in Rust; write letters, digits and `_`, and neither a keyword \
+             nor `new`",
+        ),
+    ] {
+        let config = Config::new().out_dir(folder("failure")).rust_name(proto, rust);
+        assert_eq!(
+            config.compile(&["plain.proto"], &[golden_dir()]).expect_err("a mistake").to_string(),
+            error
+        );
+    }
+}
+
+#[test]
+fn a_byte_order_mark_is_passed_over() {
+    let folder = folder("marked");
+    fs::write(folder.join("marked.proto"), "\u{feff}syntax = \"proto3\"; message A {}").expect("writable");
+    Config::new().out_dir(&folder).compile(&["marked.proto"], &[&folder]).expect("a correct file");
+    assert!(fs::read_to_string(folder.join("_.rs")).expect("generated").contains("pub struct A"));
+}
+
+#[test]
+fn an_edition_is_refused_in_words_that_say_so() {
     assert_eq!(
-        failure(&["clash.proto"], &[&folder]),
-        "service a.b.Chat generates the Rust name ChatClient, which a message already has; rename one of them or put them \
-         into different packages"
+        failure_of("// New.\nedition = \"2023\";\nmessage A {}"),
+        "text.proto:2:1: editions are not supported; write `syntax = \"proto3\";` in place of the edition, and `optional` \
+         before the fields whose presence matters"
     );
+}
+
+#[test]
+fn what_is_deprecated_is_so_in_rust() {
+    let text = "syntax = \"proto3\"; message Q {} service S {
+        option deprecated = true;
+        rpc Old(Q) returns (Q) { option deprecated = true; }
+        rpc Ask(Q) returns (Q) {}
+    }";
+    let folder = folder("deprecated");
+    fs::write(folder.join("text.proto"), text).expect("writable");
+    Config::new().out_dir(&folder).compile(&["text.proto"], &[&folder]).expect("a correct file");
+    let code = fs::read_to_string(folder.join("_.rs")).expect("generated");
+    assert!(code.contains("#[::trill::service]\n#[deprecated]\npub trait S {"), "{code}");
+    assert!(code.contains("    #[deprecated]\n    async fn old("), "{code}");
+    assert_eq!(code.matches("#[deprecated]").count(), 2, "{code}");
 }
 
 #[test]
@@ -129,6 +252,13 @@ fn failure<I: AsRef<Path>>(protos: &[impl AsRef<Path>], includes: &[I]) -> Strin
     let error = result.expect_err("a mistake");
     assert_eq!(error.to_string(), format!("{error:?}"), "main prints what a person reads");
     error.to_string()
+}
+
+/// What is said of a file with this text.
+fn failure_of(text: &str) -> String {
+    let folder = folder("text");
+    fs::write(folder.join("text.proto"), text).expect("writable");
+    failure(&["text.proto"], &[&folder])
 }
 
 fn golden_dir() -> PathBuf {

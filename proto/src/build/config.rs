@@ -1,13 +1,17 @@
 //! How `.proto` files are compiled.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 
 use protox::Compiler;
-use protox::file::{ChainFileResolver, GoogleFileResolver, IncludeFileResolver};
+use protox::file::{ChainFileResolver, GoogleFileResolver};
+use protox::prost_reflect::prost_types::FileDescriptorSet;
 
 use super::error::Error;
 use super::options::{Aliases, OptionsResolver};
-use super::service::{TraitGenerator, check_names};
+use super::service::TraitGenerator;
+use super::source::{Include, watch};
+use super::{comments, names};
 
 /// How `.proto` files are compiled; the calls may come in any order.
 ///
@@ -27,6 +31,7 @@ pub struct Config {
     crate_path: String,
     out_dir: Option<PathBuf>,
     json: bool,
+    names: names::Chosen,
 }
 
 impl Config {
@@ -37,6 +42,7 @@ impl Config {
             crate_path: "::trill".to_owned(),
             out_dir: None,
             json: false,
+            names: names::Chosen::default(),
         }
     }
 
@@ -50,6 +56,25 @@ impl Config {
     /// [`prost`](Self::prost) `type_attribute`, or from the crate `pbjson-build`.
     pub fn json(mut self) -> Self {
         self.json = true;
+        self
+    }
+
+    /// Gives a service or a method another name in Rust; its name on the wire stays.
+    ///
+    /// For names that differ in the `.proto` file and not in Rust, such as `GetURL` and `GetUrl`,
+    /// when the file cannot be changed. `proto` is the whole name: `test.Greeter`,
+    /// `test.Greeter.SayHello`. [`compile`](Self::compile) fails if there is none of this name, or
+    /// if `rust` is no name.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), trill_proto::build::Error> {
+    /// trill_proto::build::Config::new()
+    ///     .rust_name("shop.Pages.GetURL", "get_long_url")
+    ///     .compile(&["proto/shop.proto"], &["proto"])
+    /// # }
+    /// ```
+    pub fn rust_name(mut self, proto: impl Into<String>, rust: impl Into<String>) -> Self {
+        self.names.insert(proto.into(), rust.into());
         self
     }
 
@@ -78,22 +103,19 @@ impl Config {
     ) -> Result<(), Error> {
         let compiler = read(protos, includes)?;
         for path in compiler.files().filter_map(|file| file.path()) {
-            println!("cargo::rerun-if-changed={}", path.display());
+            watch(path);
         }
         let descriptors = compiler.descriptor_pool();
-        check_names(&descriptors)?;
+        names::check(&descriptors, &self.names)?;
+        let mut files = compiler.file_descriptor_set();
+        comments::rewrite(&mut files);
         if let Some(out_dir) = self.out_dir {
             self.prost.out_dir(out_dir);
         }
-        self.prost
-            .prost_path(format!("{}::prost", self.crate_path))
-            .service_generator(Box::new(TraitGenerator::new(
-                self.crate_path,
-                self.json,
-                Aliases::of(&descriptors),
-            )))
-            .compile_fds(compiler.file_descriptor_set())
-            .map_err(Error::write)
+        self.prost.prost_path(format!("{}::prost", self.crate_path)).service_generator(Box::new(
+            TraitGenerator::new(self.crate_path, self.json, Aliases::of(&descriptors), self.names),
+        ));
+        generate(&mut self.prost, files)
     }
 }
 
@@ -103,10 +125,22 @@ impl Default for Config {
     }
 }
 
+/// Writes the code. prost panics when it cannot, such as for two values of an enum whose names are
+/// the same in Rust.
+fn generate(prost: &mut prost_build::Config, files: FileDescriptorSet) -> Result<(), Error> {
+    match catch_unwind(AssertUnwindSafe(|| prost.compile_fds(files))) {
+        Ok(written) => written.map_err(Error::write),
+        Err(panic) => match panic.downcast::<String>() {
+            Ok(text) => Err(Error::generator(*text)),
+            Err(panic) => resume_unwind(panic),
+        },
+    }
+}
+
 fn read(protos: &[impl AsRef<Path>], includes: &[impl AsRef<Path>]) -> Result<Compiler, Error> {
     let mut resolver = ChainFileResolver::new();
     for include in includes {
-        resolver.add(IncludeFileResolver::new(include.as_ref().to_owned()));
+        resolver.add(Include::new(include.as_ref()));
     }
     resolver.add(OptionsResolver);
     resolver.add(GoogleFileResolver::new());

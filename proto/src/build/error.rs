@@ -16,8 +16,10 @@ enum Kind {
     NotIncluded { source: protox::Error, includes: Vec<PathBuf> },
     /// A file is wrong.
     Proto(protox::Error),
-    /// A generated name is taken by a message or an enum.
-    Clash { service: String, generated: String, taken_by: String },
+    /// A name that cannot be one in Rust, or that is there twice.
+    Name(String),
+    /// prost gave up.
+    Generator(String),
     /// The output could not be written.
     Write(io::Error),
 }
@@ -35,8 +37,12 @@ impl Error {
         }))
     }
 
-    pub(super) fn clash(service: &str, generated: String, taken_by: &str) -> Self {
-        Self(Box::new(Kind::Clash { service: service.to_owned(), generated, taken_by: taken_by.to_owned() }))
+    pub(super) fn name(text: String) -> Self {
+        Self(Box::new(Kind::Name(text)))
+    }
+
+    pub(super) fn generator(text: String) -> Self {
+        Self(Box::new(Kind::Generator(text)))
     }
 
     pub(super) fn write(source: io::Error) -> Self {
@@ -54,11 +60,8 @@ impl fmt::Display for Error {
                 write!(f, "{}; looked in {}", located(source), Paths(includes))
             }
             Kind::Proto(source) => write!(f, "{}", located(source)),
-            Kind::Clash { service, generated, taken_by } => write!(
-                f,
-                "service {service} generates the Rust name {generated}, which {taken_by} already has; rename one of them \
-                 or put them into different packages"
-            ),
+            Kind::Name(text) => write!(f, "{text}"),
+            Kind::Generator(text) => write!(f, "no code can be generated: {text}"),
             Kind::Write(_) => write!(f, "the generated code cannot be written"),
         }
     }
@@ -78,7 +81,11 @@ impl std::error::Error for Error {
         match &*self.0 {
             Kind::Write(source) => Some(source),
             // Their text is part of ours.
-            Kind::Missing { .. } | Kind::NotIncluded { .. } | Kind::Proto(_) | Kind::Clash { .. } => None,
+            Kind::Missing { .. }
+            | Kind::NotIncluded { .. }
+            | Kind::Proto(_)
+            | Kind::Name(_)
+            | Kind::Generator(_) => None,
         }
     }
 }

@@ -39,12 +39,22 @@
 //! The generated code names nothing but `trill`. There is one exception: messages that use `Timestamp`, `Any` and their like from
 //! `google/protobuf/` name the crate `prost-types`, which then has to be a dependency too. `Empty` is `()`.
 //!
+//! Names become Rust's: `rpc SayHello` is `say_hello`, `service snake_service` is `SnakeService`.
+//! Two that are the same then are refused, with both; [`Config::rust_name`] gives a service or a
+//! method another name and leaves the one on the wire. Comments become documentation, in which code
+//! is marked as `text`, so that it is no doctest. `option deprecated = true` becomes
+//! `#[deprecated]`, on the server and the client, too. A file with an edition in place of a syntax
+//! is refused.
+//!
 //! The option `trpc.alias` of a method is carried over; `trpc/proto/trpc_options.proto` need not be in the include path.
 
+mod comments;
 mod config;
 mod error;
+mod names;
 mod options;
 mod service;
+mod source;
 
 use std::path::Path;
 

@@ -1,12 +1,10 @@
 //! From a service of a `.proto` file to the annotated trait.
 
-use std::collections::HashMap;
 use std::fmt::Write;
 
 use prost_build::{Comments, Method, Service, ServiceGenerator};
-use protox::prost_reflect::DescriptorPool;
 
-use super::error::Error;
+use super::names::{self, method_name};
 use super::options::Aliases;
 
 /// Writes a trait for each service.
@@ -15,33 +13,36 @@ pub(super) struct TraitGenerator {
     crate_path: String,
     json: bool,
     aliases: Aliases,
+    names: names::Chosen,
 }
 
 impl TraitGenerator {
-    pub(super) fn new(crate_path: String, json: bool, aliases: Aliases) -> Self {
-        Self { crate_path, json, aliases }
+    pub(super) fn new(crate_path: String, json: bool, aliases: Aliases, names: names::Chosen) -> Self {
+        Self { crate_path, json, aliases, names }
     }
 
     fn write(&self, service: &Service, out: &mut String) -> std::fmt::Result {
         let wire_name = wire_name(&service.package, &service.proto_name);
         docs(out, 0, &service.comments, &format!("The service `{wire_name}`."));
-        writeln!(out, "#[{}::service{}]", self.crate_path, self.arguments(service))?;
-        writeln!(out, "pub trait {} {{", service.name)?;
+        let name = self.names.get(&wire_name).unwrap_or(&service.name);
+        writeln!(out, "#[{}::service{}]", self.crate_path, self.arguments(service, name))?;
+        deprecated(out, 0, service.options.deprecated())?;
+        writeln!(out, "pub trait {name} {{")?;
         for method in &service.methods {
             let path = format!("/{wire_name}/{}", method.proto_name);
             docs(out, 1, &method.comments, &format!("The method `{path}`."));
-            let aliases = self.aliases.get(&format!("{wire_name}.{}", method.proto_name));
-            self.write_method(method, aliases, out)?;
+            deprecated(out, 1, method.options.deprecated())?;
+            self.write_method(method, &format!("{wire_name}.{}", method.proto_name), out)?;
         }
         writeln!(out, "}}")
     }
 
-    fn arguments(&self, service: &Service) -> String {
+    fn arguments(&self, service: &Service, name: &str) -> String {
         let mut arguments = Vec::new();
         if !service.package.is_empty() {
             arguments.push(format!("package = {:?}", service.package));
         }
-        if service.name != service.proto_name {
+        if name != service.proto_name {
             arguments.push(format!("name = {:?}", service.proto_name));
         }
         // Streams cannot be JSON, and a service of streams only is not marked.
@@ -55,13 +56,13 @@ impl TraitGenerator {
         if arguments.is_empty() { String::new() } else { format!("({})", arguments.join(", ")) }
     }
 
-    fn write_method(&self, method: &Method, aliases: &[String], out: &mut String) -> std::fmt::Result {
-        let name = rust_name(&method.name);
+    fn write_method(&self, method: &Method, full_name: &str, out: &mut String) -> std::fmt::Result {
+        let name = self.names.get(full_name).map_or_else(|| method_name(&method.name), str::to_owned);
         let mut rpc = Vec::new();
         if !gives_back(&name, &method.proto_name) {
             rpc.push(format!("name = {:?}", method.proto_name));
         }
-        rpc.extend(aliases.iter().map(|alias| format!("alias = {alias:?}")));
+        rpc.extend(self.aliases.get(full_name).iter().map(|alias| format!("alias = {alias:?}")));
         if !rpc.is_empty() {
             writeln!(out, "    #[rpc({})]", rpc.join(", "))?;
         }
@@ -85,27 +86,6 @@ impl ServiceGenerator for TraitGenerator {
     }
 }
 
-/// Refuses services whose generated names are taken, because rustc would only point at generated code. Protobuf itself refuses
-/// a message with the name of the service.
-pub(super) fn check_names(descriptors: &DescriptorPool) -> Result<(), Error> {
-    let messages = descriptors.all_messages().filter(|message| message.parent_message().is_none());
-    let enums = descriptors.all_enums().filter(|item| item.parent_message().is_none());
-    let taken: HashMap<String, &str> = messages
-        .map(|message| (message.full_name().to_owned(), "a message"))
-        .chain(enums.map(|item| (item.full_name().to_owned(), "an enum")))
-        .collect();
-    for service in descriptors.services() {
-        for suffix in ["Server", "Client"] {
-            let name = format!("{}{suffix}", service.full_name());
-            if let Some(taken_by) = taken.get(&name) {
-                let generated = format!("{}{suffix}", service.name());
-                return Err(Error::clash(service.full_name(), generated, taken_by));
-            }
-        }
-    }
-    Ok(())
-}
-
 fn wire_name(package: &str, name: &str) -> String {
     if package.is_empty() { name.to_owned() } else { format!("{package}.{name}") }
 }
@@ -119,9 +99,8 @@ fn docs(out: &mut String, indent: u8, comments: &Comments, fallback: &str) {
     comments.append_with_indent(indent, out);
 }
 
-/// The name of the trait's method. A client has a function `new` already.
-fn rust_name(name: &str) -> String {
-    if name == "new" { "new_".to_owned() } else { name.to_owned() }
+fn deprecated(out: &mut String, indent: usize, is_deprecated: bool) -> std::fmt::Result {
+    if is_deprecated { writeln!(out, "{:width$}#[deprecated]", "", width = 4 * indent) } else { Ok(()) }
 }
 
 /// Whether the service attribute makes the name on the wire of the Rust name, so that it need not be written down. Doubtful
