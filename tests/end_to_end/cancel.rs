@@ -215,13 +215,13 @@ async fn a_lost_connection_ends_everything_on_both_sides() {
     let client = EverythingClient::new(channel.clone());
     let call = tokio::spawn({
         let client = client.clone();
-        async move { client.unary(text("hang")).await }
+        async move { client.unary(text("stay")).await }
     });
-    let mut reader = client.download(text("count 3;hang")).await.unwrap();
+    let mut reader = client.download(text("count 3;stay")).await.unwrap();
     for _ in 0..3 {
         reader.read().await.unwrap();
     }
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    trill_tests::stay(&mut log, 2).await;
     channel.close();
     assert_eq!(reader.read().await.unwrap_err().kind(), ErrorKind::Closed);
     assert_eq!(call.await.unwrap().unwrap_err().kind(), ErrorKind::Closed);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::mpsc;
 use trill::prost::Message;
 use trill::{AsyncReaderWriter, Channel, Context, ErrorKind, Result, Server, Status};
 use trill_tests::process::Process;
@@ -16,8 +17,8 @@ use crate::left_over::{is_free, no_tasks_beyond, sockets_at, tasks};
 const LONG: Duration = Duration::from_secs(20);
 const GRACE: Duration = Duration::from_millis(300);
 
-/// What is promised: the grace and a second.
-const BOUND: Duration = GRACE.saturating_add(Duration::from_secs(1));
+/// What is promised: the grace and a second, each rounded up to the clock's milliseconds.
+const BOUND: Duration = GRACE.saturating_add(Duration::from_millis(1_002));
 
 /// Somebody who is connected when the shutdown begins.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -151,29 +152,34 @@ async fn all_guests_together_do_not_hold_a_shutdown_up_and_nothing_is_left() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_handler_that_is_always_busy_but_awaits_ends_with_the_grace() {
-    struct Busy;
+    struct Busy(mpsc::UnboundedSender<()>);
     #[trill::service]
     impl Absent for Busy {
         async fn unary(&self, _cx: Context, _request: Text) -> Result<Text> {
+            let _ = self.0.send(());
             loop {
                 tokio::task::yield_now().await;
             }
         }
 
         async fn talk(&self, _cx: Context, _rw: AsyncReaderWriter<Text, Text>) -> Result<()> {
+            let _ = self.0.send(());
             loop {
                 tokio::task::yield_now().await;
             }
         }
     }
     let before = tasks();
-    let bound = Server::builder().service(Busy).bind("127.0.0.1:0").await.unwrap();
+    let (begin, mut begun) = mpsc::unbounded_channel();
+    let bound = Server::builder().service(Busy(begin)).bind("127.0.0.1:0").await.unwrap();
     let (handle, address) = (bound.handle(), bound.local_addr().to_string());
     tokio::spawn(bound.serve());
     let client = AbsentClient::new(Channel::connect(&address).await.unwrap());
     let mut rw = client.talk().await.unwrap();
     let call = tokio::spawn(client.unary(text("")).into_future());
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    for _ in 0..2 {
+        begun.recv().await.unwrap();
+    }
     tokio::time::timeout(LONG, handle.shutdown(GRACE)).await.expect("it comes to its end");
     for error in [rw.read().await.unwrap_err(), call.await.unwrap().unwrap_err()] {
         assert_eq!((error.kind(), error.code().0), (ErrorKind::Timeout, 21), "{error}");
@@ -185,14 +191,14 @@ async fn a_handler_that_is_always_busy_but_awaits_ends_with_the_grace() {
 
 #[tokio::test]
 async fn what_is_broken_off_says_so_and_names_the_setting() {
-    let (handle, address, _log) = listen("127.0.0.1:0").await;
+    let (handle, address, mut log) = listen("127.0.0.1:0").await;
     let client = EverythingClient::new(Channel::connect(&address).await.unwrap());
-    let call = tokio::spawn(client.unary(text("hang")).into_future());
-    let mut download = client.download(text("count 3;hang")).await.unwrap();
+    let call = tokio::spawn(client.unary(text("stay")).into_future());
+    let mut download = client.download(text("count 3;stay")).await.unwrap();
     let mut talk = client.talk().await.unwrap();
     // An upload whose bytes the server does not read any more must not make the answer get lost.
     let (mut writer, reply) = client.upload().await.unwrap();
-    writer.write(text("hang")).await.unwrap();
+    writer.write(text("stay")).await.unwrap();
     let uploading = tokio::spawn(async move {
         loop {
             if let Err(error) = writer.write(text("x".repeat(10_000))).await {
@@ -200,7 +206,7 @@ async fn what_is_broken_off_says_so_and_names_the_setting() {
             }
         }
     });
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    trill_tests::stay(&mut log, 3).await;
     tokio::time::timeout(LONG, handle.shutdown(Duration::from_millis(20))).await.expect("the grace is over");
     for _ in 0..3 {
         assert!(download.read().await.unwrap().is_some(), "what was written comes first");
@@ -221,22 +227,25 @@ async fn what_is_broken_off_says_so_and_names_the_setting() {
 
 #[tokio::test]
 async fn streams_that_finish_in_time_deliver_their_own_status() {
-    struct Dutiful;
+    struct Dutiful(mpsc::UnboundedSender<()>);
     #[trill::service]
     impl Absent for Dutiful {
         async fn unary(&self, cx: Context, request: Text) -> Result<Text> {
+            let _ = self.0.send(());
             cx.draining().await;
             Ok(request)
         }
 
         async fn talk(&self, cx: Context, mut rw: AsyncReaderWriter<Text, Text>) -> Result<()> {
             let order = rw.read().await?.unwrap_or_default();
+            let _ = self.0.send(());
             cx.draining().await;
             rw.write(text("the last word")).await?;
             if order.text == "well" { Ok(()) } else { Err(Status::app(4001, "not well").into()) }
         }
     }
-    let bound = Server::builder().service(Dutiful).bind("127.0.0.1:0").await.unwrap();
+    let (begin, mut begun) = mpsc::unbounded_channel();
+    let bound = Server::builder().service(Dutiful(begin)).bind("127.0.0.1:0").await.unwrap();
     let (handle, address) = (bound.handle(), bound.local_addr().to_string());
     tokio::spawn(bound.serve());
     let client = AbsentClient::new(Channel::connect(&address).await.unwrap());
@@ -247,7 +256,9 @@ async fn streams_that_finish_in_time_deliver_their_own_status() {
         streams.push(rw);
     }
     let call = tokio::spawn(client.unary(text("answered")).into_future());
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    for _ in 0..3 {
+        begun.recv().await.unwrap();
+    }
     tokio::time::timeout(LONG, handle.shutdown(Duration::from_secs(3600))).await.expect("they all return");
     assert_eq!(call.await.unwrap().unwrap(), text("answered"));
     for rw in &mut streams {
@@ -270,7 +281,7 @@ fn stream_frame(frame_type: u8, payload: &[u8]) -> Vec<u8> {
 /// The system forgets what is on its way as soon as bytes come for a socket that is closed. So the server waits for the client's end.
 #[tokio::test]
 async fn a_client_that_reads_slowly_and_goes_on_sending_gets_its_answer() {
-    let (handle, address, _log) = listen("127.0.0.1:0").await;
+    let (handle, address, mut log) = listen("127.0.0.1:0").await;
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     // So little that most stays on the server's side until it is read.
     socket.set_recv_buffer_size(4096).unwrap();
@@ -280,8 +291,8 @@ async fn a_client_that_reads_slowly_and_goes_on_sending_gets_its_answer() {
     let init =
         trill_proto::InitMeta { request_meta: Some(meta), init_window_size: 65_535, ..Default::default() };
     client.write_all(&stream_frame(1, &init.encode_to_vec())).await.unwrap();
-    client.write_all(&stream_frame(2, &text("fill 4 4000;hang").encode_to_vec())).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    client.write_all(&stream_frame(2, &text("fill 4 4000;stay").encode_to_vec())).await.unwrap();
+    trill_tests::stay(&mut log, 1).await;
     let shutdown = tokio::spawn(async move { handle.shutdown(Duration::ZERO).await });
     tokio::time::sleep(Duration::from_millis(50)).await;
     client.write_all(&stream_frame(2, &[])).await.unwrap();

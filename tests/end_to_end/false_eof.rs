@@ -208,7 +208,7 @@ impl Serving {
 
 /// Makes a call, waits until it is told to go on, and says how it ended.
 async fn call(client: EverythingClient, cause: Cause, kind: &str, going: oneshot::Receiver<()>) -> String {
-    let limit = if cause == Cause::Deadline { Duration::from_millis(200) } else { LONG };
+    let limit = if cause == Cause::Deadline { Duration::from_secs(1) } else { LONG };
     let order = text(cause.order());
     match kind {
         "unary" => {

@@ -70,7 +70,7 @@ pub trait Hints {
 }
 
 /// Does what it is told: `error 7 why` (application code), `fail 31 why` (framework code), `panic`, `hang`, `sleep 50`
-/// (milliseconds), `count 10` (writes ten messages), `large 1000` (answers with so many bytes), `meta key value` (sends it back),
+/// (milliseconds), `stay` (reports `stays`, then hangs), `count 10` (writes ten messages), `large 1000` (answers with so many bytes), `meta key value` (sends it back),
 /// `need key value` (an error if the metadata of the call is not that), `attach` (sends the attachment back), `done` (returns), or
 /// anything else, which is echoed.
 ///
@@ -89,6 +89,17 @@ pub struct Obedient {
 
 /// What the handlers of an [`Obedient`] report.
 pub type Log = tokio::sync::mpsc::UnboundedReceiver<String>;
+
+/// Waits until so many handlers have come to the order `stay`, and to nothing else meanwhile.
+///
+/// # Panics
+/// They do something else, or do not come to it within a minute.
+pub async fn stay(log: &mut Log, handlers: usize) {
+    for _ in 0..handlers {
+        let report = tokio::time::timeout(Duration::from_secs(60), log.recv()).await;
+        assert_eq!(report.expect("the handlers come to it").as_deref(), Some("stays"));
+    }
+}
 
 impl Obedient {
     /// A service and its reports.
@@ -128,6 +139,10 @@ impl Obedient {
             "fail" => Err(Status::new(Code(number()), rest).into()),
             "panic" => panic!("as told"),
             "hang" => std::future::pending().await,
+            "stay" => {
+                self.report("stays");
+                std::future::pending().await
+            }
             "sleep" => {
                 tokio::time::sleep(Duration::from_millis(number().unsigned_abs().into())).await;
                 Ok(text("slept"))
