@@ -17,8 +17,8 @@ use crate::left_over::{is_free, no_tasks_beyond, sockets_at, tasks};
 const LONG: Duration = Duration::from_secs(20);
 const GRACE: Duration = Duration::from_millis(300);
 
-/// What is promised: the grace and a second, each rounded up to the clock's milliseconds.
-const BOUND: Duration = GRACE.saturating_add(Duration::from_millis(1_002));
+/// What is promised: the grace and a second.
+const BOUND: Duration = GRACE.saturating_add(Duration::from_secs(1));
 
 /// Somebody who is connected when the shutdown begins.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -45,7 +45,13 @@ const TABLE: [(Cause, [&str; 4], [&str; 4]); 14] = [
     (Cause::ClientKilled, ["-"; 4], NETWORK_AT_SERVER),
     (
         Cause::Deadline,
-        ["Timeout 101/0"; 4],
+        // A stream's limit is the server's too, rounded down: either side may be the first to say so.
+        [
+            "Timeout 101/0",
+            "Timeout 101/0 or Timeout 24/0",
+            "Timeout 101/0 or Timeout 24/0",
+            "Timeout 101/0 or Timeout 24/0",
+        ],
         [
             "dropped",
             "Timeout 24/0 or Canceled 101/0",

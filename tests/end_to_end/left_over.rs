@@ -47,7 +47,15 @@ pub(crate) fn sockets_at(_address: &str) -> Vec<String> {
     Vec::new()
 }
 
-/// Whether somebody else could listen there now.
+/// Whether somebody else could listen there now. A test beside this one that starts a process holds a
+/// copy of the listening socket until that process has become another program, so it is tried for a
+/// while: with the thread asleep, because tasks of this test must not free the address meanwhile.
 pub(crate) fn is_free(address: &str) -> bool {
-    std::net::TcpListener::bind(address).is_ok()
+    (0..500).any(|_| {
+        let bound = std::net::TcpListener::bind(address).is_ok();
+        if !bound {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        bound
+    })
 }
