@@ -20,7 +20,7 @@ const EMPTY_ENTRIES: u32 = 32_700;
 pub(super) async fn partial_frames(target: Target) -> Result<()> {
     let begun = [raw::call(1, "Unary", "hello"), raw::claim(10 << 20, 100)].concat();
     let bytes = Bytes::from([begun, vec![b'x'; 159 * 65_536]].concat());
-    target.hold(vec![bytes; 150], Answers::Read).await
+    target.hold(vec![bytes; 150], Answers::Partial).await
 }
 
 pub(super) async fn call_metadata(target: Target) -> Result<()> {

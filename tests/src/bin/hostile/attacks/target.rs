@@ -8,16 +8,19 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::tcp::OwnedReadHalf;
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
-use trill_tests::now;
+use trill_tests::{now, raw};
 
 /// How long a flood lasts before it counts as being under way.
 const FLOOD: Duration = Duration::from_millis(300);
+
+/// The id of the call that follows all others on its connection.
+const LAST: u32 = u32::MAX - 1;
 
 /// A server that has taken nothing for so long defends itself, and the measurement begins.
 const STALLED: Duration = Duration::from_millis(1_500);
@@ -38,7 +41,10 @@ pub(crate) struct Target {
 /// The attacker's reading of what the server sends.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Answers {
+    /// They are read, and a call that follows shows that the server has come so far.
     Read,
+    /// They are read, and what was sent ends in the middle of a frame.
+    Partial,
     /// The receive buffer is as small as the system has it.
     Unread,
 }
@@ -134,9 +140,29 @@ impl Target {
             return Ok(Held::Unread(socket));
         }
         let (reader, mut writer) = self.connect().await.into_split();
-        let forget = forget(reader);
+        if answers == Answers::Partial {
+            let reading = forget(reader);
+            self.write(&mut writer, bytes).await;
+            return Ok(Held::Read(reading, writer));
+        }
+        let (tell, told) = oneshot::channel();
+        let mut reading = JoinSet::new();
+        // It ends with the connection, which is as good as an answer.
+        reading.spawn(async move { drop(read_answers(reader, tell).await) });
         self.write(&mut writer, bytes).await;
-        Ok(Held::Read(forget, writer))
+        self.write(&mut writer, &raw::call(LAST, "Unary", "hello")).await;
+        self.come_so_far(told).await;
+        Ok(Held::Read(reading, writer))
+    }
+
+    /// Waits for the last answer. A server that is at work on what came before has not stalled.
+    async fn come_so_far(&self, mut told: oneshot::Receiver<()>) {
+        for _ in 0..20 {
+            if timeout(STALLED / 2, &mut told).await.is_ok() {
+                return;
+            }
+            self.written.fetch_add(1, Relaxed);
+        }
     }
 
     /// Writes until all is written, or the server has ended the connection.
@@ -174,6 +200,21 @@ impl Built {
                 Held::Read(forget, writer) => drop((forget, writer)),
             }
         }
+    }
+}
+
+/// Reads frames, and tells of the answer to the last call.
+async fn read_answers(reader: OwnedReadHalf, tell: oneshot::Sender<()>) -> Result<()> {
+    let (mut reader, mut tell) = (BufReader::with_capacity(65_536, reader), Some(tell));
+    loop {
+        let mut head = [0; 16];
+        reader.read_exact(&mut head).await?;
+        let number = |at: usize| u32::from_be_bytes(head[at..at + 4].try_into().expect("four bytes"));
+        if head[2] == 0 && number(10) == LAST {
+            tell.take().map(|tell| tell.send(()));
+        }
+        let rest = u64::from(number(4)).saturating_sub(16);
+        tokio::io::copy_buf(&mut (&mut reader).take(rest), &mut tokio::io::sink()).await?;
     }
 }
 
