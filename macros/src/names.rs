@@ -41,7 +41,8 @@ pub(crate) fn table(service: &Ident) -> Ident {
     format_ident!("__{}Method", service.unraw(), span = service.span())
 }
 
-/// A binding of generated code: a name that no constant in the user's scope has, which would make a pattern of it.
+/// A binding of generated code: a name that no constant in the user's scope has, which would make a
+/// pattern of it.
 pub(crate) fn binding(name: &str) -> Ident {
     format_ident!("__{name}", span = Span::call_site())
 }

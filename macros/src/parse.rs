@@ -33,8 +33,8 @@ pub(crate) struct Argument<'a> {
 
 /// What an argument is for, which its place and the last word of its type tell.
 ///
-/// Only the first argument can be the context, and only a path with parameters can be a handle: everything else is a message, whose
-/// name may be that of one of our types.
+/// Only the first argument can be the context, and only a path with parameters can be a handle:
+/// everything else is a message, whose name may be that of one of our types.
 #[derive(Clone, Copy)]
 pub(crate) enum Role<'a> {
     Context,
@@ -204,7 +204,8 @@ pub(crate) fn is_unit(ty: &Type) -> bool {
     matches!(bare(ty), Type::Tuple(tuple) if tuple.elems.is_empty())
 }
 
-/// Whether this is a `&T`, `Box<T>` or `Pin<T>` of a type parameter, which the compiler's rule of orphans takes for `T` itself.
+/// Whether this is a `&T`, `Box<T>` or `Pin<T>` of a type parameter, which the compiler's rule of
+/// orphans takes for `T` itself.
 pub(crate) fn is_transparent(ty: &Type, generics: &Generics) -> bool {
     let is_parameter = |ty: &Type| {
         let Type::Path(path) = bare(ty) else { return false };

@@ -63,8 +63,9 @@ pub struct ServerBuilder {
 impl ServerBuilder {
     /// Adds a service: a generated `...Server`, or a type whose `impl` of a service trait carries `#[trill::service]`.
     ///
-    /// A type that has two such `impl`s is wrapped, to say which is meant: `GreeterServer::new(both)`. The compiler shows the name of the
-    /// parameter, which is always inferred, to whoever has not.
+    /// A type that has two such `impl`s is wrapped, to say which is meant:
+    /// `GreeterServer::new(both)`. The compiler shows the name of the parameter, which is always
+    /// inferred, to whoever has not.
     pub fn service<WrapItInAServerType>(mut self, service: impl IntoService<WrapItInAServerType>) -> Self {
         self.services.push(service.into_service());
         self

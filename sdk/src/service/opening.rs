@@ -28,8 +28,9 @@ type Opening<T> = Pin<Box<dyn Future<Output = Result<T>> + Send>>;
 
 /// A client stream: set options, then `.await` it for the writer and the future answer.
 ///
-/// Opening waits for one round trip: the server's acceptance, never a message of its handler. Nothing is sent before it is polled, and
-/// options that are set after the first poll have no promised effect. **On drop** the stream is broken off.
+/// Opening waits for one round trip: the server's acceptance, never a message of its handler.
+/// Nothing is sent before it is polled, and options that are set after the first poll have no
+/// promised effect. **On drop** the stream is broken off.
 #[must_use = "a stream does nothing unless it is awaited"]
 pub struct ClientStream<Req, Resp> {
     open: Open,
@@ -38,8 +39,9 @@ pub struct ClientStream<Req, Resp> {
 
 /// A server stream: set options, then `.await` it for the reader.
 ///
-/// Opening waits for one round trip: the server's acceptance, never a message of its handler. Nothing is sent before it is polled, and
-/// options that are set after the first poll have no promised effect. **On drop** the stream is broken off.
+/// Opening waits for one round trip: the server's acceptance, never a message of its handler.
+/// Nothing is sent before it is polled, and options that are set after the first poll have no
+/// promised effect. **On drop** the stream is broken off.
 #[must_use = "a stream does nothing unless it is awaited"]
 pub struct ServerStream<Req, Resp> {
     open: Open,
@@ -50,8 +52,9 @@ pub struct ServerStream<Req, Resp> {
 
 /// A bidirectional stream: set options, then `.await` it for the reader and writer.
 ///
-/// Opening waits for one round trip: the server's acceptance, never a message of its handler. Nothing is sent before it is polled, and
-/// options that are set after the first poll have no promised effect. **On drop** the stream is broken off.
+/// Opening waits for one round trip: the server's acceptance, never a message of its handler.
+/// Nothing is sent before it is polled, and options that are set after the first poll have no
+/// promised effect. **On drop** the stream is broken off.
 #[must_use = "a stream does nothing unless it is awaited"]
 pub struct Bidi<Req, Resp> {
     open: Open,

@@ -23,10 +23,11 @@ use super::stub::Target;
 
 /// A unary call: set options, then `.await` it, or hand it to whatever takes a future.
 ///
-/// Gives the answer's message; [`response`](Self::response) gives its metadata and attachment as well. Nothing is sent before it is
-/// polled, and options that are set after the first poll have no promised effect. **On drop** an answer that comes is thrown away. The
-/// handler is not told, because the protocol has no word for that: it goes on until its deadline, which travels with the request, or
-/// until the connection ends.
+/// Gives the answer's message; [`response`](Self::response) gives its metadata and attachment as
+/// well. Nothing is sent before it is polled, and options that are set after the first poll have no
+/// promised effect. **On drop** an answer that comes is thrown away. The handler is not told,
+/// because the protocol has no word for that: it goes on until its deadline, which travels with the
+/// request, or until the connection ends.
 #[must_use = "a call does nothing unless it is awaited"]
 pub struct Unary<Req, Resp> {
     call: CallFuture<Req, Resp>,
@@ -34,8 +35,8 @@ pub struct Unary<Req, Resp> {
 
 /// A one-way call: set options, then `.await` it, or hand it to whatever takes a future.
 ///
-/// Ready once the request is queued for the socket. Nobody tells whether it arrived, and whether the handler succeeded. Options that
-/// are set after the first poll have no promised effect.
+/// Ready once the request is queued for the socket. Nobody tells whether it arrived, and whether
+/// the handler succeeded. Options that are set after the first poll have no promised effect.
 #[must_use = "a call does nothing unless it is awaited"]
 pub struct OneWay<Req> {
     call: CallFuture<Req, ()>,
