@@ -405,15 +405,15 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
 
     #[cold]
     fn begin_to_unpack(&mut self, mut answer: Answer) -> Result<()> {
-        let compression = Compression::of_body(answer.content_encoding, &answer.body)
-            .map_err(|why| self.not_unpacked(why))?
-            .expect("only encoding 0 is none");
-        let Step::Sent(Some(held)) = std::mem::replace(&mut self.step, Step::Start) else {
-            unreachable!("the answer came to a call that was sent")
-        };
-        let limit = held.link().limits().max_received;
-        let unpacking = Box::pin(unpack(compression, std::mem::take(&mut answer.body), limit, |_| Ok(())));
-        self.step = Step::Unpacking(held, Some(answer), unpacking);
+        let found = Compression::of_body(answer.content_encoding, &answer.body);
+        if let Some(compression) = found.map_err(|why| self.not_unpacked(why))? {
+            let Step::Sent(Some(held)) = std::mem::replace(&mut self.step, Step::Start) else {
+                unreachable!("the answer came to a call that was sent")
+            };
+            let limit = held.link().limits().max_received;
+            let unpacking = unpack(compression, std::mem::take(&mut answer.body), limit, |_| Ok(()));
+            self.step = Step::Unpacking(held, Some(answer), Box::pin(unpacking));
+        }
         Ok(())
     }
 

@@ -146,3 +146,39 @@ fn a_step_that_would_give_more_than_it_may_does_nothing() {
     let steps = steps(Compression::Gzip, &packed, 1 << 20).unwrap();
     assert_eq!(steps.last(), Some(&Step::Large(PIECE)));
 }
+
+/// A peer may send anything: some bytes of a whole body changed, or a part of it left out.
+#[test]
+fn what_is_no_body_is_an_error_or_stays_below_the_limit() {
+    use lz4_flex::frame::{BlockMode, FrameInfo};
+
+    let plain: Vec<_> = (0..3_000_u32).flat_map(|n| (n / 5 % 97).to_le_bytes()).collect();
+    let codecs = [Compression::Gzip, Compression::Zlib, Compression::Snappy, Compression::SnappyGo];
+    let mut bodies: Vec<_> = codecs.map(|codec| (codec, codec.compress(&plain).to_vec())).into();
+    for mode in [BlockMode::Independent, BlockMode::Linked] {
+        let frame = lz4_with(FrameInfo::new().block_mode(mode), &[&plain, b"", &plain]);
+        bodies.push((Compression::Lz4, frame.repeat(2)));
+    }
+    let mut seed = 1_u64;
+    let mut random = |below: usize| {
+        // Knuth's constants for a linear congruential generator.
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) as usize % below
+    };
+    for (codec, body) in bodies {
+        for _ in 0..300 {
+            let mut changed = body.clone();
+            for _ in 0..=random(3) {
+                let at = random(changed.len());
+                changed[at] = u8::try_from(random(256)).unwrap();
+            }
+            if random(2) == 0 {
+                let (from, to) = (random(changed.len()), random(changed.len()));
+                changed.drain(from.min(to)..from.max(to));
+            }
+            if let Ok(plain) = codec.unpack(changed.into(), 30_000) {
+                assert!(plain.len() <= 30_000, "{codec:?}");
+            }
+        }
+    }
+}
