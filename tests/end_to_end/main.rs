@@ -17,6 +17,7 @@ mod drain;
 mod false_eof;
 mod faults;
 mod frames;
+mod half_close;
 mod handles;
 mod hostile;
 mod isolation;

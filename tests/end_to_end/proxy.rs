@@ -31,7 +31,7 @@ impl Proxy {
             let (mut client, _) = listener.accept().await.unwrap();
             let mut server = TcpStream::connect(server).await.unwrap();
             tokio::select! {
-                _ = tokio::io::copy_bidirectional(&mut client, &mut server) => {}
+                () = pass_on(&mut client, &mut server) => reset(&server),
                 Ok(how) = cutting => {
                     for side in [&mut client, &mut server] {
                         match how {
@@ -40,14 +40,13 @@ impl Proxy {
                                 side.write_all(&[0x09, 0x30, 1, 4]).await.unwrap();
                                 side.shutdown().await.unwrap();
                             }
-                            Cut::Rst => socket2::SockRef::from(&*side).set_linger(Some(std::time::Duration::ZERO)).unwrap(),
+                            Cut::Rst => reset(side),
                         }
                     }
                     if how != Cut::Rst {
-                        // Closing a socket with something unread in it would be a reset: both ends close first.
-                        for side in [&mut client, &mut server] {
-                            let _ = tokio::io::copy(side, &mut tokio::io::sink()).await;
-                        }
+                        // Closing a socket with something unread in it would be a reset: the client closes first.
+                        let _ = tokio::io::copy(&mut client, &mut tokio::io::sink()).await;
+                        reset(&server);
                     }
                 }
             }
@@ -58,4 +57,26 @@ impl Proxy {
     pub(crate) fn cut(self, how: Cut) {
         self.cut.send(how).unwrap();
     }
+}
+
+/// Passes on what comes, until the client has ended, and then its end.
+async fn pass_on(client: &mut TcpStream, server: &mut TcpStream) {
+    let (mut from_client, mut to_client) = client.split();
+    let (mut from_server, mut to_server) = server.split();
+    let back = async {
+        let _ = tokio::io::copy(&mut from_server, &mut to_client).await;
+        let _ = to_client.shutdown().await;
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        _ = tokio::io::copy(&mut from_client, &mut to_server) => {}
+        () = back => {}
+    }
+    let _ = to_server.shutdown().await;
+}
+
+/// Lets the end of a connection be a reset. The server would keep answers for a client that has ended its direction only, and the clients
+/// here are gone then.
+fn reset(side: &TcpStream) {
+    socket2::SockRef::from(side).set_linger(Some(std::time::Duration::ZERO)).unwrap();
 }

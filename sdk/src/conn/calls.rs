@@ -162,6 +162,11 @@ impl Calls {
         self.incoming
     }
 
+    /// Whether calls of the peer's wait for answers. It looks at each.
+    pub(super) fn owe_answers(&self) -> bool {
+        self.slab.iter().any(|(_, call)| matches!(call, Call::Incoming(it) if !it.one_way && !it.answered))
+    }
+
     pub(super) fn keys(&self) -> Vec<CallKey> {
         self.slab.iter().map(|(key, _)| CallKey(key)).collect()
     }

@@ -23,6 +23,21 @@ impl Connection {
         self.streams.held() == 0 && self.calls.is_empty()
     }
 
+    /// The peer sends nothing more: its streams are lost, because they may have been cut. Gives whether something is still to be
+    /// written, as [`owes_answers`](Self::owes_answers) does from now on; [`Event::Idle`] tells when to look again.
+    pub(crate) fn handle_input_end(&mut self) -> bool {
+        self.input_ended = true;
+        for key in self.streams.live_keys() {
+            self.end_stream(key, Ending::Lost(ConnError::PeerClosed));
+        }
+        self.owes_answers()
+    }
+
+    /// Whether calls of the peer's wait for their answers, or something is not written.
+    pub(crate) fn owes_answers(&self) -> bool {
+        self.calls.owe_answers() || !self.output.is_empty() || self.in_flight > 0
+    }
+
     /// Answers all calls and streams that are going on with a code, because the server does not wait for their handlers any longer.
     pub(crate) fn shut_down(&mut self) {
         self.draining = true;
@@ -39,7 +54,8 @@ impl Connection {
 
     /// Something ended or was written: those who wait for the last of it look again.
     pub(super) fn tell_if_idle(&mut self) {
-        if self.draining && (self.is_idle() || self.is_left()) {
+        let is_answered = self.input_ended && !self.owes_answers();
+        if is_answered || self.draining && (self.is_idle() || self.is_left()) {
             self.events.push(Event::Idle);
         }
     }

@@ -46,7 +46,7 @@ use bytes::Bytes;
 
 use crate::wire::Side;
 
-pub(crate) use crate::wire::{Body, Outbox, StreamId};
+pub(crate) use crate::wire::{Body, FIRST_BYTE, Outbox, StreamId};
 
 use begun::Watch;
 use budget::Account;
@@ -123,6 +123,8 @@ pub(crate) struct Connection {
     overtaken: Overtaken,
     /// When to look which streams are stuck, if there are streams.
     stuck_at: Option<Instant>,
+    /// The peer sends nothing more.
+    input_ended: bool,
     /// What the peer's newest stream gave as its caller.
     last_caller: Bytes,
     lost: Option<ConnError>,
@@ -170,6 +172,7 @@ impl Connection {
             draining: false,
             overtaken: Overtaken::new(),
             stuck_at: None,
+            input_ended: false,
             last_caller: Bytes::new(),
             lost: None,
         }

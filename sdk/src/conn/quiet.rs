@@ -68,7 +68,9 @@ impl Connection {
     pub(super) fn look_if_idle(&mut self, now: Instant) {
         let Some(limit) = self.limits.idle_timeout else { return };
         let moved = std::mem::replace(&mut self.quiet.at_idle, self.quiet.moves) != self.quiet.moves;
-        self.quiet.idle_looks = if moved || !self.is_idle() { 0 } else { self.quiet.idle_looks + 1 };
+        // A client that sends nothing more may be gone, and nobody waits for its calls.
+        let may_end = self.is_idle() || self.input_ended;
+        self.quiet.idle_looks = if moved || !may_end { 0 } else { self.quiet.idle_looks + 1 };
         if self.quiet.idle_looks == IDLE_LOOKS {
             self.handle_lost(&ConnError::Idle(limit));
         } else {

@@ -149,7 +149,7 @@ impl ServerBuilder {
     }
 
     /// How long a connection may be without a call or stream before it is closed, or `None` for ever. It lives for a quarter longer at
-    /// most. Default: 5 minutes.
+    /// most. Default: 5 minutes. The calls of a client that has ended its direction of the socket do not count.
     pub fn idle_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.limits.idle_timeout = limit.into();
         self

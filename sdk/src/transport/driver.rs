@@ -1,5 +1,9 @@
 //! The task that every connection has: read, handle, write, keep the deadlines, sleep.
 
+mod ending;
+#[cfg(test)]
+mod tests;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -81,6 +85,8 @@ pub(crate) struct Driver {
     drained: bool,
     /// The peer has been told that nothing more is written. What it still sends cannot be answered.
     finished: bool,
+    /// The peer, a client, sends nothing more. It may wait for answers.
+    half_closed: bool,
     timer: Option<Pin<Box<tokio::time::Sleep>>>,
     /// For those whose answers the last runner writes.
     patience: Option<Pin<Box<tokio::time::Sleep>>>,
@@ -144,6 +150,7 @@ impl Driver {
             yielded: false,
             drained: false,
             finished: false,
+            half_closed: false,
             timer: None,
             patience: None,
             closing: None,
@@ -163,6 +170,11 @@ impl Driver {
             && let Some(why) = self.run(|state| state.if_silent.take())
             && self.intake.is_empty()
             && !ends.input.has_more()
+        {
+            return Poll::Ready(why);
+        }
+        if self.half_closed
+            && let Poll::Ready(why) = self.poll_answered(&*ends.output, cx)
         {
             return Poll::Ready(why);
         }
@@ -230,6 +242,9 @@ impl Driver {
     }
 
     fn poll_input(&mut self, input: &mut dyn Input, cx: &mut Context<'_>) -> Result<(), ConnError> {
+        if self.half_closed {
+            return Ok(());
+        }
         self.reading = self.run(|state| {
             state.set_driver(cx);
             state.reading()
@@ -269,30 +284,13 @@ impl Driver {
             }
             match self.intake.poll_read(input, cx) {
                 Poll::Pending => return Ok(()),
-                Poll::Ready(Ok(0)) => return Err(ConnError::PeerClosed),
+                Poll::Ready(Ok(0)) => return self.handle_input_end(),
                 Poll::Ready(Ok(_)) => self.handle_input()?,
                 Poll::Ready(Err(error)) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 Poll::Ready(Err(error)) => return Err(self.failed(error.kind())),
             }
         }
         self.drained = false;
-        cx.waker().wake_by_ref();
-        Ok(())
-    }
-
-    /// Waits for the peer's end, on a connection that is being closed. Closing a socket that has unread bytes resets the connection, and
-    /// the system forgets answers that are on their way. So they are read and dropped.
-    fn poll_last_input(&mut self, input: &mut dyn Input, cx: &mut Context<'_>) -> Result<(), ConnError> {
-        self.run(|state| state.set_driver(cx));
-        for _ in 0..READS_PER_POLL {
-            match self.intake.poll_read(input, cx) {
-                Poll::Pending => return Ok(()),
-                Poll::Ready(Ok(0)) => return Err(ConnError::PeerClosed),
-                Poll::Ready(Ok(_)) => self.intake.clear(),
-                Poll::Ready(Err(error)) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Poll::Ready(Err(error)) => return Err(self.failed(error.kind())),
-            }
-        }
         cx.waker().wake_by_ref();
         Ok(())
     }
@@ -537,103 +535,5 @@ impl Drop for Driver {
             let server = self.server.is_some();
             self.end(if server { ConnError::LocalClosed } else { ConnError::RuntimeGone });
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::task::Wake;
-
-    use bytes::BytesMut;
-
-    use crate::conn::{Head, Limits};
-    use crate::transport::memory_pair;
-
-    use super::*;
-
-    #[derive(Default)]
-    struct Wakes(AtomicUsize);
-
-    impl Wake for Wakes {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_pusher_hears_of_bytes_when_a_deadline_passes_in_the_same_poll() {
-        let (near, _far) = memory_pair();
-        let (_link, mut driver) =
-            Driver::client(Connection::client(Limits::default()), near, PeerAddr::memory());
-        let mut cx = Context::from_waker(Waker::noop());
-        let open = |state: &mut State| state.conn.open(Head::default(), None, now()).expect("it is open");
-        driver.run(open);
-        assert!(Pin::new(&mut driver).poll(&mut cx).is_pending());
-        assert!(driver.timer.is_some(), "the peer has so long to accept the stream");
-
-        let wakes = Arc::new(Wakes::default());
-        driver.shared.set_pusher(&Context::from_waker(&Waker::from(Arc::clone(&wakes))));
-        tokio::time::advance(Duration::from_secs(60)).await;
-        // In the driver's part, whose bytes nobody is told of.
-        driver.run(open);
-        assert!(Pin::new(&mut driver).poll(&mut cx).is_pending());
-        assert_eq!(wakes.0.load(Ordering::Relaxed), 1);
-    }
-
-    struct Nothing;
-
-    impl Dispatch for Nothing {
-        fn call(&self, _: &Link, _: IncomingCall) {}
-        fn calls(self: Arc<Self>, _: &Link, _: Vec<IncomingCall>) {}
-        fn stream(&self, _: &Link, _: Box<IncomingStream>) {}
-    }
-
-    #[tokio::test]
-    async fn a_server_that_is_shut_down_says_so_and_reads_until_its_client_has_ended() {
-        let refuse = |_: &Head, _: crate::conn::Shape| Err(crate::conn::Outcome::default());
-        let (near, mut far) = memory_pair();
-        let conn = Connection::server(Limits::default(), Arc::new(refuse));
-        let (link, mut driver) = Driver::server(conn, near, PeerAddr::memory(), Arc::new(Nothing));
-        let mut cx = Context::from_waker(Waker::noop());
-        link.shut_down();
-        assert!(Pin::new(&mut driver).poll(&mut cx).is_pending());
-        let mut read = BytesMut::new();
-        assert!(matches!(far.input.poll_read(&mut cx, &mut read), Poll::Ready(Ok(0))), "its end");
-        // More than a connection would read of a peer that leaves its answers unread; nothing of it is looked at.
-        for _ in 0..100 {
-            assert_eq!(far.output.try_write(&[0; 64 * 1024]).unwrap(), 64 * 1024);
-            assert!(Pin::new(&mut driver).poll(&mut cx).is_pending());
-        }
-        drop(far);
-        assert!(matches!(Pin::new(&mut driver).poll(&mut cx), Poll::Ready(ConnError::PeerClosed)));
-    }
-
-    /// FEEDBACK for a stream that is not there.
-    const NOTHING: [u8; 18] = *b"\x09\x30\x01\x03\0\0\0\x12\0\0\0\0\0\x64\0\0\x08\x01";
-
-    #[tokio::test]
-    async fn a_peer_that_floods_keeps_the_thread_for_a_few_frames_at_a_time() {
-        let (near, far) = memory_pair();
-        let (_link, mut driver) =
-            Driver::client(Connection::client(Limits::default()), near, PeerAddr::memory());
-        let wakes = Arc::new(Wakes::default());
-        let waker = Waker::from(Arc::clone(&wakes));
-        let sent = 3_000;
-        assert_eq!(far.output.try_write(&NOTHING.repeat(sent)).unwrap(), sent * NOTHING.len());
-
-        let (mut handled, mut polls) = (0, 0);
-        while handled < sent {
-            let before = wakes.0.load(Ordering::Relaxed);
-            assert!(Pin::new(&mut driver).poll(&mut Context::from_waker(&waker)).is_pending());
-            assert!(driver.handled < FRAMES_PER_POLL + FRAMES_PER_LOCK, "{} frames", driver.handled);
-            handled += driver.handled;
-            polls += 1;
-            if handled < sent {
-                assert!(wakes.0.load(Ordering::Relaxed) > before, "nobody would handle the rest");
-            }
-        }
-        assert_eq!(handled, sent);
-        assert!(polls > sent / (FRAMES_PER_POLL + FRAMES_PER_LOCK), "{polls} polls");
     }
 }

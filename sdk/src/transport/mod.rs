@@ -88,4 +88,9 @@ pub(crate) trait Output: Send + Sync + 'static {
 
     /// Says that nothing more will be written: the peer reads the end behind what was.
     fn finish(&self);
+
+    /// Whether the peer reads nothing any more, as far as that is known.
+    fn is_closed(&self) -> bool {
+        false
+    }
 }

@@ -65,6 +65,11 @@ macro_rules! output_for {
                 // A socket that is no longer connected has nobody to tell.
                 let _ = SockRef::from(self.as_ref()).shutdown(std::net::Shutdown::Write);
             }
+
+            fn is_closed(&self) -> bool {
+                let ready = self.ready(Interest::WRITABLE).now_or_never();
+                ready.is_some_and(|ready| ready.is_ok_and(|ready| ready.is_write_closed()))
+            }
         }
     };
 }

@@ -73,3 +73,6 @@ pub(super) const FEEDBACK: u8 = 3;
 pub(super) const CLOSE: u8 = 4;
 
 const MAGIC: u16 = 0x0930;
+
+/// With which all frames begin.
+pub(crate) const FIRST_BYTE: u8 = MAGIC.to_be_bytes()[0];

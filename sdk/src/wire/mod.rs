@@ -46,7 +46,7 @@ pub(crate) use encode::{Largest, Target, close, data, feedback, init, request, r
 pub(crate) use entries::MAX_ENTRIES;
 pub(crate) use error::{FrameFault, WireError};
 pub(crate) use frame::{Begun, Frame, Side, Skip, UnaryHead};
-pub(crate) use header::HEADER_LEN;
+pub(crate) use header::{FIRST_BYTE, HEADER_LEN};
 pub(crate) use id::StreamId;
 pub(crate) use messages::Messages;
 pub(crate) use outbox::Outbox;

@@ -107,3 +107,29 @@ fn a_one_way_call_outlives_its_connection_until_its_deadline_or_the_shutdown() {
         assert_eq!(pair.server.conn.next_deadline(), None);
     }
 }
+
+#[test]
+fn a_client_that_sends_nothing_more_loses_its_streams_and_gets_its_answers() {
+    let mut pair = Pair::new();
+    let (_, served) = pair.open();
+    let asked = call(&mut pair.client.conn, head(UNARY), false).unwrap();
+    call(&mut pair.client.conn, head(UNARY), true);
+    pair.run();
+    let (got, one_way) = (pair.server.next_call(), pair.server.next_call());
+    assert!(pair.server.conn.handle_input_end());
+    assert_eq!(pair.server.conn.ending(served.key), Some(&Ending::Lost(ConnError::PeerClosed)));
+    assert_eq!(pair.server.conn.call_ending(got.key), None);
+    pair.server.conn.refuse(got.key, crate::conn::Outcome::default(), &[]);
+    pair.server.conn.release_call(got.key);
+    let bytes = pair.server.conn.take_output(Outbox::default());
+    pair.server.conn.take_events(&mut pair.server.events);
+    assert!(!told(&mut pair.server.events) && pair.server.conn.owes_answers(), "it is not written");
+    pair.server.conn.handle_written(bytes.len());
+    pair.server.conn.take_events(&mut pair.server.events);
+    assert!(
+        told(&mut pair.server.events) && !pair.server.conn.owes_answers(),
+        "nobody waits for the other call"
+    );
+    pair.client.conn.release_call(asked);
+    pair.server.conn.release_call(one_way.key);
+}

@@ -45,6 +45,21 @@ fn a_connection_without_calls_is_closed_when_it_was_idle_for_the_limit_and_a_qua
 }
 
 #[test]
+fn calls_of_a_client_that_sends_nothing_more_do_not_keep_its_connection_for_ever() {
+    let mut pair = started(Limits::default(), idle(100 * SECOND));
+    let none = (0, |_: &mut Vec<u8>| {});
+    pair.client.conn.call(head(UNARY), false, None, none, &[]).unwrap();
+    pair.run();
+    let call = pair.server.next_call();
+    assert!(pair.server.conn.handle_input_end());
+    for _ in 0..126 {
+        pair.wait(SECOND);
+    }
+    assert_eq!(pair.server.conn.lost(), Some(&ConnError::Idle(100 * SECOND)));
+    assert_eq!(pair.server.conn.call_ending(call.key), Some(Ending::Lost(ConnError::Idle(100 * SECOND))));
+}
+
+#[test]
 fn a_connection_with_an_open_stream_or_call_is_never_idle() {
     let mut pair = started(idle(SECOND), idle(SECOND));
     let (key, served) = pair.open();

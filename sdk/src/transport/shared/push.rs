@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind, IoSlice};
 
-use crate::conn::{ConnError, Outbox};
+use crate::conn::{ConnError, FIRST_BYTE, Outbox};
 use crate::transport::Output;
 use crate::transport::wakers::Incoming;
 
@@ -31,6 +31,8 @@ pub(super) struct Push {
     pub(super) rest: Outbox,
     pub(super) written: usize,
     pub(super) spare: Outbox,
+    /// Bytes of the next frame that are in the socket already.
+    ahead: usize,
 }
 
 impl Shared {
@@ -105,9 +107,27 @@ impl State {
             }
             let spare = std::mem::take(&mut self.push.spare);
             self.push.rest = self.conn.take_output(spare);
-            self.push.written = 0;
+            self.push.written = std::mem::take(&mut self.push.ahead);
+            if self.push.written > 0 {
+                self.conn.handle_written(self.push.written);
+            }
         }
         true
+    }
+
+    /// Writes the first byte of the next frame, which is the same for all, unless there is something to write anyhow: a peer that reads
+    /// nothing any more lets the socket fail. Only when an answer is sure to follow.
+    pub(in crate::transport) fn probe(&mut self) -> io::Result<()> {
+        let Some(output) = &self.output else { return Ok(()) };
+        if !self.is_written() || self.push.blocked || self.push.ahead > 0 {
+            return Ok(());
+        }
+        match output.try_write(&[FIRST_BYTE]) {
+            Ok(count) => self.push.ahead = count,
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
     }
 
     /// Takes what a write has left of the bytes that it was given, if anything.

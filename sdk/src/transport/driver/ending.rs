@@ -1,0 +1,66 @@
+//! A connection of which one direction has ended.
+
+use std::task::{Context, Poll, ready};
+
+use bytes::BytesMut;
+
+use crate::conn::ConnError;
+use crate::transport::{Input, Output};
+
+use super::{Driver, READS_PER_POLL, RECHECK_PEER, State};
+
+/// How much is read at once of what nobody wants any more.
+const READ: usize = 16 * 1024;
+
+impl Driver {
+    /// Waits for the peer's end, on a connection that is being closed. Closing a socket that has unread bytes resets the connection, and
+    /// the system forgets answers that are on their way. So they are read and dropped.
+    pub(super) fn poll_last_input(
+        &mut self,
+        input: &mut dyn Input,
+        cx: &mut Context<'_>,
+    ) -> Result<(), ConnError> {
+        self.run(|state| state.set_driver(cx));
+        let mut dropped = BytesMut::with_capacity(READ);
+        for _ in 0..READS_PER_POLL {
+            dropped.clear();
+            match input.poll_read(cx, &mut dropped) {
+                Poll::Pending => return Ok(()),
+                Poll::Ready(Ok(0)) => return Err(ConnError::PeerClosed),
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(error)) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Poll::Ready(Err(error)) => return Err(self.failed(error.kind())),
+            }
+        }
+        cx.waker().wake_by_ref();
+        Ok(())
+    }
+
+    /// The peer sends nothing more. A client that has calls going on may have closed its direction only, and waits for the answers.
+    /// Whether it does is not known before something is written: a peer that has closed both answers that with a reset.
+    pub(super) fn handle_input_end(&mut self) -> Result<(), ConnError> {
+        // One that ends in the middle of a frame has been cut off.
+        let may_wait = self.server.is_some() && self.intake.front().came == 0;
+        let owes = may_wait && self.run(|state| state.conn.handle_input_end());
+        if !owes || self.run(State::probe).is_err() {
+            return Err(ConnError::PeerClosed);
+        }
+        self.half_closed = true;
+        Ok(())
+    }
+
+    /// Waits until the calls of a client that sends nothing more are answered, or the client is gone.
+    pub(super) fn poll_answered(&mut self, output: &dyn Output, cx: &mut Context<'_>) -> Poll<ConnError> {
+        loop {
+            let owes = self.run(|state| {
+                state.set_driver(cx);
+                state.wakers.wait_for_idle(cx);
+                state.conn.owes_answers()
+            });
+            if !owes || output.is_closed() {
+                return Poll::Ready(ConnError::PeerClosed);
+            }
+            ready!(self.poll_recheck(RECHECK_PEER, cx));
+        }
+    }
+}

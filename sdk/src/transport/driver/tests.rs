@@ -1,0 +1,118 @@
+//! A driver that is polled by hand.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Wake;
+
+use bytes::BytesMut;
+
+use crate::conn::{Head, Limits};
+use crate::transport::memory_pair;
+
+use super::*;
+
+#[derive(Default)]
+struct Wakes(AtomicUsize);
+
+impl Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_pusher_hears_of_bytes_when_a_deadline_passes_in_the_same_poll() {
+    let (near, _far) = memory_pair();
+    let (_link, mut driver) = Driver::client(Connection::client(Limits::default()), near, PeerAddr::memory());
+    let mut cx = Context::from_waker(Waker::noop());
+    let open = |state: &mut State| state.conn.open(Head::default(), None, now()).expect("it is open");
+    driver.run(open);
+    assert!(Pin::new(&mut driver).poll(&mut cx).is_pending());
+    assert!(driver.timer.is_some(), "the peer has so long to accept the stream");
+
+    let wakes = Arc::new(Wakes::default());
+    driver.shared.set_pusher(&Context::from_waker(&Waker::from(Arc::clone(&wakes))));
+    tokio::time::advance(Duration::from_secs(60)).await;
+    // In the driver's part, whose bytes nobody is told of.
+    driver.run(open);
+    assert!(Pin::new(&mut driver).poll(&mut cx).is_pending());
+    assert_eq!(wakes.0.load(Ordering::Relaxed), 1);
+}
+
+struct Nothing;
+
+impl Dispatch for Nothing {
+    fn call(&self, _: &Link, _: IncomingCall) {}
+    fn calls(self: Arc<Self>, _: &Link, _: Vec<IncomingCall>) {}
+    fn stream(&self, _: &Link, _: Box<IncomingStream>) {}
+}
+
+#[tokio::test]
+async fn a_server_that_is_shut_down_says_so_and_reads_until_its_client_has_ended() {
+    let refuse = |_: &Head, _: crate::conn::Shape| Err(crate::conn::Outcome::default());
+    let (near, mut far) = memory_pair();
+    let conn = Connection::server(Limits::default(), Arc::new(refuse));
+    let (link, mut driver) = Driver::server(conn, near, PeerAddr::memory(), Arc::new(Nothing));
+    let mut cx = Context::from_waker(Waker::noop());
+    link.shut_down();
+    assert!(Pin::new(&mut driver).poll(&mut cx).is_pending());
+    let mut read = BytesMut::new();
+    assert!(matches!(far.input.poll_read(&mut cx, &mut read), Poll::Ready(Ok(0))), "its end");
+    // More than a connection would read of a peer that leaves its answers unread; nothing of it is looked at.
+    for _ in 0..100 {
+        assert_eq!(far.output.try_write(&[0; 64 * 1024]).unwrap(), 64 * 1024);
+        assert!(Pin::new(&mut driver).poll(&mut cx).is_pending());
+    }
+    drop(far);
+    assert!(matches!(Pin::new(&mut driver).poll(&mut cx), Poll::Ready(ConnError::PeerClosed)));
+}
+
+/// FEEDBACK for a stream that is not there.
+const NOTHING: [u8; 18] = *b"\x09\x30\x01\x03\0\0\0\x12\0\0\0\0\0\x64\0\0\x08\x01";
+
+#[tokio::test]
+async fn a_peer_that_floods_keeps_the_thread_for_a_few_frames_at_a_time() {
+    let (near, far) = memory_pair();
+    let (_link, mut driver) = Driver::client(Connection::client(Limits::default()), near, PeerAddr::memory());
+    let wakes = Arc::new(Wakes::default());
+    let waker = Waker::from(Arc::clone(&wakes));
+    let sent = 3_000;
+    assert_eq!(far.output.try_write(&NOTHING.repeat(sent)).unwrap(), sent * NOTHING.len());
+
+    let (mut handled, mut polls) = (0, 0);
+    while handled < sent {
+        let before = wakes.0.load(Ordering::Relaxed);
+        assert!(Pin::new(&mut driver).poll(&mut Context::from_waker(&waker)).is_pending());
+        assert!(driver.handled < FRAMES_PER_POLL + FRAMES_PER_LOCK, "{} frames", driver.handled);
+        handled += driver.handled;
+        polls += 1;
+        if handled < sent {
+            assert!(wakes.0.load(Ordering::Relaxed) > before, "nobody would handle the rest");
+        }
+    }
+    assert_eq!(handled, sent);
+    assert!(polls > sent / (FRAMES_PER_POLL + FRAMES_PER_LOCK), "{polls} polls");
+}
+
+#[tokio::test]
+async fn a_frame_goes_on_behind_the_byte_that_was_written_ahead() {
+    let (near, mut far) = memory_pair();
+    let (link, mut driver) = Driver::client(Connection::client(Limits::default()), near, PeerAddr::memory());
+    let mut cx = Context::from_waker(Waker::noop());
+    driver.run(State::probe).unwrap();
+    driver.run(State::probe).unwrap();
+    driver.run(|state| state.conn.open(Head::default(), None, now()).expect("it is open"));
+    driver.run(|state| state.conn.open(Head::default(), None, now()).expect("it is open"));
+    for _ in 0..2 {
+        assert!(Pin::new(&mut driver).poll(&mut cx).is_pending());
+    }
+    let mut read = BytesMut::with_capacity(10_000);
+    assert!(far.input.poll_read(&mut cx, &mut read).is_ready());
+    let decoder = Decoder::new(crate::wire::Side::Server, 10_000);
+    for _ in 0..2 {
+        assert!(decoder.decode(&mut read).unwrap().is_some(), "both frames are whole");
+    }
+    assert!(read.is_empty());
+    assert_eq!(link.buffered().unsent, 0);
+    drop(far.input);
+    assert!(driver.run(State::probe).is_err(), "nobody reads");
+}
