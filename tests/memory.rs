@@ -1,9 +1,10 @@
 //! What slow readers cost in memory, counted by the allocator. Server and client have threads of their own, and what a thread allocates
 //! counts for its side. A binary of its own, because everything that runs beside it would be counted as well.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-use std::sync::atomic::{AtomicIsize, Ordering};
+#[path = "counting.rs"]
+mod counting;
+
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,6 +12,8 @@ use futures::future::join_all;
 use tokio::time::{sleep, timeout};
 use trill::server::{ServerBuilder, ServerHandle};
 use trill::{AsyncReader, AsyncReaderWriter, AsyncWriter, Channel, Context, Reply, Result, Server};
+
+use counting::{CLIENT, LIVE, PIECES, SERVER, SIDE};
 
 /// A clone costs nothing, so that what is counted is the library's.
 #[derive(Clone, PartialEq, Eq, trill::prost::Message)]
@@ -56,50 +59,6 @@ impl Sloth for Slow {
         Ok(())
     }
 }
-
-struct Counting;
-
-/// Bytes that are allocated and not freed: the client's side, the server's side.
-static LIVE: [AtomicIsize; 2] = [AtomicIsize::new(0), AtomicIsize::new(0)];
-/// The pieces that these bytes are.
-static PIECES: [AtomicIsize; 2] = [AtomicIsize::new(0), AtomicIsize::new(0)];
-const CLIENT: usize = 0;
-const SERVER: usize = 1;
-
-thread_local! {
-    static SIDE: Cell<usize> = const { Cell::new(CLIENT) };
-}
-
-fn add(bytes: isize, pieces: isize) {
-    let side = SIDE.try_with(Cell::get).unwrap_or(CLIENT);
-    LIVE[side].fetch_add(bytes, Ordering::Relaxed);
-    PIECES[side].fetch_add(pieces, Ordering::Relaxed);
-}
-
-#[expect(unsafe_code, reason = "an allocator can only be replaced so; it counts and passes everything on")]
-// SAFETY: every call goes to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        add(layout.size().cast_signed(), 1);
-        // SAFETY: the caller keeps to the contract.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        add(-layout.size().cast_signed(), -1);
-        // SAFETY: the caller keeps to the contract.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        add(size.cast_signed() - layout.size().cast_signed(), 0);
-        // SAFETY: the caller keeps to the contract.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * 1024;

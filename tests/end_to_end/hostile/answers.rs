@@ -8,6 +8,7 @@ use trill_proto::ResponseProtocol;
 use trill_tests::raw;
 
 use super::offender::Offender;
+use super::peers::ELSEWHERE;
 use super::victim::{SOME_TIME, Victim};
 
 const MIB: usize = 1024 * 1024;
@@ -16,7 +17,7 @@ const MIB: usize = 1024 * 1024;
 async fn answers_that_nobody_reads_stay_inside_the_budget_and_the_rest_are_refused() {
     const CALLS: u32 = 200;
     let victim = Victim::start(|server| server.max_unsent(32 * MIB)).await;
-    let mut offender = Offender::connect(&victim).await;
+    let mut offender = Offender::connect_from(&victim, ELSEWHERE).await;
     let asked: Vec<_> = (1..=CALLS).flat_map(|id| raw::call(id, "Unary", "large 1000000")).collect();
     offender.insist(&asked).await;
     let mut greatest = 0;

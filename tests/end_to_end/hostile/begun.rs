@@ -8,6 +8,7 @@ use trill_proto::ResponseProtocol;
 use trill_tests::raw;
 
 use super::offender::{Came, Offender};
+use super::peers::ELSEWHERE;
 use super::victim::Victim;
 
 const MIB: usize = 1024 * 1024;
@@ -24,7 +25,7 @@ async fn frames_that_are_begun_and_never_end_count_and_do_not_stay() {
     const BUDGET: usize = 40 * MIB;
     let victim =
         Victim::start(|server| server.max_unread(BUDGET).frame_timeout(Duration::from_secs(2))).await;
-    let mut offenders = join_all((0..12).map(|_| Offender::connect(&victim))).await;
+    let mut offenders = join_all((0..12).map(|_| Offender::connect_from(&victim, ELSEWHERE))).await;
     let frame = raw::call(2, "Unary", &"x".repeat(9_000_000));
     let (mut greatest, mut refused) = (0, 0);
     for offender in &mut offenders {

@@ -14,7 +14,7 @@ use super::offender::Offender;
 use super::victim::{SOME_TIME, Victim};
 
 /// Another host than the victim's own clients, as far as the server can tell.
-const ELSEWHERE: [u8; 4] = [127, 0, 0, 2];
+pub(super) const ELSEWHERE: [u8; 4] = [127, 0, 0, 2];
 
 async fn offenders(victim: &Victim, count: usize) -> Vec<Offender> {
     join_all((0..count).map(|_| Offender::connect_from(victim, ELSEWHERE))).await

@@ -1,0 +1,155 @@
+//! What peers can make a server hold, counted by the allocator and by the server: the two must agree, or the budgets mean nothing. A binary of
+//! its own, because everything that runs beside it would be counted as well.
+
+#[path = "counting.rs"]
+mod counting;
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
+use trill::Server;
+use trill::prost::Message;
+use trill::server::{ServerBuilder, ServerHandle};
+use trill_proto::{RequestProtocol, TransInfoEntry};
+use trill_tests::{Obedient, raw, text};
+
+use counting::{CLIENT, LIVE, SERVER};
+
+const MIB: usize = 1024 * 1024;
+
+/// For what must happen some time, on a machine that may be slow.
+const SOME_TIME: Duration = Duration::from_secs(60);
+
+/// What is allocated beside what is counted: tasks of handlers, read buffers.
+const SLACK: usize = 4 * MIB;
+
+struct Attacked {
+    handle: ServerHandle,
+    address: String,
+    before: usize,
+}
+
+fn live() -> usize {
+    [CLIENT, SERVER]
+        .iter()
+        .map(|side| LIVE[*side].load(Ordering::Relaxed))
+        .sum::<isize>()
+        .max(0)
+        .cast_unsigned()
+}
+
+/// What is allocated when nothing changes any more.
+async fn settled() -> usize {
+    let mut last = live();
+    loop {
+        sleep(Duration::from_millis(200)).await;
+        let now = live();
+        if now.abs_diff(last) < 64 * 1024 {
+            return now;
+        }
+        last = now;
+    }
+}
+
+impl Attacked {
+    async fn start(set: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Self {
+        let bound = set(Server::builder().service(Obedient::new().0)).bind("127.0.0.1:0").await.unwrap();
+        let (handle, address) = (bound.handle(), bound.local_addr().to_string());
+        tokio::spawn(bound.serve());
+        Self { handle, address, before: settled().await }
+    }
+
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(&self.address).await.unwrap()
+    }
+
+    fn grown(&self) -> usize {
+        live().saturating_sub(self.before)
+    }
+
+    fn counted(&self) -> usize {
+        let buffered = self.handle.buffered();
+        buffered.unread + buffered.unsent
+    }
+
+    /// Waits until the server holds so much, then compares with what it counts.
+    async fn counts(self, what: &str, most: usize, is_there: impl Fn(&Self) -> bool) {
+        let there = async {
+            while !is_there(&self) {
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let in_time = timeout(SOME_TIME, there).await.is_ok();
+        let (grown, counted) = (self.grown(), self.counted());
+        println!("{what}: {grown} bytes are allocated, {counted} counted");
+        assert!(in_time, "{what}: {grown} bytes are allocated, {counted} counted");
+        assert!(grown <= counted + counted / 2 + SLACK && grown <= most, "{what}: {grown} for {counted}");
+        self.handle.shutdown(Duration::from_millis(10)).await;
+    }
+}
+
+/// A call with a name of its caller and such metadata, which hangs.
+fn hanging(id: u32, entries: usize) -> Vec<u8> {
+    let meta = RequestProtocol {
+        request_id: id,
+        func: "/test.all.Everything/Unary".into(),
+        caller: "somebody".into(),
+        trans_info: (0..entries).map(|at| TransInfoEntry::new(at.to_string(), "")).collect(),
+        ..RequestProtocol::default()
+    };
+    let (meta, body) = (meta.encode_to_vec(), text("hang").encode_to_vec());
+    let mut frame = vec![0x09, 0x30, 0, 0];
+    frame.extend(u32::try_from(16 + meta.len() + body.len()).unwrap().to_be_bytes());
+    frame.extend(u16::try_from(meta.len()).unwrap().to_be_bytes());
+    frame.extend(id.to_be_bytes());
+    frame.extend([1, 0]);
+    [frame, meta, body].concat()
+}
+
+#[tokio::test]
+async fn what_peers_make_a_server_hold_is_what_it_counts() {
+    // Frames that are begun.
+    let attacked = Attacked::start(|server| server).await;
+    let frame = raw::call(1, "Unary", &"x".repeat(4_000_000));
+    let mut held = Vec::new();
+    for _ in 0..10 {
+        let mut socket = attacked.connect().await;
+        socket.write_all(&raw::call(1, "Unary", "hello")).await.unwrap();
+        socket.write_all(&frame[..frame.len() - 1]).await.unwrap();
+        held.push(socket);
+    }
+    attacked.counts("frames that are begun", 80 * MIB, |now| now.counted() > 38_000_000).await;
+    drop((held, frame));
+
+    // Metadata.
+    let attacked = Attacked::start(|server| server).await;
+    let mut socket = attacked.connect().await;
+    for id in 1..=300 {
+        socket.write_all(&hanging(id, 1_000)).await.unwrap();
+    }
+    attacked.counts("metadata", 60 * MIB, |now| now.counted() > 27_000_000).await;
+    drop(socket);
+
+    // Answers that nobody reads.
+    let attacked = Attacked::start(|server| server.max_unsent(64 * MIB)).await;
+    let mut socket = attacked.connect().await;
+    for id in 1..=150 {
+        socket.write_all(&raw::call(id, "Unary", "large 1000000")).await.unwrap();
+    }
+    attacked.counts("answers", 64 * MIB, |now| now.counted() > 24_000_000).await;
+    drop(socket);
+
+    // Little that is kept among much that is not, which fills the read buffers.
+    let attacked = Attacked::start(|server| server).await;
+    let mut socket = attacked.connect().await;
+    let filler = raw::call(1_000_000, "None", &"x".repeat(60_000));
+    for id in 1..=300 {
+        socket.write_all(&hanging(id, 1)).await.unwrap();
+        socket.write_all(&filler).await.unwrap();
+    }
+    attacked.counts("calls that hang", 4 * MIB, |now| now.handle.buffered().unread >= 300 * 6).await;
+    drop(socket);
+}
