@@ -1,5 +1,6 @@
 //! What can go wrong, as users see it.
 
+mod shown;
 mod status;
 
 use std::borrow::Cow;
@@ -7,6 +8,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
+pub(crate) use shown::Shown;
 pub use status::Status;
 pub use trill_proto::Code;
 
@@ -18,6 +20,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// [`kind`](Self::kind) is for programs, the text is for people; the wording may change between releases. A handler that
 /// answered with a status gives [`ErrorKind::Status`] and [`status`](Self::status), or [`ErrorKind::Timeout`] and the status if its code says
 /// so; everything else went wrong on the way.
+///
+/// `Display` and `Debug` escape control characters, line breaks and characters that change the direction of writing, because the
+/// text may be a peer's; [`message`](Self::message) gives it as it is.
 ///
 /// Clones are cheap: one failure is often reported to many waiters.
 #[derive(Clone)]
@@ -226,12 +231,12 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.status() {
             Some(status) => write!(f, "{status}")?,
-            None => f.write_str(self.message())?,
+            None => write!(f, "{}", Shown(self.message()))?,
         }
         match (self.method(), self.peer()) {
-            (Some(method), Some(peer)) => write!(f, " ({method} at {peer})"),
-            (Some(method), None) => write!(f, " ({method})"),
-            (None, Some(peer)) => write!(f, " (peer {peer})"),
+            (Some(method), Some(peer)) => write!(f, " ({} at {})", Shown(method), Shown(peer)),
+            (Some(method), None) => write!(f, " ({})", Shown(method)),
+            (None, Some(peer)) => write!(f, " (peer {})", Shown(peer)),
             (None, None) => Ok(()),
         }
     }
@@ -286,6 +291,22 @@ mod tests {
         let status = error.status().expect("made from a status");
         assert_eq!((status.code(), status.func_ret(), status.message()), (Code(7), 8, "why"));
         assert_eq!(error.to_string(), "code 7, application code 8: why");
+    }
+
+    #[test]
+    fn a_text_of_a_peer_is_shown_escaped_and_kept_as_it_is() {
+        let evil = "x\u{1b}[31m\nERROR fake \u{202e}line";
+        let error = Error::from(Status::app(7, evil)).with_method("/a\n/B").with_peer("p\r");
+        let shown = "application code 7: x\\u{1b}[31m\\nERROR fake \\u{202e}line";
+        assert_eq!(error.to_string(), format!("{shown} (/a\\n/B at p\\r)"));
+        assert_eq!(error.status().unwrap().to_string(), shown);
+        for debug in [format!("{error:?}"), format!("{:?}", error.status().unwrap()), format!("{error:#?}")] {
+            assert!(!debug.contains(['\u{1b}', '\u{202e}', '\r']), "{debug}");
+            assert!(debug.contains("\\nERROR"), "{debug}");
+        }
+        assert_eq!((error.message(), error.status().unwrap().message()), (evil, evil));
+        let own = Error::new(ErrorKind::Network, Origin::Peer, Code(141), evil);
+        assert!(!own.to_string().contains(['\u{1b}', '\n']), "{own}");
     }
 
     #[test]

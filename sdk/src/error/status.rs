@@ -4,11 +4,15 @@ use std::fmt;
 
 use trill_proto::Code;
 
+use super::Shown;
+
 /// The outcome of a call as its handler reported it: a framework code, an application code and a text.
 ///
 /// The tRPC wire carries both codes, `ret` (the framework's) and `func_ret` (the application's); a call succeeded only if both
 /// are 0. Handlers return a status through `?` or `.into()`, and the caller finds the same three values in
 /// [`Error::status`](crate::Error::status).
+///
+/// `Display` and `Debug` escape what could pass for another line or change a terminal; [`message`](Self::message) does not.
 ///
 /// ```
 /// use trill::{Code, Status};
@@ -92,7 +96,7 @@ impl fmt::Display for Status {
             (false, 0) => write!(f, "code {}", self.code)?,
             (false, func_ret) => write!(f, "code {}, application code {func_ret}", self.code)?,
         }
-        if self.message.is_empty() { Ok(()) } else { write!(f, ": {}", self.message) }
+        if self.message.is_empty() { Ok(()) } else { write!(f, ": {}", Shown(&self.message)) }
     }
 }
 
