@@ -28,8 +28,9 @@ pub enum Started {
 /// Calls that arrived together on one connection.
 ///
 /// Most unary handlers are done at their first poll, so these calls get no task each. Runners, as many as there are threads, take one
-/// call after the other, and write their answers together. A handler that keeps its thread delays only itself: the runners on the other
-/// threads take what is left. The first call that has to wait shows that these handlers do, and the rest get tasks of their own.
+/// call after the other, and write their answers together. A handler that blocks its thread delays no other call of the batch: the
+/// runners on the other threads take what is left. It can delay other batches and connections, whose tasks tokio may have queued on its
+/// thread; `spawn_blocking` is for that. The first call that has to wait shows that these handlers do, and the rest get tasks of their own.
 pub(super) struct Batch {
     router: Arc<Router>,
     link: Link,

@@ -17,7 +17,8 @@ pub(crate) const JSON: u32 = 2;
 ///
 /// Peers of the protocol write protobuf's JSON: the names of the `.proto` file, fields that are not set written as their defaults or left
 /// out, `bytes` in base64. For messages of strings, `bool`, 32-bit and floating numbers, and such messages, serde's derive with
-/// `#[serde(default)]` on the type does just that. tRPC-Go refuses fields it does not know. For 64-bit numbers, `bytes`, enums and `oneof`
+/// `#[serde(default)]` on the type does just that, but for NaN and the infinities: serde_json writes `null` for
+/// them, where the mapping has `"NaN"` and `"Infinity"`, and a peer refuses that `null`. tRPC-Go refuses fields it does not know. For 64-bit numbers, `bytes`, enums and `oneof`
 /// take the crate `pbjson-build`, whose code follows the whole mapping.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be sent as JSON",
