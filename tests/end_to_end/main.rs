@@ -16,6 +16,7 @@ mod deadlines;
 mod drain;
 mod false_eof;
 mod faults;
+mod flush;
 mod frames;
 mod half_close;
 mod handles;

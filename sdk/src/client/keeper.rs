@@ -109,27 +109,33 @@ fn why_not(error: &io::Error) -> &'static str {
 
 /// Drives a connection until it is over, and says why.
 async fn drive(pool: &Pool, id: Id, ends: Ends, peer: PeerAddr) -> ConnError {
+    let text = peer.text();
     let (link, driver) = Driver::client(Connection::client(pool.plan.limits.clone()), ends, peer);
     pool.change(|members| members.handle_connected(id, link, now()));
-    run(driver).await
+    run(pool, driver, text).await
 }
 
 /// Drives a connection, also if that panics: its calls are told, and the connection is replaced
 /// like others.
-async fn run(mut driver: Driver) -> ConnError {
-    match AssertUnwindSafe(&mut driver).catch_unwind().await {
+async fn run(pool: &Pool, mut driver: Driver, peer: Arc<str>) -> ConnError {
+    let why = match AssertUnwindSafe(&mut driver).catch_unwind().await {
         Ok(why) => why,
         Err(panic) => {
             tracing::error!(panic = text_of(&*panic), "the task of a connection panicked");
             driver.end(ConnError::Panicked)
         }
+    };
+    if driver.is_unwritten() {
+        pool.note_unwritten(&why, peer);
     }
+    why
 }
 
 /// Drives the one connection that a channel was given. It is not replaced: the channel ends with it.
 pub(super) async fn hold(mut guard: Guard, driver: Driver) {
     guard.begin();
-    let why = run(driver).await;
+    let target = Arc::clone(&guard.pool.plan.target);
+    let why = run(&guard.pool, driver, target).await;
     guard.pool.end(over(&why).with_peer(Arc::clone(&guard.pool.plan.target)));
     guard.end();
 }

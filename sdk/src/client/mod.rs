@@ -8,6 +8,7 @@ mod balance;
 mod builder;
 mod channel;
 mod connect;
+mod flush;
 mod keeper;
 mod members;
 mod pool;

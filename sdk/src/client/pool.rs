@@ -38,6 +38,8 @@ pub(super) struct Pool {
     pub(super) over: Signal,
     /// A connection failed: somebody else may have become its server. Wakes the task that asks for addresses.
     pub(super) ask_again: Notify,
+    /// Why the last connection ended that had something left to write, until a flush tells it.
+    pub(super) unwritten: Mutex<Option<Error>>,
     pub(super) plan: Plan,
 }
 
@@ -68,6 +70,7 @@ impl Pool {
             changed: Notify::new(),
             over: Signal::default(),
             ask_again: Notify::new(),
+            unwritten: Mutex::new(None),
             plan,
         })
     }

@@ -160,7 +160,8 @@ pub(crate) enum Event {
     Room(Ticket),
     /// A stream has ended whose credit is lent: its writer must not go on with it.
     Revoked(StreamKey),
-    /// A connection that is draining may have become idle, or left by all who held something of it.
+    /// A connection that is draining may have become idle, or left by all who held something of it; or what somebody waits for is
+    /// written.
     Idle,
     /// A call of the peer's has come: [`take_calls`](super::Connection::take_calls) gives it.
     Call,

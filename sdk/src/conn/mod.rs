@@ -111,6 +111,12 @@ pub(crate) struct Connection {
     answers: usize,
     /// Bytes that writers may be making beside the output.
     lent: usize,
+    /// Bytes that were written since the connection began.
+    written: u64,
+    /// Somebody waits until so many are.
+    flush_at: Option<u64>,
+    /// The connection was lost before all was written.
+    unwritten: bool,
     events: Vec<Event>,
     /// Calls of the peer's that nobody has taken. Many come at once, so they are not each in a box of its own.
     arrived: Vec<IncomingCall>,
@@ -164,6 +170,9 @@ impl Connection {
             in_flight: 0,
             answers: 0,
             lent: 0,
+            written: 0,
+            flush_at: None,
+            unwritten: false,
             events: Vec::new(),
             arrived: Vec::new(),
             pause: Pause::default(),
@@ -223,6 +232,10 @@ impl Connection {
     /// `bytes` of what was taken are written: those who wait for room may go on.
     pub(crate) fn handle_written(&mut self, bytes: usize) {
         self.in_flight -= bytes;
+        self.written += bytes as u64;
+        if self.flush_at.is_some_and(|at| self.written >= at) {
+            self.tell_flush();
+        }
         self.count_unsent();
         self.grant_room();
         self.tell_if_idle();
@@ -343,6 +356,8 @@ impl Connection {
             self.end_call(key, Ending::Lost(why.clone()));
         }
         self.lingering.clear();
+        self.unwritten = self.queued() > 0;
+        self.tell_flush();
         self.output = Outbox::default();
         (self.in_flight, self.lent) = (0, 0);
         self.count_unsent();
@@ -354,6 +369,34 @@ impl Connection {
     fn count_refusal(&self, cause: Cause) {
         if let Some(peer) = &self.limits.peer {
             peer.server.refusals.count(cause);
+        }
+    }
+
+    /// How many bytes are written when all is that is queued now.
+    pub(crate) fn flush_target(&self) -> u64 {
+        self.written + self.queued() as u64
+    }
+
+    /// Whether so many bytes are written, or never will be; else [`Event::Idle`] tells when to ask again.
+    pub(crate) fn flushed(&mut self, target: u64) -> Option<Result<(), ConnError>> {
+        match &self.lost {
+            _ if self.written >= target => Some(Ok(())),
+            Some(why) => Some(Err(why.clone())),
+            None => {
+                self.flush_at = Some(self.flush_at.map_or(target, |at| at.min(target)));
+                None
+            }
+        }
+    }
+
+    /// Whether the connection was lost before all was written.
+    pub(crate) fn is_unwritten(&self) -> bool {
+        self.unwritten
+    }
+
+    fn tell_flush(&mut self) {
+        if self.flush_at.take().is_some() {
+            self.events.push(Event::Idle);
         }
     }
 

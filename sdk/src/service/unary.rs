@@ -35,8 +35,9 @@ pub struct Unary<Req, Resp> {
 
 /// A one-way call: set options, then `.await` it, or hand it to whatever takes a future.
 ///
-/// Ready once the request is queued for the socket. Nobody tells whether it arrived, and whether
-/// the handler succeeded. Options that are set after the first poll have no promised effect.
+/// Ready once the request is queued for the socket; [`Channel::flush`](crate::Channel::flush) waits
+/// until it is written there, which a program that ends needs. Nobody tells whether it arrived, and
+/// whether the handler succeeded. Options that are set after the first poll have no promised effect.
 #[must_use = "a call does nothing unless it is awaited"]
 pub struct OneWay<Req> {
     call: CallFuture<Req, ()>,

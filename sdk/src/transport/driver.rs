@@ -465,6 +465,11 @@ impl Driver {
         ConnError::of_io(kind, self.shared.limits().dead_peer_timeout)
     }
 
+    /// Whether the connection was lost before all was written. Ask when it is over.
+    pub(crate) fn is_unwritten(&self) -> bool {
+        self.shared.peek(|state| state.conn.is_unwritten())
+    }
+
     /// Ends the connection for everybody on it.
     pub(crate) fn end(&mut self, why: ConnError) -> ConnError {
         let (why, unsent) = self.run(|state| {

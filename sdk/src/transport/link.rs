@@ -148,6 +148,25 @@ impl Link {
         poll_fn(poll_idle).await;
     }
 
+    /// Waits until what is queued now is in the socket.
+    pub(crate) async fn flush(&self) -> Result<(), ConnError> {
+        let target = self.shared().with(|state| {
+            state.take_all_back();
+            state.conn.flush_target()
+        });
+        self.shared().push();
+        let poll_flushed = |cx: &mut Context<'_>| {
+            self.shared().poll(|state| match state.conn.flushed(target) {
+                Some(result) => Poll::Ready(result),
+                None => {
+                    state.wakers.wait_for_idle(cx);
+                    Poll::Pending
+                }
+            })
+        };
+        poll_fn(poll_flushed).await
+    }
+
     /// Answers what is going on with a code, and ends the connection once that is written and the peer has ended it as well.
     pub(crate) fn shut_down(&self) {
         self.shared().with(|state| {
