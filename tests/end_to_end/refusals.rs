@@ -129,19 +129,3 @@ async fn a_server_that_is_overloaded_gets_what_it_can_take() {
         assert!(failed <= 40, "{balance:?}: {failed} of 4,000 failed");
     }
 }
-
-#[tokio::test]
-async fn the_call_after_a_refusal_is_served() {
-    for balance in BALANCES {
-        let (address, _handle) = serve(Server::builder().max_calls(1), true).await;
-        let client = beside(&address, balance).await;
-        let held = LabClient::new(Channel::connect(&address).await.unwrap()).talk().await.unwrap();
-        for _ in 0..2_000 {
-            if let Err(error) = client.unary(text("x")).await {
-                assert!(error.is_retryable(), "{error}");
-                client.unary(text("x")).await.unwrap();
-            }
-        }
-        drop(held);
-    }
-}
