@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::conn::{
-    CallKey, ConnError, Connection, Event, Inbox, Limits, Outcome, Sent, StreamKey, Take, Ticket, frame_size,
-    write_data,
+    CallKey, ConnError, Connection, Event, Fit, Inbox, Limits, Outcome, Sent, StreamKey, Take, Ticket,
+    frame_size, write_data,
 };
 use crate::wire::{
     self, CloseMeta, InitMeta, InitRequestMeta, InitResponseMeta, Messages, Side, StreamId, UnaryHead,
@@ -201,8 +201,8 @@ impl Run {
             CLOSE_IT if self.side == Side::Server => {
                 held.take_back(&mut self.end, key);
                 let outcome = outcome(choices);
-                self.end.with(|conn| conn.close(key, outcome));
-                assert!(self.end.conn.ending(key).is_some());
+                let fit = self.end.with(|conn| conn.close(key, outcome));
+                assert_eq!(self.end.conn.ending(key).is_some(), !matches!(fit, Fit::Not(_)));
             }
             CLOSE_IT | 7 => {
                 held.take_back(&mut self.end, key);
