@@ -159,7 +159,7 @@ pub(super) async fn follow(mut guard: Guard, resolver: Arc<dyn AnyResolve>) {
 
 async fn ask(pool: &Arc<Pool>, resolver: &dyn AnyResolve) {
     let mut attempts = Attempts::default();
-    let mut failed = false;
+    let (mut failed, mut has_panicked) = (false, false);
     // News is followed at once, but not without a pause.
     let mut news_at = Instant::from_std(now());
     loop {
@@ -169,9 +169,17 @@ async fn ask(pool: &Arc<Pool>, resolver: &dyn AnyResolve) {
         let asked_at = Instant::from_std(now());
         let wait = match addresses(pool, resolver).await {
             Ok(addresses) => {
-                attempts = Attempts::default();
+                (attempts, has_panicked) = (Attempts::default(), false);
                 pool.start(|members| members.handle_addresses(&addresses, pool.plan.each));
                 pool.plan.resolve_every
+            }
+            // A panic is no answer of the servers, so the first one is followed by no wait: those who wait
+            // fail with it, and the next call has another attempt.
+            Err(error) if error.kind() == ErrorKind::Internal && !has_panicked => {
+                has_panicked = true;
+                tracing::error!(servers = %pool.plan.target, %error, "the resolver panicked");
+                pool.change(|members| members.note_failure(&error));
+                continue;
             }
             Err(error) => {
                 failed = true;
