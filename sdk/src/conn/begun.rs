@@ -11,6 +11,7 @@ use super::budget::Overrun;
 use super::calls::Incoming;
 use super::error::ConnError;
 use super::event::{Ending, Outcome};
+use super::refusals::Cause;
 use super::stream::{Action, Input, Moved};
 use super::timers::Timer;
 
@@ -139,6 +140,10 @@ impl Connection {
         match (of, self.side) {
             (Begun::Unary { head, request_id, one_way }, Side::Server) => {
                 let incoming = Incoming { one_way, ..Incoming::unknown(head, request_id) };
+                self.count_refusal(match why {
+                    Skip::TooLarge => Cause::Unreadable,
+                    Skip::NoRoom => Cause::NoRoom,
+                });
                 let outcome = match why {
                     Skip::TooLarge => {
                         Outcome::framework(Code::SERVER_DECODE_ERR.0, too_large("the request", size, limit))
