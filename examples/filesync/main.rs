@@ -91,12 +91,21 @@ async fn push(to: &str, dir: &Path, retries: u32) -> anyhow::Result<()> {
     );
     print_memory();
     for failure in &done.failures {
-        eprintln!("not written: {}: {}", String::from_utf8_lossy(&failure.path), failure.why);
+        let path = String::from_utf8_lossy(&failure.path);
+        eprintln!("not written: {}: {}", shown(&path), shown(&failure.why));
     }
     match done.failed + report.problems {
         0 => Ok(()),
         missing => anyhow::bail!("the copy is not complete: {missing} failures"),
     }
+}
+
+/// A text of somebody else's, such as a file's name, for a terminal: what would move the cursor or begin a line is escaped.
+fn shown(text: &str) -> String {
+    let shown = text.chars().map(|letter| {
+        if letter.is_control() { letter.escape_debug().to_string() } else { letter.to_string() }
+    });
+    shown.collect()
 }
 
 fn print_memory() {

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use walkdir::{DirEntry, FilterEntry, WalkDir};
 
+use crate::shown;
 use crate::tree::STAGING;
 use crate::wire::{Link, Target};
 
@@ -122,7 +123,7 @@ pub(crate) fn permissions(metadata: &Metadata) -> u32 {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.path.display(), self.why)
+        write!(f, "{}: {}", shown(&self.path.to_string_lossy()), self.why)
     }
 }
 
@@ -149,6 +150,12 @@ mod tests {
                 Err(problem) => format!("problem {problem}"),
             })
             .collect()
+    }
+
+    #[test]
+    fn a_name_cannot_write_lines_of_its_own_or_colour_them() {
+        let problem = Problem { path: "it's\nnot copied: \x1b[31mall".into(), why: io::Error::other("gone") };
+        assert_eq!(problem.to_string(), "it's\\nnot copied: \\u{1b}[31mall: gone");
     }
 
     #[test]

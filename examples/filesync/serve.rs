@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
-use trill::server::Bound;
+use trill::server::{Bound, ServerBuilder};
 use trill::{AsyncReader, AsyncReaderWriter, Context, Result, Server, Status};
 
 use crate::gate::{Gate, Pass};
@@ -22,10 +22,13 @@ use crate::wire::{FileSync, FileSyncServer, Offer, SESSION, Standing, Step, Summ
 ///
 /// If the directory cannot be made or the address is taken.
 pub(crate) async fn bind(listen: &str, into: &Path) -> anyhow::Result<Bound> {
+    Ok(server(into)?.bind(listen).await?)
+}
+
+fn server(into: &Path) -> anyhow::Result<ServerBuilder> {
     let tree = Tree::open(into).with_context(|| format!("cannot copy into {}", into.display()))?;
     let service = Destination { tree: Arc::new(tree), gate: Gate::new() };
-    let server = Server::builder().service(FileSyncServer::new(service)).window(WINDOW);
-    server.bind(listen).await.with_context(|| format!("cannot listen on {listen}"))
+    Ok(Server::builder().service(FileSyncServer::new(service)).window(WINDOW).read_timeout(STALLED))
 }
 
 struct Destination {
@@ -115,3 +118,35 @@ const QUEUED_STEPS: usize = 8;
 
 /// How long a push waits for the one before it, which may just be ending.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long a push may send nothing, which keeps all others out. To read the largest file that is there already takes less.
+const STALLED: Duration = Duration::from_secs(10 * 60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::FileSyncClient;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_push_that_stays_open_and_sends_nothing_lets_the_next_one_in() {
+        let into = tempfile::tempdir().expect("a directory");
+        let channel = server(into.path()).expect("a tree").in_memory().expect("a runtime");
+        let client = FileSyncClient::new(channel);
+        let (_kept, reply) = client.push().metadata(SESSION, "first").await.expect("it is let in");
+        let reply = tokio::spawn(reply.into_future());
+        // The thread that writes holds the clock.
+        for _ in 0..1_000 {
+            if reply.is_finished() {
+                break;
+            }
+            tokio::time::advance(STALLED / 100).await;
+            tokio::task::yield_now().await;
+        }
+        assert!(reply.is_finished(), "the push is still inside");
+        let error = reply.await.expect("no panic").expect_err("it has sent nothing");
+        assert!(error.is_timeout(), "{error}");
+        let (steps, reply) = client.push().metadata(SESSION, "second").await.expect("it is let in");
+        steps.finish().await.expect("nothing to send");
+        assert_eq!(reply.await.expect("it is empty").files, 0);
+    }
+}
