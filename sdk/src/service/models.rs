@@ -79,7 +79,7 @@ fn loom_runners_answer_each_call_once_and_leave_nothing_unwritten() {
         let mut says = Vec::new();
         (1..=3).for_each(|id| request(&mut says, id));
         let (socket, ends) = Socket::of_client(says);
-        let router = Router::new(&[Arc::new(Refusing)], Arc::new(Host::new(10, None))).expect("one service");
+        let router = Router::new(&[Arc::new(Refusing)], Arc::new(Host::new(None))).expect("one service");
         let router = Arc::new(router);
         let conn = Connection::server(Limits::default(), router.admission());
         let threads = Arc::new(Threads { router, runners: Mutex::default() });
