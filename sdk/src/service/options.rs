@@ -39,17 +39,30 @@ pub(super) struct Limit {
 /// The wire counts in milliseconds.
 const LEAST: Duration = Duration::from_millis(1);
 
+/// So long, rounded up.
+fn whole_milliseconds(limit: Duration) -> Duration {
+    match limit.subsec_nanos() % 1_000_000 {
+        0 => limit,
+        more => limit.saturating_add(Duration::from_nanos(u64::from(1_000_000 - more))),
+    }
+}
+
 impl Limit {
     /// The time that is left at `now`, for the server; `None` if that is nothing. A caller's own
-    /// limit below a millisecond is told as one. Of an inherited one that would be more than was
-    /// there, and a cycle of quick services would never end by its deadline.
+    /// limit is told in whole milliseconds, rounded up. Of an inherited one that would be more than
+    /// was there, and a cycle of quick services would never end by its deadline.
     pub(super) fn left(&self, now: Instant) -> Option<Duration> {
         let until = |deadline: Instant| deadline.saturating_duration_since(now);
         if self.caller.is_some_and(|caller| until(caller) < LEAST) {
             return None;
         }
         let left = self.deadline.map_or(self.timeout, until);
-        (!left.is_zero()).then_some(left)
+        if left.is_zero() || self.inherited {
+            return (!left.is_zero()).then_some(left);
+        }
+        // Else a server that rounds down would end the call before its caller does.
+        let left = whole_milliseconds(left);
+        Some(self.caller.map_or(left, |caller| left.min(until(caller))))
     }
 
     /// For the error that says that it has passed.
@@ -137,8 +150,11 @@ mod tests {
 
     #[test]
     fn an_inherited_limit_below_a_millisecond_is_over_and_ones_own_is_not() {
-        assert_eq!(left(Some(500 * MICROSECOND), None), Some(500 * MICROSECOND));
-        assert_eq!(left(Some(500 * MICROSECOND), Some(LEAST)), Some(500 * MICROSECOND));
+        assert_eq!(left(Some(500 * MICROSECOND), None), Some(LEAST));
+        assert_eq!(left(Some(500 * MICROSECOND), Some(LEAST)), Some(LEAST));
+        assert_eq!(left(Some(500 * MICROSECOND), Some(1_500 * MICROSECOND)), Some(LEAST));
+        assert_eq!(left(Some(1_200 * MICROSECOND), Some(1_500 * MICROSECOND)), Some(1_500 * MICROSECOND));
+        assert_eq!(left(None, Some(1_500 * MICROSECOND)), Some(1_500 * MICROSECOND));
         assert_eq!(left(None, Some(LEAST)), Some(LEAST));
         assert_eq!(left(None, Some(999 * MICROSECOND)), None);
         assert_eq!(left(Some(500 * MICROSECOND), Some(999 * MICROSECOND)), None);
@@ -152,6 +168,11 @@ mod tests {
         let options = CallOptions::new().timeout(5 * LEAST);
         let limit = options.limit(None, start).unwrap();
         assert_eq!(limit.left(start + 2 * LEAST), Some(3 * LEAST));
+        assert_eq!(
+            limit.left(start + MICROSECOND),
+            Some(5 * LEAST),
+            "the server does not give up before the caller"
+        );
         assert_eq!(limit.left(start + 5 * LEAST), None);
         let endless = CallOptions::new().timeout(Duration::MAX).limit(None, start).unwrap();
         assert_eq!(endless.left(start + LEAST), Some(Duration::MAX));
