@@ -12,6 +12,7 @@ mod budget;
 mod calls;
 #[cfg(feature = "testing")]
 mod census;
+mod closing;
 mod drain;
 mod error;
 mod event;

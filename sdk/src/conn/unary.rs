@@ -11,12 +11,13 @@ use crate::wire::{self, Body, FrameFault, ONE_WAY, Side, UnaryHead};
 use super::Connection;
 use super::budget::Overrun;
 use super::calls::{Call, Incoming};
+use super::closing::DROPPED;
 use super::error::ConnError;
 use super::event::{Answer, CallKey, Ending, Event, Head, IncomingCall, Outcome, Shape};
 use super::fit::Fit;
 use super::refusals::Cause;
 use super::schedule::Ticket;
-use super::streaming::{DROPPED, SendError, check_metadata};
+use super::streaming::{SendError, check_metadata};
 use super::timers::Timer;
 
 /// The version byte of a unary frame that carries the request id in its fixed header, as tRPC-Go writes it.

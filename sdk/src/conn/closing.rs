@@ -1,0 +1,213 @@
+//! How a stream ends, by what the application does or for another reason.
+
+use trill_proto::Code;
+
+use crate::wire::{self, CloseMeta, Side, StreamId};
+
+use super::Connection;
+use super::event::{Ending, Event, Outcome, StreamKey};
+use super::fit::Fit;
+use super::inbound::RESET;
+use super::limits::{AppErrors, Cancel};
+use super::stream::{State, Stream};
+use super::streaming::{SendError, check_metadata};
+use super::timers::Timer;
+
+/// What a client is told of a handler whose task is gone.
+pub(super) const DROPPED: &str = "the handler was dropped before it had an outcome";
+
+impl Connection {
+    /// A client says that it sends no more. Nothing happens if the stream is over.
+    pub(crate) fn half_close(&mut self, key: StreamKey) {
+        let stream = self.streams.get_mut(key);
+        if stream.state == State::Open && self.side == Side::Client {
+            stream.state = State::LocalClosed;
+            wire::close(self.output.copied(), stream.id, &CloseMeta::default());
+        }
+    }
+
+    /// A server ends the stream with the outcome of its handler. Nothing happens if the stream is over.
+    /// A good outcome whose metadata does not fit into a frame leaves the stream open for another one.
+    pub(crate) fn close(&mut self, key: StreamKey, outcome: Outcome) -> Fit {
+        let stream = self.streams.get_mut(key);
+        if stream.state == State::Closed {
+            return Fit::Whole;
+        }
+        let id = stream.id;
+        let closes = outcome.ret == 0 && self.limits.app_errors == AppErrors::Close;
+        let fit = if outcome.is_ok() || closes {
+            // A tRPC-Cpp writer that is blocked on the window is not woken by a normal CLOSE: it needs its credit first.
+            if stream.state.can_receive()
+                && !stream.recv.ended
+                && let Some(increment) = stream.recv.window.settle_all()
+            {
+                wire::feedback(self.output.copied(), id, increment);
+            }
+            if closes {
+                self.write_close(id, 0, outcome)
+            } else if let Err(error) = self.try_close(id, 0, outcome) {
+                return Fit::Not(error);
+            } else {
+                Fit::Whole
+            }
+        } else {
+            self.write_reset(id, outcome)
+        };
+        self.end_stream(key, Ending::Local);
+        fit
+    }
+
+    /// Breaks the stream off with a code and a text. Nothing happens if it is over.
+    pub(crate) fn reset(&mut self, key: StreamKey, outcome: Outcome) {
+        self.break_off(key, outcome);
+        self.end_stream(key, Ending::Local);
+    }
+
+    /// Nobody will read this stream any more: what comes is dropped, and the peer keeps its credit.
+    pub(crate) fn discard(&mut self, key: StreamKey, consumed: (usize, usize)) {
+        let stream = self.streams.get_mut(key);
+        stream.recv.discard = true;
+        let (messages, bytes) = stream.recv.clear();
+        self.give_credit(key, messages + consumed.0, bytes + consumed.1);
+    }
+
+    /// The application knows that it needs nothing more of the peer, such as after the one request of a server stream. What still
+    /// comes is dropped, and no credit is given any more.
+    pub(crate) fn end_input(&mut self, key: StreamKey) {
+        self.streams.get_mut(key).recv.ended = true;
+        self.discard(key, (0, 0));
+    }
+
+    /// The application lets go of the key. A stream that is not over is broken off.
+    pub(crate) fn release(&mut self, key: StreamKey) {
+        if self.streams.get(key).state != State::Closed {
+            let outcome = match self.side {
+                Side::Client => Outcome::framework(
+                    Code::CLIENT_CANCELED_ERR.0,
+                    "the client dropped the stream before its end",
+                ),
+                Side::Server => Outcome::framework(Code::SERVER_SYSTEM_ERR.0, DROPPED),
+            };
+            self.reset(key, outcome);
+        }
+        let Stream { recv, kept, .. } = self.streams.remove(key);
+        self.unread.hold(recv.held() + kept, 0);
+        self.unread.reserve(recv.charged + kept, 0);
+        self.unread.leave();
+        if self.side == Side::Server {
+            self.permits.give_back();
+        }
+        self.tell_if_idle();
+    }
+
+    /// Tells the peer that this side wants nothing more of a stream that is not over, in the way the peer understands.
+    pub(super) fn break_off(&mut self, key: StreamKey, outcome: Outcome) {
+        let stream = self.streams.get_mut(key);
+        let polite = self.limits.cancel == Cancel::HalfClose && self.side == Side::Client;
+        if !(polite && stream.state.can_receive()) {
+            self.send_reset(key, outcome);
+            return;
+        }
+        if stream.state == State::Open {
+            wire::close(self.output.copied(), stream.id, &CloseMeta::default());
+        }
+        if let Some(increment) = self.lingering.begin(stream.id, stream.recv.window) {
+            wire::feedback(self.output.copied(), stream.id, increment);
+        }
+        if let Some(oldest) = self.lingering.forget_one() {
+            let text = "the client has given the stream up, and the server does not end it";
+            self.write_reset(oldest, Outcome::framework(Code::CLIENT_CANCELED_ERR.0, text));
+        }
+    }
+
+    /// Sends RESET for a stream that is not over.
+    pub(super) fn send_reset(&mut self, key: StreamKey, outcome: Outcome) {
+        let stream = self.streams.get(key);
+        if stream.state != State::Closed {
+            let id = stream.id;
+            self.write_reset(id, outcome);
+        }
+    }
+
+    pub(super) fn write_reset(&mut self, id: StreamId, mut outcome: Outcome) -> Fit {
+        // A RESET without a code would say nothing: tRPC-Go would report an error with code 0.
+        if outcome.is_ok() {
+            outcome.ret = Code::INVOKE_UNKNOWN_ERR.0;
+        }
+        self.write_close(id, RESET, outcome)
+    }
+
+    /// Writes CLOSE. If metadata and text do not fit into a frame, the codes and as much of the text as fits go out.
+    fn write_close(&mut self, id: StreamId, close_type: i32, outcome: Outcome) -> Fit {
+        let bare = outcome.without_metadata();
+        if self.try_close(id, close_type, outcome).is_ok() {
+            return Fit::Whole;
+        }
+        let cut = self.cut(&bare);
+        if self.try_close(id, close_type, bare).is_ok() {
+            return Fit::WithoutMetadata;
+        }
+        self.try_close(id, close_type, cut).expect("two codes and a text that was cut fit into any frame");
+        Fit::Cut
+    }
+
+    /// Writes CLOSE, if it fits into a frame.
+    fn try_close(&mut self, id: StreamId, close_type: i32, outcome: Outcome) -> Result<(), SendError> {
+        check_metadata(&outcome.metadata)?;
+        let before = self.output.len();
+        wire::close(self.output.copied(), id, &close_meta(close_type, outcome));
+        self.check_written(before)
+    }
+
+    /// The stream is over. What was received can still be taken.
+    pub(super) fn end_stream(&mut self, key: StreamKey, ending: Ending) {
+        let stream = self.streams.get_mut(key);
+        if stream.ending.is_some() {
+            return;
+        }
+        stream.state = State::Closed;
+        let said = match &ending {
+            Ending::Closed(outcome) | Ending::Reset(outcome) | Ending::Refused(outcome) => outcome.cost(),
+            _ => 0,
+        };
+        stream.ending = Some(ending);
+        if std::mem::take(&mut stream.recv.pausing) {
+            self.pause.end(&mut self.timers);
+        }
+        if std::mem::take(&mut stream.recv.waiting) {
+            self.events.push(Event::Readable(key));
+        }
+        if std::mem::take(&mut stream.send.waiting) {
+            self.events.push(Event::Writable(key));
+        }
+        if std::mem::take(&mut stream.send.lent) {
+            self.events.push(Event::Revoked(key));
+        }
+        if std::mem::take(&mut stream.watched) {
+            self.events.push(Event::Changed(key));
+        }
+        self.timers.clear(stream.open_by.take(), Timer::Open(key));
+        self.timers.clear(stream.end_by.take(), Timer::Stream(key));
+        if let Some(mut idle) = stream.idle.take() {
+            self.timers.clear(idle.take_next(), Timer::StreamIdle(key));
+        }
+        self.streams.retire(key);
+        if said > 0 {
+            self.keep(key, said);
+        }
+        self.forget_reset(key);
+        self.clear_stuck_timer();
+        self.tell_if_idle();
+    }
+}
+
+fn close_meta(close_type: i32, outcome: Outcome) -> CloseMeta {
+    CloseMeta {
+        close_type,
+        ret: outcome.ret,
+        msg: outcome.message,
+        trans_info: outcome.metadata.into_wire(),
+        func_ret: outcome.func_ret,
+        ..CloseMeta::default()
+    }
+}
