@@ -1,6 +1,7 @@
 //! The task that every connection has: read, handle, write, keep the deadlines, sleep.
 
 mod ending;
+mod input;
 #[cfg(test)]
 mod tests;
 
@@ -14,31 +15,16 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use crate::conn::{ConnError, Connection, IncomingCall, IncomingStream};
-use crate::wire::{Begun, Decoder, Skip};
+use crate::wire::Decoder;
 
-use super::intake::{FRAMES_PER_LOCK, Intake, counted};
+use super::intake::Intake;
 use super::pusher::Pusher;
 use super::shared::{Left, Reading, Shared, State};
 use super::wakers::Incoming;
-use super::{Ends, Input, Link, PeerAddr, now};
-
-/// How many reads one poll may do before other tasks get their turn.
-const READS_PER_POLL: usize = 8;
-
-/// After how many frames other tasks get their turn; what was read of them stays for the next poll. A peer that does
-/// nothing but send INITs keeps a thread for 0.5 ms at a time, and for 7 when they open streams; with calls, FEEDBACK or garbage it is 0.5 at
-/// most. Without this it was 110 and 12.
-const FRAMES_PER_POLL: usize = 4 * FRAMES_PER_LOCK;
+use super::{Ends, Link, PeerAddr, now};
 
 /// How long answers wait for the last runner, should that be busy with something else.
 const PATIENCE: Duration = Duration::from_millis(1);
-
-/// How often a connection that is not read looks whether other connections have left room.
-const RECHECK: Duration = Duration::from_millis(10);
-
-/// How often a connection that is not read looks whether its peer is gone, if nothing else is to look for: a read would tell, and there is
-/// none.
-const RECHECK_PEER: Duration = Duration::from_millis(100);
 
 /// How long a connection that nobody holds any more may take to write what is queued.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -97,15 +83,6 @@ pub(crate) struct Driver {
     recheck: Option<Pin<Box<tokio::time::Sleep>>>,
     /// Its task ends with this one.
     pusher: Option<JoinHandle<()>>,
-}
-
-/// What becomes of a large frame that needs room.
-enum Room {
-    Made,
-    /// It is not taken.
-    Refused,
-    /// There may be some later.
-    None,
 }
 
 impl Driver {
@@ -241,118 +218,6 @@ impl Driver {
         self.pusher = Some(tokio::spawn(Pusher::new(Arc::clone(&self.shared))));
     }
 
-    fn poll_input(&mut self, input: &mut dyn Input, cx: &mut Context<'_>) -> Result<(), ConnError> {
-        if self.half_closed {
-            return Ok(());
-        }
-        self.reading = self.run(|state| {
-            state.set_driver(cx);
-            state.reading()
-        });
-        self.handled = 0;
-        self.drained = true;
-        for _ in 0..READS_PER_POLL {
-            if self.handled >= FRAMES_PER_POLL {
-                break;
-            }
-            let Reading { paused, short } = self.reading;
-            if !paused {
-                self.recheck = None;
-            }
-            // What a peer has left behind that is gone is not much, and only behind it is its end.
-            if paused && !input.is_closed() {
-                if self.poll_recheck(if short { RECHECK } else { RECHECK_PEER }, cx).is_ready() {
-                    self.reading = self.run(State::reading);
-                    continue;
-                }
-                return Ok(());
-            }
-            if self.unhandled {
-                self.handle_input()?;
-                continue;
-            }
-            if let Some(wants) = self.intake.wants() {
-                match self.make_room(wants) {
-                    Room::Made => {}
-                    Room::Refused => {
-                        self.handle_input()?;
-                        continue;
-                    }
-                    Room::None if self.poll_recheck(RECHECK, cx).is_ready() => continue,
-                    Room::None => return Ok(()),
-                }
-            }
-            match self.intake.poll_read(input, cx) {
-                Poll::Pending => return Ok(()),
-                Poll::Ready(Ok(0)) => return self.handle_input_end(),
-                Poll::Ready(Ok(_)) => self.handle_input()?,
-                Poll::Ready(Err(error)) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Poll::Ready(Err(error)) => return Err(self.failed(error.kind())),
-            }
-        }
-        self.drained = false;
-        cx.waker().wake_by_ref();
-        Ok(())
-    }
-
-    /// Asks for the room of a large frame. A request for which there is none is refused; a message of a stream waits.
-    fn make_room(&mut self, (room, of, size): (usize, Begun, usize)) -> Room {
-        if self.run(|state| state.conn.hold_input(counted(room), of)).is_ok() {
-            self.intake.grant(room);
-            return Room::Made;
-        }
-        if matches!(of, Begun::Data(_)) {
-            return Room::None;
-        }
-        self.intake.refuse(of, size, Skip::NoRoom);
-        Room::Refused
-    }
-
-    fn poll_recheck(&mut self, after: Duration, cx: &mut Context<'_>) -> Poll<()> {
-        let recheck = self.recheck.get_or_insert_with(|| Box::pin(tokio::time::sleep(after)));
-        ready!(recheck.as_mut().poll(cx));
-        self.recheck = None;
-        Poll::Ready(())
-    }
-
-    /// Decodes what was read outside the lock, and hands it to the connection in batches, until this poll has done enough.
-    fn handle_input(&mut self) -> Result<(), ConnError> {
-        loop {
-            let decoded = self.intake.decode();
-            self.unhandled = self.intake.is_full();
-            self.handled += self.intake.frames.len();
-            if !self.greeted {
-                self.greet();
-            }
-            let (counted, front) = (self.intake.counted(), self.intake.front());
-            if !self.intake.frames.is_empty() {
-                let mut frames = std::mem::take(&mut self.intake.frames);
-                let (handled, reading) = self.run(|state| {
-                    let now = now();
-                    state.conn.count_input(counted);
-                    let handled = frames.drain(..).try_for_each(|frame| state.conn.handle_frame(frame, now));
-                    state.conn.handle_front(front, now);
-                    (handled, state.reading())
-                });
-                (self.intake.frames, self.reading) = (frames, reading);
-                self.dispatch();
-                handled?;
-            } else if front.came > 0 {
-                self.run(|state| state.conn.handle_front(front, now()));
-            }
-            decoded.map_err(ConnError::of_wire)?;
-            if !self.unhandled
-                && let Some((id, size)) = self.intake.arriving()
-            {
-                self.run(|state| state.conn.handle_arriving(id, size));
-                self.shared.push();
-            }
-            if !self.unhandled || self.handled >= FRAMES_PER_POLL {
-                return Ok(());
-            }
-        }
-    }
-
     /// Sees to it that answers do not wait for long for the last runner to write them.
     fn poll_patience(&mut self, mut runs: bool, cx: &mut Context<'_>) {
         while runs {
@@ -414,25 +279,6 @@ impl Driver {
         result
     }
 
-    fn dispatch(&mut self) {
-        if self.incoming.is_empty() {
-            return;
-        }
-        let Some((link, dispatch)) = &self.server else {
-            unreachable!("a client's connection admits nothing")
-        };
-        // Room for many calls is not kept for those that may come.
-        let mut calls = std::mem::take(&mut self.incoming.calls);
-        if calls.len() > 1 {
-            Arc::clone(dispatch).calls(link, calls);
-        } else if let Some(call) = calls.pop() {
-            dispatch.call(link, call);
-        }
-        for stream in self.incoming.streams.drain(..) {
-            dispatch.stream(link, stream);
-        }
-    }
-
     /// Waits until the handlers of a connection that is over have let go of it. One-way calls go on without it, until their deadlines.
     fn poll_left(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.server.is_none() {
@@ -447,18 +293,6 @@ impl Driver {
             state.wakers.wait_for_idle(cx);
             Poll::Pending
         })
-    }
-
-    /// Bytes have come and no whole frame before them.
-    #[cold]
-    fn greet(&mut self) {
-        if self.intake.has_come() {
-            self.greeted = true;
-            self.shared.set_greeted();
-            self.run(|state| state.conn.handle_first_frame());
-        } else if self.server.is_some() {
-            self.run(|state| state.conn.handle_first_bytes(now()));
-        }
     }
 
     fn failed(&self, kind: std::io::ErrorKind) -> ConnError {

@@ -7,7 +7,8 @@ use bytes::BytesMut;
 use crate::conn::ConnError;
 use crate::transport::{Input, Output};
 
-use super::{Driver, READS_PER_POLL, RECHECK_PEER, State};
+use super::input::{READS_PER_POLL, RECHECK_PEER};
+use super::{Driver, State};
 
 /// How much is read at once of what nobody wants any more.
 const READ: usize = 16 * 1024;

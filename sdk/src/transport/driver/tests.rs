@@ -6,8 +6,10 @@ use std::task::Wake;
 use bytes::BytesMut;
 
 use crate::conn::{Head, Limits};
+use crate::transport::intake::FRAMES_PER_LOCK;
 use crate::transport::memory_pair;
 
+use super::input::FRAMES_PER_POLL;
 use super::*;
 
 #[derive(Default)]
