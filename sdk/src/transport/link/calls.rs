@@ -1,0 +1,128 @@
+//! Calls and their answers.
+
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use crate::conn::{Answer, Body, CallKey, Ending, Fit, Head, Outcome, Overrun, SendError, Ticket};
+use crate::transport::shared::Then;
+
+use super::Link;
+
+impl Link {
+    /// Sends a request when there is room. Nothing is sent while this is pending. The task is woken when the answer is there, so it need
+    /// not ask at once.
+    pub(crate) fn poll_call(
+        &self,
+        head: &mut Option<Head>,
+        (one_way, deadline): (bool, Option<Instant>),
+        body: (usize, impl Body),
+        attachment: &[u8],
+        ticket: &mut Option<Ticket>,
+        cx: &Context<'_>,
+    ) -> Poll<Result<Option<CallKey>, SendError>> {
+        self.shared().with_then(|state| {
+            match state.conn.claim_room(body.0 + attachment.len(), ticket) {
+                Ok(true) => {}
+                Ok(false) => return (state.wait_for_room(ticket.as_ref(), cx), Then::Waits),
+                Err(ending) => return (Poll::Ready(Err(SendError::Ended(ending))), Then::GoesOn),
+            }
+            let head = head.take().expect("a request is sent once");
+            let sent = state.conn.call(head, one_way, deadline, body, attachment);
+            let then = if let Ok(Some(key)) = sent {
+                state.wakers.call(key).wait(cx);
+                Then::Waits
+            } else {
+                Then::GoesOn
+            };
+            (Poll::Ready(sent), then)
+        })
+    }
+
+    /// Waits for the answer. Once it is given, the key is not ours any more.
+    pub(crate) fn poll_answer(&self, key: CallKey, cx: &Context<'_>) -> Poll<Result<Answer, Ending>> {
+        self.shared().poll(|state| match state.conn.answer(key) {
+            Some(answer) => {
+                state.wakers.forget_call(key);
+                Poll::Ready(answer)
+            }
+            None => {
+                state.wakers.call(key).wait(cx);
+                Poll::Pending
+            }
+        })
+    }
+
+    /// Waits until nobody waits for the answer of a peer's call any more.
+    pub(crate) fn poll_call_ended(&self, key: CallKey, cx: &Context<'_>) -> Poll<Ending> {
+        self.shared().poll(|state| match state.conn.call_ending(key) {
+            Some(ending) => Poll::Ready(ending),
+            None => {
+                state.wakers.call(key).wait(cx);
+                Poll::Pending
+            }
+        })
+    }
+
+    /// Answers a call when there is room. Once it is answered, the key is not ours any more. An answer that waits counts as what is queued,
+    /// and one for which the server has no room is not to be kept.
+    pub(crate) fn poll_reply(
+        &self,
+        key: CallKey,
+        (outcome, content_encoding): (&mut Outcome, u32),
+        body: (usize, impl Body),
+        attachment: &[u8],
+        ticket: &mut Option<Ticket>,
+        cx: &Context<'_>,
+    ) -> Poll<Result<(), SendError>> {
+        self.shared().with_then(|state| {
+            let size = body.0 + attachment.len();
+            let place = *ticket;
+            if let Err(no_room) = state.conn.admit_answer(key, size) {
+                state.leave_queue(place);
+                state.conn.give_back(ticket);
+                return (Poll::Ready(Err(no_room)), Then::GoesOn);
+            }
+            match state.conn.claim_room(size, ticket) {
+                Ok(true) => {}
+                Ok(false) => {
+                    state.conn.hold_answer(key, size);
+                    return (state.wait_for_room(ticket.as_ref(), cx), Then::Waits);
+                }
+                Err(ending) => return (Poll::Ready(Err(SendError::Ended(ending))), Then::GoesOn),
+            }
+            let replied = state.conn.reply(key, std::mem::take(outcome), content_encoding, body, attachment);
+            if replied.is_ok() {
+                state.conn.release_call(key);
+                state.wakers.forget_call(key);
+            }
+            // The handler is done, and so is its task.
+            (Poll::Ready(replied), Then::Waits)
+        })
+    }
+
+    /// Counts the body of a peer's call as `now` bytes from now on, and no more as `before`. If there is no room for that, nothing changes.
+    pub(crate) fn recount_call(&self, key: CallKey, before: usize, now: usize) -> Result<(), Overrun> {
+        self.shared().with(|state| state.conn.recount_call(key, before, now))
+    }
+
+    pub(crate) fn refuse(&self, key: CallKey, outcome: Outcome, attachment: &[u8]) -> Fit {
+        self.shared().with(|state| state.conn.refuse(key, outcome, attachment))
+    }
+
+    pub(crate) fn release_call(&self, key: CallKey) {
+        self.shared().with(|state| {
+            state.conn.release_call(key);
+            state.wakers.forget_call(key);
+        });
+    }
+
+    /// So many tasks run calls of the peer's now, one after the other. Until the last has ended, what is queued waits for them.
+    pub(crate) fn add_runners(&self, count: usize) {
+        self.shared().with(|state| state.add_runners(count));
+    }
+
+    /// One of them has ended.
+    pub(crate) fn end_runner(&self) {
+        self.shared().end_runner();
+    }
+}

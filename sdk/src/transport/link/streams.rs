@@ -1,0 +1,204 @@
+//! Streams: open, send, take, end.
+
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use crate::conn::{Backlog, Body, Ending, Fit, Head, Inbox, Outcome, SendError, Sent, StreamKey, Take};
+use crate::transport::lane::{LANE, Lane, Sender};
+use crate::transport::now;
+use crate::transport::shared::Then;
+use crate::transport::wakers::Watcher;
+
+use super::Link;
+
+/// What filling a lane costs of a task's turn: sixteen of them, and others get theirs. That is 256 KiB, some 200 µs of work.
+const COOP_PER_LANE: usize = 8;
+
+impl Link {
+    /// Opens a stream; [`poll_opened`](Self::poll_opened) tells what becomes of it. The head stays if the connection is lost.
+    pub(crate) fn open(
+        &self,
+        head: &mut Option<Head>,
+        idle_timeout: Option<Duration>,
+    ) -> Result<StreamKey, SendError> {
+        self.shared().with(|state| {
+            if let Some(why) = state.conn.lost() {
+                return Err(SendError::Ended(Ending::Lost(why.clone())));
+            }
+            state.conn.open(head.take().expect("a stream is opened once"), idle_timeout, now())
+        })
+    }
+
+    pub(crate) fn poll_opened(&self, key: StreamKey, cx: &Context<'_>) -> Poll<Result<(), Ending>> {
+        self.shared().poll(|state| match state.conn.opened(key) {
+            Some(result) => Poll::Ready(result),
+            None => {
+                state.wakers.stream(key).watch.wait(cx);
+                Poll::Pending
+            }
+        })
+    }
+
+    /// Waits until the stream is over. One task at a time may wait.
+    pub(crate) fn poll_ended(&self, key: StreamKey, cx: &Context<'_>) -> Poll<Ending> {
+        self.shared().poll(|state| match state.conn.ended(key) {
+            Some(ending) => Poll::Ready(ending),
+            None => {
+                state.wakers.stream(key).watch.wait(cx);
+                Poll::Pending
+            }
+        })
+    }
+
+    /// Waits until the stream is over. Any number of tasks may wait, each with a `watcher` of its own.
+    pub(crate) fn poll_closed(
+        &self,
+        key: StreamKey,
+        watcher: &mut Option<Watcher>,
+        cx: &Context<'_>,
+    ) -> Poll<Ending> {
+        self.shared().poll(|state| match state.conn.ended(key) {
+            Some(ending) => Poll::Ready(ending),
+            None => {
+                state.wakers.watch(key, watcher, cx);
+                Poll::Pending
+            }
+        })
+    }
+
+    /// One of them does not wait any more.
+    pub(crate) fn stop_watching(&self, key: StreamKey, watcher: Watcher) {
+        self.shared().with(|state| state.wakers.stop_watching(key, watcher));
+    }
+
+    pub(crate) fn ending(&self, key: StreamKey) -> Option<Ending> {
+        self.shared().with(|state| state.conn.ending(key).cloned())
+    }
+
+    /// Sends one message of `len` bytes when credit and room allow. Nothing is sent while this is pending.
+    #[inline]
+    pub(crate) fn poll_send<B: Body>(
+        &self,
+        key: StreamKey,
+        len: usize,
+        sender: &mut Sender,
+        cx: &mut Context<'_>,
+        mut body: B,
+    ) -> Poll<Result<(), SendError>> {
+        if let Some(lane) = &sender.lane {
+            match lane.send(len, body) {
+                Ok(sent) => return Poll::Ready(sent),
+                Err(back) => body = back,
+            }
+        }
+        let turns = if sender.lane.as_ref().and_then(Lane::held).is_some() { COOP_PER_LANE } else { 1 };
+        for _ in 0..turns {
+            ready!(tokio::task::coop::poll_proceed(cx)).made_progress();
+        }
+        self.shared().poll(|state| {
+            let ticket = &mut sender.ticket;
+            let place = *ticket;
+            // What the lane holds goes first, as soon as there is room for it.
+            if let Some(held) = sender.lane.as_ref().and_then(Lane::held) {
+                match state.conn.claim_room(held + len, ticket) {
+                    Ok(true) => state.take_back(key),
+                    Ok(false) => return state.wait_for_room(ticket.as_ref(), cx),
+                    Err(ending) => {
+                        state.leave_queue(place);
+                        return Poll::Ready(Err(SendError::Ended(ending)));
+                    }
+                }
+            }
+            // Many streams have no second message, so only then a lane is worth its memory.
+            let lends = len < LANE && state.is_busy() && state.conn.has_sent(key);
+            match state.conn.send(key, len, ticket, body) {
+                Ok(Sent::Queued) => {
+                    if lends && state.may_lend() {
+                        state.lend(key, &mut sender.lane);
+                    }
+                    Poll::Ready(Ok(()))
+                }
+                Ok(result @ (Sent::NoCredit | Sent::Stuck)) => {
+                    sender.stuck |= result == Sent::Stuck;
+                    state.leave_queue(place);
+                    state.wakers.stream(key).write.wait(cx);
+                    Poll::Pending
+                }
+                Ok(Sent::NoRoom) => state.wait_for_room(ticket.as_ref(), cx),
+                Err(error) => {
+                    state.leave_queue(place);
+                    Poll::Ready(Err(error))
+                }
+            }
+        })
+    }
+
+    /// What a writer of this stream waits for.
+    pub(crate) fn backlog(&self, key: StreamKey) -> Backlog {
+        self.shared().with(|state| state.conn.backlog(key))
+    }
+
+    /// Takes all messages that are there, after counting `consumed` ones (messages, bytes) that were taken before.
+    pub(crate) fn poll_take(
+        &self,
+        key: StreamKey,
+        consumed: (usize, usize),
+        into: &mut Inbox,
+        cx: &Context<'_>,
+    ) -> Poll<Take> {
+        self.shared().poll(|state| match state.conn.take(key, consumed, into) {
+            Some(taken) => Poll::Ready(taken),
+            None => {
+                state.wakers.stream(key).read.wait(cx);
+                Poll::Pending
+            }
+        })
+    }
+
+    /// Counts messages as consumed, so that the peer gets credit.
+    pub(crate) fn give_credit(&self, key: StreamKey, consumed: (usize, usize)) {
+        // Who sends a message as large as the window stands still until it hears of this, and the task here goes on to work on that
+        // message. So it writes as if it waited.
+        let window = self.limits().window as usize;
+        let peer_waits = window > 0 && consumed.1 >= window;
+        let then = if peer_waits { Then::Waits } else { Then::GoesOn };
+        self.shared().with_then(|state| (state.conn.give_credit(key, consumed.0, consumed.1), then));
+    }
+
+    pub(crate) fn half_close(&self, key: StreamKey) {
+        self.shared().with(|state| {
+            state.take_back(key);
+            state.conn.half_close(key);
+        });
+    }
+
+    pub(crate) fn close_stream(&self, key: StreamKey, outcome: Outcome) -> Fit {
+        self.shared().with(|state| {
+            state.take_back(key);
+            state.conn.close(key, outcome)
+        })
+    }
+
+    pub(crate) fn reset(&self, key: StreamKey, outcome: Outcome) {
+        self.shared().with(|state| {
+            state.take_back(key);
+            state.conn.reset(key, outcome);
+        });
+    }
+
+    pub(crate) fn discard(&self, key: StreamKey, consumed: (usize, usize)) {
+        self.shared().with(|state| state.conn.discard(key, consumed));
+    }
+
+    pub(crate) fn end_input(&self, key: StreamKey) {
+        self.shared().with(|state| state.conn.end_input(key));
+    }
+
+    pub(crate) fn release(&self, key: StreamKey) {
+        self.shared().with(|state| {
+            state.take_back(key);
+            state.conn.release(key);
+            state.wakers.forget_stream(key);
+        });
+    }
+}
