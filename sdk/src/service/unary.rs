@@ -1,6 +1,7 @@
 //! Calls with one request and at most one answer.
 
-use std::borrow::Cow;
+mod steps;
+
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -9,17 +10,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::error::{Code, Error, ErrorKind, Origin, Result};
-use crate::stream::{
-    Compression, FromJson, JSON, JsonError, JsonMessage, Message, Parcel, Response, Subject, ToJson,
-    Unpacking, answer_error, ending_error, send_error, timed_out, unpack, wire_encoding,
-};
-use crate::transport::{Answer, Ending, Head, SendError, now};
+use crate::error::Result;
+use crate::stream::{JsonMessage, Message, Response};
+use crate::transport::Answer;
 
-use super::call::{CallRef, Request};
-use super::connecting::{Connecting, Limited, NotConnected, connection, is_refusal, not_connected};
-use super::options::{CallOptions, Limit};
+use super::options::CallOptions;
 use super::stub::Target;
+
+use steps::CallFuture;
 
 /// A unary call: set options, then `.await` it, or hand it to whatever takes a future.
 ///
@@ -41,17 +39,6 @@ pub struct Unary<Req, Resp> {
 #[must_use = "a call does nothing unless it is awaited"]
 pub struct OneWay<Req> {
     call: CallFuture<Req, ()>,
-}
-
-/// Everything that is said of a call before it is sent.
-struct Prepared<Req, Resp> {
-    target: Target,
-    options: CallOptions,
-    attachment: Bytes,
-    request: Parcel<Req>,
-    /// Set together, but that nothing is read of a one-way call.
-    to_json: Option<ToJson<Req>>,
-    from_json: Option<FromJson<Resp>>,
 }
 
 macro_rules! options {
@@ -188,298 +175,6 @@ impl<Req: Message> Future for OneWay<Req> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         ready!(self.call.poll_sent(cx))?;
         Poll::Ready(Ok(()))
-    }
-}
-
-/// The steps of a call.
-struct CallFuture<Req, Resp> {
-    call: Prepared<Req, Resp>,
-    one_way: bool,
-    limit: Option<Limit>,
-    /// What the call says of waiting for a connection.
-    patient: Option<bool>,
-    /// When it is too late to be sent, for one that had to wait.
-    late: Option<Pin<Box<tokio::time::Sleep>>>,
-    step: Step,
-}
-
-enum Step {
-    Start,
-    /// Waiting for a connection.
-    Connecting(Connecting, Head),
-    /// Waiting for room in the outbox.
-    Request(Request),
-    /// Waiting for the answer.
-    Sent(Option<CallRef>),
-    /// It has failed before it was sent.
-    Failed(Error),
-    /// The answer is there, and its body is being unpacked.
-    Unpacking(CallRef, Option<Answer>, Unpacking),
-}
-
-// Nothing in it is ever pinned.
-impl<Req, Resp> Unpin for CallFuture<Req, Resp> {}
-
-impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
-    fn new(target: Target, request: Req, one_way: bool) -> Self {
-        let call = Prepared {
-            target,
-            options: CallOptions::new(),
-            attachment: Bytes::new(),
-            request: Parcel::Message(request),
-            to_json: None,
-            from_json: None,
-        };
-        Self { call, one_way, limit: None, patient: None, late: None, step: Step::Start }
-    }
-
-    /// Sends the request. A call that fails before it is sent pays into tokio's budget, so that a
-    /// task that tries again and again lets others go on.
-    fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        if !matches!(self.step, Step::Failed(_)) {
-            match ready!(self.poll_send(cx)) {
-                Ok(()) => return Poll::Ready(Ok(())),
-                Err(error) => self.step = Step::Failed(error),
-            }
-        }
-        ready!(tokio::task::coop::poll_proceed(cx)).made_progress();
-        match std::mem::replace(&mut self.step, Step::Start) {
-            Step::Failed(error) => Poll::Ready(Err(error)),
-            _ => unreachable!("it has failed"),
-        }
-    }
-
-    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        loop {
-            match &mut self.step {
-                Step::Start => {
-                    if self.one_way {
-                        // One that waits for nothing would never let others go on.
-                        ready!(tokio::task::coop::poll_proceed(cx)).made_progress();
-                    }
-                    let call = &mut self.call;
-                    let now = now();
-                    self.limit = call.options.limit(call.target.channel.timeout(), now);
-                    let compression = call.target.compression(&call.options);
-                    if let Err(error) = call.request.pack_as(call.to_json, compression) {
-                        return Poll::Ready(Err(self.not_json(error)));
-                    }
-                    let timeout = self.limit.as_ref().map(|limit| limit.left(now));
-                    if timeout == Some(None) {
-                        return Poll::Ready(Err(self.deadline_error()));
-                    }
-                    let encoding = wire_encoding(compression, call.request.size());
-                    let content_type = if call.to_json.is_some() { JSON } else { 0 };
-                    self.patient = call.options.wait_for_ready;
-                    let options = std::mem::take(&mut call.options);
-                    let head = call.target.head(options, timeout.flatten(), (content_type, encoding));
-                    self.step = self.connect(head);
-                }
-                Step::Connecting(waiting, head) => {
-                    let link = match ready!(waiting.as_mut().poll(cx)) {
-                        Ok(link) => link,
-                        Err(error) => return Poll::Ready(Err(self.not_connected(error))),
-                    };
-                    let mut head = std::mem::take(head);
-                    head.timeout = self.time_left()?;
-                    self.step = Step::Request(Request::new(link, head));
-                }
-                Step::Request(waiting) => {
-                    let deadline = self.limit.as_ref().and_then(|limit| limit.deadline);
-                    // It has waited: less is left than when it began to.
-                    if let (Some(_), Some(limit)) = (&self.late, &self.limit) {
-                        let Some(left) = limit.left(now()) else {
-                            return Poll::Ready(Err(self.deadline_error().not_sent()));
-                        };
-                        waiting.set_timeout(left);
-                    }
-                    let call = &self.call;
-                    let request = &call.request;
-                    let body = (request.size(), request);
-                    let Poll::Ready(sent) =
-                        waiting.poll_send(self.one_way, deadline, body, &call.attachment, cx)
-                    else {
-                        ready!(self.poll_too_late(cx));
-                        return Poll::Ready(Err(self.deadline_error().not_sent()));
-                    };
-                    match sent {
-                        Ok(sent) => {
-                            self.step = Step::Sent(sent);
-                            self.watch_time();
-                        }
-                        // Nothing of it was sent: another connection will do.
-                        Err(SendError::Ended(Ending::Lost(_))) => {
-                            let mut head = waiting.take_head();
-                            head.timeout = self.time_left()?;
-                            self.step = self.connect(head);
-                        }
-                        Err(error) => {
-                            let error = send_error(error, &self.subject());
-                            return Poll::Ready(Err(error));
-                        }
-                    }
-                }
-                Step::Sent(_) | Step::Failed(_) | Step::Unpacking(..) => return Poll::Ready(Ok(())),
-            }
-        }
-    }
-
-    /// The time that is left, for a request that has waited.
-    fn time_left(&self) -> Result<Option<Duration>> {
-        let Some(limit) = &self.limit else { return Ok(None) };
-        limit.left(now()).map(Some).ok_or_else(|| self.deadline_error().not_sent())
-    }
-
-    /// Waits until the call's time has passed, while it waits for room. What is sent has a deadline at its connection.
-    #[cold]
-    fn poll_too_late(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(deadline) = self.limit.as_ref().and_then(|limit| limit.deadline) else {
-            return Poll::Pending;
-        };
-        let sleep = self.late.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline.into())));
-        sleep.as_mut().poll(cx)
-    }
-
-    /// The deadline of what is sent is its connection's to keep, but for one whose runtime may
-    /// stand still while ours does not.
-    fn watch_time(&mut self) {
-        let Step::Sent(Some(call)) = &self.step else { return };
-        if let Some(deadline) = self.limit.as_ref().and_then(|limit| limit.deadline)
-            && call.link().is_driven_elsewhere()
-        {
-            self.late = Some(Box::pin(tokio::time::sleep_until(deadline.into())));
-        }
-    }
-
-    /// With a connection, or waiting for one.
-    fn connect(&self, head: Head) -> Step {
-        let channel = &self.call.target.channel;
-        match channel.pick() {
-            Some(link) => Step::Request(Request::new(link, head)),
-            None => {
-                let deadline = self.limit.as_ref().and_then(|limit| limit.deadline);
-                Step::Connecting(connection(channel.clone(), self.patient, deadline), head)
-            }
-        }
-    }
-
-    fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<Answer>> {
-        let held = match &mut self.step {
-            Step::Sent(Some(held)) => held,
-            Step::Sent(None) => unreachable!("a one-way call has no answer"),
-            Step::Unpacking(..) => return self.poll_unpacked(cx),
-            Step::Start | Step::Connecting(..) | Step::Request(_) | Step::Failed(_) => {
-                ready!(self.poll_sent(cx))?;
-                // The answer will wake the task.
-                let Some(late) = &mut self.late else { return Poll::Pending };
-                ready!(late.as_mut().poll(cx));
-                return self.poll_answer(cx);
-            }
-        };
-        let mut answer = held.poll_answer(cx);
-        if answer.is_pending()
-            && let Some(late) = &mut self.late
-        {
-            ready!(late.as_mut().poll(cx));
-            held.link().pass_time();
-            answer = held.poll_answer(cx);
-        }
-        let answer = ready!(answer);
-        let (channel, link) = (&self.call.target.channel, held.link());
-        match &answer {
-            Ok(answer) if is_refusal(&answer.outcome) => channel.handle_refused(link),
-            Ok(_) => channel.handle_served(link),
-            Err(_) => {}
-        }
-        match answer {
-            Ok(answer) if answer.outcome.is_ok() => {
-                if answer.content_encoding == 0 {
-                    return Poll::Ready(Ok(answer));
-                }
-                self.begin_to_unpack(answer)?;
-                self.poll_unpacked(cx)
-            }
-            Ok(answer) => Poll::Ready(Err(answer_error(&answer.outcome, &self.subject()))),
-            Err(ending) => Poll::Ready(Err(ending_error(&ending, &self.subject()))),
-        }
-    }
-
-    #[cold]
-    fn begin_to_unpack(&mut self, mut answer: Answer) -> Result<()> {
-        let found = Compression::of_body(answer.content_encoding, &answer.body);
-        if let Some(compression) = found.map_err(|why| self.not_unpacked(why))? {
-            let Step::Sent(Some(held)) = std::mem::replace(&mut self.step, Step::Start) else {
-                unreachable!("the answer came to a call that was sent")
-            };
-            let limit = held.link().limits().max_received;
-            let unpacking = unpack(compression, std::mem::take(&mut answer.body), limit, |_| Ok(()));
-            self.step = Step::Unpacking(held, Some(answer), Box::pin(unpacking));
-        }
-        Ok(())
-    }
-
-    fn poll_unpacked(&mut self, cx: &mut Context<'_>) -> Poll<Result<Answer>> {
-        let Step::Unpacking(_, answer, unpacking) = &mut self.step else {
-            unreachable!("the answer is being unpacked")
-        };
-        let Poll::Ready(body) = unpacking.as_mut().poll(cx) else {
-            let Some(late) = &mut self.late else { return Poll::Pending };
-            ready!(late.as_mut().poll(cx));
-            return Poll::Ready(Err(self.deadline_error()));
-        };
-        let mut answer = answer.take().expect("an answer is given once");
-        answer.body = body.map_err(|why| self.not_unpacked(why))?;
-        Poll::Ready(Ok(answer))
-    }
-
-    #[cold]
-    fn not_unpacked(&self, why: impl fmt::Display) -> Error {
-        let text = format!("the answer cannot be unpacked: {why}");
-        self.subject().error(ErrorKind::Decode, Origin::Peer, Code::CLIENT_DECODE_ERR, text)
-    }
-
-    fn decode(&self, body: Bytes, content_type: u32) -> Result<Resp> {
-        let undecodable = |text: String| {
-            self.subject().error(ErrorKind::Decode, Origin::Peer, Code::CLIENT_DECODE_ERR, text)
-        };
-        let name = std::any::type_name::<Resp>();
-        match (content_type, self.call.from_json) {
-            (0, _) => Resp::read_from(body)
-                .map_err(|error| undecodable(format!("the answer is not a {name}")).with_source(error)),
-            (JSON, Some(from_json)) => from_json(&body).map_err(|error| {
-                undecodable(format!("the answer is not the JSON of a {name}")).with_source(error)
-            }),
-            (other, _) => Err(undecodable(format!(
-                "the answer has content_type {other}, which the call did not ask for"
-            ))),
-        }
-    }
-
-    fn not_json(&self, error: JsonError) -> Error {
-        let text = format!("the request cannot be written as JSON, as {}", std::any::type_name::<Req>());
-        self.subject()
-            .error(ErrorKind::Encode, Origin::Caller, Code::CLIENT_ENCODE_ERR, text)
-            .with_source(error)
-    }
-
-    fn not_connected(&self, why: NotConnected) -> Error {
-        let limit = self.limit.as_ref().map(Limited::Call);
-        not_connected(why, &self.subject(), &self.call.target.channel, limit)
-    }
-
-    fn deadline_error(&self) -> Error {
-        timed_out(&self.subject())
-    }
-
-    fn subject(&self) -> Subject {
-        let Target { channel, method, .. } = &self.call.target;
-        let peer = match &self.step {
-            Step::Request(waiting) => waiting.link().peer_text(),
-            Step::Sent(Some(call)) | Step::Unpacking(call, ..) => call.link().peer_text(),
-            Step::Start | Step::Connecting(..) | Step::Sent(None) | Step::Failed(_) => channel.peer_text(),
-        };
-        let limit = self.limit.as_ref().map(Limit::time);
-        Subject { method: Cow::Borrowed(method.path), peer, client: true, stream: false, limit }
     }
 }
 
