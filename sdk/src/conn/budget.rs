@@ -6,7 +6,9 @@
 //! those who come late, and grow again when others leave (a dynamic threshold, as switches share
 //! their buffers). In the same way no peer has more than it leaves to the others: what it has
 //! counts twice, on however many connections it has it. So one peer alone gets half of a pool at
-//! most, two get three quarters, and there is always some left.
+//! most, two get three quarters, and there is always some left. The windows of a peer's streams
+//! shrink before: once it has more than its fair part of the room, to what it leaves to each of the
+//! peers. So however many streams they have, the n-th peer finds an n-th of the pool free.
 
 use std::fmt;
 use std::sync::Arc;
@@ -82,10 +84,6 @@ impl Pool {
     fn room(&self) -> usize {
         self.limit.saturating_sub(self.reserved())
     }
-
-    fn share(&self) -> usize {
-        share(self.room(), self.sharers.load(Ordering::Relaxed))
-    }
 }
 
 /// What one peer uses of a pool, on all its connections.
@@ -115,11 +113,17 @@ impl Usage {
         }
     }
 
-    /// What one of those who share may have of the pool, when `own` is what the peer has of it.
-    fn share(&self, own: usize) -> usize {
+    /// What one of those who share may have of the pool, when it has `mine` of it, and the peer
+    /// `own`.
+    fn share(&self, mine: usize, own: usize) -> usize {
+        let (room, peers) = (self.pool.room(), self.pool.sharers.load(Ordering::Relaxed));
+        let sharers = self.sharers.load(Ordering::Relaxed);
         // Half of what is left beyond its own: then it has as much as it leaves.
-        let left = self.pool.room().saturating_sub(own) / 2;
-        share(left, self.sharers.load(Ordering::Relaxed)).min(self.pool.share())
+        let half = share(room.saturating_sub(own) / 2, sharers);
+        // A peer with more than its fair part has no more than it leaves to each of the peers.
+        let fair = share(room, peers).saturating_sub(own.saturating_sub(mine));
+        let each = room.saturating_sub(own.saturating_mul(peers)) / (peers + 1);
+        half.min(fair.max(share(each, sharers)))
     }
 }
 
@@ -220,11 +224,11 @@ impl Account {
         self.held.now
     }
 
-    /// What one of those who share may have now.
-    pub(super) fn share(&self) -> usize {
+    /// What one of those who share may have now, if it has `mine`.
+    pub(super) fn share(&self, mine: usize) -> usize {
         let own = share(self.limit.saturating_sub(self.reserved.now), self.sharers);
         let Some(peer) = &self.peer else { return own };
-        own.min(peer.share(self.reserved.of_all(&peer.reserved)))
+        own.min(peer.share(mine, self.reserved.of_all(&peer.reserved)))
     }
 
     /// Whether `more` can be promised, by the connection and the server.
@@ -367,7 +371,7 @@ mod tests {
         let mut account = Account::new(64 << 20, Some(Usage::new(Pool::new(usize::MAX))));
         let mut shares = Vec::new();
         for _ in 0..2_000 {
-            let share = account.share().min(65_535);
+            let share = account.share(0).min(65_535);
             shares.push(share);
             account.join();
             account.reserve(0, share);
@@ -420,9 +424,9 @@ mod tests {
             .collect();
         let held: Vec<_> = accounts.iter().map(|account| account.held() / MIB).collect();
         assert_eq!(held, [256, 128, 64, 32, 16, 8]);
-        assert_eq!(accounts[0].share(), 0, "nothing is left to it");
+        assert_eq!(accounts[0].share(0), 0, "nothing is left to it");
         let late = Account::new(512 * MIB, Some(Usage::new(pool)));
-        assert_eq!((late.can_hold(8 * MIB), late.share()), (Ok(()), 4 * MIB / TO_COME));
+        assert_eq!((late.can_hold(8 * MIB), late.share(0)), (Ok(()), 4 * MIB / TO_COME));
     }
 
     #[test]

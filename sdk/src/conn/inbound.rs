@@ -246,7 +246,7 @@ impl Connection {
                 return;
             }
         };
-        let window = if peer_window == 0 { 0 } else { self.limits.window_of(self.unread.share()) };
+        let window = if peer_window == 0 { 0 } else { self.limits.window_of(self.unread.share(0)) };
         let send_window =
             if window == 0 { SendWindow::unlimited() } else { SendWindow::announced(peer_window) };
         wire::init(self.output.copied(), id, &handshake::accept(window, head.content_type));

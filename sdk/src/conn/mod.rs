@@ -410,7 +410,7 @@ impl Connection {
     fn count_unsent(&mut self) {
         let unsent = self.queued() + self.lent + self.answers;
         if self.unsent.reserve(self.unsent.reserved(), unsent) {
-            self.schedule.set_limit(self.limits.outbox_of(self.unsent.share()));
+            self.schedule.set_limit(self.limits.outbox_of(self.unsent.share(unsent)));
         }
     }
 

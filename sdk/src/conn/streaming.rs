@@ -108,7 +108,7 @@ impl Connection {
             return Err(SendError::Ended(Ending::Lost(why.clone())));
         }
         check_metadata(&head.metadata)?;
-        let (window, timeout) = (self.limits.window_of(self.unread.share()), head.timeout);
+        let (window, timeout) = (self.limits.window_of(self.unread.share(0)), head.timeout);
         let lingering = &self.lingering;
         let id = self.streams.next_id(|id| lingering.contains(id));
         let before = self.output.len();
@@ -277,7 +277,7 @@ impl Connection {
             self.pause.end(&mut self.timers);
         }
         if stream.recv.window.consume(bytes) && stream.state.can_receive() && !stream.recv.ended {
-            let size = self.limits.window_of(self.unread.share());
+            let size = self.limits.window_of(self.unread.share(stream.recv.charged));
             if let Some(increment) = stream.recv.window.settle(size) {
                 wire::feedback(self.output.copied(), stream.id, increment);
             }
@@ -291,7 +291,10 @@ impl Connection {
         let stream = self.streams.get_mut(key);
         let Some((id, size)) = self.arriving.filter(|(id, _)| *id == stream.id) else { return };
         let goes_on = stream.state.can_receive() && !stream.recv.ended;
-        if goes_on && size as usize <= self.unread.share() && stream.recv.window.advance(size) {
+        if goes_on
+            && size as usize <= self.unread.share(stream.recv.charged)
+            && stream.recv.window.advance(size)
+        {
             let held = stream.recv.held();
             wire::feedback(self.output.copied(), id, size);
             self.count_unread(key, held);

@@ -61,6 +61,55 @@ fn the_streams_of_one_peer_do_not_shrink_the_windows_of_others() {
     assert!(windows(&same.client)[0] < 10_000, "{:?}", windows(&same.client));
 }
 
+/// Opens so many streams, and gives how many are not refused, with their windows at the server.
+fn open(pair: &mut Pair, streams: usize) -> (usize, Vec<u32>) {
+    for _ in 0..streams {
+        pair.client.conn.open(head(STREAM), None, pair.now).unwrap();
+    }
+    pair.run();
+    let accepted = pair.server.events.iter().filter(|event| matches!(event, Event::Stream(_)));
+    (accepted.count(), windows(&pair.client).into_iter().filter(|window| *window > 0).collect())
+}
+
+#[test]
+fn however_many_streams_each_peer_has_the_next_one_still_gets_some() {
+    let pools = Pools::new(192 * MIB, 64 * MIB, 1_000_000);
+    let mut pairs = Vec::new();
+    let mut windows = Vec::new();
+    for peer in 1..=12 {
+        let mut pair = connect(&pools.peer());
+        let (accepted, all) = open(&mut pair, 1_000);
+        assert_eq!(accepted, 1_000, "of peer {peer}, with {} bytes reserved", pools.unread.reserved());
+        windows.push((all[0], all[999]));
+        pairs.push(pair);
+    }
+    assert!(windows.iter().all(|(first, _)| *first == 65_535), "{windows:?}");
+    assert!(windows.is_sorted_by_key(|(_, last)| std::cmp::Reverse(*last)), "{windows:?}");
+}
+
+#[test]
+fn peers_with_few_streams_have_whole_windows_however_many_peers_there_are() {
+    let pools = Pools::new(512 * MIB, 64 * MIB, 1_000_000);
+    let pairs: Vec<_> = (0..500)
+        .map(|peer| {
+            let mut pair = connect(&pools.peer());
+            let (_, windows) = open(&mut pair, 5);
+            assert!(windows.iter().all(|window| *window == 65_535), "peer {peer}: {windows:?}");
+            pair
+        })
+        .collect();
+    drop(pairs);
+    let _others: Vec<_> = (0..20)
+        .map(|_| {
+            let mut pair = connect(&pools.peer());
+            open(&mut pair, 5);
+            pair
+        })
+        .collect();
+    let (_, windows) = open(&mut connect(&pools.peer()), 100);
+    assert!(windows.iter().all(|window| *window == 65_535), "{windows:?}");
+}
+
 #[test]
 fn streams_of_many_connections_that_keep_to_their_windows_wait_before_one_is_broken_off() {
     let pools = Pools::new(32 * MIB, 64 * MIB, 1_000_000);
