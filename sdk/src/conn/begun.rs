@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use trill_proto::Code;
 
-use crate::wire::{self, Begun, FrameFault, HEADER_LEN, Side, Skip, StreamId};
+use crate::wire::{Begun, FrameFault, HEADER_LEN, Side, Skip, StreamId};
 
 use super::Connection;
 use super::budget::Overrun;
@@ -12,7 +12,6 @@ use super::calls::Incoming;
 use super::error::ConnError;
 use super::event::{Ending, Outcome};
 use super::refusals::Cause;
-use super::stream::{Action, Input, Moved};
 use super::timers::Timer;
 
 /// By how much a frame must grow within its time: what one read takes at most.
@@ -140,16 +139,14 @@ impl Connection {
         match (of, self.side) {
             (Begun::Unary { head, request_id, one_way }, Side::Server) => {
                 let incoming = Incoming { one_way, ..Incoming::unknown(head, request_id) };
-                self.count_refusal(match why {
-                    Skip::TooLarge => Cause::Unreadable,
-                    Skip::NoRoom => Cause::NoRoom,
-                });
-                let outcome = match why {
+                let (cause, outcome) = match why {
                     Skip::TooLarge => {
-                        Outcome::framework(Code::SERVER_DECODE_ERR.0, too_large("the request", size, limit))
+                        let text = too_large("the request", size, limit);
+                        (Cause::Unreadable, Outcome::framework(Code::SERVER_DECODE_ERR.0, text))
                     }
-                    Skip::NoRoom => self.no_room(),
+                    Skip::NoRoom => (Cause::NoRoom, self.no_room()),
                 };
+                self.count_refusal(cause);
                 self.refuse_call(incoming, outcome);
             }
             (Begun::Unary { request_id, .. }, Side::Client) => {
@@ -169,32 +166,13 @@ impl Connection {
     }
 
     fn skip_message(&mut self, id: StreamId, size: usize, limit: usize) {
-        let bytes = size - HEADER_LEN;
-        let Some(key) = self.streams.find(id) else {
-            if let Some(increment) = self.lingering.receive(id, bytes) {
-                wire::feedback(self.output.copied(), id, increment);
-            }
-            return;
+        let Some(key) = self.find_receiver(id, size - HEADER_LEN) else { return };
+        let code = match self.side {
+            Side::Client => Code::STREAM_CLIENT_MSG_EXCEED_LIMIT_ERR,
+            Side::Server => Code::STREAM_SERVER_MSG_EXCEED_LIMIT_ERR,
         };
-        let client = self.side == Side::Client;
-        let stream = self.streams.get_mut(key);
-        stream.moved = Moved::NOW;
-        let (next, action) = stream.state.receive(client, Input::Data);
-        match action {
-            Action::Deliver if stream.recv.discard => {
-                stream.recv.window.receive(bytes);
-                self.give_credit(key, 0, bytes);
-            }
-            Action::Deliver => {
-                let code = match self.side {
-                    Side::Client => Code::STREAM_CLIENT_MSG_EXCEED_LIMIT_ERR,
-                    Side::Server => Code::STREAM_SERVER_MSG_EXCEED_LIMIT_ERR,
-                };
-                self.send_reset(key, Outcome::framework(code.0, too_large("a message", size, limit)));
-                self.end_stream(key, Ending::TooLarge { size, limit });
-            }
-            _ => self.act(key, next, action, None),
-        }
+        self.send_reset(key, Outcome::framework(code.0, too_large("a message", size, limit)));
+        self.end_stream(key, Ending::TooLarge { size, limit });
     }
 }
 

@@ -98,12 +98,15 @@ impl Connection {
         }
     }
 
-    fn handle_data(&mut self, id: StreamId, messages: Messages, now: Instant) {
+    /// The stream that takes `bytes` of messages for this id. Without one they are dropped, and what
+    /// that means for the stream, or for one that was given up, is done here.
+    #[inline]
+    pub(super) fn find_receiver(&mut self, id: StreamId, bytes: usize) -> Option<StreamKey> {
         let Some(key) = self.streams.find(id) else {
-            if let Some(increment) = self.lingering.receive(id, messages.bytes()) {
+            if let Some(increment) = self.lingering.receive(id, bytes) {
                 wire::feedback(self.output.copied(), id, increment);
             }
-            return;
+            return None;
         };
         let client = self.side == Side::Client;
         let stream = self.streams.get_mut(key);
@@ -111,32 +114,40 @@ impl Connection {
         let (next, action) = stream.state.receive(client, Input::Data);
         match action {
             Action::Deliver if stream.recv.discard => {
-                stream.recv.window.receive(messages.bytes());
-                self.give_credit(key, 0, messages.bytes());
+                stream.recv.window.receive(bytes);
+                self.give_credit(key, 0, bytes);
+                None
             }
-            Action::Deliver => {
-                let before = stream.recv.held();
-                let more = messages.bytes() + messages.count() * HEADER_LEN;
-                // Only a peer that sends much more than it was promised room for can bring this about. A reader that waits takes it at once.
-                if before + more > stream.recv.charged
-                    && !stream.recv.waiting
-                    && let Err(over) = self.unread.is_sound(more, self.limits.max_received)
-                {
-                    self.count_refusal(Cause::BrokenOff);
-                    self.send_reset(key, Outcome::framework(Code::SERVER_OVERLOAD_ERR.0, over.to_string()));
-                    return self.end_stream(key, Ending::Overrun(over));
-                }
-                let pauses = stream.recv.push(messages);
-                if std::mem::take(&mut stream.recv.waiting) {
-                    self.events.push(Event::Readable(key));
-                }
-                if pauses {
-                    self.pause.begin(now, &mut self.timers);
-                }
-                self.count_unread(key, before);
+            Action::Deliver => Some(key),
+            _ => {
+                self.act(key, next, action, None);
+                None
             }
-            _ => self.act(key, next, action, None),
         }
+    }
+
+    fn handle_data(&mut self, id: StreamId, messages: Messages, now: Instant) {
+        let Some(key) = self.find_receiver(id, messages.bytes()) else { return };
+        let stream = self.streams.get_mut(key);
+        let before = stream.recv.held();
+        let more = messages.bytes() + messages.count() * HEADER_LEN;
+        // Only a peer that sends much more than it was promised room for can bring this about. A reader that waits takes it at once.
+        if before + more > stream.recv.charged
+            && !stream.recv.waiting
+            && let Err(over) = self.unread.is_sound(more, self.limits.max_received)
+        {
+            self.count_refusal(Cause::BrokenOff);
+            self.send_reset(key, Outcome::framework(Code::SERVER_OVERLOAD_ERR.0, over.to_string()));
+            return self.end_stream(key, Ending::Overrun(over));
+        }
+        let pauses = stream.recv.push(messages);
+        if std::mem::take(&mut stream.recv.waiting) {
+            self.events.push(Event::Readable(key));
+        }
+        if pauses {
+            self.pause.begin(now, &mut self.timers);
+        }
+        self.count_unread(key, before);
     }
 
     fn handle_feedback(&mut self, id: StreamId, increment: u32) {
