@@ -2,7 +2,7 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 use trill_proto::prost::Message;
-use trill_proto::{CloseMeta, FeedbackMeta, InitMeta, RequestProtocol, ResponseProtocol};
+use trill_proto::{CloseMeta, FeedbackMeta, InitMeta, RequestProtocol, ResponseProtocol, TransInfoEntry};
 
 use super::entries;
 use super::error::{FrameFault, WireError};
@@ -162,19 +162,11 @@ fn request(head: UnaryHead, header_len: usize, mut rest: Bytes) -> Result<Frame,
     if header_len == 0 {
         return Err(FrameFault::NoHeader);
     }
-    let meta = match plain::request(&rest, header_len) {
-        Some(meta) => {
-            rest.advance(header_len);
-            meta
-        }
-        None => {
-            entries::check(&rest[..header_len], entries::IN_REQUEST)?;
-            let mut meta = RequestProtocol::decode(rest.split_to(header_len))?;
-            entries::settle(&mut meta.trans_info);
-            entries::let_go_of_input(&mut meta.trans_info);
-            meta
-        }
-    };
+    let plain = plain::request(&rest, header_len);
+    let meta =
+        unary_header(&mut rest, header_len, plain, entries::IN_REQUEST, |meta: &mut RequestProtocol| {
+            &mut meta.trans_info
+        })?;
     let (body, attachment) = split(rest, meta.request_id, meta.attachment_size)?;
     Ok(Frame::Request { head, meta, body, attachment })
 }
@@ -182,21 +174,35 @@ fn request(head: UnaryHead, header_len: usize, mut rest: Bytes) -> Result<Frame,
 /// An empty header is fine here: it is the success of call 0, and tRPC-Cpp sends it.
 #[inline]
 fn response(head: UnaryHead, header_len: usize, mut rest: Bytes) -> Result<Frame, FrameFault> {
-    let meta = match plain::response(&rest, header_len) {
-        Some(meta) => {
-            rest.advance(header_len);
-            meta
-        }
-        None => {
-            entries::check(&rest[..header_len], entries::IN_RESPONSE)?;
-            let mut meta = ResponseProtocol::decode(rest.split_to(header_len))?;
-            entries::settle(&mut meta.trans_info);
-            entries::let_go_of_input(&mut meta.trans_info);
-            meta
-        }
-    };
+    let plain = plain::response(&rest, header_len);
+    let meta =
+        unary_header(&mut rest, header_len, plain, entries::IN_RESPONSE, |meta: &mut ResponseProtocol| {
+            &mut meta.trans_info
+        })?;
     let (body, attachment) = split(rest, meta.request_id, meta.attachment_size)?;
     Ok(Frame::Response { head, meta, body, attachment })
+}
+
+/// Takes the protobuf header off the front: the `plain` one if it was read by hand, else as prost
+/// reads it.
+#[inline]
+fn unary_header<M: Message + Default>(
+    rest: &mut Bytes,
+    len: usize,
+    plain: Option<M>,
+    path: &[u32],
+    trans_info: impl FnOnce(&mut M) -> &mut Vec<TransInfoEntry>,
+) -> Result<M, FrameFault> {
+    if let Some(meta) = plain {
+        rest.advance(len);
+        return Ok(meta);
+    }
+    entries::check(&rest[..len], path)?;
+    let mut meta = M::decode(rest.split_to(len))?;
+    let entries = trans_info(&mut meta);
+    entries::settle(entries);
+    entries::let_go_of_input(entries);
+    Ok(meta)
 }
 
 /// The body and the attachment, which is the end of what follows the protobuf header.
