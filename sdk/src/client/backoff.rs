@@ -106,6 +106,17 @@ impl Attempts {
             self.failures = 0;
             return Duration::ZERO;
         }
+        self.first_at_once(backoff, random)
+    }
+
+    /// An attempt panicked. That is no answer of the peer, so the first new attempt is made at once:
+    /// those who wait fail with the panic, and the next call has another attempt.
+    pub(super) fn handle_panicked(&mut self, backoff: &Backoff, random: f64) -> Duration {
+        self.first_at_once(backoff, random)
+    }
+
+    /// The wait after a failure, which is none if it is the first in a row.
+    fn first_at_once(&mut self, backoff: &Backoff, random: f64) -> Duration {
         let wait = if self.failures == 0 { Duration::ZERO } else { backoff.wait(self.failures, random) };
         self.failures = self.failures.saturating_add(1);
         wait
@@ -179,6 +190,16 @@ mod tests {
         let waits = [lose(0, 1000), lose(1000, 1001), lose(1001, 1002), lose(1102, 1103), lose(1303, 1304)];
         assert_eq!(waits, [0, 0, 100, 200, 400]);
         assert_eq!([lose(2000, 20_000), lose(20_000, 20_001), lose(20_001, 20_002)], [0, 0, 100]);
+    }
+
+    #[test]
+    fn only_the_first_panic_in_a_row_is_followed_by_no_wait() {
+        let mut attempts = Attempts::default();
+        let mut panic = || attempts.handle_panicked(&BACKOFF, 0.0).as_millis();
+        assert_eq!([panic(), panic(), panic()], [0, 100, 200]);
+        let mut attempts = Attempts::default();
+        attempts.handle_failed(&BACKOFF, 0.0);
+        assert_eq!(attempts.handle_panicked(&BACKOFF, 0.0).as_millis(), 100, "after another failure");
     }
 
     #[test]

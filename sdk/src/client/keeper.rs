@@ -159,7 +159,7 @@ pub(super) async fn follow(mut guard: Guard, resolver: Arc<dyn AnyResolve>) {
 
 async fn ask(pool: &Arc<Pool>, resolver: &dyn AnyResolve) {
     let mut attempts = Attempts::default();
-    let (mut failed, mut has_panicked) = (false, false);
+    let mut failed = false;
     // News is followed at once, but not without a pause.
     let mut news_at = Instant::from_std(now());
     loop {
@@ -169,22 +169,23 @@ async fn ask(pool: &Arc<Pool>, resolver: &dyn AnyResolve) {
         let asked_at = Instant::from_std(now());
         let wait = match addresses(pool, resolver).await {
             Ok(addresses) => {
-                (attempts, has_panicked) = (Attempts::default(), false);
+                attempts = Attempts::default();
                 pool.start(|members| members.handle_addresses(&addresses, pool.plan.each));
                 pool.plan.resolve_every
             }
-            // A panic is no answer of the servers, so the first one is followed by no wait: those who wait
-            // fail with it, and the next call has another attempt.
-            Err(error) if error.kind() == ErrorKind::Internal && !has_panicked => {
-                has_panicked = true;
-                tracing::error!(servers = %pool.plan.target, %error, "the resolver panicked");
-                pool.change(|members| members.note_failure(&error));
-                continue;
-            }
             Err(error) => {
+                let wait = if error.kind() == ErrorKind::Internal {
+                    tracing::error!(servers = %pool.plan.target, %error, "the resolver panicked");
+                    attempts.handle_panicked(&pool.plan.backoff, random())
+                } else {
+                    tracing::debug!(servers = %pool.plan.target, %error, "cannot resolve");
+                    attempts.handle_failed(&pool.plan.backoff, random())
+                };
+                if wait.is_zero() {
+                    pool.change(|members| members.note_failure(&error));
+                    continue;
+                }
                 failed = true;
-                tracing::debug!(servers = %pool.plan.target, %error, "cannot resolve");
-                let wait = attempts.handle_failed(&pool.plan.backoff, random());
                 pool.change(|members| members.handle_unnamed(error, after(now(), wait)));
                 Some(wait)
             }
