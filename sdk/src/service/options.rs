@@ -57,8 +57,11 @@ impl Limit {
             return None;
         }
         let left = self.deadline.map_or(self.timeout, until);
-        if left.is_zero() || self.inherited {
-            return (!left.is_zero()).then_some(left);
+        if left.is_zero() {
+            return None;
+        }
+        if self.inherited {
+            return Some(left);
         }
         // Else a server that rounds down would end the call before its caller does.
         let left = whole_milliseconds(left);
