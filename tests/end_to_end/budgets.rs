@@ -206,6 +206,25 @@ async fn a_flood_of_large_requests_is_refused_with_code_22_and_the_settings_name
 }
 
 #[tokio::test]
+async fn a_peer_whose_calls_have_its_share_hears_that_more_are_refused_when_another_takes_the_rest() {
+    let (handle, address) = serve(|builder| each_a_peer(builder.max_unread(32 * MIB))).await;
+    let (_first, greedy) = client_of(&address).await;
+    let (_second, modest) = client_of(&address).await;
+    let large = text(format!("wait {}", "x".repeat(9_900_000)));
+    let mut calls = tokio::task::JoinSet::new();
+    for (held, client) in [(1, &greedy), (2, &greedy), (3, &modest)] {
+        let (client, large) = (client.clone(), large.clone());
+        calls.spawn(async move { client.unary(large).await });
+        until(|| handle.buffered(), |now| now.unread >= held * 9_900_000).await;
+    }
+    let refused = timeout(Duration::from_secs(60), greedy.unary(large)).await;
+    let error = refused.expect("it hears that it is refused").unwrap_err();
+    assert_eq!((error.kind(), error.code().0), (ErrorKind::Status, 22));
+    assert!(error.message().contains("of 33554432 bytes"), "{error}");
+    assert!(timeout(Duration::from_secs(60), greedy.unary(text("small"))).await.is_ok(), "nor is it deaf");
+}
+
+#[tokio::test]
 async fn nothing_stays_counted_after_drop_cancel_deadline_error_and_loss() {
     let (handle, address) = serve(|builder| builder).await;
     let (channel, client) = client_of(&address).await;

@@ -37,6 +37,8 @@ pub(super) struct Watch {
     front: Front,
     /// Bytes that the connection's account has for it.
     held: usize,
+    /// They are of a stream's message.
+    of_stream: bool,
     /// The size of the last frame that was not taken, if that was why.
     refused: Option<usize>,
     /// There is no room for more of it.
@@ -57,6 +59,11 @@ impl Watch {
     #[inline]
     pub(super) fn note(&mut self) {
         self.frames = self.frames.wrapping_add(1);
+    }
+
+    /// Whether the account has bytes for a stream's message.
+    pub(super) fn holds_message(&self) -> bool {
+        self.of_stream && self.held > 0
     }
 }
 
@@ -118,6 +125,7 @@ impl Connection {
             (_, Begun::Data(_)) => self.unread.is_sound(bytes, self.limits.max_received),
         };
         self.watch.short = room.err();
+        self.watch.of_stream = matches!(of, Begun::Data(_));
         self.count_input(if room.is_ok() { bytes } else { before });
         room
     }

@@ -242,11 +242,10 @@ impl Account {
     }
 
     /// Whether the connection, and the server, hold no more than they may. The connections of a
-    /// peer that has more than it leaves are read for an eighth and one `message` more, which calls
-    /// alone do not reach: it must hear that they are refused, and a peer takes one that is not
-    /// read for dead. Then those wait that hold more than a window, so that streams that keep to
-    /// theirs are not broken off for the message that may go beyond each of them. The others wait
-    /// from a quarter on: many of them are much, too.
+    /// peer that has more than it leaves are read for an eighth and one `message` more. Then those
+    /// wait that hold more than a window, so that streams that keep to theirs are not broken off for
+    /// the message that may go beyond each of them. The others wait from a quarter on: many of them
+    /// are much, too.
     pub(super) fn is_within(&self, message: usize) -> bool {
         let peer_is = |peer: &Arc<Usage>| {
             let (held, limit) = (peer.pool.held(), peer.pool.limit);

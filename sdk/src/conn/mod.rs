@@ -272,7 +272,13 @@ impl Connection {
     fn reads(&self) -> bool {
         !self.pause.is_on()
             && self.may_answer()
-            && (self.unread.is_within(self.limits.max_received) || self.is_hungry())
+            && (self.unread.is_within(self.limits.max_received) || self.is_hungry() || !self.holds_messages())
+    }
+
+    /// Whether messages of streams wait here, whole or begun. Only they can go beyond what there is
+    /// room for: calls are refused before that, and the peer must hear it, however much others hold.
+    fn holds_messages(&self) -> bool {
+        self.watch.holds_message() || self.streams.is_any(|stream| stream.recv.held() > 0)
     }
 
     /// Whether [`wants_input`](Self::wants_input), which was false, may be true now.

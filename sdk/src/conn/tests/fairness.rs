@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::conn::{Ending, Event, Limits, Peer, Pools};
+use crate::wire::{Begun, StreamId};
 
 use super::budgets::{fill, windows};
 use super::pair::{Pair, STREAM, UNARY, head};
@@ -42,6 +43,38 @@ fn eleven_connections_of_one_peer_leave_half_of_the_room_to_others() {
     let mut stranger = connect(&pools.peer());
     let calls = call_until_refused(&mut stranger, &vec![7; 900_000]);
     assert!((18..=19).contains(&calls), "{calls} of 900 kB in half of what is left");
+}
+
+/// What others hold counts for the one that has its share, too.
+#[test]
+fn a_peer_that_calls_alone_have_filled_hears_what_is_refused_however_much_others_hold() {
+    let pools = Pools::new(64 * MIB, 64 * MIB, 1_000_000);
+    let mut first = connect(&pools.peer());
+    let (key, _) = first.open();
+    call_until_refused(&mut first, &vec![7; 900_000]);
+    first.server.conn.hold_input(900_000, Begun::Data(StreamId(100))).unwrap();
+    let others: Vec<_> = (0..5)
+        .map(|_| {
+            let mut pair = connect(&pools.peer());
+            call_until_refused(&mut pair, &vec![7; 900_000]);
+            pair
+        })
+        .collect();
+    assert!(pools.unread.held() > 60 * MIB, "{}", pools.unread.held());
+    assert!(!first.server.conn.wants_input(), "a message of a stream has begun");
+    first.server.conn.count_input(0);
+    assert!(first.server.conn.wants_input());
+    first.client.answer();
+    first.client.conn.call_with(&vec![7; 900_000]);
+    first.run();
+    assert_eq!(first.client.answer().ret, 22);
+
+    // Messages of streams may go beyond the room, so they hold it back.
+    first.client.send(key, &[7; 1_000]).unwrap();
+    first.run();
+    assert!(!first.server.conn.wants_input());
+    drop(others);
+    assert!(first.server.conn.wants_input());
 }
 
 #[test]
