@@ -98,7 +98,7 @@ fn room_is_made_for_what_is_there_not_for_what_is_allowed() {
 
 #[test]
 fn no_step_is_longer_than_a_piece_whatever_a_body_is_made_of() {
-    let empty = |compression: Compression| compression.compress(b"").repeat(50_000);
+    let empty = |compression: Compression| compression.compress(b"").repeat(5_000);
     // An empty block of deflate that is not the last: `00 00 00 ff ff`.
     let mut blocks = Compression::Zlib.compress(b"")[..2].to_vec();
     blocks.extend([0, 0, 0, 0xff, 0xff].repeat(200_000));
