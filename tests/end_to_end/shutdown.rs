@@ -2,10 +2,20 @@
 
 use std::time::Duration;
 
+use trill::server::{ServerBuilder, ServerHandle};
+use trill::testing::Network;
 use trill::{AsyncReaderWriter, Channel, Context, ErrorKind, Result, Server};
-use trill_tests::{Absent, AbsentClient, EverythingClient, Text, listen, now, text};
+use trill_tests::{Absent, AbsentClient, EverythingClient, Obedient, Text, listen, now, text};
 
-const LONG: Duration = Duration::from_secs(20);
+/// For what must happen some time, on a machine that may be slow.
+const LONG: Duration = Duration::from_secs(60);
+
+/// A server in memory, for a clock that stands still while something goes on.
+fn serve(server: ServerBuilder) -> (ServerHandle, Channel) {
+    let host = Network::new(1).serve(server).unwrap();
+    let (channel, _) = host.connect(Channel::builder()).unwrap();
+    (host.handle(), channel)
+}
 
 #[tokio::test]
 async fn an_idle_server_shuts_down_at_once_and_closes_its_connections() {
@@ -87,7 +97,7 @@ async fn calls_that_do_not_finish_in_time_end_with_an_error() {
     assert_eq!(log.recv().await.unwrap(), "download dropped");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn handlers_are_told() {
     struct Patient;
     #[trill::service]
@@ -106,31 +116,26 @@ async fn handlers_are_told() {
             Ok(())
         }
     }
-    let bound = Server::builder().service(Patient).bind("127.0.0.1:0").await.unwrap();
-    let (handle, address) = (bound.handle(), bound.local_addr().to_string());
-    let serving = tokio::spawn(bound.serve());
-    let client = AbsentClient::new(Channel::connect(&address).await.unwrap());
+    let (handle, channel) = serve(Server::builder().service(Patient));
+    let client = AbsentClient::new(channel);
     let call = tokio::spawn(async move { client.unary(text("")).await });
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    tokio::time::pause();
-    handle.shutdown(LONG).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    handle.shutdown(Duration::from_secs(20)).await;
     assert_eq!(call.await.unwrap().unwrap(), text("told 20s, now Some(19) s"));
-    serving.await.unwrap().unwrap();
 }
 
 /// By the clock of the runtime, which moves only when nothing else does.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_last_end_wakes_the_shutdown_and_nobody_looks_for_it_now_and_then() {
-    let (handle, address, _log) = listen("127.0.0.1:0").await;
-    let client = EverythingClient::new(Channel::connect(&address).await.unwrap());
+    let (handle, channel) = serve(Server::builder().service(Obedient::new().0));
+    let client = EverythingClient::new(channel);
     let mut streams = [client.talk().await.unwrap(), client.talk().await.unwrap()];
     for rw in &mut streams {
         rw.write(text("hello")).await.unwrap();
         rw.read().await.unwrap();
     }
     let call = tokio::spawn(client.unary(text("wait")).timeout(Duration::from_secs(3600)).into_future());
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    tokio::time::pause();
+    tokio::time::sleep(Duration::from_secs(1)).await;
     let shutdown = tokio::spawn(async move { handle.shutdown(Duration::from_secs(3600)).await });
     tokio::time::sleep(Duration::from_secs(60)).await;
     let ended = now();
@@ -145,14 +150,14 @@ async fn the_last_end_wakes_the_shutdown_and_nobody_looks_for_it_now_and_then() 
     assert_eq!(ended.elapsed().as_millis().div_euclid(10), 10);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_shutdown_can_be_asked_for_many_times_and_the_shortest_grace_counts() {
-    let (handle, address, mut log) = listen("127.0.0.1:0").await;
-    let client = EverythingClient::new(Channel::connect(&address).await.unwrap());
+    let (service, mut log) = Obedient::new();
+    let (handle, channel) = serve(Server::builder().service(service));
+    let client = EverythingClient::new(channel);
     let mut rw = client.talk().await.unwrap();
     rw.write(text("hang")).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    tokio::time::pause();
+    tokio::time::sleep(Duration::from_secs(1)).await;
     let began = now();
     let others: Vec<_> = [3600, 60, 7, 3600]
         .map(Duration::from_secs)
@@ -188,17 +193,17 @@ async fn a_shutdown_that_is_given_up_goes_on_refusing_and_can_be_taken_up_again(
     tokio::time::timeout(LONG, shutdown).await.expect("nothing is going on").unwrap();
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_shutdown_waits_for_a_one_way_call_whose_caller_is_gone_and_its_deadline_counts() {
-    let (handle, address, mut log) = listen("127.0.0.1:0").await;
-    let client = EverythingClient::new(Channel::connect(&address).await.unwrap());
+    let (service, mut log) = Obedient::new();
+    let (handle, channel) = serve(Server::builder().service(service));
+    let client = EverythingClient::new(channel);
     client.notify(text("sleep 1000")).timeout(Duration::from_secs(9)).await.unwrap();
     client.notify(text("hang")).timeout(Duration::from_secs(5)).await.unwrap();
     assert_eq!(log.recv().await.unwrap(), "notified sleep 1000");
     assert_eq!(log.recv().await.unwrap(), "notified hang");
     drop(client);
     tokio::time::sleep(Duration::from_millis(50)).await;
-    tokio::time::pause();
     let began = now();
     handle.shutdown(Duration::from_secs(3600)).await;
     // The second one's deadline is the last thing to wait for; part of it has passed.
