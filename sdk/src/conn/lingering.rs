@@ -56,7 +56,6 @@ impl Lingering {
         self.0.clear();
     }
 
-    #[cfg(any(test, feature = "__fuzz"))]
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }

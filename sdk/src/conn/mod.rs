@@ -306,12 +306,13 @@ impl Connection {
 
     /// Whether at most one call or stream is going on.
     pub(crate) fn is_alone(&self) -> bool {
-        self.load() <= 1
+        self.streams.live() + self.calls.len() <= 1
     }
 
-    /// How many calls and streams are going on.
+    /// How many calls and streams the peer has to do with. A stream that was given up counts until
+    /// the peer has ended it: its handler may be at work.
     pub(crate) fn load(&self) -> usize {
-        self.streams.live() + self.calls.len()
+        self.streams.live() + self.lingering.len() + self.calls.len()
     }
 
     /// Whether there was ever a call or a stream of this side.
