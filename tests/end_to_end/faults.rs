@@ -134,6 +134,7 @@ const FAULTS: &[Fault] = faults! {
     "an address that is taken"                     taken(),                                               Bind   Caller 31  never, "" nobody, ["cannot listen at 127.0.0.1:", "in use"];
     "an address of another machine"                bound("192.0.2.1:0"),                                  Bind   Caller 31  never, "" nobody, ["cannot listen at 192.0.2.1:0", "no such address"];
     "a name that has no address"                   bound("nowhere.invalid:0"),                            Bind   Caller 31  never, "" nobody, ["cannot listen at nowhere.invalid:0", "name cannot be resolved"];
+    "an address of another library to listen at"   bound("http://127.0.0.1:8000"),                        Config Caller 131 never, "" nobody, ["write `127.0.0.1:8000`, without `http://`"];
     "a socket without its folder"                  bound("unix:/nowhere/trill.sock"),                     Bind   Caller 31  never, "" nobody, ["cannot listen at unix:/nowhere/trill.sock", "no such folder"];
     "a socket whose path is too long"              bound(LONG_PATH),                                      Bind   Caller 31  never, "" nobody, ["cannot listen at unix:/tmp/very", "too long"];
     "a socket that is taken"                       taken_socket(),                                        Bind   Caller 31  never, "" nobody, ["cannot listen at unix:", "in use"];
