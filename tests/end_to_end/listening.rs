@@ -6,6 +6,8 @@ use std::time::Duration;
 use trill::{Channel, Error, ErrorKind, Server};
 use trill_tests::{EverythingClient, Log, Obedient, listen, text};
 
+use crate::warnings::Warnings;
+
 const LONG: Duration = Duration::from_secs(20);
 
 struct Socket {
@@ -116,4 +118,17 @@ async fn a_program_hears_why_a_spawned_server_accepts_nobody_any_more() {
     let error: Error = tokio::time::timeout(LONG, handle.stopped()).await.expect("it is told").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Closed);
     assert!(error.to_string().contains(&address), "{error}");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_server_that_takes_more_connections_than_the_process_has_files_says_so() {
+    let warnings = Warnings::default();
+    let _guard = tracing::subscriber::set_default(warnings.clone());
+    let _few = Server::builder().max_connections(1).bind("127.0.0.1:0").await.unwrap();
+    assert_eq!(warnings.lines(), [""; 0], "there are files enough");
+    let _many = Server::builder().max_connections(usize::MAX).bind("127.0.0.1:0").await.unwrap();
+    let lines = warnings.lines();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].contains("max_connections") && lines[0].contains("RLIMIT_NOFILE"), "{lines:?}");
 }

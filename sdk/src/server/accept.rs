@@ -3,6 +3,8 @@
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
+
 use crate::transport::{Ends, Listener, PeerAddr, now};
 
 use super::pace::Pace;
@@ -70,18 +72,19 @@ enum Trouble {
 
 impl Trouble {
     fn of(error: &io::Error) -> Self {
-        match error.raw_os_error() {
-            Some(errno::EBADF | errno::EFAULT | errno::EINVAL | errno::ENOTSOCK) => return Self::Listener,
+        match Errno::from_io_error(error) {
+            Some(Errno::BADF | Errno::FAULT | Errno::INVAL | Errno::NOTSOCK) => return Self::Listener,
             Some(
-                errno::ENETDOWN
-                | errno::EPROTO
-                | errno::ENOPROTOOPT
-                | errno::EHOSTDOWN
-                | errno::ENONET
-                | errno::EHOSTUNREACH
-                | errno::EOPNOTSUPP
-                | errno::ENETUNREACH,
+                Errno::NETDOWN
+                | Errno::PROTO
+                | Errno::NOPROTOOPT
+                | Errno::HOSTDOWN
+                | Errno::HOSTUNREACH
+                | Errno::OPNOTSUPP
+                | Errno::NETUNREACH,
             ) => return Self::Connection,
+            #[cfg(target_os = "linux")]
+            Some(Errno::NONET) => return Self::Connection,
             _ => {}
         }
         match error.kind() {
@@ -94,22 +97,6 @@ impl Trouble {
             _ => Self::System,
         }
     }
-}
-
-/// The numbers of Linux's asm-generic/errno.h. The first three are the same everywhere; elsewhere an unknown one is survived with a pause.
-mod errno {
-    pub(super) const EBADF: i32 = 9;
-    pub(super) const EFAULT: i32 = 14;
-    pub(super) const EINVAL: i32 = 22;
-    pub(super) const ENOTSOCK: i32 = if cfg!(target_os = "linux") { 88 } else { 38 };
-    pub(super) const ENONET: i32 = if cfg!(target_os = "linux") { 64 } else { -1 };
-    pub(super) const EPROTO: i32 = if cfg!(target_os = "linux") { 71 } else { 100 };
-    pub(super) const ENOPROTOOPT: i32 = if cfg!(target_os = "linux") { 92 } else { 42 };
-    pub(super) const EOPNOTSUPP: i32 = if cfg!(target_os = "linux") { 95 } else { 102 };
-    pub(super) const ENETDOWN: i32 = if cfg!(target_os = "linux") { 100 } else { 50 };
-    pub(super) const ENETUNREACH: i32 = if cfg!(target_os = "linux") { 101 } else { 51 };
-    pub(super) const EHOSTDOWN: i32 = if cfg!(target_os = "linux") { 112 } else { 64 };
-    pub(super) const EHOSTUNREACH: i32 = if cfg!(target_os = "linux") { 113 } else { 65 };
 }
 
 /// Says when an error that comes with each attempt is worth a line.
@@ -149,7 +136,7 @@ mod tests {
             match next {
                 Some(0) => Ok((memory_pair().0, PeerAddr::memory())),
                 Some(code) => Err(io::Error::from_raw_os_error(code)),
-                None => Err(io::Error::from_raw_os_error(errno::EBADF)),
+                None => Err(Errno::BADF.into()),
             }
         }
     }

@@ -15,6 +15,7 @@ use crate::transport::{
 
 use super::bound::Bound;
 use super::connections::Connections;
+use super::files;
 use super::peers::KeyOf;
 use super::places::Room;
 
@@ -179,7 +180,8 @@ impl ServerBuilder {
     }
 
     /// How many connections the server has at once; further ones are closed as they come. No
-    /// [peer](Self::peer_key) gets more than it leaves to the others. Default: 100,000.
+    /// [peer](Self::peer_key) gets more than it leaves to the others. `bind` warns in the log if
+    /// the process may not open so many files (`ulimit -n`). Default: 100,000.
     pub fn max_connections(mut self, count: usize) -> Self {
         self.room.connections = count;
         self
@@ -226,7 +228,7 @@ impl ServerBuilder {
     pub async fn bind(self, address: impl AsRef<str>) -> Result<Bound> {
         let address = Address::parse(address.as_ref())?;
         check_runtime("bind")?;
-        let backlog = self.backlog;
+        let (backlog, most) = (self.backlog, self.room.connections);
         let connections = self.connections()?;
         let failed = |error: std::io::Error| {
             let text = format!("cannot listen at {address}: {}", why_not_bound(&error));
@@ -235,6 +237,7 @@ impl ServerBuilder {
         let listener = Listener::bind(&address).await.map_err(failed)?;
         listener.set_backlog(backlog).map_err(failed)?;
         let local = listener.local_addr().map_err(failed)?;
+        files::warn_if_short(most);
         Ok(Bound::new(listener, local, connections))
     }
 

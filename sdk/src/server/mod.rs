@@ -4,6 +4,7 @@ mod accept;
 mod bound;
 mod builder;
 mod connections;
+mod files;
 mod pace;
 mod peers;
 mod places;
