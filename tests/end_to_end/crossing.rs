@@ -87,7 +87,7 @@ async fn cross(addresses: impl Iterator<Item = String>) -> Vec<String> {
         for newcomer in 0..NEWCOMERS {
             waiting.spawn(service.clone().come(address.clone(), format!("{round}/new {newcomer}")));
         }
-        tokio::time::timeout(2 * GRACE, handle.shutdown(GRACE)).await.expect("nobody holds it up");
+        tokio::time::timeout(20 * GRACE, handle.shutdown(GRACE)).await.expect("nobody holds it up");
     }
     while let Some(caller) = waiting.join_next().await {
         dark.extend(caller.unwrap().map(|error| error.to_string()));

@@ -172,7 +172,7 @@ impl Drop for Curious {
     fn drop(&mut self) {
         let (channel, (looked, look)) = (self.channel.clone(), std::sync::mpsc::channel());
         std::thread::spawn(move || looked.send(channel.buffered()));
-        self.saw.send(look.recv_timeout(Duration::from_secs(5)).is_ok()).unwrap();
+        self.saw.send(look.recv_timeout(Duration::from_secs(60)).is_ok()).unwrap();
     }
 }
 
