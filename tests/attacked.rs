@@ -152,4 +152,18 @@ async fn what_peers_make_a_server_hold_is_what_it_counts() {
     }
     attacked.counts("calls that hang", 4 * MIB, |now| now.handle.buffered().unread >= 300 * 6).await;
     drop(socket);
+
+    // Streams of whose read buffers one small message is not read.
+    let attacked = Attacked::start(|server| server).await;
+    let mut socket = attacked.connect().await;
+    for id in 1..=300 {
+        socket.write_all(&[raw::init(id, "Talk", 65_535), raw::data(id, "hang")].concat()).await.unwrap();
+    }
+    let filler = raw::data(1_000, &"x".repeat(62_000));
+    for id in 1..=300 {
+        socket.write_all(&[raw::data(id, "x"), filler.clone()].concat()).await.unwrap();
+    }
+    let held = 300 * (raw::data(1, "hang").len() + raw::data(1, "x").len());
+    attacked.counts("messages", 4 * MIB, |now| now.handle.buffered().unread >= held).await;
+    drop(socket);
 }

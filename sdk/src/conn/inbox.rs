@@ -32,6 +32,7 @@ impl Inbox {
         self.first.is_none() && self.more.as_ref().is_none_or(|more| more.is_empty())
     }
 
+    /// Adds messages that may be read at once: if there are no others, they stay a slice.
     pub(crate) fn push(&mut self, messages: Messages) {
         if self.is_empty() {
             self.first = Some(messages);
@@ -45,6 +46,13 @@ impl Inbox {
             more.copy(&first);
         }
         more.push(messages);
+    }
+
+    /// Adds messages that may stay for long: the first, if it is small, must not keep its read buffer
+    /// either.
+    pub(super) fn push_to_stay(&mut self, messages: Messages) {
+        let stays = self.is_empty() && messages.size() <= COPY_MAX;
+        self.push(if stays { messages.to_own_memory() } else { messages });
     }
 
     /// Takes all that `other` has.
@@ -167,5 +175,15 @@ mod tests {
         }
         assert!(buffer.is_unique());
         assert_eq!(inbox.total().0, 10);
+    }
+
+    #[test]
+    fn a_small_message_that_may_stay_keeps_no_read_buffer_from_the_start() {
+        let buffer = bytes::Bytes::from(vec![0; 64 * 1024]);
+        for (size, is_copied) in [(48, true), (COPY_MAX, true), (COPY_MAX + 1, false)] {
+            let mut inbox = Inbox::default();
+            inbox.push_to_stay(Messages::new(buffer.slice(..size), 1));
+            assert_eq!((buffer.is_unique(), inbox.total().0), (is_copied, 1), "{size}");
+        }
     }
 }

@@ -36,6 +36,11 @@ impl Messages {
         out.extend_from_slice(&self.frames[self.at..]);
     }
 
+    /// The same in memory of their own, no larger than they are.
+    pub(crate) fn to_own_memory(&self) -> Self {
+        Self::new(Bytes::copy_from_slice(&self.frames[self.at..]), self.count)
+    }
+
     /// The payloads' bytes together.
     pub(crate) fn bytes(&self) -> usize {
         self.size() - self.count * HEADER_LEN

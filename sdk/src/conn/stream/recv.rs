@@ -9,6 +9,10 @@ use super::super::limits::room_for;
 /// What a queued message counts beside its bytes when a stream is held back, so that a flood of empty messages is as well.
 const OVERHEAD: usize = 64;
 
+/// The most memory that a slice of what was read can keep. A stream that counts less gets copies, also
+/// for a reader that waits: its handler may be at work for long before it reads on.
+const READ_BUFFER: usize = 64 * 1024;
+
 #[derive(Debug)]
 pub(crate) struct Recv {
     pub(in crate::conn) window: RecvWindow,
@@ -60,7 +64,11 @@ impl Recv {
         self.unread.0 += messages.count();
         self.unread.1 += messages.bytes();
         self.window.receive(messages.bytes());
-        self.inbox.push(messages);
+        if self.waiting && self.charged >= READ_BUFFER {
+            self.inbox.push(messages);
+        } else {
+            self.inbox.push_to_stay(messages);
+        }
         let pause = !self.pausing && self.cost() > self.pause_at;
         self.pausing |= pause;
         pause

@@ -3,9 +3,10 @@
 use bytes::Bytes;
 
 use crate::conn::{
-    Body, CallKey, ConnError, Ending, Event, Limits, Outbox, Outcome, Pools, SendError, Sent, StreamKey, Take,
+    Body, CallKey, ConnError, Ending, Event, Limits, Outbox, Outcome, Pools, SendError, Sent, StreamId,
+    StreamKey, Take, write_data,
 };
-use crate::wire::{Frame, HEADER_LEN};
+use crate::wire::{Frame, HEADER_LEN, Messages};
 
 use super::pair::{End, Pair, STREAM, UNARY, head};
 
@@ -447,6 +448,37 @@ fn connections_that_do_not_read_their_refusals_are_not_read_when_they_fill_the_s
     let pair = &mut pairs[0];
     pair.run();
     assert!(pair.server.conn.wants_input());
+}
+
+/// Whether a small message, which is alone in a read buffer, keeps the buffer while it is unread.
+fn keeps_its_read_buffer(window: u32, reader_waits: bool, at_server: bool) -> bool {
+    let limits = || Limits { window, ..Limits::default() };
+    let mut pair = Pair::with(limits(), limits());
+    let (key, served) = pair.open();
+    let (end, key) = if at_server { (&mut pair.server, served.key) } else { (&mut pair.client, key) };
+    if reader_waits {
+        assert_eq!(end.read_all(key), (vec![], None));
+    }
+    let (id, mut buffer) = (StreamId(100), Vec::new());
+    write_data(&mut buffer, id, 2, |out: &mut Vec<u8>| out.extend([7; 2])).unwrap();
+    let size = buffer.len();
+    buffer.resize(64 * 1024, 0);
+    let buffer = Bytes::from(buffer);
+    let messages = Messages::new(buffer.slice(..size), 1);
+    end.conn.handle_frame(Frame::Data { id, messages }, pair.now).unwrap();
+    let keeps = !buffer.is_unique();
+    assert_eq!(end.read_all(key).0, [[7; 2].as_slice()]);
+    keeps
+}
+
+#[test]
+fn a_small_unread_message_keeps_a_read_buffer_only_if_its_reader_waits_and_its_stream_counts_as_much() {
+    for at_server in [true, false] {
+        assert!(keeps_its_read_buffer(65_535, true, at_server), "it is read at once, most often");
+        for (window, reader_waits) in [(65_535, false), (1_024, true), (0, true), (0, false)] {
+            assert!(!keeps_its_read_buffer(window, reader_waits, at_server), "{window} {reader_waits}");
+        }
+    }
 }
 
 impl crate::conn::Connection {
