@@ -7,6 +7,7 @@
 pub(super) struct SendWindow {
     /// What the peer announced at first. 0: it does not count.
     size: u32,
+    /// Says nothing if the window does not count.
     left: i64,
 }
 
@@ -32,21 +33,15 @@ impl SendWindow {
 
     /// Adds what is left of what was lent; it may be below zero.
     pub(super) fn take_back(&mut self, rest: i64) {
-        if self.size > 0 {
-            self.left = self.left.saturating_add(rest);
-        }
+        self.left = self.left.saturating_add(rest);
     }
 
     pub(super) fn subtract(&mut self, bytes: usize) {
-        if self.size > 0 {
-            self.left = self.left.saturating_sub_unsigned(bytes as u64);
-        }
+        self.left = self.left.saturating_sub_unsigned(bytes as u64);
     }
 
     pub(super) fn add(&mut self, increment: u32) {
-        if self.size > 0 {
-            self.left = self.left.saturating_add(i64::from(increment));
-        }
+        self.left = self.left.saturating_add(i64::from(increment));
     }
 
     /// What was sent and not credited, and the window, if it is counted.
@@ -240,6 +235,25 @@ mod tests {
         assert!(window.consume(500));
         assert_eq!((window.settle(65_535), window.size()), (Some(65_035), 65_535));
         assert_eq!(window.settle_all(), None, "nothing is left that was received and not settled");
+    }
+
+    #[test]
+    fn what_does_not_fit_into_one_increment_follows_with_the_next() {
+        let mut window = RecvWindow::new(u32::MAX);
+        let much = 5 * (u32::MAX as usize);
+        window.receive(much);
+        assert!(window.consume(much));
+        for _ in 0..5 {
+            assert_eq!(window.settle(u32::MAX), Some(u32::MAX));
+        }
+        assert_eq!((window.settle(u32::MAX), window.settle_all()), (None, None));
+
+        window.receive(much);
+        assert!(window.consume(much));
+        for _ in 0..5 {
+            assert_eq!(window.settle_all(), Some(u32::MAX));
+        }
+        assert_eq!(window.settle_all(), None);
     }
 
     #[test]
