@@ -183,6 +183,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_window_takes_half_as_much_again_for_headers_and_the_outbox_two_messages_beside_its_limit() {
+        assert_eq!((room_for(0), room_for(1_025), room_for(65_535)), (0, 2_049, 98_814));
+        let limits = Limits { outbox: 300_000, max_sent: 1_000_000, ..Limits::default() };
+        assert_eq!(limits.outbox_hard(), 300_000 + 2_000_000 + 1_048_576);
+    }
+
+    #[test]
     fn the_shorter_of_heartbeat_and_probe_counts() {
         let (second, limits) = (Duration::from_secs(1), Limits::default());
         assert_eq!(limits.beat(), None);

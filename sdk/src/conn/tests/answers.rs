@@ -86,3 +86,31 @@ fn an_answer_counts_from_the_moment_its_handler_gives_it_and_without_room_it_is_
     pair.server.conn.release_call(second);
     assert_eq!((pair.server.conn.buffered().unsent, pools.unsent.reserved()), (0, 0));
 }
+
+#[test]
+fn without_room_an_answer_is_taken_if_it_waits_already_or_is_small_with_what_is_queued() {
+    const PART: usize = 10_000;
+    let pools = Pools::new(64 * MIB, MIB, 1_000_000);
+    let limits = Limits { peer: Some(pools.peer()), ..Limits::default() };
+    let asked = |pair: &mut Pair| {
+        pair.client.conn.call_with(&[]);
+        let asked = pair.client.output();
+        pair.server.receive(&asked, pair.now).unwrap();
+        pair.server.next_call().key
+    };
+    let mut full = Pair::with(Limits::default(), limits.clone());
+    let (first, second) = (asked(&mut full), asked(&mut full));
+    full.server.conn.hold_answer(first, PART);
+    assert_eq!(answer_with(&mut full.server, second, MIB, &mut None), Ok(true));
+    asked(&mut full);
+    assert_eq!(full.server.conn.admit_answer(first, MIB), Ok(()), "it waits already");
+
+    let mut other = Pair::with(Limits::default(), limits);
+    let (first, second) = (asked(&mut other), asked(&mut other));
+    let conn = &mut other.server.conn;
+    let over = |admitted| matches!(admitted, Err(SendError::NoRoom { .. }));
+    assert!(over(conn.admit_answer(first, MIB)), "nothing is queued here");
+    assert_eq!(conn.admit_answer(first, PART), Ok(()));
+    assert_eq!(answer_with(&mut other.server, first, PART, &mut None), Ok(true));
+    assert!(over(other.server.conn.admit_answer(second, PART)), "another one is queued");
+}
