@@ -55,6 +55,20 @@ fn floor_char(text: &[u8], at: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::conn::Limits;
+
+    #[test]
+    fn a_text_that_is_cut_takes_the_room_that_its_frame_has_beside_the_rest() {
+        let text = Outcome::framework(1, vec![b'x'; 5_000]);
+        for (max_header, max_sent, room, setting) in
+            [(1_000, 10_000, 1_000, "max_header"), (10_000, 1_000, 1_000 - HEADER_LEN, "max_message_sent")]
+        {
+            let conn = Connection::client(Limits { max_header, max_sent, ..Limits::default() });
+            let cut = conn.cut(&text);
+            assert_eq!((cut.ret, cut.message.len()), (1, room - BESIDE));
+            assert!(cut.message.ends_with(format!("x... (cut: {setting})").as_bytes()));
+        }
+    }
 
     #[test]
     fn a_text_is_cut_between_characters() {

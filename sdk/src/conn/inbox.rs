@@ -167,6 +167,20 @@ mod tests {
     }
 
     #[test]
+    fn the_room_for_copies_grows_by_a_quarter_at_a_time() {
+        let (mut inbox, mut grown, mut before) = (Inbox::default(), 0, 0);
+        for _ in 0..5_000 {
+            inbox.push(message(&[9; 84]));
+            let tail = inbox.more.as_ref().map_or(&[][..], |more| &more.tail[..]);
+            let capacity = inbox.more.as_ref().map_or(0, |more| more.tail.capacity());
+            assert!(capacity - tail.len() <= tail.len() / 4 + TAIL, "{capacity} for {}", tail.len());
+            grown += usize::from(capacity != before);
+            before = capacity;
+        }
+        assert!(grown < 60, "500,000 bytes were copied {grown} times");
+    }
+
+    #[test]
     fn small_messages_that_stay_keep_no_read_buffer() {
         let mut inbox = Inbox::default();
         let buffer = bytes::Bytes::from(vec![0; 64 * 1024]);

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::conn::{ConnError, Ending, Front, Limits};
-use crate::wire::{self, Begun, Frame, Side, Skip, StreamId, UnaryHead};
+use crate::conn::{Cancel, ConnError, Ending, Front, Limits, Violation};
+use crate::wire::{self, Begun, Frame, HEADER_LEN, Side, Skip, StreamId, UnaryHead};
 
 use super::budgets::pair;
 use super::pair::{End, Pair, UNARY, epoch, head};
@@ -169,4 +169,57 @@ fn what_is_skipped_has_the_time_of_one_frame_for_all_of_it() {
     look_until(&mut server, 13 * SECOND);
     let text = server.conn.lost().expect("it takes too long").to_string();
     assert!(text.contains("a frame of 2097152 bytes") && text.contains("10s (frame_timeout)"), "{text}");
+}
+
+#[test]
+fn nothing_is_timed_while_no_frame_is_begun() {
+    let mut server = End::server(Limits::default());
+    server.conn.handle_front(came(0), epoch());
+    assert_eq!(server.conn.next_deadline(), None);
+    server.conn.handle_front(came(1), epoch());
+    assert!(server.conn.next_deadline().is_some());
+}
+
+#[test]
+fn a_frame_that_does_not_go_on_is_not_taken_for_the_one_that_was_skipped_before() {
+    let mut server = End::server(Limits::default());
+    server.conn.handle_frame(skipped(Begun::Data(StreamId(100)), Skip::TooLarge), epoch()).unwrap();
+    server.conn.handle_front(came(1), epoch());
+    look_until(&mut server, 13 * SECOND);
+    assert_eq!(server.conn.lost(), Some(&ConnError::Frame(10 * SECOND)));
+}
+
+#[test]
+fn meta_messages_that_are_too_large_end_their_stream_with_the_size_of_what_is_behind_the_header() {
+    let mut pair = Pair::new();
+    let (key, served) = pair.open();
+    pair.server.conn.handle_frame(skipped(Begun::Control(StreamId(100)), Skip::TooLarge), pair.now).unwrap();
+    let size = LARGE - HEADER_LEN;
+    let why = Violation::HeaderTooLarge { size, limit: 65_535 };
+    assert_eq!(pair.server.conn.ended(served.key), Some(Ending::Violation(why)));
+    pair.run();
+    assert!(matches!(pair.client.conn.ended(key), Some(Ending::Reset(_))));
+}
+
+/// The credit for it goes back, or its sender stands still.
+#[test]
+fn a_message_that_is_skipped_and_that_nobody_would_read_is_credited_by_its_payload() {
+    let payload = u32::try_from(LARGE - HEADER_LEN).unwrap();
+    let credit = |end: &mut End| match &end.output_frames()[..] {
+        [Frame::Feedback { increment, .. }] => *increment,
+        frames => panic!("{frames:?}"),
+    };
+    let mut pair = Pair::new();
+    let (_, served) = pair.open();
+    pair.server.conn.discard(served.key, (0, 0));
+    pair.server.conn.handle_frame(skipped(Begun::Data(StreamId(100)), Skip::TooLarge), pair.now).unwrap();
+    assert_eq!((credit(&mut pair.server), pair.server.conn.ended(served.key)), (payload, None));
+
+    let client = Limits { cancel: Cancel::HalfClose, ..Limits::default() };
+    let mut pair = Pair::with(client, Limits::default());
+    let (key, _) = pair.open();
+    pair.client.conn.release(key);
+    pair.run();
+    pair.client.conn.handle_frame(skipped(Begun::Data(StreamId(100)), Skip::TooLarge), pair.now).unwrap();
+    assert_eq!(credit(&mut pair.client), payload);
 }

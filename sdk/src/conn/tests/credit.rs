@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::conn::{Ending, Event, Inbox, Limits, Outcome, Sent, StreamKey, Take};
-use crate::wire::Frame;
+use crate::conn::{Ending, Event, Inbox, Limits, Outcome, SendError, Sent, StreamKey, Take};
+use crate::wire::{Frame, HEADER_LEN};
 
 use super::pair::Pair;
 
@@ -353,4 +353,41 @@ fn without_flow_control_there_is_no_end_of_what_is_lent() {
     let (_, credit) = pair.server.conn.lend(served.key);
     pair.server.conn.take_back(served.key, &[], credit - 1_000_000);
     assert_eq!(pair.server.send(served.key, b"on"), Ok(Sent::Queued));
+}
+
+#[test]
+fn a_message_may_take_what_a_frame_may_and_not_a_byte_more() {
+    let mut pair = Pair::with(Limits { max_sent: 1_000, ..Limits::default() }, Limits::default());
+    let (key, _) = pair.open();
+    let most = 1_000 - HEADER_LEN;
+    assert_eq!(pair.client.send(key, &vec![7; most]), Ok(Sent::Queued));
+    for size in [most + 1, most + 2] {
+        let error = SendError::TooLarge { size: size + HEADER_LEN, limit: 1_000 };
+        assert_eq!(pair.client.send(key, &vec![7; size]), Err(error));
+    }
+}
+
+/// A peer without flow control is held back by the pause alone, and by the headers that it makes
+/// the reader keep.
+#[test]
+fn a_stream_without_a_window_pauses_beyond_its_cost_and_goes_on_at_half_of_it() {
+    const PAUSE: usize = 256 * 1024;
+    const COST: usize = 1024;
+    let mut pair = Pair::with(Limits { window: 0, ..Limits::default() }, Limits::default());
+    let (key, served) = pair.open();
+    // Each counts 64 bytes beside its own.
+    for _ in 0..PAUSE / COST {
+        pair.client.send(key, &[7; COST - 64]).unwrap();
+    }
+    pair.run();
+    assert!(pair.server.conn.wants_input(), "exactly as much as it may hold");
+    pair.client.send(key, b"").unwrap();
+    pair.run();
+    assert!(!pair.server.conn.wants_input());
+
+    let conn = &mut pair.server.conn;
+    conn.give_credit(served.key, PAUSE / COST / 2, PAUSE / COST / 2 * (COST - 64));
+    assert!(!conn.wants_input(), "one is above the half");
+    conn.give_credit(served.key, 1, 0);
+    assert!(conn.wants_input());
 }
