@@ -62,6 +62,20 @@ fn a_stream_that_ends_before_its_opener_looks_was_open_all_the_same() {
 }
 
 #[test]
+fn init_and_its_answer_say_how_messages_are_written() {
+    let mut pair = Pair::new();
+    let sent = Head { content_type: 2, content_encoding: 3, ..head(STREAM) };
+    pair.client.conn.open(sent, None, pair.now).unwrap();
+    pair.run();
+    let [Frame::Init { meta, .. }] = &pair.server.seen[..] else { panic!("INIT has come") };
+    assert_eq!((meta.content_type, meta.content_encoding), (2, 3));
+    let got = pair.server.next_stream().head;
+    assert_eq!((got.content_type, got.content_encoding), (2, 3));
+    let [Frame::Init { meta, .. }] = &pair.client.seen[..] else { panic!("it is answered") };
+    assert_eq!(meta.content_type, 2);
+}
+
+#[test]
 fn init_carries_head_and_metadata_and_is_answered_with_response_meta_and_window() {
     let mut pair = Pair::new();
     let mut sent = head(STREAM);
@@ -151,4 +165,30 @@ fn metadata_that_does_not_fit_into_a_frame_is_refused_before_anything_is_written
     large.metadata.insert("key", vec![0; 3_000]);
     assert!(matches!(client.conn.open(large, None, epoch()), Err(SendError::TooLarge { limit: 2_000, .. })));
     assert!(client.output().is_empty());
+}
+
+#[test]
+fn a_call_carries_a_thousand_entries_of_metadata_and_no_more() {
+    let mut client = End::client(Limits::default());
+    let mut sent = head(STREAM);
+    for n in 0..1_000 {
+        sent.metadata.insert(format!("key-{n}"), "");
+    }
+    assert!(client.conn.open(sent.clone(), None, epoch()).is_ok());
+    sent.metadata.insert("one-more", "");
+    let error = SendError::TooManyEntries { count: 1_001, limit: 1_000 };
+    assert_eq!(client.conn.open(sent, None, epoch()), Err(error));
+}
+
+#[test]
+fn a_client_was_used_once_it_has_opened_a_stream() {
+    let mut pair = Pair::new();
+    assert!(!pair.client.conn.was_used());
+    let (key, served) = pair.open();
+    assert!(pair.client.conn.was_used());
+    pair.server.conn.close(served.key, Outcome::default());
+    pair.run();
+    pair.client.conn.release(key);
+    assert!(pair.client.conn.was_used(), "also when it is over");
+    assert!(!pair.server.conn.was_used(), "it has opened none");
 }

@@ -178,6 +178,7 @@ fn the_reset_that_overtakes_the_end_in_a_server_of_trpc_go_is_passed_over() {
     assert_eq!(effect(&mut client, Some(key), &data()), Effect::Nothing);
     assert_eq!(effect(&mut client, Some(key), &close(0, 0)), Effect::Over);
     assert!(matches!(client.conn.ending(key), Some(Ending::Closed(outcome)) if outcome.is_ok()));
+    assert_eq!(client.conn.next_deadline(), None, "nothing more is expected");
 
     // When the end does not follow, it was no mistake.
     let mut client = End::client(Limits::default());
@@ -195,6 +196,21 @@ fn the_reset_that_overtakes_the_end_in_a_server_of_trpc_go_is_passed_over() {
     assert!(client.events.iter().any(|event| matches!(event, Event::Readable(_))), "the reader hears of it");
     assert!(matches!(client.conn.ending(key), Some(Ending::Reset(outcome)) if outcome.ret == 1));
     assert_eq!(client.conn.next_deadline(), None);
+
+    // One that differs in a single part is an end, at once.
+    for other in [
+        CloseMeta { ret: 2, ..reset.clone() },
+        CloseMeta { func_ret: 1, ..reset.clone() },
+        CloseMeta { msg: "another text".into(), ..reset.clone() },
+        CloseMeta { close_type: 0, ..reset.clone() },
+    ] {
+        let mut client = End::client(Limits::default());
+        let key = client.conn.open(head(STREAM), None, epoch()).unwrap();
+        client.output();
+        client.receive(&init_answer(0), epoch()).unwrap();
+        let end = bytes(|out| wire::close(out, ID, &other));
+        assert_eq!(effect(&mut client, Some(key), &end), Effect::Over, "{other:?}");
+    }
 
     // Before the stream was accepted it is what it says.
     let mut client = End::client(Limits::default());

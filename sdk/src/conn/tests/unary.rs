@@ -222,3 +222,53 @@ fn an_error_keeps_as_much_of_its_text_as_fits() {
     assert_eq!((fit, cut.outcome.func_ret), (Fit::Cut, 7));
     assert!(cut.outcome.message.len() > 850 && cut.outcome.message.ends_with(b"... (cut: max_header)"));
 }
+
+#[test]
+fn a_call_that_is_over_makes_room_for_the_next() {
+    let mut pair = Pair::with(Limits::default(), Limits { max_calls: 1, ..Limits::default() });
+    for _ in 0..3 {
+        let key = call(&mut pair.client.conn, head(UNARY), b"", &[]).unwrap().unwrap();
+        assert_eq!((pair.client.conn.load(), pair.client.conn.is_alone()), (1, true));
+        let refused = call(&mut pair.client.conn, head(UNARY), b"", &[]).unwrap().unwrap();
+        assert_eq!((pair.client.conn.load(), pair.client.conn.is_alone()), (2, false));
+        pair.run();
+        assert_eq!(pair.client.conn.answer(refused).unwrap().unwrap().outcome.ret, 22);
+        let got = pair.server.next_call();
+        reply(&mut pair.server.conn, got.key, Outcome::default(), b"", &[]);
+        pair.run();
+        assert!(pair.client.conn.answer(key).unwrap().unwrap().outcome.is_ok());
+        assert_eq!((pair.client.conn.load(), pair.server.conn.load()), (0, 0));
+    }
+}
+
+#[test]
+fn an_answer_counts_with_body_attachment_and_text_until_it_is_taken() {
+    let mut pair = Pair::new();
+    let key = call(&mut pair.client.conn, head(UNARY), b"", &[]).unwrap().unwrap();
+    pair.run();
+    let got = pair.server.next_call();
+    reply(&mut pair.server.conn, got.key, Outcome::framework(7, "0123456789"), &[0; 100], &[0; 1_000]);
+    pair.run();
+    assert_eq!(pair.client.conn.buffered().unread, 1_110);
+    pair.client.conn.answer(key).unwrap().unwrap();
+    assert_eq!(pair.client.conn.buffered().unread, 0);
+}
+
+#[test]
+fn a_client_with_too_much_unread_reads_on_for_the_answer_that_it_waits_for() {
+    let mut pair = Pair::with(Limits { unread: 5_000, ..Limits::default() }, Limits::default());
+    let (key, served) = pair.open();
+    pair.server.send(served.key, &[7; 10_000]).unwrap();
+    pair.run();
+    assert!(!pair.client.conn.wants_input());
+    let waits = call(&mut pair.client.conn, head(UNARY), b"", &[]).unwrap().unwrap();
+    assert!(pair.client.conn.wants_input());
+    pair.run();
+    let got = pair.server.next_call();
+    reply(&mut pair.server.conn, got.key, Outcome::default(), b"", &[]);
+    pair.run();
+    assert!(!pair.client.conn.wants_input(), "it has come");
+    pair.client.conn.answer(waits).unwrap().unwrap();
+    pair.client.read_all(key);
+    assert!(pair.client.conn.wants_input());
+}
