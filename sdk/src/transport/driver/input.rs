@@ -72,7 +72,7 @@ impl Driver {
                 continue;
             }
             if let Some(wants) = self.intake.wants() {
-                match self.make_room(wants) {
+                match self.make_room(wants, input.is_closed()) {
                     Room::Made => {}
                     Room::Refused => {
                         self.handle_input()?;
@@ -95,9 +95,16 @@ impl Driver {
         Ok(())
     }
 
-    /// Asks for the room of a large frame. A request for which there is none is refused; a message of a stream waits.
-    fn make_room(&mut self, (room, of, size): (usize, Begun, usize)) -> Room {
+    /// Asks for the room of a large frame. A request for which there is none is refused; a message of
+    /// a stream waits, but for one whose peer is gone: no more comes of it than its socket holds, and
+    /// only behind that is the end.
+    fn make_room(&mut self, (room, of, size): (usize, Begun, usize), is_closed: bool) -> Room {
         if self.run(|state| state.conn.hold_input(counted(room), of)).is_ok() {
+            self.intake.grant(room);
+            return Room::Made;
+        }
+        if is_closed && matches!(of, Begun::Data(_)) {
+            self.run(|state| state.conn.count_input(counted(room)));
             self.intake.grant(room);
             return Room::Made;
         }

@@ -4,10 +4,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Wake;
 
 use bytes::BytesMut;
+use trill_proto::{InitMeta, InitResponseMeta};
 
 use crate::conn::{Head, Limits};
 use crate::transport::intake::FRAMES_PER_LOCK;
 use crate::transport::memory_pair;
+use crate::wire::{self, HEADER_LEN, StreamId};
 
 use super::input::FRAMES_PER_POLL;
 use super::*;
@@ -117,4 +119,45 @@ async fn a_frame_goes_on_behind_the_byte_that_was_written_ahead() {
     assert_eq!(link.buffered().unsent, 0);
     drop(far.input);
     assert!(driver.run(State::probe).is_err(), "nobody reads");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_waits_for_room_hears_of_its_peers_end() {
+    const LARGE: usize = 250 * 1024;
+    /// The first stream of a connection.
+    const ID: StreamId = StreamId(100);
+    let limits = Limits { max_received: LARGE + HEADER_LEN, unread: 64 * 1024, ..Limits::default() };
+    let (near, far) = memory_pair();
+    let (link, mut driver) = Driver::client(Connection::client(limits), near, PeerAddr::memory());
+    let mut cx = Context::from_waker(Waker::noop());
+    driver.run(|state| state.conn.open(Head::default(), None, now()).expect("it is open"));
+    let (mut accepted, mut message) = (Vec::new(), Vec::new());
+    let meta = InitMeta {
+        response_meta: Some(InitResponseMeta::default()),
+        init_window_size: 65_535,
+        ..InitMeta::default()
+    };
+    wire::init(&mut accepted, ID, &meta);
+    let body = |out: &mut Vec<u8>| out.resize(out.len() + LARGE, 0);
+    wire::data(&mut message, ID, LARGE, body).unwrap();
+    far.output.try_write(&accepted).unwrap();
+    // Somebody waits for an answer, so the connection is read whatever is unread.
+    let none = |_: &mut Vec<u8>| {};
+    let call = link.poll_call(&mut Some(Head::default()), (false, None), (0, none), &[], &mut None, &cx);
+    assert!(call.is_ready(), "it is sent");
+
+    for piece in message.chunks(32 * 1024) {
+        assert_eq!(far.output.try_write(piece).unwrap(), piece.len());
+        assert!(Pin::new(&mut driver).poll(&mut cx).is_pending());
+    }
+    assert!(link.buffered().unread >= LARGE, "nobody reads it");
+    for piece in message.chunks(64 * 1024).take(2) {
+        assert_eq!(far.output.try_write(piece).unwrap(), piece.len());
+        assert!(Pin::new(&mut driver).poll(&mut cx).is_pending());
+        tokio::time::advance(Duration::from_millis(20)).await;
+    }
+    assert!(far.output.try_write(&[0]).is_err(), "there is no room, so it is not read");
+    drop(far);
+    tokio::time::advance(Duration::from_millis(20)).await;
+    assert!(matches!(Pin::new(&mut driver).poll(&mut cx), Poll::Ready(ConnError::PeerClosed)));
 }
