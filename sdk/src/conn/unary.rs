@@ -48,6 +48,22 @@ impl Connection {
         body: (usize, impl Body),
         attachment: &[u8],
     ) -> Result<Option<CallKey>, SendError> {
+        let sent = self.try_call(head, one_way, deadline, body, attachment);
+        if sent.is_err() {
+            // The room that it was given is the next one's.
+            self.grant_room();
+        }
+        sent
+    }
+
+    fn try_call(
+        &mut self,
+        head: Head,
+        one_way: bool,
+        deadline: Option<Instant>,
+        body: (usize, impl Body),
+        attachment: &[u8],
+    ) -> Result<Option<CallKey>, SendError> {
         if let Some(why) = &self.lost {
             return Err(SendError::Ended(Ending::Lost(why.clone())));
         }

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::conn::{CallKey, ConnError, Connection, Ending, Event, Head, Outbox, Take};
+use crate::conn::{
+    CallKey, ConnError, Connection, Ending, Event, Head, Limits, MIN_OUTBOX, Outbox, SendError, Take,
+};
+use crate::wire::MAX_ENTRIES;
 
 use super::pair::{Pair, UNARY, head};
 
@@ -68,6 +71,26 @@ fn the_last_end_and_the_last_byte_tell_a_connection_that_drains_and_no_other() {
         assert_eq!((told(&mut pair.server.events), pair.server.conn.is_idle()), (drains, true));
         pair.client.conn.release_call(asked);
     }
+}
+
+#[test]
+fn a_call_that_fails_when_it_has_got_room_leaves_it_to_the_next() {
+    let mut pair = Pair::with(Limits { outbox: MIN_OUTBOX, ..Limits::default() }, Limits::default());
+    let client = &mut pair.client.conn;
+    let large = |out: &mut Vec<u8>| out.resize(out.len() + MIN_OUTBOX, 0);
+    client.call(head(UNARY), true, None, (MIN_OUTBOX, large), &[]).unwrap();
+    let (mut first, mut second) = (None, None);
+    assert_eq!(client.claim_room(MIN_OUTBOX, &mut first), Ok(false));
+    assert_eq!(client.claim_room(MIN_OUTBOX, &mut second), Ok(false));
+    pair.run();
+    let client = &mut pair.client;
+    assert_eq!(client.conn.claim_room(MIN_OUTBOX, &mut first), Ok(true));
+    assert_eq!(client.conn.claim_room(MIN_OUTBOX, &mut second), Ok(false), "the first has it");
+    let mut unfit = head(UNARY);
+    unfit.metadata = (0..=MAX_ENTRIES).map(|number| (number.to_string(), "")).collect();
+    let failed = client.conn.call(unfit, true, None, (MIN_OUTBOX, large), &[]);
+    assert!(matches!(failed, Err(SendError::TooManyEntries { .. })));
+    assert_eq!(client.conn.claim_room(MIN_OUTBOX, &mut second), Ok(true));
 }
 
 #[test]
