@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinSet;
 use trill::prost::Message;
 use trill::server::ServerHandle;
-use trill::{AsyncReaderWriter, Channel, Context, Error, ErrorKind, Result, Server};
+use trill::{AsyncReaderWriter, Channel, Code, Context, Error, ErrorKind, Result, Server};
 use trill_proto::ResponseProtocol;
 use trill_tests::{Absent, AbsentClient, Text, listen, raw, text};
 
@@ -52,6 +52,23 @@ impl Counting {
             tokio::time::sleep(Duration::from_millis(fastrand::u64(1..=5))).await;
         }
         unreachable!("one of them fails")
+    }
+
+    /// The same, but goes on where calls are refused.
+    async fn insist(self, client: AbsentClient, name: String) -> Option<Error> {
+        for number in 0.. {
+            let call = format!("{name}/{number}");
+            match client.unary(text(&call)).await {
+                Err(error) if error.code() == Code::SERVER_OVERLOAD_ERR => {}
+                Err(error) => {
+                    let dark = !error.is_retryable() && !self.0.lock().unwrap().contains(&call);
+                    return dark.then_some(error);
+                }
+                Ok(_) => {}
+            }
+            tokio::time::sleep(Duration::from_millis(fastrand::u64(1..=3))).await;
+        }
+        unreachable!("the server is gone at last")
     }
 
     /// Connects and calls. Who gets no connection knows where it stands.
@@ -106,6 +123,25 @@ async fn calls_that_cross_a_shutdown_of_a_unix_socket_are_refused_or_carried_out
     let folder = tempfile::tempdir().unwrap();
     let path = format!("unix:{}", folder.path().join("crossed.sock").display());
     let dark = cross(std::iter::repeat_n(path, SHUTDOWNS)).await;
+    assert_eq!(dark, [""; 0], "of {SHUTDOWNS} shutdowns");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn callers_that_pass_refusals_over_are_not_left_in_the_dark() {
+    let service = Counting::default();
+    let (mut waiting, mut dark) = (JoinSet::new(), Vec::new());
+    for round in 0..SHUTDOWNS {
+        let (handle, address) = service.serve("127.0.0.1:0").await;
+        let shared = AbsentClient::new(Channel::connect(&address).await.unwrap());
+        for caller in 0..CALLERS {
+            waiting.spawn(service.clone().insist(shared.clone(), format!("{round}/{caller}")));
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        tokio::time::timeout(2 * GRACE, handle.shutdown(GRACE)).await.expect("nobody holds it up");
+    }
+    while let Some(caller) = waiting.join_next().await {
+        dark.extend(caller.unwrap().map(|error| error.to_string()));
+    }
     assert_eq!(dark, [""; 0], "of {SHUTDOWNS} shutdowns");
 }
 

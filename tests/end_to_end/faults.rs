@@ -110,6 +110,7 @@ const FAULTS: &[Fault] = faults! {
     "a stream without messages"                    stream_idle(),           Timeout  Peer   355 never, "Talk"  peer, ["50ms (stream_idle_timeout)"];
     // What servers refuse and break off.
     "a server that shuts down"                     draining(),              Status   Peer   22  again, "Unary" peer, ["shutting down"];
+    "a server that has said that it shuts down"    draining_again(),        Status   Peer   22  again, "Unary" peer, ["not sent", "shutting down", "refused another one"];
     "a call that the shutdown breaks off"          shut_down(),             Timeout  Peer   21  never, "Unary" peer, ["(shutdown)"];
     "too many calls"                               max_calls(),             Status   Peer   22  again, "Unary" peer, ["1 calls and streams", "(max_calls)"];
     "too many calls on one connection"             calls_here(),            Status   Peer   22  again, "Unary" peer, ["calls", "at most 1 (max_calls_per_connection)"];
@@ -649,10 +650,20 @@ impl Busy {
     }
 }
 
-async fn draining() -> Error {
+/// One that was told by a refusal that its server drains.
+async fn refused_once() -> (Busy, Error) {
     let busy = Busy::with("hang", |server| server).await.begun().await;
     let _ = tokio::time::timeout(LIMIT, busy.handle.shutdown(LONG)).await;
-    busy.client.unary(text("")).await.unwrap_err()
+    let error = busy.client.unary(text("")).await.unwrap_err();
+    (busy, error)
+}
+
+async fn draining() -> Error {
+    refused_once().await.1
+}
+
+async fn draining_again() -> Error {
+    refused_once().await.0.client.unary(text("")).await.unwrap_err()
 }
 
 async fn shut_down() -> Error {

@@ -2,15 +2,41 @@
 
 use trill_proto::Code;
 
+use crate::wire::Side;
+
 use super::Connection;
 use super::error::ConnError;
 use super::event::{Ending, Event, Outcome};
+
+/// The metadata with which a server says that it takes nothing more on a connection, in an answer
+/// that refuses. Clients of other libraries see a key that means nothing to them.
+const DRAINING: &str = "trill-draining";
+
+/// What a server answers that drains.
+pub(super) fn refusal() -> Outcome {
+    let text = "the server is draining, because it is shutting down: try another one, or later";
+    marked(Outcome::framework(Code::SERVER_OVERLOAD_ERR.0, text))
+}
+
+fn marked(mut outcome: Outcome) -> Outcome {
+    outcome.metadata.insert(DRAINING, "1");
+    outcome
+}
 
 impl Connection {
     /// Accepts no new calls and streams of the peer's from now on. [`Event::Idle`] tells when to look at [`is_idle`](Self::is_idle) and
     /// [`is_left`](Self::is_left) again.
     pub(crate) fn drain(&mut self) {
         self.draining = true;
+    }
+
+    /// Hears whether the server takes nothing more on this connection. What was sent before it said
+    /// so is answered; what would be sent afterwards might cross the end of the connection.
+    #[inline]
+    pub(super) fn hear_drain(&mut self, outcome: &mut Outcome) {
+        if outcome.ret != 0 && self.side == Side::Client {
+            self.peer_drains |= outcome.metadata.remove(DRAINING).is_some();
+        }
     }
 
     /// Whether no call and no stream is going on and everything is written.
@@ -41,7 +67,7 @@ impl Connection {
     /// Answers all calls and streams that are going on with a code, because the server does not wait for their handlers any longer.
     pub(crate) fn shut_down(&mut self) {
         self.draining = true;
-        let outcome = Outcome::framework(Code::SERVER_TIMEOUT_ERR.0, ConnError::Shutdown.to_string());
+        let outcome = marked(Outcome::framework(Code::SERVER_TIMEOUT_ERR.0, ConnError::Shutdown.to_string()));
         for key in self.streams.live_keys() {
             self.send_reset(key, outcome.clone());
             self.end_stream(key, Ending::Lost(ConnError::Shutdown));

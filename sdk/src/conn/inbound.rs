@@ -17,7 +17,7 @@ use super::overtaken::is_overtaking;
 use super::refusals::Cause;
 use super::stream::{Action, Idle, Input, Moved, Recv, Send, State, Stream};
 use super::timers::Timer;
-use super::{Connection, handshake};
+use super::{Connection, drain, handshake};
 
 /// `close_type` of a CLOSE that breaks the stream off; everything else counts as a normal CLOSE (both peers take it so).
 pub(super) const RESET: i32 = 1;
@@ -186,6 +186,7 @@ impl Connection {
             message: meta.msg,
             metadata: Metadata::from_wire(meta.trans_info),
         };
+        self.hear_drain(&mut outcome);
         let ending = if broken_off {
             if outcome.is_ok() {
                 outcome.ret = Code::STREAM_UNKNOWN_ERR.0;
@@ -306,14 +307,14 @@ impl Connection {
         shape: Shape,
         (busy, bytes): (usize, usize),
     ) -> Result<Admitted, Outcome> {
+        if self.draining {
+            self.count_refusal(Cause::Draining);
+            return Err(drain::refusal());
+        }
         let refuse = |cause: Cause, text: String| {
             self.count_refusal(cause);
             Err(Outcome::framework(Code::SERVER_OVERLOAD_ERR.0, text))
         };
-        if self.draining {
-            let text = "the server is draining, because it is shutting down: try another one, or later";
-            return refuse(Cause::Draining, text.to_owned());
-        }
         let (limit, what) = match shape {
             Shape::Unary => (self.limits.max_calls, "calls"),
             Shape::Stream => (self.limits.max_streams, "streams"),

@@ -127,6 +127,8 @@ pub(crate) struct Connection {
     /// The message of which a part has come, and how large it is.
     arriving: Option<(StreamId, u32)>,
     draining: bool,
+    /// The server has said that it takes no more calls and streams of this side's.
+    peer_drains: bool,
     overtaken: Overtaken,
     /// When to look which streams are stuck, if there are streams.
     stuck_at: Option<Instant>,
@@ -180,6 +182,7 @@ impl Connection {
             asking: false,
             arriving: None,
             draining: false,
+            peer_drains: false,
             overtaken: Overtaken::new(),
             stuck_at: None,
             input_ended: false,

@@ -26,6 +26,8 @@ pub(crate) enum SendError {
     WrongSize { announced: usize, written: usize },
     /// The server has no room for an answer.
     NoRoom { used: usize, limit: usize },
+    /// The server has said that it takes no more calls and streams on this connection.
+    PeerDrains,
     /// The stream, the call or the connection is over.
     Ended(Ending),
     /// This side has said that it sends no more.
@@ -106,6 +108,9 @@ impl Connection {
     ) -> Result<StreamKey, SendError> {
         if let Some(why) = &self.lost {
             return Err(SendError::Ended(Ending::Lost(why.clone())));
+        }
+        if self.peer_drains {
+            return Err(SendError::PeerDrains);
         }
         check_metadata(&head.metadata)?;
         let (window, timeout) = (self.limits.window_of(self.unread.share(0)), head.timeout);

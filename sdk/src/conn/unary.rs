@@ -67,6 +67,9 @@ impl Connection {
         if let Some(why) = &self.lost {
             return Err(SendError::Ended(Ending::Lost(why.clone())));
         }
+        if self.peer_drains {
+            return Err(SendError::PeerDrains);
+        }
         check_metadata(&head.metadata)?;
         let id = self.calls.next_id();
         let meta = RequestProtocol {
@@ -260,12 +263,13 @@ impl Connection {
     }
 
     pub(super) fn handle_response(&mut self, meta: ResponseProtocol, body: Bytes, attachment: Bytes) {
-        let outcome = Outcome {
+        let mut outcome = Outcome {
             ret: meta.ret,
             func_ret: meta.func_ret,
             message: meta.error_msg,
             metadata: Metadata::from_wire(meta.trans_info),
         };
+        self.hear_drain(&mut outcome);
         // Peers disagree about the id in the fixed header; the one in the protobuf header is always right.
         let (content_type, content_encoding) = (meta.content_type, meta.content_encoding);
         let answer = Answer { outcome, body, attachment, content_type, content_encoding };

@@ -252,7 +252,12 @@ async fn open(
                 link.note_lost();
                 head = unsent;
             }
-            (Err(error), _) => return Err(send_error(error, &subject(link.peer_text()))),
+            (Err(error), _) => {
+                if error == SendError::PeerDrains {
+                    channel.handle_refused(&link);
+                }
+                return Err(send_error(error, &subject(link.peer_text())));
+            }
         }
     }
 }

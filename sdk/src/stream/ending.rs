@@ -228,6 +228,11 @@ pub(crate) fn send_error(error: SendError, subject: &Subject) -> Error {
             let text = format!("the message said it takes {announced} bytes and wrote {written}");
             subject.error(ErrorKind::Encode, Origin::Caller, encode_code, text)
         }
+        SendError::PeerDrains => {
+            let text = "the call was not sent: the server is shutting down, as it said when it refused another one on this \
+                        connection";
+            subject.error(ErrorKind::Status, Origin::Peer, Code::SERVER_OVERLOAD_ERR, text).not_sent()
+        }
         SendError::HalfClosed => {
             let code = subject.pick(Code::STREAM_CLIENT_WRITE_END, Code::STREAM_SERVER_WRITE_END);
             subject.error(ErrorKind::Closed, Origin::Caller, code, "this side has finished writing")

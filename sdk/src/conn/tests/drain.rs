@@ -7,9 +7,10 @@ use bytes::Bytes;
 use crate::conn::{
     CallKey, ConnError, Connection, Ending, Event, Head, Limits, MIN_OUTBOX, Outbox, SendError, Take,
 };
+use crate::metadata::Metadata;
 use crate::wire::MAX_ENTRIES;
 
-use super::pair::{Pair, UNARY, head};
+use super::pair::{Pair, STREAM, UNARY, epoch, head};
 
 fn call(conn: &mut Connection, head: Head, one_way: bool) -> Option<CallKey> {
     conn.call(head, one_way, None, (0, |_: &mut Vec<u8>| {}), &[]).unwrap()
@@ -74,6 +75,28 @@ fn the_last_end_and_the_last_byte_tell_a_connection_that_drains_and_no_other() {
 }
 
 #[test]
+fn a_client_that_a_draining_server_has_refused_sends_it_no_more_calls() {
+    let mut pair = Pair::new();
+    let (key, served) = pair.open();
+    pair.server.conn.drain();
+    let asked = call(&mut pair.client.conn, head(UNARY), false).unwrap();
+    pair.run();
+    let outcome = pair.client.conn.answer(asked).unwrap().unwrap().outcome;
+    assert_eq!((outcome.ret, outcome.metadata), (22, Metadata::new()), "the mark is not for the caller");
+    for one_way in [false, true] {
+        let again = pair.client.conn.call(head(UNARY), one_way, None, (0, |_: &mut Vec<u8>| {}), &[]);
+        assert_eq!(again, Err(SendError::PeerDrains));
+    }
+    assert_eq!(pair.client.conn.open(head(STREAM), None, epoch()), Err(SendError::PeerDrains));
+    assert!(pair.client.output().is_empty());
+    // What goes on is left to go on.
+    pair.client.send(key, b"more").unwrap();
+    pair.client.conn.half_close(key);
+    pair.run();
+    assert_eq!(pair.server.read_all(served.key), (vec!["more".into()], Some(Take::EndOfInput)));
+}
+
+#[test]
 fn a_call_that_fails_when_it_has_got_room_leaves_it_to_the_next() {
     let mut pair = Pair::with(Limits { outbox: MIN_OUTBOX, ..Limits::default() }, Limits::default());
     let client = &mut pair.client.conn;
@@ -91,6 +114,24 @@ fn a_call_that_fails_when_it_has_got_room_leaves_it_to_the_next() {
     let failed = client.conn.call(unfit, true, None, (MIN_OUTBOX, large), &[]);
     assert!(matches!(failed, Err(SendError::TooManyEntries { .. })));
     assert_eq!(client.conn.claim_room(MIN_OUTBOX, &mut second), Ok(true));
+}
+
+#[test]
+fn what_a_shutdown_breaks_off_tells_that_the_server_takes_no_more_calls() {
+    for is_stream in [false, true] {
+        let mut pair = Pair::new();
+        let _held = if is_stream {
+            pair.open();
+            None
+        } else {
+            call(&mut pair.client.conn, head(UNARY), false)
+        };
+        pair.run();
+        pair.server.conn.shut_down();
+        pair.run();
+        let again = pair.client.conn.call(head(UNARY), false, None, (0, |_: &mut Vec<u8>| {}), &[]);
+        assert_eq!(again, Err(SendError::PeerDrains), "a stream: {is_stream}");
+    }
 }
 
 #[test]

@@ -154,6 +154,9 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
                             self.step = self.connect(head);
                         }
                         Err(error) => {
+                            if error == SendError::PeerDrains {
+                                self.call.target.channel.handle_refused(waiting.link());
+                            }
                             let error = send_error(error, &self.subject());
                             return Poll::Ready(Err(error));
                         }
