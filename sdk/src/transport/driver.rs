@@ -2,6 +2,7 @@
 
 mod ending;
 mod input;
+mod recheck;
 #[cfg(test)]
 mod tests;
 
@@ -22,6 +23,7 @@ use super::pusher::Pusher;
 use super::shared::{Left, Reading, Shared, State};
 use super::wakers::Incoming;
 use super::{Ends, Link, PeerAddr, now};
+use recheck::Recheck;
 
 /// How long answers wait for the last runner, should that be busy with something else.
 const PATIENCE: Duration = Duration::from_millis(1);
@@ -80,7 +82,7 @@ pub(crate) struct Driver {
     /// For the last input of a connection to which nothing can be written any more.
     failing: Option<Pin<Box<tokio::time::Sleep>>>,
     /// For a connection that is not read: others may leave room, and the peer may go.
-    recheck: Option<Pin<Box<tokio::time::Sleep>>>,
+    recheck: Option<Box<Recheck>>,
     /// Its task ends with this one.
     pusher: Option<JoinHandle<()>>,
 }

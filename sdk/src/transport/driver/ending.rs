@@ -7,7 +7,8 @@ use bytes::BytesMut;
 use crate::conn::ConnError;
 use crate::transport::{Input, Output};
 
-use super::input::{READS_PER_POLL, RECHECK_PEER};
+use super::input::READS_PER_POLL;
+use super::recheck::Unseen;
 use super::{Driver, State};
 
 /// How much is read at once of what nobody wants any more.
@@ -61,7 +62,7 @@ impl Driver {
             if !owes || output.is_closed() {
                 return Poll::Ready(ConnError::PeerClosed);
             }
-            ready!(self.poll_recheck(RECHECK_PEER, cx));
+            ready!(self.poll_recheck(Unseen::End, cx));
         }
     }
 }

@@ -1,8 +1,7 @@
 //! What the driver reads, and hands to the connection.
 
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::task::{Context, Poll};
 
 use crate::conn::ConnError;
 use crate::transport::intake::{FRAMES_PER_LOCK, counted};
@@ -11,6 +10,7 @@ use crate::transport::{Input, now};
 use crate::wire::{Begun, Skip};
 
 use super::Driver;
+use super::recheck::{Recheck, Unseen};
 
 /// How many reads one poll may do before other tasks get their turn.
 pub(super) const READS_PER_POLL: usize = 8;
@@ -19,13 +19,6 @@ pub(super) const READS_PER_POLL: usize = 8;
 /// nothing but send INITs keeps a thread for 0.5 ms at a time, and for 7 when they open streams; with calls, FEEDBACK or garbage it is 0.5 at
 /// most. Without this it was 110 and 12.
 pub(super) const FRAMES_PER_POLL: usize = 4 * FRAMES_PER_LOCK;
-
-/// How often a connection that is not read looks whether other connections have left room.
-const RECHECK: Duration = Duration::from_millis(10);
-
-/// How often a connection that is not read looks whether its peer is gone, if nothing else is to look for: a read would tell, and there is
-/// none.
-pub(super) const RECHECK_PEER: Duration = Duration::from_millis(100);
 
 /// What becomes of a large frame that needs room.
 enum Room {
@@ -56,12 +49,9 @@ impl Driver {
                 break;
             }
             let Reading { paused, short } = self.reading;
-            if !paused {
-                self.recheck = None;
-            }
             // What a peer has left behind that is gone is not much, and only behind it is its end.
             if paused && !input.is_closed() {
-                if self.poll_recheck(if short { RECHECK } else { RECHECK_PEER }, cx).is_ready() {
+                if self.poll_recheck(if short { Unseen::Room } else { Unseen::End }, cx).is_ready() {
                     self.reading = self.run(State::reading);
                     continue;
                 }
@@ -78,10 +68,11 @@ impl Driver {
                         self.handle_input()?;
                         continue;
                     }
-                    Room::None if self.poll_recheck(RECHECK, cx).is_ready() => continue,
+                    Room::None if self.poll_recheck(Unseen::RoomForFrame, cx).is_ready() => continue,
                     Room::None => return Ok(()),
                 }
             }
+            self.recheck = None;
             match self.intake.poll_read(input, cx) {
                 Poll::Pending => return Ok(()),
                 Poll::Ready(Ok(0)) => return self.handle_input_end(),
@@ -115,11 +106,11 @@ impl Driver {
         Room::Refused
     }
 
-    pub(super) fn poll_recheck(&mut self, after: Duration, cx: &mut Context<'_>) -> Poll<()> {
-        let recheck = self.recheck.get_or_insert_with(|| Box::pin(tokio::time::sleep(after)));
-        ready!(recheck.as_mut().poll(cx));
-        self.recheck = None;
-        Poll::Ready(())
+    pub(super) fn poll_recheck(&mut self, of: Unseen, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.recheck.as_ref().is_some_and(|recheck| recheck.is_of(of)) {
+            self.recheck = None;
+        }
+        self.recheck.get_or_insert_with(|| Box::new(Recheck::new(of))).poll(cx)
     }
 
     /// Decodes what was read outside the lock, and hands it to the connection in batches, until this poll has done enough.

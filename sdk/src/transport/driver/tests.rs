@@ -1,15 +1,17 @@
 //! A driver that is polled by hand.
 
+use std::cell::Cell;
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Wake;
 
 use bytes::BytesMut;
-use trill_proto::{InitMeta, InitResponseMeta};
+use trill_proto::{InitMeta, InitRequestMeta, InitResponseMeta};
 
-use crate::conn::{Head, Limits};
+use crate::conn::{Admitted, Head, Limits, Pools, Shape};
 use crate::transport::intake::FRAMES_PER_LOCK;
 use crate::transport::memory_pair;
-use crate::wire::{self, HEADER_LEN, StreamId};
+use crate::wire::{self, Begun, HEADER_LEN, StreamId};
 
 use super::input::FRAMES_PER_POLL;
 use super::*;
@@ -160,4 +162,59 @@ async fn a_connection_that_waits_for_room_hears_of_its_peers_end() {
     drop(far);
     tokio::time::advance(Duration::from_millis(20)).await;
     assert!(matches!(Pin::new(&mut driver).poll(&mut cx), Poll::Ready(ConnError::PeerClosed)));
+}
+
+/// A message of a stream.
+fn message(len: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    wire::data(&mut bytes, StreamId(100), len, |out: &mut Vec<u8>| out.resize(out.len() + len, 7))
+        .expect("it fits");
+    bytes
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_waits_for_others_to_leave_room_looks_ever_more_rarely_and_goes_on_soon() {
+    let pools = Pools::new(100_000, 100_000, 10);
+    let peer = pools.peer();
+    let server = |admit: bool| {
+        let limits =
+            Limits { peer: Some(Arc::clone(&peer)), max_received: 80_000, window: 0, ..Limits::default() };
+        let admission = move |_: &Head, _: Shape| {
+            if admit { Ok(Admitted { method: 0 }) } else { Err(crate::conn::Outcome::default()) }
+        };
+        Connection::server(limits, Arc::new(admission))
+    };
+    let mut other = server(false);
+    other.hold_input(29_000, Begun::Data(StreamId(100))).expect("there is room");
+
+    let (near, far) = memory_pair();
+    let (link, mut driver) = Driver::server(server(true), near, PeerAddr::memory(), Arc::new(Nothing));
+    let polls = Cell::new(0);
+    let mut drive_for = async |limit: Duration| {
+        polls.set(0);
+        let counted = poll_fn(|cx| {
+            polls.set(polls.get() + 1);
+            Pin::new(&mut driver).poll(cx)
+        });
+        assert!(tokio::time::timeout(limit, counted).await.is_err(), "the connection goes on");
+        polls.get()
+    };
+    let mut open = Vec::new();
+    let request_meta = Some(InitRequestMeta { func: "/a/b".into(), ..Default::default() });
+    wire::init(&mut open, StreamId(100), &InitMeta { request_meta, ..Default::default() });
+    for bytes in [open, message(35_000), message(35_000)] {
+        far.output.try_write(&bytes).expect("there is room in the pipe");
+        drive_for(Duration::from_millis(1)).await;
+    }
+    let held = link.buffered().unread;
+    assert!(held >= 70_000, "{held}");
+    far.output.try_write(&message(5_000)).expect("there is room in the pipe");
+
+    let polls = drive_for(Duration::from_secs(60)).await;
+    assert_eq!(link.buffered().unread, held, "it is not read");
+    assert!(polls < 100, "{polls} looks within a minute");
+
+    drop(other);
+    drive_for(Duration::from_secs(2)).await;
+    assert!(link.buffered().unread >= held + 5_000, "there is room, and nobody has told");
 }
