@@ -44,6 +44,8 @@ pub(super) struct Timers {
     /// Set and cleared with the first stream and the last, which may be the same again and again.
     stuck: Option<Instant>,
     others: BTreeSet<(Instant, Timer)>,
+    /// The earliest of all. It is asked for far more often than it changes.
+    next: Option<Instant>,
 }
 
 impl Timers {
@@ -57,6 +59,9 @@ impl Timers {
         };
         if !in_order {
             self.others.insert((at, timer));
+        }
+        if self.next.is_none_or(|next| at < next) {
+            self.next = Some(at);
         }
     }
 
@@ -72,10 +77,17 @@ impl Timers {
         if !in_order {
             self.others.remove(&(at, timer));
         }
+        if self.next == Some(at) {
+            self.next = self.earliest();
+        }
     }
 
     #[inline]
     pub(super) fn next(&self) -> Option<Instant> {
+        self.next
+    }
+
+    fn earliest(&self) -> Option<Instant> {
         let others = self.others.first().map(|(at, _)| *at);
         earlier(earlier(self.calls.next(), self.opens.next()), earlier(self.stuck, others))
     }
