@@ -75,8 +75,9 @@ impl Intake {
     pub(super) fn decode(&mut self) -> Result<(), WireError> {
         while !self.is_full() {
             let there = self.bytes.len();
-            let frame = match self.decoder.decode(&mut self.bytes) {
-                Ok(Some(frame)) => frame,
+            match self.decoder.decode(&mut self.bytes) {
+                // It is large, so it is moved once only.
+                Ok(Some(frame)) => self.frames.push(frame),
                 Ok(None) if self.refuse_meta() => continue,
                 Ok(None) => break,
                 Err(WireError::FrameTooLarge { .. }) => match self.decoder.begun(&self.bytes) {
@@ -87,8 +88,7 @@ impl Intake {
                     None => break,
                 },
                 Err(error) => return Err(error),
-            };
-            self.frames.push(frame);
+            }
             // What comes behind a large frame must not keep its memory.
             if std::mem::take(&mut self.granted) > 0 {
                 self.proven = self.proven.max(there - self.bytes.len());
