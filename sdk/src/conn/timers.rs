@@ -58,7 +58,7 @@ impl Timers {
             _ => false,
         };
         if !in_order {
-            self.others.insert((at, timer));
+            self.set_other(at, timer);
         }
         if self.next.is_none_or(|next| at < next) {
             self.next = Some(at);
@@ -75,11 +75,22 @@ impl Timers {
             _ => false,
         };
         if !in_order {
-            self.others.remove(&(at, timer));
+            self.clear_other(at, timer);
         }
         if self.next == Some(at) {
             self.next = self.earliest();
         }
+    }
+
+    // Not inlined, so that the rest is, where it is known which timer it is.
+    #[inline(never)]
+    fn set_other(&mut self, at: Instant, timer: Timer) {
+        self.others.insert((at, timer));
+    }
+
+    #[inline(never)]
+    fn clear_other(&mut self, at: Instant, timer: Timer) {
+        self.others.remove(&(at, timer));
     }
 
     #[inline]
@@ -87,6 +98,7 @@ impl Timers {
         self.next
     }
 
+    #[inline(never)]
     fn earliest(&self) -> Option<Instant> {
         let others = self.others.first().map(|(at, _)| *at);
         earlier(earlier(self.calls.next(), self.opens.next()), earlier(self.stuck, others))
