@@ -319,7 +319,16 @@ impl State {
         !self.has_output() && self.push.rest.is_empty() && !self.push.busy
     }
 
+    /// Nothing has happened most often: the driver asks after all that it does. A call that has come
+    /// is an event as well.
+    #[inline]
     fn sort_events(&mut self, wake: &mut Vec<Waker>, incoming: &mut Incoming) {
+        if self.conn.has_events() {
+            self.sort_new_events(wake, incoming);
+        }
+    }
+
+    fn sort_new_events(&mut self, wake: &mut Vec<Waker>, incoming: &mut Incoming) {
         self.conn.take_events(&mut self.events);
         for event in self.events.drain(..) {
             self.wakers.sort(event, wake, incoming);
