@@ -162,11 +162,15 @@ fn request(head: UnaryHead, header_len: usize, mut rest: Bytes) -> Result<Frame,
     if header_len == 0 {
         return Err(FrameFault::NoHeader);
     }
-    let plain = plain::request(&rest, header_len);
-    let meta =
-        unary_header(&mut rest, header_len, plain, entries::IN_REQUEST, |meta: &mut RequestProtocol| {
+    let meta = match plain::request(&rest, header_len) {
+        Some(meta) => {
+            rest.advance(header_len);
+            meta
+        }
+        None => unary_header(&mut rest, header_len, entries::IN_REQUEST, |meta: &mut RequestProtocol| {
             &mut meta.trans_info
-        })?;
+        })?,
+    };
     let (body, attachment) = split(rest, meta.request_id, meta.attachment_size)?;
     Ok(Frame::Request { head, meta, body, attachment })
 }
@@ -174,29 +178,28 @@ fn request(head: UnaryHead, header_len: usize, mut rest: Bytes) -> Result<Frame,
 /// An empty header is fine here: it is the success of call 0, and tRPC-Cpp sends it.
 #[inline]
 fn response(head: UnaryHead, header_len: usize, mut rest: Bytes) -> Result<Frame, FrameFault> {
-    let plain = plain::response(&rest, header_len);
-    let meta =
-        unary_header(&mut rest, header_len, plain, entries::IN_RESPONSE, |meta: &mut ResponseProtocol| {
+    let meta = match plain::response(&rest, header_len) {
+        Some(meta) => {
+            rest.advance(header_len);
+            meta
+        }
+        None => unary_header(&mut rest, header_len, entries::IN_RESPONSE, |meta: &mut ResponseProtocol| {
             &mut meta.trans_info
-        })?;
+        })?,
+    };
     let (body, attachment) = split(rest, meta.request_id, meta.attachment_size)?;
     Ok(Frame::Response { head, meta, body, attachment })
 }
 
-/// Takes the protobuf header off the front: the `plain` one if it was read by hand, else as prost
-/// reads it.
-#[inline]
+/// Takes a protobuf header off the front that is not read by hand. Not inlined, because most
+/// headers are.
+#[inline(never)]
 fn unary_header<M: Message + Default>(
     rest: &mut Bytes,
     len: usize,
-    plain: Option<M>,
     path: &[u32],
     trans_info: impl FnOnce(&mut M) -> &mut Vec<TransInfoEntry>,
 ) -> Result<M, FrameFault> {
-    if let Some(meta) = plain {
-        rest.advance(len);
-        return Ok(meta);
-    }
     entries::check(&rest[..len], path)?;
     let mut meta = M::decode(rest.split_to(len))?;
     let entries = trans_info(&mut meta);
