@@ -174,7 +174,7 @@ impl<T: Message> AsyncWriter<T> {
         let mut fresh = Sender::default();
         let sender = self.state.as_mut().map_or(&mut fresh, |state| &mut state.sender);
         let polled = stream.link().poll_send(stream.key(), ready.size(), sender, cx, &*ready);
-        if sender.take_stuck() {
+        if polled.is_pending() && sender.take_stuck() {
             stream.warn_stuck(WRITES);
         }
         if fresh.is_used() {
