@@ -74,11 +74,12 @@ impl Runner {
         let Batch { router, link, .. } = &*self.0;
         loop {
             for _ in 0..CALLS_PER_TURN {
-                let Some(call) = self.0.next() else { return };
+                let start_next = || self.0.next().map(|call| router.start(link, call, true));
                 // Handlers' panics are caught where they run. This is for messages that cannot be encoded without one: it is theirs alone.
-                match std::panic::catch_unwind(AssertUnwindSafe(|| router.start(link, call, true))) {
-                    Ok(Started::Begun) => {}
-                    Ok(Started::Waits) => return self.give_tasks(),
+                match std::panic::catch_unwind(AssertUnwindSafe(start_next)) {
+                    Ok(Some(Started::Begun)) => {}
+                    Ok(Some(Started::Waits)) => return self.give_tasks(),
+                    Ok(None) => return,
                     Err(_) => tracing::error!(peer = %link.peer(), "an answer panicked while it was written"),
                 }
                 // What was unpacked has used it up.
@@ -118,9 +119,11 @@ async fn give_way() {
     .await;
 }
 
-/// Runs a call: to its end if it does not have to wait, else in a task of its own.
-pub(super) fn start_at_once(call: impl Future<Output = ()> + Send + 'static) -> Started {
-    let mut call = Box::pin(call);
+/// Runs a call: to its end if it does not have to wait, else in a task of its own. It is made where
+/// it stays, because it is large.
+#[inline]
+pub(super) fn start_at_once<F: Future<Output = ()> + Send + 'static>(call: impl FnOnce() -> F) -> Started {
+    let mut call = Box::into_pin(Box::write(Box::new_uninit(), call()));
     // Whatever it waits for is asked again by the task, which polls it at once.
     if call.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
         return Started::Begun;

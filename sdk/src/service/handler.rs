@@ -195,7 +195,7 @@ impl ServerCall {
             unreachable!("the router knows unary from stream")
         };
         let (from_json, to_json) = if cx.is_json() { (from_json, to_json) } else { (None, None) };
-        let call = async move {
+        let call = move || async move {
             let cx = Over(cx);
             let work = {
                 let (cx, call) = (cx.clone(), &call);
@@ -217,7 +217,7 @@ impl ServerCall {
         if at_once {
             return start_at_once(call);
         }
-        tokio::spawn(call);
+        tokio::spawn(call());
         Started::Begun
     }
 
