@@ -9,9 +9,16 @@ use super::streaming::SendError;
 impl Connection {
     /// An answer of so many bytes may be queued, if there is room in the server's budget. One that goes beyond it is taken while others
     /// have left some, and small ones are always, as refusals are.
+    #[inline]
     pub(crate) fn admit_answer(&self, key: CallKey, bytes: usize) -> Result<(), SendError> {
-        let waits = matches!(self.calls.get(key), Call::Incoming(call) if call.waiting > 0);
-        if waits || self.queued() + self.answers + bytes <= MIN_OUTBOX {
+        if self.queued() + self.answers + bytes <= MIN_OUTBOX {
+            return Ok(());
+        }
+        self.admit_large_answer(key)
+    }
+
+    fn admit_large_answer(&self, key: CallKey) -> Result<(), SendError> {
+        if matches!(self.calls.get(key), Call::Incoming(call) if call.waiting > 0) {
             return Ok(());
         }
         self.unsent.can_reserve(0).map_err(|over| SendError::NoRoom { used: over.used, limit: over.limit })

@@ -70,29 +70,40 @@ pub(super) struct Calls {
     slab: Slab<Call>,
     /// Calls of ours by request id.
     waiting: HashMap<u32, usize>,
+    first_id: u32,
     next_id: u32,
+    /// Every id was given out once, so that one may be in use. Before, that need not be looked for.
+    come_round: bool,
     incoming: usize,
 }
 
 impl Calls {
     pub(super) fn new(first_id: u32) -> Self {
-        Self { slab: Slab::new(), waiting: HashMap::new(), next_id: first_id, incoming: 0 }
+        Self {
+            slab: Slab::new(),
+            waiting: HashMap::new(),
+            first_id,
+            next_id: first_id,
+            come_round: false,
+            incoming: 0,
+        }
     }
 
     /// An id for a new call of ours. Ids wrap; one that is still in use is passed over.
     pub(super) fn next_id(&mut self) -> u32 {
         loop {
             let id = self.next_id;
-            self.next_id = self.next_id.wrapping_add(1);
-            if !self.waiting.contains_key(&id) {
+            self.next_id = id.wrapping_add(1);
+            self.come_round |= self.next_id == self.first_id;
+            if !self.come_round || !self.waiting.contains_key(&id) {
                 return id;
             }
         }
     }
 
     /// Whether there was ever a call of ours.
-    pub(super) fn was_used(&self, first_id: u32) -> bool {
-        self.next_id != first_id
+    pub(super) fn was_used(&self) -> bool {
+        self.come_round || self.next_id != self.first_id
     }
 
     pub(super) fn insert_outgoing(&mut self, id: u32, deadline: Option<Instant>) -> CallKey {
@@ -130,21 +141,26 @@ impl Calls {
         &mut self.slab[key.0]
     }
 
-    /// Lets go of a call of ours whose answer was taken.
-    pub(super) fn forget(&mut self, key: CallKey) {
-        self.slab.remove(key.0);
+    /// Takes the answer to a call of ours, if it is there. With it the call is gone.
+    pub(super) fn take_answer(&mut self, key: CallKey) -> Option<Result<Answer, Ending>> {
+        if let Call::Outgoing { answer: None, .. } = &self.slab[key.0] {
+            return None;
+        }
+        match self.slab.remove(key.0) {
+            Call::Outgoing { answer, .. } => answer,
+            Call::Incoming(_) => unreachable!("the key is of a call of ours"),
+        }
     }
 
-    pub(super) fn remove(&mut self, key: CallKey) -> Call {
-        let call = self.slab.remove(key.0);
-        match &call {
+    pub(super) fn remove(&mut self, key: CallKey) {
+        match &self.slab[key.0] {
             Call::Outgoing { id, answer: None, .. } => {
                 self.waiting.remove(id);
             }
             Call::Outgoing { .. } => {}
             Call::Incoming(_) => self.incoming -= 1,
         }
-        call
+        self.slab.remove(key.0);
     }
 
     /// Whether a call of ours waits for the answer with this id.
@@ -177,5 +193,31 @@ impl Calls {
 
     pub(super) fn is_empty(&self) -> bool {
         self.slab.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_that_is_in_use_is_passed_over_when_the_ids_have_come_round() {
+        let mut calls = Calls::new(7);
+        assert!(!calls.was_used());
+        for id in [7, 8, 9] {
+            assert_eq!(calls.next_id(), id);
+        }
+        calls.insert_outgoing(7, None);
+        calls.insert_outgoing(9, None);
+        // Four billion calls later.
+        calls.next_id = 5;
+        assert_eq!([calls.next_id(), calls.next_id(), calls.next_id(), calls.next_id()], [5, 6, 8, 10]);
+        assert!(calls.was_used());
+    }
+
+    #[test]
+    fn ids_wrap() {
+        let mut calls = Calls::new(u32::MAX);
+        assert_eq!([calls.next_id(), calls.next_id()], [u32::MAX, 0]);
     }
 }

@@ -320,7 +320,7 @@ impl Connection {
 
     /// Whether there was ever a call or a stream of this side.
     pub(crate) fn was_used(&self) -> bool {
-        self.streams.was_used() || self.calls.was_used(self.limits.first_request_id)
+        self.streams.was_used() || self.calls.was_used()
     }
 
     /// How many streams are not over.

@@ -103,11 +103,7 @@ impl Connection {
 
     /// The answer to a call of ours, if it is there. With it the application lets go of the call.
     pub(crate) fn answer(&mut self, key: CallKey) -> Option<Result<Answer, Ending>> {
-        let Call::Outgoing { answer, .. } = self.calls.get_mut(key) else {
-            unreachable!("the key is of a call of ours")
-        };
-        let answer = answer.take()?;
-        self.calls.forget(key);
+        let answer = self.calls.take_answer(key)?;
         if let Ok(answer) = &answer {
             self.count_call(answer.size(), 0);
         }
@@ -180,16 +176,20 @@ impl Connection {
         if matches!(self.calls.get_mut(key), Call::Incoming(call) if !call.answered) {
             self.refuse(key, Outcome::framework(Code::SERVER_SYSTEM_ERR.0, DROPPED), &[]);
         }
-        let call = self.calls.remove(key);
-        self.count_call(call.size(), 0);
+        // It is large, so it is looked at where it is.
+        let call = self.calls.get(key);
+        let size = call.size();
         let deadline = match call {
-            Call::Outgoing { deadline, .. } => deadline,
+            Call::Outgoing { deadline, .. } => *deadline,
             Call::Incoming(call) => {
-                self.let_go_of_answer(call.waiting);
+                let (waiting, deadline) = (call.waiting, call.deadline);
+                self.let_go_of_answer(waiting);
                 self.permits.give_back();
-                call.deadline
+                deadline
             }
         };
+        self.calls.remove(key);
+        self.count_call(size, 0);
         self.timers.clear(deadline, Timer::Call(key));
         self.tell_if_idle();
     }
@@ -319,8 +319,7 @@ impl Connection {
         incoming.deadline = deadline;
         let one_way = incoming.one_way;
         self.let_go_of_input(&mut head);
-        let attachment =
-            if attachment.len() < COPIED { Bytes::copy_from_slice(&attachment) } else { attachment };
+        let attachment = if attachment.len() < COPIED { copied(&attachment) } else { attachment };
         self.count_call(0, incoming.size);
         let key = self.calls.insert_incoming(incoming);
         if let Some(at) = deadline {
@@ -356,6 +355,12 @@ impl Connection {
             Side::Client => Err(ConnError::BadAnswer(why)),
         }
     }
+}
+
+/// A copy, without a call for the attachment that most calls do not have.
+#[inline]
+fn copied(bytes: &[u8]) -> Bytes {
+    if bytes.is_empty() { Bytes::new() } else { Bytes::copy_from_slice(bytes) }
 }
 
 fn milliseconds(timeout: Duration) -> u32 {

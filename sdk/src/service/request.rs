@@ -45,6 +45,7 @@ impl Request {
 
     /// Decodes it. From then on it counts with what the message keeps: all of the body if a field
     /// shares it, and else what it takes to write the message.
+    #[inline]
     pub(super) fn decode<Req: Message>(
         self,
         from_json: Option<FromJson<Req>>,
@@ -69,6 +70,7 @@ impl Request {
     }
 }
 
+#[inline]
 fn decode<Req: Message>(plain: Bytes, from_json: Option<FromJson<Req>>) -> Result<Req> {
     let name = std::any::type_name::<Req>();
     match from_json {
