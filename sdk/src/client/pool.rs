@@ -102,9 +102,14 @@ impl Pool {
     /// The server of a connection has served a call.
     #[inline]
     pub(super) fn handle_served(&self, link: &Link) {
-        if self.uneven.load(Ordering::Relaxed)
-            && let Some(share) = self.ready.load().share(link)
-        {
+        if self.uneven.load(Ordering::Relaxed) {
+            self.give_share_back(link);
+        }
+    }
+
+    #[cold]
+    fn give_share_back(&self, link: &Link) {
+        if let Some(share) = self.ready.load().share(link) {
             share.handle_served();
         }
     }

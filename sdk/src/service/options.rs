@@ -40,6 +40,7 @@ pub(super) struct Limit {
 const LEAST: Duration = Duration::from_millis(1);
 
 /// So long, rounded up.
+#[inline]
 fn whole_milliseconds(limit: Duration) -> Duration {
     match limit.subsec_nanos() % 1_000_000 {
         0 => limit,
@@ -52,12 +53,20 @@ impl Limit {
     /// limit is told in whole milliseconds, rounded up. Of an inherited one that would be more than
     /// was there, and a cycle of quick services would never end by its deadline.
     pub(super) fn left(&self, now: Instant) -> Option<Duration> {
-        let until = |deadline: Instant| deadline.saturating_duration_since(now);
-        if self.caller.is_some_and(|caller| until(caller) < LEAST) {
-            return None;
-        }
-        let left = self.deadline.map_or(self.timeout, until);
-        if left.is_zero() {
+        let left = self.deadline.map_or(self.timeout, |deadline| deadline.saturating_duration_since(now));
+        self.told(left, now)
+    }
+
+    /// The same when it begins.
+    #[inline]
+    pub(super) fn whole(&self, now: Instant) -> Option<Duration> {
+        self.told(self.timeout, now)
+    }
+
+    #[inline]
+    fn told(&self, left: Duration, now: Instant) -> Option<Duration> {
+        let of_caller = self.caller.map(|caller| caller.saturating_duration_since(now));
+        if left.is_zero() || of_caller.is_some_and(|of_caller| of_caller < LEAST) {
             return None;
         }
         if self.inherited {
@@ -65,7 +74,7 @@ impl Limit {
         }
         // Else a server that rounds down would end the call before its caller does.
         let left = whole_milliseconds(left);
-        Some(self.caller.map_or(left, |caller| left.min(until(caller))))
+        Some(of_caller.map_or(left, |of_caller| left.min(of_caller)))
     }
 
     /// For the error that says that it has passed.
@@ -148,7 +157,9 @@ mod tests {
         let now = now();
         let inherited = inherited.map(|left| now + left);
         let options = CallOptions { timeout: own, inherited, ..CallOptions::default() };
-        options.limit(None, now).expect("there is one").left(now)
+        let limit = options.limit(None, now).expect("there is one");
+        assert_eq!(limit.whole(now), limit.left(now));
+        limit.whole(now)
     }
 
     #[test]

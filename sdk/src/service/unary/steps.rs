@@ -73,8 +73,10 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
         Self { call, one_way, limit: None, patient: None, late: None, step: Step::Start }
     }
 
-    /// Sends the request. A call that fails before it is sent pays into tokio's budget, so that a
+    /// Sends the request. Not inlined, so that whoever has sent it does not pay for that when the
+    /// answer is there. A call that fails before it is sent pays into tokio's budget, so that a
     /// task that tries again and again lets others go on.
+    #[inline(never)]
     pub(super) fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         if !matches!(self.step, Step::Failed(_)) {
             match ready!(self.poll_send(cx)) {
@@ -91,7 +93,7 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
 
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         loop {
-            match &mut self.step {
+            let request = match &mut self.step {
                 Step::Start => {
                     if self.one_way {
                         // One that waits for nothing would never let others go on.
@@ -104,7 +106,7 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
                     if let Err(error) = call.request.pack_as(call.to_json, compression) {
                         return Poll::Ready(Err(self.not_json(error)));
                     }
-                    let timeout = self.limit.as_ref().map(|limit| limit.left(now));
+                    let timeout = self.limit.as_ref().map(|limit| limit.whole(now));
                     if timeout == Some(None) {
                         return Poll::Ready(Err(self.deadline_error()));
                     }
@@ -112,8 +114,13 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
                     let content_type = if call.to_json.is_some() { JSON } else { 0 };
                     self.patient = call.options.wait_for_ready;
                     let options = std::mem::take(&mut call.options);
+                    let link = call.target.channel.pick();
                     let head = call.target.head(options, timeout.flatten(), (content_type, encoding));
-                    self.step = self.connect(head);
+                    let Some(link) = link else {
+                        self.wait_for_connection(head);
+                        continue;
+                    };
+                    Request::new(link, head)
                 }
                 Step::Connecting(waiting, head) => {
                     let link = match ready!(waiting.as_mut().poll(cx)) {
@@ -122,47 +129,76 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
                     };
                     let mut head = std::mem::take(head);
                     head.timeout = self.time_left()?;
-                    self.step = Step::Request(Request::new(link, head));
+                    Request::new(link, head)
                 }
-                Step::Request(waiting) => {
-                    let deadline = self.limit.as_ref().and_then(|limit| limit.deadline);
-                    // It has waited: less is left than when it began to.
-                    if let (Some(_), Some(limit)) = (&self.late, &self.limit) {
-                        let Some(left) = limit.left(now()) else {
-                            return Poll::Ready(Err(self.deadline_error().not_sent()));
-                        };
-                        waiting.set_timeout(left);
-                    }
-                    let call = &self.call;
-                    let request = &call.request;
-                    let body = (request.size(), request);
-                    let Poll::Ready(sent) =
-                        waiting.poll_send(self.one_way, deadline, body, &call.attachment, cx)
-                    else {
-                        ready!(self.poll_too_late(cx));
-                        return Poll::Ready(Err(self.deadline_error().not_sent()));
+                Step::Request(_) => {
+                    let Step::Request(request) = std::mem::replace(&mut self.step, Step::Start) else {
+                        unreachable!("it was one")
                     };
-                    match sent {
-                        Ok(sent) => {
-                            self.step = Step::Sent(sent);
-                            self.watch_time();
-                        }
-                        // Nothing of it was sent: another connection will do.
-                        Err(SendError::Ended(Ending::Lost(_))) => {
-                            let mut head = waiting.take_head();
-                            head.timeout = self.time_left()?;
-                            self.step = self.connect(head);
-                        }
-                        Err(error) => {
-                            if error == SendError::PeerDrains {
-                                self.call.target.channel.handle_refused(waiting.link());
-                            }
-                            let error = send_error(error, &self.subject());
-                            return Poll::Ready(Err(error));
-                        }
-                    }
+                    request
                 }
                 Step::Sent(_) | Step::Failed(_) | Step::Unpacking(..) => return Poll::Ready(Ok(())),
+            };
+            ready!(self.poll_request(request, cx))?;
+        }
+    }
+
+    /// Sends the request. One that has to wait, or cannot be sent, is kept: most requests are sent
+    /// at once, and so are moved less.
+    fn poll_request(&mut self, mut request: Request, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        // It has waited: less is left than when it began to.
+        if let (Some(_), Some(limit)) = (&self.late, &self.limit) {
+            match limit.left(now()) {
+                Some(left) => request.set_timeout(left),
+                None => {
+                    self.step = Step::Request(request);
+                    return Poll::Ready(Err(self.deadline_error().not_sent()));
+                }
+            }
+        }
+        let deadline = self.limit.as_ref().and_then(|limit| limit.deadline);
+        let (attachment, parcel) = (&self.call.attachment, &self.call.request);
+        let why = match request.poll_send(self.one_way, deadline, (parcel.size(), parcel), attachment, cx) {
+            Poll::Ready(Ok(sent)) => {
+                self.step = Step::Sent(sent);
+                self.watch_time();
+                return Poll::Ready(Ok(()));
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(error),
+            Poll::Pending => Poll::Pending,
+        };
+        self.poll_unsent(request, why, cx)
+    }
+
+    #[inline(never)]
+    fn poll_unsent(
+        &mut self,
+        mut request: Request,
+        why: Poll<SendError>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<()>> {
+        // Nothing of it was sent if the connection is lost: another one will do.
+        let head = match &why {
+            Poll::Ready(SendError::Ended(Ending::Lost(_))) => Some(request.take_head()),
+            _ => None,
+        };
+        if let Poll::Ready(SendError::PeerDrains) = &why {
+            self.call.target.channel.handle_refused(request.link());
+        }
+        self.step = Step::Request(request);
+        match (head, why) {
+            (Some(mut head), _) => {
+                head.timeout = self.time_left()?;
+                match self.call.target.channel.pick() {
+                    Some(link) => self.step = Step::Request(Request::new(link, head)),
+                    None => self.wait_for_connection(head),
+                }
+                Poll::Ready(Ok(()))
+            }
+            (None, Poll::Ready(error)) => Poll::Ready(Err(send_error(error, &self.subject()))),
+            (None, Poll::Pending) => {
+                ready!(self.poll_too_late(cx));
+                Poll::Ready(Err(self.deadline_error().not_sent()))
             }
         }
     }
@@ -194,16 +230,11 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
         }
     }
 
-    /// With a connection, or waiting for one.
-    fn connect(&self, head: Head) -> Step {
-        let channel = &self.call.target.channel;
-        match channel.pick() {
-            Some(link) => Step::Request(Request::new(link, head)),
-            None => {
-                let deadline = self.limit.as_ref().and_then(|limit| limit.deadline);
-                Step::Connecting(connection(channel.clone(), self.patient, deadline), head)
-            }
-        }
+    #[inline(never)]
+    fn wait_for_connection(&mut self, head: Head) {
+        let channel = self.call.target.channel.clone();
+        let deadline = self.limit.as_ref().and_then(|limit| limit.deadline);
+        self.step = Step::Connecting(connection(channel, self.patient, deadline), head);
     }
 
     pub(super) fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<Answer>> {
@@ -229,20 +260,23 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
         }
         let answer = ready!(answer);
         let (channel, link) = (&self.call.target.channel, held.link());
-        match &answer {
-            Ok(answer) if is_refusal(&answer.outcome) => channel.handle_refused(link),
-            Ok(_) => channel.handle_served(link),
-            Err(_) => {}
-        }
         match answer {
             Ok(answer) if answer.outcome.is_ok() => {
+                channel.handle_served(link);
                 if answer.content_encoding == 0 {
                     return Poll::Ready(Ok(answer));
                 }
                 self.begin_to_unpack(answer)?;
                 self.poll_unpacked(cx)
             }
-            Ok(answer) => Poll::Ready(Err(answer_error(&answer.outcome, &self.subject()))),
+            Ok(answer) => {
+                if is_refusal(&answer.outcome) {
+                    channel.handle_refused(link);
+                } else {
+                    channel.handle_served(link);
+                }
+                Poll::Ready(Err(answer_error(&answer.outcome, &self.subject())))
+            }
             Err(ending) => Poll::Ready(Err(ending_error(&ending, &self.subject()))),
         }
     }
