@@ -47,8 +47,8 @@ impl Talk for Talker {
     }
 }
 
-#[tokio::main]
-async fn main() -> Result<()> {
+#[tokio::test]
+async fn it_compiles_and_runs() -> Result<()> {
     let server = TalkServer::from_arc(std::sync::Arc::new(Talker));
     let client = TalkClient::new(Server::builder().service(server.clone()).in_memory()?);
     assert_eq!(format!("{server:?}"), "TalkServer { .. }");

@@ -24,7 +24,12 @@ trait Contexts {
     async fn get(&self, cx: Context, req: pb::Context) -> Result<pb::Context>;
     async fn read(&self, cx: Context, req: pb::AsyncReader) -> Result<pb::SharedWriter>;
     async fn send(&self, cx: Context, reader: AsyncReader<pb::Context>) -> Result<pb::Context>;
-    async fn receive(&self, cx: Context, req: pb::AsyncReader, writer: AsyncWriter<pb::Context>) -> Result<()>;
+    async fn receive(
+        &self,
+        cx: Context,
+        req: pb::AsyncReader,
+        writer: AsyncWriter<pb::Context>,
+    ) -> Result<()>;
     async fn talk(&self, cx: Context, rw: AsyncReaderWriter<pb::Context, pb::AsyncReader>) -> Result<()>;
 }
 
@@ -68,7 +73,8 @@ mod letters {
     }
 }
 
-fn main() {
+#[test]
+fn it_compiles() {
     let _builder = Server::builder().service(Mine);
     let _client = letters::TClient::new;
 }

@@ -7,7 +7,7 @@ trait Conditional {
     #[cfg(any())]
     async fn absent(&self, cx: Context, req: Missing) -> Result<Missing>;
     async fn first(&self, cx: Context, req: u32) -> Result<String>;
-    #[cfg(all())]
+    #[cfg(not(any()))]
     async fn either(&self, cx: Context, req: u32) -> Result<String>;
     #[cfg(not(all()))]
     async fn either(&self, cx: Context, req: String) -> Result<String>;
@@ -48,8 +48,8 @@ trait Absent {
 #[cfg(any())]
 impl Absent for Present {}
 
-#[tokio::main]
-async fn main() -> Result<()> {
+#[tokio::test]
+async fn it_compiles_and_runs() -> Result<()> {
     let client = ConditionalClient::new(Server::builder().service(Present).in_memory()?);
     assert_eq!(client.first(1).await?, "/test.Conditional/First");
     assert_eq!(client.either(1).await?, "/test.Conditional/Either");

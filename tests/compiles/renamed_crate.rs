@@ -8,7 +8,7 @@ mod trill {}
 
 use vendor::rpc::{Context, Result, Server};
 
-#[vendor::rpc::service(package = "test", crate = crate::vendor::rpc)]
+#[vendor::rpc::service(package = "test", crate = crate::renamed_crate::vendor::rpc)]
 pub trait Greeter {
     async fn greet(&self, cx: Context, req: String) -> Result<String>;
 }
@@ -22,6 +22,7 @@ impl Greeter for Polite {
     }
 }
 
-fn main() {
+#[test]
+fn it_compiles() {
     let _builder = Server::builder().service(Polite);
 }

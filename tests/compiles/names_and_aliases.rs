@@ -38,8 +38,8 @@ impl r#Trait for Named {
     }
 }
 
-#[tokio::main]
-async fn main() -> Result<()> {
+#[tokio::test]
+async fn it_compiles_and_runs() -> Result<()> {
     let client = TraitClient::new(Server::builder().service(Named).in_memory()?);
     assert_eq!(client.r#type(3).await?, "/test.some_names/Type 3");
     assert_eq!(client.get_url(1).await?, "/test.some_names/GetURL");

@@ -82,6 +82,7 @@ impl Shadowed for Marker {
     }
 }
 
-fn main() {
+#[::std::prelude::v1::test]
+fn it_compiles() {
     let _builder = ::trill::Server::builder().service(Marker);
 }

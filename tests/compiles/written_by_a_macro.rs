@@ -27,6 +27,7 @@ impl Greeter for Polite {
     }
 }
 
-fn main() {
+#[test]
+fn it_compiles() {
     let _builder = Server::builder().service(Polite);
 }

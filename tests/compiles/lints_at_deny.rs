@@ -89,7 +89,8 @@ impl<T: Send + Sync + 'static> Talk for Talker<T> {
 #[trill::service]
 impl<T: Send + Sync + 'static> Silence for Talker<T> {}
 
-fn main() {
+#[test]
+fn it_compiles() {
     // One type, two services: their servers say which.
     drop(Server::builder().service(TalkServer::new(Talker(1))).service(SilenceServer::new(Talker("two"))));
 
