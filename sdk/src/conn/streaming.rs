@@ -67,11 +67,11 @@ pub(crate) fn write_data(
 pub(crate) enum Sent {
     /// The message is queued.
     Queued,
-    /// The peer gives no credit; [`Event::Writable`] tells when it does.
+    /// The peer gives no credit; [`Event::Writable`](super::Event::Writable) tells when it does.
     NoCredit,
     /// The same, on a stream that has waited for so long that both sides may wait for each other.
     Stuck,
-    /// The outbox is full; [`Event::Room`] tells when it is this ticket's turn.
+    /// The outbox is full; [`Event::Room`](super::Event::Room) tells when it is this ticket's turn.
     NoRoom,
 }
 
@@ -98,7 +98,7 @@ pub(crate) enum Take {
 }
 
 impl Connection {
-    /// Opens a stream: INIT goes out, and [`Event::Changed`] tells when it is open or over. `idle_timeout` is its own, if it is not to be
+    /// Opens a stream: INIT goes out, and [`Event::Changed`](super::Event::Changed) tells when it is open or over. `idle_timeout` is its own, if it is not to be
     /// the connection's.
     pub(crate) fn open(
         &mut self,
@@ -148,7 +148,7 @@ impl Connection {
         Ok(key)
     }
 
-    /// Whether the stream is open, if that is known; else [`Event::Changed`] tells when it is.
+    /// Whether the stream is open, if that is known; else [`Event::Changed`](super::Event::Changed) tells when it is.
     pub(crate) fn opened(&mut self, key: StreamKey) -> Option<Result<(), Ending>> {
         let stream = self.streams.get_mut(key);
         match &stream.ending {
@@ -161,7 +161,7 @@ impl Connection {
         }
     }
 
-    /// How the stream ended, if it has; else [`Event::Changed`] tells when it does.
+    /// How the stream ended, if it has; else [`Event::Changed`](super::Event::Changed) tells when it does.
     pub(crate) fn ended(&mut self, key: StreamKey) -> Option<Ending> {
         let stream = self.streams.get_mut(key);
         stream.watched = stream.ending.is_none();
@@ -247,7 +247,7 @@ impl Connection {
     }
 
     /// Reports what the application consumed of messages it took before, and takes all that are there. Credit goes back to the peer
-    /// by what is consumed, not by what is taken. `None`: there is nothing yet; [`Event::Readable`] tells when.
+    /// by what is consumed, not by what is taken. `None`: there is nothing yet; [`Event::Readable`](super::Event::Readable) tells when.
     pub(crate) fn take(
         &mut self,
         key: StreamKey,
