@@ -261,8 +261,12 @@ async fn idle(servers: &tokio::runtime::Runtime) {
     }
     let [_, server] = grown(before).await.map(|bytes| bytes / STREAMS);
     let pieces = PIECES[SERVER].load(Ordering::Relaxed) - pieces;
-    println!("{STREAMS} idle streams: the server holds {server} bytes a stream, in {pieces} pieces");
+    let counted = handle.buffered().unread / STREAMS;
+    println!(
+        "{STREAMS} idle streams: the server holds {server} bytes a stream, in {pieces} pieces, and counts {counted}"
+    );
     assert!(server <= 1_000, "{server} bytes a stream");
+    assert!((server..server + server / 4).contains(&counted), "{counted} of {server} bytes a stream count");
     drop(streams);
     handle.shutdown(Duration::from_millis(10)).await;
 }

@@ -80,9 +80,9 @@ async fn empty(who: &str, buffered: impl Fn() -> Buffered) {
 
 const SIZES: [usize; 3] = [30, 1_000, 60_000];
 
-/// At most the window, one message beyond it, and their headers.
+/// At most the window, one message beyond it, and their headers, with the stream's state.
 fn is_one_window(unread: usize, size: usize) -> bool {
-    let most = (65_535 + size) + (65_535 / size + 1) * 20;
+    let most = (65_535 + size) + (65_535 / size + 1) * 20 + KIB;
     (60_000..=most.min(256 * KIB)).contains(&unread)
 }
 
@@ -130,7 +130,7 @@ async fn a_client_that_reads_slowly_holds_one_window_of_a_handler_that_writes_fa
         let unread = until(|| channel.buffered(), |now| now.unread > 60_000).await.unread;
         assert!(is_one_window(unread, size), "{unread} bytes of messages of {size}");
         let server = handle.buffered();
-        assert!(server.unread == 0 && server.unsent < 256 * KIB, "{server:?}");
+        assert!(server.unread <= KIB && server.unsent < 256 * KIB, "{server:?}");
         let mut count = 0;
         while reader.read().await.unwrap().is_some() {
             count += 1;

@@ -35,7 +35,7 @@ pub struct Buffered {
     /// requests until they are answered: while they are unpacked with what that takes, and from then on
     /// with what their messages keep.
     /// Metadata counts with what it takes in memory, as long as its call or stream is there, and a frame that is larger than 64 KiB
-    /// with the part of it that has come.
+    /// with the part of it that has come. At a server, each stream counts with 1 KiB for its state.
     pub unread: usize,
     /// The same together with what the windows of open streams promise: what counts for `max_unread` and `max_unread_per_connection`.
     pub reserved: usize,

@@ -12,7 +12,7 @@ use crate::wire::{self, CloseMeta, Frame, FrameFault, HEADER_LEN, InitMeta, Mess
 use super::error::{ConnError, Violation};
 use super::event::{Admitted, Ending, Event, Head, IncomingStream, Outcome, Shape, StreamKey};
 use super::flow::SendWindow;
-use super::limits::{MIN_WINDOW, room_for};
+use super::limits::{MIN_WINDOW, STREAM_STATE, room_for};
 use super::overtaken::is_overtaking;
 use super::refusals::Cause;
 use super::stream::{Action, Idle, Input, Moved, Recv, Send, State, Stream};
@@ -258,7 +258,8 @@ impl Connection {
                 return;
             }
         };
-        let window = if peer_window == 0 { 0 } else { self.limits.window_of(self.unread.share(0)) };
+        let share = self.unread.share(0).saturating_sub(STREAM_STATE);
+        let window = if peer_window == 0 { 0 } else { self.limits.window_of(share) };
         let send_window =
             if window == 0 { SendWindow::unlimited() } else { SendWindow::announced(peer_window) };
         wire::init(self.output.copied(), id, &handshake::accept(window, head.content_type));
@@ -278,7 +279,7 @@ impl Connection {
             idle: self.limits.stream_idle_timeout.map(Idle::new).map(Box::new),
         });
         self.begin_counting(key);
-        self.keep(key, head.metadata.cost());
+        self.keep(key, STREAM_STATE + head.metadata.cost());
         self.set_stream_idle_timer(key, now);
         self.set_stuck_timer(now);
         if let Some(at) = deadline {
@@ -294,7 +295,7 @@ impl Connection {
             return Err(handshake::no_request_meta());
         };
         // Streams that are over but still held count: their memory is not free yet.
-        let room = room_for(MIN_WINDOW) + head.metadata.cost();
+        let room = room_for(MIN_WINDOW) + STREAM_STATE + head.metadata.cost();
         let admitted = self.admit(&head, Shape::Stream, (self.streams.held(), room))?;
         Ok((head, admitted, window))
     }

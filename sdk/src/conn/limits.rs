@@ -29,6 +29,10 @@ pub(super) const fn room_for(window: u32) -> usize {
 }
 const SLACK: usize = 512;
 
+/// What a server keeps for each stream beside what came on it: its state, the handles of its handler, and a
+/// small task. `tests/memory.rs` measures it.
+pub(super) const STREAM_STATE: usize = 1024;
+
 /// What a connection may always queue, however short the server's room is.
 pub(super) const MIN_OUTBOX: usize = 16 * 1024;
 

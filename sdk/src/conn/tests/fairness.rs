@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::conn::{Ending, Event, Limits, Peer, Pools};
+use crate::conn::{Ending, Event, Limits, Outcome, Peer, Pools};
 use crate::wire::{Begun, StreamId};
 
 use super::budgets::{fill, windows};
@@ -81,7 +81,7 @@ fn a_peer_that_calls_alone_have_filled_hears_what_is_refused_however_much_others
 fn the_streams_of_one_peer_do_not_shrink_the_windows_of_others() {
     let pools = Pools::new(64 * MIB, 64 * MIB, 1_000_000);
     let peer = pools.peer();
-    for _ in 0..4 {
+    for _ in 0..3 {
         let mut pair = connect(&peer);
         (0..500).for_each(|_| drop(pair.open()));
         std::mem::forget(pair);
@@ -92,6 +92,20 @@ fn the_streams_of_one_peer_do_not_shrink_the_windows_of_others() {
     let mut same = connect(&peer);
     same.open();
     assert!(windows(&same.client)[0] < 10_000, "{:?}", windows(&same.client));
+}
+
+#[test]
+fn the_state_of_a_peers_stream_counts_until_the_stream_is_let_go_of() {
+    let pools = Pools::new(MIB, 64 * MIB, 1_000_000);
+    let server = Limits { peer: Some(pools.peer()), ..Limits::default() };
+    let mut pair = Pair::with(Limits { window: 0, ..Limits::default() }, server);
+    let (accepted, _) = open(&mut pair, 1_000);
+    assert_eq!((accepted, pools.unread.held()), (512, 512 * 1_024), "half of the room, without windows");
+    let served = pair.server.next_stream().key;
+    pair.server.conn.close(served, Outcome::default());
+    assert_eq!(pair.server.conn.buffered().unread, 512 * 1_024, "its handler may still hold it");
+    pair.server.conn.release(served);
+    assert_eq!(pair.server.conn.buffered().unread, 511 * 1_024);
 }
 
 /// Opens so many streams, and gives how many are not refused, with their windows at the server.

@@ -79,9 +79,15 @@ pub(super) async fn unpacked_calls(target: Target) -> Result<()> {
     target.hold([bytes], Answers::Read).await
 }
 
+/// The handler hangs on the first message. It keeps those that it has read, so they are its own; the ones
+/// behind it wait.
 pub(super) async fn unpacked_streams(target: Target) -> Result<()> {
-    let message = gzip(&text(format!("hang {}", "y".repeat(9_900_000))).encode_to_vec());
-    let stream = |id| [raw::open(id, "Talk", 65_535, 1, &[]), raw::raw_data(id, &message)].concat();
+    let hang = gzip(&text("hang").encode_to_vec());
+    let message = gzip(&text("y".repeat(9_900_000)).encode_to_vec());
+    let stream = |id| {
+        let open = raw::open(id, "Talk", 65_535, 1, &[]);
+        [open, raw::raw_data(id, &hang), raw::raw_data(id, &message)].concat()
+    };
     let bytes = join((100..200).map(stream));
     target.hold([bytes], Answers::Read).await
 }

@@ -67,7 +67,7 @@ modes! {
     "unread-large", "50 answers of 9 MB, never read", memory::unread_large;
     "unread-small", "2,000 calls a second, 10 kB never read", memory::unread_small;
     "unpacked-calls", "100 calls that unpack to 10 MB each", memory::unpacked_calls;
-    "unpacked-streams", "100 messages that unpack to 10 MB each", memory::unpacked_streams;
+    "unpacked-streams", "100 unread messages that unpack to 10 MB each", memory::unpacked_streams;
     "pinned-buffers", "3,000 small calls between large ones", memory::pinned_buffers;
     "lz4-blocks", "6 windows of tiny LZ4 messages a second", work::lz4_blocks;
     "gzip-bombs", "100 one-way calls a second, 10 MB unpacked", work::gzip_bombs;
