@@ -12,6 +12,10 @@ use super::call::CallRef;
 /// the lock.
 const COUNTED: usize = 4 * 1024;
 
+/// A field of a smaller request is copied: a message that shares the body keeps all of the buffer into
+/// which it was read, 64 KiB, for as long as a handler has it.
+const SHARED: usize = 32 * 1024;
+
 /// A request's body.
 pub(super) struct Request {
     body: Bytes,
@@ -60,7 +64,9 @@ impl Request {
         let request = decode(body, from_json);
         let kept = match &request {
             Err(_) => 0,
-            Ok(request) if from_json.is_none() && shared.is_unique() => request.size().min(size),
+            Ok(request) if from_json.is_none() && (size < SHARED || shared.is_unique()) => {
+                request.size().min(size)
+            }
             Ok(_) => size,
         };
         drop(shared);
@@ -73,12 +79,12 @@ impl Request {
 #[inline]
 fn decode<Req: Message>(plain: Bytes, from_json: Option<FromJson<Req>>) -> Result<Req> {
     let name = std::any::type_name::<Req>();
-    match from_json {
-        None => Req::read_from(plain)
-            .map_err(|error| undecodable(format!("the request is not a {name}: {error}"))),
-        Some(from_json) => from_json(&plain)
-            .map_err(|error| undecodable(format!("the request is not the JSON of a {name}: {error}"))),
+    if let Some(from_json) = from_json {
+        return from_json(&plain)
+            .map_err(|error| undecodable(format!("the request is not the JSON of a {name}: {error}")));
     }
+    let request = if plain.len() < SHARED { Req::read_from(&plain[..]) } else { Req::read_from(plain) };
+    request.map_err(|error| undecodable(format!("the request is not a {name}: {error}")))
 }
 
 fn undecodable(text: String) -> Error {
@@ -103,5 +109,30 @@ impl From<Refused> for Error {
                 Self::new(ErrorKind::Limit, Origin::Peer, Code::SERVER_OVERLOAD_ERR, text)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use trill_proto::RequestProtocol;
+
+    use super::*;
+
+    /// Decodes a request with such a field out of a larger buffer, and gives whether that is kept.
+    fn keeps_its_buffer(field: usize) -> bool {
+        let message = RequestProtocol { func: vec![b'x'; field].into(), ..RequestProtocol::default() };
+        let mut read = Vec::new();
+        message.write_to(&mut read);
+        let size = read.len();
+        read.resize(64 * 1024, 0);
+        let buffer = Bytes::from(read);
+        let request: RequestProtocol = decode(buffer.slice(..size), None).expect("it is one");
+        assert_eq!(request, message);
+        !buffer.is_unique()
+    }
+
+    #[test]
+    fn a_small_request_does_not_keep_the_buffer_that_it_was_read_into() {
+        assert_eq!([10, 20_000, 40_000].map(keeps_its_buffer), [false, false, true]);
     }
 }
