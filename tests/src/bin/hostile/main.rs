@@ -17,7 +17,8 @@
 //! but not a machine that compiles something meanwhile: measure on one that does nothing else, and
 //! distrust a table in which `nothing`, a process that sleeps, fails.
 //!
-//! `--short` is for a machine that is busy: one round a mode, and no verdict on latency.
+//! `--short` is for a machine that is busy, and for a build without optimisation: one round a mode, of
+//! the modes that take memory and places, and no verdict on latency.
 //! `hostile serve` is a server of the tests' service with default settings, for other programs.
 
 mod attacks;
@@ -34,6 +35,31 @@ use std::time::Duration;
 use attacks::{MODES, Mode};
 use measure::{Lengths, Side, measure};
 use verdict::{HEAD, Report, Round};
+
+/// The modes of the short form. `places-of-eight` is not among them: a build without optimisation works
+/// on what it has sent for longer than a stranger waits.
+const SHORT: &[&str] = &[
+    "silent",
+    "inits",
+    "window",
+    "unread-downloads",
+    "places",
+    "one-way-places",
+    "bytes",
+    "bytes-dropped",
+    "partial-frames",
+    "call-metadata",
+    "stream-metadata",
+    "unread-answers",
+    "unread-large",
+    "unread-small",
+    "unpacked-calls",
+    "unpacked-streams",
+    "pinned-buffers",
+    "gzip-bombs",
+    "gzip-members",
+    "empty-metadata",
+];
 
 /// The program's arguments.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,7 +104,7 @@ async fn judge_all(options: &Options) -> ExitCode {
         lines.push(report.line());
     }
     // It takes up to a minute, whatever the rounds.
-    if options.has(never_ends::NAME) && !options.short {
+    if options.has(never_ends::NAME) {
         let (let_go, verdict) = never_ends::judge().await;
         good &= let_go;
         lines.push(format!("{:<18} {verdict}", never_ends::NAME));
@@ -131,7 +157,10 @@ impl Options {
     }
 
     fn has(&self, mode: &str) -> bool {
-        self.modes.is_empty() || self.modes.iter().any(|name| name == mode)
+        if self.modes.is_empty() {
+            return !self.short || SHORT.contains(&mode);
+        }
+        self.modes.iter().any(|name| name == mode)
     }
 
     fn lengths(&self) -> Lengths {
@@ -169,6 +198,9 @@ mod tests {
         let some = read("--short --modes places,never-ends --rounds 3").expect("they are options");
         assert_eq!((some.rounds, some.seconds, some.short), (3, 1, true));
         assert!(some.has("places") && some.has("never-ends") && !some.has("bytes"));
+        let short = read("--short").expect("it is an option");
+        assert!(SHORT.iter().all(|name| MODES.iter().any(|mode| mode.name == *name) && short.has(name)));
+        assert!(!short.has("nothing") && !short.has(never_ends::NAME));
         for wrong in ["--modes none", "--rounds", "--rounds 0", "--seconds x", "--only INIT"] {
             assert!(read(wrong).is_err(), "{wrong} was taken");
         }
