@@ -104,6 +104,7 @@ const FAULTS: &[Fault] = faults! {
     "the call's time is over"                      call_deadline(),         Timeout  Caller 101 never, "Unary" peer, ["50ms (timeout)"];
     "the stream's time is over"                    stream_deadline(),       Timeout  Caller 101 never, "Talk"  peer, ["the stream did not end within 50ms (timeout)"];
     "a stream that is not accepted"                open_timeout(),          Timeout  Peer   354 never, "Talk"  peer, ["50ms (open_timeout)"];
+    "no room for a stream's head"                  no_room_to_open(),       Timeout  Caller 101 again, "Talk"  peer, ["was not opened", "50ms (open_timeout)", "bytes wait for it (max_unsent_per_connection)"];
     "nothing to read"                              read_timeout(),          Timeout  Peer   354 never, "Talk"  peer, ["50ms (read_timeout)", "the stream goes on"];
     "nothing to read within the limit of one read" one_read_timeout(),      Timeout  Peer   354 never, "Talk"  peer, ["50ms (timeout of the read)", "the stream goes on"];
     "no credit"                                    write_timeout(),         Timeout  Peer   334 never, "Talk"  peer, ["50ms (write_timeout)", "window is 65535", "nothing was sent"];
@@ -594,6 +595,21 @@ async fn stream_deadline() -> Error {
 
 async fn open_timeout() -> Error {
     client_of_script(Vec::new()).await.talk().await.unwrap_err()
+}
+
+async fn no_room_to_open() -> Error {
+    let frozen = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = frozen.local_addr().unwrap().to_string();
+    let client = Client::new(Channel::builder().open_timeout(LIMIT).connect(address).await.unwrap());
+    // Until all buffers are full on the way.
+    loop {
+        let open = |_| client.talk().metadata("large", vec![7; 60_000]);
+        let opened = futures::future::join_all((0..100).map(open)).await;
+        let failed = opened.into_iter().filter_map(Result::err);
+        if let Some(error) = failed.into_iter().find(Error::is_retryable) {
+            return error;
+        }
+    }
 }
 
 async fn read_timeout() -> Error {

@@ -29,6 +29,7 @@ mod left_over;
 mod limits;
 mod listening;
 mod network;
+mod no_room;
 mod packed;
 mod proxy;
 mod reconnect;

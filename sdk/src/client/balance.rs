@@ -139,6 +139,8 @@ fn in_turn(turn: usize, count: usize) -> impl Iterator<Item = usize> {
 
 #[cfg(test)]
 mod tests {
+    use std::task::{Context, Poll, Waker};
+
     use super::*;
     use crate::transport::{Connection, Driver, Ends, Head, Limits, PeerAddr, memory_pair};
 
@@ -151,6 +153,12 @@ mod tests {
             (link, (driver, far))
         };
         (0..count).map(link).unzip()
+    }
+
+    fn open(link: &Link) {
+        let cx = Context::from_waker(Waker::noop());
+        let opened = link.poll_open(&mut Some(Head::default()), None, None, &mut None, &cx);
+        assert!(matches!(opened, Poll::Ready(Ok(_))));
     }
 
     fn index(ready: &Ready, links: &[Link]) -> Option<usize> {
@@ -179,11 +187,11 @@ mod tests {
         for _ in 0..9 {
             let picked = index(&ready, &links).unwrap();
             opened[picked] += 1;
-            links[picked].open(&mut Some(Head::default()), None).unwrap();
+            open(&links[picked]);
         }
         assert_eq!(opened, [3, 3, 3]);
-        links[0].open(&mut Some(Head::default()), None).unwrap();
-        links[2].open(&mut Some(Head::default()), None).unwrap();
+        open(&links[0]);
+        open(&links[2]);
         for _ in 0..3 {
             assert_eq!(index(&ready, &links), Some(1));
         }
@@ -215,7 +223,7 @@ mod tests {
             let ready = Ready::new(links.clone(), false, balance, &Arc::default());
             // Connections have something to do, but for the one whose server is quick to refuse.
             for link in &links[1..] {
-                link.open(&mut Some(Head::default()), None).unwrap();
+                open(link);
             }
             calls(&ready, &links, 500, |index| index != 0);
             let refused = calls(&ready, &links, 10_000, |index| index != 0);
@@ -225,7 +233,7 @@ mod tests {
             let (one, other) = (count(&refused, 1), count(&refused, 2));
             assert!(one.abs_diff(other) < 200, "{balance:?}: {one} and {other}");
             calls(&ready, &links, 10_000, |_| true);
-            links[0].open(&mut Some(Head::default()), None).unwrap();
+            open(&links[0]);
             let served = calls(&ready, &links, 3_000, |_| true);
             for index in 0..3 {
                 assert_eq!(count(&served, index), 1_000, "{balance:?}");
@@ -239,7 +247,7 @@ mod tests {
         for balance in [Balance::RoundRobin, Balance::LeastLoaded] {
             let (links, _drivers) = links(2);
             let ready = Ready::new(links.clone(), false, balance, &Arc::default());
-            links[1].open(&mut Some(Head::default()), None).unwrap();
+            open(&links[1]);
             for _ in 0..3 {
                 while calls(&ready, &links, 1, |index| index != 0) != [0] {}
                 assert_eq!(index(&ready, &links), Some(1), "{balance:?}");

@@ -68,7 +68,8 @@ impl ChannelBuilder {
         self
     }
 
-    /// How long a server may take to accept a stream. Default: 10 seconds.
+    /// How long a server may take to accept a stream, with the time for which the stream waits for room
+    /// to send its head. Default: 10 seconds.
     pub fn open_timeout(mut self, limit: Duration) -> Self {
         self.limits.open_timeout = limit;
         self

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::metadata::Metadata;
-use crate::wire::FrameFault;
+use crate::wire::{FrameFault, HEADER_LEN};
 
 use super::budget::Overrun;
 use super::error::{ConnError, Violation};
@@ -33,6 +33,13 @@ pub(crate) struct Head {
     pub(crate) content_type: u32,
     pub(crate) content_encoding: u32,
     pub(crate) message_type: u32,
+}
+
+impl Head {
+    /// About what it takes on the wire, and no less: what has to wait for room asks for so much.
+    pub(crate) fn size(&self) -> usize {
+        HEADER_LEN + self.method.len() + self.caller.len() + self.callee.len() + self.metadata.cost()
+    }
 }
 
 /// How a call ended: two codes, a text and the metadata of the answer.

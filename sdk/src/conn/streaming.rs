@@ -99,8 +99,22 @@ pub(crate) enum Take {
 
 impl Connection {
     /// Opens a stream: INIT goes out, and [`Event::Changed`](super::Event::Changed) tells when it is open or over. `idle_timeout` is its own, if it is not to be
-    /// the connection's.
+    /// the connection's. It does not wait for [room](Self::claim_room): ask for that before.
     pub(crate) fn open(
+        &mut self,
+        head: Head,
+        idle_timeout: Option<Duration>,
+        now: Instant,
+    ) -> Result<StreamKey, SendError> {
+        let opened = self.try_open(head, idle_timeout, now);
+        if opened.is_err() {
+            // The room that it was given is the next one's.
+            self.grant_room();
+        }
+        opened
+    }
+
+    fn try_open(
         &mut self,
         head: Head,
         idle_timeout: Option<Duration>,
@@ -146,6 +160,13 @@ impl Connection {
             self.timers.set(at, Timer::Stream(key));
         }
         Ok(key)
+    }
+
+    /// INIT had to wait for room: it must be answered by then.
+    pub(crate) fn set_open_by(&mut self, key: StreamKey, at: Instant) {
+        let before = self.streams.get_mut(key).open_by.replace(at);
+        self.timers.clear(before, Timer::Open(key));
+        self.timers.set(at, Timer::Open(key));
     }
 
     /// Whether the stream is open, if that is known; else [`Event::Changed`](super::Event::Changed) tells when it is.

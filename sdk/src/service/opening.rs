@@ -11,12 +11,12 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::client::Channel;
-use crate::error::Result;
+use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::stream::{
     AsyncReader, AsyncReaderWriter, AsyncWriter, Compression, Message, Reply, StreamRef, Subject, send_error,
     timed_out,
 };
-use crate::transport::{Ending, Head, Link, SendError, StreamKey, WeakLink, now};
+use crate::transport::{Ending, Head, Link, SendError, StreamKey, Ticket, WeakLink, now};
 
 use super::connecting::{Limited, connection, is_refusal, not_connected};
 use super::options::{CallOptions, Limit};
@@ -28,7 +28,8 @@ type Opening<T> = Pin<Box<dyn Future<Output = Result<T>> + Send>>;
 
 /// A client stream: set options, then `.await` it for the writer and the future answer.
 ///
-/// Opening waits for one round trip: the server's acceptance, never a message of its handler.
+/// Opening waits for room in the connection's outbox, as a call does, and then for one round trip: the
+/// server's acceptance, never a message of its handler. Both together take `open_timeout` at most.
 /// Nothing is sent before it is polled, and options that are set after the first poll have no
 /// promised effect. **On drop** the stream is broken off.
 #[must_use = "a stream does nothing unless it is awaited"]
@@ -39,7 +40,8 @@ pub struct ClientStream<Req, Resp> {
 
 /// A server stream: set options, then `.await` it for the reader.
 ///
-/// Opening waits for one round trip: the server's acceptance, never a message of its handler.
+/// Opening waits for room in the connection's outbox, as a call does, and then for one round trip: the
+/// server's acceptance, never a message of its handler. Both together take `open_timeout` at most.
 /// Nothing is sent before it is polled, and options that are set after the first poll have no
 /// promised effect. **On drop** the stream is broken off.
 #[must_use = "a stream does nothing unless it is awaited"]
@@ -52,7 +54,8 @@ pub struct ServerStream<Req, Resp> {
 
 /// A bidirectional stream: set options, then `.await` it for the reader and writer.
 ///
-/// Opening waits for one round trip: the server's acceptance, never a message of its handler.
+/// Opening waits for room in the connection's outbox, as a call does, and then for one round trip: the
+/// server's acceptance, never a message of its handler. Both together take `open_timeout` at most.
 /// Nothing is sent before it is polled, and options that are set after the first poll have no
 /// promised effect. **On drop** the stream is broken off.
 #[must_use = "a stream does nothing unless it is awaited"]
@@ -196,10 +199,10 @@ impl Open {
         let encoding = compression.map_or(0, Compression::to_wire);
         let idle_timeout = options.stream_idle_timeout;
         let head = target.head(options, None, (0, encoding));
-        let (link, key) =
+        let (link, key, open_by) =
             open(&target.channel, (head, idle_timeout), limit.as_ref(), patient, subject).await?;
         let stream = StreamRef::new(link.clone(), key, path, true, compression, time);
-        match opened(&link, key, limit.as_ref().and_then(|limit| limit.deadline)).await {
+        match opened(&link, key, open_by, limit.as_ref().and_then(|limit| limit.deadline)).await {
             Ok(()) => {
                 target.channel.handle_served(&link);
                 Ok(stream)
@@ -216,14 +219,15 @@ impl Open {
     }
 }
 
-/// Sends the head on a connection, and waits for one if there is none. A stream whose head was sent is never opened again.
+/// Sends the head on a connection, and waits for one if there is none, and for room. A stream whose head was sent is never opened
+/// again. If it has waited for room, it tells when it must be open.
 async fn open(
     channel: &Channel,
     (mut head, idle_timeout): (Head, Option<Duration>),
     limit: Option<&Limit>,
     patient: Option<bool>,
     subject: impl Fn(Arc<str>) -> Subject,
-) -> Result<(Link, StreamKey)> {
+) -> Result<(Link, StreamKey, Option<Instant>)> {
     let mut waited = None;
     let left = |limit: &Limit| limit.left(now()).ok_or_else(|| timed_out(&subject(channel.peer_text())));
     limit.map(left).transpose()?;
@@ -245,26 +249,104 @@ async fn open(
             }
         };
         head.timeout = limit.map(left).transpose()?;
-        let mut to_send = Some(head);
-        match (link.open(&mut to_send, idle_timeout), to_send) {
-            (Ok(key), _) => return Ok((link, key)),
-            (Err(SendError::Ended(Ending::Lost(_))), Some(unsent)) => {
-                link.note_lost();
-                head = unsent;
+        let mut unopened = Unopened::new(&link, head, limit);
+        match unopened.open(idle_timeout).await {
+            Some(Ok(key)) => {
+                let open_by = unopened.open_by;
+                drop(unopened);
+                return Ok((link, key, open_by));
             }
-            (Err(error), _) => {
+            Some(Err(SendError::Ended(Ending::Lost(_)))) if unopened.head.is_some() => {
+                link.note_lost();
+                head = unopened.head.take().expect("it was not sent");
+            }
+            Some(Err(error)) => {
                 if error == SendError::PeerDrains {
                     channel.handle_refused(&link);
                 }
                 return Err(send_error(error, &subject(link.peer_text())));
             }
+            None => return Err(unopened.no_room(&subject(link.peer_text()))),
         }
+    }
+}
+
+/// A stream whose head was not sent: its connection may have no room for it.
+struct Unopened<'a> {
+    link: &'a Link,
+    head: Option<Head>,
+    limit: Option<&'a Limit>,
+    ticket: Option<Ticket>,
+    /// If it had to wait: when it must be open.
+    open_by: Option<Instant>,
+}
+
+impl<'a> Unopened<'a> {
+    fn new(link: &'a Link, head: Head, limit: Option<&'a Limit>) -> Self {
+        Self { link, head: Some(head), limit, ticket: None, open_by: None }
+    }
+
+    /// Sends the head when there is room; `None` if there is none in time.
+    async fn open(&mut self, idle_timeout: Option<Duration>) -> Option<Result<StreamKey, SendError>> {
+        // Most often there is room, and no need of a timer.
+        if let Poll::Ready(opened) = futures::poll!(poll_fn(|cx| self.poll_open(idle_timeout, cx))) {
+            return Some(opened);
+        }
+        self.open_by = now().checked_add(self.link.limits().open_timeout);
+        let deadline = self.limit.and_then(|limit| limit.deadline);
+        let by = self.open_by.into_iter().chain(deadline).min();
+        let opening = poll_fn(|cx| self.poll_open(idle_timeout, cx));
+        match by {
+            Some(by) => tokio::time::timeout_at(by.into(), opening).await.ok(),
+            None => Some(opening.await),
+        }
+    }
+
+    fn poll_open(
+        &mut self,
+        idle_timeout: Option<Duration>,
+        cx: &Context<'_>,
+    ) -> Poll<Result<StreamKey, SendError>> {
+        if let (Some(_), Some(head), Some(limit)) = (self.ticket, &mut self.head, self.limit) {
+            // Less is left than when it began to wait. If nothing is, the timer is about to say so.
+            let Some(left) = limit.left(now()) else { return Poll::Pending };
+            head.timeout = Some(left);
+        }
+        self.link.poll_open(&mut self.head, idle_timeout, self.open_by, &mut self.ticket, cx)
+    }
+
+    /// The error of one that has waited for too long.
+    fn no_room(&self, subject: &Subject) -> Error {
+        let deadline = self.limit.and_then(|limit| limit.deadline);
+        if deadline.is_some_and(|deadline| self.open_by.is_none_or(|by| deadline <= by)) {
+            return timed_out(subject).not_sent();
+        }
+        let limits = self.link.limits();
+        let text = format!(
+            "the stream was not opened, because the peer reads so little that there was no room within {:?} \
+             (open_timeout): {} bytes wait for it (max_unsent_per_connection)",
+            limits.open_timeout,
+            self.link.buffered().unsent,
+        );
+        let code = Code::CLIENT_INVOKE_TIMEOUT_ERR;
+        subject.error(ErrorKind::Timeout, Origin::Caller, code, text).not_sent()
+    }
+}
+
+impl Drop for Unopened<'_> {
+    fn drop(&mut self) {
+        self.link.give_back(&mut self.ticket);
     }
 }
 
 /// Waits until the server has accepted the stream. Its limits of time are the connection's to keep,
 /// but for one whose runtime may stand still while ours does not: there they are looked after here.
-async fn opened(link: &Link, key: StreamKey, deadline: Option<Instant>) -> Result<(), Ending> {
+async fn opened(
+    link: &Link,
+    key: StreamKey,
+    open_by: Option<Instant>,
+    deadline: Option<Instant>,
+) -> Result<(), Ending> {
     let mut opened = pin!(poll_fn(|cx| link.poll_opened(key, cx)));
     if !link.is_driven_elsewhere() {
         return opened.await;
@@ -272,7 +354,7 @@ async fn opened(link: &Link, key: StreamKey, deadline: Option<Instant>) -> Resul
     if let Some(deadline) = deadline {
         tokio::spawn(end_in_time(link.downgrade(), deadline));
     }
-    let open_by = now().checked_add(link.limits().open_timeout);
+    let open_by = open_by.or_else(|| now().checked_add(link.limits().open_timeout));
     let Some(by) = open_by.into_iter().chain(deadline).min() else { return opened.await };
     loop {
         if let Ok(opened) = tokio::time::timeout_at(by.into(), &mut opened).await {

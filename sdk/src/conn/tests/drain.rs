@@ -97,23 +97,29 @@ fn a_client_that_a_draining_server_has_refused_sends_it_no_more_calls() {
 }
 
 #[test]
-fn a_call_that_fails_when_it_has_got_room_leaves_it_to_the_next() {
-    let mut pair = Pair::with(Limits { outbox: MIN_OUTBOX, ..Limits::default() }, Limits::default());
-    let client = &mut pair.client.conn;
-    let large = |out: &mut Vec<u8>| out.resize(out.len() + MIN_OUTBOX, 0);
-    client.call(head(UNARY), true, None, (MIN_OUTBOX, large), &[]).unwrap();
-    let (mut first, mut second) = (None, None);
-    assert_eq!(client.claim_room(MIN_OUTBOX, &mut first), Ok(false));
-    assert_eq!(client.claim_room(MIN_OUTBOX, &mut second), Ok(false));
-    pair.run();
-    let client = &mut pair.client;
-    assert_eq!(client.conn.claim_room(MIN_OUTBOX, &mut first), Ok(true));
-    assert_eq!(client.conn.claim_room(MIN_OUTBOX, &mut second), Ok(false), "the first has it");
-    let mut unfit = head(UNARY);
-    unfit.metadata = (0..=MAX_ENTRIES).map(|number| (number.to_string(), "")).collect();
-    let failed = client.conn.call(unfit, true, None, (MIN_OUTBOX, large), &[]);
-    assert!(matches!(failed, Err(SendError::TooManyEntries { .. })));
-    assert_eq!(client.conn.claim_room(MIN_OUTBOX, &mut second), Ok(true));
+fn a_call_or_stream_that_fails_when_it_has_got_room_leaves_it_to_the_next() {
+    for is_stream in [false, true] {
+        let mut pair = Pair::with(Limits { outbox: MIN_OUTBOX, ..Limits::default() }, Limits::default());
+        let client = &mut pair.client.conn;
+        let large = |out: &mut Vec<u8>| out.resize(out.len() + MIN_OUTBOX, 0);
+        client.call(head(UNARY), true, None, (MIN_OUTBOX, large), &[]).unwrap();
+        let (mut first, mut second) = (None, None);
+        assert_eq!(client.claim_room(MIN_OUTBOX, &mut first), Ok(false));
+        assert_eq!(client.claim_room(MIN_OUTBOX, &mut second), Ok(false));
+        pair.run();
+        let client = &mut pair.client;
+        assert_eq!(client.conn.claim_room(MIN_OUTBOX, &mut first), Ok(true));
+        assert_eq!(client.conn.claim_room(MIN_OUTBOX, &mut second), Ok(false), "the first has it");
+        let mut unfit = head(UNARY);
+        unfit.metadata = (0..=MAX_ENTRIES).map(|number| (number.to_string(), "")).collect();
+        let failed = if is_stream {
+            client.conn.open(unfit, None, epoch()).err()
+        } else {
+            client.conn.call(unfit, true, None, (MIN_OUTBOX, large), &[]).err()
+        };
+        assert!(matches!(failed, Some(SendError::TooManyEntries { .. })));
+        assert_eq!(client.conn.claim_room(MIN_OUTBOX, &mut second), Ok(true));
+    }
 }
 
 #[test]

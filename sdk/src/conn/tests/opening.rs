@@ -1,6 +1,7 @@
 //! How streams begin.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -191,4 +192,19 @@ fn a_client_was_used_once_it_has_opened_a_stream() {
     pair.client.conn.release(key);
     assert!(pair.client.conn.was_used(), "also when it is over");
     assert!(!pair.server.conn.was_used(), "it has opened none");
+}
+
+#[test]
+fn a_stream_that_has_waited_for_room_must_be_open_within_what_is_left_of_its_time() {
+    let mut pair = Pair::new();
+    let key = pair.client.conn.open(head(STREAM), None, pair.now).unwrap();
+    pair.client.output();
+    pair.client.conn.set_open_by(key, pair.now + Duration::from_secs(3));
+    pair.wait(Duration::from_secs(2));
+    assert_eq!(pair.client.conn.opened(key), None);
+    pair.wait(Duration::from_secs(1));
+    let timeout = Limits::default().open_timeout;
+    assert_eq!(pair.client.conn.opened(key), Some(Err(Ending::OpenTimeout(timeout))));
+    // The first limit tells nobody any more.
+    pair.wait(timeout);
 }

@@ -1,9 +1,11 @@
 //! Streams: open, send, take, end.
 
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::conn::{Backlog, Body, Ending, Fit, Head, Inbox, Outcome, SendError, Sent, StreamKey, Take};
+use crate::conn::{
+    Backlog, Body, Ending, Fit, Head, Inbox, Outcome, SendError, Sent, StreamKey, Take, Ticket,
+};
 use crate::transport::lane::{LANE, Lane, Sender};
 use crate::transport::now;
 use crate::transport::shared::Then;
@@ -15,17 +17,28 @@ use super::Link;
 const COOP_PER_LANE: usize = 8;
 
 impl Link {
-    /// Opens a stream; [`poll_opened`](Self::poll_opened) tells what becomes of it. The head stays if the connection is lost.
-    pub(crate) fn open(
+    /// Opens a stream when there is room; [`poll_opened`](Self::poll_opened) tells what becomes of it. Nothing is sent while this is
+    /// pending. The head stays if the connection is lost. INIT must be answered by `open_by`, if that is given.
+    pub(crate) fn poll_open(
         &self,
         head: &mut Option<Head>,
         idle_timeout: Option<Duration>,
-    ) -> Result<StreamKey, SendError> {
-        self.shared().with(|state| {
-            if let Some(why) = state.conn.lost() {
-                return Err(SendError::Ended(Ending::Lost(why.clone())));
+        open_by: Option<Instant>,
+        ticket: &mut Option<Ticket>,
+        cx: &Context<'_>,
+    ) -> Poll<Result<StreamKey, SendError>> {
+        self.shared().poll(|state| {
+            match state.conn.claim_room(head.as_ref().map_or(0, Head::size), ticket) {
+                Ok(true) => {}
+                Ok(false) => return state.wait_for_room(ticket.as_ref(), cx),
+                Err(ending) => return Poll::Ready(Err(SendError::Ended(ending))),
             }
-            state.conn.open(head.take().expect("a stream is opened once"), idle_timeout, now())
+            let head = head.take().expect("a stream is opened once");
+            let opened = state.conn.open(head, idle_timeout, now());
+            if let (Ok(key), Some(at)) = (&opened, open_by) {
+                state.conn.set_open_by(*key, at);
+            }
+            Poll::Ready(opened)
         })
     }
 
