@@ -10,6 +10,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
+use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 use trill::prost::Message;
 use trill::server::ServerHandle;
@@ -223,5 +224,27 @@ async fn a_request_that_is_decoded_counts_with_what_its_message_keeps() {
             }
         };
         tokio::time::timeout(LONG, gone).await.expect("the call is over with its connection");
+    }
+}
+
+/// Calls whose answers get large, each waited for by a thread for blocking work, until there is none
+/// left for the unpacking.
+#[test]
+fn answers_are_unpacked_while_all_threads_for_blocking_work_wait_for_them() {
+    let small = Builder::new_multi_thread().worker_threads(1).max_blocking_threads(2).enable_all().build();
+    let (small, other) = (small.unwrap(), Runtime::new().unwrap());
+    let (_server, address) = other.block_on(serve(20_000_000));
+    let client = EverythingClient::new(small.block_on(Channel::connect(&address)).unwrap());
+    let calls = [(); 2].map(|()| {
+        let (handle, client) = (small.handle().clone(), client.clone());
+        small.spawn_blocking(move || {
+            handle.block_on(async move {
+                let call = client.unary(text("large 1900000")).compression(Compression::Gzip);
+                tokio::time::timeout(LONG, call.timeout(LONG)).await.expect("no thread is needed").unwrap()
+            })
+        })
+    });
+    for answer in calls {
+        assert_eq!(small.block_on(answer).unwrap().text.len(), 1_900_000);
     }
 }

@@ -3,6 +3,8 @@
 //! A handle turns messages into bytes and back, and asks the connection through `transport::Link`. Deliberately
 //! absent: methods, deadlines, who called.
 
+#[cfg(feature = "compression")]
+mod blocking;
 mod closed;
 mod compression;
 mod core;

@@ -1,7 +1,7 @@
 //! Unpacking that stops no thread.
 //!
 //! It pays into tokio's budget by bytes, so that a task that unpacks gives way after 64 KiB. What
-//! gets large goes on where blocking is allowed.
+//! gets large goes on where blocking is allowed, as long as threads come for it.
 
 use std::pin::Pin;
 
@@ -33,15 +33,11 @@ pub(crate) use here::unpack;
 #[cfg(feature = "compression")]
 mod here {
     use std::future::poll_fn;
-    use std::io;
-    use std::sync::LazyLock;
     use std::task::{Context, Poll, ready};
-    use std::thread::available_parallelism;
 
-    use tokio::runtime::Handle;
-    use tokio::sync::Semaphore;
     use tokio::task::coop::{has_budget_remaining, poll_proceed};
 
+    use super::super::blocking::{self, ROUND, Round};
     use super::super::unpack::{Step, Unpacker};
     use super::{Bytes, Compression, UnpackError};
 
@@ -53,14 +49,6 @@ mod here {
 
     /// What is unpacked on the task's own thread.
     const ON_TASK: usize = 1024 * 1024;
-
-    /// How much is unpacked elsewhere at once. Then the task is asked whether it may go on.
-    const ROUND: usize = 1024 * 1024;
-
-    /// How many bodies are unpacked elsewhere at a time: more would only take turns on the processors,
-    /// and keep tokio's threads for blocking work from what else the program has for them.
-    static PLACES: LazyLock<Semaphore> =
-        LazyLock::new(|| Semaphore::new(available_parallelism().map_or(1, usize::from)));
 
     pub(crate) async fn unpack<E: From<UnpackError>>(
         compression: Compression,
@@ -80,12 +68,13 @@ mod here {
         let mut owed = UNIT;
         pay(&mut owed).await;
         let mut unpacker = Unpacker::new(compression, packed, limit);
+        let (number, mut on_task) = (blocking::number(), ON_TASK);
         loop {
             // A body that is smaller is paid for when it is there: then nothing has to wait.
             if owed >= TURN {
                 pay(&mut owed).await;
             }
-            match unpacker.step(ON_TASK)? {
+            match unpacker.step(on_task)? {
                 Step::Whole => break,
                 Step::Worked(work) => {
                     owed += work;
@@ -93,7 +82,13 @@ mod here {
                 }
                 Step::Large(more) => {
                     count(unpacker.memory() + more.max(ROUND))?;
-                    unpacker = elsewhere(unpacker).await?;
+                    unpacker = match Box::pin(blocking::round(number, unpacker)).await? {
+                        Round::Done(unpacker) => unpacker,
+                        Round::NotBegun(unpacker) => {
+                            on_task = unpacker.size() + more.max(ROUND);
+                            unpacker
+                        }
+                    };
                 }
             }
         }
@@ -128,28 +123,6 @@ mod here {
         };
         poll_fn(poll_pay).await;
     }
-
-    /// Goes on unpacking for a while, where that keeps no task from its turn.
-    async fn elsewhere(mut unpacker: Unpacker) -> Result<Unpacker, UnpackError> {
-        let place = PLACES.acquire().await.expect("it is never closed");
-        let go_on = move || {
-            let _place = place;
-            let mut done = 0;
-            while done < ROUND
-                && let Step::Worked(work) = unpacker.step(usize::MAX)?
-            {
-                done += work;
-            }
-            Ok(unpacker)
-        };
-        match Handle::try_current() {
-            Ok(runtime) => runtime
-                .spawn_blocking(go_on)
-                .await
-                .unwrap_or_else(|error| Err(UnpackError::Broken(io::Error::other(error)))),
-            Err(_) => go_on(),
-        }
-    }
 }
 
 #[cfg(all(test, feature = "compression"))]
@@ -159,6 +132,7 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::task::{Context, Poll, Waker};
+    use std::time::Duration;
 
     use tokio::runtime::{Builder, Runtime};
 
@@ -176,7 +150,20 @@ mod tests {
         let count = move || {
             counted.fetch_add(1, Ordering::Relaxed);
         };
-        (Builder::new_current_thread().on_thread_start(count).build().unwrap(), threads)
+        (Builder::new_current_thread().enable_time().on_thread_start(count).build().unwrap(), threads)
+    }
+
+    /// A runtime whose only thread for blocking work is busy until the sender is dropped.
+    fn busy_runtime() -> (Runtime, std::sync::mpsc::Sender<()>) {
+        let (free, busy) = std::sync::mpsc::channel();
+        let runtime = Builder::new_current_thread().enable_time().max_blocking_threads(1).build().unwrap();
+        runtime.spawn_blocking(move || busy.recv());
+        (runtime, free)
+    }
+
+    /// Fails after some time, on a machine that may be slow, so that a test does not hang.
+    async fn in_time<T>(unpacked: impl Future<Output = T>) -> T {
+        tokio::time::timeout(Duration::from_secs(60), unpacked).await.expect("it comes some time")
     }
 
     fn hold_all(_: usize) -> Result<(), UnpackError> {
@@ -224,6 +211,37 @@ mod tests {
             assert_eq!(runtime.block_on(unpacked).unwrap(), plain);
             assert!(threads.load(Ordering::Relaxed) > 0, "{compression:?}");
         }
+    }
+
+    #[test]
+    fn what_no_thread_begins_goes_on_in_its_task() {
+        let (runtime, free) = busy_runtime();
+        for compression in ALL {
+            let plain = vec![7; 3_000_000];
+            let unpacked = unpack(compression, compression.pack_bytes(&plain), LIMIT, hold_all);
+            assert_eq!(runtime.block_on(in_time(unpacked)).unwrap(), plain);
+        }
+        drop(free);
+    }
+
+    #[test]
+    fn bodies_that_nobody_polls_keep_no_other_from_the_threads() {
+        let (stands_still, free) = busy_runtime();
+        let plain = vec![7; 3_000_000];
+        let packed = Compression::Gzip.pack_bytes(&plain);
+        let mut begun: Vec<_> =
+            (0..10).map(|_| Box::pin(unpack(Compression::Gzip, packed.clone(), LIMIT, hold_all))).collect();
+        stands_still.block_on(tokio::task::unconstrained(poll_fn(|cx| {
+            begun.iter_mut().for_each(|body| assert!(body.as_mut().poll(cx).is_pending()));
+            Poll::Ready(())
+        })));
+        let (runtime, threads) = runtime();
+        let unpacked = unpack(Compression::Gzip, packed, LIMIT, hold_all);
+        assert_eq!(runtime.block_on(in_time(unpacked)).unwrap(), plain);
+        assert!(threads.load(Ordering::Relaxed) > 0);
+        // A body goes on where it is polled next.
+        assert_eq!(runtime.block_on(in_time(begun.pop().unwrap())).unwrap(), plain);
+        drop(free);
     }
 
     #[test]

@@ -88,6 +88,11 @@ impl Unpacker {
         Ok(step)
     }
 
+    /// How many bytes are unpacked.
+    pub(crate) fn size(&self) -> usize {
+        self.plain.bytes.len()
+    }
+
     /// The memory that what is unpacked takes.
     pub(crate) fn memory(&self) -> usize {
         self.plain.bytes.capacity()

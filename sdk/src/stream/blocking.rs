@@ -1,0 +1,235 @@
+//! Unpacking on tokio's threads for blocking work.
+//!
+//! Bodies wait in a queue of their runtime, which owns them meanwhile. A thread of that runtime takes
+//! the body at the front for one round, and hands it back to its task. So neither a task that is not
+//! polled nor a thread that does not come keeps another body waiting: the task of a body that no thread
+//! has begun takes it back and goes on by itself.
+
+use std::collections::{BTreeMap, HashMap};
+use std::future::{Future, poll_fn};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use tokio::runtime::{Handle, Id};
+use tokio::sync::oneshot;
+use tokio::time::sleep;
+
+use crate::sync::Mutex;
+
+use super::compression::UnpackError;
+use super::unpack::{Step, Unpacker};
+
+/// How much is unpacked before the task is asked whether it may go on.
+pub(super) const ROUND: usize = 1024 * 1024;
+
+/// How long a body waits while no thread begins a round: some rounds.
+const PATIENCE: Duration = Duration::from_millis(20);
+
+static QUEUES: LazyLock<Mutex<HashMap<Id, Queue>>> = LazyLock::new(Mutex::default);
+
+/// How many threads of a runtime unpack at a time: more would only take turns on the processors, and
+/// keep tokio's threads from what else the program has for them.
+static THREADS: LazyLock<usize> = LazyLock::new(|| available_parallelism().map_or(1, usize::from));
+
+/// The bodies of one runtime. It is there as long as one waits or a thread is asked for or at work.
+#[derive(Default)]
+struct Queue {
+    /// By number, so that a body that is begun goes before those that came later.
+    jobs: BTreeMap<u64, Job>,
+    /// Threads that were asked for and have not begun.
+    asked: usize,
+    /// Threads that unpack.
+    working: usize,
+    /// How many rounds have begun.
+    rounds: u64,
+}
+
+struct Job {
+    unpacker: Unpacker,
+    done: oneshot::Sender<Result<Unpacker, UnpackError>>,
+}
+
+/// How far a body came.
+pub(super) enum Round {
+    Done(Unpacker),
+    /// No thread has begun it.
+    NotBegun(Unpacker),
+}
+
+/// The number of a body that is new.
+pub(super) fn number() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// Unpacks a round of a body where that keeps no task from its turn.
+///
+/// Waits for a thread, as long as threads begin rounds. Dropping the future takes the body out of the
+/// queue; a round that has begun goes on to its end.
+pub(super) async fn round(number: u64, unpacker: Unpacker) -> Result<Round, UnpackError> {
+    let Ok(runtime) = Handle::try_current() else { return go_on(unpacker).map(Round::Done) };
+    let (done, mut result) = oneshot::channel();
+    let mut place = Place::new(&runtime, number, Job { unpacker, done });
+    let mut patience = pin!(sleep(PATIENCE));
+    poll_fn(|cx| {
+        if let Poll::Ready(result) = Pin::new(&mut result).poll(cx) {
+            let result = result.unwrap_or_else(|_| Err(panicked()));
+            return Poll::Ready(result.map(Round::Done));
+        }
+        match ready!(place.poll_not_begun(&mut patience, cx)) {
+            Some(unpacker) => Poll::Ready(Ok(Round::NotBegun(unpacker))),
+            None => Poll::Pending,
+        }
+    })
+    .await
+}
+
+fn go_on(mut unpacker: Unpacker) -> Result<Unpacker, UnpackError> {
+    let mut done = 0;
+    while done < ROUND
+        && let Step::Worked(work) = unpacker.step(usize::MAX)?
+    {
+        done += work;
+    }
+    Ok(unpacker)
+}
+
+#[cold]
+fn panicked() -> UnpackError {
+    UnpackError::Broken(io::Error::other("unpacking it panicked"))
+}
+
+/// A body's place in its queue. The body leaves the queue with it.
+struct Place {
+    runtime: Id,
+    number: u64,
+    /// The rounds that had begun when it was last looked.
+    rounds: u64,
+}
+
+impl Place {
+    fn new(runtime: &Handle, number: u64, job: Job) -> Self {
+        let mut queues = QUEUES.lock();
+        let queue = queues.entry(runtime.id()).or_default();
+        queue.jobs.insert(number, job);
+        let place = Self { runtime: runtime.id(), number, rounds: queue.rounds };
+        let asks = queue.asks();
+        drop(queues);
+        if asks {
+            Thread::ask(runtime);
+        }
+        place
+    }
+
+    /// Waits until no round has begun for a while, then gives the body back. `None`: a thread has it.
+    fn poll_not_begun(
+        &mut self,
+        patience: &mut Pin<&mut tokio::time::Sleep>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Unpacker>> {
+        // A task may go on in another runtime, and the timer and the threads are of the first.
+        while Handle::try_current().is_ok_and(|here| here.id() == self.runtime) {
+            ready!(patience.as_mut().poll(cx));
+            if self.is_hopeless() {
+                break;
+            }
+            patience.set(sleep(PATIENCE));
+        }
+        Poll::Ready(self.leave())
+    }
+
+    /// Whether no thread works, and none has begun since this was asked last.
+    fn is_hopeless(&mut self) -> bool {
+        let queues = QUEUES.lock();
+        let Some(queue) = queues.get(&self.runtime) else { return true };
+        queue.working == 0 && std::mem::replace(&mut self.rounds, queue.rounds) == queue.rounds
+    }
+
+    fn leave(&self) -> Option<Unpacker> {
+        let mut queues = QUEUES.lock();
+        let job = queues.get_mut(&self.runtime)?.jobs.remove(&self.number);
+        remove_if_idle(&mut queues, self.runtime);
+        Some(job?.unpacker)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        drop(self.leave());
+    }
+}
+
+impl Queue {
+    /// Whether to ask for a thread, which is counted then.
+    fn asks(&mut self) -> bool {
+        let asks = self.asked < self.jobs.len() && self.asked + self.working < *THREADS;
+        self.asked += usize::from(asks);
+        asks
+    }
+}
+
+fn remove_if_idle(queues: &mut HashMap<Id, Queue>, runtime: Id) {
+    let is_idle = |queue: &Queue| queue.jobs.is_empty() && queue.asked + queue.working == 0;
+    if queues.get(&runtime).is_some_and(is_idle) {
+        queues.remove(&runtime);
+    }
+}
+
+/// A thread that was asked for.
+struct Thread {
+    runtime: Handle,
+    begun: bool,
+}
+
+impl Thread {
+    fn ask(runtime: &Handle) {
+        let thread = Self { runtime: runtime.clone(), begun: false };
+        // A runtime that is shut down drops it, which counts it as gone.
+        drop(runtime.spawn_blocking(move || thread.work()));
+    }
+
+    /// Does one round of the body at the front, and asks for a thread for the next: others who wait
+    /// for threads have their turn in between.
+    fn work(mut self) {
+        let Some(Job { unpacker, done }) = self.begin() else { return };
+        let result = catch_unwind(AssertUnwindSafe(|| go_on(unpacker))).unwrap_or_else(|_| Err(panicked()));
+        // Its task may be gone.
+        let _ = done.send(result);
+    }
+
+    fn begin(&mut self) -> Option<Job> {
+        let mut queues = QUEUES.lock();
+        let queue = queues.get_mut(&self.runtime.id())?;
+        let (_, job) = queue.jobs.pop_first()?;
+        self.begun = true;
+        queue.asked -= 1;
+        queue.working += 1;
+        queue.rounds += 1;
+        Some(job)
+    }
+}
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        let mut queues = QUEUES.lock();
+        let Some(queue) = queues.get_mut(&self.runtime.id()) else { return };
+        if self.begun {
+            queue.working -= 1;
+        } else {
+            queue.asked -= 1;
+        }
+        // One that has not begun found no body, or its runtime is shut down.
+        let asks = self.begun && queue.asks();
+        remove_if_idle(&mut queues, self.runtime.id());
+        drop(queues);
+        if asks {
+            Self::ask(&self.runtime);
+        }
+    }
+}
