@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use trill::{Channel, Error, ErrorKind, Server};
+use trill_tests::process::Process;
 use trill_tests::{EverythingClient, Log, Obedient, listen, text};
 
 use crate::warnings::Warnings;
@@ -131,4 +132,48 @@ async fn a_server_that_takes_more_connections_than_the_process_has_files_says_so
     let lines = warnings.lines();
     assert_eq!(lines.len(), 1, "{lines:?}");
     assert!(lines[0].contains("max_connections") && lines[0].contains("RLIMIT_NOFILE"), "{lines:?}");
+}
+
+/// Where the process that may open few files learns that it is that one.
+const FEW_FILES: &str = "TRILL_TEST_FEW_FILES";
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_connections_of_one_peer_leave_files_for_the_others() {
+    const GREEDY: usize = 150;
+    if std::env::var_os(FEW_FILES).is_some() {
+        return serve_a_greedy_peer_and_others(GREEDY).await;
+    }
+    let run = format!("ulimit -n 100 && {FEW_FILES}=1 exec \"$0\" \"$@\"");
+    let program = std::env::current_exe().unwrap();
+    let test = "listening::the_connections_of_one_peer_leave_files_for_the_others";
+    let arguments = ["-c", &run, program.to_str().unwrap(), "--exact", test, "--nocapture"];
+    let mut server = Process::start_other("sh", &arguments).await;
+    let mut lines = server.lines().unwrap();
+    let address = loop {
+        let line = lines.next_line().await.unwrap().expect("it listens");
+        if let Some(address) = line.strip_prefix(LISTENS) {
+            break address.to_owned();
+        }
+    };
+    let mut greedy = Vec::new();
+    for _ in 0..GREEDY {
+        greedy.push(tokio::net::TcpStream::connect(&address).await.unwrap());
+    }
+    assert!(answers(&address).await, "there are files for another peer");
+}
+
+const LISTENS: &str = "the server listens at ";
+
+/// The first connections that come are of one peer. Serves until the process is killed.
+async fn serve_a_greedy_peer_and_others(greedy: usize) {
+    let count = std::sync::atomic::AtomicUsize::new(0);
+    let name = move |_: &_| {
+        let number = count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        format!("{}", number.saturating_sub(greedy - 1))
+    };
+    let server = Server::builder().service(Obedient::new().0).peer_key(name);
+    let bound = server.bind("127.0.0.1:0").await.unwrap();
+    println!("\n{LISTENS}{}", bound.local_addr());
+    bound.serve().await.unwrap();
 }

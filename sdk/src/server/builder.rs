@@ -15,7 +15,7 @@ use crate::transport::{
 
 use super::bound::Bound;
 use super::connections::Connections;
-use super::files;
+use super::files::Files;
 use super::peers::KeyOf;
 use super::places::Room;
 
@@ -180,8 +180,11 @@ impl ServerBuilder {
     }
 
     /// How many connections the server has at once; further ones are closed as they come. No
-    /// [peer](Self::peer_key) gets more than it leaves to the others. `bind` warns in the log if
-    /// the process may not open so many files (`ulimit -n`). Default: 100,000.
+    /// [peer](Self::peer_key) gets more than it leaves to the others. Default: 100,000.
+    ///
+    /// A server at an address has at most as many as the process may open files (`ulimit -n`) when
+    /// it binds, less those that are open and an eighth, or 16 if that is more. If this is less,
+    /// `bind` says so in the log. Several servers of one process share its files: give each its part.
     pub fn max_connections(mut self, count: usize) -> Self {
         self.room.connections = count;
         self
@@ -225,10 +228,14 @@ impl ServerBuilder {
     /// # Errors
     /// The address or a setting makes no sense, two methods have one name, or there is no runtime ([`ErrorKind::Config`]); or nobody can
     /// listen there ([`ErrorKind::Bind`]), for the reason that the text says.
-    pub async fn bind(self, address: impl AsRef<str>) -> Result<Bound> {
+    pub async fn bind(mut self, address: impl AsRef<str>) -> Result<Bound> {
         let address = Address::parse(address.as_ref())?;
         check_runtime("bind")?;
-        let (backlog, most) = (self.backlog, self.room.connections);
+        let (backlog, wanted) = (self.backlog, self.room.connections);
+        let files = Files::now().filter(|files| files.connections() < wanted);
+        if let Some(files) = files {
+            self.room.limit_to_files(files.connections());
+        }
         let connections = self.connections()?;
         let failed = |error: std::io::Error| {
             let text = format!("cannot listen at {address}: {}", why_not_bound(&error));
@@ -237,7 +244,9 @@ impl ServerBuilder {
         let listener = Listener::bind(&address).await.map_err(failed)?;
         listener.set_backlog(backlog).map_err(failed)?;
         let local = listener.local_addr().map_err(failed)?;
-        files::warn_if_short(most);
+        if let Some(files) = files {
+            files.warn(wanted);
+        }
         Ok(Bound::new(listener, local, connections))
     }
 

@@ -2,21 +2,53 @@
 
 use rustix::process::{Resource, getrlimit};
 
-/// Says in the log when the process may not open as many files as the server takes connections.
-pub(super) fn warn_if_short(connections: usize) {
-    if let Some(text) = shortage(connections, getrlimit(Resource::Nofile).current) {
-        tracing::warn!("{text}");
-    }
+/// Of the files that the process may have open, one in so many is kept for others than connections,
+/// and so many at least.
+const KEPT_PART: usize = 8;
+const KEPT: usize = 16;
+
+/// The files of the process.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Files {
+    /// How many it may have open.
+    limit: usize,
+    /// How many it has.
+    open: usize,
 }
 
-/// `files` is `None` without a limit.
-fn shortage(connections: usize, files: Option<u64>) -> Option<String> {
-    let files = files.filter(|files| *files <= connections as u64)?;
-    Some(format!(
-        "the server takes up to {connections} connections (max_connections), but the process may have only {files} \
-         files open (RLIMIT_NOFILE, `ulimit -n`): beyond that connections wait to be accepted. Raise that limit, or \
-         lower max_connections"
-    ))
+impl Files {
+    /// What the system says now; `None` if there is no limit.
+    pub(super) fn now() -> Option<Self> {
+        let limit = getrlimit(Resource::Nofile).current?;
+        // Only to look into the folder takes a file of its own.
+        let open = std::fs::read_dir("/dev/fd").map_or(0, |files| files.count().saturating_sub(1));
+        Some(Self { limit: usize::try_from(limit).unwrap_or(usize::MAX), open })
+    }
+
+    /// How many connections they are enough for: at least one.
+    pub(super) fn connections(self) -> usize {
+        self.limit.saturating_sub(self.open).saturating_sub(self.kept()).max(1)
+    }
+
+    fn kept(self) -> usize {
+        (self.limit / KEPT_PART).max(KEPT)
+    }
+
+    /// Says in the log that there are fewer files than the server would take connections.
+    pub(super) fn warn(self, wanted: usize) {
+        tracing::warn!("{}", self.shortage(wanted));
+    }
+
+    fn shortage(self, wanted: usize) -> String {
+        let Self { limit, open } = self;
+        format!(
+            "the server takes up to {} connections at once, not {wanted} (max_connections): the process may have only \
+             {limit} files open (RLIMIT_NOFILE, `ulimit -n`), has {open}, and {} are kept for other things. Raise that \
+             limit, or lower max_connections",
+            self.connections(),
+            self.kept()
+        )
+    }
 }
 
 #[cfg(test)]
@@ -24,11 +56,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_limit_of_files_is_short_if_it_leaves_no_file_beside_the_connections() {
-        assert_eq!(shortage(1_000, None), None);
-        assert_eq!(shortage(1_000, Some(1_001)), None, "the listener is one");
-        let text = shortage(1_000, Some(1_000)).expect("it is short");
-        assert!(text.contains("1000 connections (max_connections)"), "{text}");
-        assert!(text.contains("only 1000 files") && text.contains("ulimit -n"), "{text}");
+    fn connections_leave_an_eighth_of_the_files_and_sixteen_at_least() {
+        let connections = |limit, open| Files { limit, open }.connections();
+        assert_eq!(connections(1_024, 10), 1_024 - 10 - 128);
+        assert_eq!(connections(64, 10), 64 - 10 - 16);
+        assert_eq!((connections(20, 10), connections(0, 10)), (1, 1));
+        let text = Files { limit: 1_024, open: 10 }.shortage(2_000);
+        assert!(text.contains("up to 886 connections at once, not 2000 (max_connections)"), "{text}");
+        assert!(
+            text.contains("only 1024 files open (RLIMIT_NOFILE, `ulimit -n`), has 10, and 128"),
+            "{text}"
+        );
     }
 }

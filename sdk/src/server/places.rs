@@ -16,6 +16,8 @@ use super::peers::{Key, Peers};
 pub(super) struct Room {
     /// In all.
     pub(super) connections: usize,
+    /// The setting that says so.
+    setting: &'static str,
     /// That have not sent a whole frame.
     pub(super) new: usize,
     /// How long each of those is left alone.
@@ -28,10 +30,18 @@ impl Default for Room {
     fn default() -> Self {
         Self {
             connections: 100_000,
+            setting: "max_connections",
             new: 1_024,
             new_grace: Duration::from_secs(10),
             accepts_per_second: Some(10_000),
         }
+    }
+}
+
+impl Room {
+    /// There are files for so many connections only.
+    pub(super) fn limit_to_files(&mut self, connections: usize) {
+        (self.connections, self.setting) = (connections, "RLIMIT_NOFILE");
     }
 }
 
@@ -71,14 +81,15 @@ pub(super) struct Full {
     used: usize,
     own: usize,
     limit: usize,
+    setting: &'static str,
 }
 
 impl fmt::Display for Full {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { used, own, limit } = self;
+        let Self { used, own, limit, setting } = self;
         write!(
             f,
-            "the server has {used} connections, {own} of them of this peer, and takes at most {limit} (max_connections), of which no \
+            "the server has {used} connections, {own} of them of this peer, and takes at most {limit} ({setting}), of which no \
              peer gets more than it leaves"
         )
     }
@@ -101,7 +112,7 @@ impl Places {
     pub(super) fn enter(&mut self, key: Option<&Key>) -> Result<std::sync::Arc<Peer>, Full> {
         let (used, own, limit) = (self.count, self.peers.connections(key), self.room.connections);
         if used.saturating_add(own) >= limit {
-            return Err(Full { used, own, limit });
+            return Err(Full { used, own, limit, setting: self.room.setting });
         }
         self.count += 1;
         Ok(self.peers.enter(key))
