@@ -1,10 +1,11 @@
 //! A call is a future: whatever takes futures takes it.
 
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use futures::StreamExt;
 use futures::future::join_all;
 use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
 use trill::{try_when_all, when_all, when_any, when_any_ok};
 use trill_tests::{in_memory, text};
 
@@ -64,4 +65,19 @@ async fn a_call_can_be_polled_by_reference() {
     assert!(futures::poll!(&mut stream).is_pending());
     assert_eq!((&mut call).await.unwrap(), text("a"));
     assert_eq!((&mut stream).await.unwrap().read().await.unwrap(), Some(text("0")));
+}
+
+#[tokio::test]
+async fn a_call_that_is_polled_after_its_end_says_so_and_is_not_tried_again() {
+    let (client, _log) = in_memory();
+    for order in ["done", "error 7 the account is closed"] {
+        let mut call = client.unary(text(order));
+        let _ = (&mut call).await;
+        let panic = AssertUnwindSafe(&mut call).catch_unwind().await.unwrap_err();
+        let said = panic.downcast_ref::<String>().expect("it is a text");
+        assert_eq!(said, "the call of /test.all.Everything/Unary was polled after it was done");
+    }
+    let mut call = client.notify(text("once"));
+    (&mut call).await.unwrap();
+    assert!(AssertUnwindSafe(&mut call).catch_unwind().await.is_err());
 }

@@ -151,8 +151,10 @@ impl<Req: Message, Resp: Message> Future for Unary<Req, Resp> {
     type Output = Result<Resp>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let answer = ready!(self.call.poll_answer(cx))?;
-        Poll::Ready(self.call.decode(answer.body, answer.content_type))
+        let answer = ready!(self.call.poll_answer(cx));
+        let message = answer.and_then(|answer| self.call.decode(answer.body, answer.content_type));
+        self.call.finish();
+        Poll::Ready(message)
     }
 }
 
@@ -160,12 +162,13 @@ impl<Req: Message, Resp: Message> Future for ResponseFuture<Req, Resp> {
     type Output = Result<Response<Resp>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Answer { outcome, body, attachment, content_type, .. } = ready!(self.call.poll_answer(cx))?;
-        Poll::Ready(
-            self.call
-                .decode(body, content_type)
-                .map(|message| Response::new(message, outcome.metadata, attachment)),
-        )
+        let answer = ready!(self.call.poll_answer(cx));
+        let response = answer.and_then(|Answer { outcome, body, attachment, content_type, .. }| {
+            let message = self.call.decode(body, content_type)?;
+            Ok(Response::new(message, outcome.metadata, attachment))
+        });
+        self.call.finish();
+        Poll::Ready(response)
     }
 }
 
@@ -173,8 +176,9 @@ impl<Req: Message> Future for OneWay<Req> {
     type Output = Result<()>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        ready!(self.call.poll_sent(cx))?;
-        Poll::Ready(Ok(()))
+        let sent = ready!(self.call.poll_sent(cx));
+        self.call.finish();
+        Poll::Ready(sent)
     }
 }
 

@@ -55,6 +55,8 @@ enum Step {
     Failed(Error),
     /// The answer is there, and its body is being unpacked.
     Unpacking(CallRef, Option<Answer>, Unpacking),
+    /// Whoever polled it has got its outcome.
+    Over,
 }
 
 // Nothing in it is ever pinned.
@@ -85,7 +87,7 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
             }
         }
         ready!(tokio::task::coop::poll_proceed(cx)).made_progress();
-        match std::mem::replace(&mut self.step, Step::Start) {
+        match std::mem::replace(&mut self.step, Step::Over) {
             Step::Failed(error) => Poll::Ready(Err(error)),
             _ => unreachable!("it has failed"),
         }
@@ -137,6 +139,7 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
                     };
                     request
                 }
+                Step::Over => self.polled_again(),
                 Step::Sent(_) | Step::Failed(_) | Step::Unpacking(..) => return Poll::Ready(Ok(())),
             };
             ready!(self.poll_request(request, cx))?;
@@ -242,7 +245,7 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
             Step::Sent(Some(held)) => held,
             Step::Sent(None) => unreachable!("a one-way call has no answer"),
             Step::Unpacking(..) => return self.poll_unpacked(cx),
-            Step::Start | Step::Connecting(..) | Step::Request(_) | Step::Failed(_) => {
+            Step::Start | Step::Connecting(..) | Step::Request(_) | Step::Failed(_) | Step::Over => {
                 ready!(self.poll_sent(cx))?;
                 // The answer will wake the task.
                 let Some(late) = &mut self.late else { return Poll::Pending };
@@ -279,6 +282,16 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
             }
             Err(ending) => Poll::Ready(Err(ending_error(&ending, &self.subject()))),
         }
+    }
+
+    /// Its outcome is handed over, and there is no other.
+    pub(super) fn finish(&mut self) {
+        self.step = Step::Over;
+    }
+
+    #[cold]
+    fn polled_again(&self) -> ! {
+        panic!("the call of {} was polled after it was done", self.call.target.method.path)
     }
 
     #[cold]
@@ -353,7 +366,9 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
         let peer = match &self.step {
             Step::Request(waiting) => waiting.link().peer_text(),
             Step::Sent(Some(call)) | Step::Unpacking(call, ..) => call.link().peer_text(),
-            Step::Start | Step::Connecting(..) | Step::Sent(None) | Step::Failed(_) => channel.peer_text(),
+            Step::Start | Step::Connecting(..) | Step::Sent(None) | Step::Failed(_) | Step::Over => {
+                channel.peer_text()
+            }
         };
         let limit = self.limit.as_ref().map(Limit::time);
         Subject { method: Cow::Borrowed(method.path), peer, client: true, stream: false, limit }
