@@ -65,7 +65,7 @@ const FAULTS: &[Fault] = faults! {
     "no connection within the call's time"         no_connection(),         Timeout  Caller 101 again, "Unary" peer, ["not sent", "50ms (timeout); the last attempt failed", "nobody listens there"];
     "no connection for a stream"                   no_stream_connection(),  Timeout  Caller 111 again, "Talk"  peer, ["not sent", "50ms (open_timeout); the last attempt failed", "nobody listens there"];
     "no attempt has ended yet"                     first_attempt(),         Timeout  Caller 101 again, "Unary" peer, ["not sent", "50ms (timeout); the first attempt goes on"];
-    "a path that is too long"                      long_path(),             Config   Caller 111 never, "Unary" peer, ["cannot be connected to"];
+    "a socket of datagrams"                        datagrams(),             Connect  Peer   111 again, "Unary" peer, ["a socket of another type is there"];
     "a resolver that panics"                       at_a_panic(),            Internal Caller 131 never, "Unary" peer, ["the resolver of the servers panicked: as told"];
     "a channel that is closed"                     closed_channel(),        Closed   Caller 111 never, "Unary" peer, ["not sent", "channel was closed"];
     // Bytes.
@@ -138,7 +138,12 @@ const FAULTS: &[Fault] = faults! {
     "a name that has no address"                   bound("nowhere.invalid:0"),                            Bind   Caller 31  never, "" nobody, ["cannot listen at nowhere.invalid:0", "name cannot be resolved"];
     "an address of another library to listen at"   bound("http://127.0.0.1:8000"),                        Config Caller 131 never, "" nobody, ["write `127.0.0.1:8000`, without `http://`"];
     "a socket without its folder"                  bound("unix:/nowhere/trill.sock"),                     Bind   Caller 31  never, "" nobody, ["cannot listen at unix:/nowhere/trill.sock", "no such folder"];
-    "a socket whose path is too long"              bound(LONG_PATH),                                      Bind   Caller 31  never, "" nobody, ["cannot listen at unix:/tmp/very", "too long"];
+    "a socket whose path is too long"              bound(LONG_PATH),                                      Config Caller 131 never, "" nobody, ["`unix:/tmp/very", "bytes long", "107 at most"];
+    "a socket with a zero byte in its path"        bound("unix:/tmp/a\0b"),                               Config Caller 131 never, "" nobody, ["`unix:/tmp/a\\0b`", "zero byte in the path"];
+    "a file where a socket is to be"               bound_where(|path| std::fs::write(path, "x")),         Bind   Caller 31  never, "" nobody, ["cannot listen at unix:", "a file is there that is no socket"];
+    "a folder where a socket is to be"             bound_where(|path| std::fs::create_dir(path)),         Bind   Caller 31  never, "" nobody, ["cannot listen at unix:", "a folder is there"];
+    "a link where a socket is to be"               bound_where(|path| std::os::unix::fs::symlink("/nowhere", path)), Bind Caller 31 never, "" nobody, ["cannot listen at unix:", "a symbolic link is there"];
+    "datagrams where a socket is to be"            bound_where(|path| { std::mem::forget(std::os::unix::net::UnixDatagram::bind(path)?); Ok(()) }), Bind Caller 31 never, "" nobody, ["cannot listen at unix:", "a socket of another type is there"];
     "a socket that is taken"                       taken_socket(),                                        Bind   Caller 31  never, "" nobody, ["cannot listen at unix:", "in use"];
     "a server in memory outside of a runtime"      outside(|server| server.in_memory().err()),            Config Caller 31  never, "" nobody, ["in_memory", "tokio runtime"];
     "a server that is bound outside of a runtime"  outside(bind_now),                    Config Caller 31  never, "" nobody, ["bind", "tokio runtime"];
@@ -151,6 +156,7 @@ const FAULTS: &[Fault] = faults! {
     "too small a budget"                           serving(|server| server.max_unread(10)),               Config Caller 31  never, "" nobody, ["max_unread is 10", "at least"];
     "no place for a connection"                    serving(|server| server.max_connections(0)),           Config Caller 31  never, "" nobody, ["max_connections is 0"];
     "no connections"                               with(Channel::builder().connections(0)),               Config Caller 111 never, "" nobody, ["connections is 0"];
+    "too many connections to one address"          with(Channel::builder().connections(usize::MAX)),      Config Caller 111 never, "" nobody, ["connections is 18446744073709551615", "at most 1024"];
 };
 
 const LIMIT: Duration = Duration::from_millis(50);
@@ -347,8 +353,11 @@ async fn first_attempt() -> Error {
     Client::new(channel).unary(text("")).timeout(LIMIT).await.unwrap_err()
 }
 
-async fn long_path() -> Error {
-    called(Channel::builder().lazy(format!("unix:/{}", "x".repeat(200))).unwrap()).await
+async fn datagrams() -> Error {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("datagrams.sock");
+    let _socket = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+    called(Channel::builder().lazy(format!("unix:{}", path.display())).unwrap()).await
 }
 
 /// Knows no address.
@@ -868,6 +877,14 @@ async fn taken_socket() -> Error {
     let address = format!("unix:{}", folder.path().join("taken.sock").display());
     let _first = Server::builder().bind(&address).await.unwrap();
     Server::builder().bind(&address).await.unwrap_err()
+}
+
+/// At a path where something else was put.
+async fn bound_where(put: fn(&std::path::Path) -> std::io::Result<()>) -> Error {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("taken.sock");
+    put(&path).unwrap();
+    bound(&format!("unix:{}", path.display())).await
 }
 
 fn bind_now(server: ServerBuilder) -> Option<Error> {

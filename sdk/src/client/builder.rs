@@ -21,6 +21,10 @@ use super::pool::{Plan, Pool};
 use super::resolve::{AnyResolve, Resolve};
 use super::runtime::{Guard, Task};
 
+/// How many connections a channel has to one address at most. Each is a task and a socket at both ends; more calls need no more
+/// connections.
+const MAX_CONNECTIONS: usize = 1_024;
+
 /// Settings of a channel, made by [`Channel::builder`].
 #[derive(Clone)]
 #[must_use = "a builder does nothing until it connects"]
@@ -127,7 +131,8 @@ impl ChannelBuilder {
         self
     }
 
-    /// How many connections to make to each address. Default: 1, which is enough for most: any number of calls and streams share it.
+    /// How many connections to make to each address, 1,024 at most. Default: 1, which is enough for most: any number of calls and streams
+    /// share it.
     pub fn connections(mut self, count: usize) -> Self {
         self.connections = count;
         self
@@ -249,6 +254,13 @@ impl ChannelBuilder {
         self.backoff.check()?;
         if self.connections == 0 {
             return Err(wrong("connections is 0: there must be at least one to each address".to_owned()));
+        }
+        if self.connections > MAX_CONNECTIONS {
+            let text = format!(
+                "connections is {}: there are at most {MAX_CONNECTIONS} to each address",
+                self.connections
+            );
+            return Err(wrong(text));
         }
         if self.resolve_every.is_some_and(|interval| interval.is_zero()) {
             return Err(wrong("resolve_every is zero: it would ask without a pause".to_owned()));

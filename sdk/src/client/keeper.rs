@@ -12,7 +12,9 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::service::{Signal, text_of};
-use crate::transport::{Address, ConnError, Connection, Driver, Ends, PeerAddr, UnknownHost, now};
+use crate::transport::{
+    Address, ConnError, Connection, Driver, Ends, PeerAddr, UnknownHost, is_of_other_type, now,
+};
 
 use super::backoff::{Attempts, after, random};
 use super::members::{Id, Members, Then};
@@ -103,6 +105,7 @@ fn why_not(error: &io::Error) -> &'static str {
         io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => "there is no way to it",
         io::ErrorKind::TimedOut => "it does not answer",
         io::ErrorKind::PermissionDenied => "this process may not",
+        _ if is_of_other_type(error) => "a socket of another type is there, such as one of datagrams",
         _ => "the system refused",
     }
 }

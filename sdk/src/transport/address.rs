@@ -7,6 +7,9 @@ use std::sync::Arc;
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 
+/// How long the path of a socket may be: what the system's `sun_path` holds, less a zero.
+const MAX_PATH: usize = if cfg!(any(target_os = "linux", target_os = "android")) { 107 } else { 103 };
+
 /// An address as users write it: `host:port`, or `unix:` and a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Address {
@@ -24,6 +27,14 @@ impl Address {
             let path = path.strip_prefix("//").unwrap_or(path);
             if path.is_empty() {
                 return Err(invalid(text, "the path after `unix:` is missing"));
+            }
+            if path.contains('\0') {
+                return Err(invalid(&text.replace('\0', "\\0"), "there is a zero byte in the path"));
+            }
+            if path.len() > MAX_PATH {
+                let why =
+                    format!("the path is {} bytes long, and that of a socket {MAX_PATH} at most", path.len());
+                return Err(invalid(text, &why));
             }
             return Ok(Self::Unix(PathBuf::from(path)));
         }
@@ -172,6 +183,8 @@ mod tests {
             ("host:http", "not a number"),
             (":80", "host is missing"),
             ("unix:", "path"),
+            ("unix:/a\0b", "`unix:/a\\0b` is no address: there is a zero byte"),
+            (&format!("unix:{}", "x".repeat(200)), "the path is 200 bytes long"),
             ("http://127.0.0.1:8000/path", "write `127.0.0.1:8000`, without `http://`"),
             ("tcp://127.0.0.1:8000", "write `127.0.0.1:8000`, without `tcp://`"),
             ("ip://127.0.0.1:8000", "write `127.0.0.1:8000`, without `ip://`"),
@@ -188,6 +201,7 @@ mod tests {
             assert_eq!(error.kind(), ErrorKind::Config);
             assert!(error.to_string().contains(why) && !error.is_retryable(), "{error}");
         }
+        assert!(Address::parse(&format!("unix:{}", "x".repeat(MAX_PATH))).is_ok());
         assert!(Address::parse("[fe80::1%2]:80").is_ok() && Address::parse("unix:/a b").is_ok());
         assert!(Address::parse("a:0").is_ok() && Address::parse("a:10").is_ok());
         assert!(Address::to_connect("a:10").is_ok());

@@ -42,7 +42,7 @@ pub(crate) use lane::Sender;
 pub(crate) use link::{Link, WeakLink};
 pub(crate) use memory::pair as memory_pair;
 
-pub(crate) use socket::{Listener, UnknownHost, connect, why_not_bound};
+pub(crate) use socket::{Listener, UnknownHost, connect, is_of_other_type, why_not_bound};
 pub(crate) use wakers::Watcher;
 
 pub(crate) use crate::conn::{

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use futures::FutureExt;
+use rustix::io::Errno;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::Interest;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream, tcp, unix};
@@ -244,26 +245,51 @@ fn file_id(path: &Path) -> io::Result<(u64, u64)> {
     std::fs::symlink_metadata(path).map(|found| (found.dev(), found.ino()))
 }
 
-/// A socket file that nobody listens on is left from a process that was killed, and stands in the way. One with an owner stays,
-/// also if the owner hangs: it is asked without waiting for it.
+/// Makes sure that nothing is at the path. A socket file that nobody listens on is left from a process that was killed, and is removed. One
+/// with an owner stays, also if the owner hangs: it is asked without waiting for it. Whatever else is there is somebody's.
 async fn remove_stale(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::FileTypeExt;
 
-    if !std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket()) {
-        return Ok(());
+    let Ok(found) = std::fs::symlink_metadata(path) else { return Ok(()) };
+    let there = found.file_type();
+    if !there.is_socket() {
+        let taken = if there.is_dir() {
+            Taken::Folder
+        } else if there.is_symlink() {
+            Taken::Link
+        } else {
+            Taken::File
+        };
+        return Err(io::Error::other(taken));
     }
     match tokio::time::timeout(OWNER_LIMIT, UnixStream::connect(path)).await {
         Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => std::fs::remove_file(path),
-        Ok(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => Err(io::Error::other(OwnerHangs)),
-        Err(_) => Err(io::Error::other(OwnerHangs)),
+        Ok(Err(error)) if is_of_other_type(&error) => Err(io::Error::other(Taken::OtherSocket)),
+        Ok(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => Err(io::Error::other(Taken::Hangs)),
+        Err(_) => Err(io::Error::other(Taken::Hangs)),
         Ok(_) => Ok(()),
     }
 }
 
-/// A process listens at a Unix socket, and accepts nobody.
+/// Whether the socket at a path is not one of streams.
+pub(crate) fn is_of_other_type(error: &io::Error) -> bool {
+    Errno::from_io_error(error) == Some(Errno::PROTOTYPE)
+}
+
+/// What is where a Unix socket is to be.
 #[derive(Debug, thiserror::Error)]
-#[error("another process listens there, and accepts no connection")]
-struct OwnerHangs;
+enum Taken {
+    #[error("another process listens there, and accepts no connection")]
+    Hangs,
+    #[error("a socket of another type is there, such as one of datagrams")]
+    OtherSocket,
+    #[error("a folder is there")]
+    Folder,
+    #[error("a symbolic link is there, and a socket takes a path where nothing is")]
+    Link,
+    #[error("a file is there that is no socket")]
+    File,
+}
 
 /// Why an address cannot be listened at, in words; the error itself is the source.
 pub(crate) fn why_not_bound(error: &io::Error) -> String {
@@ -271,8 +297,8 @@ pub(crate) fn why_not_bound(error: &io::Error) -> String {
         if inner.downcast_ref::<UnknownHost>().is_some() {
             return "its name cannot be resolved".to_owned();
         }
-        if inner.downcast_ref::<OwnerHangs>().is_some() {
-            return OwnerHangs.to_string();
+        if let Some(taken) = inner.downcast_ref::<Taken>() {
+            return taken.to_string();
         }
     }
     let why = match error.kind() {
@@ -280,8 +306,6 @@ pub(crate) fn why_not_bound(error: &io::Error) -> String {
         io::ErrorKind::AddrNotAvailable => "this machine has no such address",
         io::ErrorKind::PermissionDenied => "this process may not",
         io::ErrorKind::NotFound => "there is no such folder",
-        // The system's library says it of a path only.
-        io::ErrorKind::InvalidInput => "the path is too long for a socket: the system takes about 100 bytes",
         _ => return error.to_string(),
     };
     why.to_owned()
