@@ -124,6 +124,7 @@ const FAULTS: &[Fault] = faults! {
     "an application's error"                       ordered("error 7 the account is closed"),   Status Peer 0  never, "Unary" peer, ["application code 7", "the account is closed"];
     "a framework's error"                          ordered("fail 51 the quota is used up"),    Status Peer 51 never, "Unary" peer, ["code 51", "the quota is used up"];
     "a panic"                                      ordered("panic"),                           Status Peer 31 never, "Unary" peer, ["/test.all.Everything/Unary panicked"];
+    "an answer that panics when it is encoded"     encoded(),                                  Status Peer 2  never, "Unary" peer, ["the answer of /test.encoding.Encodes/Unary could not be encoded"];
     "a lost connection behind a router"            routed(),                Status   Peer   301 never, "Unary" peer, ["closed the connection", "/test.all.Everything/Talk at 127.0.0.1:"];
     "nobody listens behind a router"               routed_nowhere(),        Status   Peer   111 never, "Unary" peer, ["nobody listens there", "/test.all.Everything/Talk at 127.0.0.1:"];
     // What clients do, as the handler sees it.
@@ -748,6 +749,10 @@ async fn max_connections() -> Error {
 
 async fn ordered(order: &str) -> Error {
     client_of(|server| server).await.unary(text(order)).await.unwrap_err()
+}
+
+async fn encoded() -> Error {
+    crate::encoding::client().await.unary(text("bytes")).await.unwrap_err()
 }
 
 /// Passes on what its call of another server ends with.

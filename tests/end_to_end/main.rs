@@ -14,6 +14,7 @@ mod context;
 mod crossing;
 mod deadlines;
 mod drain;
+mod encoding;
 mod false_eof;
 mod faults;
 mod flush;

@@ -34,6 +34,10 @@ impl tracing::Subscriber for Warnings {
 }
 
 impl Warnings {
+    pub(crate) fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+
     pub(crate) fn lines(&self) -> Vec<String> {
         self.0.lock().unwrap().clone()
     }

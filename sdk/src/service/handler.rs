@@ -2,11 +2,15 @@
 
 use std::borrow::Cow;
 use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use bytes::Bytes;
 
-use crate::error::{Code, ErrorKind, Origin, Result};
+use crate::error::{Code, ErrorKind, Origin, Result, Status};
+use crate::metadata::Metadata;
 use crate::stream::{
     AsyncReader, AsyncReaderWriter, AsyncWriter, Compression, FromJson, JsonMessage, Message, Parcel,
     StreamRef, Subject, ToJson, ending_error, outcome_of, send_error, wire_encoding,
@@ -18,7 +22,7 @@ use super::call::CallRef;
 use super::context::Context;
 use super::host::Host;
 use super::request::Request;
-use super::run::{Finished, Over, StreamRun, log_fit, panicked, run};
+use super::run::{Finished, Over, StreamRun, log_fit, panicked, run, text_of};
 use super::spec::{MethodSpec, ServiceSpec};
 
 /// A call that has arrived, in the hands of the generated code, which names the types and the handler.
@@ -123,8 +127,14 @@ impl ServerCall {
         Fut: Future<Output = Result<Resp>> + Send + 'static,
     {
         self.run_stream(|cx, stream| async move {
-            let answer = handler(cx, AsyncReader::new(stream.clone())).await?;
-            AsyncWriter::new(stream).write(answer).await
+            let answer = handler(cx.clone(), AsyncReader::new(stream.clone())).await?;
+            let mut writer = AsyncWriter::new(stream);
+            let mut write = writer.write(answer);
+            poll_fn(|task| match encode(&cx, || Pin::new(&mut write).poll(task)) {
+                Ok(written) => written,
+                Err(panicked) => Poll::Ready(Err(panicked)),
+            })
+            .await
         })
     }
 
@@ -259,17 +269,29 @@ async fn reply<Resp: Message>(
     };
     let compression = extras.compression.unwrap_or(cx.compression());
     let mut parcel = Parcel::Message(message);
-    if let Err(error) = parcel.pack_as(to_json, compression) {
-        let text = format!("the answer cannot be written as JSON: {error}");
-        tracing::warn!(method, peer = %cx.peer(), "{text}");
-        return drop(call.refuse(Outcome::framework(Code::SERVER_ENCODE_ERR.0, text), &[]));
-    }
-    let size = parcel.size();
+    let size = match encode(cx, || parcel.pack_as(to_json, compression).map(|()| parcel.size())) {
+        Ok(Ok(size)) => size,
+        Ok(Err(error)) => {
+            let text = format!("the answer cannot be written as JSON: {error}");
+            tracing::warn!(method, peer = %cx.peer(), "{text}");
+            return drop(call.refuse(Outcome::framework(Code::SERVER_ENCODE_ERR.0, text), &[]));
+        }
+        Err(panicked) => return drop(call.refuse(outcome_of(&panicked, own, Metadata::new()), &[])),
+    };
     let encoding = wire_encoding(compression, size);
     let mut outcome = Outcome { metadata: extras.metadata, ..Outcome::default() };
-    let replied =
-        poll_fn(|task| call.poll_reply(&mut outcome, encoding, (size, &parcel), &extras.attachment, task));
-    if let Err(error) = replied.await {
+    let replied = poll_fn(|task| {
+        let reply = || call.poll_reply(&mut outcome, encoding, (size, &parcel), &extras.attachment, task);
+        match encode(cx, reply) {
+            Ok(replied) => replied.map(Ok),
+            Err(panicked) => Poll::Ready(Err(panicked)),
+        }
+    });
+    let replied = match replied.await {
+        Ok(replied) => replied,
+        Err(panicked) => return drop(call.refuse(outcome_of(&panicked, own, Metadata::new()), &[])),
+    };
+    if let Err(error) = replied {
         // Nobody is there to be answered.
         if let SendError::Ended(_) = error {
             return;
@@ -283,8 +305,18 @@ async fn reply<Resp: Message>(
         };
         let error = send_error(error, &subject);
         tracing::warn!(%error, "an answer could not be sent");
-        call.refuse(outcome_of(&error, own, crate::metadata::Metadata::new()), &[]);
+        call.refuse(outcome_of(&error, own, Metadata::new()), &[]);
     }
+}
+
+/// Runs what encodes an answer. The message's code may panic, as a handler's may: the log says so, and so does the error.
+fn encode<R>(cx: &Context, part: impl FnOnce() -> R) -> Result<R> {
+    catch_unwind(AssertUnwindSafe(part)).map_err(|panic| {
+        let (method, peer) = (cx.method(), cx.peer());
+        tracing::error!(method, %peer, panic = text_of(&*panic), "an answer could not be encoded: it panicked");
+        let text = format!("the answer of {method} could not be encoded: it panicked");
+        Status::new(Code::SERVER_ENCODE_ERR, text).into()
+    })
 }
 
 /// The caller of a one-way method cannot be told, so the log is.
