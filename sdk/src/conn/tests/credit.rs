@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::conn::{Ending, Event, Inbox, Limits, Outcome, SendError, Sent, StreamKey, Take};
-use crate::wire::{Frame, HEADER_LEN};
+use crate::wire::{self, Frame, HEADER_LEN, StreamId};
 
-use super::pair::Pair;
+use super::pair::{Pair, STREAM, head};
 
 fn credits(frames: &[Frame]) -> Vec<u32> {
     frames
@@ -381,13 +381,67 @@ fn a_stream_without_a_window_pauses_beyond_its_cost_and_goes_on_at_half_of_it() 
     }
     pair.run();
     assert!(pair.server.conn.wants_input(), "exactly as much as it may hold");
+    assert!(pair.server.conn.is_short(), "it is not the pause that would hold it back");
     pair.client.send(key, b"").unwrap();
     pair.run();
-    assert!(!pair.server.conn.wants_input());
+    assert!(!pair.server.conn.wants_input() && !pair.server.conn.is_short());
 
     let conn = &mut pair.server.conn;
     conn.give_credit(served.key, PAUSE / COST / 2, PAUSE / COST / 2 * (COST - 64));
     assert!(!conn.wants_input(), "one is above the half");
     conn.give_credit(served.key, 1, 0);
     assert!(conn.wants_input());
+}
+
+#[test]
+fn a_stream_that_pauses_its_connection_for_too_long_is_broken_off_with_what_it_holds_and_its_limit() {
+    let paused = |window, message: &'static [u8], times| {
+        let client = Limits { window, max_received: 100_000, ..Limits::default() };
+        let server = Limits { max_received: 100_000, ..Limits::default() };
+        let mut pair = Pair::with(client, server);
+        let (_, served) = pair.open();
+        pair.open();
+        for _ in 0..times {
+            let mut data = Vec::new();
+            wire::data(&mut data, StreamId(100), message.len(), |out: &mut Vec<u8>| {
+                out.extend_from_slice(message);
+            })
+            .unwrap();
+            pair.server.receive(&data, pair.now).unwrap();
+        }
+        let pauses = !pair.server.conn.wants_input();
+        pair.wait(Duration::from_secs(10));
+        match pair.server.conn.ended(served.key) {
+            Some(Ending::Overrun(over)) => Some((over.used, over.limit, over.setting)),
+            ending => {
+                assert_eq!((ending, pauses), (None, false));
+                None
+            }
+        }
+    };
+    const LARGE: &[u8] = &[7; 99_936];
+    assert_eq!(paused(0, LARGE, 2), None, "it does not pause");
+    assert_eq!(paused(0, LARGE, 3), Some((300_000, 256 * 1024, "window is 0")));
+    assert_eq!(paused(65_535, LARGE, 3), None);
+    assert_eq!(paused(65_535, LARGE, 4), Some((400_000, 331_070, "window")));
+}
+
+#[test]
+fn a_client_with_too_much_unread_reads_on_for_credit_and_for_the_answer_to_init() {
+    let flooded = || {
+        let mut pair = Pair::with(Limits { unread: 5_000, ..Limits::default() }, Limits::default());
+        let (_, served) = pair.open();
+        let (key, _) = pair.open();
+        pair.server.send(served.key, &[7; 10_000]).unwrap();
+        pair.run();
+        assert!(!pair.client.conn.wants_input());
+        (pair, key)
+    };
+    let (mut pair, key) = flooded();
+    while pair.client.send(key, &[7; 30_000]) == Ok(Sent::Queued) {}
+    assert!(pair.client.conn.wants_input(), "a writer has no credit");
+
+    let (mut pair, _) = flooded();
+    pair.client.conn.open(head(STREAM), None, pair.now).unwrap();
+    assert!(pair.client.conn.wants_input(), "a stream is being opened");
 }

@@ -39,6 +39,19 @@ fn a_client_does_not_send_an_init_above_its_own_limit_for_headers() {
 }
 
 #[test]
+fn an_init_takes_what_a_frame_may_and_not_a_byte_more() {
+    let named = |max_sent, caller: usize| {
+        let mut client = End::client(Limits { max_sent, ..Limits::default() });
+        let caller = vec![b'x'; caller].into();
+        (client.conn.open(Head { caller, ..head(STREAM) }, None, epoch()), client.output().len())
+    };
+    let (_, size) = named(1_000, 50);
+    assert!(named(size, 50).0.is_ok());
+    let error = SendError::TooLarge { size: size + 1, limit: size };
+    assert_eq!(named(size, 51), (Err(error), 0));
+}
+
+#[test]
 fn the_opener_is_told_when_the_stream_is_open() {
     let mut pair = Pair::new();
     let key = pair.client.conn.open(head(STREAM), None, pair.now).unwrap();

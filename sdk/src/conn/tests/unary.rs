@@ -226,8 +226,10 @@ fn an_error_keeps_as_much_of_its_text_as_fits() {
 #[test]
 fn a_call_that_is_over_makes_room_for_the_next() {
     let mut pair = Pair::with(Limits::default(), Limits { max_calls: 1, ..Limits::default() });
+    assert!(!pair.client.conn.was_used());
     for _ in 0..3 {
         let key = call(&mut pair.client.conn, head(UNARY), b"", &[]).unwrap().unwrap();
+        assert!(pair.client.conn.was_used());
         assert_eq!((pair.client.conn.load(), pair.client.conn.is_alone()), (1, true));
         let refused = call(&mut pair.client.conn, head(UNARY), b"", &[]).unwrap().unwrap();
         assert_eq!((pair.client.conn.load(), pair.client.conn.is_alone()), (2, false));
