@@ -227,6 +227,17 @@ mod tests {
     }
 
     #[test]
+    fn a_body_says_how_it_is_compressed_if_there_is_something_in_it() {
+        assert_eq!(
+            (wire_encoding(Some(Compression::Zlib), 1), wire_encoding(Some(Compression::Lz4), 1)),
+            (3, 6)
+        );
+        assert_eq!((wire_encoding(Some(Compression::Lz4), 0), wire_encoding(None, 1)), (0, 0));
+        let text = Compression::from_wire(9).unwrap_err();
+        assert!(text.starts_with("content_encoding 9 is not supported; 1 (gzip)"), "{text}");
+    }
+
+    #[test]
     fn an_empty_message_stays_empty() {
         for compression in ALL {
             assert!(compression.pack(&String::new()).is_empty());

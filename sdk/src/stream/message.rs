@@ -62,3 +62,15 @@ impl<T: prost::Message + Default + 'static> Message for T {
         Self::decode(bytes).map_err(DecodeError)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_that_are_no_message_are_told_in_prosts_words() {
+        let error = String::read_from(&b"\x0a\x05x"[..]).unwrap_err();
+        assert_eq!(error.to_string(), error.0.to_string());
+        assert!(error.to_string().contains("decode"), "{error}");
+    }
+}

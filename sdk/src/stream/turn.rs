@@ -86,6 +86,34 @@ mod tests {
         assert!(poll(&turn, &mut third));
     }
 
+    #[derive(Default)]
+    struct Woken(std::sync::atomic::AtomicBool);
+
+    impl std::task::Wake for Woken {
+        fn wake(self: std::sync::Arc<Self>) {
+            self.0.store(true, std::sync::atomic::Ordering::Relaxed);
+        }
+    }
+
+    /// The task that waits may be another one by now.
+    #[test]
+    fn the_waker_of_the_last_poll_is_woken() {
+        let turn = Turn::default();
+        let wakers: [_; 3] = std::array::from_fn(|_| std::sync::Arc::new(Woken::default()));
+        let woken = || wakers.each_ref().map(|waker| waker.0.load(std::sync::atomic::Ordering::Relaxed));
+        let poll_by = |waker: usize, place: &mut Option<Place>| {
+            let waker = Waker::from(std::sync::Arc::clone(&wakers[waker]));
+            turn.poll_turn(place, &Context::from_waker(&waker)).is_ready()
+        };
+        let (mut first, mut second, mut third) = (None, None, None);
+        assert!(poll(&turn, &mut first));
+        assert!(!poll_by(0, &mut second) && !poll_by(1, &mut third) && !poll_by(2, &mut second));
+        turn.leave(&mut first);
+        assert_eq!(woken(), [false, false, true]);
+        turn.leave(&mut second);
+        assert_eq!(woken(), [false, true, true]);
+    }
+
     #[test]
     fn one_that_gives_up_leaves_the_queue() {
         let turn = Turn::default();

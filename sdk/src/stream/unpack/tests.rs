@@ -64,6 +64,41 @@ fn every_kind_of_lz4_frame_unpacks() {
 }
 
 #[test]
+fn a_block_is_as_large_as_its_frame_allows_and_not_a_byte_larger() {
+    let info = lz4_flex::frame::FrameInfo::new().block_size(lz4_flex::frame::BlockSize::Max64KB);
+    let header = lz4_with(info, &[b"x"])[..7].to_vec();
+    // Stored as it is.
+    let frame = |size: u32| {
+        let mut frame = header.clone();
+        frame.extend((size | 0x8000_0000).to_le_bytes());
+        frame.resize(frame.len() + size as usize, 7);
+        frame.extend([0; 4]);
+        Bytes::from(frame)
+    };
+    assert_eq!(Compression::Lz4.unpack(frame(65_536), LIMIT).unwrap(), [7; 65_536][..]);
+    // A step that may give as much gives it, and says what it cost.
+    let done = steps(Compression::Lz4, &frame(65_536), 65_536).unwrap();
+    assert!(done.contains(&Step::Worked(64 + 2 * 65_536)), "{done:?}");
+    let stopped = steps(Compression::Lz4, &frame(65_536), 65_535).unwrap();
+    assert_eq!(stopped.last(), Some(&Step::Large(65_536)));
+    for size in [65_537, 65_538] {
+        let error = Compression::Lz4.unpack(frame(size), LIMIT).unwrap_err();
+        assert!(error.to_string().contains("a block is larger"), "{error}");
+    }
+}
+
+#[test]
+fn a_body_keeps_no_more_than_a_quarter_beside_what_was_unpacked() {
+    let finished = |capacity| {
+        let mut bytes = Vec::with_capacity(capacity);
+        bytes.resize(400, 7);
+        let plain = Plain { bytes, limit: LIMIT };
+        Vec::from(Unpacker { decoder: Box::new(Empty), plain, whole: true }.finish()).capacity()
+    };
+    assert_eq!((finished(500), finished(501)), (500, 400));
+}
+
+#[test]
 fn a_linked_frame_reaches_back_into_its_own_blocks_only() {
     use lz4_flex::frame::{BlockMode, FrameInfo};
 
