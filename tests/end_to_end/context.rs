@@ -34,6 +34,19 @@ async fn metadata_goes_there_with_the_opening_and_back_with_the_end_of_a_stream(
     writer.finish().await.unwrap();
     assert_eq!(reply.response().await.unwrap().metadata.get_str("back"), Some("again"));
 
+    let mut rw = client.talk().metadata("tenant", "red").await.unwrap();
+    rw.write(text("meta back once")).await.unwrap();
+    assert_eq!(rw.read().await.unwrap(), Some(text("tenant=red")));
+    assert!(rw.metadata().is_none(), "not before the end");
+    rw.finish_writing().await.unwrap();
+    assert_eq!(rw.read().await.unwrap(), None);
+    assert_eq!(rw.metadata().unwrap().get_str("back"), Some("once"));
+
+    let rw = client.talk().metadata("tenant", "black").await.unwrap().shared();
+    rw.write(text("meta back shared")).await.unwrap();
+    assert_eq!(rw.read().await.unwrap(), Some(text("tenant=black")));
+    assert_eq!(rw.finish().await.unwrap().get_str("back"), Some("shared"));
+
     let mut rw = client.talk().metadata("tenant", "green").await.unwrap();
     rw.write(text("meta back twice")).await.unwrap();
     assert_eq!(rw.read().await.unwrap(), Some(text("tenant=green")));

@@ -107,6 +107,18 @@ async fn shared_reads_give_each_message_to_exactly_one() {
     assert_eq!(all, (0..1000).collect::<Vec<_>>());
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_shared_stream_that_is_finished_drops_what_was_not_read() {
+    let (client, _log) = in_memory();
+    let rw = client.talk().await.unwrap().shared();
+    // More than a window, so that the handler waits for credit.
+    for _ in 0..12 {
+        rw.write(text("x".repeat(10_000))).await.unwrap();
+    }
+    let finished = tokio::time::timeout(std::time::Duration::from_secs(60), rw.finish()).await;
+    finished.expect("its handler goes on").unwrap();
+}
+
 #[tokio::test]
 async fn a_shared_operation_that_is_dropped_leaves_the_queue() {
     let (client, _log) = in_memory();
@@ -158,7 +170,28 @@ async fn futures_of_handles_can_go_to_other_threads() {
 async fn debug_output_names_the_handle() {
     let (client, _log) = in_memory();
     let rw = client.talk().await.unwrap();
-    assert!(format!("{rw:?}").contains("/test.all.Everything/Talk"));
+    let shows = |handle: &dyn std::fmt::Debug, name: &str, method: &str| {
+        let text = format!("{handle:?}");
+        assert!(text.starts_with(&format!("{name} {{")) && text.contains(method), "{text}");
+    };
+    let talk = "/test.all.Everything/Talk";
+    shows(&rw, "AsyncReaderWriter", talk);
+    shows(&rw.closed(), "Closed", talk);
+    let rw = rw.shared();
+    shows(&rw, "SharedReaderWriter", "");
+    let reader = client.download(text("count 2")).await.unwrap();
+    let download = "/test.all.Everything/Download";
+    shows(&reader, "AsyncReader", download);
+    let reader = reader.shared();
+    shows(&reader, "SharedReader", "");
+    shows(&reader.read(), "SharedRead", "");
+    let (writer, reply) = client.upload().await.unwrap();
+    let upload = "/test.all.Everything/Upload";
+    shows(&writer, "AsyncWriter", upload);
+    shows(&reply, "Reply", "");
+    let writer = writer.shared();
+    shows(&writer, "SharedWriter", "");
+    shows(&writer.write(text("")), "SharedWrite", "");
     assert!(format!("{client:?}").contains("EverythingClient"));
 }
 
