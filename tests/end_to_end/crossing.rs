@@ -137,7 +137,7 @@ async fn callers_that_pass_refusals_over_are_not_left_in_the_dark() {
             waiting.spawn(service.clone().insist(shared.clone(), format!("{round}/{caller}")));
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
-        tokio::time::timeout(2 * GRACE, handle.shutdown(GRACE)).await.expect("nobody holds it up");
+        tokio::time::timeout(20 * GRACE, handle.shutdown(GRACE)).await.expect("nobody holds it up");
     }
     while let Some(caller) = waiting.join_next().await {
         dark.extend(caller.unwrap().map(|error| error.to_string()));

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
+use tokio::time::MissedTickBehavior;
 
 use crate::service::{Host, Router, Signal};
 use crate::sync::Mutex;
@@ -17,6 +18,9 @@ use super::places::{Full, Places, Room};
 /// How long the connections are read after the last answer, so that calls which had begun by then are refused and not cut off: a round
 /// trip to anywhere near.
 const READ_ON: Duration = Duration::from_millis(100);
+
+/// In how many steps.
+const STEPS: u32 = 10;
 
 /// How long a connection may take to write the answers to what was broken off, and its peer to read them.
 const FLUSH_LIMIT: Duration = Duration::from_millis(400);
@@ -136,7 +140,7 @@ impl Connections {
         let quiet = async {
             self.idle().await;
             tokio::select! {
-                () = tokio::time::sleep(READ_ON) => self.idle().await,
+                () = read_on() => self.idle().await,
                 () = self.all_ended() => {}
             }
         };
@@ -179,5 +183,32 @@ impl Connections {
 
     fn links(&self) -> Vec<Link> {
         self.open.lock().links()
+    }
+}
+
+/// Waits for [`READ_ON`] in steps. A step that comes late does not shorten the next one: time in which
+/// a busy machine gave this process no turn is no time in which it has read.
+async fn read_on() {
+    let mut steps = tokio::time::interval(READ_ON / STEPS);
+    steps.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // The first is there at once.
+    for _ in 0..=STEPS {
+        steps.tick().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_machine_that_stands_still_does_not_shorten_the_time_in_which_connections_are_read() {
+        let mut reading = pin!(read_on());
+        assert!(futures::poll!(&mut reading).is_pending());
+        tokio::time::advance(10 * READ_ON).await;
+        assert!(futures::poll!(&mut reading).is_pending(), "nothing was read meanwhile");
+        reading.await;
     }
 }
