@@ -4,11 +4,14 @@
 #[path = "counting.rs"]
 mod counting;
 
+use std::io::Write;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt;
+use flate2::write::GzEncoder;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 use trill::Server;
 use trill::prost::Message;
@@ -91,6 +94,24 @@ impl Attacked {
     }
 }
 
+/// A message that unpacks to so many bytes.
+fn packed(size: usize) -> Vec<u8> {
+    let mut packed = GzEncoder::new(Vec::new(), flate2::Compression::best());
+    packed.write_all(&raw::field(1, &vec![0; size])).unwrap();
+    packed.finish().unwrap()
+}
+
+/// Reads until so many streams have been closed.
+async fn read_ends(mut socket: impl AsyncRead + Unpin, mut streams: usize) {
+    while streams > 0 {
+        let mut head = [0; 16];
+        socket.read_exact(&mut head).await.unwrap();
+        let size = u32::from_be_bytes(head[4..8].try_into().unwrap()) as usize;
+        socket.read_exact(&mut vec![0; size - 16]).await.unwrap();
+        streams -= usize::from(head[3] == 4);
+    }
+}
+
 /// A call with a name of its caller and such metadata, which hangs.
 fn hanging(id: u32, entries: usize) -> Vec<u8> {
     let meta = RequestProtocol {
@@ -166,4 +187,33 @@ async fn what_peers_make_a_server_hold_is_what_it_counts() {
     let held = 300 * (raw::data(1, "hang").len() + raw::data(1, "x").len());
     attacked.counts("messages", 4 * MIB, |now| now.handle.buffered().unread >= held).await;
     drop(socket);
+
+    unpack_many().await;
+}
+
+/// Messages that unpack to much, on many streams whose handlers read.
+async fn unpack_many() {
+    let attacked =
+        Attacked::start(|server| server.max_message_received(2_100_000).max_unread_per_connection(8 * MIB))
+            .await;
+    let (input, mut output) = attacked.connect().await.into_split();
+    let message = packed(2_000_000);
+    for id in 1..=60 {
+        let open = raw::open(id, "Upload", 65_535, 1, b"");
+        output.write_all(&[open, raw::raw_data(id, &message), raw::close(id)].concat()).await.unwrap();
+    }
+    let ends = tokio::spawn(read_ends(input, 60));
+    let (mut grown, mut counted) = (0, 0);
+    let all_are_read = async {
+        while !ends.is_finished() {
+            (grown, counted) = (grown.max(attacked.grown()), counted.max(attacked.counted()));
+            yield_now().await;
+        }
+    };
+    let in_time = timeout(SOME_TIME, all_are_read).await.is_ok();
+    println!("messages that unpack to much: {grown} bytes were allocated, {counted} counted");
+    // They have half of the connection's room, and one goes on without.
+    assert!(in_time && (4_000_000..=10 * MIB).contains(&counted), "{counted} are counted");
+    assert!(grown <= 24 * MIB, "{grown} for {counted}");
+    ends.await.unwrap();
 }

@@ -10,11 +10,15 @@
 //! shrink before: once it has more than its fair part of the room, to what it leaves to each of the
 //! peers. So however many streams they have, the n-th peer finds an n-th of the pool free.
 
+mod charge;
+
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::limits::DEFAULT_WINDOW;
+
+pub(crate) use charge::Charge;
 
 /// How far an account may differ from what it last told the pool. Small traffic stays below it and costs no shared counter.
 const STEP: usize = 4 * 1024;
@@ -33,7 +37,8 @@ const POOL: &str = "max_unread";
 pub struct Buffered {
     /// Received, and not yet read by the application; answers count until their callers have them, and
     /// requests until they are answered: while they are unpacked with what that takes, and from then on
-    /// with what their messages keep.
+    /// with what their messages keep. Messages of streams and answers count while they are unpacked, from
+    /// 16 KiB on.
     /// Metadata counts with what it takes in memory, as long as its call or stream is there, and a frame that is larger than 64 KiB
     /// with the part of it that has come. At a server, each stream counts with 1 KiB for its state.
     pub unread: usize,
@@ -93,12 +98,15 @@ pub(crate) struct Usage {
     reserved: AtomicUsize,
     held: AtomicUsize,
     sharers: AtomicUsize,
+    /// A body is unpacked without room for it.
+    overdrawn: AtomicBool,
 }
 
 impl Usage {
     pub(super) fn new(pool: Arc<Pool>) -> Arc<Self> {
         let zero = || AtomicUsize::new(0);
-        Arc::new(Self { pool, reserved: zero(), held: zero(), sharers: zero() })
+        let overdrawn = AtomicBool::new(false);
+        Arc::new(Self { pool, reserved: zero(), held: zero(), sharers: zero(), overdrawn })
     }
 
     fn join(&self) {
@@ -170,6 +178,8 @@ pub(super) struct Account {
     held: Count,
     sharers: usize,
     peer: Option<Arc<Usage>>,
+    /// The same as the peer's, for an account without one.
+    overdrawn: bool,
 }
 
 /// A count, and what the peer's was told of it.
@@ -181,7 +191,8 @@ struct Count {
 
 impl Account {
     pub(super) fn new(limit: usize, peer: Option<Arc<Usage>>) -> Self {
-        Self { limit, reserved: Count::default(), held: Count::default(), sharers: 0, peer }
+        let (reserved, held) = (Count::default(), Count::default());
+        Self { limit, reserved, held, sharers: 0, peer, overdrawn: false }
     }
 
     /// One more, or one less, to share with.

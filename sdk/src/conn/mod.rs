@@ -64,7 +64,7 @@ use timers::Timers;
 
 pub(crate) use begun::{Front, too_large};
 pub use budget::Buffered;
-pub(crate) use budget::Overrun;
+pub(crate) use budget::{Charge, Overrun};
 pub(crate) use error::ConnError;
 #[cfg(test)]
 pub(crate) use error::Violation;
@@ -258,6 +258,11 @@ impl Connection {
             reserved: self.unread.reserved(),
             unsent: self.queued() + self.lent + self.answers,
         }
+    }
+
+    /// Counts a body that is unpacked with `now` bytes. Without room for that nothing changes.
+    pub(crate) fn recharge(&mut self, charge: &mut Charge, now: usize) -> Result<(), Overrun> {
+        self.unread.recharge(charge, now)
     }
 
     /// The earliest moment at which [`handle_timeout`](Self::handle_timeout) has something to do.

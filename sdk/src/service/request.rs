@@ -1,5 +1,7 @@
 //! The request of a unary call: unpacked, decoded, and counted by the memory that it keeps.
 
+use std::task::Poll;
+
 use bytes::Bytes;
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
@@ -39,11 +41,11 @@ impl Request {
         let mut counted = self.counted;
         let limit = call.link().limits().max_received;
         let hold = |needed| {
-            call.recount(counted, needed).map_err(|over| Refused::NoRoom { needed, over })?;
-            counted = needed;
-            Ok::<_, Refused>(())
+            let held = call.recount(counted, needed).map_err(|over| Refused::NoRoom { needed, over });
+            counted = if held.is_ok() { needed } else { counted };
+            Poll::Ready(held)
         };
-        let body = unpack(compression, self.body, limit, hold).await?;
+        let body = unpack(call.link().peer_key(), compression, self.body, limit, hold).await?;
         Ok(Self { body, counted })
     }
 

@@ -1,11 +1,12 @@
 //! Unpacking on tokio's threads for blocking work.
 //!
 //! Bodies wait in a queue of their runtime, which owns them meanwhile. A thread of that runtime takes
-//! the body at the front for one round, and hands it back to its task. So neither a task that is not
+//! a body for one round, and hands it back to its task. The peers have turns, and each peer's oldest
+//! body goes first. So neither a task that is not
 //! polled nor a thread that does not come keeps another body waiting: the task of a body that no thread
 //! has begun takes it back and goes on by itself.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::future::{Future, poll_fn};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -31,6 +32,9 @@ pub(super) const ROUND: usize = 1024 * 1024;
 /// How long a body waits while no thread begins a round: some rounds.
 const PATIENCE: Duration = Duration::from_millis(20);
 
+/// How long [`later`] waits.
+const LATER: Duration = Duration::from_millis(10);
+
 static QUEUES: LazyLock<Mutex<HashMap<Id, Queue>>> = LazyLock::new(Mutex::default);
 
 /// How many threads of a runtime unpack at a time: more would only take turns on the processors, and
@@ -40,14 +44,63 @@ static THREADS: LazyLock<usize> = LazyLock::new(|| available_parallelism().map_o
 /// The bodies of one runtime. It is there as long as one waits or a thread is asked for or at work.
 #[derive(Default)]
 struct Queue {
-    /// By number, so that a body that is begun goes before those that came later.
-    jobs: BTreeMap<u64, Job>,
+    jobs: Turns<Job>,
     /// Threads that were asked for and have not begun.
     asked: usize,
     /// Threads that unpack.
     working: usize,
     /// How many rounds have begun.
     rounds: u64,
+}
+
+/// What waits of several peers.
+struct Turns<T> {
+    /// Of each peer by number, so that a body that is begun goes before those that came later.
+    peers: HashMap<usize, BTreeMap<u64, T>>,
+    /// The peers that have some, in the order of their turns.
+    order: VecDeque<usize>,
+    len: usize,
+}
+
+impl<T> Default for Turns<T> {
+    fn default() -> Self {
+        Self { peers: HashMap::new(), order: VecDeque::new(), len: 0 }
+    }
+}
+
+impl<T> Turns<T> {
+    fn push(&mut self, body: Body, job: T) {
+        let jobs = self.peers.entry(body.peer).or_default();
+        if jobs.is_empty() {
+            self.order.push_back(body.peer);
+        }
+        jobs.insert(body.number, job);
+        self.len += 1;
+    }
+
+    fn pop(&mut self) -> Option<T> {
+        let peer = self.order.pop_front()?;
+        let jobs = self.peers.get_mut(&peer)?;
+        let (_, job) = jobs.pop_first()?;
+        if jobs.is_empty() {
+            self.peers.remove(&peer);
+        } else {
+            self.order.push_back(peer);
+        }
+        self.len -= 1;
+        Some(job)
+    }
+
+    fn remove(&mut self, body: Body) -> Option<T> {
+        let jobs = self.peers.get_mut(&body.peer)?;
+        let job = jobs.remove(&body.number)?;
+        if jobs.is_empty() {
+            self.peers.remove(&body.peer);
+            self.order.retain(|peer| *peer != body.peer);
+        }
+        self.len -= 1;
+        Some(job)
+    }
 }
 
 struct Job {
@@ -62,20 +115,46 @@ pub(super) enum Round {
     NotBegun(Unpacker),
 }
 
-/// The number of a body that is new.
-pub(super) fn number() -> u64 {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    NEXT.fetch_add(1, Ordering::Relaxed)
+/// Waits for a moment, in whichever runtime it is polled. Outside of runtimes it gives way once.
+pub(super) async fn later() {
+    let (mut timer, mut given) = (None, false);
+    poll_fn(|cx| {
+        let Ok(here) = Handle::try_current() else {
+            cx.waker().wake_by_ref();
+            return if std::mem::replace(&mut given, true) { Poll::Ready(()) } else { Poll::Pending };
+        };
+        // A timer is of the runtime in which it was made.
+        if timer.as_ref().is_none_or(|(runtime, _)| *runtime != here.id()) {
+            timer = Some((here.id(), Box::pin(sleep(LATER))));
+        }
+        timer.as_mut().map_or(Poll::Ready(()), |(_, timer)| timer.as_mut().poll(cx))
+    })
+    .await;
+}
+
+/// Which body it is.
+#[derive(Clone, Copy)]
+pub(super) struct Body {
+    peer: usize,
+    number: u64,
+}
+
+impl Body {
+    /// A new body of a peer's.
+    pub(super) fn new(peer: usize) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self { peer, number: NEXT.fetch_add(1, Ordering::Relaxed) }
+    }
 }
 
 /// Unpacks a round of a body where that keeps no task from its turn.
 ///
 /// Waits for a thread, as long as threads begin rounds. Dropping the future takes the body out of the
 /// queue; a round that has begun goes on to its end.
-pub(super) async fn round(number: u64, unpacker: Unpacker) -> Result<Round, UnpackError> {
+pub(super) async fn round(body: Body, unpacker: Unpacker) -> Result<Round, UnpackError> {
     let Ok(runtime) = Handle::try_current() else { return go_on(unpacker).map(Round::Done) };
     let (done, mut result) = oneshot::channel();
-    let mut place = Place::new(&runtime, number, Job { unpacker, done });
+    let mut place = Place::new(&runtime, body, Job { unpacker, done });
     let mut patience = pin!(sleep(PATIENCE));
     poll_fn(|cx| {
         if let Poll::Ready(result) = Pin::new(&mut result).poll(cx) {
@@ -108,17 +187,17 @@ fn panicked() -> UnpackError {
 /// A body's place in its queue. The body leaves the queue with it.
 struct Place {
     runtime: Id,
-    number: u64,
+    body: Body,
     /// The rounds that had begun when it was last looked.
     rounds: u64,
 }
 
 impl Place {
-    fn new(runtime: &Handle, number: u64, job: Job) -> Self {
+    fn new(runtime: &Handle, body: Body, job: Job) -> Self {
         let mut queues = QUEUES.lock();
         let queue = queues.entry(runtime.id()).or_default();
-        queue.jobs.insert(number, job);
-        let place = Self { runtime: runtime.id(), number, rounds: queue.rounds };
+        queue.jobs.push(body, job);
+        let place = Self { runtime: runtime.id(), body, rounds: queue.rounds };
         let asks = queue.asks();
         drop(queues);
         if asks {
@@ -153,7 +232,7 @@ impl Place {
 
     fn leave(&self) -> Option<Unpacker> {
         let mut queues = QUEUES.lock();
-        let job = queues.get_mut(&self.runtime)?.jobs.remove(&self.number);
+        let job = queues.get_mut(&self.runtime)?.jobs.remove(self.body);
         remove_if_idle(&mut queues, self.runtime);
         Some(job?.unpacker)
     }
@@ -168,14 +247,14 @@ impl Drop for Place {
 impl Queue {
     /// Whether to ask for a thread, which is counted then.
     fn asks(&mut self) -> bool {
-        let asks = self.asked < self.jobs.len() && self.asked + self.working < *THREADS;
+        let asks = self.asked < self.jobs.len && self.asked + self.working < *THREADS;
         self.asked += usize::from(asks);
         asks
     }
 }
 
 fn remove_if_idle(queues: &mut HashMap<Id, Queue>, runtime: Id) {
-    let is_idle = |queue: &Queue| queue.jobs.is_empty() && queue.asked + queue.working == 0;
+    let is_idle = |queue: &Queue| queue.jobs.len == 0 && queue.asked + queue.working == 0;
     if queues.get(&runtime).is_some_and(is_idle) {
         queues.remove(&runtime);
     }
@@ -206,7 +285,7 @@ impl Thread {
     fn begin(&mut self) -> Option<Job> {
         let mut queues = QUEUES.lock();
         let queue = queues.get_mut(&self.runtime.id())?;
-        let (_, job) = queue.jobs.pop_first()?;
+        let job = queue.jobs.pop()?;
         self.begun = true;
         queue.asked -= 1;
         queue.working += 1;
@@ -231,5 +310,26 @@ impl Drop for Thread {
         if asks {
             Self::ask(&self.runtime);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn peers_have_turns_and_their_oldest_bodies_go_first() {
+        let mut turns = Turns::default();
+        let bodies = [1, 1, 1, 1, 2, 2, 3].map(Body::new);
+        for at in [3, 1, 0, 2, 5, 4, 6] {
+            turns.push(bodies[at], at);
+        }
+        assert_eq!((turns.remove(bodies[6]), turns.remove(bodies[6])), (Some(6), None));
+        assert_eq!((turns.pop(), turns.pop()), (Some(0), Some(4)));
+        // One that comes again goes before those that came later.
+        turns.push(bodies[0], 0);
+        let rest: Vec<_> = std::iter::from_fn(|| turns.pop()).collect();
+        assert_eq!(rest, [0, 5, 1, 2, 3]);
+        assert!(turns.len == 0 && turns.peers.is_empty() && turns.order.is_empty());
     }
 }

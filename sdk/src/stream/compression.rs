@@ -4,6 +4,8 @@ use std::fmt;
 
 use bytes::Bytes;
 
+use crate::transport::Overrun;
+
 use super::message::Message;
 #[cfg(all(test, feature = "compression"))]
 use super::unpack::{Step, Unpacker};
@@ -58,12 +60,17 @@ pub(crate) enum UnpackError {
     Broken(std::io::Error),
     /// They unpack to more than may be received.
     TooLarge { limit: usize },
+    /// For a long time there was no room for what they unpack to.
+    NoRoom { needed: usize, over: Overrun },
 }
 
 impl fmt::Display for UnpackError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Broken(error) => error.fmt(f),
+            Self::NoRoom { needed, over } => {
+                write!(f, "it takes {needed} bytes while it is unpacked, and {over}")
+            }
             Self::TooLarge { limit } => {
                 write!(
                     f,

@@ -20,7 +20,7 @@ use super::core::StreamRef;
 use super::message::{DecodeError, Message};
 use super::shared::SharedReader;
 use super::timeout::{Clock, Patience, TimedOut, Timeout};
-use super::unpacking::{Unpacking, unpack};
+use super::unpacking::{Unpacking, unpack_counted};
 
 /// Reads messages of type `T` from a stream, one at a time.
 ///
@@ -97,7 +97,8 @@ impl<T: Message> AsyncReader<T> {
     ///
     /// # Errors
     /// How the stream ended, if not well: the peer's status, a lost connection, the deadline. A message that does not decode is an error
-    /// of this read alone ([`ErrorKind::Decode`]); the next read goes on behind it.
+    /// of this read alone ([`ErrorKind::Decode`]), and so is one for which there was no room to unpack it for a minute
+    /// ([`ErrorKind::Limit`], code 22 at a server, 124 at a client); the next read goes on behind it.
     pub fn read(&mut self) -> Read<'_, T> {
         Read { reader: self, clock: Clock::Counts }
     }
@@ -179,9 +180,8 @@ impl<T: Message> AsyncReader<T> {
             Some(unpacking) => unpacking,
             None => {
                 let Some(packed) = state.next_packed() else { return Poll::Ready(None) };
-                let limit = self.stream.link().limits().max_received;
                 // One message of a stream at a time, and the next read has it.
-                Box::pin(unpack(compression, packed, limit, |_| Ok(())))
+                unpack_counted(self.stream.link(), compression, packed)
             }
         };
         let Poll::Ready(plain) = unpacking.as_mut().poll(cx) else {
@@ -204,6 +204,11 @@ impl<T: Message> AsyncReader<T> {
         match why {
             Unread::Unpack(why @ UnpackError::TooLarge { .. }) => {
                 error(format!("a message cannot be unpacked: {why}"))
+            }
+            Unread::Unpack(why @ UnpackError::NoRoom { .. }) => {
+                let code = if client { Code::CLIENT_OVERLOAD_ERR } else { Code::SERVER_OVERLOAD_ERR };
+                let text = format!("a message cannot be unpacked: {why}");
+                self.stream.subject().error(ErrorKind::Limit, Origin::Peer, code, text)
             }
             Unread::Unpack(source) => error("a message cannot be unpacked".to_owned()).with_source(source),
             Unread::Decode(source) => {

@@ -4,25 +4,56 @@
 //! gets large goes on where blocking is allowed, as long as threads come for it.
 
 use std::pin::Pin;
+use std::task::Poll;
 
 use bytes::Bytes;
 
+use crate::transport::Link;
+
 use super::compression::{Compression, UnpackError};
 
-/// A body that is being unpacked and is counted with nobody.
+/// From this size on a body counts while it is unpacked. For less the count is not worth the lock.
+const COUNTED: usize = 16 * 1024;
+
+/// How often room is looked for: for a minute, at 10 ms each.
+const LOOKS: usize = 6_000;
+
+/// A body that is being unpacked.
 pub(crate) type Unpacking = Pin<Box<dyn Future<Output = Result<Bytes, UnpackError>> + Send + Sync>>;
+
+/// Unpacks a body, which counts at its connection meanwhile.
+///
+/// Waits for room that others have, as long as it may come. Nobody waits for ever: a message that is
+/// half unpacked may belong to a handle that nobody reads from any more.
+pub(crate) fn unpack_counted(link: &Link, compression: Compression, packed: Bytes) -> Unpacking {
+    let limit = link.limits().max_received;
+    let (mut charge, mut looks) = (link.charge(), 0);
+    let hold = move |needed| {
+        if needed < COUNTED {
+            return Poll::Ready(Ok(()));
+        }
+        let Err(over) = charge.recount(needed) else {
+            looks = 0;
+            return Poll::Ready(Ok(()));
+        };
+        looks += 1;
+        if looks < LOOKS { Poll::Pending } else { Poll::Ready(Err(UnpackError::NoRoom { needed, over })) }
+    };
+    Box::pin(unpack(link.peer_key(), compression, packed, limit, hold))
+}
 
 /// Unpacks a body to at most `limit` bytes.
 ///
-/// `hold` is told how many bytes are in memory for it, packed and unpacked, before there are many
-/// more; its error ends the unpacking. Dropping the future ends it, too: what goes on elsewhere does
+/// The peers have turns at what goes on elsewhere. `hold` is told how many bytes are in memory for it, packed and unpacked, before there are many
+/// more; its error ends the unpacking. While it is pending, it is asked again every 10 ms. Dropping the future ends it, too: what goes on elsewhere does
 /// so for 1 MiB at most.
 #[cfg(not(feature = "compression"))]
 pub(crate) async fn unpack<E: From<UnpackError>>(
+    _peer: usize,
     compression: Compression,
     _packed: Bytes,
     _limit: usize,
-    _hold: impl FnMut(usize) -> Result<(), E>,
+    _hold: impl FnMut(usize) -> Poll<Result<(), E>>,
 ) -> Result<Bytes, E> {
     match compression {}
 }
@@ -37,8 +68,8 @@ mod here {
 
     use tokio::task::coop::{has_budget_remaining, poll_proceed};
 
-    use super::super::blocking::{self, ROUND, Round};
-    use super::super::unpack::{Step, Unpacker};
+    use super::super::blocking::{self, Body, ROUND, Round};
+    use super::super::unpack::{PIECE, Step, Unpacker};
     use super::{Bytes, Compression, UnpackError};
 
     /// The work that a unit of tokio's budget pays for, in bytes.
@@ -51,41 +82,40 @@ mod here {
     const ON_TASK: usize = 1024 * 1024;
 
     pub(crate) async fn unpack<E: From<UnpackError>>(
+        peer: usize,
         compression: Compression,
         packed: Bytes,
         limit: usize,
-        mut hold: impl FnMut(usize) -> Result<(), E>,
+        hold: impl FnMut(usize) -> Poll<Result<(), E>>,
     ) -> Result<Bytes, E> {
-        let size = packed.len();
-        let mut held = size;
-        let mut count = |memory: usize| {
-            if size + memory <= held {
-                return Ok(());
-            }
-            held = size + memory;
-            hold(held)
-        };
+        let mut count = Count { packed: packed.len(), held: packed.len(), hold };
         let mut owed = UNIT;
         pay(&mut owed).await;
         let mut unpacker = Unpacker::new(compression, packed, limit);
-        let (number, mut on_task) = (blocking::number(), ON_TASK);
+        let (body, mut on_task, mut ahead) = (Body::new(peer), ON_TASK, PIECE);
         loop {
             // A body that is smaller is paid for when it is there: then nothing has to wait.
             if owed >= TURN {
                 pay(&mut owed).await;
             }
-            match unpacker.step(on_task)? {
+            match unpacker.step(on_task.min(unpacker.size() + ahead))? {
                 Step::Whole => break,
                 Step::Worked(work) => {
                     owed += work;
-                    count(unpacker.memory())?;
+                    ahead = PIECE;
+                    count.hold(unpacker.memory()).await?;
+                }
+                Step::Large(more) if more > ahead && unpacker.size() + more <= on_task => {
+                    count.hold(unpacker.memory() + more).await?;
+                    ahead = more;
                 }
                 Step::Large(more) => {
-                    count(unpacker.memory() + more.max(ROUND))?;
-                    unpacker = match Box::pin(blocking::round(number, unpacker)).await? {
+                    count.hold(unpacker.memory() + more.max(ROUND)).await?;
+                    unpacker = match Box::pin(blocking::round(body, unpacker)).await? {
                         Round::Done(unpacker) => unpacker,
                         Round::NotBegun(unpacker) => {
                             on_task = unpacker.size() + more.max(ROUND);
+                            ahead = more.max(PIECE);
                             unpacker
                         }
                     };
@@ -94,6 +124,32 @@ mod here {
         }
         pay_at_once(owed).await;
         Ok(unpacker.finish())
+    }
+
+    /// What is in memory for a body, and who counts it.
+    struct Count<H> {
+        packed: usize,
+        held: usize,
+        hold: H,
+    }
+
+    impl<H> Count<H> {
+        /// Waits until so much may be unpacked.
+        async fn hold<E>(&mut self, memory: usize) -> Result<(), E>
+        where
+            H: FnMut(usize) -> Poll<Result<(), E>>,
+        {
+            if self.packed + memory <= self.held {
+                return Ok(());
+            }
+            self.held = self.packed + memory;
+            loop {
+                match (self.hold)(self.held) {
+                    Poll::Ready(held) => return held,
+                    Poll::Pending => Box::pin(blocking::later()).await,
+                }
+            }
+        }
     }
 
     /// Pays what is owed, in as many turns of the task as that takes. On other runtimes than tokio it
@@ -166,13 +222,13 @@ mod tests {
         tokio::time::timeout(Duration::from_secs(60), unpacked).await.expect("it comes some time")
     }
 
-    fn hold_all(_: usize) -> Result<(), UnpackError> {
-        Ok(())
+    fn hold_all(_: usize) -> Poll<Result<(), UnpackError>> {
+        Poll::Ready(Ok(()))
     }
 
     /// How often the task gives way while it unpacks.
     async fn turns(compression: Compression, packed: Bytes) -> usize {
-        let mut unpacking = pin!(unpack(compression, packed, LIMIT, hold_all));
+        let mut unpacking = pin!(unpack(0, compression, packed, LIMIT, hold_all));
         let mut turns = 0;
         poll_fn(|cx| {
             let polled = unpacking.as_mut().poll(cx);
@@ -207,7 +263,7 @@ mod tests {
         for compression in ALL {
             let plain = vec![7; 3_000_000];
             let (runtime, threads) = runtime();
-            let unpacked = unpack(compression, compression.pack_bytes(&plain), LIMIT, hold_all);
+            let unpacked = unpack(0, compression, compression.pack_bytes(&plain), LIMIT, hold_all);
             assert_eq!(runtime.block_on(unpacked).unwrap(), plain);
             assert!(threads.load(Ordering::Relaxed) > 0, "{compression:?}");
         }
@@ -218,7 +274,7 @@ mod tests {
         let (runtime, free) = busy_runtime();
         for compression in ALL {
             let plain = vec![7; 3_000_000];
-            let unpacked = unpack(compression, compression.pack_bytes(&plain), LIMIT, hold_all);
+            let unpacked = unpack(0, compression, compression.pack_bytes(&plain), LIMIT, hold_all);
             assert_eq!(runtime.block_on(in_time(unpacked)).unwrap(), plain);
         }
         drop(free);
@@ -229,14 +285,15 @@ mod tests {
         let (stands_still, free) = busy_runtime();
         let plain = vec![7; 3_000_000];
         let packed = Compression::Gzip.pack_bytes(&plain);
-        let mut begun: Vec<_> =
-            (0..10).map(|_| Box::pin(unpack(Compression::Gzip, packed.clone(), LIMIT, hold_all))).collect();
+        let mut begun: Vec<_> = (0..10)
+            .map(|_| Box::pin(unpack(0, Compression::Gzip, packed.clone(), LIMIT, hold_all)))
+            .collect();
         stands_still.block_on(tokio::task::unconstrained(poll_fn(|cx| {
             begun.iter_mut().for_each(|body| assert!(body.as_mut().poll(cx).is_pending()));
             Poll::Ready(())
         })));
         let (runtime, threads) = runtime();
-        let unpacked = unpack(Compression::Gzip, packed, LIMIT, hold_all);
+        let unpacked = unpack(0, Compression::Gzip, packed, LIMIT, hold_all);
         assert_eq!(runtime.block_on(in_time(unpacked)).unwrap(), plain);
         assert!(threads.load(Ordering::Relaxed) > 0);
         // A body goes on where it is polled next.
@@ -245,10 +302,38 @@ mod tests {
     }
 
     #[test]
+    fn a_body_of_another_peer_does_not_wait_for_all_that_one_has() {
+        let (free, busy) = std::sync::mpsc::channel::<()>();
+        // A clock that stands still: no body goes on in its task.
+        let mut runtime = Builder::new_current_thread();
+        let runtime = runtime.enable_time().start_paused(true).max_blocking_threads(1).build().unwrap();
+        runtime.spawn_blocking(move || busy.recv());
+        let packed = Compression::Gzip.pack_bytes(&vec![7; 2_000_000]);
+        runtime.block_on(async {
+            let (told, mut done) = tokio::sync::mpsc::unbounded_channel();
+            for at in 0..30 {
+                let body = unpack(usize::from(at == 29), Compression::Gzip, packed.clone(), LIMIT, hold_all);
+                let told = told.clone();
+                tokio::spawn(tokio::task::unconstrained(async move {
+                    body.await.unwrap();
+                    told.send(at).unwrap();
+                }));
+            }
+            tokio::task::yield_now().await;
+            drop((free, told));
+            let mut before = 0;
+            while in_time(done.recv()).await.unwrap() != 29 {
+                before += 1;
+            }
+            assert!(before < 15, "{before} of the other peer's were unpacked before");
+        });
+    }
+
+    #[test]
     fn without_a_runtime_it_goes_on_where_it_is() {
         let plain = vec![7; 3_000_000];
         for compression in ALL {
-            let mut unpacking = pin!(unpack(compression, compression.pack_bytes(&plain), LIMIT, hold_all));
+            let mut unpacking = pin!(unpack(0, compression, compression.pack_bytes(&plain), LIMIT, hold_all));
             let unpacked = loop {
                 // Others may have the places.
                 match unpacking.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
@@ -267,10 +352,10 @@ mod tests {
             let mut told = Vec::new();
             let hold = |held| {
                 told.push(held);
-                if held > 3_000_000 { Err(UnpackError::TooLarge { limit: 3 }) } else { Ok(()) }
+                Poll::Ready(if held > 3_000_000 { Err(UnpackError::TooLarge { limit: 3 }) } else { Ok(()) })
             };
             let (runtime, _) = runtime();
-            let unpacked = runtime.block_on(unpack(compression, packed, LIMIT, hold));
+            let unpacked = runtime.block_on(unpack(0, compression, packed, LIMIT, hold));
             assert!(matches!(unpacked, Err(UnpackError::TooLarge { limit: 3 })), "{compression:?}");
             let (last, before) = told.split_last().unwrap();
             assert!(*last <= 6_000_000 && before.is_sorted(), "{compression:?}: {told:?}");

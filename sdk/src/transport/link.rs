@@ -8,7 +8,7 @@ use std::future::poll_fn;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 
-use crate::conn::{Buffered, ConnError, Connection, Limits, Ticket};
+use crate::conn::{Buffered, Charge, ConnError, Connection, Limits, Overrun, Ticket};
 
 use super::lane::Sender;
 use super::shared::Shared;
@@ -45,6 +45,28 @@ impl Drop for Hold {
     }
 }
 
+/// What a body counts with at its connection while it is unpacked. It is given back on drop.
+pub(crate) struct BodyCharge {
+    link: Link,
+    charge: Charge,
+}
+
+impl BodyCharge {
+    /// Counts the body with `now` bytes. Without room for that nothing changes.
+    pub(crate) fn recount(&mut self, now: usize) -> Result<(), Overrun> {
+        self.link.shared().with(|state| state.conn.recharge(&mut self.charge, now))
+    }
+}
+
+impl Drop for BodyCharge {
+    fn drop(&mut self) {
+        if !self.charge.is_none() {
+            // There is always room for less.
+            let _ = self.recount(0);
+        }
+    }
+}
+
 impl Link {
     pub(super) fn new(mut conn: Connection, output: Arc<dyn Output>, peer: PeerAddr) -> (Self, Arc<Shared>) {
         conn.start(now());
@@ -58,6 +80,14 @@ impl Link {
 
     pub(crate) fn peer(&self) -> &PeerAddr {
         self.shared().peer()
+    }
+
+    /// Tells peers apart: a server's, on all their connections, and else connections.
+    pub(crate) fn peer_key(&self) -> usize {
+        match &self.limits().peer {
+            Some(peer) => Arc::as_ptr(peer).addr(),
+            None => Arc::as_ptr(&self.0).addr(),
+        }
     }
 
     pub(crate) fn peer_text(&self) -> Arc<str> {
@@ -107,6 +137,11 @@ impl Link {
 
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// A body that is unpacked, which counts with nothing yet.
+    pub(crate) fn charge(&self) -> BodyCharge {
+        BodyCharge { link: self.clone(), charge: Charge::default() }
     }
 
     /// How much waits in memory.

@@ -15,8 +15,8 @@ use crate::service::connecting::{Connecting, Limited, NotConnected, connection, 
 use crate::service::options::{CallOptions, Limit};
 use crate::service::stub::Target;
 use crate::stream::{
-    Compression, FromJson, JSON, JsonError, Message, Parcel, Subject, ToJson, Unpacking, answer_error,
-    ending_error, send_error, timed_out, unpack, wire_encoding,
+    Compression, FromJson, JSON, JsonError, Message, Parcel, Subject, ToJson, UnpackError, Unpacking,
+    answer_error, ending_error, send_error, timed_out, unpack_counted, wire_encoding,
 };
 use crate::transport::{Answer, Ending, Head, SendError, now};
 
@@ -301,9 +301,8 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
             let Step::Sent(Some(held)) = std::mem::replace(&mut self.step, Step::Start) else {
                 unreachable!("the answer came to a call that was sent")
             };
-            let limit = held.link().limits().max_received;
-            let unpacking = unpack(compression, std::mem::take(&mut answer.body), limit, |_| Ok(()));
-            self.step = Step::Unpacking(held, Some(answer), Box::pin(unpacking));
+            let unpacking = unpack_counted(held.link(), compression, std::mem::take(&mut answer.body));
+            self.step = Step::Unpacking(held, Some(answer), unpacking);
         }
         Ok(())
     }
@@ -318,8 +317,17 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
             return Poll::Ready(Err(self.deadline_error()));
         };
         let mut answer = answer.take().expect("an answer is given once");
-        answer.body = body.map_err(|why| self.not_unpacked(why))?;
+        answer.body = body.map_err(|why| self.unpack_error(&why))?;
         Poll::Ready(Ok(answer))
+    }
+
+    #[cold]
+    fn unpack_error(&self, why: &UnpackError) -> Error {
+        if !matches!(why, UnpackError::NoRoom { .. }) {
+            return self.not_unpacked(why);
+        }
+        let text = format!("the answer cannot be unpacked: {why}");
+        self.subject().error(ErrorKind::Limit, Origin::Peer, Code::CLIENT_OVERLOAD_ERR, text)
     }
 
     #[cold]

@@ -20,7 +20,7 @@ use lz4::Lz4;
 use snappy::{SnappyBlock, SnappyStream};
 
 /// How much a step unpacks at most, where the format leaves a choice.
-const PIECE: usize = 64 * 1024;
+pub(crate) const PIECE: usize = 64 * 1024;
 
 /// How much input a step takes at most, where the format leaves a choice: empty blocks give no output.
 const INPUT: usize = 16 * 1024;
