@@ -63,7 +63,8 @@ pub struct Refused {
     pub broken_off_streams: u64,
     /// One-way calls that were dropped some time after their connection: `abandoned_call_timeout`.
     pub abandoned_calls: u64,
-    /// Connections that were closed as they came: `max_connections`.
+    /// Connections that were closed as they came: `max_connections`, and `max_accepts_per_second` if
+    /// too many of a peer wait for it.
     pub too_many_connections: u64,
     /// Connections that were closed because they had been silent for long and there were too many
     /// of them: `max_new_connections`.

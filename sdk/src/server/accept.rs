@@ -8,6 +8,8 @@ use rustix::io::Errno;
 use crate::transport::{Ends, Listener, PeerAddr, now};
 
 use super::pace::Pace;
+use super::peers::Key;
+use super::waiting::{Accepted, Waiting};
 
 /// How long accepting pauses when the system says that it cannot accept.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -27,19 +29,46 @@ impl Accept for Listener {
     }
 }
 
-/// Hands all connections to `start`, until the listener is broken, and says why it is.
+/// Where accepted connections go.
+pub(super) trait Serve {
+    /// The key of a connection's peer.
+    fn key(&self, peer: &PeerAddr) -> Option<Key>;
+
+    fn start(&self, accepted: Accepted);
+
+    /// Closes one of too many that wait.
+    fn refuse(&self, accepted: Accepted);
+}
+
+/// Serves all connections, until the listener is broken, and says why it is. Those whose turn has not come are in `waiting`.
 pub(super) async fn accept_all(
     listener: &impl Accept,
     dead_peer_timeout: Duration,
     mut pace: Pace,
-    mut start: impl FnMut(Ends, PeerAddr),
+    waiting: &mut Waiting,
+    server: &impl Serve,
 ) -> io::Error {
     let mut log = Log::default();
     loop {
-        pace.wait().await;
-        let error = match listener.accept(dead_peer_timeout).await {
+        let accepted = tokio::select! {
+            biased;
+            accepted = listener.accept(dead_peer_timeout) => accepted,
+            () = pace.wait(), if !waiting.is_empty() => {
+                serve_waiting(&mut pace, waiting, server);
+                continue;
+            }
+        };
+        let error = match accepted {
             Ok((ends, peer)) => {
-                start(ends, peer);
+                let key = server.key(&peer);
+                let accepted = Accepted { ends, peer, key };
+                serve_waiting(&mut pace, waiting, server);
+                if waiting.is_empty() && pace.is_open() {
+                    pace.pass();
+                    server.start(accepted);
+                } else if let Some(surplus) = waiting.push(accepted) {
+                    server.refuse(surplus);
+                }
                 continue;
             }
             Err(error) => error,
@@ -55,6 +84,20 @@ pub(super) async fn accept_all(
                 }
                 tokio::time::sleep(PAUSE).await;
             }
+        }
+    }
+}
+
+/// Serves those whose turn has come. One whose client has gone meanwhile takes no turn: it costs next to nothing.
+fn serve_waiting(pace: &mut Pace, waiting: &mut Waiting, server: &impl Serve) {
+    while pace.is_open()
+        && let Some(accepted) = waiting.pop()
+    {
+        if accepted.ends.input.is_gone() {
+            tracing::debug!(peer = %accepted.peer, "a connection was closed before it was served");
+        } else {
+            pace.pass();
+            server.start(accepted);
         }
     }
 }
@@ -122,31 +165,116 @@ impl Log {
 mod tests {
     use std::collections::VecDeque;
 
+    use crate::server::peers::KeyOf;
     use crate::sync::Mutex;
     use crate::transport::memory_pair;
 
     use super::*;
 
-    /// Fails in this order, with a connection (0) in between.
-    struct Failing(Mutex<VecDeque<i32>>);
+    /// Fails in this order, with a connection (0) in between, whose other ends it keeps.
+    struct Failing(Mutex<VecDeque<i32>>, Mutex<Vec<Ends>>);
 
     impl Accept for Failing {
         async fn accept(&self, _: Duration) -> io::Result<(Ends, PeerAddr)> {
             let next = self.0.lock().pop_front();
             match next {
-                Some(0) => Ok((memory_pair().0, PeerAddr::memory())),
+                Some(0) => {
+                    let (near, far) = memory_pair();
+                    self.1.lock().push(far);
+                    Ok((near, PeerAddr::memory()))
+                }
                 Some(code) => Err(io::Error::from_raw_os_error(code)),
                 None => Err(Errno::BADF.into()),
             }
         }
     }
 
+    /// Notes who is served and when, and how many are not.
+    struct Serving {
+        began: Instant,
+        served: Mutex<Vec<(PeerAddr, Duration)>>,
+        refused: Mutex<usize>,
+    }
+
+    impl Serving {
+        fn new() -> Self {
+            Self { began: now(), served: Mutex::default(), refused: Mutex::default() }
+        }
+    }
+
+    impl Serve for Serving {
+        fn key(&self, peer: &PeerAddr) -> Option<Key> {
+            KeyOf::default().key(peer)
+        }
+
+        fn start(&self, accepted: Accepted) {
+            self.served.lock().push((accepted.peer, now() - self.began));
+        }
+
+        fn refuse(&self, _: Accepted) {
+            *self.refused.lock() += 1;
+        }
+    }
+
     /// How many connections were accepted and how long it took, until the listener broke with the code.
     async fn accepted(codes: &[i32]) -> (usize, Duration, Option<i32>) {
-        let listener = Failing(Mutex::new(codes.iter().copied().collect()));
-        let (mut count, began) = (0, now());
-        let end = accept_all(&listener, Duration::from_secs(1), Pace::new(None), |_, _| count += 1).await;
-        (count, now() - began, end.raw_os_error())
+        let listener = Failing(Mutex::new(codes.iter().copied().collect()), Mutex::default());
+        let (serving, mut waiting) = (Serving::new(), Waiting::new(1));
+        let pace = Pace::new(None);
+        let end = accept_all(&listener, Duration::from_secs(1), pace, &mut waiting, &serving).await;
+        let count = serving.served.lock().len();
+        (count, now() - serving.began, end.raw_os_error())
+    }
+
+    /// Connections that have come, in this order. A while after that the listener breaks.
+    struct Queue(Mutex<VecDeque<(Ends, PeerAddr)>>);
+
+    impl Accept for Queue {
+        async fn accept(&self, _: Duration) -> io::Result<(Ends, PeerAddr)> {
+            let next = self.0.lock().pop_front();
+            if let Some(next) = next {
+                return Ok(next);
+            }
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            Err(Errno::BADF.into())
+        }
+    }
+
+    fn of_host(number: u8) -> PeerAddr {
+        PeerAddr::tcp(std::net::SocketAddr::from(([10, 0, 0, number], 1)))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn neither_connections_that_are_gone_nor_those_of_one_peer_use_up_the_pace_of_others() {
+        let mut queue = VecDeque::new();
+        let mut theirs = Vec::new();
+        for _ in 0..400 {
+            queue.push_back((memory_pair().0, of_host(1)));
+        }
+        for _ in 0..40 {
+            let (near, far) = memory_pair();
+            theirs.push(far);
+            queue.push_back((near, of_host(2)));
+        }
+        for host in [3, 4] {
+            let (near, far) = memory_pair();
+            theirs.push(far);
+            queue.push_back((near, of_host(host)));
+        }
+        let (serving, mut waiting) = (Serving::new(), Waiting::new(20));
+        let pace = Pace::new(Some(10));
+        accept_all(&Queue(Mutex::new(queue)), Duration::ZERO, pace, &mut waiting, &serving).await;
+        let served = serving.served.lock();
+        let when = |host: u8| {
+            let of = served.iter().filter(|(peer, _)| *peer == of_host(host));
+            of.map(|(_, when)| when.as_secs()).collect::<Vec<_>>()
+        };
+        assert_eq!(when(1), [0; 10], "those that have waited are gone");
+        assert_eq!((when(3), when(4)), (vec![1], vec![1]), "as soon as the second of the first ten is over");
+        let many = when(2);
+        assert!((8..=10).contains(&many.len()) && many.iter().all(|when| (1..=2).contains(when)), "{many:?}");
+        // Twenty wait at most, and of these half are gone.
+        assert_eq!(*serving.refused.lock(), 442 - 10 - 20);
     }
 
     #[cfg(target_os = "linux")]

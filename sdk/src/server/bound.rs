@@ -10,9 +10,10 @@ use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::service::Signal;
 use crate::transport::{Buffered, Listener, PeerAddr, Refused, now};
 
-use super::accept::accept_all;
+use super::accept::{Serve, accept_all};
 use super::connections::Connections;
 use super::pace::Pace;
+use super::waiting::Waiting;
 
 /// How long a listener that is being closed still accepts connections that had begun: the packets of a handshake on this machine, or in
 /// a rack, are there by then.
@@ -101,13 +102,20 @@ impl Bound {
     pub async fn serve(self) -> Result<()> {
         self.stage.send_replace(Stage::Accepting);
         let dead_peer_timeout = self.connections.limits().dead_peer_timeout;
-        let pace = Pace::new(self.connections.room().accepts_per_second);
-        let start = |ends, peer| drop(self.connections.start(ends, peer));
-        tokio::select! {
-            error = accept_all(&self.listener, dead_peer_timeout, pace, start) => {
-                return Err(self.broken(error));
-            }
-            () = self.connections.drain_begun() => {}
+        let room = self.connections.room();
+        let pace = Pace::new(room.accepts_per_second);
+        let mut waiting = Waiting::new(room.waiting());
+        let accepting = accept_all(&self.listener, dead_peer_timeout, pace, &mut waiting, &self.connections);
+        let broken = tokio::select! {
+            error = accepting => Some(error),
+            () = self.connections.drain_begun() => None,
+        };
+        // They have been accepted, so they go on, or hear that their calls are refused.
+        while let Some(accepted) = waiting.pop() {
+            Serve::start(&self.connections, accepted);
+        }
+        if let Some(error) = broken {
+            return Err(self.broken(error));
         }
         self.accept_begun(dead_peer_timeout).await;
         drop(self.listener);

@@ -215,8 +215,11 @@ impl ServerBuilder {
         self
     }
 
-    /// How many connections are accepted within a second, or `None` for any number; further ones wait in the system's queue until the
-    /// next second. Default: 10,000.
+    /// How many connections the server begins to serve within a second, or `None` for any number.
+    /// Further ones wait for the next second, and [peers](Self::peer_key) take turns. If more wait
+    /// than that, or than a sixteenth of [`max_connections`](Self::max_connections), those of the peer
+    /// with most are closed that came last. One that its client has closed meanwhile counts for
+    /// nothing. Default: 10,000.
     pub fn max_accepts_per_second(mut self, count: impl Into<Option<u32>>) -> Self {
         self.room.accepts_per_second = count.into();
         self

@@ -12,8 +12,10 @@ use crate::transport::{
     Buffered, Cause, ConnError, Connection, Driver, Ends, Limits, Link, PeerAddr, Pools, Refused, now,
 };
 
-use super::peers::KeyOf;
+use super::accept::Serve;
+use super::peers::{Key, KeyOf};
 use super::places::{Full, Places, Room};
+use super::waiting::Accepted;
 
 /// How long the connections are read after the last answer, so that calls which had begun by then are refused and not cut off: a round
 /// trip to anywhere near.
@@ -71,10 +73,16 @@ impl Connections {
         &self.limits
     }
 
-    /// Serves one connection in a task, which ends with the connection and the last of its handlers: a one-way call may go on when its
-    /// caller is gone, and a shutdown must know of it. A connection for which there is no room is closed.
+    /// Serves a connection as [`start_as`](Self::start_as) does, and finds out whose it is.
     pub(super) fn start(self: &Arc<Self>, ends: Ends, peer: PeerAddr) -> Result<Link, Full> {
         let key = self.keys.key(&peer);
+        self.start_as(Accepted { ends, peer, key })
+    }
+
+    /// Serves one connection in a task, which ends with the connection and the last of its handlers: a one-way call may go on when its
+    /// caller is gone, and a shutdown must know of it. A connection for which there is no room is closed.
+    pub(super) fn start_as(self: &Arc<Self>, accepted: Accepted) -> Result<Link, Full> {
+        let Accepted { ends, peer, key } = accepted;
         let entered = self.open.lock().enter(key.as_ref());
         let shared = entered.inspect_err(|full| {
             self.pools.refusals.count(Cause::TooManyConnections);
@@ -183,6 +191,22 @@ impl Connections {
 
     fn links(&self) -> Vec<Link> {
         self.open.lock().links()
+    }
+}
+
+impl Serve for Arc<Connections> {
+    fn key(&self, peer: &PeerAddr) -> Option<Key> {
+        self.keys.key(peer)
+    }
+
+    fn start(&self, accepted: Accepted) {
+        drop(self.start_as(accepted));
+    }
+
+    fn refuse(&self, accepted: Accepted) {
+        self.pools.refusals.count(Cause::TooManyConnections);
+        let (peer, setting) = (&accepted.peer, "max_accepts_per_second");
+        tracing::debug!(%peer, setting, "a connection was closed: too many of its peer wait to be served");
     }
 }
 

@@ -10,6 +10,7 @@ mod peers;
 mod places;
 #[cfg(feature = "testing")]
 mod unbound;
+mod waiting;
 
 pub use bound::{Bound, ServerHandle};
 pub use builder::{Server, ServerBuilder};

@@ -1,4 +1,4 @@
-//! How fast connections are accepted.
+//! How fast accepted connections are served.
 
 use std::time::{Duration, Instant};
 
@@ -19,17 +19,23 @@ impl Pace {
         Self { per_second, since: now(), passed: 0 }
     }
 
-    /// Waits until one more may pass. **Cancel safety**: dropping the future lets nobody pass.
-    pub(super) async fn wait(&mut self) {
-        let Some(limit) = self.per_second else { return };
-        if self.passed >= limit {
-            tokio::time::sleep_until((self.since + SECOND).into()).await;
-        }
+    /// Whether one more may pass now.
+    pub(super) fn is_open(&mut self) -> bool {
         let now = now();
         if now.saturating_duration_since(self.since) >= SECOND {
             (self.since, self.passed) = (now, 0);
         }
-        self.passed += 1;
+        self.per_second.is_none_or(|limit| self.passed < limit)
+    }
+
+    /// One more passes.
+    pub(super) fn pass(&mut self) {
+        self.passed = self.passed.saturating_add(1);
+    }
+
+    /// Waits until the next second, after one who may not pass. **Cancel safe**: it changes nothing.
+    pub(super) async fn wait(&self) {
+        tokio::time::sleep_until((self.since + SECOND).into()).await;
     }
 }
 
@@ -43,7 +49,11 @@ mod tests {
         let start = now();
         let mut passed = Vec::new();
         for _ in 0..7 {
-            pace.wait().await;
+            if !pace.is_open() {
+                pace.wait().await;
+                assert!(pace.is_open());
+            }
+            pace.pass();
             passed.push(now().duration_since(start).as_secs());
         }
         assert_eq!(passed, [0, 0, 0, 1, 1, 1, 2]);
@@ -54,8 +64,11 @@ mod tests {
         let mut pace = Pace::new(Some(1));
         tokio::time::sleep(10 * SECOND).await;
         let start = now();
+        assert!(pace.is_open());
+        pace.pass();
+        assert!(!pace.is_open());
         pace.wait().await;
-        pace.wait().await;
+        assert!(pace.is_open());
         assert_eq!(now().duration_since(start), SECOND);
     }
 }

@@ -22,7 +22,7 @@ pub(super) struct Room {
     pub(super) new: usize,
     /// How long each of those is left alone.
     pub(super) new_grace: Duration,
-    /// That are accepted within a second.
+    /// That are served newly within a second.
     pub(super) accepts_per_second: Option<u32>,
 }
 
@@ -38,7 +38,16 @@ impl Default for Room {
     }
 }
 
+/// Beside those that are served there may be one in so many that waits.
+const WAITING_PART: usize = 16;
+
 impl Room {
+    /// How many connections may wait to be served: no more than get their turn within a second, and few beside those that are served.
+    pub(super) fn waiting(&self) -> usize {
+        let second = self.accepts_per_second.map_or(usize::MAX, |count| count as usize);
+        (self.connections / WAITING_PART).min(second).max(1)
+    }
+
     /// There are files for so many connections only.
     pub(super) fn limit_to_files(&mut self, connections: usize) {
         (self.connections, self.setting) = (connections, "RLIMIT_NOFILE");

@@ -73,6 +73,11 @@ impl Input for End {
         let state = self.0.0.lock();
         state.closed || !state.bytes.is_empty()
     }
+
+    fn is_gone(&self) -> bool {
+        let state = self.0.0.lock();
+        state.closed && state.bytes.is_empty()
+    }
 }
 
 impl Output for End {

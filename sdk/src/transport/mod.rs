@@ -70,6 +70,11 @@ pub(crate) trait Input: Send + 'static {
     fn has_more(&self) -> bool {
         false
     }
+
+    /// Whether nothing comes before the end, so that there is nothing to serve.
+    fn is_gone(&self) -> bool {
+        false
+    }
 }
 
 /// What the peer gets. All methods take `&self`, because whoever has bytes to send may send them; [`shared`] sees to it that one does

@@ -35,13 +35,24 @@ macro_rules! input_for {
             }
 
             fn has_more(&self) -> bool {
-                // The system is asked, because the runtime may not have heard yet.
-                let mut byte = [std::mem::MaybeUninit::uninit()];
-                let peeked = SockRef::from(self.0.as_ref()).peek(&mut byte);
-                !peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+                !would_block(&peek(&SockRef::from(self.0.as_ref())))
+            }
+
+            fn is_gone(&self) -> bool {
+                let peeked = peek(&SockRef::from(self.0.as_ref()));
+                !would_block(&peeked) && peeked.unwrap_or(0) == 0
             }
         }
     };
+}
+
+/// How many bytes are there, up to one. The system is asked, because the runtime may not have heard yet.
+fn peek(socket: &SockRef<'_>) -> io::Result<usize> {
+    socket.peek(&mut [std::mem::MaybeUninit::uninit()])
+}
+
+fn would_block(peeked: &io::Result<usize>) -> bool {
+    peeked.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
 }
 
 input_for!(tcp::OwnedReadHalf);
