@@ -145,6 +145,19 @@ async fn what_peers_make_a_server_hold_is_what_it_counts() {
     attacked.counts("frames that are begun", 80 * MIB, |now| now.counted() > 38_000_000).await;
     drop((held, frame));
 
+    // Frames that are begun, each of which one read takes.
+    let attacked = Attacked::start(|server| server).await;
+    let (greeting, frame) = (raw::call(1, "Unary", "hello"), raw::data(99, &"x".repeat(60_000)));
+    let begun = [&greeting[..], &frame, &frame, &frame[..frame.len() - 1]].concat();
+    let mut held = Vec::new();
+    for _ in 0..200 {
+        let mut socket = attacked.connect().await;
+        socket.write_all(&begun).await.unwrap();
+        held.push(socket);
+    }
+    attacked.counts("small frames that are begun", 24 * MIB, |now| now.counted() >= 200 * 60_000).await;
+    drop((held, frame));
+
     // Metadata.
     let attacked = Attacked::start(|server| server).await;
     let mut socket = attacked.connect().await;

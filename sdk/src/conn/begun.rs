@@ -130,6 +130,13 @@ impl Connection {
         room
     }
 
+    /// No more comes for now, and what is there of a frame that one read takes holds `bytes`. It needs
+    /// not ask for room: it ends within the frame timeout, and until then its connection is read.
+    pub(crate) fn count_settled(&mut self, bytes: usize) {
+        self.watch.of_stream = false;
+        self.count_input(bytes);
+    }
+
     /// The frame at the front holds `bytes` now; 0 when it is handed over, or gone.
     #[inline]
     pub(crate) fn count_input(&mut self, bytes: usize) {

@@ -18,17 +18,17 @@ pub(super) const FRAMES_PER_LOCK: usize = 128;
 const READ_MIN: usize = 4 * 1024;
 const READ_MAX: usize = 64 * 1024;
 
-/// What so much room counts: what is above one read, which every connection may have.
-pub(super) fn counted(room: usize) -> usize {
-    room.saturating_sub(READ_MAX)
-}
+/// So much of a frame that is begun may be in memory without being counted: the account's step.
+const UNCOUNTED: usize = 4 * 1024;
 
 /// The bytes that were read and not decoded, and the frames that were decoded and not handled.
 pub(super) struct Intake {
     decoder: Decoder,
     bytes: BytesMut,
-    /// The room of a large frame, which is at the front; 0 if there is none.
+    /// The room of the frame at the front, if it has memory of its own; else 0.
     granted: usize,
+    /// The read buffer may be larger than the smallest.
+    is_large: bool,
     /// So many bytes are still to come of a frame that is not taken.
     skip: usize,
     /// A frame was not taken.
@@ -45,6 +45,7 @@ impl Intake {
             decoder,
             bytes: BytesMut::new(),
             granted: 0,
+            is_large: false,
             skip: 0,
             skipped: false,
             proven: 0,
@@ -92,7 +93,7 @@ impl Intake {
             // What comes behind a large frame must not keep its memory.
             if std::mem::take(&mut self.granted) > 0 {
                 self.proven = self.proven.max(there - self.bytes.len());
-                self.bytes = BytesMut::from(&self.bytes[..]);
+                self.leave_buffer();
             }
         }
         Ok(())
@@ -111,7 +112,7 @@ impl Intake {
         }
         // Its headers have to be there, which one read takes.
         let (of, size) = self.decoder.begun(&self.bytes)?;
-        let room = (2 * self.bytes.len()).max(READ_MAX).max(self.proven).min(size);
+        let room = (2 * self.bytes.len()).max(READ_MIN).max(self.proven).min(size);
         Some((room, of, size))
     }
 
@@ -119,12 +120,38 @@ impl Intake {
     pub(super) fn grant(&mut self, room: usize) {
         let mut bytes = BytesMut::with_capacity(room);
         bytes.extend_from_slice(&self.bytes);
-        (self.bytes, self.granted) = (bytes, room);
+        (self.bytes, self.granted, self.is_large) = (bytes, room, false);
+    }
+
+    /// No more comes for now. What is there of a frame must not keep a read buffer for as long: it gets
+    /// memory of its own. `true` if that is so much that it counts.
+    #[inline]
+    pub(super) fn settle(&mut self) -> bool {
+        if !self.is_large || self.bytes.is_empty() || self.granted > 0 {
+            return false;
+        }
+        if self.bytes.len() <= UNCOUNTED {
+            self.leave_buffer();
+            self.read_size = (self.read_size / 2).max(READ_MIN);
+            return false;
+        }
+        // Of one that is larger than a read, the headers end within the room. Then it asks, or is refused.
+        let more = match self.decoder.missing(&self.bytes) {
+            0 => READ_MAX,
+            missing => missing.min(READ_MAX),
+        };
+        self.grant(self.bytes.len() + more);
+        true
+    }
+
+    /// Goes on in memory that what is there fills.
+    fn leave_buffer(&mut self) {
+        (self.bytes, self.is_large) = (BytesMut::from(&self.bytes[..]), false);
     }
 
     /// What the connection's account has for the frame at the front.
     pub(super) fn counted(&self) -> usize {
-        counted(self.granted)
+        self.granted
     }
 
     /// The frame at the front is not taken: its bytes are dropped as they come.
@@ -133,7 +160,7 @@ impl Intake {
         (self.skip, self.skipped) = (size, true);
         self.drop_skipped();
         if std::mem::take(&mut self.granted) > 0 {
-            self.bytes = BytesMut::from(&self.bytes[..]);
+            self.leave_buffer();
         }
     }
 
@@ -192,6 +219,7 @@ impl Intake {
     /// Drops all of it.
     pub(super) fn clear(&mut self) {
         (self.bytes, self.frames, self.granted) = (BytesMut::new(), Vec::new(), 0);
+        self.is_large = false;
     }
 
     /// Offers the next read a size that follows the traffic. A large frame has its room already.
@@ -202,6 +230,7 @@ impl Intake {
         let wanted = self.read_size.max(self.decoder.missing(&self.bytes).min(READ_MAX));
         if self.bytes.capacity() - self.bytes.len() < wanted / 2 {
             self.bytes.reserve(wanted);
+            self.is_large |= wanted > READ_MIN;
         }
     }
 
@@ -303,10 +332,53 @@ mod tests {
         let large = frame(9 * MIB);
         feed(&mut intake, &large[..large.len() - 1]);
         let held = (intake.bytes.capacity(), intake.counted());
-        assert_eq!(held, (large.len(), large.len() - READ_MAX), "not 16 MiB, as by doubling");
+        assert_eq!(held, (large.len(), large.len()), "not 16 MiB, as by doubling");
         feed(&mut intake, &large[large.len() - 1..]);
         intake.decode().unwrap();
         assert_eq!((intake.frames.len(), intake.counted(), intake.front()), (1, 0, Front::default()));
+    }
+
+    /// Reads until no more comes. Says how many messages came, and whether what is there of another
+    /// one counts from then on.
+    fn read_and_wait(intake: &mut Intake, bytes: &[u8]) -> (usize, bool) {
+        let mut source = Source { left: bytes.to_vec(), room: 0, grown: 0 };
+        let mut messages = 0;
+        while let Poll::Ready(read) = intake.poll_read(&mut source, &mut Context::from_waker(Waker::noop())) {
+            assert!(read.unwrap() > 0, "there is always room");
+            intake.decode().unwrap();
+            for frame in intake.frames.drain(..) {
+                let Frame::Data { messages: run, .. } = frame else { panic!("{frame:?}") };
+                messages += run.count();
+            }
+        }
+        (messages, intake.settle())
+    }
+
+    #[test]
+    fn what_is_there_of_a_frame_keeps_no_read_buffer_while_no_more_comes_and_counts_if_it_is_much() {
+        let (large, other) = (frame(60_000), [frame(30_000), frame(30_000)].concat());
+        for there in [1, UNCOUNTED, UNCOUNTED + 1, large.len() - 1] {
+            let (mut intake, counts) = (intake(), there > UNCOUNTED);
+            assert_eq!(read_and_wait(&mut intake, &[&other, &large[..there]].concat()), (2, counts));
+            let (held, counted) = if counts { (large.len(), large.len()) } else { (there, 0) };
+            assert_eq!((intake.bytes.capacity(), intake.counted()), (held, counted));
+            assert_eq!(read_and_wait(&mut intake, &[]), (0, false), "it is told once");
+
+            assert_eq!(read_and_wait(&mut intake, &[&large[there..], &other].concat()), (3, false));
+            assert_eq!((intake.counted(), intake.front().came), (0, 0));
+        }
+    }
+
+    #[test]
+    fn headers_that_no_read_has_brought_whole_get_no_more_room_than_a_read_takes() {
+        // Requests of 5 MB, and of more than may be, of whose headers there is half.
+        for size in [0x00, 0x7f] {
+            let mut intake = intake();
+            let mut begun = vec![0x09, 0x30, 0, 0, size, 0x4c, 0x4b, 0x40, 0xff, 0xff, 0, 0, 0, 1, 1, 0];
+            begun.resize(30_000, 0);
+            assert_eq!(read_and_wait(&mut intake, &begun), (0, true));
+            assert_eq!(intake.counted(), begun.len() + READ_MAX);
+        }
     }
 
     #[test]

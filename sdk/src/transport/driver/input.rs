@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use crate::conn::ConnError;
-use crate::transport::intake::{FRAMES_PER_LOCK, counted};
+use crate::transport::intake::FRAMES_PER_LOCK;
 use crate::transport::shared::{Reading, State};
 use crate::transport::{Input, now};
 use crate::wire::{Begun, Skip};
@@ -74,7 +74,13 @@ impl Driver {
             }
             self.recheck = None;
             match self.intake.poll_read(input, cx) {
-                Poll::Pending => return Ok(()),
+                Poll::Pending => {
+                    if self.intake.settle() {
+                        let counted = self.intake.counted();
+                        self.run(|state| state.conn.count_settled(counted));
+                    }
+                    return Ok(());
+                }
                 Poll::Ready(Ok(0)) => return self.handle_input_end(),
                 Poll::Ready(Ok(_)) => self.handle_input()?,
                 Poll::Ready(Err(error)) if error.kind() == std::io::ErrorKind::Interrupted => {}
@@ -90,12 +96,12 @@ impl Driver {
     /// a stream waits, but for one whose peer is gone: no more comes of it than its socket holds, and
     /// only behind that is the end.
     fn make_room(&mut self, (room, of, size): (usize, Begun, usize), is_closed: bool) -> Room {
-        if self.run(|state| state.conn.hold_input(counted(room), of)).is_ok() {
+        if self.run(|state| state.conn.hold_input(room, of)).is_ok() {
             self.intake.grant(room);
             return Room::Made;
         }
         if is_closed && matches!(of, Begun::Data(_)) {
-            self.run(|state| state.conn.count_input(counted(room)));
+            self.run(|state| state.conn.count_input(room));
             self.intake.grant(room);
             return Room::Made;
         }
