@@ -17,7 +17,7 @@ use super::bound::Bound;
 use super::connections::Connections;
 use super::files::Files;
 use super::peers::KeyOf;
-use super::places::Room;
+use super::places::{DEFAULT_CONNECTIONS, Room};
 
 /// Clients of the protocol close idle connections after 50 seconds. Those that do not are gone, or will come back.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(5 * 60);
@@ -183,8 +183,9 @@ impl ServerBuilder {
     /// [peer](Self::peer_key) gets more than it leaves to the others. Default: 100,000.
     ///
     /// A server at an address has at most as many as the process may open files (`ulimit -n`) when
-    /// it binds, less those that are open and an eighth, or 16 if that is more. If this is less,
-    /// `bind` says so in the log. Several servers of one process share its files: give each its part.
+    /// it binds, less those that are open and an eighth, or 16 if that is more. If this is less than
+    /// a number that was set, `bind` warns in the log. Several servers of one process share its files:
+    /// give each its part.
     pub fn max_connections(mut self, count: usize) -> Self {
         self.room.connections = count;
         self
@@ -247,7 +248,9 @@ impl ServerBuilder {
         let listener = Listener::bind(&address).await.map_err(failed)?;
         listener.set_backlog(backlog).map_err(failed)?;
         let local = listener.local_addr().map_err(failed)?;
-        if let Some(files) = files {
+        if let Some(files) = files
+            && wanted != DEFAULT_CONNECTIONS
+        {
             files.warn(wanted);
         }
         Ok(Bound::new(listener, local, connections))

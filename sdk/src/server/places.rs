@@ -26,10 +26,13 @@ pub(super) struct Room {
     pub(super) accepts_per_second: Option<u32>,
 }
 
+/// More than most processes may open files for, so only who sets a number is warned of that.
+pub(super) const DEFAULT_CONNECTIONS: usize = 100_000;
+
 impl Default for Room {
     fn default() -> Self {
         Self {
-            connections: 100_000,
+            connections: DEFAULT_CONNECTIONS,
             setting: "max_connections",
             new: 1_024,
             new_grace: Duration::from_secs(10),
