@@ -132,7 +132,6 @@ impl Intake {
         }
         if self.bytes.len() <= UNCOUNTED {
             self.leave_buffer();
-            self.read_size = (self.read_size / 2).max(READ_MIN);
             return false;
         }
         // Of one that is larger than a read, the headers end within the room. Then it asks, or is refused.
