@@ -74,7 +74,8 @@ async fn a_closed_channel_leaves_no_task_and_no_socket() {
         assert_eq!(ended.unwrap(), (busy != "nothing").then_some(ErrorKind::Closed), "{busy}");
         // With the channel still in hand: closing is what ends them, at the server as well.
         no_tasks_beyond(before).await;
-        assert_eq!(sockets_at(&address).len(), open, "{busy}");
+        // One at this port that was not ours may be gone meanwhile.
+        assert!(sockets_at(&address).len() <= open, "{busy}");
         assert!(client.talk().await.unwrap_err().to_string().contains("was not sent"));
         handle.shutdown(Duration::ZERO).await;
     }
@@ -92,7 +93,8 @@ async fn a_channel_that_nobody_holds_leaves_no_task_and_no_socket() {
         task.abort();
         let _ = task.await;
         no_tasks_beyond(before).await;
-        assert_eq!(sockets_at(&address).len(), open, "{busy}");
+        // One at this port that was not ours may be gone meanwhile.
+        assert!(sockets_at(&address).len() <= open, "{busy}");
         handle.shutdown(Duration::ZERO).await;
     }
 }
