@@ -100,6 +100,8 @@ pub mod client;
 pub mod combinators;
 mod conn;
 mod error;
+#[cfg(feature = "runtime")]
+mod fair_queue;
 #[cfg(test)]
 mod golden;
 mod metadata;

@@ -2,11 +2,10 @@
 //!
 //! Bodies wait in a queue of their runtime, which owns them meanwhile. A thread of that runtime takes
 //! a body for one round, and hands it back to its task. The peers have turns, and each peer's oldest
-//! body goes first. So neither a task that is not
-//! polled nor a thread that does not come keeps another body waiting: the task of a body that no thread
-//! has begun takes it back and goes on by itself.
+//! body goes first. So neither a task that is not polled nor a thread that does not come keeps another
+//! body waiting: the task of a body that no thread has begun takes it back and goes on by itself.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -21,6 +20,7 @@ use tokio::runtime::{Handle, Id};
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 
+use crate::fair_queue::FairQueue;
 use crate::sync::Mutex;
 
 use super::compression::UnpackError;
@@ -44,63 +44,14 @@ static THREADS: LazyLock<usize> = LazyLock::new(|| available_parallelism().map_o
 /// The bodies of one runtime. It is there as long as one waits or a thread is asked for or at work.
 #[derive(Default)]
 struct Queue {
-    jobs: Turns<Job>,
+    /// By peer and body, so that a body that is begun goes before those that came later.
+    jobs: FairQueue<usize, Job>,
     /// Threads that were asked for and have not begun.
     asked: usize,
     /// Threads that unpack.
     working: usize,
     /// How many rounds have begun.
     rounds: u64,
-}
-
-/// What waits of several peers.
-struct Turns<T> {
-    /// Of each peer by number, so that a body that is begun goes before those that came later.
-    peers: HashMap<usize, BTreeMap<u64, T>>,
-    /// The peers that have some, in the order of their turns.
-    order: VecDeque<usize>,
-    len: usize,
-}
-
-impl<T> Default for Turns<T> {
-    fn default() -> Self {
-        Self { peers: HashMap::new(), order: VecDeque::new(), len: 0 }
-    }
-}
-
-impl<T> Turns<T> {
-    fn push(&mut self, body: Body, job: T) {
-        let jobs = self.peers.entry(body.peer).or_default();
-        if jobs.is_empty() {
-            self.order.push_back(body.peer);
-        }
-        jobs.insert(body.number, job);
-        self.len += 1;
-    }
-
-    fn pop(&mut self) -> Option<T> {
-        let peer = self.order.pop_front()?;
-        let jobs = self.peers.get_mut(&peer)?;
-        let (_, job) = jobs.pop_first()?;
-        if jobs.is_empty() {
-            self.peers.remove(&peer);
-        } else {
-            self.order.push_back(peer);
-        }
-        self.len -= 1;
-        Some(job)
-    }
-
-    fn remove(&mut self, body: Body) -> Option<T> {
-        let jobs = self.peers.get_mut(&body.peer)?;
-        let job = jobs.remove(&body.number)?;
-        if jobs.is_empty() {
-            self.peers.remove(&body.peer);
-            self.order.retain(|peer| *peer != body.peer);
-        }
-        self.len -= 1;
-        Some(job)
-    }
 }
 
 struct Job {
@@ -196,7 +147,7 @@ impl Place {
     fn new(runtime: &Handle, body: Body, job: Job) -> Self {
         let mut queues = QUEUES.lock();
         let queue = queues.entry(runtime.id()).or_default();
-        queue.jobs.push(body, job);
+        queue.jobs.push(body.peer, body.number, job);
         let place = Self { runtime: runtime.id(), body, rounds: queue.rounds };
         let asks = queue.asks();
         drop(queues);
@@ -232,7 +183,7 @@ impl Place {
 
     fn leave(&self) -> Option<Unpacker> {
         let mut queues = QUEUES.lock();
-        let job = queues.get_mut(&self.runtime)?.jobs.remove(self.body);
+        let job = queues.get_mut(&self.runtime)?.jobs.remove(&self.body.peer, self.body.number);
         remove_if_idle(&mut queues, self.runtime);
         Some(job?.unpacker)
     }
@@ -247,14 +198,14 @@ impl Drop for Place {
 impl Queue {
     /// Whether to ask for a thread, which is counted then.
     fn asks(&mut self) -> bool {
-        let asks = self.asked < self.jobs.len && self.asked + self.working < *THREADS;
+        let asks = self.asked < self.jobs.len() && self.asked + self.working < *THREADS;
         self.asked += usize::from(asks);
         asks
     }
 }
 
 fn remove_if_idle(queues: &mut HashMap<Id, Queue>, runtime: Id) {
-    let is_idle = |queue: &Queue| queue.jobs.len == 0 && queue.asked + queue.working == 0;
+    let is_idle = |queue: &Queue| queue.jobs.len() == 0 && queue.asked + queue.working == 0;
     if queues.get(&runtime).is_some_and(is_idle) {
         queues.remove(&runtime);
     }
@@ -310,26 +261,5 @@ impl Drop for Thread {
         if asks {
             Self::ask(&self.runtime);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn peers_have_turns_and_their_oldest_bodies_go_first() {
-        let mut turns = Turns::default();
-        let bodies = [1, 1, 1, 1, 2, 2, 3].map(Body::new);
-        for at in [3, 1, 0, 2, 5, 4, 6] {
-            turns.push(bodies[at], at);
-        }
-        assert_eq!((turns.remove(bodies[6]), turns.remove(bodies[6])), (Some(6), None));
-        assert_eq!((turns.pop(), turns.pop()), (Some(0), Some(4)));
-        // One that comes again goes before those that came later.
-        turns.push(bodies[0], 0);
-        let rest: Vec<_> = std::iter::from_fn(|| turns.pop()).collect();
-        assert_eq!(rest, [0, 5, 1, 2, 3]);
-        assert!(turns.len == 0 && turns.peers.is_empty() && turns.order.is_empty());
     }
 }
