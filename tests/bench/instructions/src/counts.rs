@@ -1,4 +1,5 @@
-//! How many instructions a call of W2 and a message of W3, W4 and W6 cost each side, counted by valgrind, beside what was recorded before.
+//! How many instructions a call of W2, a message of W3, W4 and W6 and a stream of W10 cost each side,
+//! counted by valgrind, beside what was recorded before.
 //!
 //! Counted is all that a side does in user space between the handler's loop and the connection, and between the connection and the
 //! reader's loop: the program's own part (making a message, checking one), the SDK, the runtime's scheduling, allocation, and half of
@@ -47,9 +48,10 @@ struct Counts {
     w3: BothSides,
     w4: BothSides,
     w6: BothSides,
+    w10: BothSides,
 }
 
-/// Instructions per message, which for W2 is a call.
+/// Instructions per message, which for W2 is a call and for W10 a stream.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 struct BothSides {
     server: f64,
@@ -69,6 +71,7 @@ impl Counting {
             w3: BothSides::count(Work::W3, self.keep.as_deref())?,
             w4: BothSides::count(Work::W4, self.keep.as_deref())?,
             w6: BothSides::count(Work::W6, self.keep.as_deref())?,
+            w10: BothSides::count(Work::W10, self.keep.as_deref())?,
         };
         if self.record {
             let text = serde_json::to_string_pretty(&counted)? + "\n";
@@ -114,6 +117,7 @@ impl Counts {
             Work::W3 => self.w3,
             Work::W4 => self.w4,
             Work::W6 => self.w6,
+            Work::W10 => self.w10,
         }
     }
 
@@ -186,8 +190,8 @@ mod tests {
 
     fn counts(server: f64, client: f64) -> Counts {
         let other = BothSides { server: 10.0, client: 20.0 };
-        let (w2, w3, w4, w6) = (other, other, other, BothSides { server, client });
-        Counts { rustc: "rustc 1".to_owned(), architecture: "x86_64".to_owned(), w2, w3, w4, w6 }
+        let (w2, w3, w4, w6, w10) = (other, other, other, BothSides { server, client }, other);
+        Counts { rustc: "rustc 1".to_owned(), architecture: "x86_64".to_owned(), w2, w3, w4, w6, w10 }
     }
 
     #[test]

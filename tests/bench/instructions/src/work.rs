@@ -1,6 +1,7 @@
-//! Four workloads of the comparison: W2, unary calls of which 128 are in flight; W3, one stream on which one message at a time goes to and
-//! fro; W4, one server stream as fast as the handler's `write().await` loop goes; and W6, one stream that is written and read at the same
-//! time, and echoed.
+//! Five workloads of the comparison: W2, unary calls of which 128 are in flight; W3, one stream on which
+//! one message at a time goes to and fro; W4, one server stream as fast as the handler's
+//! `write().await` loop goes; W6, one stream that is written and read at the same time, and echoed; and
+//! W10, streams that are opened, written, read and finished, 64 at a time.
 
 use anyhow::{Result, ensure};
 use bytes::Bytes;
@@ -15,10 +16,11 @@ pub(crate) enum Work {
     W3,
     W4,
     W6,
+    W10,
 }
 
 impl Work {
-    pub(crate) const ALL: [Self; 4] = [Self::W2, Self::W3, Self::W4, Self::W6];
+    pub(crate) const ALL: [Self; 5] = [Self::W2, Self::W3, Self::W4, Self::W6, Self::W10];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -26,6 +28,7 @@ impl Work {
             Self::W3 => "w3",
             Self::W4 => "w4",
             Self::W6 => "w6",
+            Self::W10 => "w10",
         }
     }
 
@@ -34,6 +37,7 @@ impl Work {
         match self {
             // A message to and fro costs ten times as much, and no buffer grows.
             Self::W3 => (2_000, 12_000),
+            Self::W10 => (4_000, 16_000),
             Self::W2 => (10_000, 60_000),
             Self::W4 | Self::W6 => (20_000, 120_000),
         }
@@ -46,6 +50,7 @@ impl Work {
             Self::W3 => ping_pong(channel, messages).await,
             Self::W4 => download(channel, messages).await,
             Self::W6 => talk(channel, messages).await,
+            Self::W10 => churn(channel, messages).await,
         }
     }
 }
@@ -151,6 +156,28 @@ async fn talk(channel: Channel, messages: u64) -> Result<()> {
     Ok(writing.await??)
 }
 
+async fn churn(channel: Channel, streams: u64) -> Result<()> {
+    let mut tasks = JoinSet::new();
+    for first in 0..AT_A_TIME {
+        let client = EchoesClient::new(channel.clone());
+        tasks.spawn(async move {
+            for seq in (first..streams).step_by(AT_A_TIME as usize) {
+                let ping = Echo { payload: Bytes::from_static(PAYLOAD), seq };
+                let (mut reader, mut writer) = client.talk().await?.split();
+                writer.write(ping.clone()).await?;
+                ensure!(reader.read().await? == Some(ping), "stream {seq} gave back something else");
+                writer.finish().await?;
+                ensure!(reader.read().await?.is_none(), "there was a message too many");
+            }
+            Ok(())
+        });
+    }
+    while let Some(ended) = tasks.join_next().await {
+        ended??;
+    }
+    Ok(())
+}
+
 async fn check(mut reader: AsyncReader<Echo>, messages: u64) -> Result<()> {
     let payload = Bytes::from_static(PAYLOAD);
     let mut next = 0;
@@ -164,5 +191,6 @@ async fn check(mut reader: AsyncReader<Echo>, messages: u64) -> Result<()> {
 }
 
 const IN_FLIGHT: u64 = 128;
+const AT_A_TIME: u64 = 64;
 
 const PAYLOAD: &[u8; 32] = b"32 bytes that do not repeat soon";
