@@ -3,14 +3,14 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::future::{Future, poll_fn};
+use std::marker::PhantomData;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use crate::client::Channel;
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::stream::{
     AsyncReader, AsyncReaderWriter, AsyncWriter, Compression, Message, Reply, StreamRef, Subject, send_error,
@@ -23,9 +23,6 @@ use super::options::{CallOptions, Limit};
 use super::stub::Target;
 use super::unary::{debug_as_name, options};
 
-/// A stream that is being opened, from the first poll on.
-type Opening<T> = Pin<Box<dyn Future<Output = Result<T>> + Send>>;
-
 /// A client stream: set options, then `.await` it for the writer and the future answer.
 ///
 /// Opening waits for room in the connection's outbox, as a call does, and then for one round trip: the
@@ -35,7 +32,7 @@ type Opening<T> = Pin<Box<dyn Future<Output = Result<T>> + Send>>;
 #[must_use = "a stream does nothing unless it is awaited"]
 pub struct ClientStream<Req, Resp> {
     open: Open,
-    opening: Option<Opening<(AsyncWriter<Req>, Reply<Resp>)>>,
+    messages: PhantomData<fn(Req) -> Resp>,
 }
 
 /// A server stream: set options, then `.await` it for the reader.
@@ -47,10 +44,13 @@ pub struct ClientStream<Req, Resp> {
 #[must_use = "a stream does nothing unless it is awaited"]
 pub struct ServerStream<Req, Resp> {
     open: Open,
-    /// Until the first poll.
+    /// Until the stream is open.
     request: Option<Req>,
-    opening: Option<Opening<AsyncReader<Resp>>>,
+    sending: Option<Sending<Resp>>,
 }
+
+/// A server stream that is open, and whose request is being sent.
+type Sending<Resp> = Pin<Box<dyn Future<Output = Result<AsyncReader<Resp>>> + Send>>;
 
 /// A bidirectional stream: set options, then `.await` it for the reader and writer.
 ///
@@ -61,12 +61,12 @@ pub struct ServerStream<Req, Resp> {
 #[must_use = "a stream does nothing unless it is awaited"]
 pub struct Bidi<Req, Resp> {
     open: Open,
-    opening: Option<Opening<AsyncReaderWriter<Resp, Req>>>,
+    messages: PhantomData<fn(Req) -> Resp>,
 }
 
 impl<Req: Message, Resp: Message> ClientStream<Req, Resp> {
     pub(super) fn new(target: Target) -> Self {
-        Self { open: Open::new(target), opening: None }
+        Self { open: Open::new(target), messages: PhantomData }
     }
 
     options!();
@@ -80,21 +80,15 @@ impl<Req: Message, Resp: Message> Future for ClientStream<Req, Resp> {
     type Output = Result<(AsyncWriter<Req>, Reply<Resp>)>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { open, opening } = self.get_mut();
-        let opening = opening.get_or_insert_with(|| {
-            let open = open.start();
-            Box::pin(async move {
-                let stream = open.run().await?;
-                Ok((AsyncWriter::new(stream.clone()), Reply::new(AsyncReader::new(stream))))
-            })
-        });
-        opening.as_mut().poll(cx)
+        let stream = ready!(self.get_mut().open.poll(cx))?;
+        let reply = Reply::new(AsyncReader::new(stream.clone()));
+        Poll::Ready(Ok((AsyncWriter::new(stream), reply)))
     }
 }
 
 impl<Req: Message, Resp: Message> ServerStream<Req, Resp> {
     pub(super) fn new(target: Target, request: Req) -> Self {
-        Self { open: Open::new(target), request: Some(request), opening: None }
+        Self { open: Open::new(target), request: Some(request), sending: None }
     }
 
     options!();
@@ -111,17 +105,21 @@ impl<Req: Message, Resp: Message> Future for ServerStream<Req, Resp> {
     type Output = Result<AsyncReader<Resp>>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { open, request, opening } = self.get_mut();
-        if let Some(request) = request.take() {
-            *opening = Some(Box::pin(open_and_send(open.start(), request)));
+        let Self { open, request, sending } = self.get_mut();
+        if sending.is_none() {
+            let stream = ready!(open.poll(cx))?;
+            let request = request.take().expect("a stream is opened once");
+            *sending = Some(Box::pin(send_request(stream, request)));
         }
-        opening.as_mut().expect("the first poll begins it").as_mut().poll(cx)
+        sending.as_mut().expect("it has begun").as_mut().poll(cx)
     }
 }
 
-/// Opens a server stream and sends its request.
-async fn open_and_send<Req: Message, Resp: Message>(open: Open, request: Req) -> Result<AsyncReader<Resp>> {
-    let stream = open.run().await?;
+/// Sends the only message that a server stream's client has.
+async fn send_request<Req: Message, Resp: Message>(
+    stream: StreamRef,
+    request: Req,
+) -> Result<AsyncReader<Resp>> {
     let reader = AsyncReader::new(stream.clone());
     let mut writer = AsyncWriter::new(stream.clone());
     let sent = match writer.write(request).await {
@@ -137,7 +135,7 @@ async fn open_and_send<Req: Message, Resp: Message>(open: Open, request: Req) ->
 
 impl<Req: Message, Resp: Message> Bidi<Req, Resp> {
     pub(super) fn new(target: Target) -> Self {
-        Self { open: Open::new(target), opening: None }
+        Self { open: Open::new(target), messages: PhantomData }
     }
 
     options!();
@@ -151,67 +149,108 @@ impl<Req: Message, Resp: Message> Future for Bidi<Req, Resp> {
     type Output = Result<AsyncReaderWriter<Resp, Req>>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { open, opening } = self.get_mut();
-        let opening = opening.get_or_insert_with(|| {
-            let open = open.start();
-            Box::pin(async move { Ok(AsyncReaderWriter::new(open.run().await?)) })
-        });
-        opening.as_mut().poll(cx)
+        let stream = ready!(self.get_mut().open.poll(cx))?;
+        Poll::Ready(Ok(AsyncReaderWriter::new(stream)))
     }
 }
 
 /// What the three kinds of stream have in common when they are opened.
+///
+/// Most streams find a connection with room. Only what has to wait for one of them is in a box.
 struct Open {
     target: Target,
     options: CallOptions,
+    step: Step,
+}
+
+enum Step {
+    Start,
+    /// Waiting for a connection, or for room on it.
+    Waiting(Pin<Box<dyn Future<Output = Result<Sent>> + Send>>),
+    /// The head is sent: waiting until the server has accepted the stream.
+    Sent(StreamRef),
+    /// The same on a connection that another runtime drives.
+    SentElsewhere(StreamRef, Pin<Box<dyn Future<Output = Result<(), Ending>> + Send>>),
+    /// It has failed before the server answered.
+    Failed(Error),
+    /// The outcome is handed over.
+    Over,
 }
 
 impl Open {
     fn new(target: Target) -> Self {
-        Self { target, options: CallOptions::new() }
+        Self { target, options: CallOptions::new(), step: Step::Start }
     }
 
-    /// What the future takes, at its first poll.
-    fn start(&mut self) -> Self {
-        Self { target: self.target.clone(), options: std::mem::take(&mut self.options) }
-    }
-
-    /// Opens the stream. One that fails at once pays into tokio's budget, so that a task that tries
-    /// again and again lets others go on.
-    async fn run(self) -> Result<StreamRef> {
-        let opened = self.open().await;
-        if opened.is_err() {
-            tokio::task::coop::consume_budget().await;
+    /// Opens the stream. One that fails pays into tokio's budget, so that a task that tries again and
+    /// again lets others go on.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<StreamRef>> {
+        if !matches!(self.step, Step::Failed(_)) {
+            match ready!(self.poll_open(cx)) {
+                Ok(stream) => return Poll::Ready(Ok(stream)),
+                Err(error) => self.step = Step::Failed(error),
+            }
         }
-        opened
+        ready!(tokio::task::coop::poll_proceed(cx)).made_progress();
+        match std::mem::replace(&mut self.step, Step::Over) {
+            Step::Failed(error) => Poll::Ready(Err(error)),
+            _ => unreachable!("it has failed"),
+        }
     }
 
-    async fn open(self) -> Result<StreamRef> {
-        let Self { target, options } = self;
-        let path = target.method.path;
-        // The channel's timeout is for unary calls: a stream may live long.
-        let limit = options.limit(None, now());
-        let time = limit.as_ref().map(Limit::time);
-        let subject =
-            |peer| Subject { method: Cow::Borrowed(path), peer, client: true, stream: true, limit: time };
-        let patient = options.wait_for_ready;
-        let compression = target.compression(&options);
-        let encoding = compression.map_or(0, Compression::to_wire);
-        let idle_timeout = options.stream_idle_timeout;
-        let head = target.head(options, None, (0, encoding));
-        let (link, key, open_by) =
-            open(&target.channel, (head, idle_timeout), limit.as_ref(), patient, subject).await?;
-        let stream = StreamRef::new(link.clone(), key, path, true, compression, time);
-        match opened(&link, key, open_by, limit.as_ref().and_then(|limit| limit.deadline)).await {
+    fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<Result<StreamRef>> {
+        loop {
+            let opened = match &mut self.step {
+                Step::Start => {
+                    self.step = self.start(cx)?;
+                    continue;
+                }
+                Step::Waiting(sent) => {
+                    self.step = ready!(sent.as_mut().poll(cx))?.wait_for_server();
+                    continue;
+                }
+                Step::Sent(stream) => ready!(stream.link().poll_opened(stream.key(), cx)),
+                Step::SentElsewhere(_, opened) => ready!(opened.as_mut().poll(cx)),
+                Step::Failed(_) | Step::Over => {
+                    panic!("the stream of {} was polled after it was opened", self.target.method.path)
+                }
+            };
+            let step = std::mem::replace(&mut self.step, Step::Over);
+            let (Step::Sent(stream) | Step::SentElsewhere(stream, _)) = step else {
+                unreachable!("the head was sent")
+            };
+            return Poll::Ready(self.opened(stream, opened));
+        }
+    }
+
+    /// Sends the head at once if it can, as most streams do.
+    fn start(&mut self, cx: &Context<'_>) -> Result<Step> {
+        let Self { target, options, .. } = self;
+        let mut unsent = Unsent::new(target, std::mem::take(options))?;
+        let Some(link) = target.channel.pick() else { return Ok(unsent.wait(target.clone(), None)) };
+        let mut ticket = None;
+        match link.poll_open(&mut unsent.head, unsent.idle_timeout, None, &mut ticket, cx) {
+            Poll::Ready(Ok(key)) => Ok(unsent.sent(target, link, key, None).wait_for_server()),
+            Poll::Ready(Err(error)) => {
+                unsent.not_sent(target, &link, error)?;
+                Ok(unsent.wait(target.clone(), None))
+            }
+            Poll::Pending => Ok(unsent.wait(target.clone(), Some(Unopened { link, ticket, open_by: None }))),
+        }
+    }
+
+    /// The server has answered.
+    fn opened(&self, stream: StreamRef, opened: Result<(), Ending>) -> Result<StreamRef> {
+        match opened {
             Ok(()) => {
-                target.channel.handle_served(&link);
+                self.target.channel.handle_served(stream.link());
                 Ok(stream)
             }
             Err(ending) => {
                 if let Ending::Refused(outcome) | Ending::Reset(outcome) | Ending::Closed(outcome) = &ending
                     && is_refusal(outcome)
                 {
-                    target.channel.handle_refused(&link);
+                    self.target.channel.handle_refused(stream.link());
                 }
                 Err(stream.error(&ending))
             }
@@ -219,106 +258,173 @@ impl Open {
     }
 }
 
-/// Sends the head on a connection, and waits for one if there is none, and for room. A stream whose head was sent is never opened
-/// again. If it has waited for room, it tells when it must be open.
-async fn open(
-    channel: &Channel,
-    (mut head, idle_timeout): (Head, Option<Duration>),
-    limit: Option<&Limit>,
+/// A stream whose head was sent.
+struct Sent {
+    stream: StreamRef,
+    /// If it had to wait for room: when it must be open.
+    open_by: Option<Instant>,
+    deadline: Option<Instant>,
+}
+
+impl Sent {
+    /// Its limits of time are the connection's to keep, but for one whose runtime may stand still while
+    /// ours does not: there they are looked after here.
+    fn wait_for_server(self) -> Step {
+        let Self { stream, open_by, deadline } = self;
+        let link = stream.link();
+        if !link.is_driven_elsewhere() {
+            return Step::Sent(stream);
+        }
+        let opened = opened_elsewhere(link.clone(), stream.key(), open_by, deadline);
+        Step::SentElsewhere(stream, Box::pin(opened))
+    }
+}
+
+/// A stream whose head is not sent.
+struct Unsent {
+    head: Option<Head>,
+    limit: Option<Limit>,
+    idle_timeout: Option<Duration>,
     patient: Option<bool>,
-    subject: impl Fn(Arc<str>) -> Subject,
-) -> Result<(Link, StreamKey, Option<Instant>)> {
+    compression: Option<Compression>,
+}
+
+impl Unsent {
+    fn new(target: &Target, options: CallOptions) -> Result<Self> {
+        // The channel's timeout is for unary calls: a stream may live long.
+        let limit = if options.is_limited() { options.limit(None, now()) } else { None };
+        let compression = target.compression(&options);
+        let encoding = compression.map_or(0, Compression::to_wire);
+        let (idle_timeout, patient) = (options.stream_idle_timeout, options.wait_for_ready);
+        let head = Some(target.head(options, None, (0, encoding)));
+        let mut unsent = Self { head, limit, idle_timeout, patient, compression };
+        unsent.tell_time_left(target)?;
+        Ok(unsent)
+    }
+
+    /// Tells the server how much time is left.
+    fn tell_time_left(&mut self, target: &Target) -> Result<()> {
+        if let (Some(limit), Some(head)) = (&self.limit, &mut self.head) {
+            head.timeout = limit.left(now());
+            if head.timeout.is_none() {
+                return Err(timed_out(&self.subject(target, target.channel.peer_text())));
+            }
+        }
+        Ok(())
+    }
+
+    fn sent(&self, target: &Target, link: Link, key: StreamKey, open_by: Option<Instant>) -> Sent {
+        let time = self.limit.as_ref().map(Limit::time);
+        let stream = StreamRef::new(link, key, target.method.path, true, self.compression, time);
+        Sent { stream, open_by, deadline: self.deadline() }
+    }
+
+    /// Why it could not be sent, unless another connection is to be tried: on one that was lost before
+    /// there was anything of it in the connection, nobody has it.
+    #[cold]
+    fn not_sent(&self, target: &Target, link: &Link, error: SendError) -> Result<()> {
+        if matches!(error, SendError::Ended(Ending::Lost(_))) && self.head.is_some() {
+            link.note_lost();
+            return Ok(());
+        }
+        if error == SendError::PeerDrains {
+            target.channel.handle_refused(link);
+        }
+        Err(send_error(error, &self.subject(target, link.peer_text())))
+    }
+
+    #[cold]
+    fn wait(self, target: Target, unopened: Option<Unopened>) -> Step {
+        Step::Waiting(Box::pin(send(target, self, unopened)))
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.limit.as_ref().and_then(|limit| limit.deadline)
+    }
+
+    fn subject(&self, target: &Target, peer: Arc<str>) -> Subject {
+        let limit = self.limit.as_ref().map(Limit::time);
+        Subject { method: Cow::Borrowed(target.method.path), peer, client: true, stream: true, limit }
+    }
+}
+
+/// Sends the head on a connection, and waits for one if there is none, and for room. A stream whose
+/// head was sent is never opened again.
+async fn send(target: Target, mut unsent: Unsent, mut unopened: Option<Unopened>) -> Result<Sent> {
     let mut waited = None;
-    let left = |limit: &Limit| limit.left(now()).ok_or_else(|| timed_out(&subject(channel.peer_text())));
-    limit.map(left).transpose()?;
     loop {
-        let link = match channel.pick() {
-            Some(link) => link,
+        let mut on = match unopened.take() {
+            Some(unopened) => unopened,
             None => {
-                let (deadline, limited) = match limit {
-                    Some(limit) => (limit.deadline, Limited::Call(limit)),
-                    None => {
-                        let open_timeout = channel.open_timeout();
-                        let until = *waited.get_or_insert_with(|| now().checked_add(open_timeout));
-                        (until, Limited::Open(open_timeout))
-                    }
-                };
-                connection(channel.clone(), patient, deadline).await.map_err(|why| {
-                    not_connected(why, &subject(channel.peer_text()), channel, Some(limited))
-                })?
+                let link = pick(&target, &unsent, &mut waited).await?;
+                unsent.tell_time_left(&target)?;
+                Unopened { link, ticket: None, open_by: None }
             }
         };
-        head.timeout = limit.map(left).transpose()?;
-        let mut unopened = Unopened::new(&link, head, limit);
-        match unopened.open(idle_timeout).await {
-            Some(Ok(key)) => {
-                let open_by = unopened.open_by;
-                drop(unopened);
-                return Ok((link, key, open_by));
-            }
-            Some(Err(SendError::Ended(Ending::Lost(_)))) if unopened.head.is_some() => {
-                link.note_lost();
-                head = unopened.head.take().expect("it was not sent");
-            }
-            Some(Err(error)) => {
-                if error == SendError::PeerDrains {
-                    channel.handle_refused(&link);
-                }
-                return Err(send_error(error, &subject(link.peer_text())));
-            }
-            None => return Err(unopened.no_room(&subject(link.peer_text()))),
+        match on.open(&mut unsent).await {
+            Some(Ok(key)) => return Ok(unsent.sent(&target, on.link.clone(), key, on.open_by)),
+            Some(Err(error)) => unsent.not_sent(&target, &on.link, error)?,
+            None => return Err(on.no_room(&unsent, &unsent.subject(&target, on.link.peer_text()))),
         }
     }
 }
 
-/// A stream whose head was not sent: its connection may have no room for it.
-struct Unopened<'a> {
-    link: &'a Link,
-    head: Option<Head>,
-    limit: Option<&'a Limit>,
+/// A connection for the stream. `waited` is until when one without a limit of its own waits.
+async fn pick(target: &Target, unsent: &Unsent, waited: &mut Option<Option<Instant>>) -> Result<Link> {
+    let channel = &target.channel;
+    if let Some(link) = channel.pick() {
+        return Ok(link);
+    }
+    let (deadline, limited) = match &unsent.limit {
+        Some(limit) => (limit.deadline, Limited::Call(limit)),
+        None => {
+            let open_timeout = channel.open_timeout();
+            let until = *waited.get_or_insert_with(|| now().checked_add(open_timeout));
+            (until, Limited::Open(open_timeout))
+        }
+    };
+    connection(channel.clone(), unsent.patient, deadline).await.map_err(|why| {
+        not_connected(why, &unsent.subject(target, channel.peer_text()), channel, Some(limited))
+    })
+}
+
+/// The connection of a stream whose head was not sent: it may have no room for it.
+struct Unopened {
+    link: Link,
     ticket: Option<Ticket>,
     /// If it had to wait: when it must be open.
     open_by: Option<Instant>,
 }
 
-impl<'a> Unopened<'a> {
-    fn new(link: &'a Link, head: Head, limit: Option<&'a Limit>) -> Self {
-        Self { link, head: Some(head), limit, ticket: None, open_by: None }
-    }
-
+impl Unopened {
     /// Sends the head when there is room; `None` if there is none in time.
-    async fn open(&mut self, idle_timeout: Option<Duration>) -> Option<Result<StreamKey, SendError>> {
+    async fn open(&mut self, unsent: &mut Unsent) -> Option<Result<StreamKey, SendError>> {
         // Most often there is room, and no need of a timer.
-        if let Poll::Ready(opened) = futures::poll!(poll_fn(|cx| self.poll_open(idle_timeout, cx))) {
+        if let Poll::Ready(opened) = futures::poll!(poll_fn(|cx| self.poll_open(unsent, cx))) {
             return Some(opened);
         }
         self.open_by = now().checked_add(self.link.limits().open_timeout);
-        let deadline = self.limit.and_then(|limit| limit.deadline);
-        let by = self.open_by.into_iter().chain(deadline).min();
-        let opening = poll_fn(|cx| self.poll_open(idle_timeout, cx));
+        let by = self.open_by.into_iter().chain(unsent.deadline()).min();
+        let opening = poll_fn(|cx| self.poll_open(unsent, cx));
         match by {
             Some(by) => tokio::time::timeout_at(by.into(), opening).await.ok(),
             None => Some(opening.await),
         }
     }
 
-    fn poll_open(
-        &mut self,
-        idle_timeout: Option<Duration>,
-        cx: &Context<'_>,
-    ) -> Poll<Result<StreamKey, SendError>> {
-        if let (Some(_), Some(head), Some(limit)) = (self.ticket, &mut self.head, self.limit) {
+    fn poll_open(&mut self, unsent: &mut Unsent, cx: &Context<'_>) -> Poll<Result<StreamKey, SendError>> {
+        let Unsent { head, limit, idle_timeout, .. } = unsent;
+        if let (Some(_), Some(head), Some(limit)) = (self.ticket, &mut *head, limit) {
             // Less is left than when it began to wait. If nothing is, the timer is about to say so.
             let Some(left) = limit.left(now()) else { return Poll::Pending };
             head.timeout = Some(left);
         }
-        self.link.poll_open(&mut self.head, idle_timeout, self.open_by, &mut self.ticket, cx)
+        self.link.poll_open(head, *idle_timeout, self.open_by, &mut self.ticket, cx)
     }
 
     /// The error of one that has waited for too long.
-    fn no_room(&self, subject: &Subject) -> Error {
-        let deadline = self.limit.and_then(|limit| limit.deadline);
-        if deadline.is_some_and(|deadline| self.open_by.is_none_or(|by| deadline <= by)) {
+    fn no_room(&self, unsent: &Unsent, subject: &Subject) -> Error {
+        if unsent.deadline().is_some_and(|deadline| self.open_by.is_none_or(|by| deadline <= by)) {
             return timed_out(subject).not_sent();
         }
         let limits = self.link.limits();
@@ -333,24 +439,20 @@ impl<'a> Unopened<'a> {
     }
 }
 
-impl Drop for Unopened<'_> {
+impl Drop for Unopened {
     fn drop(&mut self) {
         self.link.give_back(&mut self.ticket);
     }
 }
 
-/// Waits until the server has accepted the stream. Its limits of time are the connection's to keep,
-/// but for one whose runtime may stand still while ours does not: there they are looked after here.
-async fn opened(
-    link: &Link,
+/// Waits until the server has accepted a stream on a connection whose runtime may stand still.
+async fn opened_elsewhere(
+    link: Link,
     key: StreamKey,
     open_by: Option<Instant>,
     deadline: Option<Instant>,
 ) -> Result<(), Ending> {
     let mut opened = pin!(poll_fn(|cx| link.poll_opened(key, cx)));
-    if !link.is_driven_elsewhere() {
-        return opened.await;
-    }
     if let Some(deadline) = deadline {
         tokio::spawn(end_in_time(link.downgrade(), deadline));
     }

@@ -128,6 +128,11 @@ impl CallOptions {
         self
     }
 
+    /// Whether the call's own options limit its time.
+    pub(super) fn is_limited(&self) -> bool {
+        self.timeout.is_some() || self.inherited.is_some()
+    }
+
     /// The limit that counts, if there is one.
     pub(super) fn limit(&self, default: Option<Duration>, now: Instant) -> Option<Limit> {
         let own = self.timeout.or(default);
