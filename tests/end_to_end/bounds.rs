@@ -176,6 +176,45 @@ async fn of_connections_that_have_said_nothing_for_long_the_oldest_makes_room() 
     crate::frames::read::<trill_proto::ResponseProtocol>(&mut silent).await;
 }
 
+/// Waits until a client's socket has got the end of its connection to this server, with the thread
+/// blocked. Only the system knows: the client has not looked.
+#[cfg(target_os = "linux")]
+fn wait_for_end(server: &str) {
+    let server: std::net::SocketAddr = server.parse().unwrap();
+    let server = format!("0100007F:{:04X}", server.port());
+    let mut tries = LONG.as_millis();
+    // Columns are local address, remote address and state; 08 is CLOSE_WAIT.
+    let is_ended = |line: &str| line.split_whitespace().skip(2).take(2).eq([server.as_str(), "08"]);
+    while !std::fs::read_to_string("/proc/net/tcp").unwrap().lines().any(is_ended) {
+        tries = tries.checked_sub(1).expect("the server closes a connection");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn what_is_begun_on_a_connection_that_was_closed_as_silent_goes_on_to_another_one() {
+    let elsewhere =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let listening =
+        elsewhere.spawn(listen(|server| server.max_new_connections(1).new_connection_grace(Duration::ZERO)));
+    let address = listening.await.unwrap();
+    for stream in [false, true] {
+        let channel = Channel::builder().wait_for_ready(true).connect(&address).await.unwrap();
+        let client = EverythingClient::new(channel);
+        let other = std::net::TcpStream::connect(&address).unwrap();
+        wait_for_end(&address);
+        // The task of the connection has not run since, and does not before this is sent.
+        if stream {
+            soon(client.talk()).await.unwrap();
+        } else {
+            soon(client.unary(text("now"))).await.unwrap();
+        }
+        drop(other);
+    }
+    elsewhere.shutdown_background();
+}
+
 #[tokio::test]
 async fn connections_beyond_the_servers_number_are_closed_and_a_place_becomes_free() {
     // One host gets no more of them than it leaves.

@@ -91,16 +91,15 @@ impl Request {
         Self { link: Some(link), head: Some(head), ticket: None }
     }
 
-    /// Sends it when there is room. The task is woken when the answer is there. A one-way call gives no call.
+    /// Sends it when there is room; `how` is whether it is one-way, its deadline, and the time now. The
+    /// task is woken when the answer is there. A one-way call gives no call.
     pub(super) fn poll_send(
         &mut self,
-        one_way: bool,
-        deadline: Option<Instant>,
+        how: (bool, Option<Instant>, Instant),
         body: (usize, impl Body),
         attachment: &[u8],
         cx: &Context<'_>,
     ) -> Poll<Result<Option<CallRef>, SendError>> {
-        let how = (one_way, deadline);
         let link = self.link.as_ref().expect("a request is sent once");
         let key = ready!(link.poll_call(&mut self.head, how, body, attachment, &mut self.ticket, cx))?;
         Poll::Ready(Ok(key.and_then(|key| Some(CallRef::new(self.link.take()?, key)))))

@@ -111,6 +111,11 @@ impl Output for End {
     fn finish(&self) {
         self.close();
     }
+
+    /// An end that is dropped takes both directions with it.
+    fn is_ended(&self) -> bool {
+        self.0.0.lock().closed
+    }
 }
 
 impl End {

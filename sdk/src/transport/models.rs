@@ -17,7 +17,7 @@ use crate::wire::{self, Decoder, Frame, Side, StreamId, UnaryHead};
 
 use super::lane::{Lane, Sender};
 use super::pusher::Pusher;
-use super::{Driver, Ends, Input, Link, Output};
+use super::{Driver, Ends, Input, Link, Output, now};
 
 /// A socket with little room, and a peer behind it that answers by what it was sent.
 pub(crate) struct Socket {
@@ -352,7 +352,14 @@ fn loom_callers_get_their_answers() {
             thread::spawn(move || {
                 let (mut head, mut ticket) = (Some(Head::default()), None);
                 let call = block_on(poll_fn(|cx| {
-                    link.poll_call(&mut head, (false, None), (0, |_: &mut Vec<u8>| {}), &[], &mut ticket, cx)
+                    link.poll_call(
+                        &mut head,
+                        (false, None, now()),
+                        (0, |_: &mut Vec<u8>| {}),
+                        &[],
+                        &mut ticket,
+                        cx,
+                    )
                 }));
                 let key = call.expect("it was sent").expect("it is answered");
                 let answer = block_on(poll_fn(|cx| link.poll_answer(key, cx)));

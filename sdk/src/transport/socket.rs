@@ -39,8 +39,7 @@ macro_rules! input_for {
             }
 
             fn is_gone(&self) -> bool {
-                let peeked = peek(&SockRef::from(self.0.as_ref()));
-                !would_block(&peeked) && peeked.unwrap_or(0) == 0
+                is_ended(&SockRef::from(self.0.as_ref()))
             }
         }
     };
@@ -49,6 +48,12 @@ macro_rules! input_for {
 /// How many bytes are there, up to one. The system is asked, because the runtime may not have heard yet.
 fn peek(socket: &SockRef<'_>) -> io::Result<usize> {
     socket.peek(&mut [std::mem::MaybeUninit::uninit()])
+}
+
+/// Whether the next read gives the end, or an error.
+fn is_ended(socket: &SockRef<'_>) -> bool {
+    let peeked = peek(socket);
+    !would_block(&peeked) && peeked.unwrap_or(0) == 0
 }
 
 fn would_block(peeked: &io::Result<usize>) -> bool {
@@ -81,6 +86,10 @@ macro_rules! output_for {
             fn is_closed(&self) -> bool {
                 let ready = self.ready(Interest::WRITABLE).now_or_never();
                 ready.is_some_and(|ready| ready.is_ok_and(|ready| ready.is_write_closed()))
+            }
+
+            fn is_ended(&self) -> bool {
+                is_ended(&SockRef::from(self.as_ref()))
             }
         }
     };

@@ -330,3 +330,24 @@ async fn a_channel_prints_its_state() {
     let channel: Channel = network.builder().lazy_all(["a:1", "b:1"]).unwrap();
     assert_eq!(format!("{channel:?}"), "Channel { peer: \"a:1,b:1\", state: Idle, connections: 0, .. }");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_call_looks_first_whether_its_quiet_connection_has_ended() {
+    let network = Network::new();
+    for (address, used) in [("a:1", false), ("b:1", true)] {
+        network.set(address, Answer::Accepts);
+        let channel = network.builder().connect(address).await.unwrap();
+        if used {
+            hint(&channel).await.unwrap();
+        }
+        pass(ms(5000)).await;
+        // The task of the connection does not run before the call is made.
+        network.hang_up(address);
+        let mut sent = Box::pin(call(&channel).into_future());
+        assert!(futures::poll!(&mut sent).is_pending());
+        let sent = tokio::spawn(sent);
+        settle().await;
+        assert!(!sent.is_finished(), "it is not lost");
+        assert!(!network.read(address).is_empty(), "the next connection got it");
+    }
+}

@@ -5,7 +5,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -95,7 +95,7 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
 
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         loop {
-            let request = match &mut self.step {
+            let (request, now) = match &mut self.step {
                 Step::Start => {
                     if self.one_way {
                         // One that waits for nothing would never let others go on.
@@ -122,7 +122,7 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
                         self.wait_for_connection(head);
                         continue;
                     };
-                    Request::new(link, head)
+                    (Request::new(link, head), now)
                 }
                 Step::Connecting(waiting, head) => {
                     let link = match ready!(waiting.as_mut().poll(cx)) {
@@ -131,27 +131,27 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
                     };
                     let mut head = std::mem::take(head);
                     head.timeout = self.time_left()?;
-                    Request::new(link, head)
+                    (Request::new(link, head), now())
                 }
                 Step::Request(_) => {
                     let Step::Request(request) = std::mem::replace(&mut self.step, Step::Start) else {
                         unreachable!("it was one")
                     };
-                    request
+                    (request, now())
                 }
                 Step::Over => self.polled_again(),
                 Step::Sent(_) | Step::Failed(_) | Step::Unpacking(..) => return Poll::Ready(Ok(())),
             };
-            ready!(self.poll_request(request, cx))?;
+            ready!(self.poll_request(request, now, cx))?;
         }
     }
 
     /// Sends the request. One that has to wait, or cannot be sent, is kept: most requests are sent
     /// at once, and so are moved less.
-    fn poll_request(&mut self, mut request: Request, cx: &mut Context<'_>) -> Poll<Result<()>> {
+    fn poll_request(&mut self, mut request: Request, now: Instant, cx: &mut Context<'_>) -> Poll<Result<()>> {
         // It has waited: less is left than when it began to.
         if let (Some(_), Some(limit)) = (&self.late, &self.limit) {
-            match limit.left(now()) {
+            match limit.left(now) {
                 Some(left) => request.set_timeout(left),
                 None => {
                     self.step = Step::Request(request);
@@ -161,7 +161,8 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
         }
         let deadline = self.limit.as_ref().and_then(|limit| limit.deadline);
         let (attachment, parcel) = (&self.call.attachment, &self.call.request);
-        let why = match request.poll_send(self.one_way, deadline, (parcel.size(), parcel), attachment, cx) {
+        let how = (self.one_way, deadline, now);
+        let why = match request.poll_send(how, (parcel.size(), parcel), attachment, cx) {
             Poll::Ready(Ok(sent)) => {
                 self.step = Step::Sent(sent);
                 self.watch_time();

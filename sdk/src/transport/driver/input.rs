@@ -133,6 +133,7 @@ impl Driver {
                 let mut frames = std::mem::take(&mut self.intake.frames);
                 let (handled, reading) = self.run(|state| {
                     let now = now();
+                    state.note_heard(now);
                     state.conn.count_input(counted);
                     let handled = frames.drain(..).try_for_each(|frame| state.conn.handle_frame(frame, now));
                     state.conn.handle_front(front, now);

@@ -10,7 +10,7 @@ use trill_proto::{InitMeta, InitRequestMeta, InitResponseMeta};
 
 use crate::conn::{Admitted, Head, Limits, Pools, Shape};
 use crate::transport::intake::FRAMES_PER_LOCK;
-use crate::transport::memory_pair;
+use crate::transport::{Output, memory_pair};
 use crate::wire::{self, Begun, HEADER_LEN, StreamId};
 
 use super::input::FRAMES_PER_POLL;
@@ -145,7 +145,8 @@ async fn a_connection_that_waits_for_room_hears_of_its_peers_end() {
     far.output.try_write(&accepted).unwrap();
     // Somebody waits for an answer, so the connection is read whatever is unread.
     let none = |_: &mut Vec<u8>| {};
-    let call = link.poll_call(&mut Some(Head::default()), (false, None), (0, none), &[], &mut None, &cx);
+    let call =
+        link.poll_call(&mut Some(Head::default()), (false, None, now()), (0, none), &[], &mut None, &cx);
     assert!(call.is_ready(), "it is sent");
 
     for piece in message.chunks(32 * 1024) {
@@ -162,6 +163,56 @@ async fn a_connection_that_waits_for_room_hears_of_its_peers_end() {
     drop(far);
     tokio::time::advance(Duration::from_millis(20)).await;
     assert!(matches!(Pin::new(&mut driver).poll(&mut cx), Poll::Ready(ConnError::PeerClosed)));
+}
+
+/// A socket that is full, and counts how often it was looked into.
+#[derive(Default)]
+struct Looks(AtomicUsize);
+
+impl Output for Looks {
+    fn try_write(&self, _: &[u8]) -> std::io::Result<usize> {
+        Err(std::io::ErrorKind::WouldBlock.into())
+    }
+
+    fn poll_write_ready(&self, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Pending
+    }
+
+    fn finish(&self) {}
+
+    fn is_ended(&self) -> bool {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        false
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_socket_is_looked_into_before_the_first_call_and_then_only_when_it_has_been_quiet() {
+    let (near, far) = memory_pair();
+    let looks = Arc::new(Looks::default());
+    let ends = Ends { input: near.input, output: Arc::<Looks>::clone(&looks) };
+    let (link, mut driver) = Driver::client(Connection::client(Limits::default()), ends, PeerAddr::memory());
+    let mut cx = Context::from_waker(Waker::noop());
+    let looks_of_calls = || {
+        let before = looks.0.load(Ordering::Relaxed);
+        let none = |_: &mut Vec<u8>| {};
+        let cx = Context::from_waker(Waker::noop());
+        for _ in 0..100 {
+            let how = (true, None, now());
+            assert!(
+                link.poll_call(&mut Some(Head::default()), how, (0, none), &[], &mut None, &cx).is_ready()
+            );
+        }
+        looks.0.load(Ordering::Relaxed) - before
+    };
+    assert_eq!((looks_of_calls(), looks_of_calls()), (1, 0));
+    tokio::time::advance(Duration::from_millis(900)).await;
+    far.output.try_write(&NOTHING).expect("there is room in the pipe");
+    assert!(Pin::new(&mut driver).poll(&mut cx).is_pending());
+    tokio::time::advance(Duration::from_millis(900)).await;
+    assert_eq!(looks_of_calls(), 0, "something has come within a second");
+    tokio::time::advance(Duration::from_millis(200)).await;
+    assert_eq!((looks_of_calls(), looks_of_calls()), (1, 0));
 }
 
 /// A message of a stream.

@@ -3,24 +3,28 @@
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use crate::conn::{Answer, Body, CallKey, Ending, Fit, Head, Outcome, Overrun, SendError, Ticket};
+use crate::conn::{Answer, Body, CallKey, ConnError, Ending, Fit, Head, Outcome, Overrun, SendError, Ticket};
 use crate::transport::shared::Then;
 
 use super::Link;
 
 impl Link {
     /// Sends a request when there is room. Nothing is sent while this is pending. The task is woken when the answer is there, so it need
-    /// not ask at once.
+    /// not ask at once. On a connection that has been quiet it looks first whether the peer has ended it, as of `now`.
     pub(crate) fn poll_call(
         &self,
         head: &mut Option<Head>,
-        (one_way, deadline): (bool, Option<Instant>),
+        (one_way, deadline, now): (bool, Option<Instant>, Instant),
         body: (usize, impl Body),
         attachment: &[u8],
         ticket: &mut Option<Ticket>,
         cx: &Context<'_>,
     ) -> Poll<Result<Option<CallKey>, SendError>> {
         self.shared().with_then(|state| {
+            if state.is_ended(now) {
+                let ended = SendError::Ended(Ending::Lost(ConnError::PeerClosed));
+                return (Poll::Ready(Err(ended)), Then::GoesOn);
+            }
             match state.conn.claim_room(body.0 + attachment.len(), ticket) {
                 Ok(true) => {}
                 Ok(false) => return (state.wait_for_room(ticket.as_ref(), cx), Then::Waits),

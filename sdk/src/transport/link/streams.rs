@@ -4,7 +4,7 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use crate::conn::{
-    Backlog, Body, Ending, Fit, Head, Inbox, Outcome, SendError, Sent, StreamKey, Take, Ticket,
+    Backlog, Body, ConnError, Ending, Fit, Head, Inbox, Outcome, SendError, Sent, StreamKey, Take, Ticket,
 };
 use crate::transport::lane::{LANE, Lane, Sender};
 use crate::transport::now;
@@ -19,6 +19,7 @@ const COOP_PER_LANE: usize = 8;
 impl Link {
     /// Opens a stream when there is room; [`poll_opened`](Self::poll_opened) tells what becomes of it. Nothing is sent while this is
     /// pending. The head stays if the connection is lost. INIT must be answered by `open_by`, if that is given.
+    /// On a connection that has been quiet it looks first whether the peer has ended it.
     pub(crate) fn poll_open(
         &self,
         head: &mut Option<Head>,
@@ -28,13 +29,17 @@ impl Link {
         cx: &Context<'_>,
     ) -> Poll<Result<StreamKey, SendError>> {
         self.shared().poll(|state| {
+            let now = now();
+            if state.is_ended(now) {
+                return Poll::Ready(Err(SendError::Ended(Ending::Lost(ConnError::PeerClosed))));
+            }
             match state.conn.claim_room(head.as_ref().map_or(0, Head::size), ticket) {
                 Ok(true) => {}
                 Ok(false) => return state.wait_for_room(ticket.as_ref(), cx),
                 Err(ending) => return Poll::Ready(Err(SendError::Ended(ending))),
             }
             let head = head.take().expect("a stream is opened once");
-            let opened = state.conn.open(head, idle_timeout, now());
+            let opened = state.conn.open(head, idle_timeout, now);
             if let (Ok(key), Some(at)) = (&opened, open_by) {
                 state.conn.set_open_by(*key, at);
             }

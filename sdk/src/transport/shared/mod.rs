@@ -8,7 +8,7 @@ mod push;
 
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::{self, Handle};
 
@@ -19,11 +19,15 @@ use lanes::Lanes;
 use push::Push;
 
 use super::wakers::{Incoming, Slot, Wakers};
-use super::{Output, PeerAddr};
+use super::{Output, PeerAddr, now};
 
 /// From this much on, whoever writes also pushes the bytes into the socket, so that the outbox does not run full while the driver
 /// is still being woken. Half a default window: large enough that a syscall carries hundreds of small messages.
 const PUSH_AT: usize = 32 * 1024;
+
+/// How long nothing has come on a connection before something new on it is preceded by a look into
+/// the socket. That costs a system call, so busy connections are spared it.
+const QUIET: Duration = Duration::from_secs(1);
 
 /// What a task does after a wish, which decides who writes to the socket.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -71,6 +75,9 @@ pub(super) struct State {
     push: Push,
     lanes: Lanes,
     events: Vec<Event>,
+    /// From then on the next call or stream is preceded by a look whether the peer has ended the
+    /// connection.
+    look_at: Instant,
 }
 
 /// Whether the driver reads.
@@ -117,6 +124,7 @@ impl Shared {
                 push: Push::default(),
                 lanes: Lanes::default(),
                 events: Vec::new(),
+                look_at: now(),
             }),
         }
     }
@@ -261,6 +269,28 @@ impl State {
             self.push.told = false;
         }
         (Left { runs, expects_more: self.expects_more(), nothing }, None)
+    }
+
+    /// Frames have come.
+    pub(super) fn note_heard(&mut self, now: Instant) {
+        self.look_at = now + QUIET;
+    }
+
+    /// Whether the peer has ended the connection, which the driver may not have read yet: a server
+    /// closes connections that are silent, and what is written then is lost. It looks once in
+    /// [`QUIET`] at most, so a peer that ends the connection within that time is not seen here.
+    #[inline]
+    pub(super) fn is_ended(&mut self, now: Instant) -> bool {
+        now >= self.look_at && self.look(now)
+    }
+
+    #[cold]
+    fn look(&mut self, now: Instant) -> bool {
+        let ended = self.output.as_ref().is_some_and(|output| output.is_ended());
+        if !ended {
+            self.look_at = now + QUIET;
+        }
+        ended
     }
 
     fn expects_more(&self) -> bool {
