@@ -210,6 +210,7 @@ mod tests {
         window.receive(10_000);
         assert!(!window.consume(10_000));
         assert!(window.advance(55_535));
+        assert_eq!(window.ahead(), 55_535);
         assert!(!window.advance(1_000_000), "for one message only");
         window.receive(55_535 + 20_000);
         assert!(!window.consume(55_535), "10,000 are owed");

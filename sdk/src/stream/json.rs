@@ -109,6 +109,7 @@ mod tests {
     fn what_is_not_the_message_is_an_error_that_says_where() {
         let error = i32::from_json(b"{\n\"a\": 1}").unwrap_err();
         assert!(error.to_string().contains("line 1"), "{error}");
+        assert!(format!("{error:?}").contains("line: 1"), "{error:?}");
         assert!(i32::from_json(b"").is_err());
         assert!(i32::from_json(b"7 8").is_err());
         let deep = "[".repeat(1_000_000);

@@ -179,6 +179,8 @@ mod tests {
                 assert!(super::count(&bytes[..bytes.len() - 1], path) >= count - 1, "{path:?}");
             }
         }
+        let cut_short = [0x4a, 0, 0x4a, 0, 0x4a, 5, 0];
+        assert_eq!(super::count(&cut_short, IN_REQUEST), 3, "the last one is decoded as far as it goes");
         // One request_meta behind the other: decoding puts them together.
         let half = InitRequestMeta { trans_info: vec![TransInfoEntry::default(); 600], ..Default::default() };
         let half = InitMeta { request_meta: Some(half), ..Default::default() }.encode_to_vec();

@@ -13,12 +13,12 @@ use super::outbox::{LARGE, Outbox};
     reason = "a buffer that keeps what it is given can only be made so; it passes everything on"
 )]
 // SAFETY: the trait asks that `chunk_mut` gives the memory behind what was written, the same one until it is advanced, that `advance_mut`
-// counts as written what was initialised there, and that there is room for `remaining_mut` bytes. The first two are those of the one
-// `Vec` that is inside, and the third is no more than its own. Nothing else here touches memory that is not initialised.
+// counts as written what was initialised there, and that `chunk_mut` is empty only if `remaining_mut` is 0. The first two are those of
+// the one `Vec` that is inside, which makes room for the third. Nothing else here touches memory that is not initialised.
 unsafe impl BufMut for Outbox {
     #[inline]
     fn remaining_mut(&self) -> usize {
-        isize::MAX as usize - self.len()
+        usize::MAX
     }
 
     #[inline]
@@ -85,7 +85,7 @@ mod tests {
             message.inner = Some(Box::new(message.clone()));
             let mut outbox = Outbox::default();
             outbox.put_u8(b'.');
-            message.encode_raw(&mut outbox);
+            message.encode(&mut outbox).expect("there is room for any message");
 
             let mut slices = [std::io::IoSlice::new(&[]); 40];
             let count = outbox.slices(1, &mut slices);

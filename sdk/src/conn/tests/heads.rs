@@ -3,7 +3,7 @@
 use bytes::BytesMut;
 use trill_proto::{RequestProtocol, TransInfoEntry};
 
-use crate::conn::{Ending, IncomingCall, Outcome, SendError, Violation};
+use crate::conn::{Ending, Head, IncomingCall, Outcome, SendError, Violation};
 use crate::metadata::Metadata;
 use crate::wire::{
     CloseMeta, Decoder, Frame, HEADER_LEN, InitMeta, InitRequestMeta, Side, StreamId, UnaryHead,
@@ -13,6 +13,18 @@ use super::budgets::pair;
 use super::pair::{Pair, STREAM, UNARY, head};
 
 const MIB: usize = 1024 * 1024;
+
+#[test]
+fn the_size_of_a_head_counts_each_of_its_parts_once() {
+    let head = Head {
+        method: vec![b'm'; 1_000].into(),
+        caller: vec![b'c'; 300].into(),
+        callee: vec![b'd'; 70].into(),
+        metadata: Metadata::from_wire(entries(20)),
+        ..Head::default()
+    };
+    assert_eq!(head.size(), HEADER_LEN + 1_000 + 300 + 70 + head.metadata.cost());
+}
 
 /// So many empty entries of metadata, with keys that differ.
 fn entries(count: usize) -> Vec<TransInfoEntry> {

@@ -2,6 +2,7 @@
 //!
 //! The golden files were made by encoders independent of this crate; they lie in `tests/vectors/` of the workspace.
 
+mod begun;
 mod captures;
 mod describe;
 mod encoding;

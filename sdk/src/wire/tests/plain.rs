@@ -53,6 +53,50 @@ fn a_common_header_is_plain() {
     assert_eq!(meta.plain_len(), Some(meta.encoded_len()));
 }
 
+#[test]
+fn every_field_but_metadata_is_plain() {
+    let meta = RequestProtocol {
+        version: 1,
+        call_type: 2,
+        request_id: 3,
+        timeout: 4,
+        caller: Bytes::from_static(b"caller"),
+        callee: Bytes::from_static(b"callee"),
+        func: Bytes::from_static(b"func"),
+        message_type: 5,
+        trans_info: vec![],
+        content_type: 6,
+        content_encoding: 7,
+        attachment_size: 8,
+    };
+    assert_eq!(read(&meta, plain::request), Some(meta));
+    let meta = ResponseProtocol {
+        version: 1,
+        call_type: 2,
+        request_id: 3,
+        ret: 4,
+        func_ret: 5,
+        error_msg: Bytes::from_static(b"text"),
+        message_type: 6,
+        trans_info: vec![],
+        content_type: 7,
+        content_encoding: 8,
+        attachment_size: 9,
+    };
+    assert_eq!(read(&meta, plain::response), Some(meta));
+}
+
+#[test]
+fn a_number_of_more_than_32_bits_is_left_to_prost() {
+    let request_id = |number: &[u8]| {
+        let header = Bytes::from([&[0x18], number].concat());
+        plain::request(&header, header.len()).map(|meta| meta.request_id)
+    };
+    assert_eq!(request_id(&[0xff, 0xff, 0xff, 0xff, 0x0f]), Some(u32::MAX));
+    assert_eq!(request_id(&[0x80, 0x80, 0x80, 0x80, 0x10]), None);
+    assert_eq!(request_id(&[0x80, 0x80, 0x80, 0x80, 0x80, 0x01]), None);
+}
+
 /// Reads a header that is followed by other bytes.
 fn read<M: Message>(meta: &M, read: fn(&Bytes, usize) -> Option<M>) -> Option<M> {
     let mut frame = meta.encode_to_vec();
