@@ -135,3 +135,17 @@ impl Streams {
 pub(crate) fn growth(len: usize) -> usize {
     (len / 8).max(16)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_passed_over_while_its_stream_is_not_over_and_while_it_is_taken_otherwise() {
+        let mut streams = Streams::new();
+        streams.live.insert(FIRST_ID, 0);
+        assert_eq!(streams.next_id(|id| id == StreamId(FIRST_ID + 1)), StreamId(FIRST_ID + 2));
+        streams.live.insert(FIRST_ID + 3, 0);
+        assert_eq!(streams.next_id(|_| false), StreamId(FIRST_ID + 4));
+    }
+}

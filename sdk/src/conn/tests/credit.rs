@@ -99,6 +99,34 @@ fn who_waits_for_a_message_as_large_as_the_window_gives_its_credit_before_all_of
 }
 
 #[test]
+fn credit_given_ahead_is_reserved_until_its_message_is_consumed() {
+    let mut pair = Pair::new();
+    let (key, served) = pair.open();
+    assert_eq!(pair.server.read_all(served.key), (vec![], None));
+    let before = pair.server.conn.buffered().reserved;
+    assert_eq!(pair.client.send(key, &[1; 1_000_000]), Ok(Sent::Queued));
+    let message = pair.client.output();
+    let (first, second) = message.split_at(500_000);
+    pair.server.receive(first, pair.now).unwrap();
+    assert_eq!(pair.server.conn.buffered().reserved, before + 1_000_000);
+    pair.server.receive(second, pair.now).unwrap();
+    assert_eq!(pair.server.read_all(served.key).0.len(), 1);
+    assert_eq!(pair.server.conn.buffered().reserved, before);
+}
+
+#[test]
+fn no_credit_is_given_ahead_once_the_request_is_complete() {
+    let mut pair = Pair::new();
+    let (key, served) = pair.open();
+    assert_eq!(pair.server.read_all(served.key), (vec![], None));
+    pair.server.conn.end_input(served.key);
+    assert_eq!(pair.client.send(key, &[1; 1_000_000]), Ok(Sent::Queued));
+    let message = pair.client.output();
+    pair.server.receive(&message[..500_000], pair.now).unwrap();
+    assert!(pair.server.output_frames().is_empty());
+}
+
+#[test]
 fn zero_from_either_side_switches_flow_control_off_in_both_directions() {
     let off = Limits { window: 0, outbox: usize::MAX / 2, ..Limits::default() };
     let on = Limits { outbox: usize::MAX / 2, ..Limits::default() };
@@ -154,6 +182,20 @@ fn without_flow_control_an_inbox_below_256_kib_does_not_stop_the_reading() {
     }
     pair.run();
     assert!(!pair.server.conn.wants_input(), "270,000 bytes of 262,144");
+}
+
+#[test]
+fn a_client_whose_server_switches_flow_control_off_stops_reading_at_256_kib_as_well() {
+    let server = Limits { window: 0, outbox: usize::MAX / 2, ..Limits::default() };
+    let mut pair = Pair::with(Limits::default(), server);
+    let (_, served) = pair.open();
+    for (messages, reads) in [(25, true), (2, false)] {
+        for _ in 0..messages {
+            pair.server.send(served.key, &[0; 10_000]).unwrap();
+        }
+        pair.run();
+        assert_eq!(pair.client.conn.wants_input(), reads);
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::conn::{
-    CallKey, ConnError, Connection, Ending, Event, Head, Limits, MIN_OUTBOX, Outbox, SendError, Take,
+    CallKey, ConnError, Connection, Ending, Event, Head, Limits, MIN_OUTBOX, Outbox, Outcome, SendError, Take,
 };
 use crate::metadata::Metadata;
 use crate::wire::MAX_ENTRIES;
@@ -94,6 +94,22 @@ fn a_client_that_a_draining_server_has_refused_sends_it_no_more_calls() {
     pair.client.conn.half_close(key);
     pair.run();
     assert_eq!(pair.server.read_all(served.key), (vec!["more".into()], Some(Take::EndOfInput)));
+}
+
+#[test]
+fn an_answer_that_refuses_nothing_says_nothing_of_draining() {
+    let mut pair = Pair::new();
+    let asked = call(&mut pair.client.conn, head(UNARY), false).unwrap();
+    pair.run();
+    let got = pair.server.next_call();
+    let mut outcome = Outcome::default();
+    outcome.metadata.insert("trill-draining", "1");
+    let body = (0, |_: &mut Vec<u8>| {});
+    pair.server.conn.reply(got.key, outcome.clone(), 0, body, &[]).unwrap();
+    pair.run();
+    let answer = pair.client.conn.answer(asked).unwrap().unwrap();
+    assert_eq!(answer.outcome, outcome, "the key is the application's");
+    assert!(call(&mut pair.client.conn, head(UNARY), false).is_some());
 }
 
 #[test]

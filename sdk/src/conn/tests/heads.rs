@@ -3,7 +3,8 @@
 use bytes::BytesMut;
 use trill_proto::{RequestProtocol, TransInfoEntry};
 
-use crate::conn::{Ending, Head, IncomingCall, Outcome, SendError, Violation};
+use crate::conn::limits::{MIN_WINDOW, STREAM_STATE, room_for};
+use crate::conn::{Ending, Head, IncomingCall, Limits, Outcome, SendError, Violation};
 use crate::metadata::Metadata;
 use crate::wire::{
     CloseMeta, Decoder, Frame, HEADER_LEN, InitMeta, InitRequestMeta, Side, StreamId, UnaryHead,
@@ -103,6 +104,20 @@ fn metadata_counts_with_what_it_takes_in_memory_for_calls_streams_and_their_ends
     assert!(refused > 200, "{refused}");
     let unread = pair.server.conn.buffered().unread;
     assert!(unread <= 4 * MIB + 200_000, "{unread}");
+}
+
+#[test]
+fn a_stream_needs_room_for_its_smallest_window_and_its_state() {
+    let needed = room_for(MIN_WINDOW) + STREAM_STATE;
+    for (unread, is_admitted) in [(needed, true), (needed - 1, false)] {
+        let mut pair = Pair::with(Limits::default(), Limits { unread, ..Limits::default() });
+        let key = pair.client.conn.open(head(STREAM), None, pair.now).unwrap();
+        pair.run();
+        let opened = pair.client.conn.opened(key) == Some(Ok(()));
+        let ended = pair.client.conn.ended(key);
+        assert_eq!(opened, is_admitted, "{unread} of {needed}: {ended:?}");
+        assert!(is_admitted || matches!(&ended, Some(Ending::Refused(why)) if why.ret == 22), "{ended:?}");
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::conn::{ConnError, Ending, Limits, Outcome};
+use crate::conn::{ConnError, Ending, Limits, Outcome, write_data};
 use crate::wire::{self, Frame, StreamId};
 
 use super::pair::{End, Pair, STREAM, UNARY, epoch, head};
@@ -175,6 +175,21 @@ fn a_short_dead_peer_timeout_makes_a_client_ask_that_waits_for_a_call_and_never_
 }
 
 #[test]
+fn a_client_asks_whose_stream_is_not_accepted_yet() {
+    let mut client = End::client(Limits { dead_peer_timeout: SECOND, ..Limits::default() });
+    client.conn.start(epoch());
+    client.conn.open(head(STREAM), None, epoch()).unwrap();
+    assert_eq!(client.output_frames().len(), 1);
+    let mut asked = Vec::new();
+    for fifth in 1..=10 {
+        client.conn.handle_timeout(epoch() + fifth * SECOND / 5);
+        asked.extend(client.output_frames());
+    }
+    let is_probe = |frame: &Frame| *frame == Frame::Feedback { id: StreamId(0), increment: 0 };
+    assert!(!asked.is_empty() && asked.iter().all(is_probe), "{asked:?}");
+}
+
+#[test]
 fn a_first_frame_that_trickles_in_ends_the_connection_and_a_silent_peer_does_not() {
     let limits = Limits { first_frame_timeout: SECOND, ..Limits::default() };
     let mut silent = End::server(limits.clone());
@@ -239,6 +254,27 @@ fn a_stream_without_messages_is_broken_off_with_its_own_code_on_either_side() {
         };
         assert!(matches!(theirs, Some(Ending::Reset(outcome)) if outcome.ret == code), "{theirs:?}");
         assert_eq!((pair.client.conn.next_deadline(), pair.server.conn.next_deadline()), (None, None));
+    }
+}
+
+#[test]
+fn messages_of_a_writer_with_lent_credit_keep_a_stream_alive_and_giving_it_back_does_not() {
+    for writes in [true, false] {
+        let limits = Limits { stream_idle_timeout: Some(100 * SECOND), ..Limits::default() };
+        let mut pair = started(Limits::default(), limits);
+        let (_, served) = pair.open();
+        for _ in 0..5 {
+            pair.wait(60 * SECOND);
+            let (id, credit) = pair.server.conn.lend(served.key);
+            let mut frames = Vec::new();
+            if writes {
+                write_data(&mut frames, id, 1, |out: &mut Vec<u8>| out.push(7)).unwrap();
+            }
+            pair.server.conn.take_back(served.key, &frames, credit - i64::from(writes));
+            pair.run();
+        }
+        let expected = if writes { None } else { Some(Ending::Idle(100 * SECOND)) };
+        assert_eq!(pair.server.conn.ending(served.key).cloned(), expected);
     }
 }
 

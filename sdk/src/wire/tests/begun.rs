@@ -28,9 +28,12 @@ fn unary(side: Side, request_id: u32, call_type: u32) -> (Vec<u8>, usize) {
 
 #[test]
 fn the_protobuf_header_of_a_call_says_which_it_is_as_soon_as_it_is_there() {
-    for (side, call_type, one_way) in
-        [(Side::Server, 0, false), (Side::Server, 1, true), (Side::Client, 0, false), (Side::Client, 1, false)]
-    {
+    for (side, call_type, one_way) in [
+        (Side::Server, 0, false),
+        (Side::Server, 1, true),
+        (Side::Client, 0, false),
+        (Side::Client, 1, false),
+    ] {
         let (bytes, size) = unary(side, 9, call_type);
         let decoder = Decoder::new(side, MAX_FRAME);
         let begun = Begun::Unary { head: HEAD, request_id: 9, one_way };
