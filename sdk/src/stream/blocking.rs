@@ -263,3 +263,110 @@ impl Drop for Thread {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::runtime::Builder;
+
+    use super::super::compression::Compression;
+    use super::*;
+
+    /// A runtime that is shut down, so that no thread comes but those that a test has.
+    fn without_threads() -> Handle {
+        Builder::new_current_thread().build().unwrap().handle().clone()
+    }
+
+    fn job() -> (Job, oneshot::Receiver<Result<Unpacker, UnpackError>>) {
+        let (done, result) = oneshot::channel();
+        let packed = Compression::Gzip.pack_bytes(&[7; 10_000]);
+        (Job { unpacker: Unpacker::new(Compression::Gzip, packed, ROUND), done }, result)
+    }
+
+    fn with<T>(runtime: &Handle, change: impl FnOnce(&mut Queue) -> T) -> T {
+        change(QUEUES.lock().entry(runtime.id()).or_default())
+    }
+
+    /// Bodies, threads asked for, threads at work and rounds, if there is a queue.
+    fn counts(runtime: &Handle) -> Option<(usize, usize, usize, u64)> {
+        let queues = QUEUES.lock();
+        let queue = queues.get(&runtime.id())?;
+        Some((queue.jobs.len(), queue.asked, queue.working, queue.rounds))
+    }
+
+    #[test]
+    fn threads_are_asked_for_by_bodies_and_no_more_than_there_are_processors() {
+        let mut queue = Queue::default();
+        assert!(!queue.asks(), "there is no body");
+        (0..*THREADS as u64 + 2).for_each(|number| queue.jobs.push(0, number, job().0));
+        for asked in 1..=*THREADS {
+            assert_eq!((queue.asks(), queue.asked), (true, asked));
+        }
+        assert!(!queue.asks(), "as many as there are processors");
+        (queue.asked, queue.working) = (queue.asked - 1, 1);
+        assert!(!queue.asks(), "one of them has begun");
+        queue.working = 0;
+        assert!(queue.asks(), "one of them is gone");
+    }
+
+    #[test]
+    fn threads_count_from_asking_to_their_end_and_leave_nothing() {
+        let runtime = without_threads();
+        with(&runtime, |queue| {
+            queue.jobs.push(0, 0, job().0);
+            queue.jobs.push(0, 1, job().0);
+            queue.asked = 3;
+        });
+        let mut threads = [0, 1, 2].map(|_| Thread { runtime: runtime.clone(), begun: false });
+        let jobs = threads.each_mut().map(Thread::begin);
+        assert_eq!(jobs.map(|job| job.is_some()), [true, true, false]);
+        assert_eq!(counts(&runtime), Some((0, 1, 2, 2)));
+        let [first, second, none] = threads;
+        drop(none);
+        assert_eq!(counts(&runtime), Some((0, 0, 2, 2)));
+        drop(first);
+        assert_eq!(counts(&runtime), Some((0, 0, 1, 2)));
+        drop(second);
+        assert_eq!(counts(&runtime), None);
+    }
+
+    #[test]
+    fn a_thread_hands_its_body_back_after_a_round() {
+        let runtime = without_threads();
+        let (job, mut done) = job();
+        with(&runtime, |queue| {
+            queue.jobs.push(0, 0, job);
+            queue.asked = 1;
+        });
+        Thread { runtime: runtime.clone(), begun: false }.work();
+        assert_eq!(done.try_recv().unwrap().unwrap().size(), 10_000);
+        assert_eq!(counts(&runtime), None);
+    }
+
+    #[test]
+    fn a_body_is_in_its_queue_for_as_long_as_it_has_its_place() {
+        let runtime = without_threads();
+        let places = [0, 1, 2].map(|_| Place::new(&runtime, Body::new(0), job().0));
+        assert_eq!(counts(&runtime), Some((3, 0, 0, 0)), "threads that do not come are not counted");
+        let [first, second, third] = places;
+        assert!(first.leave().is_some() && first.leave().is_none());
+        drop(second);
+        assert_eq!(counts(&runtime), Some((1, 0, 0, 0)));
+        drop(third);
+        assert_eq!(counts(&runtime), None);
+        assert!(first.leave().is_none());
+    }
+
+    #[test]
+    fn a_body_is_hopeless_while_no_thread_works_and_none_has_begun_since() {
+        let runtime = without_threads();
+        let mut place = Place::new(&runtime, Body::new(0), job().0);
+        with(&runtime, |queue| (queue.working, queue.rounds) = (1, 1));
+        assert!(!place.is_hopeless());
+        with(&runtime, |queue| queue.working = 0);
+        assert!(!place.is_hopeless(), "a round has begun");
+        assert!(place.is_hopeless());
+        with(&runtime, |queue| queue.working = 1);
+        assert!(!place.is_hopeless(), "a round goes on");
+        with(&runtime, |queue| queue.working = 0);
+    }
+}
