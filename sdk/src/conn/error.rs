@@ -88,6 +88,6 @@ pub(crate) enum Violation {
     BadFrame,
     #[error("a header of {size} bytes, at most {limit} are accepted (max_header)")]
     HeaderTooLarge { size: usize, limit: usize },
-    #[error("{count} metadata entries; one header carries {limit} at most")]
-    TooManyEntries { count: usize, limit: usize },
+    #[error("more than {limit} metadata entries; one header carries no more")]
+    TooManyEntries { limit: usize },
 }

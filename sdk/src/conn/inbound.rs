@@ -345,7 +345,7 @@ impl Connection {
     pub(super) fn handle_bad(&mut self, id: StreamId, why: &FrameFault) {
         let violation = match *why {
             FrameFault::HeaderTooLarge { size, limit } => Violation::HeaderTooLarge { size, limit },
-            FrameFault::TooManyEntries { count, limit } => Violation::TooManyEntries { count, limit },
+            FrameFault::TooManyEntries { limit } => Violation::TooManyEntries { limit },
             _ => Violation::BadFrame,
         };
         let Some(key) = self.streams.find(id) else {

@@ -66,7 +66,7 @@ mod here {
     use std::future::poll_fn;
     use std::task::{Context, Poll, ready};
 
-    use tokio::task::coop::{has_budget_remaining, poll_proceed};
+    use tokio::task::coop::poll_proceed;
 
     use super::super::blocking::{self, Body, ROUND, Round};
     use super::super::unpack::{PIECE, Step, Unpacker};
@@ -122,7 +122,7 @@ mod here {
                 }
             }
         }
-        pay_at_once(owed).await;
+        crate::transport::pay(owed / UNIT);
         Ok(unpacker.finish())
     }
 
@@ -159,21 +159,6 @@ mod here {
             while *owed >= UNIT {
                 ready!(poll_proceed(cx)).made_progress();
                 *owed -= UNIT;
-            }
-            Poll::Ready(())
-        };
-        poll_fn(poll_pay).await;
-    }
-
-    /// Pays as much as there is left of this turn.
-    async fn pay_at_once(mut owed: usize) {
-        let poll_pay = |cx: &mut Context<'_>| {
-            while owed >= UNIT
-                && has_budget_remaining()
-                && let Poll::Ready(paid) = poll_proceed(cx)
-            {
-                paid.made_progress();
-                owed -= UNIT;
             }
             Poll::Ready(())
         };

@@ -63,6 +63,8 @@ pub(crate) struct Driver {
     reading: Reading,
     /// How many frames this poll has handled.
     handled: usize,
+    /// Wakes the task when others had their turn, after large headers.
+    gives_way: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     wake: Vec<Waker>,
     incoming: Incoming,
     /// The peer has sent a whole frame.
@@ -123,6 +125,7 @@ impl Driver {
             unhandled: false,
             reading: Reading::default(),
             handled: 0,
+            gives_way: None,
             wake: Vec::new(),
             incoming: Incoming::default(),
             greeted: false,

@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 
 use bytes::{Buf, BytesMut};
 
-use crate::conn::Front;
+use crate::conn::{Front, MAX_HEADER};
 use crate::wire::{Begun, Decoder, Frame, Skip, StreamId, WireError};
 
 use super::Input;
@@ -17,6 +17,12 @@ pub(super) const FRAMES_PER_LOCK: usize = 128;
 /// memory, so this is also what a slow reader may cost beside its messages; writers hand over no more at once either.
 const READ_MIN: usize = 4 * 1024;
 const READ_MAX: usize = 64 * 1024;
+
+/// A header from this size on is work to be reckoned with. Others are little beside their frame.
+const LARGE_HEADER: usize = 2 * 1024;
+
+/// How many bytes of large headers are as much work as a usual frame. Metadata costs some 5 ns a byte.
+const HEADER_AS_FRAME: usize = 128;
 
 /// So much of a frame that is begun may be in memory without being counted: the account's step.
 const UNCOUNTED: usize = 4 * 1024;
@@ -36,6 +42,7 @@ pub(super) struct Intake {
     /// The largest frame that came whole. Who announces one no larger is believed.
     proven: usize,
     read_size: usize,
+    pub(super) headers: Headers,
     pub(super) frames: Vec<Frame>,
 }
 
@@ -50,6 +57,7 @@ impl Intake {
             skipped: false,
             proven: 0,
             read_size: READ_MIN,
+            headers: Headers::default(),
             frames: Vec::new(),
         }
     }
@@ -78,7 +86,13 @@ impl Intake {
             let there = self.bytes.len();
             match self.decoder.decode(&mut self.bytes) {
                 // It is large, so it is moved once only.
-                Ok(Some(frame)) => self.frames.push(frame),
+                Ok(Some(frame)) => {
+                    let size = there - self.bytes.len();
+                    if size > LARGE_HEADER {
+                        self.headers.add(&frame, size);
+                    }
+                    self.frames.push(frame);
+                }
                 Ok(None) if self.refuse_meta() => continue,
                 Ok(None) => break,
                 Err(WireError::FrameTooLarge { .. }) => match self.decoder.begun(&self.bytes) {
@@ -242,6 +256,32 @@ impl Intake {
             self.clear();
         }
         self.read_size = (self.read_size / 2).max(READ_MIN);
+    }
+}
+
+/// The large headers that one poll has decoded.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Headers {
+    size: usize,
+    /// Some could not be accepted.
+    pub(super) refused: bool,
+}
+
+impl Headers {
+    fn add(&mut self, frame: &Frame, size: usize) {
+        self.size += match frame {
+            Frame::Data { .. } => 0,
+            Frame::Request { body, attachment, .. } | Frame::Response { body, attachment, .. } => {
+                size - body.len() - attachment.len()
+            }
+            _ => size.min(MAX_HEADER),
+        };
+        self.refused |= matches!(frame, Frame::BadUnary { .. } | Frame::BadStream { .. });
+    }
+
+    /// As how many usual frames they count.
+    pub(super) fn as_frames(self) -> usize {
+        self.size / HEADER_AS_FRAME
     }
 }
 

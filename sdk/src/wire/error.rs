@@ -55,8 +55,8 @@ pub(crate) enum FrameFault {
     #[error("a header of {size} bytes, at most {limit} are accepted (max_header)")]
     HeaderTooLarge { size: usize, limit: usize },
 
-    #[error("{count} metadata entries; one header carries {limit} at most")]
-    TooManyEntries { count: usize, limit: usize },
+    #[error("more than {limit} metadata entries; one header carries no more")]
+    TooManyEntries { limit: usize },
 
     #[error("stream frames of kind {0} do not exist")]
     UnknownKind(u8),

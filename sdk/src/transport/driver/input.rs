@@ -1,12 +1,15 @@
 //! What the driver reads, and hands to the connection.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use crate::conn::ConnError;
-use crate::transport::intake::FRAMES_PER_LOCK;
+use crate::transport::intake::{FRAMES_PER_LOCK, Headers};
 use crate::transport::shared::{Reading, State};
-use crate::transport::{Input, now};
+use crate::transport::{Input, give_way, now};
 use crate::wire::{Begun, Skip};
 
 use super::Driver;
@@ -17,8 +20,12 @@ pub(super) const READS_PER_POLL: usize = 8;
 
 /// After how many frames other tasks get their turn; what was read of them stays for the next poll. A peer that does
 /// nothing but send INITs keeps a thread for 0.5 ms at a time, and for 7 when they open streams; with calls, FEEDBACK or garbage it is 0.5 at
-/// most. Without this it was 110 and 12.
+/// most. Without this it was 110 and 12. Large headers count as several frames.
 pub(super) const FRAMES_PER_POLL: usize = 4 * FRAMES_PER_LOCK;
+
+/// How long a peer waits whose large headers are refused. It is the least that tokio's timers know. A
+/// peer that sends nothing else would use up a processor.
+const AFTER_REFUSED: Duration = Duration::from_millis(1);
 
 /// What becomes of a large frame that needs room.
 enum Room {
@@ -43,9 +50,15 @@ impl Driver {
             state.reading()
         });
         self.handled = 0;
+        if let Some(others) = &mut self.gives_way
+            && others.as_mut().poll(cx).is_pending()
+        {
+            return Ok(());
+        }
+        (self.intake.headers, self.gives_way) = (Headers::default(), None);
         self.drained = true;
         for _ in 0..READS_PER_POLL {
-            if self.handled >= FRAMES_PER_POLL {
+            if self.has_done_enough() {
                 break;
             }
             let Reading { paused, short } = self.reading;
@@ -88,8 +101,27 @@ impl Driver {
             }
         }
         self.drained = false;
-        cx.waker().wake_by_ref();
+        self.give_way(cx);
         Ok(())
+    }
+
+    fn has_done_enough(&self) -> bool {
+        self.handled + self.intake.headers.as_frames() >= FRAMES_PER_POLL
+    }
+
+    /// Goes on in another turn of the task. After headers that cost more than other frames, sockets are
+    /// looked at first; a peer whose headers are refused has to wait for a moment.
+    fn give_way(&mut self, cx: &mut Context<'_>) {
+        let mut others: Pin<Box<dyn Future<Output = ()> + Send>> = match self.intake.headers {
+            Headers { refused: true, .. } => Box::pin(tokio::time::sleep(AFTER_REFUSED)),
+            headers if headers.as_frames() > 0 => Box::pin(give_way()),
+            _ => return cx.waker().wake_by_ref(),
+        };
+        if others.as_mut().poll(cx).is_pending() {
+            self.gives_way = Some(others);
+        } else {
+            cx.waker().wake_by_ref();
+        }
     }
 
     /// Asks for the room of a large frame. A request for which there is none is refused; a message of
@@ -152,7 +184,7 @@ impl Driver {
                 self.run(|state| state.conn.handle_arriving(id, size));
                 self.shared.push();
             }
-            if !self.unhandled || self.handled >= FRAMES_PER_POLL {
+            if !self.unhandled || self.has_done_enough() {
                 return Ok(());
             }
         }

@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Wake;
 
 use bytes::BytesMut;
-use trill_proto::{InitMeta, InitRequestMeta, InitResponseMeta};
+use trill_proto::{InitMeta, InitRequestMeta, InitResponseMeta, RequestProtocol, TransInfoEntry};
 
 use crate::conn::{Admitted, Head, Limits, Pools, Shape};
 use crate::transport::intake::FRAMES_PER_LOCK;
-use crate::transport::{Output, memory_pair};
-use crate::wire::{self, Begun, HEADER_LEN, StreamId};
+use crate::transport::{Input, Output, memory_pair};
+use crate::wire::{self, Begun, HEADER_LEN, StreamId, UnaryHead};
 
 use super::input::FRAMES_PER_POLL;
 use super::*;
@@ -97,6 +97,66 @@ async fn a_peer_that_floods_keeps_the_thread_for_a_few_frames_at_a_time() {
     }
     assert_eq!(handled, sent);
     assert!(polls > sent / (FRAMES_PER_POLL + FRAMES_PER_LOCK), "{polls} polls");
+}
+
+/// A call with so many entries of metadata, for which there is no method.
+fn with_metadata(entries: usize) -> Vec<u8> {
+    let trans_info =
+        (0..entries).map(|at| TransInfoEntry::new(format!("key {at}"), vec![b'x'; 40])).collect();
+    let meta = RequestProtocol { request_id: 7, func: "/a/b".into(), trans_info, ..Default::default() };
+    let mut frame = Vec::new();
+    let body = |_: &mut Vec<u8>| {};
+    wire::request(&mut frame, UnaryHead::default(), &meta, wire::ANY, 0, body, &[]).expect("it fits");
+    frame
+}
+
+/// As many bytes as are wanted at any time.
+struct Flood(Vec<u8>);
+
+impl Input for Flood {
+    fn poll_read(&mut self, _: &mut Context<'_>, buf: &mut BytesMut) -> Poll<std::io::Result<usize>> {
+        let count = self.0.len().min(buf.capacity() - buf.len());
+        buf.extend_from_slice(&self.0[..count]);
+        self.0.drain(..count);
+        if count > 0 { Poll::Ready(Ok(count)) } else { Poll::Pending }
+    }
+
+    fn is_closed(&self) -> bool {
+        false
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_floods_with_large_headers_gives_way_after_each_and_waits_if_they_are_refused() {
+    let refuse = |_: &Head, _: Shape| Err(crate::conn::Outcome::default());
+    for (entries, refused) in [(10, false), (900, false), (1_100, true)] {
+        let (mut near, _far) = memory_pair();
+        let frame = with_metadata(entries);
+        let sent = 500_000 / frame.len();
+        near.input = Box::new(Flood(frame.repeat(sent)));
+        let conn = Connection::server(Limits::default(), Arc::new(refuse));
+        let (_link, mut driver) = Driver::server(conn, near, PeerAddr::memory(), Arc::new(Nothing));
+
+        let began = now();
+        let (mut handled, mut gave_way) = (0, 0);
+        let flooded = poll_fn(|cx| {
+            let driven = Pin::new(&mut driver).poll(cx);
+            handled += driver.handled;
+            if handled == sent {
+                return Poll::Ready(());
+            }
+            gave_way += u64::from(driver.handled > 0 && driver.gives_way.is_some());
+            driven.map(drop)
+        });
+        flooded.await;
+        assert_eq!(handled, sent);
+        assert!(
+            if entries > 10 { gave_way >= 2 } else { gave_way == 0 },
+            "{entries} entries: {gave_way} times"
+        );
+        let waited = now() - began;
+        assert!(!refused || waited >= Duration::from_millis(gave_way), "{waited:?}, {gave_way} times");
+    }
 }
 
 #[tokio::test]
