@@ -57,7 +57,7 @@ async fn clones_wait_together_and_hold_up_no_write() {
     }
 }
 
-struct Watcher(UnboundedSender<ErrorKind>);
+struct Watcher(UnboundedSender<(ErrorKind, Result<()>)>);
 
 #[trill::service(package = "test.closed")]
 trait Watches {
@@ -71,14 +71,14 @@ impl Watches for Watcher {
         assert!(rw.closed().now_or_never().is_none(), "which is not the end of the stream");
         let (_reader, writer) = rw.split();
         let log = self.0.clone();
-        tokio::spawn(async move { log.send(writer.closed().await.kind()) });
+        tokio::spawn(async move { log.send((writer.closed().await.kind(), writer.finish().await)) });
         std::future::pending().await
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_task_of_a_handler_learns_that_its_client_has_gone() {
-    let (log, mut kinds) = unbounded_channel();
+    let (log, mut ends) = unbounded_channel();
     let client: WatchesClient =
         Server::builder().service(Watcher(log)).in_memory().expect("a channel in memory").into();
     let mut rw = client.watch().await.unwrap();
@@ -87,7 +87,9 @@ async fn a_task_of_a_handler_learns_that_its_client_has_gone() {
     let gone = rw.read().timeout(Duration::from_millis(100)).await.unwrap_err();
     assert!(gone.is_timeout());
     drop(rw);
-    assert_eq!(kinds.recv().await, Some(ErrorKind::Canceled));
+    let (kind, finished) = ends.recv().await.unwrap();
+    assert_eq!(kind, ErrorKind::Canceled);
+    finished.expect("a handler only gives up its writer");
 }
 
 /// What is dropped waits no more, whether the stream ends or not.

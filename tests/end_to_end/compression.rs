@@ -4,6 +4,7 @@ use futures::TryStreamExt;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use trill::prost::Message;
+use trill::testing::Network;
 use trill::{AsyncReaderWriter, Channel, Compression, Context, ErrorKind, Result, Server};
 use trill_proto::{RequestProtocol, ResponseProtocol};
 use trill_tests::{Absent, AbsentClient, EverythingClient, Obedient, Text, text};
@@ -144,4 +145,22 @@ async fn a_server_may_have_a_compression_of_its_own() {
     let channel = Server::builder().service(service).compression(None).in_memory().unwrap();
     let client = EverythingClient::new(channel);
     assert_eq!(client.unary(text("x")).compression(Compression::Lz4).await.unwrap(), text("x"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_message_that_is_unpacked_is_counted_as_read() {
+    let host = Network::new(1).serve(Server::builder().service(Obedient::new().0)).unwrap();
+    // Without a window, it is the count of what is not read that holds a connection back.
+    let settings = Channel::builder().window(0).compression(Compression::Gzip);
+    let (channel, _link) = host.connect(settings).unwrap();
+    let (mut writer, reply) = EverythingClient::new(channel).upload().await.unwrap();
+    let all_are_read = async {
+        for _ in 0..10_000 {
+            writer.write(text("a")).await.unwrap();
+        }
+        writer.finish().await.unwrap();
+        reply.await.unwrap()
+    };
+    let answer = tokio::time::timeout(std::time::Duration::from_secs(60), all_are_read).await;
+    assert_eq!(answer.expect("the connection is read"), text("10000 messages, 10000 bytes"));
 }

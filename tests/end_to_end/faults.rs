@@ -100,6 +100,7 @@ const FAULTS: &[Fault] = faults! {
     "an answer that is something else"             other_answer(),          Decode   Peer   122 never, "Unary" peer, ["the answer is not a", "Text"];
     "a message that is something else"             other_message(),         Decode   Peer   322 never, "Talk"  peer, ["a message is not a", "Text"];
     "no answer at the end of a client stream"      no_answer(),             Protocol Peer   351 never, "Upload" peer, ["without an answer"];
+    "two answers of a client stream"               two_answers(),           Protocol Peer   351 never, "Upload" peer, ["answered more than once"];
     // Time.
     "the call's time is over"                      call_deadline(),         Timeout  Caller 101 never, "Unary" peer, ["50ms (timeout)"];
     "the stream's time is over"                    stream_deadline(),       Timeout  Caller 101 never, "Talk"  peer, ["the stream did not end within 50ms (timeout)"];
@@ -587,6 +588,12 @@ async fn other_message() -> Error {
 
 async fn no_answer() -> Error {
     let script = [accepted(), stream_frame(4, &[])].concat();
+    let (_writer, reply) = client_of_script(script).await.upload().await.unwrap();
+    reply.await.unwrap_err()
+}
+
+async fn two_answers() -> Error {
+    let script = [accepted(), stream_frame(2, &[]), stream_frame(2, &[]), stream_frame(4, &[])].concat();
     let (_writer, reply) = client_of_script(script).await.upload().await.unwrap();
     reply.await.unwrap_err()
 }

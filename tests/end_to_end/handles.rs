@@ -108,6 +108,38 @@ async fn shared_reads_give_each_message_to_exactly_one() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn shared_writes_that_are_given_up_leave_their_places_in_the_queue_for_room() {
+    let (client, _log) = in_memory();
+    let mut streams = Vec::new();
+    for _ in 0..50 {
+        streams.push(client.talk().await.unwrap().shared());
+    }
+    // Three megabytes, each within its stream's credit: more than the connection has room for.
+    let mut waiting = Vec::new();
+    for rw in &streams {
+        let mut write = rw.write(text("x".repeat(60_000)));
+        if futures::poll!(&mut write).is_pending() {
+            waiting.push(write);
+        }
+    }
+    let last = waiting.pop().expect("some wait");
+    assert!(waiting.len() > 10, "{} wait", waiting.len());
+    drop(waiting);
+    let written = tokio::time::timeout(std::time::Duration::from_secs(60), last).await;
+    written.expect("there is room").unwrap();
+}
+
+#[tokio::test]
+async fn operations_can_be_printed() {
+    let (client, _log) = in_memory();
+    let mut rw = client.talk().await.unwrap();
+    let printed = format!("{:?}", rw.write(text("a")));
+    assert!(printed.starts_with("Write {"), "{printed}");
+    let printed = format!("{:?}", rw.read());
+    assert!(printed.starts_with("Read {"), "{printed}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_shared_stream_that_is_finished_drops_what_was_not_read() {
     let (client, _log) = in_memory();
     let rw = client.talk().await.unwrap().shared();

@@ -262,7 +262,7 @@ impl<T: Message> TimedOut for SharedWrite<T> {
 
 impl<T: Message> Drop for SharedWrite<T> {
     fn drop(&mut self) {
-        if self.parcel.is_some() && self.turn.place.is_some() {
+        if self.turn.place.is_some() {
             // Only the one whose turn it is can have a ticket; for another, the handle is busy and there is nothing to give back.
             let cx = Context::from_waker(std::task::Waker::noop());
             if self.turn.queued.turn.poll_turn(&mut self.turn.place, &cx).is_ready() {
