@@ -106,6 +106,7 @@ mod tests {
     fn room_is_given_in_the_order_of_asking_and_newcomers_wait_behind() {
         let mut schedule = Schedule::new(100);
         assert!(schedule.claim(99, 500, &mut None), "one message may go beyond the limit");
+        assert!(schedule.is_idle());
         let (mut first, mut second, mut third) = (None, None, None);
         assert!(!schedule.claim(599, 60, &mut first));
         assert!(!schedule.claim(599, 60, &mut second));

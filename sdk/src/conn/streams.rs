@@ -148,4 +148,9 @@ mod tests {
         streams.live.insert(FIRST_ID + 3, 0);
         assert_eq!(streams.next_id(|_| false), StreamId(FIRST_ID + 4));
     }
+
+    #[test]
+    fn room_grows_by_an_eighth_and_not_by_one() {
+        assert_eq!([0, 1, 128, 136, 8_000].map(growth), [16, 16, 16, 17, 1_000]);
+    }
 }

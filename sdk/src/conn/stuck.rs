@@ -99,9 +99,7 @@ impl Connection {
                 }
             });
         }
-        if self.streams.live() > 0 {
-            self.set_stuck_timer(now);
-        }
+        self.set_stuck_timer(now);
     }
 
     /// Whether whoever begins to wait on this stream now is to be told that it has waited for long; once.

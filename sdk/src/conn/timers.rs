@@ -125,3 +125,27 @@ fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
         (one, other) => one.or(other),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn deadlines_of_calls_and_openings_are_in_the_set_only_if_they_come_out_of_order() {
+        let mut timers = Timers::default();
+        #[expect(clippy::disallowed_methods, reason = "an Instant cannot be made otherwise")]
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        for (key, seconds) in [(0, 5), (1, 5), (2, 6)] {
+            timers.set(at(seconds), Timer::Call(CallKey(key)));
+            timers.set(at(seconds), Timer::Open(StreamKey(key)));
+        }
+        assert_eq!((timers.calls.next(), timers.opens.next()), (Some(at(5)), Some(at(5))));
+        assert!(timers.others.is_empty());
+        timers.set(at(4), Timer::Call(CallKey(3)));
+        timers.set(at(4), Timer::Open(StreamKey(3)));
+        assert_eq!(timers.others.len(), 2);
+    }
+}

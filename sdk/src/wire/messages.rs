@@ -135,6 +135,15 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn what_was_taken_counts_no_more() {
+        let one = Messages::single(StreamId(100), b"first");
+        let mut messages = Messages::new([&one.frames[..], &one.frames].concat().into(), 2);
+        assert_eq!((messages.count(), messages.size()), (2, 2 * (HEADER_LEN + 5)));
+        assert_eq!(messages.next().unwrap().into_bytes(), "first");
+        assert_eq!((messages.count(), messages.size()), (1, HEADER_LEN + 5));
+    }
+
     fn run(buf: &mut BytesMut) -> Option<(u32, Vec<Bytes>)> {
         match Decoder::new(Side::Client, 1_000).decode(buf).unwrap()? {
             Frame::Data { id, messages } => {

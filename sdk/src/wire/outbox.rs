@@ -133,11 +133,34 @@ impl Target for Outbox {
 mod tests {
     use super::*;
 
+    struct Piece(Bytes);
+
+    impl Body for Piece {
+        fn write_to(self, out: &mut Vec<u8>) {
+            out.extend_from_slice(&self.0);
+        }
+
+        fn give_to(self, out: &mut Outbox) {
+            out.keep(self.0);
+        }
+    }
+
     /// What is behind `from`, of the first `most` pieces.
     fn rest(outbox: &Outbox, from: usize, most: usize) -> Vec<u8> {
         let mut slices = vec![IoSlice::new(&[]); most];
         let count = outbox.slices(from, &mut slices);
         slices[..count].iter().flat_map(|slice| slice.iter().copied()).collect()
+    }
+
+    #[test]
+    fn pieces_are_kept_from_32_kib_on_and_what_is_only_copied_is_one_slice() {
+        for (size, is_kept) in [(LARGE - 1, false), (LARGE, true), (LARGE + 1, true)] {
+            let mut outbox = Outbox::default();
+            Target::append(&mut outbox, size, Piece(vec![7; size].into()));
+            assert_eq!(outbox.only_copied(), (!is_kept).then_some(&vec![7; size][..]), "{size}");
+            assert_eq!(outbox.capacity() < size, is_kept, "{size}");
+            assert_eq!(outbox.to_vec(), vec![7; size]);
+        }
     }
 
     #[test]

@@ -110,8 +110,9 @@ fn credit_given_ahead_is_reserved_until_its_message_is_consumed() {
     pair.server.receive(first, pair.now).unwrap();
     assert_eq!(pair.server.conn.buffered().reserved, before + 1_000_000);
     pair.server.receive(second, pair.now).unwrap();
+    assert_eq!(pair.server.conn.unread(), 1_000_000);
     assert_eq!(pair.server.read_all(served.key).0.len(), 1);
-    assert_eq!(pair.server.conn.buffered().reserved, before);
+    assert_eq!((pair.server.conn.buffered().reserved, pair.server.conn.unread()), (before, 0));
 }
 
 #[test]

@@ -195,6 +195,28 @@ fn a_one_way_call_outlives_its_connection_until_its_deadline_or_the_shutdown() {
 }
 
 #[test]
+fn a_one_way_call_without_a_deadline_outlives_its_connection_for_the_servers_limit() {
+    const LIMIT: Duration = Duration::from_secs(7);
+    for is_called in [true, false] {
+        let server = Limits { abandoned_call_timeout: Some(LIMIT), ..Limits::default() };
+        let mut pair = Pair::with(Limits::default(), server);
+        if is_called {
+            call(&mut pair.client.conn, head(UNARY), true);
+            pair.run();
+        }
+        let lost = pair.now;
+        pair.server.conn.handle_lost(&ConnError::PeerClosed);
+        pair.server.conn.abandon(lost);
+        assert_eq!(pair.server.conn.next_deadline(), is_called.then_some(lost + LIMIT));
+        if is_called {
+            let call = pair.server.next_call();
+            pair.server.conn.handle_timeout(lost + LIMIT);
+            assert_eq!(pair.server.conn.call_ending(call.key), Some(Ending::Abandoned(LIMIT)));
+        }
+    }
+}
+
+#[test]
 fn a_client_that_sends_nothing_more_loses_its_streams_and_gets_its_answers() {
     let mut pair = Pair::new();
     let (_, served) = pair.open();

@@ -51,13 +51,19 @@ fn request_and_answer_carry_body_metadata_attachment_and_both_codes() {
 #[test]
 fn a_request_says_who_calls_and_which_service_and_method() {
     let mut client = End::client(Limits::default());
-    let sent =
-        Head { caller: "trpc.a.b.c".into(), callee: "test.Pair".into(), message_type: 1, ..head(UNARY) };
+    let sent = Head {
+        caller: "trpc.a.b.c".into(),
+        callee: "test.Pair".into(),
+        message_type: 1,
+        content_type: 2,
+        content_encoding: 3,
+        ..head(UNARY)
+    };
     call(&mut client.conn, sent, b"", &[]).unwrap();
     let [Frame::Request { meta, .. }] = &client.output_frames()[..] else { panic!("one request is sent") };
     let names = [&meta.caller[..], &meta.callee[..], &meta.func[..]];
     assert_eq!(names, [&b"trpc.a.b.c"[..], b"test.Pair", UNARY.as_bytes()]);
-    assert_eq!(meta.message_type, 1);
+    assert_eq!((meta.message_type, meta.content_type, meta.content_encoding), (1, 2, 3));
 }
 
 #[test]
