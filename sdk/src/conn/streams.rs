@@ -26,11 +26,11 @@ impl Streams {
         Self { slab: Slab::new(), live: HashMap::new(), next_id: FIRST_ID, last: None }
     }
 
-    /// An id for a new stream of ours. Ids wrap; one that is still in use is passed over.
+    /// An id for a new stream of ours. After the last they begin anew; one that is still in use is passed over.
     pub(super) fn next_id(&mut self, is_taken: impl Fn(StreamId) -> bool) -> StreamId {
         loop {
             let id = self.next_id;
-            self.next_id = self.next_id.wrapping_add(1);
+            self.next_id = id.checked_add(1).unwrap_or(FIRST_ID);
             if !self.live.contains_key(&id) && !is_taken(StreamId(id)) {
                 return StreamId(id);
             }
@@ -147,6 +147,14 @@ mod tests {
         assert_eq!(streams.next_id(|id| id == StreamId(FIRST_ID + 1)), StreamId(FIRST_ID + 2));
         streams.live.insert(FIRST_ID + 3, 0);
         assert_eq!(streams.next_id(|_| false), StreamId(FIRST_ID + 4));
+    }
+
+    #[test]
+    fn ids_begin_anew_behind_those_that_are_reserved() {
+        let mut streams = Streams::new();
+        streams.next_id = u32::MAX;
+        assert_eq!(streams.next_id(|_| false), StreamId(u32::MAX));
+        assert_eq!(streams.next_id(|_| false), StreamId(FIRST_ID));
     }
 
     #[test]
