@@ -2,7 +2,7 @@
 
 use std::task::Poll;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::stream::{Compression, FromJson, Message, UnpackError, unpack};
@@ -85,8 +85,36 @@ fn decode<Req: Message>(plain: Bytes, from_json: Option<FromJson<Req>>) -> Resul
         return from_json(&plain)
             .map_err(|error| undecodable(format!("the request is not the JSON of a {name}: {error}")));
     }
-    let request = if plain.len() < SHARED { Req::read_from(&plain[..]) } else { Req::read_from(plain) };
+    let request = if plain.len() < SHARED { Req::read_from(Copied(&plain)) } else { Req::read_from(plain) };
     request.map_err(|error| undecodable(format!("the request is not a {name}: {error}")))
+}
+
+/// Bytes of which every field gets a copy. A slice alone would do, but it copies by way of a buffer that
+/// can grow.
+struct Copied<'a>(&'a [u8]);
+
+impl Buf for Copied<'_> {
+    #[inline]
+    fn remaining(&self) -> usize {
+        self.0.len()
+    }
+
+    #[inline]
+    fn chunk(&self) -> &[u8] {
+        self.0
+    }
+
+    #[inline]
+    fn advance(&mut self, count: usize) {
+        self.0 = &self.0[count..];
+    }
+
+    #[inline]
+    fn copy_to_bytes(&mut self, len: usize) -> Bytes {
+        let (field, rest) = self.0.split_at(len);
+        self.0 = rest;
+        Bytes::copy_from_slice(field)
+    }
 }
 
 fn undecodable(text: String) -> Error {
