@@ -2,6 +2,7 @@
 //! nobody counts. Turns are counted, not time.
 
 use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
@@ -12,6 +13,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
+use tokio::task::coop::has_budget_remaining;
 use trill::prost::Message;
 use trill::server::ServerHandle;
 use trill::{AsyncReaderWriter, Channel, Code, Compression, Context, Result, Server};
@@ -246,5 +248,44 @@ fn answers_are_unpacked_while_all_threads_for_blocking_work_wait_for_them() {
     });
     for answer in calls {
         assert_eq!(small.block_on(answer).unwrap().text.len(), 1_900_000);
+    }
+}
+
+/// Says whether its task may go on in the same turn once its message is decoded.
+struct Remaining;
+
+#[trill::service]
+impl Absent for Remaining {
+    async fn unary(&self, _cx: Context, _request: Text) -> Result<Text> {
+        Ok(text(has_budget_remaining().to_string()))
+    }
+
+    async fn talk(&self, _cx: Context, mut rw: AsyncReaderWriter<Text, Text>) -> Result<()> {
+        while rw.read().await?.is_some() {
+            rw.write(text(has_budget_remaining().to_string())).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Polls it until it is ready, and says whether its task may go on in the same turn then.
+async fn remains_after<F: Future + Unpin>(mut future: F) -> (F::Output, bool) {
+    poll_fn(|cx| Pin::new(&mut future).poll(cx).map(|output| (output, has_budget_remaining()))).await
+}
+
+#[tokio::test]
+async fn large_messages_pay_for_their_decoding_and_small_ones_do_not() {
+    let channel = Server::builder().service(Remaining).in_memory().unwrap();
+    let client = AbsentClient::new(channel);
+    let (echo, _log) = in_memory();
+    for (size, remains) in [(10, true), (10_000, true), (300_000, false)] {
+        let message = text("x".repeat(size));
+        let expected = text(remains.to_string());
+        assert_eq!(client.unary(message.clone()).await.unwrap(), expected, "a request of {size}");
+        let mut rw = client.talk().await.unwrap();
+        rw.write(message.clone()).await.unwrap();
+        assert_eq!(rw.read().await.unwrap(), Some(expected), "a message of {size}");
+        let (answer, after) = remains_after(echo.unary(message.clone())).await;
+        assert!(answer.unwrap() == message && after == remains, "an answer of {size}");
     }
 }

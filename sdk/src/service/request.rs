@@ -5,7 +5,7 @@ use std::task::Poll;
 use bytes::{Buf, Bytes};
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
-use crate::stream::{Compression, FromJson, Message, UnpackError, unpack};
+use crate::stream::{Compression, FromJson, Message, UnpackError, pay_for_decoding, unpack};
 use crate::transport::Overrun;
 
 use super::call::CallRef;
@@ -72,6 +72,7 @@ impl Request {
             Ok(_) => size,
         };
         drop(shared);
+        pay_for_decoding(size);
         // Without room for more the count stays.
         let _ = call.recount(counted, kept);
         request

@@ -39,4 +39,4 @@ pub(crate) use compression::{UnpackError, wire_encoding};
 pub(crate) use ending::{Subject, TimeLimit, answer_error, ending_error, outcome_of, send_error, timed_out};
 pub(crate) use json::{FromJson, JSON, ToJson};
 pub(crate) use parcel::Parcel;
-pub(crate) use unpacking::{Unpacking, unpack, unpack_counted};
+pub(crate) use unpacking::{Unpacking, pay_for_decoding, unpack, unpack_counted};

@@ -20,7 +20,7 @@ use super::core::StreamRef;
 use super::message::{DecodeError, Message};
 use super::shared::SharedReader;
 use super::timeout::{Clock, Patience, TimedOut, Timeout};
-use super::unpacking::{Unpacking, unpack_counted};
+use super::unpacking::{Unpacking, pay_for_decoding, unpack_counted};
 
 /// Reads messages of type `T` from a stream, one at a time.
 ///
@@ -167,8 +167,10 @@ impl<T: Message> AsyncReader<T> {
         let state = self.state.as_mut()?;
         let payload = state.batch.front()?.next()?;
         state.consumed.0 += 1;
-        state.consumed.1 += payload.len();
+        let size = payload.len();
+        state.consumed.1 += size;
         let message = T::read_from(payload).map_err(Unread::Decode);
+        pay_for_decoding(size);
         self.give_credit();
         Some(message.map_err(|why| self.unreadable(why)))
     }
@@ -189,7 +191,10 @@ impl<T: Message> AsyncReader<T> {
             return Poll::Pending;
         };
         let message = match plain {
-            Ok(plain) => T::read_from(plain).map_err(Unread::Decode),
+            Ok(plain) => {
+                pay_for_decoding(plain.len());
+                T::read_from(plain).map_err(Unread::Decode)
+            }
             Err(error) => Err(Unread::Unpack(error)),
         };
         self.give_credit();

@@ -8,7 +8,7 @@ use std::task::Poll;
 
 use bytes::Bytes;
 
-use crate::transport::Link;
+use crate::transport::{self, Link};
 
 use super::compression::{Compression, UnpackError};
 
@@ -17,6 +17,22 @@ const COUNTED: usize = 16 * 1024;
 
 /// How often room is looked for: for a minute, at 10 ms each.
 const LOOKS: usize = 6_000;
+
+/// From this size on decoding a message is paid for. Smaller ones are paid for by what brings them.
+const PAID: usize = 16 * 1024;
+
+/// The decoding that a unit of tokio's budget pays for, in bytes: a task gives way after 256 KiB.
+/// Decoding does less for a byte than unpacking, of which a unit pays for 512.
+const DECODED: usize = 2 * 1024;
+
+/// Pays for decoding a message of so many bytes, as much as there is left of the task's turn. What
+/// the task does next then lets others go on.
+#[inline]
+pub(crate) fn pay_for_decoding(bytes: usize) {
+    if bytes >= PAID {
+        transport::pay(bytes / DECODED);
+    }
+}
 
 /// A body that is being unpacked.
 pub(crate) type Unpacking = Pin<Box<dyn Future<Output = Result<Bytes, UnpackError>> + Send + Sync>>;

@@ -16,7 +16,7 @@ use crate::service::options::{CallOptions, Limit};
 use crate::service::stub::Target;
 use crate::stream::{
     Compression, FromJson, JSON, JsonError, Message, Parcel, Subject, ToJson, UnpackError, Unpacking,
-    answer_error, ending_error, send_error, timed_out, unpack_counted, wire_encoding,
+    answer_error, ending_error, pay_for_decoding, send_error, timed_out, unpack_counted, wire_encoding,
 };
 use crate::transport::{Answer, Ending, Head, SendError, now};
 
@@ -342,6 +342,7 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
             self.subject().error(ErrorKind::Decode, Origin::Peer, Code::CLIENT_DECODE_ERR, text)
         };
         let name = std::any::type_name::<Resp>();
+        pay_for_decoding(body.len());
         match (content_type, self.call.from_json) {
             (0, _) => Resp::read_from(body)
                 .map_err(|error| undecodable(format!("the answer is not a {name}")).with_source(error)),
