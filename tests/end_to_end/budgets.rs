@@ -6,7 +6,7 @@ use futures::future::join_all;
 use tokio::time::{sleep, timeout};
 use trill::server::{Buffered, ServerBuilder, ServerHandle};
 use trill::testing::Network;
-use trill::{AsyncWriter, Channel, ErrorKind, Server};
+use trill::{AsyncWriter, Channel, Compression, ErrorKind, Server};
 use trill_tests::{EverythingClient, Obedient, Text, text};
 
 const KIB: usize = 1024;
@@ -363,4 +363,15 @@ async fn a_budget_without_room_for_one_message_is_refused() {
         assert_eq!(error.kind(), ErrorKind::Config);
         assert!(error.message().starts_with(text), "{error}");
     }
+}
+
+#[tokio::test]
+async fn a_request_that_finds_no_room_when_it_is_unpacked_is_counted_as_refused() {
+    let set =
+        |builder: ServerBuilder| builder.max_message_received(100_000).window(65_535).max_unread(100_000);
+    let (handle, address) = serve(set).await;
+    let client = EverythingClient::new(Channel::connect(&address).await.unwrap());
+    let packed = client.unary(text("x".repeat(90_000))).compression(Compression::Gzip);
+    assert_eq!(packed.await.unwrap_err().code().0, 22);
+    assert_eq!(handle.refused().no_room, 1);
 }

@@ -4,6 +4,7 @@ use super::Connection;
 use super::calls::Call;
 use super::event::CallKey;
 use super::limits::MIN_OUTBOX;
+use super::refusals::Cause;
 use super::streaming::SendError;
 
 impl Connection {
@@ -21,7 +22,10 @@ impl Connection {
         if matches!(self.calls.get(key), Call::Incoming(call) if call.waiting > 0) {
             return Ok(());
         }
-        self.unsent.can_reserve(0).map_err(|over| SendError::NoRoom { used: over.used, limit: over.limit })
+        self.unsent.can_reserve(0).map_err(|over| {
+            self.count_refusal(Cause::NoRoomToAnswer);
+            SendError::NoRoom { used: over.used, limit: over.limit }
+        })
     }
 
     /// The answer waits for its turn: it counts until it is queued or dropped.

@@ -382,7 +382,7 @@ impl Connection {
     }
 
     /// Something of the peer's is refused or broken off.
-    fn count_refusal(&self, cause: Cause) {
+    pub(crate) fn count_refusal(&self, cause: Cause) {
         if let Some(peer) = &self.limits.peer {
             peer.server.refusals.count(cause);
         }

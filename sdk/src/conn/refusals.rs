@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(crate) enum Cause {
     Draining,
     NoRoom,
+    NoRoomToAnswer,
     TooManyCalls,
     Unsupported,
     Unreadable,
@@ -30,6 +31,7 @@ impl Refusals {
         Refused {
             draining: of(Cause::Draining),
             no_room: of(Cause::NoRoom),
+            dropped_answers: of(Cause::NoRoomToAnswer),
             too_many_calls: of(Cause::TooManyCalls),
             unsupported: of(Cause::Unsupported),
             unreadable: of(Cause::Unreadable),
@@ -49,8 +51,11 @@ pub struct Refused {
     /// Calls and streams that came while the server was being shut down (code 22).
     pub draining: u64,
     /// Calls and streams for which there was no memory: `max_unread`, `max_unread_per_connection`
-    /// (code 22).
+    /// (code 22). Requests that found no room when they were unpacked are among them.
     pub no_room: u64,
+    /// Answers that were dropped and replaced by an error, because too much was unsent: `max_unsent`
+    /// (code 22).
+    pub dropped_answers: u64,
     /// Calls and streams beyond `max_calls`, `max_calls_per_connection` or
     /// `max_streams_per_connection` (code 22).
     pub too_many_calls: u64,

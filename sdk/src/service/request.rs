@@ -41,7 +41,10 @@ impl Request {
         let mut counted = self.counted;
         let limit = call.link().limits().max_received;
         let hold = |needed| {
-            let held = call.recount(counted, needed).map_err(|over| Refused::NoRoom { needed, over });
+            let held = call.recount(counted, needed).map_err(|over| {
+                call.link().count_no_room();
+                Refused::NoRoom { needed, over }
+            });
             counted = if held.is_ok() { needed } else { counted };
             Poll::Ready(held)
         };

@@ -53,6 +53,7 @@ fn an_answer_counts_from_the_moment_its_handler_gives_it_and_without_room_it_is_
     let unsent = pair.server.conn.buffered().unsent;
     assert!((8 * MIB..9 * MIB + 100_000).contains(&unsent), "{unsent}");
     assert_eq!((waiting.len(), refused), (7, 92), "beside the one that is queued");
+    assert_eq!(pools.refusals.counted().dropped_answers, 92);
     assert!(!pair.server.conn.wants_input(), "it is not asked for more meanwhile");
     let late = Limits { peer: Some(pools.peer()), ..Limits::default() };
     let mut late = Pair::with(Limits::default(), late);

@@ -3,7 +3,9 @@
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use crate::conn::{Answer, Body, CallKey, ConnError, Ending, Fit, Head, Outcome, Overrun, SendError, Ticket};
+use crate::conn::{
+    Answer, Body, CallKey, Cause, ConnError, Ending, Fit, Head, Outcome, Overrun, SendError, Ticket,
+};
 use crate::transport::shared::Then;
 
 use super::Link;
@@ -107,6 +109,11 @@ impl Link {
     /// Counts the body of a peer's call as `now` bytes from now on, and no more as `before`. If there is no room for that, nothing changes.
     pub(crate) fn recount_call(&self, key: CallKey, before: usize, now: usize) -> Result<(), Overrun> {
         self.shared().with(|state| state.conn.recount_call(key, before, now))
+    }
+
+    /// A call of the peer's is refused for lack of memory, after it was admitted.
+    pub(crate) fn count_no_room(&self) {
+        self.shared().peek(|state| state.conn.count_refusal(Cause::NoRoom));
     }
 
     pub(crate) fn refuse(&self, key: CallKey, outcome: Outcome, attachment: &[u8]) -> Fit {
