@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
-use trill::{try_when_all, when_all, when_any, when_any_ok};
+use trill::{Status, try_when_all, when_all, when_any, when_any_ok};
 use trill_tests::{in_memory, text};
 
 #[tokio::test]
@@ -80,4 +80,21 @@ async fn a_call_that_is_polled_after_its_end_says_so_and_is_not_tried_again() {
     let mut call = client.notify(text("once"));
     (&mut call).await.unwrap();
     assert!(AssertUnwindSafe(&mut call).catch_unwind().await.is_err());
+}
+
+#[tokio::test]
+async fn an_answer_of_a_stream_that_is_polled_after_its_end_says_so() {
+    let (client, _log) = in_memory();
+    for fails in [false, true] {
+        let (writer, mut reply) = client.upload().await.unwrap();
+        if fails {
+            writer.fail(Status::app(9, "out of paper"));
+        } else {
+            writer.finish().await.unwrap();
+        }
+        assert_eq!((&mut reply).await.is_err(), fails);
+        let panic = AssertUnwindSafe(&mut reply).catch_unwind().await.unwrap_err();
+        let said = panic.downcast_ref::<String>().expect("it is a text");
+        assert_eq!(said, "the answer of /test.all.Everything/Upload was polled after it was done");
+    }
 }

@@ -43,17 +43,22 @@ impl<T> Response<T> {
 /// **On drop** the answer is not wanted any more, and the writer may go on. **Cancel safety**: polling it through `&mut` and
 /// dropping the borrow loses nothing.
 ///
+/// # Panics
+/// When it is polled after it was ready.
+///
 /// # Errors
 /// How the call ended, if not well. A server that ends the call well but without a message, or with two, broke the protocol.
 #[must_use = "futures do nothing unless polled"]
 pub struct Reply<T> {
     reader: AsyncReader<T>,
     message: Option<T>,
+    /// Its outcome was given, and there is no other.
+    done: bool,
 }
 
 impl<T: Message> Reply<T> {
     pub(crate) fn new(reader: AsyncReader<T>) -> Self {
-        Self { reader, message: None }
+        Self { reader, message: None, done: false }
     }
 
     /// The answer together with its metadata.
@@ -64,6 +69,24 @@ impl<T: Message> Reply<T> {
         let message = (&mut self).await?;
         let metadata = self.reader.metadata().cloned().unwrap_or_default();
         Ok(Response::new(message, metadata, Bytes::new()))
+    }
+
+    fn poll_outcome(&mut self, cx: &mut Context<'_>) -> Poll<Result<T>> {
+        loop {
+            // The message alone proves nothing: tRPC-Cpp sends an empty one before an error. The end decides.
+            match ready!(self.reader.poll_read(cx))? {
+                Some(_) if self.message.is_some() => {
+                    return Poll::Ready(Err(self.broken("the server answered more than once")));
+                }
+                Some(message) => self.message = Some(message),
+                None => {
+                    let message = self.message.take();
+                    return Poll::Ready(
+                        message.ok_or_else(|| self.broken("the server ended the call without an answer")),
+                    );
+                }
+            }
+        }
     }
 
     fn broken(&self, text: &str) -> crate::Error {
@@ -83,21 +106,13 @@ impl<T: Message> Future for Reply<T> {
     type Output = Result<T>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
-        loop {
-            // The message alone proves nothing: tRPC-Cpp sends an empty one before an error. The end decides.
-            match ready!(self.reader.poll_read(cx))? {
-                Some(_) if self.message.is_some() => {
-                    return Poll::Ready(Err(self.broken("the server answered more than once")));
-                }
-                Some(message) => self.message = Some(message),
-                None => {
-                    let message = self.message.take();
-                    return Poll::Ready(
-                        message.ok_or_else(|| self.broken("the server ended the call without an answer")),
-                    );
-                }
-            }
+        if self.done {
+            let method = self.reader.stream().subject().method;
+            panic!("the answer of {method} was polled after it was done");
         }
+        let outcome = ready!(self.poll_outcome(cx));
+        self.done = true;
+        Poll::Ready(outcome)
     }
 }
 
