@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::conn::{AppErrors, ConnError, Ending, Event, Limits, Outcome, SendError, Take};
 use crate::wire::Frame;
 
-use super::pair::Pair;
+use super::pair::{End, Pair};
 
 fn app(func_ret: i32, message: &'static str) -> Outcome {
     Outcome { func_ret, message: message.into(), ..Outcome::default() }
@@ -191,4 +191,12 @@ fn nothing_is_left_after_streams_are_over() {
         assert_eq!(end.next_deadline(), None);
         assert_eq!(end.held_streams(), 0);
     }
+}
+
+#[test]
+fn a_peer_that_sends_frames_that_cannot_be_read_and_reads_no_resets_is_cut_off() {
+    let mut server = End::server(Limits { max_sent: 10_000, outbox: 10_000, ..Limits::default() });
+    let garbage = super::frames::garbage();
+    let ended = (0..1_000_000).find_map(|_| server.receive(&garbage, super::pair::epoch()).err());
+    assert!(matches!(ended, Some(ConnError::PeerNotReading { .. })), "{ended:?}");
 }
