@@ -57,7 +57,6 @@ impl<K: Clone + Eq + Hash, T> FairQueue<K, T> {
         self.take(&owner, |items| items.pop_last().map(|(_, item)| item))
     }
 
-    #[cfg(feature = "compression")]
     pub(crate) fn remove(&mut self, owner: &K, number: u64) -> Option<T> {
         self.take(owner, |items| items.remove(&number))
     }
@@ -80,7 +79,7 @@ impl<K: Clone + Eq + Hash, T> FairQueue<K, T> {
     }
 }
 
-#[cfg(all(test, feature = "compression"))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

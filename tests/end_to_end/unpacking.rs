@@ -1,7 +1,7 @@
 //! Few bytes that unpack to many: they cost their sender's calls, and neither a thread nor memory that
 //! nobody counts. Turns are counted, not time.
 
-use std::future::poll_fn;
+use std::future::{IntoFuture, poll_fn};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -288,4 +288,63 @@ async fn large_messages_pay_for_their_decoding_and_small_ones_do_not() {
         let (answer, after) = remains_after(echo.unary(message.clone())).await;
         assert!(answer.unwrap() == message && after == remains, "an answer of {size}");
     }
+}
+
+/// Calls a server in a runtime of one thread, and gives how many threads for blocking work that took.
+fn threads_for(request: Text, compression: Option<Compression>) -> usize {
+    let threads = Arc::new(AtomicUsize::new(0));
+    let started = Arc::clone(&threads);
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .on_thread_start(move || {
+            started.fetch_add(1, Ordering::Relaxed);
+        })
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let (client, _log) = in_memory();
+        let mut call = client.unary(request);
+        if let Some(compression) = compression {
+            call = call.compression(compression);
+        }
+        call.await.unwrap();
+    });
+    threads.load(Ordering::Relaxed)
+}
+
+#[test]
+fn what_takes_long_to_decode_or_to_write_keeps_no_task_from_its_turn() {
+    for (request, compression, expected) in [
+        ("large 900000".to_owned(), None, false),
+        ("large 2000000".to_owned(), None, true),
+        ("x".repeat(900_000), None, false),
+        ("x".repeat(2_000_000), None, true),
+        ("large 10000".to_owned(), Some(Compression::Gzip), false),
+        ("large 50000".to_owned(), Some(Compression::Gzip), true),
+    ] {
+        let case = format!("{} bytes, {compression:?}", request.len());
+        assert_eq!(threads_for(text(request), compression) > 0, expected, "{case}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_counts_while_it_is_written_elsewhere() {
+    let (service, _log) = Obedient::new();
+    let bound = Server::builder().max_unsent(3_000_000).service(service).bind("127.0.0.1:0").await.unwrap();
+    let client = EverythingClient::new(Channel::connect(bound.local_addr().to_string()).await.unwrap());
+    tokio::spawn(bound.serve());
+    let calls =
+        (0..20).map(|_| client.unary(text("large 2000000")).compression(Compression::Gzip).into_future());
+    let (mut served, mut refused) = (0, 0);
+    for called in futures::future::join_all(calls).await {
+        match called {
+            Ok(answer) => served += usize::from(answer.text.len() == 2_000_000),
+            Err(error) => {
+                assert_eq!(error.code(), Code::SERVER_OVERLOAD_ERR, "{error}");
+                assert!(error.to_string().contains("max_unsent"), "{error}");
+                refused += 1;
+            }
+        }
+    }
+    assert!(served >= 2 && refused >= 1, "{served} served, {refused} refused");
 }

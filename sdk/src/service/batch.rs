@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use tokio::task::coop::has_budget_remaining;
 
 use crate::sync::Mutex;
-use crate::transport::{Dispatch, IncomingCall, Link};
+use crate::transport::{Dispatch, IncomingCall, Link, give_way};
 
 use super::router::Router;
 
@@ -82,13 +82,17 @@ impl Runner {
                     Ok(None) => return,
                     Err(_) => tracing::error!(peer = %link.peer(), "an answer panicked while it was written"),
                 }
-                // What was unpacked has used it up.
+                // Large bodies have used it up.
                 if !has_budget_remaining() {
                     break;
                 }
             }
             link.write();
-            give_way().await;
+            if has_budget_remaining() {
+                let_others_begin().await;
+            } else {
+                give_way().await;
+            }
         }
     }
 
@@ -107,7 +111,7 @@ impl Drop for Runner {
 }
 
 /// Lets other tasks go first. Unlike with tokio's `yield_now`, other threads can take this task over, should the next one keep its thread.
-async fn give_way() {
+async fn let_others_begin() {
     let mut given = false;
     poll_fn(|cx| {
         if std::mem::replace(&mut given, true) {

@@ -59,6 +59,11 @@ impl CallRef {
         Poll::Ready(replied)
     }
 
+    /// An answer of ours of so many bytes counts from now on, if there is room for it.
+    pub(super) fn hold_answer(&self, bytes: usize) -> Result<(), SendError> {
+        self.link.hold_answer(self.key(), bytes)
+    }
+
     /// Answers without a message.
     pub(super) fn refuse(&self, outcome: Outcome, attachment: &[u8]) -> Fit {
         self.link.refuse(self.key(), outcome, attachment)

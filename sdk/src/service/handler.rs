@@ -2,20 +2,20 @@
 
 use std::borrow::Cow;
 use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 
 use bytes::Bytes;
 
-use crate::error::{Code, ErrorKind, Origin, Result, Status};
+use crate::error::{Code, Error, ErrorKind, Origin, Result, Status};
 use crate::metadata::Metadata;
 use crate::stream::{
     AsyncReader, AsyncReaderWriter, AsyncWriter, Compression, FromJson, JsonMessage, Message, Parcel,
-    StreamRef, Subject, ToJson, ending_error, outcome_of, send_error, wire_encoding,
+    StreamRef, Subject, ToJson, elsewhere, ending_error, outcome_of, send_error, wire_encoding,
 };
-use crate::transport::{Ending, IncomingCall, IncomingStream, Link, Outcome, SendError};
+use crate::transport::{Ending, IncomingCall, IncomingStream, Link, Outcome, SendError, pay};
 
 use super::batch::{Started, start_at_once};
 use super::call::CallRef;
@@ -24,6 +24,16 @@ use super::host::Host;
 use super::request::Request;
 use super::run::{Finished, Over, StreamRun, log_fit, panicked, run, text_of};
 use super::spec::{MethodSpec, ServiceSpec};
+
+/// The bytes of an answer for which a unit of tokio's budget pays: half a megabyte is a turn's work, a
+/// quarter of a millisecond.
+const ENCODED: usize = 4 * 1024;
+
+/// An answer from this size on is written elsewhere: that takes a millisecond.
+const LARGE: usize = 1024 * 1024;
+
+/// The same for one that is compressed. Gzip takes a millisecond for so much.
+const LARGE_TO_COMPRESS: usize = 32 * 1024;
 
 /// A call that has arrived, in the hands of the generated code, which names the types and the handler.
 ///
@@ -214,7 +224,12 @@ impl ServerCall {
                     if let Some(compression) = cx.compression() {
                         request = Box::pin(request.unpacked(compression, call)).await?;
                     }
-                    handler(cx, request.decode(from_json, call)?).await
+                    let request = if request.is_large() {
+                        Box::pin(request.decode_large(from_json, call)).await?
+                    } else {
+                        request.decode(from_json, call)?
+                    };
+                    handler(cx, request).await
                 }
             };
             let result = run(work, &cx, |task| call.poll_ended(task)).await;
@@ -269,15 +284,17 @@ async fn reply<Resp: Message>(
     };
     let compression = extras.compression.unwrap_or(cx.compression());
     let mut parcel = Parcel::Message(message);
-    let size = match encode(cx, || parcel.pack_as(to_json, compression).map(|()| parcel.size())) {
-        Ok(Ok(size)) => size,
-        Ok(Err(error)) => {
-            let text = format!("the answer cannot be written as JSON: {error}");
-            tracing::warn!(method, peer = %cx.peer(), "{text}");
-            return drop(call.refuse(Outcome::framework(Code::SERVER_ENCODE_ERR.0, text), &[]));
-        }
+    let mut size = match encode(cx, || parcel.size()) {
+        Ok(size) => size,
         Err(panicked) => return drop(call.refuse(outcome_of(&panicked, own, Metadata::new()), &[])),
     };
+    if size >= LARGE || to_json.is_some() || compression.is_some() {
+        parcel = match Box::pin(packed(parcel, size, (to_json, compression), cx, &call)).await {
+            Ok(packed) => packed,
+            Err(why) => return drop(call.refuse(outcome_of(&why, own, Metadata::new()), &[])),
+        };
+        size = parcel.size();
+    }
     let encoding = wire_encoding(compression, size);
     let mut outcome = Outcome { metadata: extras.metadata, ..Outcome::default() };
     let replied = poll_fn(|task| {
@@ -288,7 +305,10 @@ async fn reply<Resp: Message>(
         }
     });
     let replied = match replied.await {
-        Ok(replied) => replied,
+        Ok(replied) => {
+            pay(size / ENCODED);
+            replied
+        }
         Err(panicked) => return drop(call.refuse(outcome_of(&panicked, own, Metadata::new()), &[])),
     };
     if let Err(error) = replied {
@@ -296,17 +316,52 @@ async fn reply<Resp: Message>(
         if let SendError::Ended(_) = error {
             return;
         }
-        let subject = Subject {
-            method: Cow::Borrowed(method),
-            peer: call.link().peer_text(),
-            client: false,
-            stream: false,
-            limit: None,
-        };
-        let error = send_error(error, &subject);
-        tracing::warn!(%error, "an answer could not be sent");
+        let error = not_sent(error, cx, &call);
         call.refuse(outcome_of(&error, own, Metadata::new()), &[]);
     }
+}
+
+#[cold]
+fn not_sent(error: SendError, cx: &Context, call: &CallRef) -> Error {
+    let subject = Subject {
+        method: Cow::Borrowed(cx.method()),
+        peer: call.link().peer_text(),
+        client: false,
+        stream: false,
+        limit: None,
+    };
+    let error = send_error(error, &subject);
+    tracing::warn!(%error, "an answer could not be sent");
+    error
+}
+
+/// Writes a large answer, or one that is compressed or JSON. Long work is done where that keeps no task
+/// from its turn, and the answer counts meanwhile.
+async fn packed<Resp: Message>(
+    mut parcel: Parcel<Resp>,
+    size: usize,
+    (to_json, compression): (Option<ToJson<Resp>>, Option<Compression>),
+    cx: &Context,
+    call: &CallRef,
+) -> Result<Parcel<Resp>> {
+    let limit = if compression.is_some() { LARGE_TO_COMPRESS } else { LARGE };
+    let packed = if size < limit {
+        encode(cx, || parcel.pack_as(to_json, compression).map(|()| parcel))?
+    } else {
+        call.hold_answer(size).map_err(|error| not_sent(error, cx, call))?;
+        let pack = move || {
+            catch_unwind(AssertUnwindSafe(|| {
+                parcel.pack_as(to_json, compression).map(|()| parcel.into_packed())
+            }))
+        };
+        let packed = elsewhere(call.link().peer_key(), pack).await;
+        encode(cx, || packed.unwrap_or_else(|panic| resume_unwind(panic)))?
+    };
+    packed.map_err(|error| {
+        let text = format!("the answer cannot be written as JSON: {error}");
+        tracing::warn!(method = cx.method(), peer = %cx.peer(), "{text}");
+        Status::new(Code::SERVER_ENCODE_ERR, text).into()
+    })
 }
 
 /// Runs what encodes an answer. The message's code may panic, as a handler's may: the log says so, and so does the error.

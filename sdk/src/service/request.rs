@@ -5,7 +5,7 @@ use std::task::Poll;
 use bytes::{Buf, Bytes};
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
-use crate::stream::{Compression, FromJson, Message, UnpackError, pay_for_decoding, unpack};
+use crate::stream::{Compression, FromJson, Message, UnpackError, elsewhere, pay_for_decoding, unpack};
 use crate::transport::Overrun;
 
 use super::call::CallRef;
@@ -17,6 +17,9 @@ const COUNTED: usize = 4 * 1024;
 /// A field of a smaller request is copied: a message that shares the body keeps all of the buffer into
 /// which it was read, 64 KiB, for as long as a handler has it.
 const SHARED: usize = 32 * 1024;
+
+/// A request from this size on is decoded elsewhere: that takes a millisecond.
+const LARGE: usize = 1024 * 1024;
 
 /// A request's body.
 pub(super) struct Request {
@@ -52,6 +55,23 @@ impl Request {
         Ok(Self { body, counted })
     }
 
+    /// Decodes it where that keeps no task from its turn.
+    pub(super) async fn decode_large<Req: Message>(
+        self,
+        from_json: Option<FromJson<Req>>,
+        call: &CallRef,
+    ) -> Result<Req> {
+        let Self { body, counted } = self;
+        let (shared, size) = (body.clone(), body.len());
+        let request = elsewhere(call.link().peer_key(), move || decode(body, from_json)).await;
+        recount(&request, (size, shared), from_json.is_some(), counted, call);
+        request
+    }
+
+    pub(super) fn is_large(&self) -> bool {
+        self.body.len() >= LARGE
+    }
+
     /// Decodes it. From then on it counts with what the message keeps: all of the body if a field
     /// shares it, and else what it takes to write the message.
     #[inline]
@@ -64,22 +84,30 @@ impl Request {
         if counted < COUNTED {
             return decode(body, from_json);
         }
-        let size = body.len();
-        let shared = body.clone();
+        let (shared, size) = (body.clone(), body.len());
         let request = decode(body, from_json);
-        let kept = match &request {
-            Err(_) => 0,
-            Ok(request) if from_json.is_none() && (size < SHARED || shared.is_unique()) => {
-                request.size().min(size)
-            }
-            Ok(_) => size,
-        };
-        drop(shared);
         pay_for_decoding(size);
-        // Without room for more the count stays.
-        let _ = call.recount(counted, kept);
+        recount(&request, (size, shared), from_json.is_some(), counted, call);
         request
     }
+}
+
+/// Counts what a message keeps of its body instead of that.
+fn recount<Req: Message>(
+    request: &Result<Req>,
+    (size, body): (usize, Bytes),
+    is_json: bool,
+    counted: usize,
+    call: &CallRef,
+) {
+    let kept = match request {
+        Err(_) => 0,
+        Ok(request) if !is_json && (size < SHARED || body.is_unique()) => request.size().min(size),
+        Ok(_) => size,
+    };
+    drop(body);
+    // Without room for more the count stays.
+    let _ = call.recount(counted, kept);
 }
 
 #[inline]

@@ -1,14 +1,15 @@
-//! Unpacking on tokio's threads for blocking work.
+//! Long work on tokio's threads for blocking work.
 //!
-//! Bodies wait in a queue of their runtime, which owns them meanwhile. A thread of that runtime takes
-//! a body for one round, and hands it back to its task. The peers have turns, and each peer's oldest
-//! body goes first. So neither a task that is not polled nor a thread that does not come keeps another
-//! body waiting: the task of a body that no thread has begun takes it back and goes on by itself.
+//! Bodies that are to be unpacked, decoded or packed wait in a queue of their runtime, which owns them
+//! meanwhile. A thread of that runtime takes one, and hands what comes of it to its task. The peers
+//! have turns, and each peer's oldest body goes first. So neither a task that is not polled nor a
+//! thread that does not come keeps another body waiting: the task of a body that no thread has begun
+//! takes it back and goes on by itself.
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
-use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::{Pin, pin};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,21 +24,12 @@ use tokio::time::sleep;
 use crate::fair_queue::FairQueue;
 use crate::sync::Mutex;
 
-use super::compression::UnpackError;
-use super::unpack::{Step, Unpacker};
-
-/// How much is unpacked before the task is asked whether it may go on.
-pub(super) const ROUND: usize = 1024 * 1024;
-
-/// How long a body waits while no thread begins a round: some rounds.
+/// How long a body waits while no thread begins with one: as long as some rounds take.
 const PATIENCE: Duration = Duration::from_millis(20);
-
-/// How long [`later`] waits.
-const LATER: Duration = Duration::from_millis(10);
 
 static QUEUES: LazyLock<Mutex<HashMap<Id, Queue>>> = LazyLock::new(Mutex::default);
 
-/// How many threads of a runtime unpack at a time: more would only take turns on the processors, and
+/// How many threads of a runtime do such work at a time: more would only take turns on the processors, and
 /// keep tokio's threads from what else the program has for them.
 static THREADS: LazyLock<usize> = LazyLock::new(|| available_parallelism().map_or(1, usize::from));
 
@@ -48,40 +40,24 @@ struct Queue {
     jobs: FairQueue<usize, Job>,
     /// Threads that were asked for and have not begun.
     asked: usize,
-    /// Threads that unpack.
+    /// Threads at work.
     working: usize,
     /// How many rounds have begun.
     rounds: u64,
 }
 
-struct Job {
-    unpacker: Unpacker,
-    done: oneshot::Sender<Result<Unpacker, UnpackError>>,
-}
+/// The work on a body, on a thread: `true`. Or it is handed back to its task.
+type Job = Box<dyn FnOnce(bool) + Send>;
 
-/// How far a body came.
-pub(super) enum Round {
-    Done(Unpacker),
+/// How far the work on a body came.
+pub(super) enum Round<I, R> {
+    /// It is done, or has panicked.
+    Done(Result<R, Panic>),
     /// No thread has begun it.
-    NotBegun(Unpacker),
+    NotBegun(I),
 }
 
-/// Waits for a moment, in whichever runtime it is polled. Outside of runtimes it gives way once.
-pub(super) async fn later() {
-    let (mut timer, mut given) = (None, false);
-    poll_fn(|cx| {
-        let Ok(here) = Handle::try_current() else {
-            cx.waker().wake_by_ref();
-            return if std::mem::replace(&mut given, true) { Poll::Ready(()) } else { Poll::Pending };
-        };
-        // A timer is of the runtime in which it was made.
-        if timer.as_ref().is_none_or(|(runtime, _)| *runtime != here.id()) {
-            timer = Some((here.id(), Box::pin(sleep(LATER))));
-        }
-        timer.as_mut().map_or(Poll::Ready(()), |(_, timer)| timer.as_mut().poll(cx))
-    })
-    .await;
-}
+pub(super) type Panic = Box<dyn Any + Send>;
 
 /// Which body it is.
 #[derive(Clone, Copy)]
@@ -98,41 +74,63 @@ impl Body {
     }
 }
 
-/// Unpacks a round of a body where that keeps no task from its turn.
+/// Does long work where that keeps no task from its turn, or here if no thread comes for it.
+///
+/// Waits for a thread, as long as threads begin with others. Dropping the future takes the work back; what
+/// has begun goes on to its end. A panic of the work is one of the task.
+pub(crate) async fn elsewhere<R: Send + 'static>(
+    peer: usize,
+    work: impl FnOnce() -> R + Send + 'static,
+) -> R {
+    match round(Body::new(peer), work, |work| work()).await {
+        Round::Done(done) => done.unwrap_or_else(|panic| resume_unwind(panic)),
+        Round::NotBegun(work) => work(),
+    }
+}
+
+/// Does a round of work on a body where that keeps no task from its turn.
 ///
 /// Waits for a thread, as long as threads begin rounds. Dropping the future takes the body out of the
 /// queue; a round that has begun goes on to its end.
-pub(super) async fn round(body: Body, unpacker: Unpacker) -> Result<Round, UnpackError> {
-    let Ok(runtime) = Handle::try_current() else { return go_on(unpacker).map(Round::Done) };
-    let (done, mut result) = oneshot::channel();
-    let mut place = Place::new(&runtime, body, Job { unpacker, done });
+pub(super) async fn round<I: Send + 'static, R: Send + 'static>(
+    body: Body,
+    input: I,
+    work: impl FnOnce(I) -> R + Send + 'static,
+) -> Round<I, R> {
+    let Ok(runtime) = Handle::try_current() else { return Round::NotBegun(input) };
+    let (job, mut result) = job(input, work);
+    let mut place = Place::new(&runtime, body, job);
     let mut patience = pin!(sleep(PATIENCE));
     poll_fn(|cx| {
-        if let Poll::Ready(result) = Pin::new(&mut result).poll(cx) {
-            let result = result.unwrap_or_else(|_| Err(panicked()));
-            return Poll::Ready(result.map(Round::Done));
-        }
-        match ready!(place.poll_not_begun(&mut patience, cx)) {
-            Some(unpacker) => Poll::Ready(Ok(Round::NotBegun(unpacker))),
-            None => Poll::Pending,
+        loop {
+            if let Poll::Ready(result) = Pin::new(&mut result).poll(cx) {
+                return Poll::Ready(result.unwrap_or_else(|gone| Round::Done(Err(Box::new(gone)))));
+            }
+            match ready!(place.poll_not_begun(&mut patience, cx)) {
+                // It sends what it has got.
+                Some(job) => job(false),
+                None => return Poll::Pending,
+            }
         }
     })
     .await
 }
 
-fn go_on(mut unpacker: Unpacker) -> Result<Unpacker, UnpackError> {
-    let mut done = 0;
-    while done < ROUND
-        && let Step::Worked(work) = unpacker.step(usize::MAX)?
-    {
-        done += work;
-    }
-    Ok(unpacker)
-}
-
-#[cold]
-fn panicked() -> UnpackError {
-    UnpackError::Broken(io::Error::other("unpacking it panicked"))
+fn job<I: Send + 'static, R: Send + 'static>(
+    input: I,
+    work: impl FnOnce(I) -> R + Send + 'static,
+) -> (Job, oneshot::Receiver<Round<I, R>>) {
+    let (done, result) = oneshot::channel();
+    let job = move |begins| {
+        let round = if begins {
+            Round::Done(catch_unwind(AssertUnwindSafe(|| work(input))))
+        } else {
+            Round::NotBegun(input)
+        };
+        // Its task may be gone.
+        drop(done.send(round));
+    };
+    (Box::new(job), result)
 }
 
 /// A body's place in its queue. The body leaves the queue with it.
@@ -157,12 +155,12 @@ impl Place {
         place
     }
 
-    /// Waits until no round has begun for a while, then gives the body back. `None`: a thread has it.
+    /// Waits until no round has begun for a while, then gives the work back. `None`: a thread has it.
     fn poll_not_begun(
         &mut self,
         patience: &mut Pin<&mut tokio::time::Sleep>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Unpacker>> {
+    ) -> Poll<Option<Job>> {
         // A task may go on in another runtime, and the timer and the threads are of the first.
         while Handle::try_current().is_ok_and(|here| here.id() == self.runtime) {
             ready!(patience.as_mut().poll(cx));
@@ -181,11 +179,11 @@ impl Place {
         queue.working == 0 && std::mem::replace(&mut self.rounds, queue.rounds) == queue.rounds
     }
 
-    fn leave(&self) -> Option<Unpacker> {
+    fn leave(&self) -> Option<Job> {
         let mut queues = QUEUES.lock();
         let job = queues.get_mut(&self.runtime)?.jobs.remove(&self.body.peer, self.body.number);
         remove_if_idle(&mut queues, self.runtime);
-        Some(job?.unpacker)
+        job
     }
 }
 
@@ -227,10 +225,9 @@ impl Thread {
     /// Does one round of the body at the front, and asks for a thread for the next: others who wait
     /// for threads have their turn in between.
     fn work(mut self) {
-        let Some(Job { unpacker, done }) = self.begin() else { return };
-        let result = catch_unwind(AssertUnwindSafe(|| go_on(unpacker))).unwrap_or_else(|_| Err(panicked()));
-        // Its task may be gone.
-        let _ = done.send(result);
+        if let Some(job) = self.begin() {
+            job(true);
+        }
     }
 
     fn begin(&mut self) -> Option<Job> {
@@ -266,9 +263,9 @@ impl Drop for Thread {
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt;
     use tokio::runtime::Builder;
 
-    use super::super::compression::Compression;
     use super::*;
 
     /// A runtime that is shut down, so that no thread comes but those that a test has.
@@ -276,10 +273,8 @@ mod tests {
         Builder::new_current_thread().build().unwrap().handle().clone()
     }
 
-    fn job() -> (Job, oneshot::Receiver<Result<Unpacker, UnpackError>>) {
-        let (done, result) = oneshot::channel();
-        let packed = Compression::Gzip.pack_bytes(&[7; 10_000]);
-        (Job { unpacker: Unpacker::new(Compression::Gzip, packed, ROUND), done }, result)
+    fn job() -> (Job, oneshot::Receiver<Round<u32, u32>>) {
+        super::job(20, |input| input + 1)
     }
 
     fn with<T>(runtime: &Handle, change: impl FnOnce(&mut Queue) -> T) -> T {
@@ -330,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_hands_its_body_back_after_a_round() {
+    fn a_thread_hands_over_what_comes_of_a_body() {
         let runtime = without_threads();
         let (job, mut done) = job();
         with(&runtime, |queue| {
@@ -338,7 +333,7 @@ mod tests {
             queue.asked = 1;
         });
         Thread { runtime: runtime.clone(), begun: false }.work();
-        assert_eq!(done.try_recv().unwrap().unwrap().size(), 10_000);
+        assert!(matches!(done.try_recv(), Ok(Round::Done(Ok(21)))));
         assert_eq!(counts(&runtime), None);
     }
 
@@ -368,5 +363,20 @@ mod tests {
         with(&runtime, |queue| queue.working = 1);
         assert!(!place.is_hopeless(), "a round goes on");
         with(&runtime, |queue| queue.working = 0);
+    }
+
+    #[test]
+    fn work_is_done_elsewhere_or_here_if_no_thread_comes_and_its_panic_is_the_tasks() {
+        let thread = || std::thread::current().id();
+        let runtime = Builder::new_current_thread().enable_time().max_blocking_threads(1).build().unwrap();
+        assert_ne!(runtime.block_on(elsewhere(0, thread)), thread());
+        let panics = runtime.block_on(async { tokio::spawn(elsewhere(0, || panic!("as told"))).await });
+        assert_eq!(panics.unwrap_err().into_panic().downcast_ref(), Some(&"as told"));
+
+        let (free, busy) = std::sync::mpsc::channel::<()>();
+        runtime.spawn_blocking(move || busy.recv());
+        assert_eq!(runtime.block_on(elsewhere(0, thread)), thread());
+        drop(free);
+        assert_eq!(elsewhere(0, thread).now_or_never(), Some(thread()));
     }
 }

@@ -3,7 +3,6 @@
 //! A handle turns messages into bytes and back, and asks the connection through `transport::Link`. Deliberately
 //! absent: methods, deadlines, who called.
 
-#[cfg(feature = "compression")]
 mod blocking;
 mod closed;
 mod compression;
@@ -35,6 +34,7 @@ pub use timeout::Timeout;
 pub use writer::{AsyncWriter, Write};
 
 pub(crate) use self::core::StreamRef;
+pub(crate) use blocking::elsewhere;
 pub(crate) use compression::{UnpackError, wire_encoding};
 pub(crate) use ending::{Subject, TimeLimit, answer_error, ending_error, outcome_of, send_error, timed_out};
 pub(crate) use json::{FromJson, JSON, ToJson};

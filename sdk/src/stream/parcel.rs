@@ -45,6 +45,14 @@ impl<T: Message> Parcel<T> {
         Ok(())
     }
 
+    /// The same message, written.
+    pub(crate) fn into_packed(self) -> Self {
+        let Self::Message(message) = self else { return self };
+        let mut bytes = Vec::with_capacity(message.size());
+        message.write_to(&mut bytes);
+        Self::Packed(bytes.into())
+    }
+
     pub(crate) fn size(&self) -> usize {
         match self {
             Self::Message(message) => message.size(),

@@ -80,11 +80,15 @@ pub(crate) use here::unpack;
 #[cfg(feature = "compression")]
 mod here {
     use std::future::poll_fn;
+    use std::io;
     use std::task::{Context, Poll, ready};
+    use std::time::Duration;
 
+    use tokio::runtime::Handle;
     use tokio::task::coop::poll_proceed;
+    use tokio::time::sleep;
 
-    use super::super::blocking::{self, Body, ROUND, Round};
+    use super::super::blocking::{Body, Round, round};
     use super::super::unpack::{PIECE, Step, Unpacker};
     use super::{Bytes, Compression, UnpackError};
 
@@ -93,6 +97,12 @@ mod here {
 
     /// What a task has before it gives way: 128 units. Gzip unpacks that in some 150 µs.
     const TURN: usize = 128 * UNIT;
+
+    /// How much is unpacked before the task is asked whether it may go on.
+    const ROUND: usize = 1024 * 1024;
+
+    /// How long [`later`] waits.
+    const LATER: Duration = Duration::from_millis(10);
 
     /// What is unpacked on the task's own thread.
     const ON_TASK: usize = 1024 * 1024;
@@ -127,8 +137,8 @@ mod here {
                 }
                 Step::Large(more) => {
                     count.hold(unpacker.memory() + more.max(ROUND)).await?;
-                    unpacker = match Box::pin(blocking::round(body, unpacker)).await? {
-                        Round::Done(unpacker) => unpacker,
+                    unpacker = match Box::pin(round(body, unpacker, go_on)).await {
+                        Round::Done(done) => done.unwrap_or_else(|_| Err(panicked()))?,
                         Round::NotBegun(unpacker) => {
                             on_task = unpacker.size() + more.max(ROUND);
                             ahead = more.max(PIECE);
@@ -140,6 +150,39 @@ mod here {
         }
         crate::transport::pay(owed / UNIT);
         Ok(unpacker.finish())
+    }
+
+    /// Unpacks so much, on a thread where blocking is allowed.
+    fn go_on(mut unpacker: Unpacker) -> Result<Unpacker, UnpackError> {
+        let mut done = 0;
+        while done < ROUND
+            && let Step::Worked(work) = unpacker.step(usize::MAX)?
+        {
+            done += work;
+        }
+        Ok(unpacker)
+    }
+
+    #[cold]
+    fn panicked() -> UnpackError {
+        UnpackError::Broken(io::Error::other("unpacking it panicked"))
+    }
+
+    /// Waits for a moment, in whichever runtime it is polled. Outside of runtimes it gives way once.
+    async fn later() {
+        let (mut timer, mut given) = (None, false);
+        poll_fn(|cx| {
+            let Ok(here) = Handle::try_current() else {
+                cx.waker().wake_by_ref();
+                return if std::mem::replace(&mut given, true) { Poll::Ready(()) } else { Poll::Pending };
+            };
+            // A timer is of the runtime in which it was made.
+            if timer.as_ref().is_none_or(|(runtime, _)| *runtime != here.id()) {
+                timer = Some((here.id(), Box::pin(sleep(LATER))));
+            }
+            timer.as_mut().map_or(Poll::Ready(()), |(_, timer)| timer.as_mut().poll(cx))
+        })
+        .await;
     }
 
     /// What is in memory for a body, and who counts it.
@@ -162,7 +205,7 @@ mod here {
             loop {
                 match (self.hold)(self.held) {
                     Poll::Ready(held) => return held,
-                    Poll::Pending => Box::pin(blocking::later()).await,
+                    Poll::Pending => Box::pin(later()).await,
                 }
             }
         }

@@ -106,6 +106,15 @@ impl Link {
         })
     }
 
+    /// An answer of so many bytes counts before it is sent, if there is room for it.
+    pub(crate) fn hold_answer(&self, key: CallKey, bytes: usize) -> Result<(), SendError> {
+        self.shared().with(|state| {
+            state.conn.admit_answer(key, bytes)?;
+            state.conn.hold_answer(key, bytes);
+            Ok(())
+        })
+    }
+
     /// Counts the body of a peer's call as `now` bytes from now on, and no more as `before`. If there is no room for that, nothing changes.
     pub(crate) fn recount_call(&self, key: CallKey, before: usize, now: usize) -> Result<(), Overrun> {
         self.shared().with(|state| state.conn.recount_call(key, before, now))
