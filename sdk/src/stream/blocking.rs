@@ -27,6 +27,10 @@ use crate::sync::Mutex;
 /// How long a body waits while no thread begins with one: as long as some rounds take.
 const PATIENCE: Duration = Duration::from_millis(20);
 
+/// After how many rounds a thread is given back, for those who wait for one. tokio starts a new thread
+/// for each that is asked for while none is idle, and each keeps memory of what it has freed.
+const ROUNDS: usize = 64;
+
 static QUEUES: LazyLock<Mutex<HashMap<Id, Queue>>> = LazyLock::new(Mutex::default);
 
 /// How many threads of a runtime do such work at a time: more would only take turns on the processors, and
@@ -222,10 +226,11 @@ impl Thread {
         drop(runtime.spawn_blocking(move || thread.work()));
     }
 
-    /// Does one round of the body at the front, and asks for a thread for the next: others who wait
-    /// for threads have their turn in between.
+    /// Does rounds of the bodies at the front, and then asks for a thread for the others: those who
+    /// wait for threads have their turn in between.
     fn work(mut self) {
-        if let Some(job) = self.begin() {
+        for _ in 0..ROUNDS {
+            let Some(job) = self.begin() else { return };
             job(true);
         }
     }
@@ -234,9 +239,10 @@ impl Thread {
         let mut queues = QUEUES.lock();
         let queue = queues.get_mut(&self.runtime.id())?;
         let job = queue.jobs.pop()?;
-        self.begun = true;
-        queue.asked -= 1;
-        queue.working += 1;
+        if !std::mem::replace(&mut self.begun, true) {
+            queue.asked -= 1;
+            queue.working += 1;
+        }
         queue.rounds += 1;
         Some(job)
     }
