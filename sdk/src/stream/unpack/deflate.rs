@@ -6,10 +6,16 @@ use bytes::Bytes;
 use flate2::bufread::{GzDecoder, ZlibDecoder};
 
 use super::super::compression::UnpackError;
-use super::{BEGINNING, Decoder, INPUT, PIECE, Plain, Step, trailing};
+use super::{BEGINNING, Decoder, INPUT, LEAST, PIECE, Plain, Step, trailing};
 
-/// The least room for what a step unpacks.
-const LEAST: usize = 1024;
+/// The most bytes that one byte of deflate gives (RFC 1951: 258 for two bits and more).
+const MOST: usize = 1032;
+
+/// How large a body of one member says it is: its last four bytes (RFC 1952, section 2.3.1). 0 if that cannot be.
+pub(super) fn size(packed: &[u8]) -> usize {
+    let size = packed.last_chunk().map_or(0, |last| u32::from_le_bytes(*last) as usize);
+    if size <= packed.len() * MOST { size } else { 0 }
+}
 
 /// Members of gzip, one behind the other: RFC 1952 makes them one body (section 2.2).
 pub(super) struct Gzip(GzDecoder<Source>);
@@ -73,6 +79,8 @@ fn read<D: Read>(
     let before = input.at;
     // Four times as much is usual. Zeroing the room for much more would cost more than unpacking.
     let usual = (4 * input.rest().len()).max(plain.bytes.len()).max(LEAST);
+    // Its end is found by a read behind it.
+    let usual = usual.min(plain.left().unwrap_or(usize::MAX).max(LEAST));
     // One byte beyond the limit shows that there is more.
     let room = usual.min(PIECE).min(most).min((plain.limit - plain.bytes.len()).saturating_add(1));
     let unpacked = match plain.add(room, |room| decoder.read(room).map_err(UnpackError::Broken)) {

@@ -29,6 +29,12 @@ const INPUT: usize = 16 * 1024;
 /// could be unpacked meanwhile: about 5 µs.
 const BEGINNING: usize = 2 * 1024;
 
+/// The least room for what a step unpacks, where the format leaves a choice.
+const LEAST: usize = 1024;
+
+/// A body that has got so large is believed how large it is.
+const LARGE: usize = 512 * 1024;
+
 /// A body that is being unpacked.
 pub(crate) struct Unpacker {
     decoder: Box<dyn Decoder>,
@@ -57,11 +63,14 @@ trait Decoder: Send + Sync {
 struct Plain {
     bytes: Vec<u8>,
     limit: usize,
+    /// The size that the body says it has, which may be wrong.
+    says: usize,
 }
 
 impl Unpacker {
     /// Begins to unpack `packed` to at most `limit` bytes over all its members and frames.
     pub(crate) fn new(compression: Compression, packed: Bytes, limit: usize) -> Self {
+        let says = if compression == Compression::Gzip { deflate::size(&packed) } else { 0 };
         let decoder: Box<dyn Decoder> = match compression {
             _ if packed.is_empty() => Box::new(Empty),
             Compression::Gzip => Box::new(Gzip::new(packed)),
@@ -74,7 +83,7 @@ impl Unpacker {
                 Box::new(SnappyBlock::new(packed))
             }
         };
-        Self { decoder, plain: Plain { bytes: Vec::new(), limit }, whole: false }
+        Self { decoder, plain: Plain { bytes: Vec::new(), limit, says }, whole: false }
     }
 
     /// Does a small piece of work, if there are at most `most` bytes after it.
@@ -133,13 +142,21 @@ impl Plain {
         filled
     }
 
-    /// Makes room: twice as much as there was, but none that the limit would leave unused.
+    /// Makes room: twice as much as there was, or for a large body as much as it says it takes, but none
+    /// that the limit would leave unused. Each time it moves, the allocator may keep what it leaves.
     fn reserve(&mut self, more: usize) {
-        let needed = self.bytes.len() + more;
-        let doubled = (2 * self.bytes.capacity()).min(self.limit);
-        if needed > self.bytes.capacity() {
-            self.bytes.reserve_exact(needed.max(doubled) - self.bytes.len());
+        let (needed, capacity) = (self.bytes.len() + more, self.bytes.capacity());
+        if needed <= capacity {
+            return;
         }
+        let says = if needed > LARGE { self.says + LEAST } else { 0 };
+        let room = says.max(2 * capacity).min(self.limit).max(needed);
+        self.bytes.reserve_exact(room - self.bytes.len());
+    }
+
+    /// How much is left, if the body says how large it is and is no larger.
+    fn left(&self) -> Option<usize> {
+        self.says.checked_sub(self.bytes.len()).filter(|_| self.says > 0)
     }
 
     /// Whether `more` bytes may be added.

@@ -92,7 +92,7 @@ fn a_body_keeps_no_more_than_a_quarter_beside_what_was_unpacked() {
     let finished = |capacity| {
         let mut bytes = Vec::with_capacity(capacity);
         bytes.resize(400, 7);
-        let plain = Plain { bytes, limit: LIMIT };
+        let plain = Plain { bytes, limit: LIMIT, says: 0 };
         Vec::from(Unpacker { decoder: Box::new(Empty), plain, whole: true }.finish()).capacity()
     };
     assert_eq!((finished(500), finished(501)), (500, 400));
@@ -216,4 +216,35 @@ fn what_is_no_body_is_an_error_or_stays_below_the_limit() {
             }
         }
     }
+}
+
+/// The room that a gzip body of `plain` got, from 512 KiB on, each time that it got other room.
+fn rooms(packed: Bytes) -> Vec<usize> {
+    let mut unpacker = Unpacker::new(Compression::Gzip, packed, LIMIT);
+    let mut rooms = Vec::new();
+    while let Step::Worked(_) = unpacker.step(usize::MAX).unwrap() {
+        rooms.push(unpacker.memory());
+    }
+    rooms.dedup();
+    rooms.retain(|room| *room > LARGE);
+    rooms
+}
+
+#[test]
+fn a_large_gzip_body_gets_the_room_that_it_says_it_takes_and_no_lie_gives_more_than_it_can_be() {
+    let size = 5_000_000;
+    let packed = Compression::Gzip.compress(&vec![7; size]);
+    assert_eq!(rooms(packed.clone()), [size + LEAST]);
+    // The size of the last of two members is not that of both.
+    let two = [&packed[..], &Compression::Gzip.compress(&[7; 10])].concat();
+    let rooms = rooms(two.into());
+    assert!(rooms.len() > 2 && rooms.last().is_some_and(|room| *room >= size + 10), "{rooms:?}");
+
+    let says = |size: u32| {
+        let mut packed = Compression::Gzip.compress(&[7; 1_000]).to_vec();
+        let end = packed.len() - 4;
+        packed[end..].copy_from_slice(&size.to_le_bytes());
+        deflate::size(&packed)
+    };
+    assert_eq!([says(1_000), says(u32::MAX)], [1_000, 0]);
 }
