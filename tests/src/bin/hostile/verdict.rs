@@ -55,6 +55,10 @@ impl Round {
         }
     }
 
+    fn fails(&self) -> bool {
+        [Fault::Memory, Fault::Served, Fault::Latency].iter().any(|it| self.has(*it))
+    }
+
     /// Whether the machine was too busy for a verdict: strangers were not served beside an attack that did not concern them.
     fn is_void(&self) -> bool {
         self.elsewhere.is_some_and(|it| it.seen.iter().any(|served| served.part < SERVED))
@@ -87,12 +91,19 @@ impl Report {
         self.broken.is_none() && !self.is_void() && !self.fails()
     }
 
+    /// Whether the rest of so many rounds cannot change the verdict: most of them are alike.
+    pub(crate) fn is_decided(&self, rounds: usize) -> bool {
+        let bad = self.rounds.iter().filter(|round| round.is_void() || round.fails()).count();
+        let good = self.rounds.len() - bad;
+        self.broken.is_some() || bad.max(good) > rounds / 2
+    }
+
     fn is_void(&self) -> bool {
         self.most(Round::is_void)
     }
 
     fn fails(&self) -> bool {
-        self.most(|round| [Fault::Memory, Fault::Served, Fault::Latency].iter().any(|it| round.has(*it)))
+        self.most(Round::fails)
     }
 
     fn most(&self, is_so: impl Fn(&Round) -> bool) -> bool {
@@ -207,4 +218,39 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<_> = values.collect();
     values.sort_unstable_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::attacks::MODES;
+
+    use super::*;
+
+    fn round(is_good: bool) -> Round {
+        let part = if is_good { 1.0 } else { 0.5 };
+        let served = Served { part, p50: Duration::from_millis(1), p99: Duration::from_millis(2) };
+        let here = Measured { seen: [served; 3], growth: Some(Growth { grown: 0, counted: 0 }) };
+        Round { here, elsewhere: None }
+    }
+
+    #[test]
+    fn rounds_that_cannot_change_a_verdict_are_left_out() {
+        for (rounds, needed, is_good) in [
+            (&[true, true, true][..], 3, true),
+            (&[false, true, false, true, true], 5, true),
+            (&[false, true, true, false, false], 5, false),
+            (&[false, false, false], 3, false),
+        ] {
+            let mut report = Report::new(&MODES[0]);
+            let decided: Vec<_> = rounds
+                .iter()
+                .map(|is_good| {
+                    report.add(Ok(round(*is_good)));
+                    report.is_decided(5)
+                })
+                .collect();
+            assert_eq!(decided.iter().position(|decided| *decided), Some(needed - 1), "{rounds:?}");
+            assert_eq!(report.is_good(), is_good, "{rounds:?}");
+        }
+    }
 }
