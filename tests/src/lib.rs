@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use trill::prost::Message as _;
 use trill::{AsyncReader, AsyncReaderWriter, AsyncWriter, Channel, Code, Context, Result, Server, Status};
 
@@ -30,6 +30,9 @@ pub struct Text {
 pub fn text(text: impl Into<String>) -> Text {
     Text { text: text.into() }
 }
+
+/// How many handlers make a `heavy` answer at a time.
+static HEAVY: Semaphore = Semaphore::const_new(2);
 
 /// One method of each kind. What a handler does is said by the messages it gets; see [`Obedient`].
 #[trill::service(package = "test.all", json)]
@@ -70,7 +73,8 @@ pub trait Hints {
 }
 
 /// Does what it is told: `error 7 why` (application code), `fail 31 why` (framework code), `panic`, `hang`, `sleep 50`
-/// (milliseconds), `stay` (reports `stays`, then hangs), `count 10` (writes ten messages), `large 1000` (answers with so many bytes), `meta key value` (sends it back),
+/// (milliseconds), `stay` (reports `stays`, then hangs), `count 10` (writes ten messages), `large 1000` (answers with so many bytes), `heavy 1000` (the
+/// same, off the threads of tasks), `meta key value` (sends it back),
 /// `need key value` (an error if the metadata of the call is not that), `attach` (sends the attachment back), `done` (returns), or
 /// anything else, which is echoed.
 ///
@@ -148,6 +152,12 @@ impl Obedient {
                 Ok(text("slept"))
             }
             "large" => Ok(text("x".repeat(number().unsigned_abs() as usize))),
+            "heavy" => {
+                let _turn = HEAVY.acquire().await.expect("nobody closes it");
+                let size = number().unsigned_abs() as usize;
+                let made = tokio::task::spawn_blocking(move || text("x".repeat(size))).await;
+                Ok(made.expect("it does not panic"))
+            }
             "meta" => {
                 cx.set_metadata(first.unwrap_or(""), rest.to_owned());
                 let seen: Vec<_> = cx

@@ -43,12 +43,12 @@ pub(super) async fn stream_metadata(target: Target) -> Result<()> {
 }
 
 pub(super) async fn unread_answers(target: Target) -> Result<()> {
-    let bytes = join((1..2_001).map(|id| raw::call(id, "Unary", "large 1000000")));
+    let bytes = join((1..2_001).map(|id| raw::call(id, "Unary", "heavy 1000000")));
     target.hold([bytes], Answers::Unread).await
 }
 
 pub(super) async fn unread_large(target: Target) -> Result<()> {
-    let bytes = Bytes::from(raw::call(1, "Unary", "large 9000000"));
+    let bytes = Bytes::from(raw::call(1, "Unary", "heavy 9000000"));
     target.hold(vec![bytes; 50], Answers::Unread).await
 }
 
