@@ -107,17 +107,13 @@ fn who_waits_for_ready_gets_a_connection_in_the_next_runtime() {
 
 #[test]
 fn a_call_whose_connection_ends_with_its_runtime_is_told_so() {
-    let (_server, address) = server();
+    let server = several();
+    let (_handle, address, mut log) = server.block_on(listen("127.0.0.1:0"));
     let (first, second) = (several(), several());
     let client = EverythingClient::new(first.block_on(Channel::connect(&address)).unwrap());
     // It is sent when its handler has begun.
-    let calling = second.spawn(client.unary(text("hang")).timeout(LONG).into_future());
-    let begun = async {
-        while client.unary(text("running")).await.unwrap().text.is_empty() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    };
-    ends(&second, begun);
+    let calling = second.spawn(client.unary(text("stay")).timeout(LONG).into_future());
+    assert_eq!(ends(&second, log.recv()).as_deref(), Some("stays"));
     drop(first);
     let error = ends(&second, calling).unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Closed);

@@ -179,7 +179,8 @@ impl<T: Message> SharedWriter<T> {
         }
     }
 
-    /// Ends this direction for all clones, after the writes asked for before. Later writes fail. As [`AsyncWriter::finish`].
+    /// Ends this direction for all clones, after the writes asked for before. Later writes of a client fail. In a handler
+    /// clones can still write, because the stream ends when the handler returns. As [`AsyncWriter::finish`].
     ///
     /// # Errors
     /// How the stream ended, if it is over already and not well.
