@@ -380,6 +380,8 @@ mod tests {
         assert_eq!(panics.unwrap_err().into_panic().downcast_ref(), Some(&"as told"));
 
         let (free, busy) = std::sync::mpsc::channel::<()>();
+        // The thread of the other runtime may not have noticed yet that there is no more work.
+        let runtime = Builder::new_current_thread().enable_time().max_blocking_threads(1).build().unwrap();
         runtime.spawn_blocking(move || busy.recv());
         assert_eq!(runtime.block_on(elsewhere(0, thread)), thread());
         drop(free);
