@@ -268,8 +268,9 @@ impl Everything for Obedient {
     }
 
     async fn notify(&self, cx: Context, request: Text) -> Result<()> {
-        // The work on more than an order would be a handler's own.
-        let order = request.text.get(..1_000).unwrap_or(&request.text);
+        // The work on megabytes would be a handler's own.
+        let is_order = request.text.len() < 1024 * 1024;
+        let order = if is_order { &*request.text } else { request.text.get(..1_000).unwrap_or_default() };
         self.report(format!("notified {order}"));
         let obeyed = self.obey(&cx, order).await;
         let told =
