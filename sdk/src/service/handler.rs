@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::pin::Pin;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{self, Poll};
 
 use bytes::Bytes;
 
@@ -140,11 +140,7 @@ impl ServerCall {
             let answer = handler(cx.clone(), AsyncReader::new(stream.clone())).await?;
             let mut writer = AsyncWriter::new(stream);
             let mut write = writer.write(answer);
-            poll_fn(|task| match encode(&cx, || Pin::new(&mut write).poll(task)) {
-                Ok(written) => written,
-                Err(panicked) => Poll::Ready(Err(panicked)),
-            })
-            .await
+            encoding(&cx, |task| Pin::new(&mut write).poll(task)).await?
         })
     }
 
@@ -295,14 +291,10 @@ async fn reply<Resp: Message>(
         };
         size = parcel.size();
     }
-    let encoding = wire_encoding(compression, size);
+    let content_encoding = wire_encoding(compression, size);
     let mut outcome = Outcome { metadata: extras.metadata, ..Outcome::default() };
-    let replied = poll_fn(|task| {
-        let reply = || call.poll_reply(&mut outcome, encoding, (size, &parcel), &extras.attachment, task);
-        match encode(cx, reply) {
-            Ok(replied) => replied.map(Ok),
-            Err(panicked) => Poll::Ready(Err(panicked)),
-        }
+    let replied = encoding(cx, |task| {
+        call.poll_reply(&mut outcome, content_encoding, (size, &parcel), &extras.attachment, task)
     });
     let replied = match replied.await {
         Ok(replied) => {
@@ -349,13 +341,9 @@ async fn packed<Resp: Message>(
         encode(cx, || parcel.pack_as(to_json, compression).map(|()| parcel))?
     } else {
         call.hold_answer(size).map_err(|error| not_sent(error, cx, call))?;
-        let pack = move || {
-            catch_unwind(AssertUnwindSafe(|| {
-                parcel.pack_as(to_json, compression).map(|()| parcel.into_packed())
-            }))
-        };
-        let packed = elsewhere(call.link().peer_key(), pack).await;
-        encode(cx, || packed.unwrap_or_else(|panic| resume_unwind(panic)))?
+        let pack = move || parcel.pack_as(to_json, compression).map(|()| parcel.into_packed());
+        let mut packing = pin!(elsewhere(call.link().peer_key(), pack));
+        encoding(cx, |task| packing.as_mut().poll(task)).await?
     };
     packed.map_err(|error| {
         let text = format!("the answer cannot be written as JSON: {error}");
@@ -372,6 +360,15 @@ fn encode<R>(cx: &Context, part: impl FnOnce() -> R) -> Result<R> {
         let text = format!("the answer of {method} could not be encoded: it panicked");
         Status::new(Code::SERVER_ENCODE_ERR, text).into()
     })
+}
+
+/// The same for what waits.
+async fn encoding<R>(cx: &Context, mut poll: impl FnMut(&mut task::Context<'_>) -> Poll<R>) -> Result<R> {
+    poll_fn(|task| match encode(cx, || poll(task)) {
+        Ok(polled) => polled.map(Ok),
+        Err(panicked) => Poll::Ready(Err(panicked)),
+    })
+    .await
 }
 
 /// The caller of a one-way method cannot be told, so the log is.
