@@ -21,3 +21,18 @@ impl<F: FnOnce(&mut Vec<u8>)> Body for F {
         self(out.copied());
     }
 }
+
+/// A message that is one piece.
+#[cfg(test)]
+pub(crate) struct Piece(pub(crate) bytes::Bytes);
+
+#[cfg(test)]
+impl Body for Piece {
+    fn write_to(self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.0);
+    }
+
+    fn give_to(self, out: &mut Outbox) {
+        out.keep(self.0);
+    }
+}

@@ -41,6 +41,8 @@ mod plain;
 mod rewrite;
 
 pub(crate) use body::Body;
+#[cfg(test)]
+pub(crate) use body::Piece;
 pub(crate) use decode::{Decoder, ONE_WAY};
 pub(crate) use encode::{Largest, Target, close, data, feedback, init, request, response};
 pub(crate) use entries::MAX_ENTRIES;

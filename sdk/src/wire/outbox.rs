@@ -131,19 +131,9 @@ impl Target for Outbox {
 
 #[cfg(test)]
 mod tests {
+    use crate::wire::Piece;
+
     use super::*;
-
-    struct Piece(Bytes);
-
-    impl Body for Piece {
-        fn write_to(self, out: &mut Vec<u8>) {
-            out.extend_from_slice(&self.0);
-        }
-
-        fn give_to(self, out: &mut Outbox) {
-            out.keep(self.0);
-        }
-    }
 
     /// What is behind `from`, of the first `most` pieces.
     fn rest(outbox: &Outbox, from: usize, most: usize) -> Vec<u8> {

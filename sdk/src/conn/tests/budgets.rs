@@ -3,10 +3,10 @@
 use bytes::Bytes;
 
 use crate::conn::{
-    Body, CallKey, ConnError, Ending, Event, Limits, Outbox, Outcome, Pools, SendError, Sent, StreamId,
-    StreamKey, Take, write_data,
+    CallKey, ConnError, Ending, Event, Limits, Outbox, Outcome, Pools, SendError, Sent, StreamId, StreamKey,
+    Take, write_data,
 };
-use crate::wire::{Frame, HEADER_LEN, Messages};
+use crate::wire::{Frame, HEADER_LEN, Messages, Piece};
 
 use super::pair::{End, Pair, STREAM, UNARY, head};
 
@@ -378,19 +378,6 @@ fn the_servers_room_for_what_is_unsent_is_shared_and_nobody_is_left_without() {
     assert_eq!(pair.server.conn.buffered().unsent, 0);
 }
 
-/// A message that is one large piece, or says so and is half of it.
-struct Given(Bytes);
-
-impl Body for Given {
-    fn write_to(self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.0);
-    }
-
-    fn give_to(self, out: &mut Outbox) {
-        out.keep(self.0);
-    }
-}
-
 #[test]
 fn what_is_kept_by_reference_counts_like_what_is_copied_until_it_is_written() {
     let limits = Limits { outbox: MIB, ..Limits::default() };
@@ -399,7 +386,7 @@ fn what_is_kept_by_reference_counts_like_what_is_copied_until_it_is_written() {
     let payload = Bytes::from(vec![7; MIB]);
     let server = &mut pair.server.conn;
     let send = |server: &mut crate::conn::Connection, key, len, ticket: &mut _| {
-        server.send(key, len, ticket, Given(payload.clone()))
+        server.send(key, len, ticket, Piece(payload.clone()))
     };
     assert_eq!(send(server, first, MIB, &mut None), Ok(Sent::Queued));
     let size = HEADER_LEN + MIB;
