@@ -31,7 +31,7 @@ pub fn text(text: impl Into<String>) -> Text {
     Text { text: text.into() }
 }
 
-/// How many handlers make a `heavy` answer at a time.
+/// The handlers that make a `heavy` answer at a time.
 static HEAVY: Semaphore = Semaphore::const_new(2);
 
 /// One method of each kind. What a handler does is said by the messages it gets; see [`Obedient`].
@@ -73,8 +73,8 @@ pub trait Hints {
 }
 
 /// Does what it is told: `error 7 why` (application code), `fail 31 why` (framework code), `panic`, `hang`, `sleep 50`
-/// (milliseconds), `stay` (reports `stays`, then hangs), `count 10` (writes ten messages), `large 1000` (answers with so many bytes), `heavy 1000` (the
-/// same, off the threads of tasks), `meta key value` (sends it back),
+/// (milliseconds), `stay` (reports `stays`, then hangs), `count 10` (writes ten messages), `large 1000` (answers with so
+/// many bytes), `heavy 1000` (the same, off the threads of tasks), `meta key value` (sends it back),
 /// `need key value` (an error if the metadata of the call is not that), `attach` (sends the attachment back), `done` (returns), or
 /// anything else, which is echoed.
 ///

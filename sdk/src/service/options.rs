@@ -128,7 +128,7 @@ impl CallOptions {
         self
     }
 
-    /// Whether the call's own options limit its time.
+    /// The call's own options limit its time.
     pub(super) fn is_limited(&self) -> bool {
         self.timeout.is_some() || self.inherited.is_some()
     }

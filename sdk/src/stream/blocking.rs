@@ -24,7 +24,7 @@ use tokio::time::sleep;
 use crate::fair_queue::FairQueue;
 use crate::sync::Mutex;
 
-/// How long a body waits while no thread begins with one: as long as some rounds take.
+/// A body waits so long while no thread begins with one: as long as some rounds take.
 const PATIENCE: Duration = Duration::from_millis(20);
 
 /// After how many rounds a thread is given back, for those who wait for one. tokio starts a new thread
@@ -53,7 +53,7 @@ struct Queue {
 /// The work on a body, on a thread: `true`. Or it is handed back to its task.
 type Job = Box<dyn FnOnce(bool) + Send>;
 
-/// How far the work on a body came.
+/// The end of a round of work on a body.
 pub(super) enum Round<I, R> {
     /// It is done, or has panicked.
     Done(Result<R, Panic>),

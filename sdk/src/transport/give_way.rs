@@ -9,7 +9,7 @@ use tokio::task::coop::{has_budget_remaining, poll_proceed, unconstrained};
 use tokio::task::yield_now;
 use tokio::time::sleep;
 
-/// How long the others may take at most. It is the least that tokio's timers know.
+/// The others may take so long at most. It is the least that tokio's timers know.
 const LIMIT: Duration = Duration::from_millis(1);
 
 /// The units that a task has for a turn (tokio 1.x, `Budget::initial`).

@@ -21,7 +21,7 @@ const READ_MAX: usize = 64 * 1024;
 /// A header from this size on is work to be reckoned with. Others are little beside their frame.
 const LARGE_HEADER: usize = 2 * 1024;
 
-/// How many bytes of large headers are as much work as a usual frame. Metadata costs some 5 ns a byte.
+/// So many bytes of large headers are as much work as a usual frame. Metadata costs some 5 ns a byte.
 const HEADER_AS_FRAME: usize = 128;
 
 /// So much of a frame that is begun may be in memory without being counted: the account's step.
@@ -279,7 +279,7 @@ impl Headers {
         self.refused |= matches!(frame, Frame::BadUnary { .. } | Frame::BadStream { .. });
     }
 
-    /// As how many usual frames they count.
+    /// The number of usual frames as which they count.
     pub(super) fn as_frames(self) -> usize {
         self.size / HEADER_AS_FRAME
     }

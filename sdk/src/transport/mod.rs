@@ -101,7 +101,7 @@ pub(crate) trait Output: Send + Sync + 'static {
         false
     }
 
-    /// Whether the peer has ended the connection and nothing that it sent is unread, so that the
+    /// `true` if the peer has ended the connection and nothing that it sent is unread, so that the
     /// next read gives the end. The system is asked, because the runtime may not have heard yet.
     fn is_ended(&self) -> bool {
         false

@@ -50,7 +50,7 @@ fn peek(socket: &SockRef<'_>) -> io::Result<usize> {
     socket.peek(&mut [std::mem::MaybeUninit::uninit()])
 }
 
-/// Whether the next read gives the end, or an error.
+/// `true` if the next read gives the end, or an error.
 fn is_ended(socket: &SockRef<'_>) -> bool {
     let peeked = peek(socket);
     !would_block(&peeked) && peeked.unwrap_or(0) == 0

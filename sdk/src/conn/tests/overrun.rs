@@ -1,4 +1,4 @@
-//! How much a peer may send beyond the limit for what is unread.
+//! The bytes that a peer may send beyond the limit for what is unread.
 
 use crate::conn::limits::{STREAM_STATE, room_for};
 use crate::conn::{Ending, Limits, StreamKey};

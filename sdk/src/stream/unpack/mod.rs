@@ -154,7 +154,7 @@ impl Plain {
         self.bytes.reserve_exact(room - self.bytes.len());
     }
 
-    /// How much is left, if the body says how large it is and is no larger.
+    /// The rest of the body, if it says how large it is and is no larger.
     fn left(&self) -> Option<usize> {
         self.says.checked_sub(self.bytes.len()).filter(|_| self.says > 0)
     }

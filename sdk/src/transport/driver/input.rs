@@ -23,7 +23,7 @@ pub(super) const READS_PER_POLL: usize = 8;
 /// most. Without this it was 110 and 12. Large headers count as several frames.
 pub(super) const FRAMES_PER_POLL: usize = 4 * FRAMES_PER_LOCK;
 
-/// How long a peer waits whose large headers are refused. It is the least that tokio's timers know. A
+/// The wait of a peer whose large headers are refused. It is the least that tokio's timers know. A
 /// peer that sends nothing else would use up a processor.
 const AFTER_REFUSED: Duration = Duration::from_millis(1);
 

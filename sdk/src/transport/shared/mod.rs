@@ -25,8 +25,8 @@ use super::{Output, PeerAddr, now};
 /// is still being woken. Half a default window: large enough that a syscall carries hundreds of small messages.
 const PUSH_AT: usize = 32 * 1024;
 
-/// How long nothing has come on a connection before something new on it is preceded by a look into
-/// the socket. That costs a system call, so busy connections are spared it.
+/// A connection on which nothing has come for so long is quiet: before something new on it there is a
+/// look into the socket. That costs a system call, so busy connections are spared it.
 const QUIET: Duration = Duration::from_secs(1);
 
 /// What a task does after a wish, which decides who writes to the socket.
@@ -276,7 +276,7 @@ impl State {
         self.look_at = now + QUIET;
     }
 
-    /// Whether the peer has ended the connection, which the driver may not have read yet: a server
+    /// `true` if the peer has ended the connection, which the driver may not have read yet: a server
     /// closes connections that are silent, and what is written then is lost. It looks once in
     /// [`QUIET`] at most, so a peer that ends the connection within that time is not seen here.
     #[inline]

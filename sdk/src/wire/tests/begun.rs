@@ -1,4 +1,4 @@
-//! What is said of a frame before it is there whole.
+//! The news of a frame before it is there whole.
 
 use bytes::Bytes;
 use trill_proto::{RequestProtocol, ResponseProtocol};

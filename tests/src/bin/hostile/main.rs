@@ -14,9 +14,9 @@
 //!   attack costs elsewhere is the machine's doing, and what it costs beyond that is the server's.
 //!
 //! A mode fails if three of five rounds do, and the program if a mode does. Rounds that cannot change that
-//! are left out. Latency bears some noise,
-//! but not a machine that compiles something meanwhile: measure on one that does nothing else, and
-//! distrust a table in which `nothing`, a process that sleeps, fails.
+//! are left out. Latency bears some noise, but not a machine that compiles something meanwhile:
+//! measure on one that does nothing else, and distrust a table in which `nothing`, a process that
+//! sleeps, fails.
 //!
 //! `--short` is for a machine that is busy, and for a build without optimisation: one round a mode, of
 //! the modes that take memory and places, and no verdict on latency.

@@ -91,7 +91,7 @@ impl Report {
         self.broken.is_none() && !self.is_void() && !self.fails()
     }
 
-    /// Whether the rest of so many rounds cannot change the verdict: most of them are alike.
+    /// The rest of so many rounds cannot change the verdict: most of them are alike.
     pub(crate) fn is_decided(&self, rounds: usize) -> bool {
         let bad = self.rounds.iter().filter(|round| round.is_void() || round.fails()).count();
         let good = self.rounds.len() - bad;
