@@ -28,7 +28,7 @@ pub(super) struct Incoming {
     pub(super) deadline: Option<Instant>,
     /// Why nobody waits for the answer any more.
     pub(super) ending: Option<Ending>,
-    /// Bytes of the request.
+    /// Bytes of the request, and what its state takes.
     pub(super) size: usize,
     /// Bytes of its answer, while that waits for room.
     pub(super) waiting: usize,

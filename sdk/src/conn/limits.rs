@@ -33,6 +33,10 @@ const SLACK: usize = 512;
 /// small task. `tests/memory.rs` measures it.
 pub(super) const STREAM_STATE: usize = 1024;
 
+/// What a server keeps for each call beside what came with it: its state and the task of its handler. The mode
+/// `one-way-places` of `hostile` measures it.
+pub(super) const CALL_STATE: usize = 1024;
+
 /// What a connection may always queue, however short the server's room is.
 pub(super) const MIN_OUTBOX: usize = 16 * 1024;
 

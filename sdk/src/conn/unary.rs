@@ -15,6 +15,7 @@ use super::closing::DROPPED;
 use super::error::ConnError;
 use super::event::{Answer, CallKey, Ending, Event, Head, IncomingCall, Outcome, Shape};
 use super::fit::Fit;
+use super::limits::CALL_STATE;
 use super::refusals::Cause;
 use super::schedule::Ticket;
 use super::streaming::{SendError, check_metadata};
@@ -307,7 +308,7 @@ impl Connection {
             content_encoding: meta.content_encoding,
             message_type: meta.message_type,
         };
-        incoming.size = body.len() + attachment.len() + head.metadata.cost();
+        incoming.size = CALL_STATE + body.len() + attachment.len() + head.metadata.cost();
         let admitted = match self.admit(&head, Shape::Unary, (self.calls.incoming(), incoming.size)) {
             Ok(admitted) => admitted,
             Err(outcome) => {

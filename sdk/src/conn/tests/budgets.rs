@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use crate::conn::limits::CALL_STATE;
 use crate::conn::{
     CallKey, ConnError, Ending, Event, Limits, Outbox, Outcome, Pools, SendError, Sent, StreamId, StreamKey,
     Take, write_data,
@@ -133,8 +134,9 @@ fn unary_calls_count_until_they_are_answered_and_answers_until_they_are_taken() 
     let came = pair.server.events.iter().filter(|event| matches!(event, Event::Call)).count();
     let calls: Vec<_> = (0..came).map(|_| pair.server.next_call().key).collect();
     assert_eq!(calls.len(), 5, "one was refused");
-    assert_eq!(pair.server.conn.buffered().unread, 4_500_000);
-    assert_eq!(pools.unread.reserved(), 4_500_000);
+    let counted = 5 * (CALL_STATE + body.len());
+    assert_eq!(pair.server.conn.buffered().unread, counted);
+    assert_eq!(pools.unread.reserved(), counted);
     for key in calls {
         let write = |out: &mut Vec<u8>| out.extend_from_slice(&body);
         pair.server.conn.reply(key, Outcome::default(), 0, (body.len(), write), &[]).unwrap();
@@ -166,12 +168,15 @@ fn a_call_is_counted_anew_when_its_request_was_unpacked_if_there_is_room() {
     let (small, large) = (pair.server.next_call().key, pair.server.next_call().key);
     let server = &mut pair.server.conn;
     let over = server.recount_call(small, 1_000, 7 * MIB).unwrap_err();
-    assert_eq!((over.own, over.setting), (901_000, "max_unread"));
-    assert_eq!((server.buffered().unread, pools.unread.held()), (901_000, 901_000), "nothing changed");
+    let states = 2 * CALL_STATE;
+    let all = states + 901_000;
+    assert_eq!((over.own, over.setting), (all, "max_unread"));
+    assert_eq!((server.buffered().unread, pools.unread.held()), (all, all), "nothing changed");
     server.recount_call(large, 900_000, 0).unwrap();
     server.recount_call(small, 1_000, 4_000_000).unwrap();
     let counted = (server.buffered().unread, server.buffered().reserved);
-    assert_eq!((counted, pools.unread.held()), ((4_000_000, 4_000_000), 4_000_000));
+    let left = states + 4_000_000;
+    assert_eq!((counted, pools.unread.held()), ((left, left), left));
     server.release_call(small);
     server.release_call(large);
     assert_eq!((server.buffered().unread, pools.unread.reserved()), (0, 0));
