@@ -16,7 +16,8 @@ use tokio::task::JoinHandle;
 use tokio::task::coop::has_budget_remaining;
 use trill::prost::Message;
 use trill::server::ServerHandle;
-use trill::{AsyncReaderWriter, Channel, Code, Compression, Context, Result, Server};
+use trill::testing::Network;
+use trill::{AsyncReaderWriter, Channel, Code, Compression, Context, ErrorKind, Result, Server};
 use trill_proto::{RequestProtocol, ResponseProtocol};
 use trill_tests::{Absent, AbsentClient, EverythingClient, Obedient, Text, in_memory, text};
 
@@ -163,6 +164,38 @@ async fn a_read_that_is_dropped_while_it_unpacks_loses_nothing() {
     }
 }
 
+/// A message that is half unpacked, and that nobody reads on, keeps others waiting for a minute.
+#[tokio::test(start_paused = true)]
+async fn a_message_that_finds_no_room_to_unpack_for_a_minute_says_so_and_the_next_is_read() {
+    let host = Network::new(1).serve(Server::builder().service(Obedient::new().0)).unwrap();
+    let settings = Channel::builder().compression(Compression::Gzip);
+    let settings = settings.max_message_received(1_000_000).max_unread_per_connection(1_000_000);
+    let (channel, _link) = host.connect(settings).unwrap();
+    let client = EverythingClient::new(channel.clone());
+    let (mut held, mut waits) = (client.talk().await.unwrap(), client.talk().await.unwrap());
+    let message = text("x".repeat(900_000));
+    for rw in [&mut held, &mut waits] {
+        rw.write(message.clone()).await.unwrap();
+    }
+    // It gets more than half of the room, as one message may.
+    while channel.buffered().unread < 900_000 {
+        assert!(held.read().now_or_never().is_none(), "it is not unpacked in one turn");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let began = tokio::time::Instant::now();
+    let error = waits.read().await.unwrap_err();
+    assert!(began.elapsed() > Duration::from_secs(59), "{:?}", began.elapsed());
+    assert_eq!(error.kind(), ErrorKind::Limit, "{error}");
+    for words in ["Talk", "of 1000000 bytes", "(max_unread_per_connection)"] {
+        assert!(error.to_string().contains(words), "{error}");
+    }
+    assert!(held.read().await.unwrap() == Some(message));
+    waits.write(text("next")).await.unwrap();
+    assert_eq!(waits.read().await.unwrap(), Some(text("next")));
+    drop((held, waits));
+    assert_eq!(channel.buffered().unread, 0);
+}
+
 async fn serve(max_unread: usize) -> (ServerHandle, String) {
     let builder = Server::builder().service(Obedient::new().0).max_message_received(2_000_000);
     let bound = builder.max_unread(max_unread).bind("127.0.0.1:0").await.unwrap();
@@ -213,8 +246,8 @@ async fn a_request_that_is_decoded_counts_with_what_its_message_keeps() {
         let mut socket = TcpStream::connect(&address).await.unwrap();
         socket.write_all(&frame(&meta, &packed)).await.unwrap();
         let decoded = async {
-            // The six bytes of the text are what is left, with what a call's head costs.
-            while !(6..1_000).contains(&handle.buffered().unread) {
+            // The six bytes of the text are what is left, with what a call's head and state cost.
+            while !(6..2_000).contains(&handle.buffered().unread) {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         };
