@@ -1,5 +1,5 @@
 //! Every name that generated code may mention. Not for people: it may change in any release.
 
-pub use crate::service::{
-    IntoService, MethodKind, MethodSpec, ServerCall, Service, ServiceSpec, Started, Stub,
-};
+pub use crate::client::call::Stub;
+pub use crate::server::call::{IntoService, ServerCall, Service, Started};
+pub use crate::service::{MethodKind, MethodSpec, ServiceSpec};

@@ -112,6 +112,8 @@ mod service;
 #[cfg(feature = "runtime")]
 mod settings;
 #[cfg(feature = "runtime")]
+mod signal;
+#[cfg(feature = "runtime")]
 pub mod stream;
 mod sync;
 #[cfg(feature = "testing")]
@@ -144,7 +146,8 @@ pub use metadata::Metadata;
 pub use {
     client::Channel,
     server::Server,
-    service::{CallOptions, Context},
+    server::call::Context,
+    service::CallOptions,
     stream::{AsyncReader, AsyncReaderWriter, AsyncWriter, Compression, Message, Reply, Response},
     transport::PeerAddr,
 };

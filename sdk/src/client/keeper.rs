@@ -10,8 +10,8 @@ use std::time::Duration;
 use futures::FutureExt;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::error::{Code, Error, ErrorKind, Origin, Result};
-use crate::service::{Signal, text_of};
+use crate::error::{Code, Error, ErrorKind, Origin, Result, panic_text};
+use crate::signal::Signal;
 use crate::transport::{
     Address, ConnError, Connection, Driver, Ends, PeerAddr, UnknownHost, is_of_other_type, now,
 };
@@ -86,7 +86,8 @@ async fn attempt(pool: &Pool, address: &Address) -> Result<(Ends, PeerAddr)> {
         }
         Ok(Ok(Err(error))) => Err(failed(format!("cannot connect: {}", why_not(&error))).with_source(error)),
         Ok(Err(panic)) => {
-            Err(panicked(format!("connecting panicked: {}", text_of(&*panic))).with_peer(address.to_string()))
+            Err(panicked(format!("connecting panicked: {}", panic_text(&*panic)))
+                .with_peer(address.to_string()))
         }
         Err(_) => {
             Err(failed(format!("no connection within {limit:?} (connect_timeout): it does not answer")))
@@ -124,7 +125,7 @@ async fn run(pool: &Pool, mut driver: Driver, peer: Arc<str>) -> ConnError {
     let why = match AssertUnwindSafe(&mut driver).catch_unwind().await {
         Ok(why) => why,
         Err(panic) => {
-            tracing::error!(panic = text_of(&*panic), "the task of a connection panicked");
+            tracing::error!(panic = panic_text(&*panic), "the task of a connection panicked");
             driver.end(ConnError::Panicked)
         }
     };
@@ -215,7 +216,7 @@ async fn ask(pool: &Arc<Pool>, resolver: &dyn AnyResolve) {
 async fn changed(pool: &Pool, resolver: &dyn AnyResolve, not_before: Instant) {
     let changed = AssertUnwindSafe(async { resolver.changed().await });
     if let Err(panic) = changed.catch_unwind().await {
-        let (servers, panic) = (&pool.plan.target, text_of(&*panic));
+        let (servers, panic) = (&pool.plan.target, panic_text(&*panic));
         tracing::error!(%servers, panic, "`changed` of the resolver panicked");
     }
     sleep_until(not_before).await;
@@ -232,7 +233,7 @@ async fn addresses(pool: &Pool, resolver: &dyn AnyResolve) -> Result<Vec<Address
         Ok(Ok(Ok(found))) => found,
         Ok(Ok(Err(error))) => return Err(failed("cannot find the servers".to_owned()).with_source(error)),
         Ok(Err(panic)) => {
-            let text = format!("the resolver of the servers panicked: {}", text_of(&*panic));
+            let text = format!("the resolver of the servers panicked: {}", panic_text(&*panic));
             return Err(panicked(text).with_peer(Arc::clone(&pool.plan.target)));
         }
         Err(_) => {

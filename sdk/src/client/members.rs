@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::error::Error;
-use crate::service::Signal;
+use crate::signal::Signal;
 use crate::transport::{Address, Link, WeakLink};
 
 use super::backoff::{Attempts, Backoff, after};

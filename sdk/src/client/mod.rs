@@ -6,6 +6,7 @@
 mod backoff;
 mod balance;
 mod builder;
+pub(crate) mod call;
 mod channel;
 mod connect;
 mod flush;
@@ -22,10 +23,9 @@ mod tests;
 pub use backoff::Backoff;
 pub use balance::Balance;
 pub use builder::ChannelBuilder;
+pub use call::{Bidi, ClientStream, OneWay, ResponseFuture, ServerStream, Unary};
 pub use channel::Channel;
 pub use resolve::{Dns, Resolve};
 pub use state::{State, StateWatch};
 
 pub use crate::transport::Cancel;
-
-pub use crate::service::{Bidi, ClientStream, OneWay, ResponseFuture, ServerStream, Unary};

@@ -11,7 +11,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::{Notify, watch};
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
-use crate::service::Signal;
+use crate::signal::Signal;
 use crate::sync::Mutex;
 use crate::transport::{ConnError, Limits, Link};
 

@@ -8,7 +8,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
-pub(crate) use shown::Shown;
+pub(crate) use shown::{Shown, panic_text};
 pub use status::Status;
 pub use trill_proto::Code;
 

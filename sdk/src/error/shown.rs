@@ -1,5 +1,6 @@
-//! Texts of peers, as logs and terminals may show them.
+//! Texts of peers and panics, as logs and terminals may show them.
 
+use std::any::Any;
 use std::fmt::{self, Write as _};
 
 /// Shows a text so that it cannot pass for anything else: line breaks, control characters and those that change the direction of
@@ -34,6 +35,15 @@ fn is_hidden(letter: char) -> bool {
     // Unicode's Bidi_Control.
     let directs = matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     letter.is_control() || other_lines || directs
+}
+
+/// What a panic said.
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("not a text")
 }
 
 #[cfg(test)]

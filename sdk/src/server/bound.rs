@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
-use crate::service::Signal;
+use crate::signal::Signal;
 use crate::transport::{Buffered, Listener, PeerAddr, Refused, now};
 
 use super::accept::{Serve, accept_all};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::client::Channel;
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
-use crate::service::{Host, IntoService, Router, Service};
+
 use crate::settings::{self, shared_settings};
 use crate::stream::Compression;
 use crate::transport::{
@@ -14,6 +14,7 @@ use crate::transport::{
 };
 
 use super::bound::Bound;
+use super::call::{Host, IntoService, Router, Service};
 use super::connections::Connections;
 use super::files::Files;
 use super::peers::KeyOf;

@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
 
-use crate::service::{Host, Router, Signal};
+use crate::signal::Signal;
 use crate::sync::Mutex;
 use crate::transport::{
     Buffered, Cause, ConnError, Connection, Driver, Ends, Limits, Link, PeerAddr, Pools, Refused, now,
 };
 
 use super::accept::Serve;
+use super::call::{Host, Router};
 use super::peers::{Key, KeyOf};
 use super::places::{Full, Places, Room};
 use super::waiting::Accepted;

@@ -3,6 +3,7 @@
 mod accept;
 mod bound;
 mod builder;
+pub(crate) mod call;
 mod connections;
 mod files;
 mod pace;

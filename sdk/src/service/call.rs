@@ -7,7 +7,7 @@ use crate::transport::{Answer, Body, CallKey, Ending, Fit, Head, Link, Outcome, 
 
 /// A call of ours that is not answered yet, or one of the peer's.
 #[derive(Debug)]
-pub(super) struct CallRef {
+pub(crate) struct CallRef {
     link: Link,
     /// `None` once it is answered.
     key: Option<CallKey>,
@@ -16,33 +16,33 @@ pub(super) struct CallRef {
 }
 
 impl CallRef {
-    pub(super) fn new(link: Link, key: CallKey) -> Self {
+    pub(crate) fn new(link: Link, key: CallKey) -> Self {
         Self { link, key: Some(key), ticket: None }
     }
 
-    pub(super) fn link(&self) -> &Link {
+    pub(crate) fn link(&self) -> &Link {
         &self.link
     }
 
     /// Waits for the answer to a call of ours.
-    pub(super) fn poll_answer(&mut self, cx: &Context<'_>) -> Poll<Result<Answer, Ending>> {
+    pub(crate) fn poll_answer(&mut self, cx: &Context<'_>) -> Poll<Result<Answer, Ending>> {
         let answer = ready!(self.link.poll_answer(self.key(), cx));
         self.key = None;
         Poll::Ready(answer)
     }
 
     /// Counts the body of a peer's call as `now` bytes, which was counted as `before`.
-    pub(super) fn recount(&self, before: usize, now: usize) -> Result<(), Overrun> {
+    pub(crate) fn recount(&self, before: usize, now: usize) -> Result<(), Overrun> {
         self.link.recount_call(self.key(), before, now)
     }
 
     /// Waits until nobody waits for our answer any more.
-    pub(super) fn poll_ended(&self, cx: &Context<'_>) -> Poll<Ending> {
+    pub(crate) fn poll_ended(&self, cx: &Context<'_>) -> Poll<Ending> {
         self.link.poll_call_ended(self.key(), cx)
     }
 
     /// Answers a call of the peer's when there is room. A message that cannot be sent leaves the call open.
-    pub(super) fn poll_reply(
+    pub(crate) fn poll_reply(
         &mut self,
         outcome: &mut Outcome,
         content_encoding: u32,
@@ -60,12 +60,12 @@ impl CallRef {
     }
 
     /// An answer of ours of so many bytes counts from now on, if there is room for it.
-    pub(super) fn hold_answer(&self, bytes: usize) -> Result<(), SendError> {
+    pub(crate) fn hold_answer(&self, bytes: usize) -> Result<(), SendError> {
         self.link.hold_answer(self.key(), bytes)
     }
 
     /// Answers without a message.
-    pub(super) fn refuse(&self, outcome: Outcome, attachment: &[u8]) -> Fit {
+    pub(crate) fn refuse(&self, outcome: Outcome, attachment: &[u8]) -> Fit {
         self.link.refuse(self.key(), outcome, attachment)
     }
 
@@ -84,7 +84,7 @@ impl Drop for CallRef {
 }
 
 /// A request that waits for room in the connection's outbox.
-pub(super) struct Request {
+pub(crate) struct Request {
     /// `None` once it is sent: the call has it then.
     link: Option<Link>,
     head: Option<Head>,
@@ -92,13 +92,13 @@ pub(super) struct Request {
 }
 
 impl Request {
-    pub(super) fn new(link: Link, head: Head) -> Self {
+    pub(crate) fn new(link: Link, head: Head) -> Self {
         Self { link: Some(link), head: Some(head), ticket: None }
     }
 
     /// Sends it when there is room; `how` is whether it is one-way, its deadline, and the time now. The
     /// task is woken when the answer is there. A one-way call gives no call.
-    pub(super) fn poll_send(
+    pub(crate) fn poll_send(
         &mut self,
         how: (bool, Option<Instant>, Instant),
         body: (usize, impl Body),
@@ -113,19 +113,19 @@ impl Request {
 
 impl Request {
     /// What is to be sent, of a request that could not be because the connection is lost.
-    pub(super) fn take_head(&mut self) -> Head {
+    pub(crate) fn take_head(&mut self) -> Head {
         self.link().note_lost();
         self.head.take().expect("what was sent does not come back")
     }
 
     /// How much time is left, of a request that has waited.
-    pub(super) fn set_timeout(&mut self, left: Duration) {
+    pub(crate) fn set_timeout(&mut self, left: Duration) {
         if let Some(head) = &mut self.head {
             head.timeout = Some(left);
         }
     }
 
-    pub(super) fn link(&self) -> &Link {
+    pub(crate) fn link(&self) -> &Link {
         self.link.as_ref().expect("what is sent is not asked any more")
     }
 }

@@ -13,27 +13,27 @@ use crate::stream::{Compression, TimeLimit};
 /// that many calls share.
 #[derive(Clone, Debug, Default)]
 pub struct CallOptions {
-    pub(super) timeout: Option<Duration>,
+    pub(crate) timeout: Option<Duration>,
     /// The caller's own deadline, which no timeout can exceed.
-    pub(super) inherited: Option<Instant>,
-    pub(super) metadata: Metadata,
-    pub(super) caller: Option<&'static str>,
-    pub(super) message_type: u32,
+    pub(crate) inherited: Option<Instant>,
+    pub(crate) metadata: Metadata,
+    pub(crate) caller: Option<&'static str>,
+    pub(crate) message_type: u32,
     /// Of a stream; `None`: as the channel says.
-    pub(super) stream_idle_timeout: Option<Duration>,
+    pub(crate) stream_idle_timeout: Option<Duration>,
     /// `None`: as the channel says.
-    pub(super) compression: Option<Option<Compression>>,
+    pub(crate) compression: Option<Option<Compression>>,
     /// `None`: as the channel says.
-    pub(super) wait_for_ready: Option<bool>,
+    pub(crate) wait_for_ready: Option<bool>,
 }
 
 /// How long a call may take, whose limit that is, and when it will have passed.
-pub(super) struct Limit {
-    pub(super) timeout: Duration,
-    pub(super) deadline: Option<Instant>,
-    pub(super) inherited: bool,
+pub(crate) struct Limit {
+    pub(crate) timeout: Duration,
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) inherited: bool,
     /// The deadline of the call that is being handled, also if the call's own comes earlier.
-    pub(super) caller: Option<Instant>,
+    pub(crate) caller: Option<Instant>,
 }
 
 /// The wire counts in milliseconds.
@@ -52,14 +52,14 @@ impl Limit {
     /// The time that is left at `now`, for the server; `None` if that is nothing. A caller's own
     /// limit is told in whole milliseconds, rounded up. Of an inherited one that would be more than
     /// was there, and a cycle of quick services would never end by its deadline.
-    pub(super) fn left(&self, now: Instant) -> Option<Duration> {
+    pub(crate) fn left(&self, now: Instant) -> Option<Duration> {
         let left = self.deadline.map_or(self.timeout, |deadline| deadline.saturating_duration_since(now));
         self.told(left, now)
     }
 
     /// The same when it begins.
     #[inline]
-    pub(super) fn whole(&self, now: Instant) -> Option<Duration> {
+    pub(crate) fn whole(&self, now: Instant) -> Option<Duration> {
         self.told(self.timeout, now)
     }
 
@@ -78,7 +78,7 @@ impl Limit {
     }
 
     /// For the error that says that it has passed.
-    pub(super) fn time(&self) -> TimeLimit {
+    pub(crate) fn time(&self) -> TimeLimit {
         TimeLimit { length: self.timeout, inherited: self.inherited }
     }
 }
@@ -129,12 +129,12 @@ impl CallOptions {
     }
 
     /// The call's own options limit its time.
-    pub(super) fn is_limited(&self) -> bool {
+    pub(crate) fn is_limited(&self) -> bool {
         self.timeout.is_some() || self.inherited.is_some()
     }
 
     /// The limit that counts, if there is one.
-    pub(super) fn limit(&self, default: Option<Duration>, now: Instant) -> Option<Limit> {
+    pub(crate) fn limit(&self, default: Option<Duration>, now: Instant) -> Option<Limit> {
         let own = self.timeout.or(default);
         if own.is_none() && self.inherited.is_none() {
             return None;

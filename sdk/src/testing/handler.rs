@@ -4,11 +4,11 @@ use std::future::Future;
 use std::marker::PhantomData;
 
 use crate::client::Channel;
+use crate::client::call::Stub;
 use crate::error::Result;
 use crate::server::Server;
-use crate::service::{
-    Context, IntoService, MethodKind, MethodSpec, ServerCall, Service, ServiceSpec, Started, Stub,
-};
+use crate::server::call::{Context, IntoService, ServerCall, Service, Started};
+use crate::service::{MethodKind, MethodSpec, ServiceSpec};
 use crate::stream::{AsyncReaderWriter, Message};
 
 /// A client of `service`, which lives in this process as long as the client: a mock of it, or the real one.

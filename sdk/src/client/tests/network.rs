@@ -10,10 +10,11 @@ use bytes::BytesMut;
 use futures::FutureExt;
 use tokio::time::Instant;
 
+use crate::client::call::{Stub, Unary};
 use crate::client::connect::{Connect, Connecting};
 use crate::client::{Channel, ChannelBuilder, StateWatch};
 use crate::error::Result;
-use crate::service::{MethodKind, MethodSpec, ServiceSpec, Stub, Unary};
+use crate::service::{MethodKind, MethodSpec, ServiceSpec};
 use crate::sync::Mutex;
 use crate::transport::{Address, Ends, Limits, PeerAddr, memory_pair, now};
 

@@ -7,9 +7,10 @@ use prost::Message as _;
 use tokio::time::{Duration, Instant};
 
 use super::network::{Answer, Network, call, clock, hint, ms, pass, settle, told};
+use crate::client::call::Stub;
 use crate::client::{Backoff, Channel, State};
 use crate::error::ErrorKind;
-use crate::service::{MethodKind, MethodSpec, ServiceSpec, Stub};
+use crate::service::{MethodKind, MethodSpec, ServiceSpec};
 
 /// Waits without a random part.
 const STEADY: Backoff = Backoff { first: ms(100), max: ms(1000), factor: 2.0, jitter: 0.0 };

@@ -2,10 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use crate::signal::Signal;
 use crate::sync::Mutex;
 use crate::transport::now;
-
-use super::signal::Signal;
 
 /// Whether a server is being shut down, and when it stops waiting for its handlers.
 #[derive(Debug, Default)]

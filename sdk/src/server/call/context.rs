@@ -7,14 +7,13 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::metadata::Metadata;
+use crate::service::{CallOptions, MethodSpec, ServiceSpec};
+use crate::signal::Signal;
 use crate::stream::{Compression, JSON};
 use crate::sync::{AtomicBool, Mutex, Ordering};
 use crate::transport::{Head, PeerAddr, now};
 
 use super::host::Host;
-use super::options::CallOptions;
-use super::signal::Signal;
-use super::spec::{MethodSpec, ServiceSpec};
 
 /// What a handler knows of its call: who calls, until when, with which metadata, and whether anybody still waits.
 ///

@@ -9,21 +9,19 @@ use std::task::{self, Poll};
 
 use bytes::Bytes;
 
-use crate::error::{Code, Error, ErrorKind, Origin, Result, Status};
+use crate::error::{Code, Error, ErrorKind, Origin, Result, Status, panic_text};
 use crate::metadata::Metadata;
+use crate::service::{CallRef, MethodSpec, ServiceSpec};
 use crate::stream::{
     AsyncReader, AsyncReaderWriter, AsyncWriter, Compression, FromJson, JsonMessage, Message, Parcel,
     StreamRef, Subject, ToJson, elsewhere, ending_error, outcome_of, send_error, wire_encoding,
 };
 use crate::transport::{Ending, IncomingCall, IncomingStream, Link, Outcome, SendError, pay};
 
-use super::batch::{Started, start_at_once};
-use super::call::CallRef;
 use super::context::Context;
 use super::host::Host;
 use super::request::Request;
-use super::run::{Finished, Over, StreamRun, log_fit, panicked, run, text_of};
-use super::spec::{MethodSpec, ServiceSpec};
+use super::run::{Finished, Over, Started, StreamRun, log_fit, panicked, run, start_at_once};
 
 /// The bytes of an answer for which a unit of tokio's budget pays: half a megabyte is a turn's work, a
 /// quarter of a millisecond.
@@ -356,7 +354,7 @@ async fn packed<Resp: Message>(
 fn encode<R>(cx: &Context, part: impl FnOnce() -> R) -> Result<R> {
     catch_unwind(AssertUnwindSafe(part)).map_err(|panic| {
         let (method, peer) = (cx.method(), cx.peer());
-        tracing::error!(method, %peer, panic = text_of(&*panic), "an answer could not be encoded: it panicked");
+        tracing::error!(method, %peer, panic = panic_text(&*panic), "an answer could not be encoded: it panicked");
         let text = format!("the answer of {method} could not be encoded: it panicked");
         Status::new(Code::SERVER_ENCODE_ERR, text).into()
     })

@@ -50,10 +50,10 @@ mod tests {
 
     /// What tokio's `Notify` promises, made of what loom sees: a future that was made before the notification ends with it.
     #[derive(Debug, Default)]
-    pub(super) struct Notify(Mutex<(usize, Vec<Waker>)>);
+    pub(crate) struct Notify(Mutex<(usize, Vec<Waker>)>);
 
     impl Notify {
-        pub(super) fn notify_waiters(&self) {
+        pub(crate) fn notify_waiters(&self) {
             let mut state = self.0.lock();
             state.0 += 1;
             let waiting = std::mem::take(&mut state.1);
@@ -61,7 +61,7 @@ mod tests {
             waiting.into_iter().for_each(Waker::wake);
         }
 
-        pub(super) fn notified(&self) -> impl Future<Output = ()> {
+        pub(crate) fn notified(&self) -> impl Future<Output = ()> {
             let made = self.0.lock().0;
             poll_fn(move |cx| {
                 let mut state = self.0.lock();

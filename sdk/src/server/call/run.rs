@@ -1,22 +1,43 @@
 //! How handlers are run: until they are done, panic, or nobody waits for them any more.
 
-use std::any::Any;
 use std::future::Future;
 use std::ops::Deref;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
-use std::task::{self, Poll, ready};
+use std::task::{self, Poll, Waker, ready};
 
 use futures::FutureExt;
 use futures::future::CatchUnwind;
 use pin_project::pin_project;
 
-use crate::error::{Code, Result};
+use crate::error::{Code, Result, panic_text};
 use crate::metadata::Metadata;
 use crate::stream::{StreamRef, outcome_of, send_error};
 use crate::transport::{Ending, Fit, Outcome};
 
 use super::context::Context;
+
+/// How far a call came at once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Started {
+    /// It has ended, or is in a task that has yet to run.
+    Begun,
+    /// It waits for something, in a task of its own.
+    Waits,
+}
+
+/// Runs a call: to its end if it does not have to wait, else in a task of its own. It is made where
+/// it stays, because it is large.
+#[inline]
+pub(super) fn start_at_once<F: Future<Output = ()> + Send + 'static>(call: impl FnOnce() -> F) -> Started {
+    let mut call = Box::into_pin(Box::write(Box::new_uninit(), call()));
+    // Whatever it waits for is asked again by the task, which polls it at once.
+    if call.as_mut().poll(&mut task::Context::from_waker(Waker::noop())).is_ready() {
+        return Started::Begun;
+    }
+    tokio::spawn(call);
+    Started::Waits
+}
 
 /// A call whose task goes on. When this is dropped the call is over, one way or the other, and tasks that the handler has left behind
 /// are told.
@@ -128,7 +149,7 @@ fn poll_work<T, F: Future<Output = Result<T>>>(
         Poll::Ready(Ok(result)) => Finished::Done(result),
         Poll::Ready(Err(panic)) => {
             let (method, peer) = (cx.method(), cx.peer());
-            tracing::error!(method, %peer, panic = text_of(&*panic), "a handler panicked");
+            tracing::error!(method, %peer, panic = panic_text(&*panic), "a handler panicked");
             Finished::Panicked
         }
         Poll::Pending => Finished::Cancelled(ready!(poll_ended(task))),
@@ -157,13 +178,4 @@ pub(super) fn log_fit(cx: &Context, fit: &Fit) {
 
 pub(super) fn panicked(method: &str) -> Outcome {
     Outcome::framework(Code::SERVER_SYSTEM_ERR.0, format!("the handler of {method} panicked"))
-}
-
-/// The text of a panic.
-pub(crate) fn text_of(panic: &(dyn Any + Send)) -> &str {
-    panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("not a text")
 }

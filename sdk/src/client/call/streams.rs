@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
+use crate::service::{CallOptions, Limit};
 use crate::stream::{
     AsyncReader, AsyncReaderWriter, AsyncWriter, Compression, Message, Reply, StreamRef, Subject, send_error,
     timed_out,
@@ -19,9 +20,7 @@ use crate::stream::{
 use crate::transport::{Ending, Head, Link, SendError, StreamKey, Ticket, WeakLink, now};
 
 use super::connecting::{Limited, connection, is_refusal, not_connected};
-use super::options::{CallOptions, Limit};
-use super::stub::Target;
-use super::unary::{debug_as_name, options};
+use super::target::{Target, debug_as_name, options};
 
 /// A client stream: set options, then `.await` it for the writer and the future answer.
 ///

@@ -6,15 +6,17 @@ use bytes::Bytes;
 use hashbrown::HashMap;
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
+use crate::service::MethodSpec;
 use crate::stream::{Compression, JSON};
 use crate::transport::{
     Admission, Admitted, Dispatch, Head, IncomingCall, IncomingStream, Link, Outcome, Shape,
 };
 
-use super::batch::{Batch, Started};
+use super::batch::Batch;
 use super::handler::ServerCall;
 use super::host::Host;
-use super::spec::{MethodSpec, Service};
+use super::run::Started;
+use super::service::Service;
 
 /// How much of an unknown method's name a refusal repeats.
 const SHOWN_PATH: usize = 256;

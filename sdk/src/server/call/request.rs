@@ -5,10 +5,9 @@ use std::task::Poll;
 use bytes::{Buf, Bytes};
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
+use crate::service::CallRef;
 use crate::stream::{Compression, FromJson, Message, UnpackError, elsewhere, pay_for_decoding, unpack};
 use crate::transport::Overrun;
-
-use super::call::CallRef;
 
 /// From this size on a request is counted anew when it is decoded. For less the count is not worth
 /// the lock.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use loom::future::block_on;
 use loom::thread;
 
+use crate::service::{MethodKind, MethodSpec, ServiceSpec};
 use crate::sync::Mutex;
 use crate::transport::models::{Socket, model};
 use crate::transport::{
@@ -12,11 +13,12 @@ use crate::transport::{
 };
 use crate::wire::{self, UnaryHead};
 
-use super::batch::{Batch, Started};
+use super::batch::Batch;
 use super::handler::ServerCall;
 use super::host::Host;
 use super::router::Router;
-use super::spec::{MethodKind, MethodSpec, Service, ServiceSpec};
+use super::run::Started;
+use super::service::Service;
 
 const SPEC: ServiceSpec = ServiceSpec {
     name: "test.Refusing",

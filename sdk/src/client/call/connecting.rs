@@ -7,10 +7,9 @@ use std::time::{Duration, Instant};
 
 use crate::client::Channel;
 use crate::error::{Code, Error, ErrorKind, Origin};
+use crate::service::Limit;
 use crate::stream::Subject;
 use crate::transport::{Link, Outcome};
-
-use super::options::Limit;
 
 /// Why there is no connection for a call.
 pub(super) enum NotConnected {

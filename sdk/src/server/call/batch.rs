@@ -1,10 +1,10 @@
 //! Calls that arrived together.
 
 use std::collections::VecDeque;
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::Poll;
 
 use tokio::task::coop::has_budget_remaining;
 
@@ -12,18 +12,10 @@ use crate::sync::Mutex;
 use crate::transport::{Dispatch, IncomingCall, Link, give_way};
 
 use super::router::Router;
+use super::run::Started;
 
 /// How many calls a runner starts before it lets other tasks go on, if they do not use up its turn before.
 const CALLS_PER_TURN: usize = 16;
-
-/// How far a call came at once.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Started {
-    /// It has ended, or is in a task that has yet to run.
-    Begun,
-    /// It waits for something, in a task of its own.
-    Waits,
-}
 
 /// Calls that arrived together on one connection.
 ///
@@ -121,17 +113,4 @@ async fn let_others_begin() {
         Poll::Pending
     })
     .await;
-}
-
-/// Runs a call: to its end if it does not have to wait, else in a task of its own. It is made where
-/// it stays, because it is large.
-#[inline]
-pub(super) fn start_at_once<F: Future<Output = ()> + Send + 'static>(call: impl FnOnce() -> F) -> Started {
-    let mut call = Box::into_pin(Box::write(Box::new_uninit(), call()));
-    // Whatever it waits for is asked again by the task, which polls it at once.
-    if call.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
-        return Started::Begun;
-    }
-    tokio::spawn(call);
-    Started::Waits
 }

@@ -10,15 +10,15 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
-use crate::service::call::{CallRef, Request};
-use crate::service::connecting::{Connecting, Limited, NotConnected, connection, is_refusal, not_connected};
-use crate::service::options::{CallOptions, Limit};
-use crate::service::stub::Target;
+use crate::service::{CallOptions, CallRef, Limit, Request};
 use crate::stream::{
     Compression, FromJson, JSON, JsonError, Message, Parcel, Subject, ToJson, UnpackError, Unpacking,
     answer_error, ending_error, pay_for_decoding, send_error, timed_out, unpack_counted, wire_encoding,
 };
 use crate::transport::{Answer, Ending, Head, SendError, now};
+
+use super::super::connecting::{Connecting, Limited, NotConnected, connection, is_refusal, not_connected};
+use super::super::target::Target;
 
 /// Everything that is said of a call before it is sent.
 pub(super) struct Prepared<Req, Resp> {

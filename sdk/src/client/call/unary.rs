@@ -11,11 +11,11 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::error::Result;
+use crate::service::CallOptions;
 use crate::stream::{JsonMessage, Message, Response};
 use crate::transport::Answer;
 
-use super::options::CallOptions;
-use super::stub::Target;
+use super::target::{Target, debug_as_name, options};
 
 use steps::CallFuture;
 
@@ -40,44 +40,6 @@ pub struct Unary<Req, Resp> {
 pub struct OneWay<Req> {
     call: CallFuture<Req, ()>,
 }
-
-macro_rules! options {
-    () => {
-        /// Gives the call at most `limit`, from the moment it is awaited. Without it the channel's
-        /// [`timeout`](crate::client::ChannelBuilder::timeout) counts.
-        pub fn timeout(mut self, limit: Duration) -> Self {
-            self.options_mut().timeout = Some(limit);
-            self
-        }
-
-        /// Sends a key and a value with the request.
-        pub fn metadata(mut self, key: impl Into<String>, value: impl Into<Bytes>) -> Self {
-            self.options_mut().metadata.insert(key, value);
-            self
-        }
-
-        /// Compresses the messages of the call, or with `None` does not. Without it the channel's
-        /// [`compression`](crate::client::ChannelBuilder::compression) counts.
-        pub fn compression(mut self, compression: impl Into<Option<crate::stream::Compression>>) -> Self {
-            self.options_mut().compression = Some(compression.into());
-            self
-        }
-
-        /// Whether the call waits until there is a connection, however many attempts fail. Without it the channel's
-        /// [`wait_for_ready`](crate::client::ChannelBuilder::wait_for_ready) counts.
-        pub fn wait_for_ready(mut self, wait: bool) -> Self {
-            self.options_mut().wait_for_ready = Some(wait);
-            self
-        }
-
-        /// Takes all options from `options`, such as those of [`Context::child`](crate::Context::child).
-        pub fn options(mut self, options: CallOptions) -> Self {
-            *self.options_mut() = options;
-            self
-        }
-    };
-}
-pub(super) use options;
 
 impl<Req: Message, Resp: Message> Unary<Req, Resp> {
     pub(super) fn new(target: Target, request: Req) -> Self {
@@ -181,17 +143,6 @@ impl<Req: Message> Future for OneWay<Req> {
         Poll::Ready(sent)
     }
 }
-
-macro_rules! debug_as_name {
-    ($($name:ident<$($param:ident),*>;)*) => {
-        $(impl<$($param),*> fmt::Debug for $name<$($param),*> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.debug_struct(stringify!($name)).finish_non_exhaustive()
-            }
-        })*
-    };
-}
-pub(super) use debug_as_name;
 
 debug_as_name! {
     Unary<Req, Resp>;

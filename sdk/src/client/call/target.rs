@@ -1,0 +1,94 @@
+//! The method that a call goes to, and what all kinds of calls have alike.
+
+use bytes::Bytes;
+
+use crate::client::Channel;
+use crate::service::{CallOptions, MethodSpec};
+use crate::stream::Compression;
+use crate::transport::Head;
+
+/// One method behind a channel.
+#[derive(Clone, Debug)]
+pub(super) struct Target {
+    pub(super) channel: Channel,
+    pub(super) service: &'static str,
+    pub(super) method: &'static MethodSpec,
+}
+
+impl Target {
+    /// How the messages of a call are compressed.
+    pub(super) fn compression(&self, options: &CallOptions) -> Option<Compression> {
+        options.compression.unwrap_or(self.channel.compression())
+    }
+
+    /// What is said of a call before its first message.
+    pub(super) fn head(
+        &self,
+        options: CallOptions,
+        timeout: Option<std::time::Duration>,
+        (content_type, content_encoding): (u32, u32),
+    ) -> Head {
+        let caller = options
+            .caller
+            .map_or_else(|| self.channel.caller(), |caller| Bytes::from_static(caller.as_bytes()));
+        Head {
+            method: Bytes::from_static(self.method.path.as_bytes()),
+            caller,
+            callee: Bytes::from_static(self.service.as_bytes()),
+            metadata: options.metadata,
+            timeout,
+            content_type,
+            content_encoding,
+            message_type: options.message_type,
+        }
+    }
+}
+
+macro_rules! options {
+    () => {
+        /// Gives the call at most `limit`, from the moment it is awaited. Without it the channel's
+        /// [`timeout`](crate::client::ChannelBuilder::timeout) counts.
+        pub fn timeout(mut self, limit: Duration) -> Self {
+            self.options_mut().timeout = Some(limit);
+            self
+        }
+
+        /// Sends a key and a value with the request.
+        pub fn metadata(mut self, key: impl Into<String>, value: impl Into<Bytes>) -> Self {
+            self.options_mut().metadata.insert(key, value);
+            self
+        }
+
+        /// Compresses the messages of the call, or with `None` does not. Without it the channel's
+        /// [`compression`](crate::client::ChannelBuilder::compression) counts.
+        pub fn compression(mut self, compression: impl Into<Option<crate::stream::Compression>>) -> Self {
+            self.options_mut().compression = Some(compression.into());
+            self
+        }
+
+        /// Whether the call waits until there is a connection, however many attempts fail. Without it the channel's
+        /// [`wait_for_ready`](crate::client::ChannelBuilder::wait_for_ready) counts.
+        pub fn wait_for_ready(mut self, wait: bool) -> Self {
+            self.options_mut().wait_for_ready = Some(wait);
+            self
+        }
+
+        /// Takes all options from `options`, such as those of [`Context::child`](crate::Context::child).
+        pub fn options(mut self, options: CallOptions) -> Self {
+            *self.options_mut() = options;
+            self
+        }
+    };
+}
+pub(super) use options;
+
+macro_rules! debug_as_name {
+    ($($name:ident<$($param:ident),*>;)*) => {
+        $(impl<$($param),*> fmt::Debug for $name<$($param),*> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($name)).finish_non_exhaustive()
+            }
+        })*
+    };
+}
+pub(super) use debug_as_name;
