@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
-use crate::transport::{Limits, MAX_HEADER, MIN_WINDOW};
+use crate::transport::{BadAddress, Limits, MAX_HEADER, MIN_WINDOW};
 
 /// The methods of a builder with a field `limits` that set what both sides of a connection have.
 macro_rules! shared_settings {
@@ -129,6 +129,12 @@ macro_rules! shared_settings {
     };
 }
 pub(crate) use shared_settings;
+
+impl From<BadAddress> for Error {
+    fn from(BadAddress(text): BadAddress) -> Self {
+        Self::new(ErrorKind::Config, Origin::Caller, Code::CLIENT_ROUTER_ERR, text)
+    }
+}
 
 /// Settings that cannot work are refused before anything is opened.
 pub(crate) fn check(limits: &Limits) -> Result<()> {

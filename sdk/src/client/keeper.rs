@@ -255,8 +255,8 @@ fn usable(pool: &Pool, found: &[String]) -> Result<Vec<Address>> {
         match Address::to_connect(text) {
             Ok(address) if addresses.contains(&address) => {}
             Ok(address) => addresses.push(address),
-            Err(error) => {
-                let servers = &pool.plan.target;
+            Err(bad) => {
+                let (servers, error) = (&pool.plan.target, Error::from(bad));
                 tracing::warn!(%servers, %error, "the resolver gave an address that cannot be used");
                 wrong = Some(error.with_peer(Arc::clone(servers)));
             }

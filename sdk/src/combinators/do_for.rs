@@ -8,7 +8,7 @@ use pin_project::pin_project;
 
 use super::opaque_debug;
 use super::run::Run;
-use crate::Result;
+use crate::error::Result;
 
 /// Runs `body(0)`, `body(1)` and so on to `body(n - 1)`, one after the other.
 ///

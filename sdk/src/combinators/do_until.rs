@@ -8,7 +8,7 @@ use pin_project::pin_project;
 
 use super::opaque_debug;
 use super::run::Run;
-use crate::Result;
+use crate::error::Result;
 
 /// Runs `body` again and again until it breaks.
 ///

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use pin_project::pin_project;
 
 use super::turn::Turn;
-use crate::Result;
+use crate::error::Result;
 
 /// Where a loop stands: between two runs of its body, in one, or at the end.
 #[pin_project(project = RunProjection)]

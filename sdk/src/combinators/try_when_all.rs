@@ -8,7 +8,7 @@ use pin_project::pin_project;
 use super::join::{Inputs, POLLED_AFTER_END, TryChildren, Wakes};
 use super::opaque_debug;
 use super::turn::Turn;
-use crate::Result;
+use crate::error::Result;
 
 /// Runs all futures at once and gives every value, in input order, unless one of them fails.
 ///

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use super::join::{Children, Each, POLLED_AFTER_END, Wakes};
 use super::opaque_debug;
 use super::turn::Turn;
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 
 /// Runs all futures at once and gives the first success with the index of its future, or the last failure if all fail.
 ///

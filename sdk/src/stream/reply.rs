@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 
-use crate::error::{Code, ErrorKind, Origin, Result};
+use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::metadata::Metadata;
 
 use super::message::Message;
@@ -89,7 +89,7 @@ impl<T: Message> Reply<T> {
         }
     }
 
-    fn broken(&self, text: &str) -> crate::Error {
+    fn broken(&self, text: &str) -> Error {
         self.reader.stream().subject().error(
             ErrorKind::Protocol,
             Origin::Peer,

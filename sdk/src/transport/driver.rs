@@ -16,7 +16,6 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use crate::conn::{ConnError, Connection, IncomingCall, IncomingStream};
-use crate::wire::Decoder;
 
 use super::intake::Intake;
 use super::pusher::Pusher;
@@ -92,7 +91,7 @@ pub(crate) struct Driver {
 impl Driver {
     /// The client's end of a connection.
     pub(crate) fn client(conn: Connection, ends: Ends, peer: PeerAddr) -> (Link, Self) {
-        let intake = intake(&conn);
+        let intake = Intake::of(&conn);
         let (link, shared) = Link::new(conn, Arc::clone(&ends.output), peer);
         (link, Self::new(shared, ends, intake, None))
     }
@@ -104,7 +103,7 @@ impl Driver {
         peer: PeerAddr,
         dispatch: Arc<dyn Dispatch>,
     ) -> (Link, Self) {
-        let intake = intake(&conn);
+        let intake = Intake::of(&conn);
         let (link, shared) = Link::new(conn, Arc::clone(&ends.output), peer);
         let driver = Self::new(shared, ends, intake, Some((link.clone(), dispatch)));
         (link, driver)
@@ -341,11 +340,6 @@ impl Driver {
         }
         why
     }
-}
-
-fn intake(conn: &Connection) -> Intake {
-    let limits = conn.limits();
-    Intake::new(Decoder::new(conn.side(), limits.max_received).with_max_header(limits.max_header))
 }
 
 impl Future for Driver {

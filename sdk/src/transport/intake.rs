@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 
 use bytes::{Buf, BytesMut};
 
-use crate::conn::{Front, MAX_HEADER};
+use crate::conn::{Connection, Front, MAX_HEADER};
 use crate::wire::{Begun, Decoder, Frame, Skip, StreamId, WireError};
 
 use super::Input;
@@ -47,6 +47,12 @@ pub(super) struct Intake {
 }
 
 impl Intake {
+    /// For what comes on this connection.
+    pub(super) fn of(conn: &Connection) -> Self {
+        let limits = conn.limits();
+        Self::new(Decoder::new(conn.side(), limits.max_received).with_max_header(limits.max_header))
+    }
+
     pub(super) fn new(decoder: Decoder) -> Self {
         Self {
             decoder,

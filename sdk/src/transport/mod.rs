@@ -31,8 +31,8 @@ use std::task::{Context, Poll};
 
 use bytes::BytesMut;
 
-pub(crate) use address::Address;
 pub use address::PeerAddr;
+pub(crate) use address::{Address, BadAddress};
 #[cfg(feature = "testing")]
 pub use census::Census;
 #[cfg(feature = "testing")]

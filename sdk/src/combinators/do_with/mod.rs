@@ -19,7 +19,7 @@ pub use times::WithTimes;
 pub use until::WithUntil;
 pub use until_stop::WithUntilStop;
 
-use crate::Result;
+use crate::error::Result;
 
 /// Starts a loop that owns `state`: each run gets it by value and gives it back for the next.
 ///

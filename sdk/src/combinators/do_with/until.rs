@@ -7,9 +7,9 @@ use std::task::{Context, Poll};
 use pin_project::pin_project;
 
 use super::take;
-use crate::Result;
 use crate::combinators::opaque_debug;
 use crate::combinators::run::Run;
+use crate::error::Result;
 
 /// The future of [`DoWith::until`](super::DoWith::until).
 #[must_use = "futures do nothing unless polled"]

@@ -7,9 +7,9 @@ use std::task::{Context, Poll};
 use pin_project::pin_project;
 
 use super::{put, take};
-use crate::Result;
 use crate::combinators::opaque_debug;
 use crate::combinators::run::Run;
+use crate::error::Result;
 
 /// The future of [`DoWith::until_stop`](super::DoWith::until_stop).
 #[must_use = "futures do nothing unless polled"]

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use super::slot::Slot;
 use super::{Children, Inputs, TryChildren, sealed};
 use crate::combinators::opaque_debug;
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 
 /// Any number of futures of one type, as a join keeps them.
 ///

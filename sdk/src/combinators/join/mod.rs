@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 pub use each::Each;
 pub(super) use wakes::Wakes;
 
-use crate::Error;
+use crate::error::Error;
 
 /// What [`when_all`](crate::when_all) takes: a tuple of up to twelve futures, or anything that can be iterated over and
 /// gives futures.

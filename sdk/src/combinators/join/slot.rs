@@ -5,7 +5,7 @@ use std::task::{Context, Poll, ready};
 
 use pin_project::pin_project;
 
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 
 /// A child that runs, or the outcome that it left.
 #[pin_project(project = SlotProjection, project_replace = SlotOwned)]

@@ -11,7 +11,7 @@ use pin_project::pin_project;
 use super::slot::Slot;
 use super::{Children, Inputs, TryChildren, sealed};
 use crate::combinators::opaque_debug;
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 
 /// The kind of [`Inputs`] that are a tuple.
 #[derive(Debug)]

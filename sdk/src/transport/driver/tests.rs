@@ -11,7 +11,7 @@ use trill_proto::{InitMeta, InitRequestMeta, InitResponseMeta, RequestProtocol, 
 use crate::conn::{Admitted, Head, Limits, Pools, Shape};
 use crate::transport::intake::FRAMES_PER_LOCK;
 use crate::transport::{Input, Output, memory_pair};
-use crate::wire::{self, Begun, HEADER_LEN, StreamId, UnaryHead};
+use crate::wire::{self, Begun, Decoder, HEADER_LEN, StreamId, UnaryHead};
 
 use super::input::FRAMES_PER_POLL;
 use super::*;
