@@ -9,7 +9,7 @@ use crate::stream::{Compression, TimeLimit};
 
 /// Settings of one call: a limit of time and metadata.
 ///
-/// Made by [`Context::child`](super::Context::child) for calls that a handler makes on behalf of its caller, or by hand for settings
+/// Made by [`Context::child`](crate::Context::child) for calls that a handler makes on behalf of its caller, or by hand for settings
 /// that many calls share.
 #[derive(Clone, Debug, Default)]
 pub struct CallOptions {
