@@ -300,7 +300,7 @@ async fn peers_that_do_not_read_share_the_servers_room_for_what_is_unsent() {
         held.push(client.download(text("fill 40000 1000")).await.unwrap());
     }
     let unsent = until(|| handle.buffered(), |now| now.unsent > 12 * 16 * KIB).await.unsent;
-    // Sixteen KiB is what each may queue always, and as much is in a lane.
+    // Sixteen KiB is what each may queue always, and as much is in a send buffer.
     assert!((12 * 16 * KIB..MIB + 12 * 40 * KIB).contains(&unsent), "{unsent}");
     let mut read = held.pop().unwrap();
     let mut count = 0;

@@ -50,7 +50,8 @@ async fn every_operation_after_the_end_gives_the_same_error() {
     }
 }
 
-/// A writer that is lent a part of the outbox must notice as well: it does not ask the connection for each message.
+/// A writer that is granted a part of the outbox must notice as well: it does not ask the
+/// connection for each message.
 #[tokio::test]
 async fn a_writer_in_full_flow_gets_the_error_as_soon_as_its_reader_has() {
     let (client, _log) = over_tcp().await;
@@ -137,7 +138,8 @@ async fn a_loop_that_ignores_errors_lets_others_go_on() {
     }
 }
 
-/// The same when the peer takes no bytes any more, so that what the writer was lent stays with it.
+/// The same when the peer takes no bytes any more, so that what the writer was granted stays with
+/// it.
 #[tokio::test]
 async fn a_writer_whose_peer_does_not_read_gets_the_error_as_soon_as_its_reader_has() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -74,7 +74,7 @@ struct Run {
 #[derive(Default)]
 struct Held {
     ticket: Option<Ticket>,
-    lent: Option<(StreamId, i64, Vec<u8>)>,
+    granted: Option<(StreamId, i64, Vec<u8>)>,
     consumed: (usize, usize),
 }
 
@@ -166,25 +166,26 @@ impl Run {
         match what as u8 {
             0 => {
                 let len = choices.number() % 3_000;
-                if held.lent.is_some() {
-                    held.take_back(&mut self.end, key);
+                if held.granted.is_some() {
+                    held.collect(&mut self.end, key);
                 }
                 let write = |out: &mut Vec<u8>| out.resize(out.len() + len, 7);
                 let sent = self.end.with(|conn| conn.send(key, len, &mut held.ticket, write));
                 assert_eq!(held.ticket.is_some(), sent == Ok(Sent::NoRoom), "a ticket is for those who wait");
             }
             1 => {
-                // A lane is lent right behind a message that was queued, as to a writer who has more.
-                if held.lent.is_none()
+                // A send buffer is granted right behind a message that was queued, as to a writer
+                // who has more.
+                if held.granted.is_none()
                     && self.end.with(|conn| conn.send(key, 0, &mut held.ticket, |_: &mut Vec<u8>| {}))
                         == Ok(Sent::Queued)
                 {
-                    let (id, credit) = self.end.with(|conn| conn.lend(key));
-                    held.lent = Some((id, credit, Vec::new()));
+                    let (id, credit) = self.end.with(|conn| conn.grant_credit(key));
+                    held.granted = Some((id, credit, Vec::new()));
                 }
                 held.write_lent(choices.below(200));
             }
-            2 => held.take_back(&mut self.end, key),
+            2 => held.collect(&mut self.end, key),
             TAKE | 4 => {
                 let (mut inbox, consumed) = (Inbox::default(), std::mem::take(&mut held.consumed));
                 let taken = self.end.with(|conn| conn.take(key, consumed, &mut inbox));
@@ -195,17 +196,17 @@ impl Run {
                 }
             }
             5 => {
-                held.take_back(&mut self.end, key);
+                held.collect(&mut self.end, key);
                 self.end.with(|conn| conn.half_close(key));
             }
             CLOSE_IT if self.side == Side::Server => {
-                held.take_back(&mut self.end, key);
+                held.collect(&mut self.end, key);
                 let outcome = outcome(choices);
                 let fit = self.end.with(|conn| conn.close(key, outcome));
                 assert_eq!(self.end.conn.ending(key).is_some(), !matches!(fit, Fit::Not(_)));
             }
             CLOSE_IT | 7 => {
-                held.take_back(&mut self.end, key);
+                held.collect(&mut self.end, key);
                 let outcome = outcome(choices);
                 // A handle resets what is not over (`stream/`).
                 if self.end.conn.ending(key).is_none() {
@@ -232,12 +233,12 @@ impl Run {
     fn release(&mut self, key: StreamKey) {
         let mut held = self.streams.remove(&key).expect("it is held");
         self.end.with(|conn| conn.give_back(&mut held.ticket));
-        held.take_back(&mut self.end, key);
+        held.collect(&mut self.end, key);
         self.end.with(|conn| conn.release(key));
         // Whoever waited has let go as well.
         self.end.events.retain(|event| {
-            use Event::{Changed, Readable, Revoked, Writable};
-            !matches!(event, Readable(its) | Writable(its) | Changed(its) | Revoked(its) if *its == key)
+            use Event::{Changed, CreditRevoked, Readable, Writable};
+            !matches!(event, Readable(its) | Writable(its) | Changed(its) | CreditRevoked(its) if *its == key)
         });
     }
 
@@ -290,9 +291,9 @@ impl Run {
                 Event::Readable(key) | Event::Writable(key) | Event::Changed(key) => {
                     assert!(self.streams.contains_key(&key), "{event:?} of a stream that nobody holds");
                 }
-                Event::Revoked(key) => {
+                Event::CreditRevoked(key) => {
                     let held = self.streams.get_mut(&key).expect("the stream is held");
-                    held.take_back(&mut self.end, key);
+                    held.collect(&mut self.end, key);
                 }
                 Event::Idle => {}
                 Event::CallChanged(key) => {
@@ -336,9 +337,9 @@ impl Run {
 }
 
 impl Held {
-    /// Writes a message into what was lent, if the credit allows.
+    /// Writes a message into what was granted, if the credit allows.
     fn write_lent(&mut self, len: usize) {
-        if let Some((id, credit, frames)) = &mut self.lent
+        if let Some((id, credit, frames)) = &mut self.granted
             && *credit > 0
             && frames.len() + frame_size(len) <= 2_000
         {
@@ -348,9 +349,9 @@ impl Held {
         }
     }
 
-    fn take_back(&mut self, end: &mut End, key: StreamKey) {
-        if let Some((_, credit, frames)) = self.lent.take() {
-            end.with(|conn| conn.take_back(key, &frames, credit));
+    fn collect(&mut self, end: &mut End, key: StreamKey) {
+        if let Some((_, credit, frames)) = self.granted.take() {
+            end.with(|conn| conn.collect(key, &frames, credit));
         }
     }
 }

@@ -180,8 +180,8 @@ impl Connection {
         if std::mem::take(&mut stream.send.waiting) {
             self.events.push(Event::Writable(key));
         }
-        if std::mem::take(&mut stream.send.lent) {
-            self.events.push(Event::Revoked(key));
+        if std::mem::take(&mut stream.send.granted) {
+            self.events.push(Event::CreditRevoked(key));
         }
         if std::mem::take(&mut stream.watched) {
             self.events.push(Event::Changed(key));

@@ -165,8 +165,8 @@ pub(crate) enum Event {
     CallChanged(CallKey),
     /// There is room in the outbox for the holder of this ticket.
     Room(Ticket),
-    /// A stream has ended whose credit is lent: its writer must not go on with it.
-    Revoked(StreamKey),
+    /// A stream has ended whose credit is granted: its writer must not go on with it.
+    CreditRevoked(StreamKey),
     /// A connection that is draining may have become idle, or left by all who held something of it; or what somebody waits for is
     /// written.
     Idle,

@@ -27,12 +27,12 @@ impl SendWindow {
     }
 
     /// Takes all that is left, for somebody who counts by himself.
-    pub(super) fn lend(&mut self) -> i64 {
+    pub(super) fn grant(&mut self) -> i64 {
         if self.size == 0 { i64::MAX } else { std::mem::take(&mut self.left) }
     }
 
-    /// Adds what is left of what was lent; it may be below zero.
-    pub(super) fn take_back(&mut self, rest: i64) {
+    /// Adds what is left of what was granted; it may be below zero.
+    pub(super) fn collect(&mut self, rest: i64) {
         self.left = self.left.saturating_add(rest);
     }
 

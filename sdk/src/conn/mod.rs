@@ -111,7 +111,7 @@ pub(crate) struct Connection {
     /// Bytes of answers that wait for room.
     answers: usize,
     /// Bytes that writers may be making beside the output.
-    lent: usize,
+    granted: usize,
     /// Bytes that were written since the connection began.
     written: u64,
     /// Somebody waits until so many are.
@@ -172,7 +172,7 @@ impl Connection {
             output: Outbox::default(),
             in_flight: 0,
             answers: 0,
-            lent: 0,
+            granted: 0,
             written: 0,
             flush_at: None,
             unwritten: false,
@@ -246,8 +246,8 @@ impl Connection {
     }
 
     /// Writers may be making `bytes` of frames beside what is queued.
-    pub(crate) fn count_lent(&mut self, bytes: usize) {
-        self.lent = bytes;
+    pub(crate) fn count_granted(&mut self, bytes: usize) {
+        self.granted = bytes;
         self.count_unsent();
     }
 
@@ -256,7 +256,7 @@ impl Connection {
         Buffered {
             unread: self.unread.held(),
             reserved: self.unread.reserved(),
-            unsent: self.queued() + self.lent + self.answers,
+            unsent: self.queued() + self.granted + self.answers,
         }
     }
 
@@ -375,7 +375,7 @@ impl Connection {
         self.unwritten = self.queued() > 0;
         self.tell_flush();
         self.output = Outbox::default();
-        (self.in_flight, self.lent) = (0, 0);
+        (self.in_flight, self.granted) = (0, 0);
         self.count_unsent();
         self.schedule.grant_all(|ticket| self.events.push(Event::Room(ticket)));
         self.tell_if_idle();
@@ -423,7 +423,7 @@ impl Connection {
     /// Counts what is queued. The server's room may be shorter or wider than it was then, which changes what may be queued here.
     #[inline]
     fn count_unsent(&mut self) {
-        let unsent = self.queued() + self.lent + self.answers;
+        let unsent = self.queued() + self.granted + self.answers;
         if self.unsent.reserve(self.unsent.reserved(), unsent) {
             self.schedule.set_limit(self.limits.outbox_of(self.unsent.share(unsent)));
         }

@@ -245,19 +245,19 @@ impl Connection {
         Backlog { queued: self.queued(), uncredited: self.streams.get(key).send.window.uncredited() }
     }
 
-    /// Lends all credit of the stream to its writer, who makes frames by itself from now on. [`take_back`](Self::take_back) takes the
-    /// frames and what is left of the credit.
-    pub(crate) fn lend(&mut self, key: StreamKey) -> (StreamId, i64) {
+    /// Grants all credit of the stream to its writer, who makes frames by itself from now on.
+    /// [`collect`](Self::collect) takes the frames and what is left of the credit.
+    pub(crate) fn grant_credit(&mut self, key: StreamKey) -> (StreamId, i64) {
         let stream = self.streams.get_mut(key);
-        stream.send.lent = true;
-        (stream.id, stream.send.window.lend())
+        stream.send.granted = true;
+        (stream.id, stream.send.window.grant())
     }
 
-    /// Takes back what was lent. The frames are queued, unless the stream is over.
-    pub(crate) fn take_back(&mut self, key: StreamKey, frames: &[u8], credit: i64) {
+    /// Takes back what was granted. The frames are queued, unless the stream is over.
+    pub(crate) fn collect(&mut self, key: StreamKey, frames: &[u8], credit: i64) {
         let stream = self.streams.get_mut(key);
-        stream.send.lent = false;
-        stream.send.window.take_back(credit);
+        stream.send.granted = false;
+        stream.send.window.collect(credit);
         if !frames.is_empty() {
             stream.moved = Moved::NOW;
         }

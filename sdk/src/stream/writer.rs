@@ -31,7 +31,8 @@ use super::timeout::{Clock, Patience, TimedOut, Timeout};
 /// the messages for all of them. In a handler, dropping means nothing: the stream ends with the handler's outcome.
 pub struct AsyncWriter<T> {
     stream: StreamRef,
-    /// Most writers write now and then and have nothing to keep: this is there for those who wait, have a lane or are finished.
+    /// Most writers write now and then and have nothing to keep: this is there for those who wait,
+    /// have a send buffer or are finished.
     state: Option<Box<State<T>>>,
 }
 

@@ -46,7 +46,7 @@ impl super::shared::State {
             calls: holdings.calls,
             unread: holdings.unread,
             unread_of_one: holdings.unread_of_one,
-            unwritten: holdings.unwritten + self.wakers.in_lanes(),
+            unwritten: holdings.unwritten + self.wakers.in_send_buffers(),
             waiting: self.wakers.waiting(),
         }
     }

@@ -314,7 +314,7 @@ impl Driver {
             let unsent = state.lose(&why);
             state.conn.drain();
             state.conn.abandon(now());
-            state.take_all_back();
+            state.collect_all();
             state.output = None;
             state.conn.count_input(0);
             (state.conn.lost().cloned().unwrap_or(why), unsent)

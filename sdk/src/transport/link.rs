@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 
 use crate::conn::{Buffered, Charge, ConnError, Connection, Limits, Overrun, Ticket};
 
-use super::lane::Sender;
+use super::send_buffer::Sender;
 use super::shared::Shared;
 use super::{Output, PeerAddr, now};
 
@@ -181,7 +181,7 @@ impl Link {
     /// Waits until what is queued now is in the socket.
     pub(crate) async fn flush(&self) -> Result<(), ConnError> {
         let target = self.shared().with(|state| {
-            state.take_all_back();
+            state.collect_all();
             state.conn.flush_target()
         });
         self.shared().push();
@@ -200,7 +200,7 @@ impl Link {
     /// Answers what is going on with a code, and ends the connection once that is written and the peer has ended it as well.
     pub(crate) fn shut_down(&self) {
         self.shared().with(|state| {
-            state.take_all_back();
+            state.collect_all();
             state.conn.shut_down();
             state.lingering = true;
             state.closing = true;

@@ -13,12 +13,12 @@ mod driver;
 mod eyeballs;
 mod give_way;
 mod intake;
-mod lane;
 mod link;
 mod memory;
 #[cfg(all(test, trill_loom))]
 pub(crate) mod models;
 mod pusher;
+mod send_buffer;
 mod shared;
 mod socket;
 #[cfg(test)]
@@ -40,9 +40,9 @@ pub(crate) use census::Watch;
 pub(crate) use clock::now;
 pub(crate) use driver::{Dispatch, Driver};
 pub(crate) use give_way::{give_way, pay};
-pub(crate) use lane::Sender;
 pub(crate) use link::{Link, WeakLink};
 pub(crate) use memory::pair as memory_pair;
+pub(crate) use send_buffer::Sender;
 
 pub(crate) use socket::{Listener, UnknownHost, connect, is_of_other_type, why_not_bound};
 pub(crate) use wakers::Watcher;

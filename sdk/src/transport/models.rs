@@ -15,8 +15,8 @@ use crate::conn::{Head, Inbox, StreamKey, Take, write_data};
 use crate::sync::{AtomicBool, Mutex, Ordering};
 use crate::wire::{self, Decoder, Frame, Side, StreamId, UnaryHead};
 
-use super::lane::{Lane, Sender};
 use super::pusher::Pusher;
+use super::send_buffer::{SendBuffer, Sender};
 use super::{Driver, Ends, Input, Link, Output, now};
 
 /// A socket with little room, and a peer behind it that answers by what it was sent.
@@ -373,22 +373,22 @@ fn loom_callers_get_their_answers() {
 }
 
 #[test]
-fn loom_a_lane_keeps_order_and_credit_while_it_is_taken_back() {
+fn loom_a_send_buffer_keeps_order_and_credit_while_it_is_collected() {
     model(3, || {
-        let lane = Lane::new(StreamId(7), 1_000);
-        lane.lend(10, Vec::new());
-        let its = lane.clone();
-        // The connection: takes back what is there, and later lends what is left.
+        let send_buffer = SendBuffer::new(StreamId(7), 1_000);
+        send_buffer.grant(10, Vec::new());
+        let its = send_buffer.clone();
+        // The connection: takes back what is there, and later grants what is left.
         let connection = thread::spawn(move || {
-            let (mut frames, credit) = its.take_back().expect("it was lent");
-            its.lend(credit, Vec::new());
-            let (more, credit) = its.take_back().expect("it was lent again");
+            let (mut frames, credit) = its.collect().expect("it was granted");
+            its.grant(credit, Vec::new());
+            let (more, credit) = its.collect().expect("it was granted again");
             frames.extend(more);
             (frames, credit)
         });
         let mut asked = Vec::new();
         for message in [&b"1"[..], b"22"] {
-            if lane.send(message.len(), |out: &mut Vec<u8>| out.extend_from_slice(message)).is_err() {
+            if send_buffer.send(message.len(), |out: &mut Vec<u8>| out.extend_from_slice(message)).is_err() {
                 write_data(&mut asked, StreamId(7), message.len(), |out: &mut Vec<u8>| {
                     out.extend_from_slice(message);
                 })
@@ -396,10 +396,10 @@ fn loom_a_lane_keeps_order_and_credit_while_it_is_taken_back() {
             }
         }
         let (frames, credit) = connection.join().expect("it took all");
-        assert!(lane.take_back().is_none());
+        assert!(send_buffer.collect().is_none());
         let through = payloads(&frames);
-        let lent: usize = through.iter().map(Bytes::len).sum();
-        assert_eq!(credit, 10 - i64::try_from(lent).expect("small"), "what is left of the credit");
+        let sent: usize = through.iter().map(Bytes::len).sum();
+        assert_eq!(credit, 10 - i64::try_from(sent).expect("small"), "what is left of the credit");
         let mut all = [through, payloads(&asked)].concat();
         all.sort_unstable();
         assert_eq!(all, ["1", "22"], "each message once");

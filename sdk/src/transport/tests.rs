@@ -11,7 +11,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use crate::conn::{Connection, Head, Inbox, Limits, Outbox, StreamKey, Take};
 use crate::wire::{self, Frame, InitMeta, Messages, StreamId};
 
-use super::lane::{LANE, Lane, Sender};
+use super::send_buffer::{SEND_BUFFER_SIZE, SendBuffer, Sender};
 use super::{Driver, Ends, Input, Link, Output, PeerAddr, now};
 
 const LARGE: usize = 300 * 1024;
@@ -76,7 +76,7 @@ fn data(out: &mut Vec<u8>, message: &[u8]) {
 }
 
 #[test]
-fn only_so_many_writers_have_a_lane_and_fewer_when_the_socket_is_full() {
+fn only_so_many_writers_have_a_send_buffer_and_fewer_when_the_socket_is_full() {
     let (link, _driver, keys) = client(ends(&b""[..]), 65_535, 300);
     let mut senders: Vec<_> = keys.iter().map(|_| Sender::default()).collect();
     let mut all_send = |len: usize| {
@@ -86,13 +86,20 @@ fn only_so_many_writers_have_a_lane_and_fewer_when_the_socket_is_full() {
                 .poll_send(*key, len, sender, &mut task, |out: &mut Vec<u8>| out.resize(out.len() + len, 7));
             assert!(matches!(sent, Poll::Ready(Ok(()))));
         }
-        senders.iter().filter(|sender| sender.lane.as_ref().and_then(Lane::held).is_some()).count()
+        senders
+            .iter()
+            .filter(|sender| sender.send_buffer.as_ref().and_then(SendBuffer::held).is_some())
+            .count()
     };
     assert_eq!((all_send(1), all_send(1), all_send(300)), (0, 256, 256));
     // It finds the socket full.
     link.write();
     let unsent = link.buffered().unsent;
-    assert_eq!(unsent, 600 * 17 + 284 * 316 + 16 * LANE, "sixteen are left, and count as if they were full");
+    assert_eq!(
+        unsent,
+        600 * 17 + 284 * 316 + 16 * SEND_BUFFER_SIZE,
+        "sixteen are left, and count as if they were full"
+    );
     assert_eq!(all_send(1), 16, "and nobody gets another one");
 }
 

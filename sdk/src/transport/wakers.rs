@@ -5,7 +5,7 @@ use std::task::{Context, Waker};
 
 use crate::conn::{CallKey, Event, IncomingCall, IncomingStream, StreamKey, Ticket, growth};
 
-use super::lane::Lane;
+use super::send_buffer::SendBuffer;
 
 /// A task that waits, if one does.
 #[derive(Debug, Default)]
@@ -38,8 +38,8 @@ pub(super) struct StreamSlots {
     pub(super) write: Slot,
     /// Who watches the whole stream: the driver wakes it when the stream has opened or ended.
     pub(super) watch: Slot,
-    /// The writer's lane, while it is lent.
-    pub(super) lane: Option<Lane>,
+    /// The writer's send buffer, while it is granted.
+    pub(super) send_buffer: Option<SendBuffer>,
 }
 
 /// The waiting tasks of a connection, found by the keys of its streams, calls and tickets.
@@ -135,10 +135,10 @@ impl Wakers {
         slots.filter(|slot| slot.get().is_some()).count() + self.closed.values().map(Vec::len).sum::<usize>()
     }
 
-    /// Bytes in the lanes that are lent.
+    /// Bytes in the send buffers that are granted.
     #[cfg(feature = "testing")]
-    pub(super) fn in_lanes(&self) -> usize {
-        self.streams.iter().filter_map(|stream| stream.lane.as_ref()?.held()).sum()
+    pub(super) fn in_send_buffers(&self) -> usize {
+        self.streams.iter().filter_map(|stream| stream.send_buffer.as_ref()?.held()).sum()
     }
 
     /// Sorts an event: a task to wake, or new work.
@@ -155,9 +155,9 @@ impl Wakers {
             }
             Event::CallChanged(key) => self.call(key).take(),
             Event::Room(ticket) => self.ticket(ticket).take(),
-            Event::Revoked(key) => {
+            Event::CreditRevoked(key) => {
                 // What is in it comes too late.
-                drop(self.stream(key).lane.take().and_then(|lane| lane.take_back()));
+                drop(self.stream(key).send_buffer.take().and_then(|send_buffer| send_buffer.collect()));
                 None
             }
             Event::Idle => {

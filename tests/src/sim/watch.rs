@@ -13,8 +13,8 @@ use super::model::World;
 /// What waits for the socket before writers wait (`conn/limits.rs`).
 const OUTBOX: usize = 256 * 1024;
 
-/// What one writer may hold beyond it (`transport/lane.rs`).
-const LANE: usize = 16 * 1024;
+/// The bytes that one writer may hold beyond it (`transport/send_buffer.rs`).
+const SEND_BUFFER_SIZE: usize = 16 * 1024;
 
 /// Frames that are no messages: they wait for no room.
 const CONTROL: usize = 64 * 1024;
@@ -122,7 +122,7 @@ fn measure_one(world: &World, number: usize, of: usize, link: &Link) {
         };
         let unread =
             largest + if world.plan.is_without_flow_control(of) { WITHOUT_WINDOW } else { window as usize };
-        let unwritten = OUTBOX + largest + LANE * census.streams + CONTROL;
+        let unwritten = OUTBOX + largest + SEND_BUFFER_SIZE * census.streams + CONTROL;
         if census.unread_of_one > unread || census.unwritten > unwritten {
             let text = format!(
                 "connection {number} holds too much at the {side:?}: {census:?}; {unread} and {unwritten} are allowed"

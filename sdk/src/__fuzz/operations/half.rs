@@ -5,8 +5,8 @@ use crate::wire::StreamId;
 
 use super::super::end::End;
 
-/// What a lane holds at most here.
-const LANE: usize = 500;
+/// The capacity of a send buffer here.
+const SEND_BUFFER_SIZE: usize = 500;
 
 #[derive(Debug)]
 pub(super) struct Half {
@@ -24,11 +24,11 @@ pub(super) struct Half {
     pub(super) may_look: bool,
     /// It reads no more.
     pub(super) deaf: bool,
-    lane: Option<Lane>,
+    send_buffer: Option<SendBuffer>,
 }
 
 #[derive(Debug)]
-struct Lane {
+struct SendBuffer {
     id: StreamId,
     credit: i64,
     frames: Vec<u8>,
@@ -48,20 +48,24 @@ impl Half {
             waiting_look: false,
             may_look: false,
             deaf: false,
-            lane: None,
+            send_buffer: None,
         }
     }
 
-    /// Tries to send, as a writer does: through its lane while that is lent, else through the connection.
-    pub(super) fn send(&mut self, end: &mut End, message: &[u8], lane: bool) -> Result<Sent, SendError> {
+    /// Tries to send, as a writer does: through its send buffer while that is granted, else through
+    /// the connection.
+    pub(super) fn send(&mut self, end: &mut End, message: &[u8], grant: bool) -> Result<Sent, SendError> {
         self.may_write = false;
         let write = |out: &mut Vec<u8>| out.extend_from_slice(message);
-        if let Some(lane) = &mut self.lane {
-            if lane.credit > 0 && lane.frames.len() + frame_size(message.len()) <= LANE {
-                lane.credit -= i64::try_from(message.len()).expect("small");
-                return write_data(&mut lane.frames, lane.id, message.len(), write).map(|()| Sent::Queued);
+        if let Some(send_buffer) = &mut self.send_buffer {
+            if send_buffer.credit > 0
+                && send_buffer.frames.len() + frame_size(message.len()) <= SEND_BUFFER_SIZE
+            {
+                send_buffer.credit -= i64::try_from(message.len()).expect("small");
+                return write_data(&mut send_buffer.frames, send_buffer.id, message.len(), write)
+                    .map(|()| Sent::Queued);
             }
-            let size = lane.frames.len() + message.len();
+            let size = send_buffer.frames.len() + message.len();
             match end.with(|conn| conn.claim_room(size, &mut self.ticket)) {
                 Ok(true) => self.collect(end),
                 Ok(false) => return Ok(Sent::NoRoom),
@@ -69,17 +73,17 @@ impl Half {
             }
         }
         let sent = end.with(|conn| conn.send(self.key, message.len(), &mut self.ticket, write))?;
-        if sent == Sent::Queued && lane {
-            let (id, credit) = end.with(|conn| conn.lend(self.key));
-            self.lane = Some(Lane { id, credit, frames: Vec::new() });
+        if sent == Sent::Queued && grant {
+            let (id, credit) = end.with(|conn| conn.grant_credit(self.key));
+            self.send_buffer = Some(SendBuffer { id, credit, frames: Vec::new() });
         }
         Ok(sent)
     }
 
-    /// The connection takes the lane back.
+    /// The connection takes the send buffer back.
     pub(super) fn collect(&mut self, end: &mut End) {
-        if let Some(lane) = self.lane.take() {
-            end.with(|conn| conn.take_back(self.key, &lane.frames, lane.credit));
+        if let Some(send_buffer) = self.send_buffer.take() {
+            end.with(|conn| conn.collect(self.key, &send_buffer.frames, send_buffer.credit));
         }
     }
 

@@ -74,8 +74,8 @@ impl World {
             0 => self.open(choices),
             1..=4 => {
                 let len = choices.one_of(&[1, 0, 3, 17, 100, 700, 1_900]);
-                let lane = choices.flag();
-                self.on_half(choices, |talk, side, end| talk.write(side, end, len, lane));
+                let grant = choices.flag();
+                self.on_half(choices, |talk, side, end| talk.write(side, end, len, grant));
             }
             5..=7 => {
                 let count = 1 + choices.below(8);
@@ -136,7 +136,8 @@ impl World {
         }
     }
 
-    /// Brings up to `count` bytes that the other side wrote to `to`. Like a driver it takes the lanes back first.
+    /// Brings up to `count` bytes that the other side wrote to `to`. Like a driver it takes the
+    /// send buffers back first.
     fn carry(&mut self, to: Side, count: usize) -> bool {
         let (from, to, side) = match to {
             Side::Server => (&mut self.client, &mut self.server, Side::Client),
@@ -276,7 +277,7 @@ impl World {
 
     fn tell_half(&mut self, side: Side, event: &Event) {
         let is_its = |half: &Half| match event {
-            Event::Readable(key) | Event::Writable(key) | Event::Changed(key) | Event::Revoked(key) => {
+            Event::Readable(key) | Event::Writable(key) | Event::Changed(key) | Event::CreditRevoked(key) => {
                 half.key == *key
             }
             Event::Room(ticket) => half.ticket == Some(*ticket),
@@ -288,7 +289,7 @@ impl World {
             (Some(half), Event::Readable(_)) => half.may_read = true,
             (Some(half), Event::Writable(_) | Event::Room(_)) => half.may_write = true,
             (Some(half), Event::Changed(_)) => half.may_look = true,
-            (Some(half), Event::Revoked(_)) => half.collect(end),
+            (Some(half), Event::CreditRevoked(_)) => half.collect(end),
             (half, _) => panic!("{event:?} for {half:?}"),
         }
     }

@@ -80,7 +80,7 @@ impl Talk {
     }
 
     /// Sends a message of `len` bytes, or goes on with the one that waits.
-    pub(super) fn write(&mut self, side: Side, end: &mut End, len: usize, lane: bool) {
+    pub(super) fn write(&mut self, side: Side, end: &mut End, len: usize, grant: bool) {
         let number = self.number;
         let may = match side {
             Side::Client => self.opened && !self.half_closed,
@@ -88,7 +88,7 @@ impl Talk {
         };
         let Some((half, flow, _)) = self.parts(side).filter(|_| may) else { return };
         let len = half.waiting_write.unwrap_or(len);
-        match half.send(end, &message(number, side, flow.sent.len(), len), lane) {
+        match half.send(end, &message(number, side, flow.sent.len(), len), grant) {
             Ok(Sent::Queued) => {
                 half.waiting_write = None;
                 flow.sent.push(len);
@@ -205,8 +205,8 @@ impl Talk {
         end.with(|conn| conn.release(half.key));
         // Whoever waited has let go as well.
         end.events.retain(|event| {
-            use crate::conn::Event::{Changed, Readable, Revoked, Writable};
-            !matches!(event, Readable(key) | Writable(key) | Changed(key) | Revoked(key) if *key == half.key)
+            use crate::conn::Event::{Changed, Readable, CreditRevoked, Writable};
+            !matches!(event, Readable(key) | Writable(key) | Changed(key) | CreditRevoked(key) if *key == half.key)
         });
     }
 

@@ -9,12 +9,12 @@ pub(crate) struct Send {
     pub(in crate::conn) waiting: bool,
     /// A message was sent.
     pub(in crate::conn) sent: bool,
-    /// The window is lent to the writer.
-    pub(in crate::conn) lent: bool,
+    /// The window is granted to the writer.
+    pub(in crate::conn) granted: bool,
 }
 
 impl Send {
     pub(in crate::conn) fn new(window: SendWindow) -> Self {
-        Self { window, waiting: false, sent: false, lent: false }
+        Self { window, waiting: false, sent: false, granted: false }
     }
 }

@@ -340,9 +340,9 @@ fn a_message_that_lies_about_its_size_leaves_nothing_behind() {
 fn a_writer_that_is_lent_its_credit_gives_back_what_it_did_not_use() {
     let mut pair = Pair::new();
     let (key, served) = pair.open();
-    let (id, credit) = pair.server.conn.lend(served.key);
+    let (id, credit) = pair.server.conn.grant_credit(served.key);
     assert_eq!(credit, 65_535);
-    assert_eq!(pair.server.send(served.key, b"x"), Ok(Sent::NoCredit), "all of it is lent");
+    assert_eq!(pair.server.send(served.key, b"x"), Ok(Sent::NoCredit), "all of it is granted");
     let mut frames = Vec::new();
     for _ in 0..2 {
         crate::conn::write_data(&mut frames, id, 10_000, |out: &mut Vec<u8>| {
@@ -350,7 +350,7 @@ fn a_writer_that_is_lent_its_credit_gives_back_what_it_did_not_use() {
         })
         .unwrap();
     }
-    pair.server.conn.take_back(served.key, &frames, credit - 20_000);
+    pair.server.conn.collect(served.key, &frames, credit - 20_000);
     for _ in 0..4 {
         assert_eq!(pair.server.send(served.key, &[0; 11_384]), Ok(Sent::Queued), "45,535 bytes are left");
     }
@@ -365,27 +365,27 @@ fn credit_that_comes_while_all_is_lent_is_added_to_what_is_given_back() {
     let mut pair = Pair::new();
     let (key, served) = pair.open();
     assert_eq!(pair.server.send(served.key, &[0; 60_000]), Ok(Sent::Queued));
-    let (_, credit) = pair.server.conn.lend(served.key);
+    let (_, credit) = pair.server.conn.grant_credit(served.key);
     assert_eq!(credit, 5_535);
     pair.run();
     assert_eq!(pair.client.read_all(key).0.len(), 1);
     pair.run();
-    // The lane has overdrawn by one message.
-    pair.server.conn.take_back(served.key, &[], -1_000);
-    let (_, credit) = pair.server.conn.lend(served.key);
+    // The send buffer has overdrawn by one message.
+    pair.server.conn.collect(served.key, &[], -1_000);
+    let (_, credit) = pair.server.conn.grant_credit(served.key);
     assert_eq!(credit, 59_000);
 }
 
 #[test]
-fn what_is_in_the_lane_of_a_stream_that_is_over_is_dropped() {
+fn what_is_in_the_send_buffer_of_a_stream_that_is_over_is_dropped() {
     let mut pair = Pair::new();
     let (key, served) = pair.open();
-    let (id, credit) = pair.server.conn.lend(served.key);
+    let (id, credit) = pair.server.conn.grant_credit(served.key);
     let mut frames = Vec::new();
     crate::conn::write_data(&mut frames, id, 1, |out: &mut Vec<u8>| out.push(7)).unwrap();
     pair.client.conn.reset(key, Outcome::framework(161, "given up"));
     pair.run();
-    pair.server.conn.take_back(served.key, &frames, credit);
+    pair.server.conn.collect(served.key, &frames, credit);
     assert!(pair.server.output().is_empty());
 }
 
@@ -393,8 +393,8 @@ fn what_is_in_the_lane_of_a_stream_that_is_over_is_dropped() {
 fn without_flow_control_there_is_no_end_of_what_is_lent() {
     let mut pair = Pair::with(Limits { window: 0, ..Limits::default() }, Limits::default());
     let (_, served) = pair.open();
-    let (_, credit) = pair.server.conn.lend(served.key);
-    pair.server.conn.take_back(served.key, &[], credit - 1_000_000);
+    let (_, credit) = pair.server.conn.grant_credit(served.key);
+    pair.server.conn.collect(served.key, &[], credit - 1_000_000);
     assert_eq!(pair.server.send(served.key, b"on"), Ok(Sent::Queued));
 }
 

@@ -265,12 +265,12 @@ fn messages_of_a_writer_with_lent_credit_keep_a_stream_alive_and_giving_it_back_
         let (_, served) = pair.open();
         for _ in 0..5 {
             pair.wait(60 * SECOND);
-            let (id, credit) = pair.server.conn.lend(served.key);
+            let (id, credit) = pair.server.conn.grant_credit(served.key);
             let mut frames = Vec::new();
             if writes {
                 write_data(&mut frames, id, 1, |out: &mut Vec<u8>| out.push(7)).unwrap();
             }
-            pair.server.conn.take_back(served.key, &frames, credit - i64::from(writes));
+            pair.server.conn.collect(served.key, &frames, credit - i64::from(writes));
             pair.run();
         }
         let expected = if writes { None } else { Some(Ending::Idle(100 * SECOND)) };

@@ -522,7 +522,7 @@ fn event_text(event: &Event) -> String {
         Event::Writable(_) => "writer".to_owned(),
         Event::Changed(_) => "owner".to_owned(),
         Event::CallChanged(_) => "a caller".to_owned(),
-        Event::Revoked(_) => "the writer's lane".to_owned(),
+        Event::CreditRevoked(_) => "the writer's send buffer".to_owned(),
         Event::Idle => unreachable!("it is of no stream"),
         Event::Room(_) => "room".to_owned(),
         Event::Call => "a new call".to_owned(),

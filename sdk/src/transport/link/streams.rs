@@ -6,15 +6,16 @@ use std::time::{Duration, Instant};
 use crate::conn::{
     Backlog, Body, ConnError, Ending, Fit, Head, Inbox, Outcome, SendError, Sent, StreamKey, Take, Ticket,
 };
-use crate::transport::lane::{LANE, Lane, Sender};
 use crate::transport::now;
+use crate::transport::send_buffer::{SEND_BUFFER_SIZE, SendBuffer, Sender};
 use crate::transport::shared::Then;
 use crate::transport::wakers::Watcher;
 
 use super::Link;
 
-/// What filling a lane costs of a task's turn: sixteen of them, and others get theirs. That is 256 KiB, some 200 µs of work.
-const COOP_PER_LANE: usize = 8;
+/// The units of tokio's budget that a full send buffer costs. A task's turn ends after sixteen of
+/// them: that is 256 KiB, some 200 µs of work.
+const COOP_PER_SEND_BUFFER: usize = 8;
 
 impl Link {
     /// Opens a stream when there is room; [`poll_opened`](Self::poll_opened) tells what becomes of it. Nothing is sent while this is
@@ -103,23 +104,27 @@ impl Link {
         cx: &mut Context<'_>,
         mut body: B,
     ) -> Poll<Result<(), SendError>> {
-        if let Some(lane) = &sender.lane {
-            match lane.send(len, body) {
+        if let Some(send_buffer) = &sender.send_buffer {
+            match send_buffer.send(len, body) {
                 Ok(sent) => return Poll::Ready(sent),
                 Err(back) => body = back,
             }
         }
-        let turns = if sender.lane.as_ref().and_then(Lane::held).is_some() { COOP_PER_LANE } else { 1 };
+        let turns = if sender.send_buffer.as_ref().and_then(SendBuffer::held).is_some() {
+            COOP_PER_SEND_BUFFER
+        } else {
+            1
+        };
         for _ in 0..turns {
             ready!(tokio::task::coop::poll_proceed(cx)).made_progress();
         }
         self.shared().poll(|state| {
             let ticket = &mut sender.ticket;
             let place = *ticket;
-            // What the lane holds goes first, as soon as there is room for it.
-            if let Some(held) = sender.lane.as_ref().and_then(Lane::held) {
+            // The send buffer goes first, as soon as there is room for its frames.
+            if let Some(held) = sender.send_buffer.as_ref().and_then(SendBuffer::held) {
                 match state.conn.claim_room(held + len, ticket) {
-                    Ok(true) => state.take_back(key),
+                    Ok(true) => state.collect(key),
                     Ok(false) => return state.wait_for_room(ticket.as_ref(), cx),
                     Err(ending) => {
                         state.leave_queue(place);
@@ -127,12 +132,12 @@ impl Link {
                     }
                 }
             }
-            // Many streams have no second message, so only then a lane is worth its memory.
-            let lends = len < LANE && state.is_busy() && state.conn.has_sent(key);
+            // Many streams have no second message, so only then a send buffer is worth its memory.
+            let grants = len < SEND_BUFFER_SIZE && state.is_busy() && state.conn.has_sent(key);
             match state.conn.send(key, len, ticket, body) {
                 Ok(Sent::Queued) => {
-                    if lends && state.may_lend() {
-                        state.lend(key, &mut sender.lane);
+                    if grants && state.may_grant() {
+                        state.grant(key, &mut sender.send_buffer);
                     }
                     Poll::Ready(Ok(()))
                 }
@@ -185,21 +190,21 @@ impl Link {
 
     pub(crate) fn half_close(&self, key: StreamKey) {
         self.shared().with(|state| {
-            state.take_back(key);
+            state.collect(key);
             state.conn.half_close(key);
         });
     }
 
     pub(crate) fn close_stream(&self, key: StreamKey, outcome: Outcome) -> Fit {
         self.shared().with(|state| {
-            state.take_back(key);
+            state.collect(key);
             state.conn.close(key, outcome)
         })
     }
 
     pub(crate) fn reset(&self, key: StreamKey, outcome: Outcome) {
         self.shared().with(|state| {
-            state.take_back(key);
+            state.collect(key);
             state.conn.reset(key, outcome);
         });
     }
@@ -214,7 +219,7 @@ impl Link {
 
     pub(crate) fn release(&self, key: StreamKey) {
         self.shared().with(|state| {
-            state.take_back(key);
+            state.collect(key);
             state.conn.release(key);
             state.wakers.forget_stream(key);
         });

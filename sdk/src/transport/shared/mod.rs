@@ -3,8 +3,8 @@
 //! Who wakes whom: a handle that leaves bytes in an empty outbox wakes the pusher, or the driver if there is none, or writes them itself when
 //! it has nothing else to do. The driver wakes the tasks in [`Wakers`], and so does a handle whose wish lets another one go on.
 
-mod lanes;
 mod push;
+mod send_buffers;
 
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -15,8 +15,8 @@ use tokio::runtime::{self, Handle};
 use crate::conn::{ConnError, Connection, Event, Limits, Ticket};
 use crate::sync::{AtomicBool, Mutex, Ordering};
 
-use lanes::Lanes;
 use push::Push;
+use send_buffers::SendBuffers;
 
 use super::wakers::{Incoming, Slot, Wakers};
 use super::{Output, PeerAddr, now};
@@ -73,7 +73,7 @@ pub(super) struct State {
     /// So many tasks run one call after the other, and write when they are done. In the meantime nobody wakes the driver for that.
     runners: usize,
     push: Push,
-    lanes: Lanes,
+    send_buffers: SendBuffers,
     events: Vec<Event>,
     /// From then on the next call or stream is preceded by a look whether the peer has ended the
     /// connection.
@@ -122,7 +122,7 @@ impl Shared {
                 if_silent: None,
                 runners: 0,
                 push: Push::default(),
-                lanes: Lanes::default(),
+                send_buffers: SendBuffers::default(),
                 events: Vec::new(),
                 look_at: now(),
             }),
@@ -323,7 +323,7 @@ impl State {
 
     /// Whether there is something that nobody is writing yet.
     fn has_output(&self) -> bool {
-        self.conn.output_len() > 0 || !self.lanes.lent.is_empty()
+        self.conn.output_len() > 0 || !self.send_buffers.granted.is_empty()
     }
 
     /// Whether a message that is queued now has to wait for others.

@@ -78,7 +78,7 @@ impl Shared {
             }
         }
         state.push.busy = false;
-        state.limit_lanes();
+        state.limit_send_buffers();
         state.push.told = false;
         let mut incoming = Incoming::default();
         state.sort_events(&mut wake, &mut incoming);
@@ -101,7 +101,7 @@ impl State {
     /// Makes sure that there are bytes to write, if there are any at all.
     fn take_output(&mut self) -> bool {
         if self.push.rest.is_empty() {
-            self.collect();
+            self.collect_some();
             if self.conn.output_len() == 0 {
                 return false;
             }

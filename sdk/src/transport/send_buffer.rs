@@ -1,0 +1,130 @@
+//! A writer's own buffer beside the outbox.
+//!
+//! A writer with many messages is granted the stream's credit and a buffer. A message then costs a
+//! lock that nobody else wants, until the buffer is full, the credit is used up, or the connection
+//! collects the buffer because it writes to the socket.
+
+use std::sync::Arc;
+
+use crate::conn::{Body, SendError, StreamId, frame_size, write_data};
+use crate::sync::Mutex;
+
+/// The capacity of a send buffer: some hundred small messages.
+pub(super) const SEND_BUFFER_SIZE: usize = 16 * 1024;
+
+/// The writer's hold on its send buffer. The connection has another one while the send buffer is
+/// granted.
+///
+/// Locks are taken in one order: the connection's first, then a send buffer's.
+#[derive(Clone, Debug)]
+pub(crate) struct SendBuffer(Arc<Mutex<Granted>>);
+
+#[derive(Debug)]
+struct Granted {
+    id: StreamId,
+    /// The largest frame.
+    limit: usize,
+    /// Whole frames.
+    frames: Vec<u8>,
+    /// The credit that is left; `None` while nothing is granted.
+    credit: Option<i64>,
+}
+
+impl SendBuffer {
+    pub(super) fn new(id: StreamId, limit: usize) -> Self {
+        Self(Arc::new(Mutex::new(Granted { id, limit, frames: Vec::new(), credit: None })))
+    }
+
+    /// Writes a message of `len` bytes, or gives `body` back if the connection must be asked.
+    #[inline]
+    pub(super) fn send<B: Body>(&self, len: usize, body: B) -> Result<Result<(), SendError>, B> {
+        let mut granted = self.0.lock();
+        let size = frame_size(len);
+        if granted.credit.is_none_or(|left| left <= 0)
+            || granted.frames.len() + size > SEND_BUFFER_SIZE
+            || size > granted.limit
+        {
+            return Err(body);
+        }
+        let id = granted.id;
+        let written = write_data(&mut granted.frames, id, len, body);
+        if written.is_ok() {
+            granted.credit = granted.credit.map(|left| left.saturating_sub_unsigned(len as u64));
+        }
+        Ok(written)
+    }
+
+    /// The bytes in it, if it is granted.
+    pub(super) fn held(&self) -> Option<usize> {
+        let granted = self.0.lock();
+        granted.credit.map(|_| granted.frames.len())
+    }
+
+    pub(super) fn grant(&self, credit: i64, buffer: Vec<u8>) {
+        let mut granted = self.0.lock();
+        (granted.credit, granted.frames) = (Some(credit), buffer);
+    }
+
+    /// Takes back what was granted: the frames and the credit that is left.
+    pub(super) fn collect(&self) -> Option<(Vec<u8>, i64)> {
+        let mut granted = self.0.lock();
+        let credit = granted.credit.take()?;
+        Some((std::mem::take(&mut granted.frames), credit))
+    }
+}
+
+/// What a writer needs to remember between its messages.
+#[derive(Debug, Default)]
+pub(crate) struct Sender {
+    pub(super) send_buffer: Option<SendBuffer>,
+    /// A place in the queue for room, while a write waits for it.
+    pub(super) ticket: Option<crate::conn::Ticket>,
+    /// A write has waited for so long that both sides may wait for each other.
+    pub(super) stuck: bool,
+}
+
+impl Sender {
+    /// Whether there is something to remember.
+    pub(crate) fn is_used(&self) -> bool {
+        self.send_buffer.is_some() || self.ticket.is_some()
+    }
+
+    /// Whether whoever writes is to be told that it has waited for long; once.
+    pub(crate) fn take_stuck(&mut self) -> bool {
+        std::mem::take(&mut self.stuck)
+    }
+
+    /// Whether the connection has no room for the message that waits.
+    #[inline]
+    pub(crate) fn waits_for_room(&self) -> bool {
+        self.ticket.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Fills the send buffer with messages of this size, at most a hundred, and counts them.
+    fn fill(send_buffer: &SendBuffer, len: usize) -> usize {
+        let send =
+            |_: &i32| send_buffer.send(len, |out: &mut Vec<u8>| out.resize(out.len() + len, 7)).is_ok();
+        (0..100).take_while(send).count()
+    }
+
+    #[test]
+    fn a_send_buffer_takes_no_more_than_it_holds_than_its_credit_and_than_the_largest_frame() {
+        let send_buffer = SendBuffer::new(StreamId(7), 2_000);
+        assert_eq!(fill(&send_buffer, 1), 0, "nothing is granted");
+        send_buffer.grant(i64::MAX, Vec::new());
+        assert_eq!(fill(&send_buffer, 1_000), SEND_BUFFER_SIZE / frame_size(1_000));
+        assert!(send_buffer.held().is_some_and(|held| held <= SEND_BUFFER_SIZE));
+        assert!(send_buffer.collect().is_some());
+        // The last message may go beyond the credit.
+        send_buffer.grant(2_500, Vec::new());
+        assert_eq!(fill(&send_buffer, 1_000), 3);
+        assert_eq!(send_buffer.collect().map(|(_, credit)| credit), Some(-500));
+        send_buffer.grant(i64::MAX, Vec::new());
+        assert_eq!((fill(&send_buffer, 1_985), fill(&send_buffer, 1_984) > 0), (0, true));
+    }
+}
