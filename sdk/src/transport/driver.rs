@@ -17,8 +17,8 @@ use tokio::task::JoinHandle;
 
 use crate::conn::{ConnError, Connection, IncomingCall, IncomingStream};
 
+use super::flusher::Flusher;
 use super::intake::Intake;
-use super::pusher::Pusher;
 use super::shared::{Left, Reading, Shared, State};
 use super::wakers::Incoming;
 use super::{Ends, Link, PeerAddr, now};
@@ -85,7 +85,7 @@ pub(crate) struct Driver {
     /// For a connection that is not read: others may leave room, and the peer may go.
     recheck: Option<Box<Recheck>>,
     /// Its task ends with this one.
-    pusher: Option<JoinHandle<()>>,
+    flusher: Option<JoinHandle<()>>,
 }
 
 impl Driver {
@@ -137,7 +137,7 @@ impl Driver {
             closing: None,
             failing: None,
             recheck: None,
-            pusher: None,
+            flusher: None,
         }
     }
 
@@ -167,12 +167,12 @@ impl Driver {
             return Poll::Pending;
         }
         if self.yielded {
-            self.start_pusher();
+            self.start_flusher();
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
         loop {
-            self.shared.push();
+            self.shared.flush();
             let (lost, failed, blocked, closing) = self.run(|state| {
                 let lost = state.conn.lost().cloned();
                 let closing = state.closing.then(|| (state.is_written(), state.lingering));
@@ -214,12 +214,12 @@ impl Driver {
     }
 
     /// From now on somebody else writes what several have queued, so that it can be read meanwhile.
-    fn start_pusher(&mut self) {
+    fn start_flusher(&mut self) {
         // A model runs it on a thread of its own.
-        if cfg!(trill_loom) || self.pusher.is_some() || Handle::current().metrics().num_workers() < 2 {
+        if cfg!(trill_loom) || self.flusher.is_some() || Handle::current().metrics().num_workers() < 2 {
             return;
         }
-        self.pusher = Some(tokio::spawn(Pusher::new(Arc::clone(&self.shared))));
+        self.flusher = Some(tokio::spawn(Flusher::new(Arc::clone(&self.shared))));
     }
 
     /// Sees to it that answers do not wait for long for the last runner to write them.
@@ -230,7 +230,7 @@ impl Driver {
                 return;
             }
             self.patience = None;
-            self.shared.push();
+            self.shared.flush();
             runs = self.shared.has_runners();
         }
         // It runs out by itself, and is not started anew for each batch.
@@ -245,7 +245,7 @@ impl Driver {
     /// for nothing, once, and the next deadline, which most often is later, needs none of its own.
     fn poll_timers(&mut self, cx: &mut Context<'_>) -> Left {
         loop {
-            let (armed, (left, pusher)) = self.run(|state| {
+            let (armed, (left, flusher)) = self.run(|state| {
                 let is_new = |state: &State| {
                     let next = state.conn.next_deadline()?;
                     state.armed.is_none_or(|armed| next < armed).then_some(next)
@@ -260,8 +260,8 @@ impl Driver {
                 }
                 (state.armed, state.left())
             });
-            if let Some(pusher) = pusher {
-                pusher.wake();
+            if let Some(flusher) = flusher {
+                flusher.wake();
             }
             let Some(armed) = armed else { return left };
             let armed = tokio::time::Instant::from_std(armed);
@@ -321,8 +321,8 @@ impl Driver {
         });
         drop(unsent);
         self.shared.set_over();
-        if let Some(pusher) = &self.pusher {
-            pusher.abort();
+        if let Some(flusher) = &self.flusher {
+            flusher.abort();
         }
         self.ends = None;
         self.intake.clear();
@@ -357,9 +357,9 @@ impl Future for Driver {
             }
         }
         ready!(this.poll_left(cx));
-        if let Some(pusher) = &mut this.pusher {
-            let _ = ready!(Pin::new(pusher).poll(cx));
-            this.pusher = None;
+        if let Some(flusher) = &mut this.flusher {
+            let _ = ready!(Pin::new(flusher).poll(cx));
+            this.flusher = None;
         }
         Poll::Ready(this.over.clone().expect("it is over, and has said why"))
     }

@@ -184,7 +184,7 @@ impl Link {
             state.collect_all();
             state.conn.flush_target()
         });
-        self.shared().push();
+        self.shared().flush();
         let poll_flushed = |cx: &mut Context<'_>| {
             self.shared().poll(|state| match state.conn.flushed(target) {
                 Some(result) => Poll::Ready(result),
@@ -224,7 +224,7 @@ impl Link {
 
     /// Writes what is queued.
     pub(crate) fn write(&self) {
-        self.shared().push();
+        self.shared().flush();
     }
 
     /// The writer does not wait any more.

@@ -15,7 +15,7 @@ use crate::conn::{Head, Inbox, StreamKey, Take, write_data};
 use crate::sync::{AtomicBool, Mutex, Ordering};
 use crate::wire::{self, Decoder, Frame, Side, StreamId, UnaryHead};
 
-use super::pusher::Pusher;
+use super::flusher::Flusher;
 use super::send_buffer::{SendBuffer, Sender};
 use super::{Driver, Ends, Input, Link, Output, now};
 
@@ -258,18 +258,18 @@ fn loom_two_writers_lose_and_mix_nothing() {
 }
 
 #[test]
-fn loom_what_several_leave_is_written_by_the_pusher_beside_the_driver() {
+fn loom_what_several_leave_is_written_by_the_flusher_beside_the_driver() {
     model(2, || {
         let socket = Socket::new(1_000, silent);
         let (link, driver, keys) = client(&socket, true, 65_535, 2);
-        let mut pusher = Pusher::new(Arc::clone(link.shared()));
+        let mut flusher = Flusher::new(Arc::clone(link.shared()));
         let its = Arc::clone(&socket);
-        let pusher = thread::spawn(move || {
+        let flusher = thread::spawn(move || {
             block_on(poll_fn(|cx| {
                 if its.poll_change(cx, |state| state.over).is_ready() {
                     return Poll::Ready(());
                 }
-                Pin::new(&mut pusher).poll(cx)
+                Pin::new(&mut flusher).poll(cx)
             }));
         });
         let its = Arc::clone(&socket);
@@ -281,7 +281,7 @@ fn loom_what_several_leave_is_written_by_the_pusher_beside_the_driver() {
         });
         block_on(driver);
         socket.end();
-        [pusher, writer].map(|thread| thread.join().expect("it ended"));
+        [flusher, writer].map(|thread| thread.join().expect("it ended"));
         assert_eq!(socket.got(), [messages(100, &["1"]), messages(101, &["1"])].concat());
     });
 }

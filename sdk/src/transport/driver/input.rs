@@ -182,7 +182,7 @@ impl Driver {
                 && let Some((id, size)) = self.intake.arriving()
             {
                 self.run(|state| state.conn.handle_arriving(id, size));
-                self.shared.push();
+                self.shared.flush();
             }
             if !self.unhandled || self.has_done_enough() {
                 return Ok(());

@@ -26,7 +26,7 @@ impl Wake for Wakes {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_pusher_hears_of_bytes_when_a_deadline_passes_in_the_same_poll() {
+async fn the_flusher_hears_of_bytes_when_a_deadline_passes_in_the_same_poll() {
     let (near, _far) = memory_pair();
     let (_link, mut driver) = Driver::client(Connection::client(Limits::default()), near, PeerAddr::memory());
     let mut cx = Context::from_waker(Waker::noop());
@@ -36,7 +36,7 @@ async fn the_pusher_hears_of_bytes_when_a_deadline_passes_in_the_same_poll() {
     assert!(driver.timer.is_some(), "the peer has so long to accept the stream");
 
     let wakes = Arc::new(Wakes::default());
-    driver.shared.set_pusher(&Context::from_waker(&Waker::from(Arc::clone(&wakes))));
+    driver.shared.set_flusher(&Context::from_waker(&Waker::from(Arc::clone(&wakes))));
     tokio::time::advance(Duration::from_secs(60)).await;
     // In the driver's part, whose bytes nobody is told of.
     driver.run(open);

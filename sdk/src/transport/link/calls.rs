@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::conn::{
     Answer, Body, CallKey, Cause, ConnError, Ending, Fit, Head, Outcome, Overrun, SendError, Ticket,
 };
-use crate::transport::shared::Then;
+use crate::transport::shared::Next;
 
 use super::Link;
 
@@ -22,25 +22,25 @@ impl Link {
         ticket: &mut Option<Ticket>,
         cx: &Context<'_>,
     ) -> Poll<Result<Option<CallKey>, SendError>> {
-        self.shared().with_then(|state| {
+        self.shared().with_next(|state| {
             if state.is_ended(now) {
                 let ended = SendError::Ended(Ending::Lost(ConnError::PeerClosed));
-                return (Poll::Ready(Err(ended)), Then::GoesOn);
+                return (Poll::Ready(Err(ended)), Next::Continues);
             }
             match state.conn.claim_room(body.0 + attachment.len(), ticket) {
                 Ok(true) => {}
-                Ok(false) => return (state.wait_for_room(ticket.as_ref(), cx), Then::Waits),
-                Err(ending) => return (Poll::Ready(Err(SendError::Ended(ending))), Then::GoesOn),
+                Ok(false) => return (state.wait_for_room(ticket.as_ref(), cx), Next::Parks),
+                Err(ending) => return (Poll::Ready(Err(SendError::Ended(ending))), Next::Continues),
             }
             let head = head.take().expect("a request is sent once");
             let sent = state.conn.call(head, one_way, deadline, body, attachment);
-            let then = if let Ok(Some(key)) = sent {
+            let next = if let Ok(Some(key)) = sent {
                 state.wakers.call(key).wait(cx);
-                Then::Waits
+                Next::Parks
             } else {
-                Then::GoesOn
+                Next::Continues
             };
-            (Poll::Ready(sent), then)
+            (Poll::Ready(sent), next)
         })
     }
 
@@ -80,21 +80,21 @@ impl Link {
         ticket: &mut Option<Ticket>,
         cx: &Context<'_>,
     ) -> Poll<Result<(), SendError>> {
-        self.shared().with_then(|state| {
+        self.shared().with_next(|state| {
             let size = body.0 + attachment.len();
             let place = *ticket;
             if let Err(no_room) = state.conn.admit_answer(key, size) {
                 state.leave_queue(place);
                 state.conn.give_back(ticket);
-                return (Poll::Ready(Err(no_room)), Then::GoesOn);
+                return (Poll::Ready(Err(no_room)), Next::Continues);
             }
             match state.conn.claim_room(size, ticket) {
                 Ok(true) => {}
                 Ok(false) => {
                     state.conn.hold_answer(key, size);
-                    return (state.wait_for_room(ticket.as_ref(), cx), Then::Waits);
+                    return (state.wait_for_room(ticket.as_ref(), cx), Next::Parks);
                 }
-                Err(ending) => return (Poll::Ready(Err(SendError::Ended(ending))), Then::GoesOn),
+                Err(ending) => return (Poll::Ready(Err(SendError::Ended(ending))), Next::Continues),
             }
             let replied = state.conn.reply(key, std::mem::take(outcome), content_encoding, body, attachment);
             if replied.is_ok() {
@@ -102,7 +102,7 @@ impl Link {
                 state.wakers.forget_call(key);
             }
             // The handler is done, and so is its task.
-            (Poll::Ready(replied), Then::Waits)
+            (Poll::Ready(replied), Next::Parks)
         })
     }
 

@@ -8,7 +8,7 @@ use crate::conn::{
 };
 use crate::transport::now;
 use crate::transport::send_buffer::{SEND_BUFFER_SIZE, SendBuffer, Sender};
-use crate::transport::shared::Then;
+use crate::transport::shared::Next;
 use crate::transport::wakers::Watcher;
 
 use super::Link;
@@ -180,12 +180,12 @@ impl Link {
 
     /// Counts messages as consumed, so that the peer gets credit.
     pub(crate) fn give_credit(&self, key: StreamKey, consumed: (usize, usize)) {
-        // Who sends a message as large as the window stands still until it hears of this, and the task here goes on to work on that
-        // message. So it writes as if it waited.
+        // A sender of a message as large as the window stands still until it hears of this, and the
+        // task here goes on to work on that message. So it flushes as if it parked.
         let window = self.limits().window as usize;
         let peer_waits = window > 0 && consumed.1 >= window;
-        let then = if peer_waits { Then::Waits } else { Then::GoesOn };
-        self.shared().with_then(|state| (state.conn.give_credit(key, consumed.0, consumed.1), then));
+        let next = if peer_waits { Next::Parks } else { Next::Continues };
+        self.shared().with_next(|state| (state.conn.give_credit(key, consumed.0, consumed.1), next));
     }
 
     pub(crate) fn half_close(&self, key: StreamKey) {

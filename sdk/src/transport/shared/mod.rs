@@ -1,9 +1,10 @@
 //! How handles and the driver share a connection: one mutex, held for a few dozen nanoseconds at a time, never across an await.
 //!
-//! Who wakes whom: a handle that leaves bytes in an empty outbox wakes the pusher, or the driver if there is none, or writes them itself when
-//! it has nothing else to do. The driver wakes the tasks in [`Wakers`], and so does a handle whose wish lets another one go on.
+//! A handle that leaves bytes in an empty outbox wakes the flusher, or the driver if there is none,
+//! or writes them itself when it has nothing else to do. The driver wakes the tasks in [`Wakers`],
+//! and so does a handle whose wish lets another one go on.
 
-mod push;
+mod flush;
 mod send_buffers;
 
 use std::sync::Arc;
@@ -15,27 +16,29 @@ use tokio::runtime::{self, Handle};
 use crate::conn::{ConnError, Connection, Event, Limits, Ticket};
 use crate::sync::{AtomicBool, Mutex, Ordering};
 
-use push::Push;
+use flush::Flush;
 use send_buffers::SendBuffers;
 
 use super::wakers::{Incoming, Slot, Wakers};
 use super::{Output, PeerAddr, now};
 
-/// From this much on, whoever writes also pushes the bytes into the socket, so that the outbox does not run full while the driver
-/// is still being woken. Half a default window: large enough that a syscall carries hundreds of small messages.
-const PUSH_AT: usize = 32 * 1024;
+/// The size of the outbox from which on the task that fills it also flushes it, so that the outbox
+/// does not run full while the driver is still being woken. It is half a default window: a system
+/// call carries hundreds of small messages.
+const FLUSH_THRESHOLD: usize = 32 * 1024;
 
 /// A connection on which nothing has come for so long is quiet: before something new on it there is a
 /// look into the socket. That costs a system call, so busy connections are spared it.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// What a task does after a wish, which decides who writes to the socket.
+/// The task's next step after a wish. It decides which task writes to the socket.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Then {
-    /// It goes on, and may have more to write.
-    GoesOn,
-    /// It waits. If nothing else goes on here, it writes itself: that spares waking the driver's thread.
-    Waits,
+pub(super) enum Next {
+    /// It continues, and may have more to write.
+    Continues,
+    /// It parks. If nothing else goes on here, it writes itself: that spares waking the driver's
+    /// thread.
+    Parks,
 }
 
 pub(super) struct Shared {
@@ -57,8 +60,9 @@ pub(super) struct State {
     pub(super) output: Option<Arc<dyn Output>>,
     /// The driver: whoever leaves it something to do wakes it.
     driver: Slot,
-    /// The pusher, if there is one: whoever leaves bytes in an empty outbox wakes it instead of the driver.
-    pusher: Slot,
+    /// The flusher, if there is one. A handle that leaves bytes in an empty outbox wakes it instead
+    /// of the driver.
+    flusher: Slot,
     /// The deadline the driver sleeps for.
     pub(super) armed: Option<Instant>,
     /// The driver does not read, because the protocol did not want input when it looked.
@@ -72,7 +76,7 @@ pub(super) struct State {
     pub(super) if_silent: Option<ConnError>,
     /// So many tasks run one call after the other, and write when they are done. In the meantime nobody wakes the driver for that.
     runners: usize,
-    push: Push,
+    flush: Flush,
     send_buffers: SendBuffers,
     events: Vec<Event>,
     /// From then on the next call or stream is preceded by a look whether the peer has ended the
@@ -96,7 +100,8 @@ pub(super) struct Left {
     pub(super) runs: bool,
     /// There is little to write yet, and more than one who may have something to add.
     pub(super) expects_more: bool,
-    /// All is written, or the pusher does it, and nothing comes to its end: whoever changes that wakes the driver.
+    /// All is written, or the flusher does it, and nothing comes to its end. A task that changes
+    /// that wakes the driver.
     pub(super) nothing: bool,
 }
 
@@ -114,14 +119,14 @@ impl Shared {
                 wakers: Wakers::default(),
                 output: Some(output),
                 driver: Slot::default(),
-                pusher: Slot::default(),
+                flusher: Slot::default(),
                 armed: None,
                 paused: false,
                 closing: false,
                 lingering: false,
                 if_silent: None,
                 runners: 0,
-                push: Push::default(),
+                flush: Flush::default(),
                 send_buffers: SendBuffers::default(),
                 events: Vec::new(),
                 look_at: now(),
@@ -170,33 +175,33 @@ impl Shared {
 
     /// Runs `wish` on the connection, then wakes whom it lets go on, and the driver if it has something to do.
     pub(super) fn with<R>(&self, wish: impl FnOnce(&mut State) -> R) -> R {
-        self.with_then(|state| (wish(state), Then::GoesOn))
+        self.with_next(|state| (wish(state), Next::Continues))
     }
 
     /// The same for a wish that may have to wait.
     pub(super) fn poll<R>(&self, wish: impl FnOnce(&mut State) -> Poll<R>) -> Poll<R> {
-        self.with_then(|state| {
+        self.with_next(|state| {
             let polled = wish(state);
-            let then = if polled.is_pending() { Then::Waits } else { Then::GoesOn };
-            (polled, then)
+            let next = if polled.is_pending() { Next::Parks } else { Next::Continues };
+            (polled, next)
         })
     }
 
-    /// The same; `wish` says what its task does then.
-    pub(super) fn with_then<R>(&self, wish: impl FnOnce(&mut State) -> (R, Then)) -> R {
+    /// The same; `wish` says its task's next step.
+    pub(super) fn with_next<R>(&self, wish: impl FnOnce(&mut State) -> (R, Next)) -> R {
         let mut state = self.state.lock();
-        let (result, then) = wish(&mut state);
+        let (result, next) = wish(&mut state);
         let mut wake = Vec::new();
         if state.conn.has_events() {
             let mut incoming = Incoming::default();
             state.sort_events(&mut wake, &mut incoming);
             debug_assert!(incoming.is_empty(), "only the driver makes incoming work");
         }
-        let (push, driver) = state.who_writes(then);
+        let (flush, driver) = state.who_writes(next);
         drop(state);
         wake_all(wake, driver);
-        if push {
-            self.push();
+        if flush {
+            self.flush();
         }
         result
     }
@@ -214,10 +219,11 @@ impl Shared {
         result
     }
 
-    /// The pusher waits here now. Tells whether there is little to write yet, and more than one who may have something to add.
-    pub(super) fn set_pusher(&self, cx: &Context<'_>) -> bool {
+    /// The flusher waits here now. Tells whether there is little to write yet, and more than one
+    /// task that may have something to add.
+    pub(super) fn set_flusher(&self, cx: &Context<'_>) -> bool {
         let mut state = self.state.lock();
-        state.pusher.wait(cx);
+        state.flusher.wait(cx);
         state.expects_more()
     }
 
@@ -236,10 +242,10 @@ impl Shared {
     pub(super) fn end_runner(&self) {
         let mut state = self.state.lock();
         state.runners -= 1;
-        let driver = if state.needs_driver() { state.call_driver() } else { state.tell_of_time() };
+        let driver = if state.needs_driver() { state.driver_waker() } else { state.waker_for_time() };
         drop(state);
         driver.into_iter().for_each(Waker::wake);
-        self.push();
+        self.flush();
     }
 }
 
@@ -255,18 +261,18 @@ impl State {
         Reading { paused: self.paused, short: self.paused && self.conn.is_short() }
     }
 
-    /// What the driver has to do beside reading, and the pusher's waker, if that did not know yet that there are bytes. From now on it
-    /// counts as told, so it has to be woken.
+    /// Returns the driver's remaining work and, if bytes are queued and the flusher has not been
+    /// woken for them, its waker. The caller must wake it: this call marks it as woken.
     pub(super) fn left(&mut self) -> (Left, Option<Waker>) {
         let runs = self.runners > 0;
         let sound = !self.needs_driver();
-        if sound && self.pusher.get().is_some() {
-            let pusher = if self.has_news() { self.tell_of_bytes() } else { None };
-            return (Left { runs, expects_more: false, nothing: true }, pusher);
+        if sound && self.flusher.get().is_some() {
+            let flusher = if self.needs_flush() { self.waker_for_bytes() } else { None };
+            return (Left { runs, expects_more: false, nothing: true }, flusher);
         }
         let nothing = sound && self.is_written() && !runs;
         if nothing {
-            self.push.told = false;
+            self.flush.woken = false;
         }
         (Left { runs, expects_more: self.expects_more(), nothing }, None)
     }
@@ -294,27 +300,27 @@ impl State {
     }
 
     fn expects_more(&self) -> bool {
-        self.has_output() && self.conn.output_len() < PUSH_AT && !self.conn.is_alone()
+        self.has_output() && self.conn.output_len() < FLUSH_THRESHOLD && !self.conn.is_alone()
     }
 
     /// The socket has room again, or must be asked.
     pub(super) fn unblock(&mut self) {
-        self.push.blocked = false;
+        self.flush.blocked = false;
     }
 
     pub(super) fn is_blocked(&self) -> bool {
-        self.push.blocked
+        self.flush.blocked
     }
 
     /// The socket takes nothing any more.
     pub(super) fn fail(&mut self, why: std::io::ErrorKind) {
-        self.push.failed = Some(why);
-        self.push.blocked = true;
+        self.flush.failed = Some(why);
+        self.flush.blocked = true;
     }
 
     /// Why nothing can be written any more, if so.
     pub(super) fn write_failure(&self) -> Option<std::io::ErrorKind> {
-        self.push.failed
+        self.flush.failed
     }
 
     pub(super) fn add_runners(&mut self, count: usize) {
@@ -328,7 +334,7 @@ impl State {
 
     /// Whether a message that is queued now has to wait for others.
     pub(super) fn is_busy(&self) -> bool {
-        self.conn.output_len() > 0 || self.push.busy || self.push.blocked
+        self.conn.output_len() > 0 || self.flush.busy || self.flush.blocked
     }
 
     pub(super) fn wait_for_room<T>(&mut self, ticket: Option<&Ticket>, cx: &Context<'_>) -> Poll<T> {
@@ -346,7 +352,7 @@ impl State {
 
     /// Whether everything that was queued is in the socket.
     pub(super) fn is_written(&self) -> bool {
-        !self.has_output() && self.push.rest.is_empty() && !self.push.busy
+        !self.has_output() && self.flush.rest.is_empty() && !self.flush.busy
     }
 
     /// Nothing has happened most often: the driver asks after all that it does. A call that has come
@@ -366,58 +372,59 @@ impl State {
         self.conn.take_calls(&mut incoming.calls);
     }
 
-    /// Whether the task writes what is queued, and else the driver's waker, if it has something to do.
-    fn who_writes(&mut self, then: Then) -> (bool, Option<Waker>) {
-        let much = self.conn.output_len() >= PUSH_AT;
-        let alone = then == Then::Waits && self.has_output() && self.conn.is_alone();
-        if (much || alone) && !self.push.busy && !self.push.blocked {
+    /// Tells whether the task flushes, and else gives the waker of a task that has something to do.
+    fn who_writes(&mut self, next: Next) -> (bool, Option<Waker>) {
+        let much = self.conn.output_len() >= FLUSH_THRESHOLD;
+        let alone = next == Next::Parks && self.has_output() && self.conn.is_alone();
+        if (much || alone) && !self.flush.busy && !self.flush.blocked {
             return (true, None);
         }
-        (false, self.tell_driver())
+        (false, self.waker_for_work())
     }
 
-    /// The waker of the driver, if it has something to do that it does not know of, or of the pusher. A driver that is woken sees to
-    /// the bytes as well.
-    fn tell_driver(&mut self) -> Option<Waker> {
-        let driver = self.tell_of_time();
-        if driver.is_none() && self.has_news() { self.tell_of_bytes() } else { driver }
+    /// The driver's waker for a new deadline or because it may read again; else the waker of the
+    /// task that flushes. A woken driver also flushes, so one wake is enough.
+    fn waker_for_work(&mut self) -> Option<Waker> {
+        let driver = self.waker_for_time();
+        if driver.is_none() && self.needs_flush() { self.waker_for_bytes() } else { driver }
     }
 
-    /// Whether there are bytes that nobody writes, and of which nobody was told.
-    fn has_news(&self) -> bool {
-        self.has_output() && !self.push.told && !self.push.busy && !self.push.blocked
+    /// Tells whether there are bytes that no task writes and no task was woken for.
+    fn needs_flush(&self) -> bool {
+        self.has_output() && !self.flush.woken && !self.flush.busy && !self.flush.blocked
     }
 
-    /// The waker of whoever is to write them. The last runner does that itself.
-    fn tell_of_bytes(&mut self) -> Option<Waker> {
+    /// The waker of the flusher or the driver, which counts as woken then. The last runner flushes
+    /// by itself.
+    fn waker_for_bytes(&mut self) -> Option<Waker> {
         if self.runners > 0 {
             return None;
         }
-        let writer = self.pusher.get().or(self.driver.get()).cloned();
-        self.push.told = writer.is_some();
+        let writer = self.flusher.get().or(self.driver.get()).cloned();
+        self.flush.woken = writer.is_some();
         writer
     }
 
     /// Whether there is something that only the driver does: it waits for a full socket, and ends a connection that is lost or held by
     /// nobody.
     fn needs_driver(&self) -> bool {
-        self.push.blocked || self.closing || self.conn.lost().is_some()
+        self.flush.blocked || self.closing || self.conn.lost().is_some()
     }
 
     /// The driver's waker, unless there are runners: the last one calls it.
-    fn call_driver(&self) -> Option<Waker> {
+    fn driver_waker(&self) -> Option<Waker> {
         if self.runners > 0 { None } else { self.driver.get().cloned() }
     }
 
     /// The driver's waker, if there is a new deadline for it, or it may read again.
-    fn tell_of_time(&self) -> Option<Waker> {
+    fn waker_for_time(&self) -> Option<Waker> {
         let timer = match (self.conn.next_deadline(), self.armed) {
             (Some(next), Some(armed)) => next < armed,
             (Some(_), None) => true,
             (None, _) => false,
         };
         let input = self.paused && self.conn.may_want_input();
-        if timer || input { self.call_driver() } else { None }
+        if timer || input { self.driver_waker() } else { None }
     }
 }
 

@@ -29,20 +29,20 @@ pub(super) struct SendBuffers {
 impl State {
     /// Tells whether there is a send buffer for one more writer.
     pub(in crate::transport) fn may_grant(&self) -> bool {
-        self.send_buffers.granted.len() < if self.push.blocked { MAX_GRANTED_BLOCKED } else { MAX_GRANTED }
+        self.send_buffers.granted.len() < if self.flush.blocked { MAX_GRANTED_BLOCKED } else { MAX_GRANTED }
     }
 
     /// Collects send buffers while the socket is full. Their frames may wait for long, so they are
     /// queued, where they are counted.
     pub(super) fn limit_send_buffers(&mut self) {
-        if self.push.blocked {
+        if self.flush.blocked {
             while self.send_buffers.granted.len() > MAX_GRANTED_BLOCKED
                 && let Some(key) = self.send_buffers.granted.pop_front()
             {
                 self.collect(key);
             }
         }
-        self.conn.count_granted(if self.push.blocked {
+        self.conn.count_granted(if self.flush.blocked {
             self.send_buffers.granted.len() * SEND_BUFFER_SIZE
         } else {
             0

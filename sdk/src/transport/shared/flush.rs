@@ -11,22 +11,23 @@ use super::{Shared, State, wake_all};
 /// An outbox that a large message has stretched is not kept beyond this.
 const KEEP_CAPACITY: usize = 256 * 1024;
 
-/// How often one pass through [`Shared::push`] writes what others have added meanwhile, before it leaves the rest to the driver.
-const PUSH_ROUNDS: usize = 4;
+/// The rounds of one [`Shared::flush`]: each writes the bytes that others have added meanwhile. The
+/// rest is left to the driver.
+const FLUSH_ROUNDS: usize = 4;
 
 /// How many pieces one write to the socket takes at most: the ends of a large message, the message itself, and that for some messages.
 const SLICES: usize = 16;
 
-/// What writing to the socket needs to remember. `busy` makes it one writer at a time.
+/// The state of flushing to the socket. `busy` makes it one writer at a time.
 #[derive(Default)]
-pub(super) struct Push {
+pub(super) struct Flush {
     pub(super) busy: bool,
     /// The socket is full: the driver waits for it.
     pub(super) blocked: bool,
     /// The socket takes nothing any more. The driver reads what came before, and then the connection is lost.
     pub(super) failed: Option<std::io::ErrorKind>,
-    /// Whoever is to write has been told that there are bytes.
-    pub(super) told: bool,
+    /// The task that is to flush has been woken.
+    pub(super) woken: bool,
     /// Bytes taken from the connection, of which `written` are in the socket.
     pub(super) rest: Outbox,
     pub(super) written: usize,
@@ -38,22 +39,22 @@ pub(super) struct Push {
 impl Shared {
     /// Writes what is queued until nothing is left or the socket is full. Returns at once when another task is at it: that one sees
     /// what is added.
-    pub(in crate::transport) fn push(&self) {
+    pub(in crate::transport) fn flush(&self) {
         // What is kept by reference may be an application's own memory, and so it is let go without the lock: this is dropped behind it.
         let mut rest;
         let mut state = self.state.lock();
-        if state.push.busy || state.push.blocked {
+        if state.flush.busy || state.flush.blocked {
             return;
         }
         let Some(output) = state.output.clone() else { return };
-        state.push.busy = true;
+        state.flush.busy = true;
         let mut wake = Vec::new();
-        for _ in 0..PUSH_ROUNDS {
+        for _ in 0..FLUSH_ROUNDS {
             if !state.take_output() {
                 break;
             }
-            let written = state.push.written;
-            rest = std::mem::take(&mut state.push.rest);
+            let written = state.flush.written;
+            rest = std::mem::take(&mut state.flush.rest);
             drop(state);
             let (now_written, result) = write_out(&*output, &rest, written);
             if written + now_written == rest.len() {
@@ -68,7 +69,7 @@ impl Shared {
             match result {
                 Ok(()) => {}
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
-                    state.push.blocked = true;
+                    state.flush.blocked = true;
                     break;
                 }
                 Err(error) => {
@@ -77,13 +78,13 @@ impl Shared {
                 }
             }
         }
-        state.push.busy = false;
+        state.flush.busy = false;
         state.limit_send_buffers();
-        state.push.told = false;
+        state.flush.woken = false;
         let mut incoming = Incoming::default();
         state.sort_events(&mut wake, &mut incoming);
         debug_assert!(incoming.is_empty(), "only the driver makes incoming work");
-        let driver = if state.needs_driver() { state.call_driver() } else { state.tell_driver() };
+        let driver = if state.needs_driver() { state.driver_waker() } else { state.waker_for_work() };
         drop(state);
         wake_all(wake, driver);
     }
@@ -95,21 +96,21 @@ impl State {
     pub(in crate::transport) fn lose(&mut self, why: &ConnError) -> [Outbox; 2] {
         let queued = self.conn.take_output(Outbox::default());
         self.conn.handle_lost(why);
-        [queued, std::mem::take(&mut self.push.rest)]
+        [queued, std::mem::take(&mut self.flush.rest)]
     }
 
     /// Makes sure that there are bytes to write, if there are any at all.
     fn take_output(&mut self) -> bool {
-        if self.push.rest.is_empty() {
+        if self.flush.rest.is_empty() {
             self.collect_some();
             if self.conn.output_len() == 0 {
                 return false;
             }
-            let spare = std::mem::take(&mut self.push.spare);
-            self.push.rest = self.conn.take_output(spare);
-            self.push.written = std::mem::take(&mut self.push.ahead);
-            if self.push.written > 0 {
-                self.conn.handle_written(self.push.written);
+            let spare = std::mem::take(&mut self.flush.spare);
+            self.flush.rest = self.conn.take_output(spare);
+            self.flush.written = std::mem::take(&mut self.flush.ahead);
+            if self.flush.written > 0 {
+                self.conn.handle_written(self.flush.written);
             }
         }
         true
@@ -119,11 +120,11 @@ impl State {
     /// nothing any more lets the socket fail. Only when an answer is sure to follow.
     pub(in crate::transport) fn probe(&mut self) -> io::Result<()> {
         let Some(output) = &self.output else { return Ok(()) };
-        if !self.is_written() || self.push.blocked || self.push.ahead > 0 {
+        if !self.is_written() || self.flush.blocked || self.flush.ahead > 0 {
             return Ok(());
         }
         match output.try_write(&[FIRST_BYTE]) {
-            Ok(count) => self.push.ahead = count,
+            Ok(count) => self.flush.ahead = count,
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
             Err(error) => return Err(error),
         }
@@ -133,9 +134,9 @@ impl State {
     /// Takes what a write has left of the bytes that it was given, if anything.
     fn put_back(&mut self, rest: Outbox, written: usize) {
         if !rest.is_empty() {
-            (self.push.rest, self.push.written) = (rest, written);
+            (self.flush.rest, self.flush.written) = (rest, written);
         } else if rest.capacity() <= KEEP_CAPACITY {
-            self.push.spare = rest;
+            self.flush.spare = rest;
         }
     }
 }

@@ -11,29 +11,29 @@ use std::task::{Context, Poll};
 use super::shared::Shared;
 
 /// Writes when it is woken, by whoever leaves bytes in an empty outbox or by the driver. Never ends: its owner is the driver, which aborts it.
-pub(super) struct Pusher {
+pub(super) struct Flusher {
     shared: Arc<Shared>,
     /// It has let the others go first once, before it writes.
     yielded: bool,
 }
 
-impl Pusher {
+impl Flusher {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         Self { shared, yielded: false }
     }
 }
 
-impl Future for Pusher {
+impl Future for Flusher {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let expects_more = self.shared.set_pusher(cx);
+        let expects_more = self.shared.set_flusher(cx);
         // Those who run now have something to add: one write to the socket for all of them.
         self.yielded = !self.yielded && expects_more;
         if self.yielded {
             cx.waker().wake_by_ref();
         } else {
-            self.shared.push();
+            self.shared.flush();
         }
         Poll::Pending
     }
