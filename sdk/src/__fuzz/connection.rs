@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::conn::{
-    CallKey, ConnError, Connection, Event, Fit, Inbox, Limits, Outcome, Sent, StreamKey, Take, Ticket,
+    CallKey, ConnError, Connection, Event, Fit, Inbox, Limits, Outcome, SendTicket, Sent, StreamKey, Take,
     frame_size, write_data,
 };
 use crate::wire::{
@@ -73,7 +73,7 @@ struct Run {
 /// A stream as the application holds it.
 #[derive(Default)]
 struct Held {
-    ticket: Option<Ticket>,
+    ticket: Option<SendTicket>,
     granted: Option<(StreamId, i64, Vec<u8>)>,
     consumed: (usize, usize),
 }

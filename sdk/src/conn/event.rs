@@ -10,7 +10,7 @@ use crate::wire::{FrameFault, HEADER_LEN};
 
 use super::budget::Overrun;
 use super::error::{ConnError, Violation};
-use super::schedule::Ticket;
+use super::schedule::SendTicket;
 
 /// A stream of this connection, as long as the application holds it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
@@ -164,7 +164,7 @@ pub(crate) enum Event {
     /// The answer is there, or the caller of this handler is gone.
     CallChanged(CallKey),
     /// There is room in the outbox for the holder of this ticket.
-    Room(Ticket),
+    Room(SendTicket),
     /// A stream has ended whose credit is granted: its writer must not go on with it.
     CreditRevoked(StreamKey),
     /// A connection that is draining may have become idle, or left by all who held something of it; or what somebody waits for is

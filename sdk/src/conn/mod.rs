@@ -80,7 +80,7 @@ pub(crate) use limits::{Limits, MAX_HEADER, MIN_WINDOW, PROBE_BELOW};
 pub(crate) use peer::{Peer, Pools};
 pub(crate) use refusals::Cause;
 pub use refusals::Refused;
-pub(crate) use schedule::Ticket;
+pub(crate) use schedule::SendTicket;
 pub(crate) use streaming::{Backlog, SendError, Sent, Take, frame_size, write_data};
 pub(crate) use streams::growth;
 
@@ -446,7 +446,7 @@ impl Connection {
     }
 
     /// Gives up a place in the queue for room, because its holder does not want it any more.
-    pub(crate) fn give_back(&mut self, ticket: &mut Option<Ticket>) {
+    pub(crate) fn give_back(&mut self, ticket: &mut Option<SendTicket>) {
         self.schedule.give_back(ticket);
         self.grant_room();
     }

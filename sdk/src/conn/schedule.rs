@@ -7,9 +7,9 @@ use std::collections::VecDeque;
 
 use slab::Slab;
 
-/// A place in the queue. Its holder must use it or give it back.
+/// A number in the queue. Its holder must use it or give it back.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
-pub(crate) struct Ticket(pub(crate) usize);
+pub(crate) struct SendTicket(pub(crate) usize);
 
 #[derive(Debug)]
 struct Waiting {
@@ -21,7 +21,7 @@ struct Waiting {
 pub(super) struct Schedule {
     limit: usize,
     tickets: Slab<Waiting>,
-    queue: VecDeque<Ticket>,
+    queue: VecDeque<SendTicket>,
     /// Bytes promised to holders of a grant who have not used it yet.
     promised: usize,
 }
@@ -37,16 +37,16 @@ impl Schedule {
 
     /// Asks for room for `bytes` more, with `queued` in the outbox. `true`: put them in now, and the ticket is used up. `false`: wait
     /// with the ticket until it is granted.
-    pub(super) fn claim(&mut self, queued: usize, bytes: usize, ticket: &mut Option<Ticket>) -> bool {
+    pub(super) fn claim(&mut self, queued: usize, bytes: usize, ticket: &mut Option<SendTicket>) -> bool {
         match *ticket {
             None if self.queue.is_empty() && queued + self.promised < self.limit => true,
             None => {
-                let place = Ticket(self.tickets.insert(Waiting { bytes, granted: false }));
-                self.queue.push_back(place);
-                *ticket = Some(place);
+                let new = SendTicket(self.tickets.insert(Waiting { bytes, granted: false }));
+                self.queue.push_back(new);
+                *ticket = Some(new);
                 false
             }
-            Some(place) if self.tickets[place.0].granted => {
+            Some(held) if self.tickets[held.0].granted => {
                 self.give_back(ticket);
                 true
             }
@@ -54,36 +54,37 @@ impl Schedule {
         }
     }
 
-    /// Gives up a place or a grant. Call [`grant`](Self::grant) afterwards: the room may be another's now.
-    pub(super) fn give_back(&mut self, ticket: &mut Option<Ticket>) {
-        let Some(place) = ticket.take() else { return };
-        let waiting = self.tickets.remove(place.0);
+    /// Gives up a ticket, granted or not. Call [`grant`](Self::grant) afterwards: the room may be
+    /// another's now.
+    pub(super) fn give_back(&mut self, ticket: &mut Option<SendTicket>) {
+        let Some(held) = ticket.take() else { return };
+        let waiting = self.tickets.remove(held.0);
         if waiting.granted {
             self.promised -= waiting.bytes;
         } else {
-            self.queue.retain(|other| *other != place);
+            self.queue.retain(|other| *other != held);
         }
     }
 
     /// Grants room to those at the head of the queue, as long as there is some.
-    pub(super) fn grant(&mut self, queued: usize, mut granted: impl FnMut(Ticket)) {
+    pub(super) fn grant(&mut self, queued: usize, mut granted: impl FnMut(SendTicket)) {
         while queued + self.promised < self.limit
-            && let Some(place) = self.queue.pop_front()
+            && let Some(ticket) = self.queue.pop_front()
         {
-            let waiting = &mut self.tickets[place.0];
+            let waiting = &mut self.tickets[ticket.0];
             waiting.granted = true;
             self.promised += waiting.bytes;
-            granted(place);
+            granted(ticket);
         }
     }
 
     /// Grants everybody, because the connection is over and each must learn it.
-    pub(super) fn grant_all(&mut self, mut granted: impl FnMut(Ticket)) {
-        while let Some(place) = self.queue.pop_front() {
-            let waiting = &mut self.tickets[place.0];
+    pub(super) fn grant_all(&mut self, mut granted: impl FnMut(SendTicket)) {
+        while let Some(ticket) = self.queue.pop_front() {
+            let waiting = &mut self.tickets[ticket.0];
             waiting.granted = true;
             self.promised += waiting.bytes;
-            granted(place);
+            granted(ticket);
         }
     }
 
@@ -96,7 +97,7 @@ impl Schedule {
 mod tests {
     use super::*;
 
-    fn grants(schedule: &mut Schedule, queued: usize) -> Vec<Ticket> {
+    fn grants(schedule: &mut Schedule, queued: usize) -> Vec<SendTicket> {
         let mut granted = Vec::new();
         schedule.grant(queued, |ticket| granted.push(ticket));
         granted

@@ -8,7 +8,7 @@ use crate::wire::{self, Body, HEADER_LEN, MAX_ENTRIES, StreamId, Target, WireErr
 use super::event::{Ending, Head, StreamKey};
 use super::flow::SendWindow;
 use super::inbox::Inbox;
-use super::schedule::Ticket;
+use super::schedule::SendTicket;
 use super::stream::{Idle, Moved, Recv, Send, State, Stream};
 use super::timers::Timer;
 use super::{Connection, handshake};
@@ -199,7 +199,7 @@ impl Connection {
         &mut self,
         key: StreamKey,
         len: usize,
-        ticket: &mut Option<Ticket>,
+        ticket: &mut Option<SendTicket>,
         body: impl Body,
     ) -> Result<Sent, SendError> {
         let queued = self.queued();

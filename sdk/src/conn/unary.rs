@@ -17,7 +17,7 @@ use super::event::{Answer, CallKey, Ending, Event, Head, IncomingCall, Outcome, 
 use super::fit::Fit;
 use super::limits::CALL_STATE;
 use super::refusals::Cause;
-use super::schedule::Ticket;
+use super::schedule::SendTicket;
 use super::streaming::{SendError, check_metadata};
 use super::timers::Timer;
 
@@ -29,7 +29,11 @@ const COPIED: usize = 32 * 1024;
 
 impl Connection {
     /// Whether `bytes` more may be queued; else [`Event::Room`] tells when it is this ticket's turn.
-    pub(crate) fn claim_room(&mut self, bytes: usize, ticket: &mut Option<Ticket>) -> Result<bool, Ending> {
+    pub(crate) fn claim_room(
+        &mut self,
+        bytes: usize,
+        ticket: &mut Option<SendTicket>,
+    ) -> Result<bool, Ending> {
         if let Some(why) = &self.lost {
             let ending = Ending::Lost(why.clone());
             self.give_back(ticket);

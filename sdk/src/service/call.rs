@@ -3,7 +3,9 @@
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use crate::transport::{Answer, Body, CallKey, Ending, Fit, Head, Link, Outcome, Overrun, SendError, Ticket};
+use crate::transport::{
+    Answer, Body, CallKey, Ending, Fit, Head, Link, Outcome, Overrun, SendError, SendTicket,
+};
 
 /// A call of ours that is not answered yet, or one of the peer's.
 #[derive(Debug)]
@@ -12,7 +14,7 @@ pub(crate) struct CallRef {
     /// `None` once it is answered.
     key: Option<CallKey>,
     /// A place in the queue for room, while an answer of ours waits for it.
-    ticket: Option<Ticket>,
+    ticket: Option<SendTicket>,
 }
 
 impl CallRef {
@@ -88,7 +90,7 @@ pub(crate) struct Request {
     /// `None` once it is sent: the call has it then.
     link: Option<Link>,
     head: Option<Head>,
-    ticket: Option<Ticket>,
+    ticket: Option<SendTicket>,
 }
 
 impl Request {

@@ -8,7 +8,7 @@ use std::future::poll_fn;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 
-use crate::conn::{Buffered, Charge, ConnError, Connection, Limits, Overrun, Ticket};
+use crate::conn::{Buffered, Charge, ConnError, Connection, Limits, Overrun, SendTicket};
 
 use super::send_buffer::Sender;
 use super::shared::Shared;
@@ -236,7 +236,7 @@ impl Link {
     }
 
     /// Gives up waiting for room.
-    pub(crate) fn give_back(&self, ticket: &mut Option<Ticket>) {
+    pub(crate) fn give_back(&self, ticket: &mut Option<SendTicket>) {
         if ticket.is_some() {
             self.shared().with(|state| {
                 state.leave_queue(*ticket);

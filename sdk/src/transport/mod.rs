@@ -50,7 +50,7 @@ pub(crate) use wakers::Watcher;
 pub(crate) use crate::conn::{
     Admission, Admitted, Answer, Body, CallKey, Cause, ConnError, Connection, Ending, Fit, Head, Inbox,
     IncomingCall, IncomingStream, Limits, MAX_HEADER, MIN_WINDOW, Outbox, Outcome, Overrun, PROBE_BELOW,
-    Peer, Pools, SendError, Shape, StreamKey, Take, Ticket, too_large,
+    Peer, Pools, SendError, SendTicket, Shape, StreamKey, Take, too_large,
 };
 pub use crate::conn::{AppErrors, Buffered, Cancel, Refused};
 

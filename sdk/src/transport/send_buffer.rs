@@ -77,8 +77,8 @@ impl SendBuffer {
 #[derive(Debug, Default)]
 pub(crate) struct Sender {
     pub(super) send_buffer: Option<SendBuffer>,
-    /// A place in the queue for room, while a write waits for it.
-    pub(super) ticket: Option<crate::conn::Ticket>,
+    /// The ticket in the queue for room, while a write waits for it.
+    pub(super) ticket: Option<crate::conn::SendTicket>,
     /// A write has waited for so long that both sides may wait for each other.
     pub(super) stuck: bool,
 }

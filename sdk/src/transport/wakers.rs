@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::task::{Context, Waker};
 
-use crate::conn::{CallKey, Event, IncomingCall, IncomingStream, StreamKey, Ticket, growth};
+use crate::conn::{CallKey, Event, IncomingCall, IncomingStream, SendTicket, StreamKey, growth};
 
 use super::send_buffer::SendBuffer;
 
@@ -82,7 +82,7 @@ impl Wakers {
         at(&mut self.calls, key.0)
     }
 
-    pub(super) fn ticket(&mut self, ticket: Ticket) -> &mut Slot {
+    pub(super) fn ticket(&mut self, ticket: SendTicket) -> &mut Slot {
         at(&mut self.tickets, ticket.0)
     }
 

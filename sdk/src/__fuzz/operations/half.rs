@@ -1,6 +1,6 @@
 //! One side of a stream: a task that writes, one that reads, and what they hold.
 
-use crate::conn::{Inbox, SendError, Sent, StreamKey, Ticket, frame_size, write_data};
+use crate::conn::{Inbox, SendError, SendTicket, Sent, StreamKey, frame_size, write_data};
 use crate::wire::StreamId;
 
 use super::super::end::End;
@@ -11,7 +11,7 @@ const SEND_BUFFER_SIZE: usize = 500;
 #[derive(Debug)]
 pub(super) struct Half {
     pub(super) key: StreamKey,
-    pub(super) ticket: Option<Ticket>,
+    pub(super) ticket: Option<SendTicket>,
     pub(super) inbox: Inbox,
     pub(super) consumed: (usize, usize),
     /// The size of a message whose writer waits.

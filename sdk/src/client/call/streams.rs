@@ -17,7 +17,7 @@ use crate::stream::{
     AsyncReader, AsyncReaderWriter, AsyncWriter, Compression, Message, Reply, StreamRef, Subject, send_error,
     timed_out,
 };
-use crate::transport::{Ending, Head, Link, SendError, StreamKey, Ticket, WeakLink, now};
+use crate::transport::{Ending, Head, Link, SendError, SendTicket, StreamKey, WeakLink, now};
 
 use super::connecting::{Limited, connection, is_refusal, not_connected};
 use super::target::{Target, debug_as_name, options};
@@ -390,7 +390,7 @@ async fn pick(target: &Target, unsent: &Unsent, waited: &mut Option<Option<Insta
 /// The connection of a stream whose head was not sent: it may have no room for it.
 struct Unopened {
     link: Link,
-    ticket: Option<Ticket>,
+    ticket: Option<SendTicket>,
     /// If it had to wait: when it must be open.
     open_by: Option<Instant>,
 }

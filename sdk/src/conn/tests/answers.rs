@@ -1,6 +1,6 @@
 //! Answers that wait for room.
 
-use crate::conn::{CallKey, ConnError, Limits, Outcome, Pools, SendError, Ticket};
+use crate::conn::{CallKey, ConnError, Limits, Outcome, Pools, SendError, SendTicket};
 
 use super::pair::{End, Pair};
 
@@ -11,7 +11,7 @@ fn answer_with(
     end: &mut End,
     key: CallKey,
     size: usize,
-    ticket: &mut Option<Ticket>,
+    ticket: &mut Option<SendTicket>,
 ) -> Result<bool, SendError> {
     end.conn.admit_answer(key, size)?;
     if !end.conn.claim_room(size, ticket).unwrap() {

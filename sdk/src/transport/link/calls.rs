@@ -4,7 +4,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use crate::conn::{
-    Answer, Body, CallKey, Cause, ConnError, Ending, Fit, Head, Outcome, Overrun, SendError, Ticket,
+    Answer, Body, CallKey, Cause, ConnError, Ending, Fit, Head, Outcome, Overrun, SendError, SendTicket,
 };
 use crate::transport::shared::Next;
 
@@ -19,7 +19,7 @@ impl Link {
         (one_way, deadline, now): (bool, Option<Instant>, Instant),
         body: (usize, impl Body),
         attachment: &[u8],
-        ticket: &mut Option<Ticket>,
+        ticket: &mut Option<SendTicket>,
         cx: &Context<'_>,
     ) -> Poll<Result<Option<CallKey>, SendError>> {
         self.shared().with_next(|state| {
@@ -77,14 +77,14 @@ impl Link {
         (outcome, content_encoding): (&mut Outcome, u32),
         body: (usize, impl Body),
         attachment: &[u8],
-        ticket: &mut Option<Ticket>,
+        ticket: &mut Option<SendTicket>,
         cx: &Context<'_>,
     ) -> Poll<Result<(), SendError>> {
         self.shared().with_next(|state| {
             let size = body.0 + attachment.len();
-            let place = *ticket;
+            let earlier = *ticket;
             if let Err(no_room) = state.conn.admit_answer(key, size) {
-                state.leave_queue(place);
+                state.leave_queue(earlier);
                 state.conn.give_back(ticket);
                 return (Poll::Ready(Err(no_room)), Next::Continues);
             }

@@ -4,7 +4,7 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use crate::conn::{
-    Backlog, Body, ConnError, Ending, Fit, Head, Inbox, Outcome, SendError, Sent, StreamKey, Take, Ticket,
+    Backlog, Body, ConnError, Ending, Fit, Head, Inbox, Outcome, SendError, SendTicket, Sent, StreamKey, Take,
 };
 use crate::transport::now;
 use crate::transport::send_buffer::{SEND_BUFFER_SIZE, SendBuffer, Sender};
@@ -26,7 +26,7 @@ impl Link {
         head: &mut Option<Head>,
         idle_timeout: Option<Duration>,
         open_by: Option<Instant>,
-        ticket: &mut Option<Ticket>,
+        ticket: &mut Option<SendTicket>,
         cx: &Context<'_>,
     ) -> Poll<Result<StreamKey, SendError>> {
         self.shared().poll(|state| {
@@ -120,14 +120,14 @@ impl Link {
         }
         self.shared().poll(|state| {
             let ticket = &mut sender.ticket;
-            let place = *ticket;
+            let earlier = *ticket;
             // The send buffer goes first, as soon as there is room for its frames.
             if let Some(held) = sender.send_buffer.as_ref().and_then(SendBuffer::held) {
                 match state.conn.claim_room(held + len, ticket) {
                     Ok(true) => state.collect(key),
                     Ok(false) => return state.wait_for_room(ticket.as_ref(), cx),
                     Err(ending) => {
-                        state.leave_queue(place);
+                        state.leave_queue(earlier);
                         return Poll::Ready(Err(SendError::Ended(ending)));
                     }
                 }
@@ -143,13 +143,13 @@ impl Link {
                 }
                 Ok(result @ (Sent::NoCredit | Sent::Stuck)) => {
                     sender.stuck |= result == Sent::Stuck;
-                    state.leave_queue(place);
+                    state.leave_queue(earlier);
                     state.wakers.stream(key).write.wait(cx);
                     Poll::Pending
                 }
                 Ok(Sent::NoRoom) => state.wait_for_room(ticket.as_ref(), cx),
                 Err(error) => {
-                    state.leave_queue(place);
+                    state.leave_queue(earlier);
                     Poll::Ready(Err(error))
                 }
             }

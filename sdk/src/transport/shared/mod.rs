@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::{self, Handle};
 
-use crate::conn::{ConnError, Connection, Event, Limits, Ticket};
+use crate::conn::{ConnError, Connection, Event, Limits, SendTicket};
 use crate::sync::{AtomicBool, Mutex, Ordering};
 
 use flush::Flush;
@@ -337,16 +337,17 @@ impl State {
         self.conn.output_len() > 0 || self.flush.busy || self.flush.blocked
     }
 
-    pub(super) fn wait_for_room<T>(&mut self, ticket: Option<&Ticket>, cx: &Context<'_>) -> Poll<T> {
-        let place = ticket.expect("who finds no room gets a ticket");
-        self.wakers.ticket(*place).wait(cx);
+    pub(super) fn wait_for_room<T>(&mut self, ticket: Option<&SendTicket>, cx: &Context<'_>) -> Poll<T> {
+        let ticket = ticket.expect("who finds no room gets a ticket");
+        self.wakers.ticket(*ticket).wait(cx);
         Poll::Pending
     }
 
-    /// Whoever waited for room at this place does not any more, and must not be kept alive or woken by it.
-    pub(super) fn leave_queue(&mut self, place: Option<Ticket>) {
-        if let Some(place) = place {
-            self.wakers.ticket(place).take();
+    /// The task that waited for room with this ticket does not any more, and must not be kept alive
+    /// or woken by it.
+    pub(super) fn leave_queue(&mut self, ticket: Option<SendTicket>) {
+        if let Some(ticket) = ticket {
+            self.wakers.ticket(ticket).take();
         }
     }
 
