@@ -102,9 +102,9 @@ impl Bound {
     pub async fn serve(self) -> Result<()> {
         self.stage.send_replace(Stage::Accepting);
         let dead_peer_timeout = self.connections.limits().dead_peer_timeout;
-        let room = self.connections.room();
-        let pace = Pace::new(room.accepts_per_second);
-        let mut waiting = Waiting::new(room.waiting());
+        let limits = self.connections.accept_limits();
+        let pace = Pace::new(limits.accepts_per_second);
+        let mut waiting = Waiting::new(limits.waiting());
         let accepting = accept_all(&self.listener, dead_peer_timeout, pace, &mut waiting, &self.connections);
         let broken = tokio::select! {
             error = accepting => Some(error),

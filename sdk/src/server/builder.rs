@@ -15,10 +15,10 @@ use crate::transport::{
 
 use super::bound::Bound;
 use super::call::{Host, IntoService, Router, Service};
+use super::connection_set::{AcceptLimits, DEFAULT_CONNECTIONS};
 use super::connections::Connections;
 use super::files::Files;
 use super::peers::KeyOf;
-use super::places::{DEFAULT_CONNECTIONS, Room};
 
 /// Clients of the protocol close idle connections after 50 seconds. Those that do not are gone, or will come back.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(5 * 60);
@@ -34,7 +34,7 @@ impl Server {
         ServerBuilder {
             services: Vec::new(),
             limits,
-            room: Room::default(),
+            accept_limits: AcceptLimits::default(),
             keys: KeyOf::default(),
             backlog: 4_096,
             max_calls: 100_000,
@@ -50,7 +50,7 @@ impl Server {
 pub struct ServerBuilder {
     services: Vec<Arc<dyn Service>>,
     limits: Limits,
-    room: Room,
+    accept_limits: AcceptLimits,
     keys: KeyOf,
     /// The listener's queue.
     backlog: u32,
@@ -188,7 +188,7 @@ impl ServerBuilder {
     /// a number that was set, `bind` warns in the log. Several servers of one process share its files:
     /// give each its part.
     pub fn max_connections(mut self, count: usize) -> Self {
-        self.room.connections = count;
+        self.accept_limits.connections = count;
         self
     }
 
@@ -197,7 +197,7 @@ impl ServerBuilder {
     /// [`new_connection_grace`](Self::new_connection_grace), first those of [peers](Self::peer_key)
     /// that have more than their share of them. Default: 1,024.
     pub fn max_new_connections(mut self, count: usize) -> Self {
-        self.room.new = count;
+        self.accept_limits.new = count;
         self
     }
 
@@ -205,7 +205,7 @@ impl ServerBuilder {
     /// Default: 10 seconds. After that it may have to make room, see
     /// [`max_new_connections`](Self::max_new_connections).
     pub fn new_connection_grace(mut self, limit: Duration) -> Self {
-        self.room.new_grace = limit;
+        self.accept_limits.new_grace = limit;
         self
     }
 
@@ -223,7 +223,7 @@ impl ServerBuilder {
     /// with most are closed that came last. One that its client has closed meanwhile counts for
     /// nothing. Default: 10,000.
     pub fn max_accepts_per_second(mut self, count: impl Into<Option<u32>>) -> Self {
-        self.room.accepts_per_second = count.into();
+        self.accept_limits.accepts_per_second = count.into();
         self
     }
 
@@ -236,10 +236,10 @@ impl ServerBuilder {
     pub async fn bind(mut self, address: impl AsRef<str>) -> Result<Bound> {
         let address = Address::parse(address.as_ref())?;
         check_runtime("bind")?;
-        let (backlog, wanted) = (self.backlog, self.room.connections);
+        let (backlog, wanted) = (self.backlog, self.accept_limits.connections);
         let files = Files::now().filter(|files| files.connections() < wanted);
         if let Some(files) = files {
-            self.room.limit_to_files(files.connections());
+            self.accept_limits.limit_to_files(files.connections());
         }
         let connections = self.connections()?;
         let failed = |error: std::io::Error| {
@@ -271,7 +271,7 @@ impl ServerBuilder {
         check_runtime("in_memory")?;
         let connections = self.connections()?;
         let (near, far) = memory_pair();
-        connections.start(far, PeerAddr::memory()).expect("the first connection has a place");
+        connections.start(far, PeerAddr::memory()).expect("the first connection is within the limits");
         Ok(near)
     }
 
@@ -286,10 +286,10 @@ impl ServerBuilder {
         settings::check_unread("max_unread", self.unread, &self.limits)?;
         let counts = [
             ("max_calls", self.max_calls == 0),
-            ("max_connections", self.room.connections == 0),
-            ("max_new_connections", self.room.new == 0),
+            ("max_connections", self.accept_limits.connections == 0),
+            ("max_new_connections", self.accept_limits.new == 0),
             ("backlog", self.backlog == 0),
-            ("max_accepts_per_second", self.room.accepts_per_second == Some(0)),
+            ("max_accepts_per_second", self.accept_limits.accepts_per_second == Some(0)),
         ];
         for (name, is_zero) in counts {
             if is_zero {
@@ -300,7 +300,7 @@ impl ServerBuilder {
         let host = Arc::new(Host::new(self.compression));
         let router = Router::new(&self.services, Arc::clone(&host))?;
         let pools = Pools::new(self.unread, self.unsent, self.max_calls);
-        Ok(Arc::new(Connections::new(self.limits, (self.room, pools, self.keys), router, host)))
+        Ok(Arc::new(Connections::new(self.limits, (self.accept_limits, pools, self.keys), router, host)))
     }
 }
 

@@ -14,8 +14,8 @@ use crate::transport::{
 
 use super::accept::Serve;
 use super::call::{Host, Router};
+use super::connection_set::{AcceptLimits, ConnectionSet, Full};
 use super::peers::{Key, KeyOf};
-use super::places::{Full, Places, Room};
 use super::waiting::Accepted;
 
 /// How long the connections are read after the last answer, so that calls which had begun by then are refused and not cut off: a round
@@ -38,8 +38,8 @@ pub(super) struct Connections {
     keys: KeyOf,
     router: Arc<Router>,
     host: Arc<Host>,
-    room: Room,
-    open: Mutex<Places>,
+    accept_limits: AcceptLimits,
+    open: Mutex<ConnectionSet>,
     /// All connections are to end, also those that are just being accepted.
     closing: Signal,
     /// A connection's task wakes those who wait for the last one's end.
@@ -49,25 +49,25 @@ pub(super) struct Connections {
 impl Connections {
     pub(super) fn new(
         limits: Limits,
-        (room, pools, keys): (Room, Pools, KeyOf),
+        (accept_limits, pools, keys): (AcceptLimits, Pools, KeyOf),
         router: Router,
         host: Arc<Host>,
     ) -> Self {
         Self {
             limits,
-            open: Mutex::new(Places::new(room, pools.clone())),
+            open: Mutex::new(ConnectionSet::new(accept_limits, pools.clone())),
             pools,
             keys,
             router: Arc::new(router),
             host,
-            room,
+            accept_limits,
             closing: Signal::default(),
             ended: Notify::new(),
         }
     }
 
-    pub(super) fn room(&self) -> &Room {
-        &self.room
+    pub(super) fn accept_limits(&self) -> &AcceptLimits {
+        &self.accept_limits
     }
 
     pub(super) fn limits(&self) -> &Limits {
@@ -92,8 +92,8 @@ impl Connections {
         let limits = Limits { peer: Some(shared), ..self.limits.clone() };
         let conn = Connection::server(limits, self.router.admission());
         let (link, driver) = Driver::server(conn, ends, peer, Arc::clone(&self.router) as _);
-        let (place, silent) = self.open.lock().take(link.clone(), key, now());
-        let Room { new: limit, new_grace: silence, .. } = self.room;
+        let (id, silent) = self.open.lock().insert(link.clone(), key, now());
+        let AcceptLimits { new: limit, new_grace: silence, .. } = self.accept_limits;
         silent.iter().for_each(|link| link.close_if_silent(&ConnError::TooManyNew { limit, silence }));
         // Looked at behind the insertion: whoever sets a signal goes through the inserted ones after that.
         if self.host.drain.has_begun() {
@@ -105,7 +105,7 @@ impl Connections {
         let connections = Arc::clone(self);
         tokio::spawn(async move {
             driver.await;
-            let link = connections.open.lock().leave(place);
+            let link = connections.open.lock().remove(id);
             drop(link);
             connections.ended.notify_waiters();
         });

@@ -4,11 +4,11 @@ mod accept;
 mod bound;
 mod builder;
 pub(crate) mod call;
+mod connection_set;
 mod connections;
 mod files;
 mod pace;
 mod peers;
-mod places;
 #[cfg(feature = "testing")]
 mod unbound;
 mod waiting;

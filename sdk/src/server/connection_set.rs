@@ -1,4 +1,4 @@
-//! Which connections a server has, and which it can take.
+//! The connections of a server, and the limits on accepting more.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -11,9 +11,9 @@ use crate::transport::{Link, Peer, Pools};
 
 use super::peers::{Key, Peers};
 
-/// How many connections a server takes.
+/// The limits on the connections that a server accepts.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Room {
+pub(super) struct AcceptLimits {
     /// In all.
     pub(super) connections: usize,
     /// The setting that says so.
@@ -29,7 +29,7 @@ pub(super) struct Room {
 /// More than most processes may open files for, so only who sets a number is warned of that.
 pub(super) const DEFAULT_CONNECTIONS: usize = 100_000;
 
-impl Default for Room {
+impl Default for AcceptLimits {
     fn default() -> Self {
         Self {
             connections: DEFAULT_CONNECTIONS,
@@ -44,7 +44,7 @@ impl Default for Room {
 /// Beside those that are served there may be one in so many that waits.
 const WAITING_PART: usize = 16;
 
-impl Room {
+impl AcceptLimits {
     /// How many connections may wait to be served: no more than get their turn within a second, and few beside those that are served.
     pub(super) fn waiting(&self) -> usize {
         let second = self.accepts_per_second.map_or(usize::MAX, |count| count as usize);
@@ -60,34 +60,34 @@ impl Room {
 /// The open connections. One that has sent a whole frame is as good as any other; of those that
 /// have not, only so many may be there for long. A crowd that has just come is no reason to close
 /// any: their first frames may be on the way.
-pub(super) struct Places {
-    room: Room,
+pub(super) struct ConnectionSet {
+    accept_limits: AcceptLimits,
     peers: Peers,
     /// Connections that have entered and not left.
     count: usize,
-    taken: Slab<Taken>,
-    /// The places of those that had not sent a frame when this was looked at last, oldest first.
-    new: VecDeque<Place>,
+    entries: Slab<Entry>,
+    /// Those that had not sent a frame when this was looked at last, oldest first.
+    new: VecDeque<ConnectionId>,
     /// Not before then it is looked at again: it takes as long as there are new connections.
     look_at: Option<Instant>,
     last_number: u64,
 }
 
-struct Taken {
+struct Entry {
     number: u64,
     link: Link,
     key: Option<Key>,
     since: Instant,
 }
 
-/// A connection's place: numbers are never used twice.
+/// A connection's entry. Numbers are never used twice.
 #[derive(Clone, Copy)]
-pub(super) struct Place {
+pub(super) struct ConnectionId {
     index: usize,
     number: u64,
 }
 
-/// There is no place for one more connection of a peer.
+/// The limit leaves no room for one more connection of a peer.
 #[derive(Debug)]
 pub(super) struct Full {
     used: usize,
@@ -107,85 +107,86 @@ impl fmt::Display for Full {
     }
 }
 
-impl Places {
-    pub(super) fn new(room: Room, pools: Pools) -> Self {
+impl ConnectionSet {
+    pub(super) fn new(accept_limits: AcceptLimits, pools: Pools) -> Self {
         Self {
-            room,
+            accept_limits,
             peers: Peers::new(pools),
             count: 0,
-            taken: Slab::new(),
+            entries: Slab::new(),
             new: VecDeque::new(),
             look_at: None,
             last_number: 0,
         }
     }
 
-    /// One more connection of a peer, if there is room for it. It takes its place next.
+    /// Counts one more connection of a peer, if there is room for it. [`insert`](Self::insert)
+    /// comes next.
     pub(super) fn enter(&mut self, key: Option<&Key>) -> Result<std::sync::Arc<Peer>, Full> {
-        let (used, own, limit) = (self.count, self.peers.connections(key), self.room.connections);
+        let (used, own, limit) = (self.count, self.peers.connections(key), self.accept_limits.connections);
         if used.saturating_add(own) >= limit {
-            return Err(Full { used, own, limit, setting: self.room.setting });
+            return Err(Full { used, own, limit, setting: self.accept_limits.setting });
         }
         self.count += 1;
         Ok(self.peers.enter(key))
     }
 
-    /// Takes a place for one that has entered, and gives the connections that have been silent for
-    /// too long beside so many others.
-    pub(super) fn take(&mut self, link: Link, key: Option<Key>, now: Instant) -> (Place, Vec<Link>) {
+    /// Inserts one that has entered, and gives the connections that have been silent for too long
+    /// beside so many others.
+    pub(super) fn insert(&mut self, link: Link, key: Option<Key>, now: Instant) -> (ConnectionId, Vec<Link>) {
         self.last_number += 1;
         let number = self.last_number;
-        let place = Place { index: self.taken.insert(Taken { number, link, key, since: now }), number };
-        self.new.push_back(place);
-        (place, self.silent_ones(now))
+        let id = ConnectionId { index: self.entries.insert(Entry { number, link, key, since: now }), number };
+        self.new.push_back(id);
+        (id, self.silent_ones(now))
     }
 
-    pub(super) fn leave(&mut self, place: Place) -> Link {
-        let taken = self.taken.remove(place.index);
+    pub(super) fn remove(&mut self, id: ConnectionId) -> Link {
+        let entry = self.entries.remove(id.index);
         self.count -= 1;
-        self.peers.leave(taken.key.as_ref());
-        taken.link
+        self.peers.leave(entry.key.as_ref());
+        entry.link
     }
 
     pub(super) fn links(&self) -> Vec<Link> {
-        self.taken.iter().map(|(_, taken)| taken.link.clone()).collect()
+        self.entries.iter().map(|(_, entry)| entry.link.clone()).collect()
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.taken.is_empty()
+        self.entries.is_empty()
     }
 
     /// So many of the oldest new connections as there are too many, if they have been left alone
     /// for long enough. Those go first of whose peers there are more than a fair share.
     fn silent_ones(&mut self, now: Instant) -> Vec<Link> {
-        if self.new.len() <= self.room.new || self.look_at.is_some_and(|at| now < at) {
+        if self.new.len() <= self.accept_limits.new || self.look_at.is_some_and(|at| now < at) {
             return Vec::new();
         }
-        self.look_at = now.checked_add(self.room.new_grace / 10);
-        let taken = &self.taken;
-        let of = |place: &Place| taken.get(place.index).filter(|taken| taken.number == place.number);
-        self.new.retain(|place| of(place).is_some_and(|taken| !taken.link.is_greeted()));
-        let mut excess = self.new.len().saturating_sub(self.room.new);
+        self.look_at = now.checked_add(self.accept_limits.new_grace / 10);
+        let entries = &self.entries;
+        let of = |id: &ConnectionId| entries.get(id.index).filter(|entry| entry.number == id.number);
+        self.new.retain(|id| of(id).is_some_and(|entry| !entry.link.is_greeted()));
+        let mut excess = self.new.len().saturating_sub(self.accept_limits.new);
         let mut counts: HashMap<&Key, usize> = HashMap::new();
         let mut unnamed = 0;
-        for place in &self.new {
-            match of(place).and_then(|taken| taken.key.as_ref()) {
+        for id in &self.new {
+            match of(id).and_then(|entry| entry.key.as_ref()) {
                 Some(key) => *counts.entry(key).or_default() += 1,
                 None => unnamed += 1,
             }
         }
-        let fair = self.room.new / (counts.len() + unnamed).max(1);
+        let fair = self.accept_limits.new / (counts.len() + unnamed).max(1);
         let mut silent = Vec::new();
-        self.new.retain(|place| {
-            let Some(taken) = of(place) else { return false };
-            let is_old = now.saturating_duration_since(taken.since) >= self.room.new_grace;
+        self.new.retain(|id| {
+            let Some(entry) = of(id) else { return false };
+            let is_old = now.saturating_duration_since(entry.since) >= self.accept_limits.new_grace;
             let mut one = 1;
-            let count = taken.key.as_ref().and_then(|key| counts.get_mut(key)).unwrap_or(&mut one);
+            let count = entry.key.as_ref().and_then(|key| counts.get_mut(key)).unwrap_or(&mut one);
             if excess == 0 || !is_old || *count <= fair {
                 return true;
             }
             (*count, excess) = (*count - 1, excess - 1);
-            silent.push(taken.link.clone());
+            silent.push(entry.link.clone());
             false
         });
         silent
