@@ -301,7 +301,7 @@ impl Connection {
     }
 
     /// Decides whether a call of the peer's may start, with `busy` of its shape going on and so
-    /// many `bytes` to keep, finds its method, and takes a place for it.
+    /// many `bytes` to keep, finds its method, and takes a permit for it.
     pub(super) fn admit(
         &mut self,
         head: &Head,

@@ -445,7 +445,7 @@ impl Connection {
         }
     }
 
-    /// Gives up a place in the queue for room, because its holder does not want it any more.
+    /// Gives up a ticket in the queue for room, because its holder does not want it any more.
     pub(crate) fn give_back(&mut self, ticket: &mut Option<SendTicket>) {
         self.schedule.give_back(ticket);
         self.grant_room();

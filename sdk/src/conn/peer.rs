@@ -12,7 +12,7 @@ use super::refusals::Refusals;
 pub(crate) struct Pools {
     pub(crate) unread: Arc<Pool>,
     pub(crate) unsent: Arc<Pool>,
-    pub(crate) places: Arc<Places>,
+    pub(crate) permits: Arc<PermitPool>,
     pub(crate) refusals: Arc<Refusals>,
 }
 
@@ -20,11 +20,11 @@ impl Pools {
     /// A server with room for so many bytes that are unread and unsent, and for so many calls and
     /// streams.
     pub(crate) fn new(unread: usize, unsent: usize, calls: usize) -> Self {
-        let places = Places { limit: calls, taken: AtomicUsize::new(0) };
+        let permits = PermitPool { limit: calls, taken: AtomicUsize::new(0) };
         Self {
             unread: Pool::new(unread),
             unsent: Pool::new(unsent),
-            places: Arc::new(places),
+            permits: Arc::new(permits),
             refusals: Arc::default(),
         }
     }
@@ -32,7 +32,7 @@ impl Pools {
     /// A peer that has nothing yet.
     pub(crate) fn peer(&self) -> Arc<Peer> {
         Arc::new(Peer {
-            places: AtomicUsize::new(0),
+            permits: AtomicUsize::new(0),
             unread: Usage::new(Arc::clone(&self.unread)),
             unsent: Usage::new(Arc::clone(&self.unsent)),
             server: self.clone(),
@@ -40,15 +40,15 @@ impl Pools {
     }
 }
 
-/// The calls and streams that a server works on at once.
+/// The permits for the calls and streams that a server works on at once.
 #[derive(Debug)]
-pub(crate) struct Places {
+pub(crate) struct PermitPool {
     limit: usize,
     taken: AtomicUsize,
 }
 
 #[cfg(test)]
-impl Places {
+impl PermitPool {
     pub(super) fn taken(&self) -> usize {
         self.taken.load(Ordering::Relaxed)
     }
@@ -58,30 +58,30 @@ impl Places {
 /// calls is over.
 #[derive(Debug)]
 pub(crate) struct Peer {
-    places: AtomicUsize,
+    permits: AtomicUsize,
     pub(super) unread: Arc<Usage>,
     pub(super) unsent: Arc<Usage>,
     pub(super) server: Pools,
 }
 
 impl Peer {
-    /// Takes a place for a call. A peer gets no more of them than it leaves to the others, so what
-    /// it has counts twice.
-    fn take_place(&self) -> Result<(), Crowded> {
-        let places = &*self.server.places;
+    /// Takes a permit for a call. A peer gets no more permits than it leaves to the others, so its
+    /// own count twice.
+    fn take_permit(&self) -> Result<(), Crowded> {
+        let permits = &*self.server.permits;
         // They are taken before they are looked at, so that there are never too many.
-        let own = self.places.fetch_add(1, Ordering::Relaxed);
-        let used = places.taken.fetch_add(1, Ordering::Relaxed);
-        if used.saturating_add(own) < places.limit {
+        let own = self.permits.fetch_add(1, Ordering::Relaxed);
+        let used = permits.taken.fetch_add(1, Ordering::Relaxed);
+        if used.saturating_add(own) < permits.limit {
             return Ok(());
         }
         self.give_back(1);
-        Err(Crowded { used, own, limit: places.limit })
+        Err(Crowded { used, own, limit: permits.limit })
     }
 
     fn give_back(&self, count: usize) {
-        self.places.fetch_sub(count, Ordering::Relaxed);
-        self.server.places.taken.fetch_sub(count, Ordering::Relaxed);
+        self.permits.fetch_sub(count, Ordering::Relaxed);
+        self.server.permits.taken.fetch_sub(count, Ordering::Relaxed);
     }
 }
 
@@ -104,8 +104,7 @@ impl fmt::Display for Crowded {
     }
 }
 
-/// The places that the calls and streams of one connection have. They are given back when it is
-/// dropped.
+/// The permits of the calls and streams of one connection. They are given back when it is dropped.
 #[derive(Debug)]
 pub(super) struct Permits {
     peer: Option<Arc<Peer>>,
@@ -119,7 +118,7 @@ impl Permits {
 
     pub(super) fn take(&mut self) -> Result<(), Crowded> {
         let Some(peer) = &self.peer else { return Ok(()) };
-        peer.take_place()?;
+        peer.take_permit()?;
         self.taken += 1;
         Ok(())
     }
@@ -145,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_peer_gets_half_of_the_places_on_however_many_connections() {
+    fn one_peer_gets_half_of_the_permits_on_however_many_connections() {
         let pools = Pools::new(1, 1, 100);
         let (greedy, modest) = (pools.peer(), pools.peer());
         let mut connections: Vec<_> = (0..10).map(|_| Permits::new(Some(Arc::clone(&greedy)))).collect();
@@ -165,12 +164,12 @@ mod tests {
         connections[0].give_back();
         assert!(connections[1].take().is_ok() && connections[1].take().is_err());
         drop(connections);
-        assert_eq!(pools.places.taken(), 0);
-        assert_eq!(greedy.places.load(Ordering::Relaxed) + modest.places.load(Ordering::Relaxed), 0);
+        assert_eq!(pools.permits.taken(), 0);
+        assert_eq!(greedy.permits.load(Ordering::Relaxed) + modest.permits.load(Ordering::Relaxed), 0);
     }
 
     #[test]
-    fn the_only_place_can_be_taken() {
+    fn the_only_permit_can_be_taken() {
         let mut permits = Permits::new(Some(Pools::new(1, 1, 1).peer()));
         assert!(permits.take().is_ok() && permits.take().is_err());
     }

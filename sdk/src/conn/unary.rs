@@ -337,7 +337,7 @@ impl Connection {
     pub(super) fn refuse_call(&mut self, incoming: Incoming, outcome: Outcome) {
         let key = self.calls.insert_incoming(Incoming { size: 0, ..incoming });
         self.refuse(key, outcome, &[]);
-        // It has no place, no deadline and no bytes to give back.
+        // It has no permit, no deadline and no bytes to give back.
         self.calls.remove(key);
         self.tell_if_idle();
     }

@@ -13,7 +13,7 @@ pub(crate) struct CallRef {
     link: Link,
     /// `None` once it is answered.
     key: Option<CallKey>,
-    /// A place in the queue for room, while an answer of ours waits for it.
+    /// A ticket in the queue for room, while an answer of ours waits for it.
     ticket: Option<SendTicket>,
 }
 

@@ -6,7 +6,7 @@ use super::pair::{End, Pair};
 
 const MIB: usize = 1024 * 1024;
 
-/// Asks for room for the answer as its task does. The ticket is the place of one that waits.
+/// Asks for room for the answer as its task does. One that waits has a ticket.
 fn answer_with(
     end: &mut End,
     key: CallKey,

@@ -1,4 +1,4 @@
-//! What one peer's connections leave to others: bytes, windows, and places for calls.
+//! One peer's connections leave to others: bytes, windows, and permits for calls.
 
 use std::sync::Arc;
 
@@ -200,7 +200,7 @@ fn a_connection_that_holds_little_is_read_when_others_of_its_peer_hold_too_much(
 }
 
 #[test]
-fn a_peer_gets_no_more_places_than_it_leaves_and_gives_each_back_once() {
+fn a_peer_gets_no_more_permits_than_it_leaves_and_gives_each_back_once() {
     let pools = Pools::new(64 * MIB, 64 * MIB, 20);
     let peer = pools.peer();
     let mut pairs: Vec<_> = (0..4).map(|_| connect(&peer)).collect();
@@ -211,7 +211,7 @@ fn a_peer_gets_no_more_places_than_it_leaves_and_gives_each_back_once() {
         pair.run();
     }
     for (pair, calls) in pairs.iter_mut().zip([2, 0]) {
-        assert_eq!(call_until_refused(pair, b"a call"), calls, "ten of twenty places are taken");
+        assert_eq!(call_until_refused(pair, b"a call"), calls, "ten of twenty permits are taken");
         let refusal = pair.client.answer();
         assert_eq!(refusal.ret, 22);
         let text = String::from_utf8_lossy(&refusal.message).into_owned();
@@ -228,9 +228,9 @@ fn a_peer_gets_no_more_places_than_it_leaves_and_gives_each_back_once() {
     pairs[1].client.conn.release(streams[1]);
     pairs[1].run();
     assert!(matches!(pairs[1].server.conn.ended(served), Some(Ending::Reset(_))));
-    assert_eq!(pools.places.taken(), 9, "a stream that is held has its place");
+    assert_eq!(pools.permits.taken(), 9, "a stream that is held has its permit");
     pairs[1].server.conn.release(served);
-    assert_eq!(pools.places.taken(), 8);
+    assert_eq!(pools.permits.taken(), 8);
     drop(pairs);
-    assert_eq!(pools.places.taken(), 0);
+    assert_eq!(pools.permits.taken(), 0);
 }
