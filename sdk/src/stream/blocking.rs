@@ -103,14 +103,14 @@ pub(super) async fn round<I: Send + 'static, R: Send + 'static>(
 ) -> Round<I, R> {
     let Ok(runtime) = Handle::try_current() else { return Round::NotBegun(input) };
     let (job, mut result) = job(input, work);
-    let mut place = Place::new(&runtime, body, job);
+    let mut queued = QueuedJob::new(&runtime, body, job);
     let mut patience = pin!(sleep(PATIENCE));
     poll_fn(|cx| {
         loop {
             if let Poll::Ready(result) = Pin::new(&mut result).poll(cx) {
                 return Poll::Ready(result.unwrap_or_else(|gone| Round::Done(Err(Box::new(gone)))));
             }
-            match ready!(place.poll_not_begun(&mut patience, cx)) {
+            match ready!(queued.poll_not_begun(&mut patience, cx)) {
                 // It sends what it has got.
                 Some(job) => job(false),
                 None => return Poll::Pending,
@@ -137,26 +137,26 @@ fn job<I: Send + 'static, R: Send + 'static>(
     (Box::new(job), result)
 }
 
-/// A body's place in its queue. The body leaves the queue with it.
-struct Place {
+/// A hold on the job of a body in its queue. Dropping it removes the job.
+struct QueuedJob {
     runtime: Id,
     body: Body,
     /// The rounds that had begun when it was last looked.
     rounds: u64,
 }
 
-impl Place {
+impl QueuedJob {
     fn new(runtime: &Handle, body: Body, job: Job) -> Self {
         let mut queues = QUEUES.lock();
         let queue = queues.entry(runtime.id()).or_default();
         queue.jobs.push(body.peer, body.number, job);
-        let place = Self { runtime: runtime.id(), body, rounds: queue.rounds };
+        let queued = Self { runtime: runtime.id(), body, rounds: queue.rounds };
         let asks = queue.asks();
         drop(queues);
         if asks {
             Thread::ask(runtime);
         }
-        place
+        queued
     }
 
     /// Waits until no round has begun for a while, then gives the work back. `None`: a thread has it.
@@ -191,7 +191,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for QueuedJob {
     fn drop(&mut self) {
         drop(self.leave());
     }
@@ -344,11 +344,11 @@ mod tests {
     }
 
     #[test]
-    fn a_body_is_in_its_queue_for_as_long_as_it_has_its_place() {
+    fn a_queued_job_is_in_its_queue_for_as_long_as_it_is_held() {
         let runtime = without_threads();
-        let places = [0, 1, 2].map(|_| Place::new(&runtime, Body::new(0), job().0));
+        let all = [0, 1, 2].map(|_| QueuedJob::new(&runtime, Body::new(0), job().0));
         assert_eq!(counts(&runtime), Some((3, 0, 0, 0)), "threads that do not come are not counted");
-        let [first, second, third] = places;
+        let [first, second, third] = all;
         assert!(first.leave().is_some() && first.leave().is_none());
         drop(second);
         assert_eq!(counts(&runtime), Some((1, 0, 0, 0)));
@@ -360,14 +360,14 @@ mod tests {
     #[test]
     fn a_body_is_hopeless_while_no_thread_works_and_none_has_begun_since() {
         let runtime = without_threads();
-        let mut place = Place::new(&runtime, Body::new(0), job().0);
+        let mut queued = QueuedJob::new(&runtime, Body::new(0), job().0);
         with(&runtime, |queue| (queue.working, queue.rounds) = (1, 1));
-        assert!(!place.is_hopeless());
+        assert!(!queued.is_hopeless());
         with(&runtime, |queue| queue.working = 0);
-        assert!(!place.is_hopeless(), "a round has begun");
-        assert!(place.is_hopeless());
+        assert!(!queued.is_hopeless(), "a round has begun");
+        assert!(queued.is_hopeless());
         with(&runtime, |queue| queue.working = 1);
-        assert!(!place.is_hopeless(), "a round goes on");
+        assert!(!queued.is_hopeless(), "a round goes on");
         with(&runtime, |queue| queue.working = 0);
     }
 

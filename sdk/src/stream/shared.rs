@@ -16,7 +16,7 @@ use super::message::Message;
 use super::parcel::Parcel;
 use super::reader::{AsyncReader, read_timed_out};
 use super::timeout::{Clock, Patience, TimedOut, Timeout};
-use super::turn::{Place, Turn};
+use super::turn::{Turn, TurnTicket};
 use super::writer::AsyncWriter;
 
 /// A handle and the queue of those who want it. The mutex is free whenever a turn begins, because only the one whose turn it is
@@ -34,28 +34,28 @@ impl<H> Queued<H> {
     /// Polls an operation when its turn has come, and lets the next one in when it is done.
     fn poll_in_turn<T>(
         &self,
-        place: &mut Option<Place>,
+        ticket: &mut Option<TurnTicket>,
         cx: &mut Context<'_>,
         operation: impl FnOnce(&mut H, &mut Context<'_>) -> Poll<T>,
     ) -> Poll<T> {
-        ready!(self.turn.poll_turn(place, cx));
+        ready!(self.turn.poll_turn(ticket, cx));
         let polled = operation(&mut self.handle.lock(), cx);
         if polled.is_ready() {
-            self.turn.leave(place);
+            self.turn.leave(ticket);
         }
         polled
     }
 }
 
-/// A waiting operation's place, given back when the operation is dropped.
+/// A waiting operation's ticket, given back when the operation is dropped.
 struct InTurn<H> {
     queued: Arc<Queued<H>>,
-    place: Option<Place>,
+    ticket: Option<TurnTicket>,
 }
 
 impl<H> InTurn<H> {
     fn new(queued: &Arc<Queued<H>>) -> Self {
-        Self { queued: Arc::clone(queued), place: None }
+        Self { queued: Arc::clone(queued), ticket: None }
     }
 
     fn poll<T>(
@@ -63,13 +63,13 @@ impl<H> InTurn<H> {
         cx: &mut Context<'_>,
         operation: impl FnOnce(&mut H, &mut Context<'_>) -> Poll<T>,
     ) -> Poll<T> {
-        self.queued.poll_in_turn(&mut self.place, cx, operation)
+        self.queued.poll_in_turn(&mut self.ticket, cx, operation)
     }
 }
 
 impl<H> Drop for InTurn<H> {
     fn drop(&mut self) {
-        self.queued.turn.leave(&mut self.place);
+        self.queued.turn.leave(&mut self.ticket);
     }
 }
 
@@ -263,10 +263,10 @@ impl<T: Message> TimedOut for SharedWrite<T> {
 
 impl<T: Message> Drop for SharedWrite<T> {
     fn drop(&mut self) {
-        if self.turn.place.is_some() {
+        if self.turn.ticket.is_some() {
             // Only the one whose turn it is can have a ticket; for another, the handle is busy and there is nothing to give back.
             let cx = Context::from_waker(std::task::Waker::noop());
-            if self.turn.queued.turn.poll_turn(&mut self.turn.place, &cx).is_ready() {
+            if self.turn.queued.turn.poll_turn(&mut self.turn.ticket, &cx).is_ready() {
                 self.turn.queued.handle.lock().stop_waiting();
             }
         }

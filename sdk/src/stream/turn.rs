@@ -17,19 +17,19 @@ struct Queue {
     waiting: VecDeque<(u64, Waker)>,
 }
 
-/// A place in the queue. Give it back with [`Turn::leave`].
+/// A number in the queue. Give it back with [`Turn::leave`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Place(u64);
+pub(super) struct TurnTicket(u64);
 
 impl Turn {
-    /// Waits for the turn, with `place` as the place in the queue from the first poll on.
-    pub(super) fn poll_turn(&self, place: &mut Option<Place>, cx: &Context<'_>) -> Poll<()> {
+    /// Waits for the turn, with a `ticket` in the queue from the first poll on.
+    pub(super) fn poll_turn(&self, ticket: &mut Option<TurnTicket>, cx: &Context<'_>) -> Poll<()> {
         let mut queue = self.0.lock();
-        match *place {
+        match *ticket {
             None => {
                 let number = queue.next;
                 queue.next += 1;
-                *place = Some(Place(number));
+                *ticket = Some(TurnTicket(number));
                 if queue.serving.is_none() {
                     queue.serving = Some(number);
                     return Poll::Ready(());
@@ -37,8 +37,8 @@ impl Turn {
                 queue.waiting.push_back((number, cx.waker().clone()));
                 Poll::Pending
             }
-            Some(Place(number)) if queue.serving == Some(number) => Poll::Ready(()),
-            Some(Place(number)) => {
+            Some(TurnTicket(number)) if queue.serving == Some(number) => Poll::Ready(()),
+            Some(TurnTicket(number)) => {
                 if let Some((_, waker)) = queue.waiting.iter_mut().find(|(other, _)| *other == number) {
                     waker.clone_from(cx.waker());
                 }
@@ -48,8 +48,8 @@ impl Turn {
     }
 
     /// Leaves the queue, or ends the turn and lets the next one in.
-    pub(super) fn leave(&self, place: &mut Option<Place>) {
-        let Some(Place(number)) = place.take() else { return };
+    pub(super) fn leave(&self, ticket: &mut Option<TurnTicket>) {
+        let Some(TurnTicket(number)) = ticket.take() else { return };
         let mut queue = self.0.lock();
         if queue.serving != Some(number) {
             queue.waiting.retain(|(other, _)| *other != number);
@@ -68,8 +68,8 @@ impl Turn {
 mod tests {
     use super::*;
 
-    fn poll(turn: &Turn, place: &mut Option<Place>) -> bool {
-        turn.poll_turn(place, &Context::from_waker(Waker::noop())).is_ready()
+    fn poll(turn: &Turn, ticket: &mut Option<TurnTicket>) -> bool {
+        turn.poll_turn(ticket, &Context::from_waker(Waker::noop())).is_ready()
     }
 
     #[test]
@@ -101,9 +101,9 @@ mod tests {
         let turn = Turn::default();
         let wakers: [_; 3] = std::array::from_fn(|_| std::sync::Arc::new(Woken::default()));
         let woken = || wakers.each_ref().map(|waker| waker.0.load(std::sync::atomic::Ordering::Relaxed));
-        let poll_by = |waker: usize, place: &mut Option<Place>| {
+        let poll_by = |waker: usize, ticket: &mut Option<TurnTicket>| {
             let waker = Waker::from(std::sync::Arc::clone(&wakers[waker]));
-            turn.poll_turn(place, &Context::from_waker(&waker)).is_ready()
+            turn.poll_turn(ticket, &Context::from_waker(&waker)).is_ready()
         };
         let (mut first, mut second, mut third) = (None, None, None);
         assert!(poll(&turn, &mut first));
@@ -153,11 +153,11 @@ mod models {
 
     /// Waits for its turn, is alone in it, and leaves.
     fn take_turn(turn: &Turn, busy: &AtomicBool) {
-        let mut place = None;
-        block_on(poll_fn(|cx| turn.poll_turn(&mut place, cx)));
+        let mut ticket = None;
+        block_on(poll_fn(|cx| turn.poll_turn(&mut ticket, cx)));
         assert!(!busy.swap(true, Ordering::Relaxed), "two have their turn");
         busy.store(false, Ordering::Relaxed);
-        turn.leave(&mut place);
+        turn.leave(&mut ticket);
     }
 
     #[test]
@@ -177,18 +177,18 @@ mod models {
     fn loom_one_that_gives_up_at_any_moment_holds_nobody_back() {
         loom::model(|| {
             let shared = Arc::new((Turn::default(), AtomicBool::new(false)));
-            let mut place = None;
-            let first = shared.0.poll_turn(&mut place, &Context::from_waker(Waker::noop()));
+            let mut ticket = None;
+            let first = shared.0.poll_turn(&mut ticket, &Context::from_waker(Waker::noop()));
             assert!(first.is_ready());
             let its = Arc::clone(&shared);
             let gives_up = thread::spawn(move || {
-                let mut place = None;
-                let _ = its.0.poll_turn(&mut place, &Context::from_waker(Waker::noop()));
-                its.0.leave(&mut place);
+                let mut ticket = None;
+                let _ = its.0.poll_turn(&mut ticket, &Context::from_waker(Waker::noop()));
+                its.0.leave(&mut ticket);
             });
             let its = Arc::clone(&shared);
             let waits = thread::spawn(move || take_turn(&its.0, &its.1));
-            shared.0.leave(&mut place);
+            shared.0.leave(&mut ticket);
             gives_up.join().expect("it gave up");
             waits.join().expect("it had its turn");
         });

@@ -298,7 +298,7 @@ impl<T> AsyncWriter<T> {
         self.state.as_ref().is_some_and(|state| state.sender.waits_for_room())
     }
 
-    /// Gives up a place in the queue for room.
+    /// Gives up a ticket in the queue for room.
     #[inline]
     pub(super) fn stop_waiting(&mut self) {
         if let Some(state) = &mut self.state {
