@@ -62,8 +62,8 @@ impl End {
     }
 
     /// Works on the connection, and looks at what came of it.
-    pub(super) fn with<R>(&mut self, wish: impl FnOnce(&mut Connection) -> R) -> R {
-        let result = wish(&mut self.conn);
+    pub(super) fn with<R>(&mut self, op: impl FnOnce(&mut Connection) -> R) -> R {
+        let result = op(&mut self.conn);
         self.look(None);
         result
     }

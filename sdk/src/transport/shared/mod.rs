@@ -2,7 +2,7 @@
 //!
 //! A handle that leaves bytes in an empty outbox wakes the flusher, or the driver if there is none,
 //! or writes them itself when it has nothing else to do. The driver wakes the tasks in [`Wakers`],
-//! and so does a handle whose wish lets another one go on.
+//! and so does a handle whose operation lets another one go on.
 
 mod flush;
 mod send_buffers;
@@ -31,7 +31,7 @@ const FLUSH_THRESHOLD: usize = 32 * 1024;
 /// look into the socket. That costs a system call, so busy connections are spared it.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// The task's next step after a wish. It decides which task writes to the socket.
+/// The task's next step after an operation. It decides which task writes to the socket.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Next {
     /// It continues, and may have more to write.
@@ -173,24 +173,25 @@ impl Shared {
         look(&self.state.lock())
     }
 
-    /// Runs `wish` on the connection, then wakes whom it lets go on, and the driver if it has something to do.
-    pub(super) fn with<R>(&self, wish: impl FnOnce(&mut State) -> R) -> R {
-        self.with_next(|state| (wish(state), Next::Continues))
+    /// Runs `op` on the connection, then wakes the tasks that it lets continue, and the driver if
+    /// it has something to do.
+    pub(super) fn with<R>(&self, op: impl FnOnce(&mut State) -> R) -> R {
+        self.with_next(|state| (op(state), Next::Continues))
     }
 
-    /// The same for a wish that may have to wait.
-    pub(super) fn poll<R>(&self, wish: impl FnOnce(&mut State) -> Poll<R>) -> Poll<R> {
+    /// The same for an operation that may have to wait.
+    pub(super) fn poll<R>(&self, op: impl FnOnce(&mut State) -> Poll<R>) -> Poll<R> {
         self.with_next(|state| {
-            let polled = wish(state);
+            let polled = op(state);
             let next = if polled.is_pending() { Next::Parks } else { Next::Continues };
             (polled, next)
         })
     }
 
-    /// The same; `wish` says its task's next step.
-    pub(super) fn with_next<R>(&self, wish: impl FnOnce(&mut State) -> (R, Next)) -> R {
+    /// The same; `op` says its task's next step.
+    pub(super) fn with_next<R>(&self, op: impl FnOnce(&mut State) -> (R, Next)) -> R {
         let mut state = self.state.lock();
-        let (result, next) = wish(&mut state);
+        let (result, next) = op(&mut state);
         let mut wake = Vec::new();
         if state.conn.has_events() {
             let mut incoming = Incoming::default();
