@@ -330,7 +330,7 @@ impl Run {
             self.calls.remove(&key);
         }
         self.end.write(usize::MAX);
-        assert!(self.end.conn.is_idle() && self.end.conn.is_left() && self.end.conn.wants_input());
+        assert!(self.end.conn.is_idle() && self.end.conn.is_released() && self.end.conn.wants_input());
         assert_eq!(self.end.conn.unread(), 0);
         assert!(self.end.conn.next_deadline().is_none() || self.end.is_watched());
     }

@@ -15,7 +15,7 @@ use super::state::State;
 pub(super) struct Members {
     list: Vec<Member>,
     /// Connections whose address was taken away, while calls on them go on. Held weakly, so that they close with the last call.
-    leaving: Vec<(Id, WeakLink)>,
+    draining: Vec<(Id, WeakLink)>,
     naming: Naming,
     last_id: u64,
     /// How often a state of failure began, and why the last time, if there was no connection since.
@@ -199,7 +199,7 @@ impl Members {
         backoff: &Backoff,
         (now, random): (Instant, f64),
     ) -> Then {
-        self.leaving.retain(|(leaving, _)| *leaving != id);
+        self.draining.retain(|(draining, _)| *draining != id);
         let Some(member) = self.find(id) else { return Then::End };
         let wait = member.attempts.handle_lost(backoff, now, random);
         let rests = matches!(&member.phase, Phase::Ready(link) if !link.was_used());
@@ -216,7 +216,7 @@ impl Members {
 
     /// A connection was closed on this side because nobody used it. The next call makes another one.
     pub(super) fn handle_idle(&mut self, id: Id) {
-        self.leaving.retain(|(leaving, _)| *leaving != id);
+        self.draining.retain(|(draining, _)| *draining != id);
         if let Some(member) = self.find(id) {
             member.phase = Phase::Resting;
         }
@@ -241,7 +241,7 @@ impl Members {
             Phase::Ready(link) => Some(link.clone()),
             _ => None,
         });
-        let links = links.chain(self.leaving.iter().filter_map(|(_, link)| link.upgrade())).collect();
+        let links = links.chain(self.draining.iter().filter_map(|(_, link)| link.upgrade())).collect();
         self.dismiss(list);
         links
     }
@@ -297,8 +297,8 @@ impl Members {
     }
 
     /// The connections that finish their calls.
-    pub(super) fn leaving(&self) -> Vec<Link> {
-        self.leaving.iter().filter_map(|(_, link)| link.upgrade()).collect()
+    pub(super) fn draining(&self) -> Vec<Link> {
+        self.draining.iter().filter_map(|(_, link)| link.upgrade()).collect()
     }
 
     /// Whether something is to be started when there is a call.
@@ -326,7 +326,7 @@ impl Members {
             if let Phase::Ready(link) = &member.phase
                 && self.closed.is_none()
             {
-                self.leaving.push((member.id, link.downgrade()));
+                self.draining.push((member.id, link.downgrade()));
             }
         }
     }

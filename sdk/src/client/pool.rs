@@ -236,8 +236,8 @@ impl Pool {
 
     /// All connections, those that only finish their calls included.
     pub(super) fn all_links(&self) -> Vec<Link> {
-        let leaving = self.members.lock().leaving();
-        self.links().into_iter().chain(leaving).collect()
+        let draining = self.members.lock().draining();
+        self.links().into_iter().chain(draining).collect()
     }
 
     /// Why the last attempt failed, if one did.

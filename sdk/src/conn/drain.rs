@@ -24,8 +24,8 @@ fn marked(mut outcome: Outcome) -> Outcome {
 }
 
 impl Connection {
-    /// Accepts no new calls and streams of the peer's from now on. [`Event::Idle`] tells when to look at [`is_idle`](Self::is_idle) and
-    /// [`is_left`](Self::is_left) again.
+    /// Accepts no new calls and streams of the peer's from now on. [`Event::Idle`] tells when to
+    /// look at [`is_idle`](Self::is_idle) and [`is_released`](Self::is_released) again.
     pub(crate) fn drain(&mut self) {
         self.draining = true;
     }
@@ -44,8 +44,8 @@ impl Connection {
         self.streams.live() == 0 && self.calls.is_empty() && self.output.is_empty() && self.in_flight == 0
     }
 
-    /// Whether the application holds no call and no stream any more.
-    pub(crate) fn is_left(&self) -> bool {
+    /// Tells whether the application has released all calls and streams.
+    pub(crate) fn is_released(&self) -> bool {
         self.streams.held() == 0 && self.calls.is_empty()
     }
 
@@ -81,7 +81,7 @@ impl Connection {
     /// Something ended or was written: those who wait for the last of it look again.
     pub(super) fn tell_if_idle(&mut self) {
         let is_answered = self.input_ended && !self.owes_answers();
-        if is_answered || self.draining && (self.is_idle() || self.is_left()) {
+        if is_answered || self.draining && (self.is_idle() || self.is_released()) {
             self.events.push(Event::Idle);
         }
     }

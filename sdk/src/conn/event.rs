@@ -167,8 +167,8 @@ pub(crate) enum Event {
     Room(SendTicket),
     /// A stream has ended whose credit is granted: its writer must not go on with it.
     CreditRevoked(StreamKey),
-    /// A connection that is draining may have become idle, or left by all who held something of it; or what somebody waits for is
-    /// written.
+    /// A connection that is draining may have become idle or released; or the bytes that a task
+    /// waits for are written.
     Idle,
     /// A call of the peer's has come: [`take_calls`](super::Connection::take_calls) gives it.
     Call,

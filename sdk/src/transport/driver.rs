@@ -19,7 +19,7 @@ use crate::conn::{ConnError, Connection, IncomingCall, IncomingStream};
 
 use super::flusher::Flusher;
 use super::intake::Intake;
-use super::shared::{Left, Reading, Shared, State};
+use super::shared::{Reading, Shared, State, Todo};
 use super::wakers::Incoming;
 use super::{Ends, Link, PeerAddr, now};
 use recheck::Recheck;
@@ -159,11 +159,11 @@ impl Driver {
         {
             return Poll::Ready(why);
         }
-        let left = self.poll_timers(cx);
-        self.poll_patience(left.runs, cx);
+        let todo = self.poll_timers(cx);
+        self.poll_patience(todo.runs, cx);
         // Those who run now have something to add: one write to the socket for all of them.
-        self.yielded = !self.yielded && left.expects_more;
-        if left.nothing {
+        self.yielded = !self.yielded && todo.expects_more;
+        if todo.nothing {
             return Poll::Pending;
         }
         if self.yielded {
@@ -243,9 +243,9 @@ impl Driver {
 
     /// Does what is due, and sleeps until more is. Tells what else there is to do. A deadline that is met leaves the timer as it is: it fires
     /// for nothing, once, and the next deadline, which most often is later, needs none of its own.
-    fn poll_timers(&mut self, cx: &mut Context<'_>) -> Left {
+    fn poll_timers(&mut self, cx: &mut Context<'_>) -> Todo {
         loop {
-            let (armed, (left, flusher)) = self.run(|state| {
+            let (armed, (todo, flusher)) = self.run(|state| {
                 let is_new = |state: &State| {
                     let next = state.conn.next_deadline()?;
                     state.armed.is_none_or(|armed| next < armed).then_some(next)
@@ -258,19 +258,19 @@ impl Driver {
                     }
                     state.armed = is_new(state).or(state.armed);
                 }
-                (state.armed, state.left())
+                (state.armed, state.todo())
             });
             if let Some(flusher) = flusher {
                 flusher.wake();
             }
-            let Some(armed) = armed else { return left };
+            let Some(armed) = armed else { return todo };
             let armed = tokio::time::Instant::from_std(armed);
             let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(armed)));
             if timer.deadline() != armed {
                 timer.as_mut().reset(armed);
             }
             if timer.as_mut().poll(cx).is_pending() {
-                return left;
+                return todo;
             }
             self.run(|state| state.armed = None);
         }
@@ -284,14 +284,14 @@ impl Driver {
     }
 
     /// Waits until the handlers of a connection that is over have let go of it. One-way calls go on without it, until their deadlines.
-    fn poll_left(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_handlers_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.server.is_none() {
             return Poll::Ready(());
         }
         self.run(|state| state.set_driver(cx));
         self.poll_timers(cx);
         self.run(|state| {
-            if state.conn.is_left() {
+            if state.conn.is_released() {
                 return Poll::Ready(());
             }
             state.wakers.wait_for_idle(cx);
@@ -356,7 +356,7 @@ impl Future for Driver {
                 Poll::Ready(why) => drop(this.end(why)),
             }
         }
-        ready!(this.poll_left(cx));
+        ready!(this.poll_handlers_gone(cx));
         if let Some(flusher) = &mut this.flusher {
             let _ = ready!(Pin::new(flusher).poll(cx));
             this.flusher = None;

@@ -42,10 +42,10 @@ fn what_is_going_on_is_answered_with_21_behind_what_was_written_and_gets_no_seco
     assert_eq!(pair.server.conn.ending(served.key), Some(&shut_down));
     assert_eq!(pair.server.conn.call_ending(got.key), Some(shut_down));
     // What the handlers still hold.
-    assert!(!pair.server.conn.is_left());
+    assert!(!pair.server.conn.is_released());
     pair.server.conn.release(served.key);
     pair.server.conn.release_call(got.key);
-    assert!(pair.server.conn.is_left());
+    assert!(pair.server.conn.is_released());
 }
 
 #[test]

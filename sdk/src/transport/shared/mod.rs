@@ -93,9 +93,9 @@ pub(super) struct Reading {
     pub(super) short: bool,
 }
 
-/// What a driver has to do that has read what there was. It asks for all of it under one lock.
+/// Work left for the driver once the socket is drained, computed under one lock.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Left {
+pub(super) struct Todo {
     /// There are runners, and bytes may be waiting for the last one of them.
     pub(super) runs: bool,
     /// There is little to write yet, and more than one who may have something to add.
@@ -264,18 +264,18 @@ impl State {
 
     /// Returns the driver's remaining work and, if bytes are queued and the flusher has not been
     /// woken for them, its waker. The caller must wake it: this call marks it as woken.
-    pub(super) fn left(&mut self) -> (Left, Option<Waker>) {
+    pub(super) fn todo(&mut self) -> (Todo, Option<Waker>) {
         let runs = self.runners > 0;
         let sound = !self.needs_driver();
         if sound && self.flusher.get().is_some() {
             let flusher = if self.needs_flush() { self.waker_for_bytes() } else { None };
-            return (Left { runs, expects_more: false, nothing: true }, flusher);
+            return (Todo { runs, expects_more: false, nothing: true }, flusher);
         }
         let nothing = sound && self.is_written() && !runs;
         if nothing {
             self.flush.woken = false;
         }
-        (Left { runs, expects_more: self.expects_more(), nothing }, None)
+        (Todo { runs, expects_more: self.expects_more(), nothing }, None)
     }
 
     /// Frames have come.
