@@ -28,7 +28,7 @@ const PAUSE_WITHOUT_WINDOW: usize = 256 * 1024;
 impl Connection {
     /// Takes one frame of the peer's. An error ends the connection: report it with [`handle_lost`](Self::handle_lost).
     pub(crate) fn handle_frame(&mut self, frame: Frame, now: Instant) -> Result<(), ConnError> {
-        self.quiet.note();
+        self.keepalive.note();
         self.watch.note();
         self.arriving = None;
         match frame {
@@ -75,7 +75,7 @@ impl Connection {
                 Timer::Call(key) => self.end_call(key, Ending::Deadline),
                 Timer::StreamIdle(key) => self.look_if_stream_idle(key, now),
                 Timer::Idle => self.look_if_idle(now),
-                Timer::Beat => self.beat(now),
+                Timer::Keepalive => self.keep_alive(now),
                 Timer::Overtaken(key) => self.believe_reset(key, now),
                 Timer::Stuck => self.look_for_stuck(now),
                 Timer::Pause => self.look_if_paused(now),

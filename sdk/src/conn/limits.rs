@@ -173,9 +173,9 @@ impl Limits {
         self.dead_peer_timeout < PROBE_BELOW
     }
 
-    /// How often to look whether something must be sent so that the connection is not quiet. What is sent is at most two looks late: it
-    /// is not known when in between the last bytes went.
-    pub(super) fn beat(&self) -> Option<Duration> {
+    /// The interval of looks whether something must be sent so that the connection is not quiet. A
+    /// heartbeat is at most two looks late: it is not known when in between the last bytes went.
+    pub(super) fn keepalive_every(&self) -> Option<Duration> {
         let heartbeat = self.heartbeat.map(|limit| limit / 2);
         let probe = self.probes().then(|| self.dead_peer_timeout / 10);
         heartbeat.into_iter().chain(probe).min()
@@ -200,11 +200,11 @@ mod tests {
     #[test]
     fn the_shorter_of_heartbeat_and_probe_counts() {
         let (second, limits) = (Duration::from_secs(1), Limits::default());
-        assert_eq!(limits.beat(), None);
+        assert_eq!(limits.keepalive_every(), None);
         let beating = Limits { heartbeat: Some(second), ..limits.clone() };
-        assert_eq!(beating.beat(), Some(second / 2));
+        assert_eq!(beating.keepalive_every(), Some(second / 2));
         let probing = Limits { dead_peer_timeout: second, ..beating };
-        assert_eq!(probing.beat(), Some(second / 10));
+        assert_eq!(probing.keepalive_every(), Some(second / 10));
         assert!(!Limits { dead_peer_timeout: 2 * second, ..limits }.probes());
     }
 }

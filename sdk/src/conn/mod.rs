@@ -23,12 +23,12 @@ mod handshake;
 mod in_order;
 mod inbound;
 mod inbox;
+mod keepalive;
 mod limits;
 mod lingering;
 mod overtaken;
 mod pause;
 mod peer;
-mod quiet;
 mod refusals;
 mod schedule;
 mod stream;
@@ -53,11 +53,11 @@ pub(crate) use crate::wire::{Body, FIRST_BYTE, Outbox, StreamId};
 use begun::Watch;
 use budget::Account;
 use calls::Calls;
+use keepalive::Keepalive;
 use lingering::Lingering;
 use overtaken::Overtaken;
 use pause::Pause;
 use peer::Permits;
-use quiet::Quiet;
 use schedule::Schedule;
 use stream::Stream;
 use streams::Streams;
@@ -104,7 +104,7 @@ pub(crate) struct Connection {
     /// What is queued and not written.
     unsent: Account,
     permits: Permits,
-    quiet: Quiet,
+    keepalive: Keepalive,
     watch: Watch,
     output: Outbox,
     /// Bytes that were taken and are not yet written.
@@ -168,7 +168,7 @@ impl Connection {
             streams: Streams::new(),
             lingering: Lingering::default(),
             timers: Timers::default(),
-            quiet: Quiet::default(),
+            keepalive: Keepalive::default(),
             watch: Watch::default(),
             output: Outbox::default(),
             in_flight: 0,
@@ -229,7 +229,7 @@ impl Connection {
         let taken = std::mem::replace(&mut self.output, spare);
         self.in_flight += taken.len();
         if !taken.is_empty() {
-            self.quiet.note();
+            self.keepalive.note();
         }
         taken
     }

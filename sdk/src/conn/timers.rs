@@ -19,8 +19,8 @@ pub(super) enum Timer {
     StreamIdle(StreamKey),
     /// Time to look whether the connection is idle.
     Idle,
-    /// Time to look whether the connection is quiet.
-    Beat,
+    /// Time to look whether the connection needs a sign of life.
+    Keepalive,
     /// Time to look whether the frame at the front of the input has grown.
     Frame,
     /// The first frame of the peer must be whole.

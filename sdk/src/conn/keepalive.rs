@@ -1,6 +1,8 @@
-//! A quiet connection: it is closed when nobody needs it, and else it may say now and then that it is there.
+//! Keepalive and idle timeouts: a quiet connection is closed when no call needs it, and else may
+//! send a sign of life.
 //!
-//! Nothing is timed by message. What moves is counted, and a look now and then sees whether it has.
+//! Nothing is timed by message. Frames and buffers that move are counted, and a look now and then
+//! sees whether the count has changed.
 
 use std::time::Instant;
 
@@ -23,19 +25,19 @@ const IDLE_LOOKS: u32 = 4;
 const NO_STREAM: StreamId = StreamId(0);
 
 #[derive(Debug, Default)]
-pub(super) struct Quiet {
+pub(super) struct Keepalive {
     /// Counts frames that came, and buffers that went.
     moves: u32,
     /// What it was at the last look of each kind.
     at_idle: u32,
-    at_beat: u32,
+    at_keepalive: u32,
     /// How many looks in a row found the connection idle.
     idle_looks: u32,
     /// When the first frame must be whole, if the peer has begun it.
     first_frame_by: Option<Instant>,
 }
 
-impl Quiet {
+impl Keepalive {
     /// Something came or went.
     #[inline]
     pub(super) fn note(&mut self) {
@@ -44,41 +46,42 @@ impl Quiet {
 }
 
 impl Connection {
-    /// The connection is there: its quiet is watched from now on.
+    /// The connection is there: its idle time is watched from now on.
     pub(crate) fn start(&mut self, now: Instant) {
         self.set_idle_timer(now);
-        self.set_beat_timer(now);
+        self.set_keepalive_timer(now);
     }
 
     /// The peer has begun its first frame, of which some is missing.
     pub(crate) fn handle_first_bytes(&mut self, now: Instant) {
-        if self.quiet.first_frame_by.is_none()
+        if self.keepalive.first_frame_by.is_none()
             && let Some(at) = now.checked_add(self.limits.first_frame_timeout)
         {
-            self.quiet.first_frame_by = Some(at);
+            self.keepalive.first_frame_by = Some(at);
             self.timers.set(at, Timer::FirstFrame);
         }
     }
 
     /// The peer has sent a whole frame, its first.
     pub(crate) fn handle_first_frame(&mut self) {
-        self.timers.clear(self.quiet.first_frame_by, Timer::FirstFrame);
+        self.timers.clear(self.keepalive.first_frame_by, Timer::FirstFrame);
     }
 
     pub(super) fn look_if_idle(&mut self, now: Instant) {
         let Some(limit) = self.limits.idle_timeout else { return };
-        let moved = std::mem::replace(&mut self.quiet.at_idle, self.quiet.moves) != self.quiet.moves;
+        let moved =
+            std::mem::replace(&mut self.keepalive.at_idle, self.keepalive.moves) != self.keepalive.moves;
         // A client that sends nothing more may be gone, and nobody waits for its calls.
         let may_end = self.is_idle() || self.input_ended;
-        self.quiet.idle_looks = if moved || !may_end { 0 } else { self.quiet.idle_looks + 1 };
-        if self.quiet.idle_looks == IDLE_LOOKS {
+        self.keepalive.idle_looks = if moved || !may_end { 0 } else { self.keepalive.idle_looks + 1 };
+        if self.keepalive.idle_looks == IDLE_LOOKS {
             self.handle_lost(&ConnError::Idle(limit));
         } else {
             self.set_idle_timer(now);
         }
     }
 
-    /// Ends the stream if no message came or went for too long. Credit and beats do not count.
+    /// Ends the stream if no message came or went for too long. Credit and heartbeats do not count.
     pub(super) fn look_if_stream_idle(&mut self, key: StreamKey, now: Instant) {
         let stream = self.streams.get_mut(key);
         let moved = stream.moved.take(Look::Idle);
@@ -105,12 +108,13 @@ impl Connection {
     }
 
     /// Sends something that means nothing, if nothing came and went since the last look and somebody waits for the peer.
-    pub(super) fn beat(&mut self, now: Instant) {
+    pub(super) fn keep_alive(&mut self, now: Instant) {
         // One-way calls go on without their connection: nobody is left to hear of it.
         if self.lost.is_some() {
             return;
         }
-        let moved = std::mem::replace(&mut self.quiet.at_beat, self.quiet.moves) != self.quiet.moves;
+        let moved =
+            std::mem::replace(&mut self.keepalive.at_keepalive, self.keepalive.moves) != self.keepalive.moves;
         if !moved {
             let waits = self.streams.live() > 0 || !self.calls.is_empty();
             let asks = waits && self.side == Side::Client && self.limits.probes();
@@ -119,7 +123,7 @@ impl Connection {
                 wire::feedback(self.output.copied(), id, 0);
             }
         }
-        self.set_beat_timer(now);
+        self.set_keepalive_timer(now);
     }
 
     fn set_idle_timer(&mut self, now: Instant) {
@@ -128,9 +132,9 @@ impl Connection {
         }
     }
 
-    fn set_beat_timer(&mut self, now: Instant) {
-        if let Some(at) = self.limits.beat().and_then(|every| now.checked_add(every)) {
-            self.timers.set(at, Timer::Beat);
+    fn set_keepalive_timer(&mut self, now: Instant) {
+        if let Some(at) = self.limits.keepalive_every().and_then(|every| now.checked_add(every)) {
+            self.timers.set(at, Timer::Keepalive);
         }
     }
 }
