@@ -171,8 +171,8 @@ impl Connection {
             _ => 0,
         };
         stream.ending = Some(ending);
-        if std::mem::take(&mut stream.recv.pausing) {
-            self.pause.end(&mut self.timers);
+        if std::mem::take(&mut stream.recv.stalling) {
+            self.stall.end(&mut self.timers);
         }
         if std::mem::take(&mut stream.recv.waiting) {
             self.events.push(Event::Readable(key));

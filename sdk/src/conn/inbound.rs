@@ -23,7 +23,7 @@ use super::{Connection, drain, handshake};
 pub(super) const RESET: i32 = 1;
 
 /// What a stream without flow control may hold before the connection is not read further.
-const PAUSE_WITHOUT_WINDOW: usize = 256 * 1024;
+const STALL_WITHOUT_WINDOW: usize = 256 * 1024;
 
 impl Connection {
     /// Takes one frame of the peer's. An error ends the connection: report it with [`handle_lost`](Self::handle_lost).
@@ -78,7 +78,7 @@ impl Connection {
                 Timer::Keepalive => self.keep_alive(now),
                 Timer::Overtaken(key) => self.believe_reset(key, now),
                 Timer::Stuck => self.look_for_stuck(now),
-                Timer::Pause => self.look_if_paused(now),
+                Timer::Stall => self.look_if_stalled(now),
                 Timer::Frame => self.look_at_front(now),
                 Timer::Abandoned => self.end_abandoned(),
                 Timer::FirstFrame => {
@@ -140,12 +140,12 @@ impl Connection {
             self.send_reset(key, Outcome::framework(Code::SERVER_OVERLOAD_ERR.0, over.to_string()));
             return self.end_stream(key, Ending::Overrun(over));
         }
-        let pauses = stream.recv.push(messages);
+        let stalls = stream.recv.push(messages);
         if std::mem::take(&mut stream.recv.waiting) {
             self.events.push(Event::Readable(key));
         }
-        if pauses {
-            self.pause.begin(now, &mut self.timers);
+        if stalls {
+            self.stall.begin(now, &mut self.timers);
         }
         self.count_unread(key, before);
     }
@@ -212,7 +212,7 @@ impl Connection {
                 if window == 0 || stream.recv.window.size() == 0 {
                     let before = stream.recv.held();
                     stream.recv.window.switch_off();
-                    stream.recv.set_pause_at(PAUSE_WITHOUT_WINDOW);
+                    stream.recv.set_stall_at(STALL_WITHOUT_WINDOW);
                     self.count_unread(key, before);
                 } else {
                     stream.send.window = SendWindow::announced(window);
@@ -268,7 +268,7 @@ impl Connection {
             id,
             state: State::Open,
             send: Send::new(send_window),
-            recv: Recv::new(window, self.pause_at(window)),
+            recv: Recv::new(window, self.stall_at(window)),
             ending: None,
             accepted: true,
             open_by: None,
@@ -399,7 +399,7 @@ impl Connection {
     }
 
     /// The cost at which a stream's inbox stops the reading. A peer that keeps to its window never gets there.
-    pub(super) fn pause_at(&self, window: u32) -> usize {
-        if window == 0 { PAUSE_WITHOUT_WINDOW } else { 2 * (window as usize + self.limits.max_received) }
+    pub(super) fn stall_at(&self, window: u32) -> usize {
+        if window == 0 { STALL_WITHOUT_WINDOW } else { 2 * (window as usize + self.limits.max_received) }
     }
 }

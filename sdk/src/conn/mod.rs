@@ -27,10 +27,10 @@ mod keepalive;
 mod limits;
 mod lingering;
 mod overtaken;
-mod pause;
 mod peer;
 mod refusals;
 mod schedule;
+mod stall;
 mod stream;
 mod streaming;
 mod streams;
@@ -56,9 +56,9 @@ use calls::Calls;
 use keepalive::Keepalive;
 use lingering::Lingering;
 use overtaken::Overtaken;
-use pause::Pause;
 use peer::Permits;
 use schedule::Schedule;
+use stall::Stall;
 use stream::Stream;
 use streams::Streams;
 use timers::Timers;
@@ -122,7 +122,7 @@ pub(crate) struct Connection {
     events: Vec<Event>,
     /// Calls of the peer's that nobody has taken. Many come at once, so they are not each in a box of its own.
     arrived: Vec<IncomingCall>,
-    pause: Pause,
+    stall: Stall,
     /// Somebody has begun to wait for the peer since that was looked at last.
     asking: bool,
     /// The message of which a part has come, and how large it is.
@@ -179,7 +179,7 @@ impl Connection {
             unwritten: false,
             events: Vec::new(),
             arrived: Vec::new(),
-            pause: Pause::default(),
+            stall: Stall::default(),
             asking: false,
             arriving: None,
             draining: false,
@@ -279,7 +279,7 @@ impl Connection {
     }
 
     fn reads(&self) -> bool {
-        !self.pause.is_on()
+        !self.stall.is_on()
             && self.may_answer()
             && (self.unread.is_within(self.limits.max_received) || self.is_hungry() || !self.holds_messages())
     }
@@ -292,14 +292,14 @@ impl Connection {
 
     /// Whether [`wants_input`](Self::wants_input), which was false, may be true now.
     pub(crate) fn may_want_input(&self) -> bool {
-        !self.pause.is_on()
+        !self.stall.is_on()
             && self.may_answer()
             && (self.asking || self.unread.is_within(self.limits.max_received))
     }
 
     /// Whether the peer's bytes are not wanted for lack of room. Nobody tells when other connections leave some, so ask now and then.
     pub(crate) fn is_short(&self) -> bool {
-        !self.pause.is_on()
+        !self.stall.is_on()
     }
 
     /// Whether what the peer says may be answered. Refusals and answers wait for no room, so a connection that has more unsent than its

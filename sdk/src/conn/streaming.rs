@@ -139,7 +139,7 @@ impl Connection {
             id,
             state: State::Opening,
             send: Send::new(SendWindow::unlimited()),
-            recv: Recv::new(window, self.pause_at(window)),
+            recv: Recv::new(window, self.stall_at(window)),
             ending: None,
             accepted: false,
             open_by,
@@ -300,7 +300,7 @@ impl Connection {
         let stream = self.streams.get_mut(key);
         let before = stream.recv.held();
         if stream.recv.consume(messages, bytes) {
-            self.pause.end(&mut self.timers);
+            self.stall.end(&mut self.timers);
         }
         if stream.recv.window.consume(bytes) && stream.state.can_receive() && !stream.recv.ended {
             let size = self.limits.window_of(self.unread.share(stream.recv.charged));

@@ -30,7 +30,7 @@ pub(super) enum Timer {
     /// Time to look whether streams are stuck.
     Stuck,
     /// Time to look whether the reading is held back still.
-    Pause,
+    Stall,
     /// The one-way calls of a connection that is over must have ended.
     Abandoned,
 }

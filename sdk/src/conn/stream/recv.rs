@@ -22,9 +22,9 @@ pub(crate) struct Recv {
     /// What the stream counts in the connection's account.
     pub(in crate::conn) charged: usize,
     /// Above this cost the connection is not read any more until the application catches up.
-    pause_at: usize,
+    stall_at: usize,
     /// This stream holds the connection's reading back.
-    pub(in crate::conn) pausing: bool,
+    pub(in crate::conn) stalling: bool,
     /// The client sends no more: it has said so, or its request is complete.
     pub(in crate::conn) ended: bool,
     /// The reader is gone: take messages and forget them.
@@ -36,14 +36,14 @@ pub(crate) struct Recv {
 }
 
 impl Recv {
-    pub(in crate::conn) fn new(window: u32, pause_at: usize) -> Self {
+    pub(in crate::conn) fn new(window: u32, stall_at: usize) -> Self {
         Self {
             window: RecvWindow::new(window),
             inbox: Inbox::default(),
             unread: (0, 0),
             charged: 0,
-            pause_at,
-            pausing: false,
+            stall_at,
+            stalling: false,
             ended: false,
             discard: false,
             waiting: false,
@@ -51,12 +51,12 @@ impl Recv {
         }
     }
 
-    pub(in crate::conn) fn pause_at(&self) -> usize {
-        self.pause_at
+    pub(in crate::conn) fn stall_at(&self) -> usize {
+        self.stall_at
     }
 
-    pub(in crate::conn) fn set_pause_at(&mut self, cost: usize) {
-        self.pause_at = cost;
+    pub(in crate::conn) fn set_stall_at(&mut self, cost: usize) {
+        self.stall_at = cost;
     }
 
     /// Queues messages. `true`: the connection must not be read further for now.
@@ -69,17 +69,17 @@ impl Recv {
         } else {
             self.inbox.push_to_stay(messages);
         }
-        let pause = !self.pausing && self.cost() > self.pause_at;
-        self.pausing |= pause;
-        pause
+        let stall = !self.stalling && self.cost() > self.stall_at;
+        self.stalling |= stall;
+        stall
     }
 
     /// Counts messages as consumed. `true`: the connection may be read again.
     pub(in crate::conn) fn consume(&mut self, messages: usize, bytes: usize) -> bool {
         self.unread.0 = self.unread.0.saturating_sub(messages);
         self.unread.1 = self.unread.1.saturating_sub(bytes);
-        let resume = self.pausing && self.cost() <= self.pause_at / 2;
-        self.pausing &= !resume;
+        let resume = self.stalling && self.cost() <= self.stall_at / 2;
+        self.stalling &= !resume;
         resume
     }
 

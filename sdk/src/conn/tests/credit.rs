@@ -410,35 +410,35 @@ fn a_message_may_take_what_a_frame_may_and_not_a_byte_more() {
     }
 }
 
-/// A peer without flow control is held back by the pause alone, and by the headers that it makes
+/// A peer without flow control is held back by the stall alone, and by the headers that it makes
 /// the reader keep.
 #[test]
-fn a_stream_without_a_window_pauses_beyond_its_cost_and_goes_on_at_half_of_it() {
-    const PAUSE: usize = 256 * 1024;
+fn a_stream_without_a_window_stalls_beyond_its_cost_and_goes_on_at_half_of_it() {
+    const STALL: usize = 256 * 1024;
     const COST: usize = 1024;
     let mut pair = Pair::with(Limits { window: 0, ..Limits::default() }, Limits::default());
     let (key, served) = pair.open();
     // Each counts 64 bytes beside its own.
-    for _ in 0..PAUSE / COST {
+    for _ in 0..STALL / COST {
         pair.client.send(key, &[7; COST - 64]).unwrap();
     }
     pair.run();
     assert!(pair.server.conn.wants_input(), "exactly as much as it may hold");
-    assert!(pair.server.conn.is_short(), "it is not the pause that would hold it back");
+    assert!(pair.server.conn.is_short(), "it is not the stall that would hold it back");
     pair.client.send(key, b"").unwrap();
     pair.run();
     assert!(!pair.server.conn.wants_input() && !pair.server.conn.is_short());
 
     let conn = &mut pair.server.conn;
-    conn.give_credit(served.key, PAUSE / COST / 2, PAUSE / COST / 2 * (COST - 64));
+    conn.give_credit(served.key, STALL / COST / 2, STALL / COST / 2 * (COST - 64));
     assert!(!conn.wants_input(), "one is above the half");
     conn.give_credit(served.key, 1, 0);
     assert!(conn.wants_input());
 }
 
 #[test]
-fn a_stream_that_pauses_its_connection_for_too_long_is_broken_off_with_what_it_holds_and_its_limit() {
-    let paused = |window, message: &'static [u8], times| {
+fn a_stream_that_stalls_its_connection_for_too_long_is_broken_off_with_what_it_holds_and_its_limit() {
+    let stalled = |window, message: &'static [u8], times| {
         let client = Limits { window, max_received: 100_000, ..Limits::default() };
         let server = Limits { max_received: 100_000, ..Limits::default() };
         let mut pair = Pair::with(client, server);
@@ -452,21 +452,21 @@ fn a_stream_that_pauses_its_connection_for_too_long_is_broken_off_with_what_it_h
             .unwrap();
             pair.server.receive(&data, pair.now).unwrap();
         }
-        let pauses = !pair.server.conn.wants_input();
+        let stalls = !pair.server.conn.wants_input();
         pair.wait(Duration::from_secs(10));
         match pair.server.conn.ended(served.key) {
             Some(Ending::Overrun(over)) => Some((over.used, over.limit, over.setting)),
             ending => {
-                assert_eq!((ending, pauses), (None, false));
+                assert_eq!((ending, stalls), (None, false));
                 None
             }
         }
     };
     const LARGE: &[u8] = &[7; 99_936];
-    assert_eq!(paused(0, LARGE, 2), None, "it does not pause");
-    assert_eq!(paused(0, LARGE, 3), Some((300_000, 256 * 1024, "window is 0")));
-    assert_eq!(paused(65_535, LARGE, 3), None);
-    assert_eq!(paused(65_535, LARGE, 4), Some((400_000, 331_070, "window")));
+    assert_eq!(stalled(0, LARGE, 2), None, "it does not stall");
+    assert_eq!(stalled(0, LARGE, 3), Some((300_000, 256 * 1024, "window is 0")));
+    assert_eq!(stalled(65_535, LARGE, 3), None);
+    assert_eq!(stalled(65_535, LARGE, 4), Some((400_000, 331_070, "window")));
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! Streams that are not read while no credit holds their peers back: they hold back the reading of the whole connection.
+//! Stalls: streams that are not read, while no credit holds their peers back, hold back the reading
+//! of the whole connection.
 
 use std::time::{Duration, Instant};
 
@@ -14,16 +15,16 @@ use super::timers::{Timer, Timers};
 /// take a connection that takes no bytes for dead.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// The pause of a connection's reading, if there is one.
+/// The stall of a connection's reading, if there is one.
 #[derive(Debug, Default)]
-pub(super) struct Pause {
-    /// How many streams hold back the reading.
+pub(super) struct Stall {
+    /// The number of streams that hold back the reading.
     streams: usize,
     /// When to look whether they still do.
     look_at: Option<Instant>,
 }
 
-impl Pause {
+impl Stall {
     pub(super) fn is_on(&self) -> bool {
         self.streams > 0
     }
@@ -40,28 +41,28 @@ impl Pause {
     pub(super) fn end(&mut self, timers: &mut Timers) {
         self.streams -= 1;
         if self.streams == 0 {
-            timers.clear(self.look_at.take(), Timer::Pause);
+            timers.clear(self.look_at.take(), Timer::Stall);
         }
     }
 
     fn look_later(&mut self, now: Instant, timers: &mut Timers) {
         let at = now + LIMIT;
-        timers.set(at, Timer::Pause);
+        timers.set(at, Timer::Stall);
         self.look_at = Some(at);
     }
 }
 
 impl Connection {
     /// Breaks off the streams that have held up others for too long.
-    pub(super) fn look_if_paused(&mut self, now: Instant) {
-        self.pause.look_at = None;
+    pub(super) fn look_if_stalled(&mut self, now: Instant) {
+        self.stall.look_at = None;
         if self.is_alone() {
-            return self.pause.look_later(now, &mut self.timers);
+            return self.stall.look_later(now, &mut self.timers);
         }
         for key in self.streams.live_keys() {
             let recv = &self.streams.get(key).recv;
-            if recv.pausing {
-                let (used, limit) = (recv.cost(), recv.pause_at());
+            if recv.stalling {
+                let (used, limit) = (recv.cost(), recv.stall_at());
                 let setting = if recv.window.size() == 0 { "window is 0" } else { "window" };
                 let over = Overrun { used, own: used, limit, setting };
                 self.count_refusal(Cause::BrokenOff);
