@@ -111,10 +111,10 @@ impl Connection {
         if stream.state == State::Open {
             wire::close(self.output.copied(), stream.id, &CloseMeta::default());
         }
-        if let Some(increment) = self.lingering.begin(stream.id, stream.recv.window) {
+        if let Some(increment) = self.cancelled.begin(stream.id, stream.recv.window) {
             wire::feedback(self.output.copied(), stream.id, increment);
         }
-        if let Some(oldest) = self.lingering.forget_one() {
+        if let Some(oldest) = self.cancelled.forget_one() {
             let text = "the client has given the stream up, and the server does not end it";
             self.write_reset(oldest, Outcome::framework(Code::CLIENT_CANCELED_ERR.0, text));
         }

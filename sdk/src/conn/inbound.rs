@@ -103,7 +103,7 @@ impl Connection {
     #[inline]
     pub(super) fn find_receiver(&mut self, id: StreamId, bytes: usize) -> Option<StreamKey> {
         let Some(key) = self.streams.find(id) else {
-            if let Some(increment) = self.lingering.receive(id, bytes) {
+            if let Some(increment) = self.cancelled.receive(id, bytes) {
                 wire::feedback(self.output.copied(), id, increment);
             }
             return None;
@@ -168,7 +168,7 @@ impl Connection {
 
     fn handle_close(&mut self, id: StreamId, meta: CloseMeta, now: Instant) {
         let Some(key) = self.streams.find(id) else {
-            self.lingering.end(id);
+            self.cancelled.end(id);
             return;
         };
         let client = self.side == Side::Client;

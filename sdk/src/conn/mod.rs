@@ -11,6 +11,7 @@ mod answers;
 mod begun;
 mod budget;
 mod calls;
+mod cancelled;
 #[cfg(feature = "testing")]
 mod census;
 mod closing;
@@ -25,7 +26,6 @@ mod inbound;
 mod inbox;
 mod keepalive;
 mod limits;
-mod lingering;
 mod overtaken;
 mod peer;
 mod refusals;
@@ -53,8 +53,8 @@ pub(crate) use crate::wire::{Body, FIRST_BYTE, Outbox, StreamId};
 use begun::Watch;
 use budget::Account;
 use calls::Calls;
+use cancelled::CancelledStreams;
 use keepalive::Keepalive;
-use lingering::Lingering;
 use overtaken::Overtaken;
 use peer::Permits;
 use schedule::Schedule;
@@ -96,7 +96,7 @@ pub(crate) struct Connection {
     admission: Option<Admission>,
     streams: Streams,
     calls: Calls,
-    lingering: Lingering,
+    cancelled: CancelledStreams,
     schedule: Schedule,
     timers: Timers,
     /// What is received and not read, with what was promised to be.
@@ -166,7 +166,7 @@ impl Connection {
             limits,
             admission,
             streams: Streams::new(),
-            lingering: Lingering::default(),
+            cancelled: CancelledStreams::default(),
             timers: Timers::default(),
             keepalive: Keepalive::default(),
             watch: Watch::default(),
@@ -318,10 +318,10 @@ impl Connection {
         self.streams.live() + self.calls.len() <= 1
     }
 
-    /// How many calls and streams the peer has to do with. A stream that was given up counts until
-    /// the peer has ended it: its handler may be at work.
+    /// The number of calls and streams that the peer has to do with. A cancelled stream counts
+    /// until the peer has ended it: its handler may be at work.
     pub(crate) fn load(&self) -> usize {
-        self.streams.live() + self.lingering.len() + self.calls.len()
+        self.streams.live() + self.cancelled.len() + self.calls.len()
     }
 
     /// Whether there was ever a call or a stream of this side.
@@ -334,10 +334,10 @@ impl Connection {
         self.streams.live()
     }
 
-    /// How many streams were given up that the server has not ended.
+    /// The number of cancelled streams that the server has not ended.
     #[cfg(any(test, feature = "__fuzz"))]
-    pub(crate) fn lingering_streams(&self) -> usize {
-        self.lingering.len()
+    pub(crate) fn cancelled_streams(&self) -> usize {
+        self.cancelled.len()
     }
 
     /// How many streams the application holds.
@@ -372,7 +372,7 @@ impl Connection {
         for key in self.calls.keys() {
             self.end_call(key, Ending::Lost(why.clone()));
         }
-        self.lingering.clear();
+        self.cancelled.clear();
         self.unwritten = self.queued() > 0;
         self.tell_flush();
         self.output = Outbox::default();

@@ -128,8 +128,8 @@ impl Connection {
         }
         check_metadata(&head.metadata)?;
         let (window, timeout) = (self.limits.window_of(self.unread.share(0)), head.timeout);
-        let lingering = &self.lingering;
-        let id = self.streams.next_id(|id| lingering.contains(id));
+        let cancelled = &self.cancelled;
+        let id = self.streams.next_id(|id| cancelled.contains(id));
         let before = self.output.len();
         wire::init(self.output.copied(), id, &handshake::request(head, window));
         self.check_written(before)?;

@@ -343,7 +343,7 @@ impl World {
             assert!(end.conn.is_idle() && end.conn.wants_input());
             assert!(end.conn.next_deadline().is_none() || end.is_watched());
             assert_eq!(end.conn.held_streams(), 0);
-            assert_eq!(end.conn.lingering_streams(), 0);
+            assert_eq!(end.conn.cancelled_streams(), 0);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Giving a stream up with a normal CLOSE, for servers that do not understand RESET.
 
-use crate::conn::lingering::MOST;
+use crate::conn::cancelled::MOST;
 use crate::conn::{Cancel, Ending, Limits, Outcome, Sent, Take};
 use crate::wire::Frame;
 
@@ -31,11 +31,11 @@ fn the_handler_sees_the_end_of_its_input_and_what_it_still_writes_is_taken_and_c
             .iter()
             .all(|frame| !matches!(frame, Frame::Close { meta, .. } if meta.close_type == 1))
     );
-    assert_eq!(pair.client.conn.lingering_streams(), 1);
+    assert_eq!(pair.client.conn.cancelled_streams(), 1);
     assert_eq!(pair.client.conn.load(), 1, "the server has to do with it still");
     pair.server.conn.close(served.key, Outcome::default());
     pair.run();
-    assert_eq!((pair.client.conn.lingering_streams(), pair.client.conn.load()), (0, 0));
+    assert_eq!((pair.client.conn.cancelled_streams(), pair.client.conn.load()), (0, 0));
     assert!(pair.client.conn.is_idle());
 }
 
@@ -51,7 +51,7 @@ fn a_stream_that_has_half_closed_before_is_given_up_without_a_second_close() {
     assert_eq!(closes, 1);
     pair.server.conn.close(served.key, Outcome::framework(7, "an error"));
     pair.run();
-    assert_eq!(pair.client.conn.lingering_streams(), 0);
+    assert_eq!(pair.client.conn.cancelled_streams(), 0);
 }
 
 #[test]
@@ -63,11 +63,11 @@ fn a_stream_that_is_not_open_yet_is_reset_all_the_same() {
     assert!(
         matches!(&client.output_frames()[..], [Frame::Close { meta, .. }] if meta.close_type == 1 && meta.ret == 161)
     );
-    assert_eq!(client.conn.lingering_streams(), 0);
+    assert_eq!(client.conn.cancelled_streams(), 0);
 }
 
 #[test]
-fn an_id_is_not_used_again_while_its_stream_lingers() {
+fn an_id_is_not_used_again_while_its_cancelled_stream_goes_on() {
     let mut pair = polite();
     let (key, _) = pair.open();
     pair.client.conn.release(key);
@@ -92,7 +92,7 @@ fn streams_that_a_server_never_ends_are_forgotten_when_there_are_too_many() {
         pair.client.conn.release(key);
         pair.run();
     }
-    assert_eq!(pair.client.conn.lingering_streams(), MOST);
+    assert_eq!(pair.client.conn.cancelled_streams(), MOST);
     let over = served.iter().filter(|key| pair.server.conn.ending(**key).is_some()).count();
     assert_eq!(over, 5, "the server is told of those that are forgotten");
     assert!(served[..5].iter().all(|key| matches!(

@@ -406,8 +406,8 @@ impl Case {
             _ => None,
         });
         let Some(key) = self.key.or(started) else {
-            return if self.end.conn.lingering.contains(ID) {
-                "lingering".to_owned()
+            return if self.end.conn.cancelled.contains(ID) {
+                "cancelled".to_owned()
             } else {
                 "unknown".to_owned()
             };
@@ -423,7 +423,7 @@ impl Case {
             (stream.recv.discard, "reader gone"),
             (stream.recv.ended && stream.state != crate::conn::stream::State::RemoteClosed, "input ended"),
             (!stream.send.window.is_open() && stream.ending.is_none(), "no credit"),
-            (self.end.conn.lingering.contains(ID), "lingering"),
+            (self.end.conn.cancelled.contains(ID), "cancelled"),
         ] {
             if is {
                 text.push_str(", ");

@@ -1,4 +1,5 @@
-//! Streams that this client has given up with a normal CLOSE, and that the server has not ended yet.
+//! Streams that this client has cancelled with a normal CLOSE, and that the server has not ended
+//! yet.
 //!
 //! A handler of tRPC-Go never learns of a RESET: what frees it is the end of its input, or credit for what it still writes. So
 //! what comes is dropped, and its credit given back, until the server ends the stream.
@@ -13,15 +14,16 @@ use crate::wire::StreamId;
 
 use super::flow::RecvWindow;
 
-/// How many are kept: half a megabyte of them.
+/// The most that are kept: half a megabyte of them.
 pub(super) const MOST: usize = 10_000;
 
 /// The ids count up, so the first is the oldest.
 #[derive(Debug, Default)]
-pub(super) struct Lingering(BTreeMap<u32, RecvWindow>);
+pub(super) struct CancelledStreams(BTreeMap<u32, RecvWindow>);
 
-impl Lingering {
-    /// A stream was given up. Gives the credit to send for what nobody will read any more.
+impl CancelledStreams {
+    /// A stream was cancelled. Gives the credit to send for messages that nobody will read any
+    /// more.
     pub(super) fn begin(&mut self, id: StreamId, mut window: RecvWindow) -> Option<u32> {
         let increment = window.settle_all();
         self.0.insert(id.0, window);
@@ -36,7 +38,7 @@ impl Lingering {
         self.0.pop_first().map(|(id, _)| StreamId(id))
     }
 
-    /// A message came for a stream that was given up, if it is one. Gives the credit to send.
+    /// A message came for a stream that was cancelled, if it is one. Gives the credit to send.
     pub(super) fn receive(&mut self, id: StreamId, bytes: usize) -> Option<u32> {
         let window = self.0.get_mut(&id.0)?;
         window.receive(bytes);
