@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use crate::wire::StreamId;
 
-use super::flow::RecvWindow;
+use super::credit::RecvWindow;
 
 /// The most that are kept: half a megabyte of them.
 pub(super) const MOST: usize = 10_000;

@@ -9,9 +9,9 @@ use trill_proto::Code;
 use crate::metadata::Metadata;
 use crate::wire::{self, CloseMeta, Frame, FrameFault, HEADER_LEN, InitMeta, Messages, Side, StreamId};
 
+use super::credit::SendWindow;
 use super::error::{ConnError, Violation};
 use super::event::{Admitted, Ending, Event, Head, IncomingStream, Outcome, Shape, StreamKey};
-use super::flow::SendWindow;
 use super::limits::{MIN_WINDOW, STREAM_STATE, room_for};
 use super::overtaken::is_overtaking;
 use super::refusals::Cause;

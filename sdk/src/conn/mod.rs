@@ -15,11 +15,11 @@ mod cancelled;
 #[cfg(feature = "testing")]
 mod census;
 mod closing;
+mod credit;
 mod drain;
 mod error;
 mod event;
 mod fit;
-mod flow;
 mod handshake;
 mod in_order;
 mod inbound;

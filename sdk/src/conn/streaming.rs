@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use crate::metadata::Metadata;
 use crate::wire::{self, Body, HEADER_LEN, MAX_ENTRIES, StreamId, Target, WireError};
 
+use super::credit::SendWindow;
 use super::event::{Ending, Head, StreamKey};
-use super::flow::SendWindow;
 use super::inbox::Inbox;
 use super::schedule::SendTicket;
 use super::stream::{Idle, Moved, Recv, Send, State, Stream};

@@ -2,7 +2,7 @@
 
 use crate::wire::{HEADER_LEN, Messages};
 
-use super::super::flow::RecvWindow;
+use super::super::credit::RecvWindow;
 use super::super::inbox::Inbox;
 use super::super::limits::room_for;
 

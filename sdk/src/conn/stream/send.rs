@@ -1,6 +1,6 @@
 //! The sending half of a stream.
 
-use super::super::flow::SendWindow;
+use super::super::credit::SendWindow;
 
 #[derive(Debug)]
 pub(crate) struct Send {
