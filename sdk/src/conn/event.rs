@@ -10,7 +10,7 @@ use crate::wire::{FrameFault, HEADER_LEN};
 
 use super::budget::Overrun;
 use super::error::{ConnError, Violation};
-use super::schedule::SendTicket;
+use super::send_queue::SendTicket;
 
 /// A stream of this connection, as long as the application holds it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]

@@ -29,7 +29,7 @@ mod limits;
 mod overtaken;
 mod peer;
 mod refusals;
-mod schedule;
+mod send_queue;
 mod stall;
 mod stream;
 mod streaming;
@@ -57,7 +57,7 @@ use cancelled::CancelledStreams;
 use keepalive::Keepalive;
 use overtaken::Overtaken;
 use peer::Permits;
-use schedule::Schedule;
+use send_queue::SendQueue;
 use stall::Stall;
 use stream::Stream;
 use streams::Streams;
@@ -81,7 +81,7 @@ pub(crate) use limits::{Limits, MAX_HEADER, MIN_WINDOW, PROBE_BELOW};
 pub(crate) use peer::{Peer, Pools};
 pub(crate) use refusals::Cause;
 pub use refusals::Refused;
-pub(crate) use schedule::SendTicket;
+pub(crate) use send_queue::SendTicket;
 pub(crate) use streaming::{Backlog, SendError, Sent, Take, frame_size, write_data};
 pub(crate) use streams::growth;
 
@@ -97,7 +97,7 @@ pub(crate) struct Connection {
     streams: Streams,
     calls: Calls,
     cancelled: CancelledStreams,
-    schedule: Schedule,
+    send_queue: SendQueue,
     timers: Timers,
     /// What is received and not read, with what was promised to be.
     unread: Account,
@@ -161,7 +161,7 @@ impl Connection {
             unread: Account::new(limits.unread, peer.map(|peer| Arc::clone(&peer.unread))),
             unsent,
             permits: Permits::new(peer.map(Arc::clone)),
-            schedule: Schedule::new(limits.outbox),
+            send_queue: SendQueue::new(limits.outbox),
             calls: Calls::new(limits.first_request_id),
             limits,
             admission,
@@ -378,7 +378,7 @@ impl Connection {
         self.output = Outbox::default();
         (self.in_flight, self.granted) = (0, 0);
         self.count_unsent();
-        self.schedule.grant_all(|ticket| self.events.push(Event::Room(ticket)));
+        self.send_queue.grant_all(|ticket| self.events.push(Event::Room(ticket)));
         self.tell_if_idle();
     }
 
@@ -426,7 +426,7 @@ impl Connection {
     fn count_unsent(&mut self) {
         let unsent = self.queued() + self.granted + self.answers;
         if self.unsent.reserve(self.unsent.reserved(), unsent) {
-            self.schedule.set_limit(self.limits.outbox_of(self.unsent.share(unsent)));
+            self.send_queue.set_limit(self.limits.outbox_of(self.unsent.share(unsent)));
         }
     }
 
@@ -440,15 +440,15 @@ impl Connection {
     }
 
     fn grant_room(&mut self) {
-        if !self.schedule.is_idle() {
+        if !self.send_queue.is_idle() {
             let queued = self.queued();
-            self.schedule.grant(queued, |ticket| self.events.push(Event::Room(ticket)));
+            self.send_queue.grant(queued, |ticket| self.events.push(Event::Room(ticket)));
         }
     }
 
     /// Gives up a ticket in the queue for room, because its holder does not want it any more.
     pub(crate) fn give_back(&mut self, ticket: &mut Option<SendTicket>) {
-        self.schedule.give_back(ticket);
+        self.send_queue.give_back(ticket);
         self.grant_room();
     }
 }

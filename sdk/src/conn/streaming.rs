@@ -8,7 +8,7 @@ use crate::wire::{self, Body, HEADER_LEN, MAX_ENTRIES, StreamId, Target, WireErr
 use super::credit::SendWindow;
 use super::event::{Ending, Head, StreamKey};
 use super::inbox::Inbox;
-use super::schedule::SendTicket;
+use super::send_queue::SendTicket;
 use super::stream::{Idle, Moved, Recv, Send, State, Stream};
 use super::timers::Timer;
 use super::{Connection, handshake};
@@ -224,7 +224,7 @@ impl Connection {
             self.give_back(ticket);
             return Ok(if self.take_stuck(key) { Sent::Stuck } else { Sent::NoCredit });
         }
-        if !self.schedule.claim(queued, size, ticket) {
+        if !self.send_queue.claim(queued, size, ticket) {
             return Ok(Sent::NoRoom);
         }
         write_data(&mut self.output, stream.id, len, body)?;

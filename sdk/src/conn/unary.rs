@@ -17,7 +17,7 @@ use super::event::{Answer, CallKey, Ending, Event, Head, IncomingCall, Outcome, 
 use super::fit::Fit;
 use super::limits::CALL_STATE;
 use super::refusals::Cause;
-use super::schedule::SendTicket;
+use super::send_queue::SendTicket;
 use super::streaming::{SendError, check_metadata};
 use super::timers::Timer;
 
@@ -40,7 +40,7 @@ impl Connection {
             return Err(ending);
         }
         let queued = self.queued();
-        Ok(self.schedule.claim(queued, bytes, ticket))
+        Ok(self.send_queue.claim(queued, bytes, ticket))
     }
 
     /// Sends a request. A one-way call has no key: nothing will come for it. Else [`Event::CallChanged`] tells when the answer is

@@ -1,7 +1,7 @@
-//! Who may put the next bytes into the outbox when it is full: a queue, first come first served.
+//! The queue of senders that wait for room in the outbox: first come, first served.
 //!
-//! Without a queue, a stream that writes in a tight loop would take the room again and again while the others are still being
-//! woken. So whoever comes while others wait, waits behind them.
+//! Without a queue, a stream that writes in a tight loop would take the room again and again while
+//! the others are still being woken. A sender that comes while others wait waits behind them.
 
 use std::collections::VecDeque;
 
@@ -18,7 +18,7 @@ struct Waiting {
 }
 
 #[derive(Debug)]
-pub(super) struct Schedule {
+pub(super) struct SendQueue {
     limit: usize,
     tickets: Slab<Waiting>,
     queue: VecDeque<SendTicket>,
@@ -26,7 +26,7 @@ pub(super) struct Schedule {
     promised: usize,
 }
 
-impl Schedule {
+impl SendQueue {
     pub(super) fn new(limit: usize) -> Self {
         Self { limit, tickets: Slab::new(), queue: VecDeque::new(), promised: 0 }
     }
@@ -97,41 +97,41 @@ impl Schedule {
 mod tests {
     use super::*;
 
-    fn grants(schedule: &mut Schedule, queued: usize) -> Vec<SendTicket> {
+    fn grants(queue: &mut SendQueue, queued: usize) -> Vec<SendTicket> {
         let mut granted = Vec::new();
-        schedule.grant(queued, |ticket| granted.push(ticket));
+        queue.grant(queued, |ticket| granted.push(ticket));
         granted
     }
 
     #[test]
     fn room_is_given_in_the_order_of_asking_and_newcomers_wait_behind() {
-        let mut schedule = Schedule::new(100);
-        assert!(schedule.claim(99, 500, &mut None), "one message may go beyond the limit");
-        assert!(schedule.is_idle());
+        let mut queue = SendQueue::new(100);
+        assert!(queue.claim(99, 500, &mut None), "one message may go beyond the limit");
+        assert!(queue.is_idle());
         let (mut first, mut second, mut third) = (None, None, None);
-        assert!(!schedule.claim(599, 60, &mut first));
-        assert!(!schedule.claim(599, 60, &mut second));
-        assert!(!schedule.claim(0, 60, &mut third), "there is room, but others came before");
-        assert_eq!(grants(&mut schedule, 0), [first.unwrap(), second.unwrap()]);
-        assert!(!schedule.claim(0, 60, &mut third));
-        assert!(schedule.claim(0, 60, &mut first));
+        assert!(!queue.claim(599, 60, &mut first));
+        assert!(!queue.claim(599, 60, &mut second));
+        assert!(!queue.claim(0, 60, &mut third), "there is room, but others came before");
+        assert_eq!(grants(&mut queue, 0), [first.unwrap(), second.unwrap()]);
+        assert!(!queue.claim(0, 60, &mut third));
+        assert!(queue.claim(0, 60, &mut first));
         assert_eq!(first, None);
-        assert_eq!(grants(&mut schedule, 60), []);
-        assert!(schedule.claim(60, 60, &mut second));
-        assert_eq!(grants(&mut schedule, 0), [third.unwrap()]);
+        assert_eq!(grants(&mut queue, 60), []);
+        assert!(queue.claim(60, 60, &mut second));
+        assert_eq!(grants(&mut queue, 0), [third.unwrap()]);
     }
 
     #[test]
     fn a_grant_that_is_given_back_goes_to_the_next() {
-        let mut schedule = Schedule::new(100);
+        let mut queue = SendQueue::new(100);
         let (mut first, mut second) = (None, None);
-        assert!(!schedule.claim(100, 100, &mut first));
-        assert!(!schedule.claim(100, 100, &mut second));
-        assert_eq!(grants(&mut schedule, 0), [first.unwrap()]);
-        assert_eq!(grants(&mut schedule, 0), []);
-        schedule.give_back(&mut first);
-        assert_eq!(grants(&mut schedule, 0), [second.unwrap()]);
-        schedule.give_back(&mut second);
-        assert!(schedule.claim(0, 1, &mut None));
+        assert!(!queue.claim(100, 100, &mut first));
+        assert!(!queue.claim(100, 100, &mut second));
+        assert_eq!(grants(&mut queue, 0), [first.unwrap()]);
+        assert_eq!(grants(&mut queue, 0), []);
+        queue.give_back(&mut first);
+        assert_eq!(grants(&mut queue, 0), [second.unwrap()]);
+        queue.give_back(&mut second);
+        assert!(queue.claim(0, 1, &mut None));
     }
 }
