@@ -21,7 +21,6 @@ mod error;
 mod event;
 mod fit;
 mod handshake;
-mod in_order;
 mod inbound;
 mod inbox;
 mod keepalive;

@@ -1,10 +1,13 @@
 //! The deadlines of a connection, earliest first.
 
+mod fifo;
+
 use std::collections::BTreeSet;
 use std::time::Instant;
 
 use super::event::{CallKey, StreamKey};
-use super::in_order::InOrder;
+
+use fifo::Fifo;
 
 /// What a deadline is for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -39,8 +42,8 @@ pub(super) enum Timer {
 /// all others, are in the set.
 #[derive(Debug, Default)]
 pub(super) struct Timers {
-    calls: InOrder,
-    opens: InOrder,
+    calls: Fifo,
+    opens: Fifo,
     /// Set and cleared with the first stream and the last, which may be the same again and again.
     stuck: Option<Instant>,
     others: BTreeSet<(Instant, Timer)>,

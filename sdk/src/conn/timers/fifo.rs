@@ -5,21 +5,21 @@ use std::time::Instant;
 /// The deadlines of calls or streams, found by their keys: a list through a table, in which setting and clearing one costs the same however
 /// many there are.
 #[derive(Debug, Default)]
-pub(super) struct InOrder {
-    places: Vec<Place>,
+pub(super) struct Fifo {
+    nodes: Vec<Node>,
     /// The earliest and the latest.
     ends: Option<(u32, u32)>,
 }
 
-/// A key's place in the list, if it is in there.
+/// A key's node of the list, if it is in there.
 #[derive(Clone, Copy, Debug, Default)]
-struct Place {
+struct Node {
     at: Option<Instant>,
     before: u32,
     after: u32,
 }
 
-impl InOrder {
+impl Fifo {
     /// Puts a deadline behind all others. Gives `false` if it belongs in front of one.
     #[inline]
     pub(super) fn push(&mut self, key: usize, at: Instant) -> bool {
@@ -30,27 +30,27 @@ impl InOrder {
                 index
             }
             Some((first, last)) => {
-                if self.places[last as usize].at.is_some_and(|latest| latest > at) {
+                if self.nodes[last as usize].at.is_some_and(|latest| latest > at) {
                     return false;
                 }
-                self.places[last as usize].after = index;
+                self.nodes[last as usize].after = index;
                 self.ends = Some((first, index));
                 last
             }
         };
-        if key >= self.places.len() {
-            self.places.resize_with(key + 1, Place::default);
+        if key >= self.nodes.len() {
+            self.nodes.resize_with(key + 1, Node::default);
         }
-        self.places[key] = Place { at: Some(at), before, after: index };
+        self.nodes[key] = Node { at: Some(at), before, after: index };
         true
     }
 
     /// Takes a deadline out. Gives `false` if it is not here.
     #[inline]
     pub(super) fn remove(&mut self, key: usize, at: Instant) -> bool {
-        let Some(place) = self.places.get_mut(key).filter(|place| place.at == Some(at)) else { return false };
-        place.at = None;
-        let Place { before, after, .. } = *place;
+        let Some(node) = self.nodes.get_mut(key).filter(|node| node.at == Some(at)) else { return false };
+        node.at = None;
+        let Node { before, after, .. } = *node;
         let (first, last) = self.ends.expect("what is in the list makes it one");
         let index = index(key);
         self.ends = match (first == index, last == index) {
@@ -58,8 +58,8 @@ impl InOrder {
             (true, false) => Some((after, last)),
             (false, true) => Some((first, before)),
             (false, false) => {
-                self.places[before as usize].after = after;
-                self.places[after as usize].before = before;
+                self.nodes[before as usize].after = after;
+                self.nodes[after as usize].before = before;
                 Some((first, last))
             }
         };
@@ -69,7 +69,7 @@ impl InOrder {
     /// The earliest deadline.
     #[inline]
     pub(super) fn next(&self) -> Option<Instant> {
-        self.places[self.first()?].at
+        self.nodes[self.first()?].at
     }
 
     /// Whose deadline is the earliest.
@@ -79,7 +79,7 @@ impl InOrder {
     }
 }
 
-/// Keys are indices of tables, which never have that many places.
+/// Keys are indices of tables, which never have that many entries.
 fn index(key: usize) -> u32 {
     u32::try_from(key).expect("a connection has less than 2^32 calls and streams")
 }
