@@ -12,8 +12,6 @@ mod begun;
 mod budget;
 mod calls;
 mod cancelled;
-#[cfg(feature = "testing")]
-mod census;
 mod closing;
 mod credit;
 mod drain;
@@ -30,6 +28,8 @@ mod peer;
 mod refusals;
 mod send_queue;
 mod stall;
+#[cfg(feature = "testing")]
+mod stats;
 mod stream;
 mod streaming;
 mod streams;

@@ -40,13 +40,13 @@ impl Watch {
 
 impl super::shared::State {
     fn census(&self) -> Census {
-        let holdings = self.conn.holdings();
+        let stats = self.conn.stats();
         Census {
-            streams: holdings.streams,
-            calls: holdings.calls,
-            unread: holdings.unread,
-            unread_of_one: holdings.unread_of_one,
-            unwritten: holdings.unwritten + self.wakers.in_send_buffers(),
+            streams: stats.streams,
+            calls: stats.calls,
+            unread: stats.unread,
+            unread_of_one: stats.unread_of_one,
+            unwritten: stats.unwritten + self.wakers.in_send_buffers(),
             waiting: self.wakers.waiting(),
         }
     }

@@ -1,10 +1,11 @@
-//! What a connection holds, counted: for tests that want to see that it is bounded, and nothing at the end.
+//! Statistics of a connection: for tests that want to see that its memory is bounded, and nothing
+//! is left at the end.
 
 use super::Connection;
 
-/// What a connection holds for its application and its peer.
+/// The calls, streams and bytes that a connection holds.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Holdings {
+pub(crate) struct Stats {
     pub(crate) streams: usize,
     pub(crate) calls: usize,
     pub(crate) unread: usize,
@@ -13,9 +14,9 @@ pub(crate) struct Holdings {
 }
 
 impl Connection {
-    pub(crate) fn holdings(&self) -> Holdings {
+    pub(crate) fn stats(&self) -> Stats {
         let unread = || self.streams.iter().map(|stream| stream.recv.inbox.total().1);
-        Holdings {
+        Stats {
             streams: self.streams.held(),
             calls: self.calls.len(),
             unread: unread().sum(),
