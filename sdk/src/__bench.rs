@@ -36,7 +36,7 @@ pub struct Decoder(wire::Decoder);
 
 impl Default for Decoder {
     fn default() -> Self {
-        Self(wire::Decoder::new(Side::Client, conn::Limits::default().max_received))
+        Self(wire::Decoder::new(Side::Client, conn::Config::default().max_received))
     }
 }
 

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
-use crate::transport::{BadAddress, Limits, MAX_HEADER, MIN_WINDOW};
+use crate::transport::{BadAddress, Config, MAX_HEADER, MIN_WINDOW};
 
-/// The methods of a builder with a field `limits` that set what both sides of a connection have.
+/// The methods of a builder with a field `config` that set what both sides of a connection have.
 macro_rules! shared_settings {
     () => {
         /// Bytes of messages that the peer may send on one stream before it must wait for this side to read. Default: 65,535;
@@ -21,13 +21,13 @@ macro_rules! shared_settings {
         /// Without flow control, a connection is not read while 256 KiB of one of its streams wait for their reader. A stream that holds up
         /// others so for 10 seconds is broken off ([`ErrorKind::Limit`](crate::ErrorKind::Limit), code 22).
         pub fn window(mut self, bytes: u32) -> Self {
-            self.limits.window = bytes;
+            self.config.window = bytes;
             self
         }
 
         /// The largest frame to send: one message with its headers. Default: 10,000,000 bytes, which is what tRPC-Cpp accepts.
         pub fn max_message_sent(mut self, bytes: usize) -> Self {
-            self.limits.max_sent = bytes;
+            self.config.max_sent = bytes;
             self
         }
 
@@ -35,7 +35,7 @@ macro_rules! shared_settings {
         /// what is left of it is dropped as it comes, within [`frame_timeout`](Self::frame_timeout), or the connection ends. Default: 10
         /// MiB, which is what tRPC-Go sends at most.
         pub fn max_message_received(mut self, bytes: usize) -> Self {
-            self.limits.max_received = bytes;
+            self.config.max_received = bytes;
             self
         }
 
@@ -50,14 +50,14 @@ macro_rules! shared_settings {
         /// quarter and one message above the limit on, streams are broken off that are not read and are sent more. Buffers are not
         /// always full, so memory can be up to half as much again.
         pub fn max_unread_per_connection(mut self, bytes: usize) -> Self {
-            self.limits.unread = bytes;
+            self.config.unread = bytes;
             self
         }
 
         /// Bytes of one connection that may be written and not yet sent before its writers wait. Default: 256 KiB. One message may go
         /// beyond it, and streams that are written fast have up to 16 KiB each beside it, 256 KiB together while the socket is full.
         pub fn max_unsent_per_connection(mut self, bytes: usize) -> Self {
-            self.limits.outbox = bytes;
+            self.config.outbox = bytes;
             self
         }
 
@@ -67,7 +67,7 @@ macro_rules! shared_settings {
         /// the server logs both. Default: 65,535 bytes, which is the most that unary calls can
         /// say.
         pub fn max_header(mut self, bytes: usize) -> Self {
-            self.limits.max_header = bytes;
+            self.config.max_header = bytes;
             self
         }
 
@@ -77,7 +77,7 @@ macro_rules! shared_settings {
         /// A frame that is larger than [`max_message_received`](Self::max_message_received) has this time for all of it. Time in which
         /// this side does not read does not count, but for a message of a stream that waits for room. It takes up to a quarter longer.
         pub fn frame_timeout(mut self, limit: Duration) -> Self {
-            self.limits.frame_timeout = limit;
+            self.config.frame_timeout = limit;
             self
         }
 
@@ -90,7 +90,7 @@ macro_rules! shared_settings {
         /// *process* is frozen does not while its system still acknowledges what comes: deadlines, `read_timeout` and
         /// `stream_idle_timeout` are for that. Unix sockets need none of this.
         pub fn dead_peer_timeout(mut self, limit: Duration) -> Self {
-            self.limits.dead_peer_timeout = limit;
+            self.config.dead_peer_timeout = limit;
             self
         }
 
@@ -98,7 +98,7 @@ macro_rules! shared_settings {
         /// (code 254 at a server, 354 at a client). For the items of a reader as a [`futures::Stream`] too, not for the answer of a client
         /// stream. Default: for ever.
         pub fn read_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
-            self.limits.read_timeout = limit.into();
+            self.config.read_timeout = limit.into();
             self
         }
 
@@ -106,14 +106,14 @@ macro_rules! shared_settings {
         /// then, and the stream stays usable (code 234 at a server, 334 at a client). A writer as a [`futures::Sink`] still holds its
         /// message. Default: for ever.
         pub fn write_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
-            self.limits.write_timeout = limit.into();
+            self.config.write_timeout = limit.into();
             self
         }
 
         /// How long a stream may be without a message in either direction before it is broken off with code 255 by a server and 355 by
         /// a client, or `None` for ever. It lives for a quarter longer at most. Default: for ever.
         pub fn stream_idle_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
-            self.limits.stream_idle_timeout = limit.into();
+            self.config.stream_idle_timeout = limit.into();
             self
         }
 
@@ -123,7 +123,7 @@ macro_rules! shared_settings {
         /// For proxies and peers that close quiet connections: tRPC-Cpp does after 60 seconds at a server and 50 at a client, with
         /// streams open.
         pub fn heartbeat(mut self, every: impl Into<Option<Duration>>) -> Self {
-            self.limits.heartbeat = every.into();
+            self.config.heartbeat = every.into();
             self
         }
     };
@@ -137,43 +137,43 @@ impl From<BadAddress> for Error {
 }
 
 /// Settings that cannot work are refused before anything is opened.
-pub(crate) fn check(limits: &Limits) -> Result<()> {
+pub(crate) fn check(config: &Config) -> Result<()> {
     let wrong =
         |text: String| Err(Error::new(ErrorKind::Config, Origin::Caller, Code::SERVER_SYSTEM_ERR, text));
-    if limits.window != 0 && limits.window < MIN_WINDOW {
+    if config.window != 0 && config.window < MIN_WINDOW {
         return wrong(format!(
             "window is {}: it must be at least {MIN_WINDOW} bytes, or 0 for no flow control",
-            limits.window
+            config.window
         ));
     }
-    for (name, size) in [("max_message_sent", limits.max_sent), ("max_message_received", limits.max_received)]
+    for (name, size) in [("max_message_sent", config.max_sent), ("max_message_received", config.max_received)]
     {
         if !(1024..=u32::MAX as usize).contains(&size) {
             return wrong(format!("{name} is {size}: it must be from 1024 to {} bytes", u32::MAX));
         }
     }
-    check_unread("max_unread_per_connection", limits.unread, limits)?;
-    if limits.outbox == 0 {
+    check_unread("max_unread_per_connection", config.unread, config)?;
+    if config.outbox == 0 {
         return wrong("max_unsent_per_connection is 0: nothing could ever be written".to_owned());
     }
-    if !(1024..=MAX_HEADER).contains(&limits.max_header) {
+    if !(1024..=MAX_HEADER).contains(&config.max_header) {
         return wrong(format!(
             "max_header is {}: it must be from 1024 to {MAX_HEADER} bytes",
-            limits.max_header
+            config.max_header
         ));
     }
     let day = Duration::from_secs(24 * 60 * 60);
-    if !(Duration::from_millis(500)..=day).contains(&limits.dead_peer_timeout) {
+    if !(Duration::from_millis(500)..=day).contains(&config.dead_peer_timeout) {
         return wrong(format!(
             "dead_peer_timeout is {:?}: it must be from 500 ms to a day",
-            limits.dead_peer_timeout
+            config.dead_peer_timeout
         ));
     }
     for (name, limit) in [
-        ("frame_timeout", Some(limits.frame_timeout)),
-        ("heartbeat", limits.heartbeat),
-        ("idle_timeout", limits.idle_timeout),
-        ("stream_idle_timeout", limits.stream_idle_timeout),
+        ("frame_timeout", Some(config.frame_timeout)),
+        ("heartbeat", config.heartbeat),
+        ("idle_timeout", config.idle_timeout),
+        ("stream_idle_timeout", config.stream_idle_timeout),
     ] {
         if let Some(limit) = limit
             && limit < SHORTEST
@@ -185,8 +185,8 @@ pub(crate) fn check(limits: &Limits) -> Result<()> {
 }
 
 /// A budget must have room for one message and for one window.
-pub(crate) fn check_unread(name: &str, bytes: usize, limits: &Limits) -> Result<()> {
-    let least = limits.max_received.max(limits.window as usize);
+pub(crate) fn check_unread(name: &str, bytes: usize, config: &Config) -> Result<()> {
+    let least = config.max_received.max(config.window as usize);
     if bytes >= least {
         return Ok(());
     }

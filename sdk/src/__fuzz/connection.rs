@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::conn::{
-    CallKey, ConnError, Connection, Event, Fit, Inbox, Limits, Outcome, SendTicket, Sent, StreamKey, Take,
+    CallKey, Config, ConnError, Connection, Event, Fit, Inbox, Outcome, SendTicket, Sent, StreamKey, Take,
     frame_size, write_data,
 };
 use crate::wire::{
@@ -13,7 +13,7 @@ use crate::wire::{
 use trill_proto::{RequestProtocol, ResponseProtocol, TransInfoEntry};
 
 use super::choices::Choices;
-use super::end::{End, STREAM, UNARY, head, limits};
+use super::end::{End, STREAM, UNARY, config, head};
 use super::epoch;
 
 /// Runs a connection against a peer and an application that do what `input` says.
@@ -27,7 +27,7 @@ pub fn connection(input: &[u8]) {
     let mut choices = Choices::new(input);
     let flags = choices.byte();
     let side = if flags & 0x80 == 0 { Side::Server } else { Side::Client };
-    let mut run = Run::new(side, limits(flags));
+    let mut run = Run::new(side, config(flags));
     while let Some(operation) = choices.next() {
         run.step(operation, &mut choices);
         run.look();
@@ -79,9 +79,9 @@ struct Held {
 }
 
 impl Run {
-    fn new(side: Side, limits: Limits) -> Self {
+    fn new(side: Side, config: Config) -> Self {
         let (streams, calls) = (BTreeMap::new(), BTreeMap::new());
-        Self { end: End::new(side, limits), side, now: epoch(), streams, calls }
+        Self { end: End::new(side, config), side, now: epoch(), streams, calls }
     }
 
     fn step(&mut self, operation: u8, choices: &mut Choices<'_>) {
@@ -315,7 +315,7 @@ impl Run {
             }
         }
         let incoming = self.calls.values().filter(|ours| !**ours).count();
-        assert!(incoming <= self.end.conn.limits().max_calls);
+        assert!(incoming <= self.end.conn.config().max_calls);
         assert_eq!(self.end.conn.held_streams(), self.streams.len());
     }
 

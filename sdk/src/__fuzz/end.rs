@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 
 use crate::conn::{
-    Admission, Admitted, ConnError, Connection, Event, Head, IncomingCall, Limits, Outcome, Shape,
+    Admission, Admitted, Config, ConnError, Connection, Event, Head, IncomingCall, Outcome, Shape,
 };
 use crate::wire::{Decoder, Frame, Outbox, Side};
 
@@ -33,12 +33,12 @@ pub(super) struct End {
 }
 
 impl End {
-    pub(super) fn new(side: Side, limits: Limits) -> Self {
-        let decoder = Decoder::new(side, limits.max_received);
-        let order = Order::new(side, limits.window, limits.heartbeat.is_some());
+    pub(super) fn new(side: Side, config: Config) -> Self {
+        let decoder = Decoder::new(side, config.max_received);
+        let order = Order::new(side, config.window, config.heartbeat.is_some());
         let mut conn = match side {
-            Side::Client => Connection::client(limits),
-            Side::Server => Connection::server(limits, admission()),
+            Side::Client => Connection::client(config),
+            Side::Server => Connection::server(config, admission()),
         };
         conn.start(epoch());
         let (input, outbox) = (BytesMut::new(), BytesMut::new());
@@ -119,8 +119,8 @@ impl End {
 
     /// Whether the connection itself has deadlines.
     pub(super) fn is_watched(&self) -> bool {
-        let limits = self.conn.limits();
-        limits.heartbeat.is_some() || limits.idle_timeout.is_some() || !self.greeted
+        let config = self.conn.config();
+        config.heartbeat.is_some() || config.idle_timeout.is_some() || !self.greeted
     }
 
     pub(super) fn is_over(&self) -> bool {
@@ -141,13 +141,13 @@ impl End {
             return;
         }
         assert!(self.conn.live_streams() <= self.order.live(), "a stream that nobody knows of");
-        let limits = self.conn.limits();
+        let config = self.conn.config();
         let (streams, input) = (self.conn.held_streams(), self.conn.unread());
         if self.side == Side::Server {
-            assert!(streams <= limits.max_streams);
+            assert!(streams <= config.max_streams);
         }
         // What a stream may hold before the reading pauses, and what was read at that moment.
-        let most = 256 * 1024 + 2 * (limits.window as usize + limits.max_received) + 5 * self.longest;
+        let most = 256 * 1024 + 2 * (config.window as usize + config.max_received) + 5 * self.longest;
         assert!(input <= most * streams, "{input} bytes of input wait for {streams} readers");
     }
 
@@ -165,16 +165,16 @@ impl End {
     }
 
     fn outbox_hard(&self) -> usize {
-        let limits = self.conn.limits();
-        limits.outbox + 2 * limits.max_sent + 1024 * 1024
+        let config = self.conn.config();
+        config.outbox + 2 * config.max_sent + 1024 * 1024
     }
 }
 
 /// The limits of one run: small, so that they are met.
-pub(super) fn limits(flags: u8) -> Limits {
+pub(super) fn config(flags: u8) -> Config {
     use crate::conn::{AppErrors, Cancel};
     let watched = |limit| (flags & 32 != 0).then(|| Duration::from_secs(limit));
-    Limits {
+    Config {
         window: [65_535, 0, 16, 1_000][usize::from(flags & 3)],
         cancel: if flags & 4 == 0 { Cancel::Reset } else { Cancel::HalfClose },
         app_errors: if flags & 8 == 0 { AppErrors::Reset } else { AppErrors::Close },
@@ -188,7 +188,7 @@ pub(super) fn limits(flags: u8) -> Limits {
         dead_peer_timeout: Duration::from_secs(if flags & 64 != 0 { 1 } else { 20 }),
         stream_idle_timeout: watched(3),
         idle_timeout: watched(5),
-        ..Limits::default()
+        ..Config::default()
     }
 }
 

@@ -142,14 +142,14 @@ mod tests {
     use std::task::{Context, Poll, Waker};
 
     use super::*;
-    use crate::transport::{Connection, Driver, Ends, Head, Limits, PeerAddr, memory_pair};
+    use crate::transport::{Config, Connection, Driver, Ends, Head, PeerAddr, memory_pair};
 
     /// Links, and what keeps them from being lost.
     fn links(count: usize) -> (Vec<Link>, Vec<(Driver, Ends)>) {
         let link = |_| {
             let (near, far) = memory_pair();
             let (link, driver) =
-                Driver::client(Connection::client(Limits::default()), near, PeerAddr::memory());
+                Driver::client(Connection::client(Config::default()), near, PeerAddr::memory());
             (link, (driver, far))
         };
         (0..count).map(link).unzip()

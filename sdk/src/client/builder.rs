@@ -9,7 +9,7 @@ use bytes::Bytes;
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::settings::{self, shared_settings};
 use crate::stream::Compression;
-use crate::transport::{Address, Cancel, Connection, Driver, Ends, Limits, Link, PeerAddr};
+use crate::transport::{Address, Cancel, Config, Connection, Driver, Ends, Link, PeerAddr};
 
 use super::backoff::Backoff;
 use super::balance::Balance;
@@ -29,7 +29,7 @@ const MAX_CONNECTIONS: usize = 1_024;
 #[derive(Clone)]
 #[must_use = "a builder does nothing until it connects"]
 pub struct ChannelBuilder {
-    limits: Limits,
+    config: Config,
     connect_timeout: Duration,
     timeout: Option<Duration>,
     caller: Bytes,
@@ -45,7 +45,7 @@ pub struct ChannelBuilder {
 impl ChannelBuilder {
     pub(super) fn new() -> Self {
         Self {
-            limits: Limits::default(),
+            config: Config::default(),
             connect_timeout: Duration::from_secs(10),
             timeout: Some(Duration::from_secs(10)),
             caller: Bytes::from_static(b"trpc.trill.client.service"),
@@ -75,7 +75,7 @@ impl ChannelBuilder {
     /// How long a server may take to accept a stream, with the time for which the stream waits for room
     /// to send its head. Default: 10 seconds.
     pub fn open_timeout(mut self, limit: Duration) -> Self {
-        self.limits.open_timeout = limit;
+        self.config.open_timeout = limit;
         self
     }
 
@@ -85,7 +85,7 @@ impl ChannelBuilder {
     /// most. Default: never. Servers close idle connections too: those of Trill after 5 minutes, those of tRPC-Go and tRPC-Cpp after 60
     /// seconds.
     pub fn idle_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
-        self.limits.idle_timeout = limit.into();
+        self.config.idle_timeout = limit.into();
         self
     }
 
@@ -100,14 +100,14 @@ impl ChannelBuilder {
 
     /// How streams are given up, when a handle is dropped or a deadline passes before their end. Default: [`Cancel::Reset`].
     pub fn cancel(mut self, cancel: Cancel) -> Self {
-        self.limits.cancel = cancel;
+        self.config.cancel = cancel;
         self
     }
 
     /// The id of the first unary call; the following ones count up. Default: 1, as tRPC-Go does; tRPC-Cpp starts with 0. No peer needs a
     /// certain one: it helps to compare recorded bytes.
     pub fn first_request_id(mut self, id: u32) -> Self {
-        self.limits.first_request_id = id;
+        self.config.first_request_id = id;
         self
     }
 
@@ -234,7 +234,7 @@ impl ChannelBuilder {
 
     fn hold<T>(self, ends: Ends, peer: PeerAddr, look: impl FnOnce(&Link) -> T) -> (Channel, T) {
         let target = peer.as_str().to_owned();
-        let (link, driver) = Driver::client(Connection::client(self.limits.clone()), ends, peer);
+        let (link, driver) = Driver::client(Connection::client(self.config.clone()), ends, peer);
         let seen = look(&link);
         let channel = self.build(&target, None, Members::connected(link));
         let guard = Guard::new(&channel.pool(), Task::Given);
@@ -250,7 +250,7 @@ impl ChannelBuilder {
     }
 
     fn check(&self) -> Result<()> {
-        settings::check(&self.limits)?;
+        settings::check(&self.config)?;
         self.backoff.check()?;
         if self.connections == 0 {
             return Err(wrong("connections is 0: there must be at least one to each address".to_owned()));
@@ -272,7 +272,7 @@ impl ChannelBuilder {
         let plan = Plan {
             target: target.into(),
             connector: self.connector,
-            limits: self.limits,
+            config: self.config,
             connect_timeout: self.connect_timeout,
             backoff: self.backoff,
             each: self.connections,
@@ -303,7 +303,7 @@ fn wrong(text: String) -> Error {
 impl fmt::Debug for ChannelBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ChannelBuilder")
-            .field("limits", &self.limits)
+            .field("limits", &self.config)
             .field("connect_timeout", &self.connect_timeout)
             .field("timeout", &self.timeout)
             .field("reconnect", &self.backoff)

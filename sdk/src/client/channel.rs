@@ -167,7 +167,7 @@ impl Channel {
 
     /// How long a server may take to accept a stream.
     pub(crate) fn open_timeout(&self) -> Duration {
-        self.0.pool.plan.limits.open_timeout
+        self.0.pool.plan.config.open_timeout
     }
 
     pub(crate) fn compression(&self) -> Option<Compression> {

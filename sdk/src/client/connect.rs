@@ -4,15 +4,16 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 
-use crate::transport::{self, Address, Ends, Limits, PeerAddr};
+use crate::transport::{self, Address, Config, Ends, PeerAddr};
 
 /// An attempt to connect.
 pub(crate) type Connecting<'a> = Pin<Box<dyn Future<Output = io::Result<(Ends, PeerAddr)>> + Send + 'a>>;
 
 /// Makes connections to addresses.
 pub(crate) trait Connect: Send + Sync + 'static {
-    /// `limits` are the connection's settings. Dropping the future gives the attempt up, and leaves nothing behind.
-    fn connect<'a>(&'a self, address: &'a Address, limits: &'a Limits) -> Connecting<'a>;
+    /// `config` are the connection's settings. Dropping the future gives the attempt up, and leaves
+    /// nothing behind.
+    fn connect<'a>(&'a self, address: &'a Address, config: &'a Config) -> Connecting<'a>;
 
     /// Whether it needs a runtime with sockets.
     fn needs_sockets(&self) -> bool {
@@ -25,8 +26,8 @@ pub(crate) trait Connect: Send + Sync + 'static {
 pub(crate) struct Sockets;
 
 impl Connect for Sockets {
-    fn connect<'a>(&'a self, address: &'a Address, limits: &'a Limits) -> Connecting<'a> {
-        Box::pin(transport::connect(address, limits.dead_peer_timeout))
+    fn connect<'a>(&'a self, address: &'a Address, config: &'a Config) -> Connecting<'a> {
+        Box::pin(transport::connect(address, config.dead_peer_timeout))
     }
 
     fn needs_sockets(&self) -> bool {

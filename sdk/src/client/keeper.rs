@@ -75,7 +75,7 @@ async fn attempt(pool: &Pool, address: &Address) -> Result<(Ends, PeerAddr)> {
         Error::new(ErrorKind::Connect, Origin::Peer, Code::CLIENT_CONNECT_ERR, text)
             .with_peer(address.to_string())
     };
-    let connecting = async { pool.plan.connector.connect(address, &pool.plan.limits).await };
+    let connecting = async { pool.plan.connector.connect(address, &pool.plan.config).await };
     match tokio::time::timeout(limit, AssertUnwindSafe(connecting).catch_unwind()).await {
         Ok(Ok(Ok(connected))) => Ok(connected),
         Ok(Ok(Err(error))) if error.kind() == io::ErrorKind::InvalidInput => {
@@ -114,7 +114,7 @@ fn why_not(error: &io::Error) -> &'static str {
 /// Drives a connection until it is over, and says why.
 async fn drive(pool: &Pool, id: Id, ends: Ends, peer: PeerAddr) -> ConnError {
     let text = peer.text();
-    let (link, driver) = Driver::client(Connection::client(pool.plan.limits.clone()), ends, peer);
+    let (link, driver) = Driver::client(Connection::client(pool.plan.config.clone()), ends, peer);
     pool.change(|members| members.handle_connected(id, link, now()));
     run(pool, driver, text).await
 }

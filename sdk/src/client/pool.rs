@@ -13,7 +13,7 @@ use tokio::sync::{Notify, watch};
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::signal::Signal;
 use crate::sync::Mutex;
-use crate::transport::{ConnError, Limits, Link};
+use crate::transport::{Config, ConnError, Link};
 
 use super::backoff::Backoff;
 use super::balance::{Balance, Ready};
@@ -48,7 +48,7 @@ pub(super) struct Plan {
     /// What errors call the servers before one of them is known.
     pub(super) target: Arc<str>,
     pub(super) connector: Arc<dyn Connect>,
-    pub(super) limits: Limits,
+    pub(super) config: Config,
     pub(super) connect_timeout: Duration,
     pub(super) backoff: Backoff,
     /// How many to each address.

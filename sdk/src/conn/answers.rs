@@ -2,8 +2,8 @@
 
 use super::Connection;
 use super::calls::Call;
+use super::config::MIN_OUTBOX;
 use super::event::CallKey;
-use super::limits::MIN_OUTBOX;
 use super::refusals::Cause;
 use super::streaming::SendError;
 

@@ -84,7 +84,7 @@ impl Connection {
     }
 
     fn look_later(&mut self, now: Instant) {
-        match now.checked_add(self.limits.frame_timeout / LOOKS) {
+        match now.checked_add(self.config.frame_timeout / LOOKS) {
             Some(at) => self.timers.set(at, Timer::Frame),
             None => self.watch.mark = None,
         }
@@ -92,7 +92,7 @@ impl Connection {
 
     /// Ends the connection if the frame at the front has not grown for too long, unless it is this side that does not read.
     pub(super) fn look_at_front(&mut self, now: Instant) {
-        let (front, limit) = (self.watch.front, self.limits.frame_timeout);
+        let (front, limit) = (self.watch.front, self.config.frame_timeout);
         let Some(mark) = self.watch.mark.take().filter(|_| front.came > 0 && self.lost.is_none()) else {
             return;
         };
@@ -104,7 +104,7 @@ impl Connection {
             let why = match (self.watch.short, self.watch.refused) {
                 (Some(over), _) => ConnError::NoRoom { over, limit },
                 (None, Some(size)) if front.skipped => {
-                    ConnError::FrameTooLarge { size, limit: self.limits.max_received, timeout: limit }
+                    ConnError::FrameTooLarge { size, limit: self.config.max_received, timeout: limit }
                 }
                 _ => ConnError::Frame(limit),
             };
@@ -122,7 +122,7 @@ impl Connection {
         let room = match (self.side, of) {
             (Side::Client, Begun::Unary { .. }) | (_, Begun::Control(_)) => Ok(()),
             (Side::Server, Begun::Unary { .. }) => self.unread.can_hold(bytes),
-            (_, Begun::Data(_)) => self.unread.is_sound(bytes, self.limits.max_received),
+            (_, Begun::Data(_)) => self.unread.is_sound(bytes, self.config.max_received),
         };
         self.watch.short = room.err();
         self.watch.of_stream = matches!(of, Begun::Data(_));
@@ -149,7 +149,7 @@ impl Connection {
 
     /// A frame is not taken. That ends the call or the stream that it is about, and nothing else.
     pub(super) fn handle_skipped(&mut self, of: Begun, size: usize, why: Skip) {
-        let limit = self.limits.max_received;
+        let limit = self.config.max_received;
         self.watch.refused = (why == Skip::TooLarge).then_some(size);
         match (of, self.side) {
             (Begun::Unary { head, request_id, one_way }, Side::Server) => {
@@ -169,7 +169,7 @@ impl Connection {
             }
             (Begun::Data(id), _) => self.skip_message(id, size, limit),
             (Begun::Control(id), _) => {
-                let (size, limit) = (size - HEADER_LEN, self.limits.max_header);
+                let (size, limit) = (size - HEADER_LEN, self.config.max_header);
                 self.handle_bad(id, &FrameFault::HeaderTooLarge { size, limit });
             }
         }

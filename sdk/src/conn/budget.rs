@@ -16,7 +16,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use super::limits::DEFAULT_WINDOW;
+use super::config::DEFAULT_WINDOW;
 
 pub(crate) use charge::Charge;
 

@@ -5,10 +5,10 @@ use trill_proto::Code;
 use crate::wire::{self, CloseMeta, Side, StreamId};
 
 use super::Connection;
+use super::config::{AppErrors, Cancel};
 use super::event::{Ending, Event, Outcome, StreamKey};
 use super::fit::Fit;
 use super::inbound::RESET;
-use super::limits::{AppErrors, Cancel};
 use super::stream::{State, Stream};
 use super::streaming::{SendError, check_metadata};
 use super::timers::Timer;
@@ -34,7 +34,7 @@ impl Connection {
             return Fit::Whole;
         }
         let id = stream.id;
-        let closes = outcome.ret == 0 && self.limits.app_errors == AppErrors::Close;
+        let closes = outcome.ret == 0 && self.config.app_errors == AppErrors::Close;
         let fit = if outcome.is_ok() || closes {
             // A tRPC-Cpp writer that is blocked on the window is not woken by a normal CLOSE: it needs its credit first.
             if stream.state.can_receive()
@@ -103,7 +103,7 @@ impl Connection {
     /// Tells the peer that this side wants nothing more of a stream that is not over, in the way the peer understands.
     pub(super) fn break_off(&mut self, key: StreamKey, outcome: Outcome) {
         let stream = self.streams.get_mut(key);
-        let polite = self.limits.cancel == Cancel::HalfClose && self.side == Side::Client;
+        let polite = self.config.cancel == Cancel::HalfClose && self.side == Side::Client;
         if !(polite && stream.state.can_receive()) {
             self.send_reset(key, outcome);
             return;

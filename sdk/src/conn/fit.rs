@@ -34,7 +34,7 @@ impl Outcome {
 impl Connection {
     /// The codes and the beginning of the text, which fit into any frame.
     pub(super) fn cut(&self, outcome: &Outcome) -> Outcome {
-        let (header, frame) = (self.limits.max_header, self.limits.max_sent - HEADER_LEN);
+        let (header, frame) = (self.config.max_header, self.config.max_sent - HEADER_LEN);
         let setting = if header <= frame { "max_header" } else { "max_message_sent" };
         let mark = format!("... (cut: {setting})");
         let end = floor_char(&outcome.message, header.min(frame) - BESIDE - mark.len());
@@ -55,7 +55,7 @@ fn floor_char(text: &[u8], at: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::conn::Limits;
+    use crate::conn::Config;
 
     #[test]
     fn a_text_that_is_cut_takes_the_room_that_its_frame_has_beside_the_rest() {
@@ -63,7 +63,7 @@ mod tests {
         for (max_header, max_sent, room, setting) in
             [(1_000, 10_000, 1_000, "max_header"), (10_000, 1_000, 1_000 - HEADER_LEN, "max_message_sent")]
         {
-            let conn = Connection::client(Limits { max_header, max_sent, ..Limits::default() });
+            let conn = Connection::client(Config { max_header, max_sent, ..Config::default() });
             let cut = conn.cut(&text);
             assert_eq!((cut.ret, cut.message.len()), (1, room - BESIDE));
             assert!(cut.message.ends_with(format!("x... (cut: {setting})").as_bytes()));

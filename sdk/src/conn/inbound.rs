@@ -9,10 +9,10 @@ use trill_proto::Code;
 use crate::metadata::Metadata;
 use crate::wire::{self, CloseMeta, Frame, FrameFault, HEADER_LEN, InitMeta, Messages, Side, StreamId};
 
+use super::config::{MIN_WINDOW, STREAM_STATE, room_for};
 use super::credit::SendWindow;
 use super::error::{ConnError, Violation};
 use super::event::{Admitted, Ending, Event, Head, IncomingStream, Outcome, Shape, StreamKey};
-use super::limits::{MIN_WINDOW, STREAM_STATE, room_for};
 use super::overtaken::is_overtaking;
 use super::refusals::Cause;
 use super::stream::{Action, Idle, Input, Moved, Recv, Send, State, Stream};
@@ -48,7 +48,7 @@ impl Connection {
             Frame::Skipped { of, size, why } => self.handle_skipped(of, size, why),
         }
         self.count_unsent();
-        let (queued, limit) = (self.queued(), self.limits.outbox_hard());
+        let (queued, limit) = (self.queued(), self.config.outbox_hard());
         if queued > limit { Err(ConnError::PeerNotReading { queued, limit }) } else { Ok(()) }
     }
 
@@ -58,7 +58,7 @@ impl Connection {
             match timer {
                 Timer::Open(key) => {
                     self.streams.get_mut(key).open_by = None;
-                    let waited = self.limits.open_timeout;
+                    let waited = self.config.open_timeout;
                     let text = "the client waited too long for the answer to INIT";
                     self.send_reset(key, Outcome::framework(Code::STREAM_CLIENT_READ_TIMEOUT_ERR.0, text));
                     self.end_stream(key, Ending::OpenTimeout(waited));
@@ -82,7 +82,7 @@ impl Connection {
                 Timer::Frame => self.look_at_front(now),
                 Timer::Abandoned => self.end_abandoned(),
                 Timer::FirstFrame => {
-                    self.handle_lost(&ConnError::FirstFrame(self.limits.first_frame_timeout));
+                    self.handle_lost(&ConnError::FirstFrame(self.config.first_frame_timeout));
                 }
             }
         }
@@ -134,7 +134,7 @@ impl Connection {
         // Only a peer that sends much more than it was promised room for can bring this about. A reader that waits takes it at once.
         if before + more > stream.recv.charged
             && !stream.recv.waiting
-            && let Err(over) = self.unread.is_sound(more, self.limits.max_received)
+            && let Err(over) = self.unread.is_sound(more, self.config.max_received)
         {
             self.count_refusal(Cause::BrokenOff);
             self.send_reset(key, Outcome::framework(Code::SERVER_OVERLOAD_ERR.0, over.to_string()));
@@ -259,7 +259,7 @@ impl Connection {
             }
         };
         let share = self.unread.share(0).saturating_sub(STREAM_STATE);
-        let window = if peer_window == 0 { 0 } else { self.limits.window_of(share) };
+        let window = if peer_window == 0 { 0 } else { self.config.window_of(share) };
         let send_window =
             if window == 0 { SendWindow::unlimited() } else { SendWindow::announced(peer_window) };
         wire::init(self.output.copied(), id, &handshake::accept(window, head.content_type));
@@ -276,7 +276,7 @@ impl Connection {
             kept: 0,
             watched: false,
             moved: Moved::NOW,
-            idle: self.limits.stream_idle_timeout.map(Idle::new).map(Box::new),
+            idle: self.config.stream_idle_timeout.map(Idle::new).map(Box::new),
         });
         self.begin_counting(key);
         self.keep(key, STREAM_STATE + head.metadata.cost());
@@ -317,8 +317,8 @@ impl Connection {
             Err(Outcome::framework(Code::SERVER_OVERLOAD_ERR.0, text))
         };
         let (limit, what) = match shape {
-            Shape::Unary => (self.limits.max_calls, "calls"),
-            Shape::Stream => (self.limits.max_streams, "streams"),
+            Shape::Unary => (self.config.max_calls, "calls"),
+            Shape::Stream => (self.config.max_streams, "streams"),
         };
         if busy >= limit {
             let text = format!(
@@ -400,6 +400,6 @@ impl Connection {
 
     /// The cost at which a stream's inbox stops the reading. A peer that keeps to its window never gets there.
     pub(super) fn stall_at(&self, window: u32) -> usize {
-        if window == 0 { STALL_WITHOUT_WINDOW } else { 2 * (window as usize + self.limits.max_received) }
+        if window == 0 { STALL_WITHOUT_WINDOW } else { 2 * (window as usize + self.config.max_received) }
     }
 }

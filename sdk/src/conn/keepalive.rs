@@ -55,7 +55,7 @@ impl Connection {
     /// The peer has begun its first frame, of which some is missing.
     pub(crate) fn handle_first_bytes(&mut self, now: Instant) {
         if self.keepalive.first_frame_by.is_none()
-            && let Some(at) = now.checked_add(self.limits.first_frame_timeout)
+            && let Some(at) = now.checked_add(self.config.first_frame_timeout)
         {
             self.keepalive.first_frame_by = Some(at);
             self.timers.set(at, Timer::FirstFrame);
@@ -68,7 +68,7 @@ impl Connection {
     }
 
     pub(super) fn look_if_idle(&mut self, now: Instant) {
-        let Some(limit) = self.limits.idle_timeout else { return };
+        let Some(limit) = self.config.idle_timeout else { return };
         let moved =
             std::mem::replace(&mut self.keepalive.at_idle, self.keepalive.moves) != self.keepalive.moves;
         // A client that sends nothing more may be gone, and nobody waits for its calls.
@@ -117,7 +117,7 @@ impl Connection {
             std::mem::replace(&mut self.keepalive.at_keepalive, self.keepalive.moves) != self.keepalive.moves;
         if !moved {
             let waits = self.streams.live() > 0 || !self.calls.is_empty();
-            let asks = waits && self.side == Side::Client && self.limits.probes();
+            let asks = waits && self.side == Side::Client && self.config.probes();
             let probe = asks.then_some(NO_STREAM);
             if let Some(id) = self.streams.any_accepted().or(probe) {
                 wire::feedback(self.output.copied(), id, 0);
@@ -127,13 +127,13 @@ impl Connection {
     }
 
     fn set_idle_timer(&mut self, now: Instant) {
-        if let Some(at) = self.limits.idle_timeout.and_then(|limit| now.checked_add(limit / IDLE_LOOKS)) {
+        if let Some(at) = self.config.idle_timeout.and_then(|limit| now.checked_add(limit / IDLE_LOOKS)) {
             self.timers.set(at, Timer::Idle);
         }
     }
 
     fn set_keepalive_timer(&mut self, now: Instant) {
-        if let Some(at) = self.limits.keepalive_every().and_then(|every| now.checked_add(every)) {
+        if let Some(at) = self.config.keepalive_every().and_then(|every| now.checked_add(every)) {
             self.timers.set(at, Timer::Keepalive);
         }
     }

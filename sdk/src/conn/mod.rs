@@ -13,6 +13,7 @@ mod budget;
 mod calls;
 mod cancelled;
 mod closing;
+mod config;
 mod credit;
 mod drain;
 mod error;
@@ -22,7 +23,6 @@ mod handshake;
 mod inbound;
 mod inbox;
 mod keepalive;
-mod limits;
 mod overtaken;
 mod peer;
 mod refusals;
@@ -65,6 +65,9 @@ use timers::Timers;
 pub(crate) use begun::{Front, too_large};
 pub use budget::Buffered;
 pub(crate) use budget::{Charge, Overrun};
+use config::MIN_OUTBOX;
+pub use config::{AppErrors, Cancel};
+pub(crate) use config::{Config, MAX_HEADER, MIN_WINDOW, PROBE_BELOW};
 pub(crate) use error::ConnError;
 #[cfg(test)]
 pub(crate) use error::Violation;
@@ -74,9 +77,6 @@ pub(crate) use event::{
 };
 pub(crate) use fit::Fit;
 pub(crate) use inbox::Inbox;
-use limits::MIN_OUTBOX;
-pub use limits::{AppErrors, Cancel};
-pub(crate) use limits::{Limits, MAX_HEADER, MIN_WINDOW, PROBE_BELOW};
 pub(crate) use peer::{Peer, Pools};
 pub(crate) use refusals::Cause;
 pub use refusals::Refused;
@@ -91,7 +91,7 @@ pub(crate) use streams::growth;
 /// [`next_deadline`](Self::next_deadline). Stop reading from the peer while [`wants_input`](Self::wants_input) is false.
 pub(crate) struct Connection {
     side: Side,
-    limits: Limits,
+    config: Config,
     admission: Option<Admission>,
     streams: Streams,
     calls: Calls,
@@ -141,28 +141,28 @@ pub(crate) struct Connection {
 
 impl Connection {
     /// The client's side of a new connection.
-    pub(crate) fn client(limits: Limits) -> Self {
-        Self::new(Side::Client, limits, None)
+    pub(crate) fn client(config: Config) -> Self {
+        Self::new(Side::Client, config, None)
     }
 
     /// The server's side of a new connection. `admission` decides which calls may start.
-    pub(crate) fn server(limits: Limits, admission: Admission) -> Self {
-        Self::new(Side::Server, limits, Some(admission))
+    pub(crate) fn server(config: Config, admission: Admission) -> Self {
+        Self::new(Side::Server, config, Some(admission))
     }
 
-    fn new(side: Side, limits: Limits, admission: Option<Admission>) -> Self {
-        let peer = limits.peer.as_ref();
+    fn new(side: Side, config: Config, admission: Option<Admission>) -> Self {
+        let peer = config.peer.as_ref();
         // The connection's own limit is kept by those who ask for room.
         let mut unsent = Account::new(usize::MAX, peer.map(|peer| Arc::clone(&peer.unsent)));
         unsent.join();
         Self {
             side,
-            unread: Account::new(limits.unread, peer.map(|peer| Arc::clone(&peer.unread))),
+            unread: Account::new(config.unread, peer.map(|peer| Arc::clone(&peer.unread))),
             unsent,
             permits: Permits::new(peer.map(Arc::clone)),
-            send_queue: SendQueue::new(limits.outbox),
-            calls: Calls::new(limits.first_request_id),
-            limits,
+            send_queue: SendQueue::new(config.outbox),
+            calls: Calls::new(config.first_request_id),
+            config,
             admission,
             streams: Streams::new(),
             cancelled: CancelledStreams::default(),
@@ -195,8 +195,8 @@ impl Connection {
         self.side
     }
 
-    pub(crate) fn limits(&self) -> &Limits {
-        &self.limits
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
     }
 
     /// What happened, in order, since this was asked last.
@@ -280,7 +280,7 @@ impl Connection {
     fn reads(&self) -> bool {
         !self.stall.is_on()
             && self.may_answer()
-            && (self.unread.is_within(self.limits.max_received) || self.is_hungry() || !self.holds_messages())
+            && (self.unread.is_within(self.config.max_received) || self.is_hungry() || !self.holds_messages())
     }
 
     /// Whether messages of streams wait here, whole or begun. Only they can go beyond what there is
@@ -293,7 +293,7 @@ impl Connection {
     pub(crate) fn may_want_input(&self) -> bool {
         !self.stall.is_on()
             && self.may_answer()
-            && (self.asking || self.unread.is_within(self.limits.max_received))
+            && (self.asking || self.unread.is_within(self.config.max_received))
     }
 
     /// Whether the peer's bytes are not wanted for lack of room. Nobody tells when other connections leave some, so ask now and then.
@@ -383,7 +383,7 @@ impl Connection {
 
     /// Something of the peer's is refused or broken off.
     pub(crate) fn count_refusal(&self, cause: Cause) {
-        if let Some(peer) = &self.limits.peer {
+        if let Some(peer) = &self.config.peer {
             peer.server.refusals.count(cause);
         }
     }
@@ -425,7 +425,7 @@ impl Connection {
     fn count_unsent(&mut self) {
         let unsent = self.queued() + self.granted + self.answers;
         if self.unsent.reserve(self.unsent.reserved(), unsent) {
-            self.send_queue.set_limit(self.limits.outbox_of(self.unsent.share(unsent)));
+            self.send_queue.set_limit(self.config.outbox_of(self.unsent.share(unsent)));
         }
     }
 

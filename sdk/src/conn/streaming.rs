@@ -127,13 +127,13 @@ impl Connection {
             return Err(SendError::PeerDrains);
         }
         check_metadata(&head.metadata)?;
-        let (window, timeout) = (self.limits.window_of(self.unread.share(0)), head.timeout);
+        let (window, timeout) = (self.config.window_of(self.unread.share(0)), head.timeout);
         let cancelled = &self.cancelled;
         let id = self.streams.next_id(|id| cancelled.contains(id));
         let before = self.output.len();
         wire::init(self.output.copied(), id, &handshake::request(head, window));
         self.check_written(before)?;
-        let open_by = now.checked_add(self.limits.open_timeout);
+        let open_by = now.checked_add(self.config.open_timeout);
         let end_by = timeout.and_then(|timeout| now.checked_add(timeout));
         let key = self.streams.insert(Stream {
             id,
@@ -147,7 +147,7 @@ impl Connection {
             kept: 0,
             watched: false,
             moved: Moved::NOW,
-            idle: idle_timeout.or(self.limits.stream_idle_timeout).map(Idle::new).map(Box::new),
+            idle: idle_timeout.or(self.config.stream_idle_timeout).map(Idle::new).map(Box::new),
         });
         self.begin_counting(key);
         self.asking = true;
@@ -214,9 +214,9 @@ impl Connection {
             return Err(SendError::HalfClosed);
         }
         let size = frame_size(len);
-        if size > self.limits.max_sent {
+        if size > self.config.max_sent {
             self.give_back(ticket);
-            return Err(SendError::TooLarge { size, limit: self.limits.max_sent });
+            return Err(SendError::TooLarge { size, limit: self.config.max_sent });
         }
         if !stream.send.window.is_open() {
             stream.send.waiting = true;
@@ -303,7 +303,7 @@ impl Connection {
             self.stall.end(&mut self.timers);
         }
         if stream.recv.window.consume(bytes) && stream.state.can_receive() && !stream.recv.ended {
-            let size = self.limits.window_of(self.unread.share(stream.recv.charged));
+            let size = self.config.window_of(self.unread.share(stream.recv.charged));
             if let Some(increment) = stream.recv.window.settle(size) {
                 wire::feedback(self.output.copied(), stream.id, increment);
             }
@@ -343,10 +343,10 @@ impl Connection {
     /// Takes back what was written from `before` on, if it is larger than a frame or its header may be.
     pub(super) fn check_written(&mut self, before: usize) -> Result<(), SendError> {
         let size = self.output.len() - before;
-        let error = if size > self.limits.max_sent {
-            SendError::TooLarge { size, limit: self.limits.max_sent }
-        } else if size > HEADER_LEN + self.limits.max_header {
-            SendError::HeaderTooLarge { size: size - HEADER_LEN, limit: self.limits.max_header }
+        let error = if size > self.config.max_sent {
+            SendError::TooLarge { size, limit: self.config.max_sent }
+        } else if size > HEADER_LEN + self.config.max_header {
+            SendError::HeaderTooLarge { size: size - HEADER_LEN, limit: self.config.max_header }
         } else {
             return Ok(());
         };

@@ -12,10 +12,10 @@ use super::Connection;
 use super::budget::Overrun;
 use super::calls::{Call, Incoming};
 use super::closing::DROPPED;
+use super::config::CALL_STATE;
 use super::error::ConnError;
 use super::event::{Answer, CallKey, Ending, Event, Head, IncomingCall, Outcome, Shape};
 use super::fit::Fit;
-use super::limits::CALL_STATE;
 use super::refusals::Cause;
 use super::send_queue::SendTicket;
 use super::streaming::{SendError, check_metadata};
@@ -92,7 +92,7 @@ impl Connection {
             ..RequestProtocol::default()
         };
         let frame = UnaryHead { id, version: VERSION, reserved: 0 };
-        let limit = self.limits.largest();
+        let limit = self.config.largest();
         wire::request(&mut self.output, frame, &meta, limit, body.0, body.1, attachment)
             .map_err(SendError::of)?;
         if one_way {
@@ -152,7 +152,7 @@ impl Connection {
             attachment_size: attachment_size(attachment)?,
             ..ResponseProtocol::default()
         };
-        let (head, limit) = (call.head, self.limits.largest());
+        let (head, limit) = (call.head, self.config.largest());
         wire::response(&mut self.output, head, &meta, limit, body.0, body.1, attachment)
             .map_err(SendError::of)?;
         call.answered = true;
@@ -242,14 +242,14 @@ impl Connection {
 
     /// The connection is over, and one-way calls go on without it: from now on they have so long.
     pub(crate) fn abandon(&mut self, now: Instant) {
-        let limit = self.limits.abandoned_call_timeout.filter(|_| !self.calls.is_empty());
+        let limit = self.config.abandoned_call_timeout.filter(|_| !self.calls.is_empty());
         if let Some(at) = limit.and_then(|limit| now.checked_add(limit)) {
             self.timers.set(at, Timer::Abandoned);
         }
     }
 
     pub(super) fn end_abandoned(&mut self) {
-        let Some(limit) = self.limits.abandoned_call_timeout else { return };
+        let Some(limit) = self.config.abandoned_call_timeout else { return };
         for key in self.calls.keys() {
             if self.call_ending(key).is_none() {
                 self.count_refusal(Cause::Abandoned);

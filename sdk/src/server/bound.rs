@@ -101,7 +101,7 @@ impl Bound {
     /// The listening socket is broken. Connections that were accepted go on.
     pub async fn serve(self) -> Result<()> {
         self.stage.send_replace(Stage::Accepting);
-        let dead_peer_timeout = self.connections.limits().dead_peer_timeout;
+        let dead_peer_timeout = self.connections.config().dead_peer_timeout;
         let limits = self.connections.accept_limits();
         let pace = Pace::new(limits.accepts_per_second);
         let mut waiting = Waiting::new(limits.waiting());

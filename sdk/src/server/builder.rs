@@ -10,7 +10,7 @@ use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::settings::{self, shared_settings};
 use crate::stream::Compression;
 use crate::transport::{
-    Address, AppErrors, Ends, Limits, Listener, PeerAddr, Pools, memory_pair, why_not_bound,
+    Address, AppErrors, Config, Ends, Listener, PeerAddr, Pools, memory_pair, why_not_bound,
 };
 
 use super::bound::Bound;
@@ -30,10 +30,10 @@ pub struct Server(());
 impl Server {
     /// Settings and services of a new server.
     pub fn builder() -> ServerBuilder {
-        let limits = Limits { idle_timeout: Some(IDLE_TIMEOUT), ..Limits::default() };
+        let config = Config { idle_timeout: Some(IDLE_TIMEOUT), ..Config::default() };
         ServerBuilder {
             services: Vec::new(),
-            limits,
+            config,
             accept_limits: AcceptLimits::default(),
             keys: KeyOf::default(),
             backlog: 4_096,
@@ -49,7 +49,7 @@ impl Server {
 #[must_use = "a builder does nothing until it is bound"]
 pub struct ServerBuilder {
     services: Vec<Arc<dyn Service>>,
-    limits: Limits,
+    config: Config,
     accept_limits: AcceptLimits,
     keys: KeyOf,
     /// The listener's queue.
@@ -87,19 +87,19 @@ impl ServerBuilder {
 
     /// How a stream ends whose handler fails with a code of the application. Default: [`AppErrors::Reset`].
     pub fn app_errors(mut self, app_errors: AppErrors) -> Self {
-        self.limits.app_errors = app_errors;
+        self.config.app_errors = app_errors;
         self
     }
 
     /// How many streams one connection may have open; further ones are refused with code 22. Default: 100,000.
     pub fn max_streams_per_connection(mut self, count: usize) -> Self {
-        self.limits.max_streams = count;
+        self.config.max_streams = count;
         self
     }
 
     /// How many unary calls of one connection may be in work; further ones are refused with code 22. Default: 10,000.
     pub fn max_calls_per_connection(mut self, count: usize) -> Self {
-        self.limits.max_calls = count;
+        self.config.max_calls = count;
         self
     }
 
@@ -153,14 +153,14 @@ impl ServerBuilder {
     /// How long a connection may be without a call or stream before it is closed, or `None` for ever. It lives for a quarter longer at
     /// most. Default: 5 minutes. The calls of a client that has ended its direction of the socket do not count.
     pub fn idle_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
-        self.limits.idle_timeout = limit.into();
+        self.config.idle_timeout = limit.into();
         self
     }
 
     /// How long a client's first frame may take from its first byte until it is whole, before its connection is closed. Default: 10
     /// seconds. A client that sends nothing at all is idle.
     pub fn first_frame_timeout(mut self, limit: Duration) -> Self {
-        self.limits.first_frame_timeout = limit;
+        self.config.first_frame_timeout = limit;
         self
     }
 
@@ -168,7 +168,7 @@ impl ServerBuilder {
     /// its own deadline, which it may not have. Then its handler is dropped, and the log says so.
     /// Default: 5 minutes.
     pub fn abandoned_call_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
-        self.limits.abandoned_call_timeout = limit.into();
+        self.config.abandoned_call_timeout = limit.into();
         self
     }
 
@@ -282,8 +282,8 @@ impl ServerBuilder {
     }
 
     fn connections(self) -> Result<Arc<Connections>> {
-        settings::check(&self.limits)?;
-        settings::check_unread("max_unread", self.unread, &self.limits)?;
+        settings::check(&self.config)?;
+        settings::check_unread("max_unread", self.unread, &self.config)?;
         let counts = [
             ("max_calls", self.max_calls == 0),
             ("max_connections", self.accept_limits.connections == 0),
@@ -300,7 +300,7 @@ impl ServerBuilder {
         let host = Arc::new(Host::new(self.compression));
         let router = Router::new(&self.services, Arc::clone(&host))?;
         let pools = Pools::new(self.unread, self.unsent, self.max_calls);
-        Ok(Arc::new(Connections::new(self.limits, (self.accept_limits, pools, self.keys), router, host)))
+        Ok(Arc::new(Connections::new(self.config, (self.accept_limits, pools, self.keys), router, host)))
     }
 }
 
@@ -318,6 +318,6 @@ fn check_runtime(method: &str) -> Result<()> {
 impl fmt::Debug for ServerBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.services.iter().map(|service| service.spec().name).collect();
-        f.debug_struct("ServerBuilder").field("services", &names).field("limits", &self.limits).finish()
+        f.debug_struct("ServerBuilder").field("services", &names).field("limits", &self.config).finish()
     }
 }

@@ -9,7 +9,7 @@ use tokio::time::MissedTickBehavior;
 use crate::signal::Signal;
 use crate::sync::Mutex;
 use crate::transport::{
-    Buffered, Cause, ConnError, Connection, Driver, Ends, Limits, Link, PeerAddr, Pools, Refused, now,
+    Buffered, Cause, Config, ConnError, Connection, Driver, Ends, Link, PeerAddr, Pools, Refused, now,
 };
 
 use super::accept::Serve;
@@ -33,7 +33,7 @@ const FLUSH_LIMIT: Duration = Duration::from_millis(400);
 const LEAVE_LIMIT: Duration = Duration::from_millis(400);
 
 pub(super) struct Connections {
-    limits: Limits,
+    config: Config,
     pools: Pools,
     keys: KeyOf,
     router: Arc<Router>,
@@ -48,13 +48,13 @@ pub(super) struct Connections {
 
 impl Connections {
     pub(super) fn new(
-        limits: Limits,
+        config: Config,
         (accept_limits, pools, keys): (AcceptLimits, Pools, KeyOf),
         router: Router,
         host: Arc<Host>,
     ) -> Self {
         Self {
-            limits,
+            config,
             open: Mutex::new(ConnectionSet::new(accept_limits, pools.clone())),
             pools,
             keys,
@@ -70,8 +70,8 @@ impl Connections {
         &self.accept_limits
     }
 
-    pub(super) fn limits(&self) -> &Limits {
-        &self.limits
+    pub(super) fn config(&self) -> &Config {
+        &self.config
     }
 
     /// Serves a connection as [`start_as`](Self::start_as) does, and finds out whose it is.
@@ -89,8 +89,8 @@ impl Connections {
             self.pools.refusals.count(Cause::TooManyConnections);
             tracing::debug!(%peer, "a connection was closed as it came: {full}");
         })?;
-        let limits = Limits { peer: Some(shared), ..self.limits.clone() };
-        let conn = Connection::server(limits, self.router.admission());
+        let config = Config { peer: Some(shared), ..self.config.clone() };
+        let conn = Connection::server(config, self.router.admission());
         let (link, driver) = Driver::server(conn, ends, peer, Arc::clone(&self.router) as _);
         let (id, silent) = self.open.lock().insert(link.clone(), key, now());
         let AcceptLimits { new: limit, new_grace: silence, .. } = self.accept_limits;

@@ -256,7 +256,7 @@ impl<T> AsyncReader<T> {
     fn give_credit(&mut self) {
         let link = self.stream.link();
         if let Some(state) = &mut self.state
-            && state.consumed.1 >= (link.limits().window as usize / 4).max(1)
+            && state.consumed.1 >= (link.config().window as usize / 4).max(1)
         {
             link.give_credit(self.stream.key(), std::mem::take(&mut state.consumed));
         }
@@ -270,7 +270,7 @@ impl<T> AsyncReader<T> {
     /// Whether a read that waits has waited for too long, if there is a limit.
     #[inline(never)]
     fn poll_patience(&mut self, clock: &mut Clock, cx: &mut Context<'_>) -> Poll<Error> {
-        let limit = self.stream.link().limits().read_timeout;
+        let limit = self.stream.link().config().read_timeout;
         if limit.is_none() || *clock == Clock::Off {
             return Poll::Pending;
         }

@@ -129,7 +129,7 @@ impl<T: Message> Future for SharedRead<T> {
         let this = &mut *self;
         match this.turn.poll(cx, AsyncReader::poll_read) {
             Poll::Pending => {
-                let read_timeout = this.turn.queued.handle.lock().stream().link().limits().read_timeout;
+                let read_timeout = this.turn.queued.handle.lock().stream().link().config().read_timeout;
                 let limit = ready!(this.patience.poll(&mut this.clock, read_timeout, cx));
                 Poll::Ready(Err(this.timed_out_by(limit, "read_timeout")))
             }

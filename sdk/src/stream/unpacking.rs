@@ -42,7 +42,7 @@ pub(crate) type Unpacking = Pin<Box<dyn Future<Output = Result<Bytes, UnpackErro
 /// Waits for room that others have, as long as it may come. Nobody waits for ever: a message that is
 /// half unpacked may belong to a handle that nobody reads from any more.
 pub(crate) fn unpack_counted(link: &Link, compression: Compression, packed: Bytes) -> Unpacking {
-    let limit = link.limits().max_received;
+    let limit = link.config().max_received;
     let (mut charge, mut looks) = (link.charge(), 0);
     let hold = move |needed| {
         if needed < COUNTED {

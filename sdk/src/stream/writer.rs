@@ -246,7 +246,7 @@ impl<T: Message> AsyncWriter<T> {
 
     /// How long an operation may wait that does not say so itself.
     pub(super) fn default_limit(&self) -> Option<Duration> {
-        self.stream.link().limits().write_timeout
+        self.stream.link().config().write_timeout
     }
 
     #[inline(never)]

@@ -300,7 +300,7 @@ impl Driver {
     }
 
     fn failed(&self, kind: std::io::ErrorKind) -> ConnError {
-        ConnError::of_io(kind, self.shared.limits().dead_peer_timeout)
+        ConnError::of_io(kind, self.shared.config().dead_peer_timeout)
     }
 
     /// Whether the connection was lost before all was written. Ask when it is over.

@@ -49,8 +49,8 @@ pub(super) struct Intake {
 impl Intake {
     /// For what comes on this connection.
     pub(super) fn of(conn: &Connection) -> Self {
-        let limits = conn.limits();
-        Self::new(Decoder::new(conn.side(), limits.max_received).with_max_header(limits.max_header))
+        let config = conn.config();
+        Self::new(Decoder::new(conn.side(), config.max_received).with_max_header(config.max_header))
     }
 
     pub(super) fn new(decoder: Decoder) -> Self {

@@ -8,7 +8,7 @@ use std::future::poll_fn;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 
-use crate::conn::{Buffered, Charge, ConnError, Connection, Limits, Overrun, SendTicket};
+use crate::conn::{Buffered, Charge, Config, ConnError, Connection, Overrun, SendTicket};
 
 use super::send_buffer::Sender;
 use super::shared::Shared;
@@ -84,7 +84,7 @@ impl Link {
 
     /// Tells peers apart: a server's, on all their connections, and else connections.
     pub(crate) fn peer_key(&self) -> usize {
-        match &self.limits().peer {
+        match &self.config().peer {
             Some(peer) => Arc::as_ptr(peer).addr(),
             None => Arc::as_ptr(&self.0).addr(),
         }
@@ -94,8 +94,8 @@ impl Link {
         self.shared().peer_text()
     }
 
-    pub(crate) fn limits(&self) -> &Limits {
-        self.shared().limits()
+    pub(crate) fn config(&self) -> &Config {
+        self.shared().config()
     }
 
     pub(crate) fn downgrade(&self) -> WeakLink {

@@ -345,10 +345,11 @@ fn prepare(stream: &TcpStream, dead_peer_timeout: Duration) -> io::Result<()> {
 
 /// How the system is told to notice a dead peer.
 ///
-/// Keepalive is for a connection on which nothing is under way: a probe after `idle`, and one each `interval` after that. It counts in
-/// whole seconds, so that a limit below 2 s is kept by what the connection sends itself (`Limits::probes`). TCP_USER_TIMEOUT is for
-/// bytes that were sent and not acknowledged; on Linux it also ends the probing. It counts from the first time the bytes are sent again,
-/// 0.2 s after the first time or a few round trips, so it gets a part of the limit.
+/// Keepalive is for a connection on which nothing is under way: a probe after `idle`, and one each
+/// `interval` after that. It counts in whole seconds, so that a limit below 2 s is kept by what the
+/// connection sends itself (`Config::probes`). TCP_USER_TIMEOUT is for bytes that were sent and not
+/// acknowledged; on Linux it also ends the probing. It counts from the first time the bytes are
+/// sent again, 0.2 s after the first time or a few round trips, so it gets a part of the limit.
 #[derive(Debug, PartialEq)]
 struct Times {
     idle: Duration,

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use crate::conn::{Connection, Head, Inbox, Limits, Outbox, StreamKey, Take};
+use crate::conn::{Config, Connection, Head, Inbox, Outbox, StreamKey, Take};
 use crate::wire::{self, Frame, InitMeta, Messages, StreamId};
 
 use super::send_buffer::{SEND_BUFFER_SIZE, SendBuffer, Sender};
@@ -18,7 +18,7 @@ const LARGE: usize = 300 * 1024;
 
 /// A client with open streams, whose ids begin at 100, and its driver.
 pub(super) fn client(ends: Ends, window: u32, streams: u32) -> (Link, Driver, Vec<StreamKey>) {
-    let mut conn = Connection::client(Limits::default());
+    let mut conn = Connection::client(Config::default());
     let keys = (0..streams)
         .map(|number| {
             let key = conn.open(Head::default(), None, now()).expect("the connection is open");

@@ -10,7 +10,7 @@ use trill::testing::{Census, Link, Side};
 use super::message::Parcel;
 use super::model::World;
 
-/// What waits for the socket before writers wait (`conn/limits.rs`).
+/// The bytes that wait for the socket before writers wait (`conn/config.rs`).
 const OUTBOX: usize = 256 * 1024;
 
 /// The bytes that one writer may hold beyond it (`transport/send_buffer.rs`).

@@ -6,11 +6,11 @@ mod talk;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use crate::conn::{CallKey, ConnError, Ending, Event, Limits, Outcome, StreamKey};
+use crate::conn::{CallKey, Config, ConnError, Ending, Event, Outcome, StreamKey};
 use crate::wire::Side;
 
 use super::choices::Choices;
-use super::end::{End, STREAM, UNARY, head, limits};
+use super::end::{End, STREAM, UNARY, config, head};
 use super::epoch;
 
 use half::Half;
@@ -55,10 +55,10 @@ struct World {
 impl World {
     fn new(client: u8, server: u8) -> Self {
         // The first frame comes as slowly as the input says.
-        let limits = |flags| Limits { first_frame_timeout: Duration::MAX, ..limits(flags & !32) };
+        let config = |flags| Config { first_frame_timeout: Duration::MAX, ..config(flags & !32) };
         Self {
-            client: End::new(Side::Client, limits(client)),
-            server: End::new(Side::Server, limits(server)),
+            client: End::new(Side::Client, config(client)),
+            server: End::new(Side::Server, config(server)),
             now: epoch(),
             talks: Vec::new(),
             calls: BTreeMap::new(),

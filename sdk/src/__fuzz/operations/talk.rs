@@ -186,7 +186,7 @@ impl Talk {
         let key = half.key;
         if ending(end, key).is_none() {
             self.broken = true;
-            self.polite |= side == Side::Client && end.conn.limits().cancel == Cancel::HalfClose;
+            self.polite |= side == Side::Client && end.conn.config().cancel == Cancel::HalfClose;
         }
         if !reset {
             self.release(side, end);
@@ -225,7 +225,7 @@ impl Talk {
             let why = half.as_ref().and_then(|half| ending(end, half.key));
             if matches!(why, Some(Ending::Deadline | Ending::OpenTimeout(_))) {
                 self.broken = true;
-                self.polite |= client.conn.limits().cancel == Cancel::HalfClose;
+                self.polite |= client.conn.config().cancel == Cancel::HalfClose;
             }
         }
     }

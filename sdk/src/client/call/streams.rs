@@ -402,7 +402,7 @@ impl Unopened {
         if let Poll::Ready(opened) = futures::poll!(poll_fn(|cx| self.poll_open(unsent, cx))) {
             return Some(opened);
         }
-        self.open_by = now().checked_add(self.link.limits().open_timeout);
+        self.open_by = now().checked_add(self.link.config().open_timeout);
         let by = self.open_by.into_iter().chain(unsent.deadline()).min();
         let opening = poll_fn(|cx| self.poll_open(unsent, cx));
         match by {
@@ -426,11 +426,11 @@ impl Unopened {
         if unsent.deadline().is_some_and(|deadline| self.open_by.is_none_or(|by| deadline <= by)) {
             return timed_out(subject).not_sent();
         }
-        let limits = self.link.limits();
+        let config = self.link.config();
         let text = format!(
             "the stream was not opened, because the peer reads so little that there was no room within {:?} \
              (open_timeout): {} bytes wait for it (max_unsent_per_connection)",
-            limits.open_timeout,
+            config.open_timeout,
             self.link.buffered().unsent,
         );
         let code = Code::CLIENT_INVOKE_TIMEOUT_ERR;
@@ -455,7 +455,7 @@ async fn opened_elsewhere(
     if let Some(deadline) = deadline {
         tokio::spawn(end_in_time(link.downgrade(), deadline));
     }
-    let open_by = open_by.or_else(|| now().checked_add(link.limits().open_timeout));
+    let open_by = open_by.or_else(|| now().checked_add(link.config().open_timeout));
     let Some(by) = open_by.into_iter().chain(deadline).min() else { return opened.await };
     loop {
         if let Ok(opened) = tokio::time::timeout_at(by.into(), &mut opened).await {

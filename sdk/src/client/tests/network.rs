@@ -16,7 +16,7 @@ use crate::client::{Channel, ChannelBuilder, StateWatch};
 use crate::error::Result;
 use crate::service::{MethodKind, MethodSpec, ServiceSpec};
 use crate::sync::Mutex;
-use crate::transport::{Address, Ends, Limits, PeerAddr, memory_pair, now};
+use crate::transport::{Address, Config, Ends, PeerAddr, memory_pair, now};
 
 /// What is at an address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -108,7 +108,7 @@ impl Network {
 }
 
 impl Connect for Network {
-    fn connect<'a>(&'a self, address: &'a Address, _limits: &'a Limits) -> Connecting<'a> {
+    fn connect<'a>(&'a self, address: &'a Address, _limits: &'a Config) -> Connecting<'a> {
         Box::pin(async move {
             let address = address.to_string();
             let (answer, _pending) = {

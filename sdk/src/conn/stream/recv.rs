@@ -2,9 +2,9 @@
 
 use crate::wire::{HEADER_LEN, Messages};
 
+use super::super::config::room_for;
 use super::super::credit::RecvWindow;
 use super::super::inbox::Inbox;
-use super::super::limits::room_for;
 
 /// What a queued message counts beside its bytes when a stream is held back, so that a flood of empty messages is as well.
 const OVERHEAD: usize = 64;

@@ -1,6 +1,6 @@
 //! Answers that wait for room.
 
-use crate::conn::{CallKey, ConnError, Limits, Outcome, Pools, SendError, SendTicket};
+use crate::conn::{CallKey, Config, ConnError, Outcome, Pools, SendError, SendTicket};
 
 use super::pair::{End, Pair};
 
@@ -27,8 +27,8 @@ fn answer_with(
 #[test]
 fn an_answer_counts_from_the_moment_its_handler_gives_it_and_without_room_it_is_not_kept() {
     let pools = Pools::new(64 * MIB, 16 * MIB, 1_000_000);
-    let server = Limits { peer: Some(pools.peer()), ..Limits::default() };
-    let mut pair = Pair::with(Limits::default(), server);
+    let server = Config { peer: Some(pools.peer()), ..Config::default() };
+    let mut pair = Pair::with(Config::default(), server);
     let mut waiting = Vec::new();
     let mut refused = 0;
     for _ in 0..100 {
@@ -55,8 +55,8 @@ fn an_answer_counts_from_the_moment_its_handler_gives_it_and_without_room_it_is_
     assert_eq!((waiting.len(), refused), (7, 92), "beside the one that is queued");
     assert_eq!(pools.refusals.counted().dropped_answers, 92);
     assert!(!pair.server.conn.wants_input(), "it is not asked for more meanwhile");
-    let late = Limits { peer: Some(pools.peer()), ..Limits::default() };
-    let mut late = Pair::with(Limits::default(), late);
+    let late = Config { peer: Some(pools.peer()), ..Config::default() };
+    let mut late = Pair::with(Config::default(), late);
     late.client.conn.call_with(&[]);
     late.run();
     let key = late.server.next_call().key;
@@ -92,21 +92,21 @@ fn an_answer_counts_from_the_moment_its_handler_gives_it_and_without_room_it_is_
 fn without_room_an_answer_is_taken_if_it_waits_already_or_is_small_with_what_is_queued() {
     const PART: usize = 10_000;
     let pools = Pools::new(64 * MIB, MIB, 1_000_000);
-    let limits = Limits { peer: Some(pools.peer()), ..Limits::default() };
+    let config = Config { peer: Some(pools.peer()), ..Config::default() };
     let asked = |pair: &mut Pair| {
         pair.client.conn.call_with(&[]);
         let asked = pair.client.output();
         pair.server.receive(&asked, pair.now).unwrap();
         pair.server.next_call().key
     };
-    let mut full = Pair::with(Limits::default(), limits.clone());
+    let mut full = Pair::with(Config::default(), config.clone());
     let (first, second) = (asked(&mut full), asked(&mut full));
     full.server.conn.hold_answer(first, PART);
     assert_eq!(answer_with(&mut full.server, second, MIB, &mut None), Ok(true));
     asked(&mut full);
     assert_eq!(full.server.conn.admit_answer(first, MIB), Ok(()), "it waits already");
 
-    let mut other = Pair::with(Limits::default(), limits);
+    let mut other = Pair::with(Config::default(), config);
     let (first, second) = (asked(&mut other), asked(&mut other));
     let conn = &mut other.server.conn;
     let over = |admitted| matches!(admitted, Err(SendError::NoRoom { .. }));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::conn::{Cancel, ConnError, Ending, Front, Limits, Violation};
+use crate::conn::{Cancel, Config, ConnError, Ending, Front, Violation};
 use crate::wire::{self, Begun, Frame, HEADER_LEN, Side, Skip, StreamId, UnaryHead};
 
 use super::budgets::pair;
@@ -26,8 +26,8 @@ fn look_until(end: &mut End, until: Duration) {
 fn a_frame_that_does_not_go_on_ends_its_connection_whichever_it_is_and_a_slow_one_does_not() {
     for side in [Side::Server, Side::Client] {
         let end = || match side {
-            Side::Server => End::server(Limits::default()),
-            Side::Client => End::client(Limits::default()),
+            Side::Server => End::server(Config::default()),
+            Side::Client => End::client(Config::default()),
         };
         let mut stuck = end();
         stuck.conn.handle_front(came(10 * MIB - 1), epoch());
@@ -64,7 +64,7 @@ fn a_frame_that_does_not_go_on_ends_its_connection_whichever_it_is_and_a_slow_on
 
 #[test]
 fn time_in_which_this_side_does_not_read_does_not_count_for_a_frame() {
-    let mut pair = Pair::with(Limits { window: 0, ..Limits::default() }, Limits::default());
+    let mut pair = Pair::with(Config { window: 0, ..Config::default() }, Config::default());
     let (key, served) = pair.open();
     while pair.server.conn.wants_input() {
         pair.client.send(key, &[7; 10_000]).unwrap();
@@ -158,7 +158,7 @@ fn a_message_that_is_too_large_ends_its_call_or_stream_alone_on_both_sides() {
 
 #[test]
 fn what_is_skipped_has_the_time_of_one_frame_for_all_of_it() {
-    let mut server = End::server(Limits::default());
+    let mut server = End::server(Config::default());
     let of = Begun::Data(StreamId(100));
     server.conn.handle_frame(skipped(of, Skip::TooLarge), epoch()).unwrap();
     for second in 0..10 {
@@ -173,7 +173,7 @@ fn what_is_skipped_has_the_time_of_one_frame_for_all_of_it() {
 
 #[test]
 fn nothing_is_timed_while_no_frame_is_begun() {
-    let mut server = End::server(Limits::default());
+    let mut server = End::server(Config::default());
     server.conn.handle_front(came(0), epoch());
     assert_eq!(server.conn.next_deadline(), None);
     server.conn.handle_front(came(1), epoch());
@@ -182,7 +182,7 @@ fn nothing_is_timed_while_no_frame_is_begun() {
 
 #[test]
 fn a_frame_that_does_not_go_on_is_not_taken_for_the_one_that_was_skipped_before() {
-    let mut server = End::server(Limits::default());
+    let mut server = End::server(Config::default());
     server.conn.handle_frame(skipped(Begun::Data(StreamId(100)), Skip::TooLarge), epoch()).unwrap();
     server.conn.handle_front(came(1), epoch());
     look_until(&mut server, 13 * SECOND);
@@ -215,8 +215,8 @@ fn a_message_that_is_skipped_and_that_nobody_would_read_is_credited_by_its_paylo
     pair.server.conn.handle_frame(skipped(Begun::Data(StreamId(100)), Skip::TooLarge), pair.now).unwrap();
     assert_eq!((credit(&mut pair.server), pair.server.conn.ended(served.key)), (payload, None));
 
-    let client = Limits { cancel: Cancel::HalfClose, ..Limits::default() };
-    let mut pair = Pair::with(client, Limits::default());
+    let client = Config { cancel: Cancel::HalfClose, ..Config::default() };
+    let mut pair = Pair::with(client, Config::default());
     let (key, _) = pair.open();
     pair.client.conn.release(key);
     pair.run();

@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 
-use crate::conn::limits::CALL_STATE;
+use crate::conn::config::CALL_STATE;
 use crate::conn::{
-    CallKey, ConnError, Ending, Event, Limits, Outbox, Outcome, Pools, SendError, Sent, StreamId, StreamKey,
+    CallKey, Config, ConnError, Ending, Event, Outbox, Outcome, Pools, SendError, Sent, StreamId, StreamKey,
     Take, write_data,
 };
 use crate::wire::{Frame, HEADER_LEN, Messages, Piece};
@@ -16,8 +16,8 @@ const MIB: usize = 1024 * 1024;
 /// A pair whose server has so much room for what is unread on one connection, which is half of what it has.
 pub(super) fn pair(unread: usize) -> (Pair, Pools) {
     let pools = Pools::new(2 * unread, 64 * MIB, 1_000_000);
-    let server = Limits { peer: Some(pools.peer()), max_received: MIB, ..Limits::default() };
-    (Pair::with(Limits { max_received: MIB, ..Limits::default() }, server), pools)
+    let server = Config { peer: Some(pools.peer()), max_received: MIB, ..Config::default() };
+    (Pair::with(Config { max_received: MIB, ..Config::default() }, server), pools)
 }
 
 /// Opens a stream and sends what its credit allows.
@@ -185,9 +185,9 @@ fn a_call_is_counted_anew_when_its_request_was_unpacked_if_there_is_room() {
 #[test]
 fn two_connections_that_nobody_reads_leave_room_for_the_others() {
     let (mut one, pools) = pair(16 * MIB);
-    let server = || Limits { peer: Some(pools.peer()), max_received: MIB, ..Limits::default() };
-    let mut two = Pair::with(Limits::default(), server());
-    let mut three = Pair::with(Limits::default(), server());
+    let server = || Config { peer: Some(pools.peer()), max_received: MIB, ..Config::default() };
+    let mut two = Pair::with(Config::default(), server());
+    let mut three = Pair::with(Config::default(), server());
     // One message may go beyond each window, and calls are not answered. All that the protocol allows is sent.
     for _ in 0..20 {
         for pair in [&mut one, &mut two] {
@@ -209,8 +209,8 @@ fn two_connections_that_nobody_reads_leave_room_for_the_others() {
 #[test]
 fn more_than_the_windows_say_stops_the_reading_unless_somebody_waits_for_the_peer() {
     let (_, pools) = pair(64 * MIB);
-    let server = Limits { peer: Some(pools.peer()), max_received: MIB, unread: 2 * MIB, ..Limits::default() };
-    let mut pair = Pair::with(Limits::default(), server);
+    let server = Config { peer: Some(pools.peer()), max_received: MIB, unread: 2 * MIB, ..Config::default() };
+    let mut pair = Pair::with(Config::default(), server);
     let (_, waiting) = pair.open();
     let (_, served) = flood(&mut pair, &vec![7; 900_000]);
     flood(&mut pair, &vec![7; 900_000]);
@@ -253,9 +253,9 @@ fn streams_that_keep_to_their_windows_wait_before_one_of_them_is_broken_off() {
 #[test]
 fn connections_hold_back_another_only_while_they_are_over_the_servers_budget() {
     let (mut two, pools) = pair(2 * MIB);
-    let server = || Limits { peer: Some(pools.peer()), max_received: MIB, ..Limits::default() };
+    let server = || Config { peer: Some(pools.peer()), max_received: MIB, ..Config::default() };
     let (_, slow) = flood(&mut two, &[7; 100]);
-    let mut others: Vec<_> = (0..4).map(|_| Pair::with(Limits::default(), server())).collect();
+    let mut others: Vec<_> = (0..4).map(|_| Pair::with(Config::default(), server())).collect();
     let streams: Vec<_> = (0..8).map(|index| others[index / 2].open()).collect();
     for (index, (key, _)) in streams.iter().enumerate() {
         fill(&mut others[index / 2], *key, &vec![7; 600_000]);
@@ -359,8 +359,8 @@ fn what_is_reserved_is_given_back_by_reset_cancel_deadline_and_loss() {
 #[test]
 fn the_servers_room_for_what_is_unsent_is_shared_and_nobody_is_left_without() {
     let pools = Pools::new(64 * MIB, 8 * MIB, 1_000_000);
-    let limits = || Limits { peer: Some(pools.peer()), ..Limits::default() };
-    let mut pairs: Vec<_> = (0..100).map(|_| Pair::with(Limits::default(), limits())).collect();
+    let config = || Config { peer: Some(pools.peer()), ..Config::default() };
+    let mut pairs: Vec<_> = (0..100).map(|_| Pair::with(Config::default(), config())).collect();
     let mut queued = Vec::new();
     for pair in &mut pairs {
         // Several streams, so that no window is in the way.
@@ -385,8 +385,8 @@ fn the_servers_room_for_what_is_unsent_is_shared_and_nobody_is_left_without() {
 
 #[test]
 fn what_is_kept_by_reference_counts_like_what_is_copied_until_it_is_written() {
-    let limits = Limits { outbox: MIB, ..Limits::default() };
-    let mut pair = Pair::with(limits.clone(), limits);
+    let config = Config { outbox: MIB, ..Config::default() };
+    let mut pair = Pair::with(config.clone(), config);
     let (first, second, third) = (pair.open().1.key, pair.open().1.key, pair.open().1.key);
     let payload = Bytes::from(vec![7; MIB]);
     let server = &mut pair.server.conn;
@@ -420,8 +420,8 @@ fn what_is_kept_by_reference_counts_like_what_is_copied_until_it_is_written() {
 #[test]
 fn connections_that_do_not_read_their_refusals_are_not_read_when_they_fill_the_servers_room() {
     let pools = Pools::new(64 * MIB, MIB, 1_000_000);
-    let limits = || Limits { peer: Some(pools.peer()), ..Limits::default() };
-    let mut pairs: Vec<_> = (0..8).map(|_| Pair::with(Limits::default(), limits())).collect();
+    let config = || Config { peer: Some(pools.peer()), ..Config::default() };
+    let mut pairs: Vec<_> = (0..8).map(|_| Pair::with(Config::default(), config())).collect();
     for pair in &mut pairs {
         for _ in 0..20_000 {
             if !pair.server.conn.wants_input() {
@@ -438,7 +438,7 @@ fn connections_that_do_not_read_their_refusals_are_not_read_when_they_fill_the_s
     assert!(unsent[0] > MIB / 2 - 10_000 && unsent[7] < 25_000, "{unsent:?}");
     assert!(unsent.iter().sum::<usize>() < MIB + 100_000, "{unsent:?}");
     // One that comes late can be answered, and one that reads goes on.
-    assert!(Pair::with(Limits::default(), limits()).server.conn.wants_input());
+    assert!(Pair::with(Config::default(), config()).server.conn.wants_input());
     let pair = &mut pairs[0];
     pair.run();
     assert!(pair.server.conn.wants_input());
@@ -446,8 +446,8 @@ fn connections_that_do_not_read_their_refusals_are_not_read_when_they_fill_the_s
 
 /// Whether a small message, which is alone in a read buffer, keeps the buffer while it is unread.
 fn keeps_its_read_buffer(window: u32, reader_waits: bool, at_server: bool) -> bool {
-    let limits = || Limits { window, ..Limits::default() };
-    let mut pair = Pair::with(limits(), limits());
+    let config = || Config { window, ..Config::default() };
+    let mut pair = Pair::with(config(), config());
     let (key, served) = pair.open();
     let (end, key) = if at_server { (&mut pair.server, served.key) } else { (&mut pair.client, key) };
     if reader_waits {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::conn::{Ending, Event, Inbox, Limits, Outcome, SendError, Sent, StreamKey, Take};
+use crate::conn::{Config, Ending, Event, Inbox, Outcome, SendError, Sent, StreamKey, Take};
 use crate::wire::{self, Frame, HEADER_LEN, StreamId};
 
 use super::pair::{Pair, STREAM, head};
@@ -88,11 +88,11 @@ fn who_waits_for_a_message_as_large_as_the_window_gives_its_credit_before_all_of
         assert_eq!(credits_for(&mut pair, waits_before, 65_535), (vec![65_535], vec![65_535]));
         assert_eq!(credits_for(&mut pair, waits_before, 65_534), (vec![], vec![65_534]));
     }
-    let off = Limits { window: 0, ..Limits::default() };
+    let off = Config { window: 0, ..Config::default() };
     assert_eq!(credits_for(&mut Pair::with(off.clone(), off), true, 1_000_000), (vec![], vec![]));
     // A seventeenth of that is less than the message.
-    let short = Limits { unread: 16_000_000, ..Limits::default() };
-    let mut pair = Pair::with(Limits::default(), short);
+    let short = Config { unread: 16_000_000, ..Config::default() };
+    let mut pair = Pair::with(Config::default(), short);
     let (early, after) = credits_for(&mut pair, true, 1_000_000);
     assert_eq!(early, [0; 0], "room is short");
     assert_eq!(after, [1_000_000]);
@@ -129,8 +129,8 @@ fn no_credit_is_given_ahead_once_the_request_is_complete() {
 
 #[test]
 fn zero_from_either_side_switches_flow_control_off_in_both_directions() {
-    let off = Limits { window: 0, outbox: usize::MAX / 2, ..Limits::default() };
-    let on = Limits { outbox: usize::MAX / 2, ..Limits::default() };
+    let off = Config { window: 0, outbox: usize::MAX / 2, ..Config::default() };
+    let on = Config { outbox: usize::MAX / 2, ..Config::default() };
     for (client, server) in [(off.clone(), on.clone()), (on, off)] {
         let mut pair = Pair::with(client, server);
         let (key, served) = pair.open();
@@ -150,7 +150,7 @@ fn zero_from_either_side_switches_flow_control_off_in_both_directions() {
 /// A stream without flow control whose handler has 40 messages to read, more than one may hold: the client's key and the server's.
 fn full_inbox() -> (Pair, StreamKey, StreamKey) {
     let mut pair =
-        Pair::with(Limits { window: 0, outbox: usize::MAX / 2, ..Limits::default() }, Limits::default());
+        Pair::with(Config { window: 0, outbox: usize::MAX / 2, ..Config::default() }, Config::default());
     let (key, served) = pair.open();
     for _ in 0..40 {
         pair.client.send(key, &[0; 10_000]).unwrap();
@@ -170,8 +170,8 @@ fn without_flow_control_a_full_inbox_stops_the_reading_and_an_emptied_one_resume
 /// The 256 KiB that the documentation of `window` names, less what the last message that fits lacks.
 #[test]
 fn without_flow_control_an_inbox_below_256_kib_does_not_stop_the_reading() {
-    let limits = Limits { window: 0, outbox: usize::MAX / 2, ..Limits::default() };
-    let mut pair = Pair::with(limits, Limits::default());
+    let config = Config { window: 0, outbox: usize::MAX / 2, ..Config::default() };
+    let mut pair = Pair::with(config, Config::default());
     let (key, _) = pair.open();
     for _ in 0..25 {
         pair.client.send(key, &[0; 10_000]).unwrap();
@@ -187,8 +187,8 @@ fn without_flow_control_an_inbox_below_256_kib_does_not_stop_the_reading() {
 
 #[test]
 fn a_client_whose_server_switches_flow_control_off_stops_reading_at_256_kib_as_well() {
-    let server = Limits { window: 0, outbox: usize::MAX / 2, ..Limits::default() };
-    let mut pair = Pair::with(Limits::default(), server);
+    let server = Config { window: 0, outbox: usize::MAX / 2, ..Config::default() };
+    let mut pair = Pair::with(Config::default(), server);
     let (_, served) = pair.open();
     for (messages, reads) in [(25, true), (2, false)] {
         for _ in 0..messages {
@@ -219,7 +219,7 @@ fn a_stream_without_credit_that_nobody_reads_is_broken_off_before_it_holds_up_ot
 
 #[test]
 fn a_flood_of_empty_messages_counts_too() {
-    let mut pair = Pair::with(Limits::default(), Limits { max_received: 1_000_000, ..Limits::default() });
+    let mut pair = Pair::with(Config::default(), Config { max_received: 1_000_000, ..Config::default() });
     let (key, served) = pair.open();
     for _ in 0..40_000 {
         assert_eq!(pair.client.send(key, b""), Ok(Sent::Queued));
@@ -232,7 +232,7 @@ fn a_flood_of_empty_messages_counts_too() {
 
 #[test]
 fn a_full_outbox_makes_writers_wait_and_lets_them_in_by_turns() {
-    let mut pair = Pair::with(Limits::default(), Limits { outbox: 30_000, ..Limits::default() });
+    let mut pair = Pair::with(Config::default(), Config { outbox: 30_000, ..Config::default() });
     let (_, first) = pair.open();
     let (_, second) = pair.open();
     let message = vec![0; 20_000];
@@ -391,7 +391,7 @@ fn what_is_in_the_send_buffer_of_a_stream_that_is_over_is_dropped() {
 
 #[test]
 fn without_flow_control_there_is_no_end_of_what_is_lent() {
-    let mut pair = Pair::with(Limits { window: 0, ..Limits::default() }, Limits::default());
+    let mut pair = Pair::with(Config { window: 0, ..Config::default() }, Config::default());
     let (_, served) = pair.open();
     let (_, credit) = pair.server.conn.grant_credit(served.key);
     pair.server.conn.collect(served.key, &[], credit - 1_000_000);
@@ -400,7 +400,7 @@ fn without_flow_control_there_is_no_end_of_what_is_lent() {
 
 #[test]
 fn a_message_may_take_what_a_frame_may_and_not_a_byte_more() {
-    let mut pair = Pair::with(Limits { max_sent: 1_000, ..Limits::default() }, Limits::default());
+    let mut pair = Pair::with(Config { max_sent: 1_000, ..Config::default() }, Config::default());
     let (key, _) = pair.open();
     let most = 1_000 - HEADER_LEN;
     assert_eq!(pair.client.send(key, &vec![7; most]), Ok(Sent::Queued));
@@ -416,7 +416,7 @@ fn a_message_may_take_what_a_frame_may_and_not_a_byte_more() {
 fn a_stream_without_a_window_stalls_beyond_its_cost_and_goes_on_at_half_of_it() {
     const STALL: usize = 256 * 1024;
     const COST: usize = 1024;
-    let mut pair = Pair::with(Limits { window: 0, ..Limits::default() }, Limits::default());
+    let mut pair = Pair::with(Config { window: 0, ..Config::default() }, Config::default());
     let (key, served) = pair.open();
     // Each counts 64 bytes beside its own.
     for _ in 0..STALL / COST {
@@ -439,8 +439,8 @@ fn a_stream_without_a_window_stalls_beyond_its_cost_and_goes_on_at_half_of_it() 
 #[test]
 fn a_stream_that_stalls_its_connection_for_too_long_is_broken_off_with_what_it_holds_and_its_limit() {
     let stalled = |window, message: &'static [u8], times| {
-        let client = Limits { window, max_received: 100_000, ..Limits::default() };
-        let server = Limits { max_received: 100_000, ..Limits::default() };
+        let client = Config { window, max_received: 100_000, ..Config::default() };
+        let server = Config { max_received: 100_000, ..Config::default() };
         let mut pair = Pair::with(client, server);
         let (_, served) = pair.open();
         pair.open();
@@ -472,7 +472,7 @@ fn a_stream_that_stalls_its_connection_for_too_long_is_broken_off_with_what_it_h
 #[test]
 fn a_client_with_too_much_unread_reads_on_for_credit_and_for_the_answer_to_init() {
     let flooded = || {
-        let mut pair = Pair::with(Limits { unread: 5_000, ..Limits::default() }, Limits::default());
+        let mut pair = Pair::with(Config { unread: 5_000, ..Config::default() }, Config::default());
         let (_, served) = pair.open();
         let (key, _) = pair.open();
         pair.server.send(served.key, &[7; 10_000]).unwrap();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use crate::conn::timers::{Timer, Timers};
-use crate::conn::{CallKey, Ending, Event, Head, Limits, Outcome, StreamKey};
+use crate::conn::{CallKey, Config, Ending, Event, Head, Outcome, StreamKey};
 use crate::wire::Frame;
 
 use super::pair::{End, Pair, STREAM, UNARY, epoch, head};
@@ -15,7 +15,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 #[test]
 fn a_server_that_does_not_answer_init_is_given_up_and_told() {
-    let mut client = End::client(Limits { open_timeout: SECOND, ..Limits::default() });
+    let mut client = End::client(Config { open_timeout: SECOND, ..Config::default() });
     let key = client.conn.open(head(STREAM), None, epoch()).unwrap();
     client.output();
     assert_eq!(client.conn.opened(key), None);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::conn::{
-    CallKey, ConnError, Connection, Ending, Event, Head, Limits, MIN_OUTBOX, Outbox, Outcome, SendError, Take,
+    CallKey, Config, ConnError, Connection, Ending, Event, Head, MIN_OUTBOX, Outbox, Outcome, SendError, Take,
 };
 use crate::metadata::Metadata;
 use crate::wire::MAX_ENTRIES;
@@ -115,7 +115,7 @@ fn an_answer_that_refuses_nothing_says_nothing_of_draining() {
 #[test]
 fn a_call_or_stream_that_fails_when_it_has_got_room_leaves_it_to_the_next() {
     for is_stream in [false, true] {
-        let mut pair = Pair::with(Limits { outbox: MIN_OUTBOX, ..Limits::default() }, Limits::default());
+        let mut pair = Pair::with(Config { outbox: MIN_OUTBOX, ..Config::default() }, Config::default());
         let client = &mut pair.client.conn;
         let large = |out: &mut Vec<u8>| out.resize(out.len() + MIN_OUTBOX, 0);
         client.call(head(UNARY), true, None, (MIN_OUTBOX, large), &[]).unwrap();
@@ -198,8 +198,8 @@ fn a_one_way_call_outlives_its_connection_until_its_deadline_or_the_shutdown() {
 fn a_one_way_call_without_a_deadline_outlives_its_connection_for_the_servers_limit() {
     const LIMIT: Duration = Duration::from_secs(7);
     for is_called in [true, false] {
-        let server = Limits { abandoned_call_timeout: Some(LIMIT), ..Limits::default() };
-        let mut pair = Pair::with(Limits::default(), server);
+        let server = Config { abandoned_call_timeout: Some(LIMIT), ..Config::default() };
+        let mut pair = Pair::with(Config::default(), server);
         if is_called {
             call(&mut pair.client.conn, head(UNARY), true);
             pair.run();

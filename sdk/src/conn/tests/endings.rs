@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::conn::{AppErrors, ConnError, Ending, Event, Limits, Outcome, SendError, Take};
+use crate::conn::{AppErrors, Config, ConnError, Ending, Event, Outcome, SendError, Take};
 use crate::wire::Frame;
 
 use super::pair::{End, Pair};
@@ -51,9 +51,9 @@ fn an_error_of_the_handler_is_a_reset_with_its_codes_and_comes_after_the_message
 
 #[test]
 fn an_applications_code_may_go_out_in_a_normal_close() {
-    let server = Limits { app_errors: AppErrors::Close, ..Limits::default() };
+    let server = Config { app_errors: AppErrors::Close, ..Config::default() };
     for (outcome, close_type) in [(app(4001, "why"), 0), (Outcome::framework(51, "why"), 1)] {
-        let mut pair = Pair::with(Limits::default(), server.clone());
+        let mut pair = Pair::with(Config::default(), server.clone());
         let (key, served) = pair.open();
         pair.client.send(key, b"not read").unwrap();
         pair.run();
@@ -80,8 +80,8 @@ fn a_reset_never_goes_out_without_a_code() {
 
 #[test]
 fn an_end_that_does_not_fit_into_a_frame_keeps_its_codes_and_the_beginning_of_its_text() {
-    let limits = crate::conn::Limits { max_sent: 1_024, ..Default::default() };
-    let mut pair = Pair::with(Default::default(), limits);
+    let config = crate::conn::Config { max_sent: 1_024, ..Default::default() };
+    let mut pair = Pair::with(Default::default(), config);
     let (key, served) = pair.open();
     let mut outcome =
         Outcome { ret: 7, func_ret: 8, message: "long ".repeat(1_000).into(), ..Outcome::default() };
@@ -195,7 +195,7 @@ fn nothing_is_left_after_streams_are_over() {
 
 #[test]
 fn a_peer_that_sends_frames_that_cannot_be_read_and_reads_no_resets_is_cut_off() {
-    let mut server = End::server(Limits { max_sent: 10_000, outbox: 10_000, ..Limits::default() });
+    let mut server = End::server(Config { max_sent: 10_000, outbox: 10_000, ..Config::default() });
     let garbage = super::frames::garbage();
     let ended = (0..1_000_000).find_map(|_| server.receive(&garbage, super::pair::epoch()).err());
     assert!(matches!(ended, Some(ConnError::PeerNotReading { .. })), "{ended:?}");

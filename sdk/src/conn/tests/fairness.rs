@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::conn::{Ending, Event, Limits, Outcome, Peer, Pools};
+use crate::conn::{Config, Ending, Event, Outcome, Peer, Pools};
 use crate::wire::{Begun, StreamId};
 
 use super::budgets::{fill, windows};
@@ -12,8 +12,8 @@ const MIB: usize = 1024 * 1024;
 
 /// A new connection of this peer.
 fn connect(peer: &Arc<Peer>) -> Pair {
-    let server = Limits { peer: Some(Arc::clone(peer)), max_received: MIB, ..Limits::default() };
-    Pair::with(Limits { max_received: MIB, ..Limits::default() }, server)
+    let server = Config { peer: Some(Arc::clone(peer)), max_received: MIB, ..Config::default() };
+    Pair::with(Config { max_received: MIB, ..Config::default() }, server)
 }
 
 /// Calls with this body until that is refused, and gives how many were not.
@@ -97,8 +97,8 @@ fn the_streams_of_one_peer_do_not_shrink_the_windows_of_others() {
 #[test]
 fn the_state_of_a_peers_stream_counts_until_the_stream_is_let_go_of() {
     let pools = Pools::new(MIB, 64 * MIB, 1_000_000);
-    let server = Limits { peer: Some(pools.peer()), ..Limits::default() };
-    let mut pair = Pair::with(Limits { window: 0, ..Limits::default() }, server);
+    let server = Config { peer: Some(pools.peer()), ..Config::default() };
+    let mut pair = Pair::with(Config { window: 0, ..Config::default() }, server);
     let (accepted, _) = open(&mut pair, 1_000);
     assert_eq!((accepted, pools.unread.held()), (512, 512 * 1_024), "half of the room, without windows");
     let served = pair.server.next_stream().key;

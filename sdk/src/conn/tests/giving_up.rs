@@ -1,13 +1,13 @@
 //! Giving a stream up with a normal CLOSE, for servers that do not understand RESET.
 
 use crate::conn::cancelled::MOST;
-use crate::conn::{Cancel, Ending, Limits, Outcome, Sent, Take};
+use crate::conn::{Cancel, Config, Ending, Outcome, Sent, Take};
 use crate::wire::Frame;
 
 use super::pair::{End, Pair, STREAM, epoch, head};
 
 fn polite() -> Pair {
-    Pair::with(Limits { cancel: Cancel::HalfClose, ..Limits::default() }, Limits::default())
+    Pair::with(Config { cancel: Cancel::HalfClose, ..Config::default() }, Config::default())
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn a_stream_that_has_half_closed_before_is_given_up_without_a_second_close() {
 
 #[test]
 fn a_stream_that_is_not_open_yet_is_reset_all_the_same() {
-    let mut client = End::client(Limits { cancel: Cancel::HalfClose, ..Limits::default() });
+    let mut client = End::client(Config { cancel: Cancel::HalfClose, ..Config::default() });
     let key = client.conn.open(head(STREAM), None, epoch()).unwrap();
     client.output();
     client.conn.release(key);

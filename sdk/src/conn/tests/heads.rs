@@ -3,8 +3,8 @@
 use bytes::BytesMut;
 use trill_proto::{RequestProtocol, TransInfoEntry};
 
-use crate::conn::limits::{CALL_STATE, MIN_WINDOW, STREAM_STATE, room_for};
-use crate::conn::{Ending, Head, IncomingCall, Limits, Outcome, SendError, Violation};
+use crate::conn::config::{CALL_STATE, MIN_WINDOW, STREAM_STATE, room_for};
+use crate::conn::{Config, Ending, Head, IncomingCall, Outcome, SendError, Violation};
 use crate::metadata::Metadata;
 use crate::wire::{
     CloseMeta, Decoder, Frame, HEADER_LEN, InitMeta, InitRequestMeta, Side, StreamId, UnaryHead,
@@ -111,7 +111,7 @@ fn metadata_counts_with_what_it_takes_in_memory_for_calls_streams_and_their_ends
 fn a_stream_needs_room_for_its_smallest_window_and_its_state() {
     let needed = room_for(MIN_WINDOW) + STREAM_STATE;
     for (unread, is_admitted) in [(needed, true), (needed - 1, false)] {
-        let mut pair = Pair::with(Limits::default(), Limits { unread, ..Limits::default() });
+        let mut pair = Pair::with(Config::default(), Config { unread, ..Config::default() });
         let key = pair.client.conn.open(head(STREAM), None, pair.now).unwrap();
         pair.run();
         let opened = pair.client.conn.opened(key) == Some(Ok(()));

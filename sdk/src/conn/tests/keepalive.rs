@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::conn::{ConnError, Ending, Limits, Outcome, write_data};
+use crate::conn::{Config, ConnError, Ending, Outcome, write_data};
 use crate::wire::{self, Frame, StreamId};
 
 use super::pair::{End, Pair, STREAM, UNARY, epoch, head};
@@ -10,15 +10,15 @@ use super::pair::{End, Pair, STREAM, UNARY, epoch, head};
 const SECOND: Duration = Duration::from_secs(1);
 
 /// A pair whose connections know what time it is.
-fn started(client: Limits, server: Limits) -> Pair {
+fn started(client: Config, server: Config) -> Pair {
     let mut pair = Pair::with(client, server);
     pair.client.conn.start(pair.now);
     pair.server.conn.start(pair.now);
     pair
 }
 
-fn idle(limit: Duration) -> Limits {
-    Limits { idle_timeout: Some(limit), ..Limits::default() }
+fn idle(limit: Duration) -> Config {
+    Config { idle_timeout: Some(limit), ..Config::default() }
 }
 
 fn feedbacks(end: &End) -> usize {
@@ -27,7 +27,7 @@ fn feedbacks(end: &End) -> usize {
 
 #[test]
 fn a_connection_without_calls_is_closed_when_it_was_idle_for_the_limit_and_a_quarter_more_at_most() {
-    let mut pair = started(Limits::default(), idle(100 * SECOND));
+    let mut pair = started(Config::default(), idle(100 * SECOND));
     let (key, served) = pair.open();
     pair.wait(30 * SECOND);
     pair.server.conn.close(served.key, Outcome::default());
@@ -46,7 +46,7 @@ fn a_connection_without_calls_is_closed_when_it_was_idle_for_the_limit_and_a_qua
 
 #[test]
 fn calls_of_a_client_that_sends_nothing_more_do_not_keep_its_connection_for_ever() {
-    let mut pair = started(Limits::default(), idle(100 * SECOND));
+    let mut pair = started(Config::default(), idle(100 * SECOND));
     let none = (0, |_: &mut Vec<u8>| {});
     pair.client.conn.call(head(UNARY), false, None, none, &[]).unwrap();
     pair.run();
@@ -93,7 +93,7 @@ fn a_connection_with_an_open_stream_or_call_is_never_idle() {
 
 #[test]
 fn calls_that_come_now_and_then_keep_a_connection_open() {
-    let mut pair = started(Limits::default(), idle(4 * SECOND));
+    let mut pair = started(Config::default(), idle(4 * SECOND));
     for _ in 0..20 {
         pair.wait(3 * SECOND);
         let body = (0, |_: &mut Vec<u8>| {});
@@ -107,8 +107,8 @@ fn calls_that_come_now_and_then_keep_a_connection_open() {
 
 #[test]
 fn a_quiet_stream_beats_and_a_busy_one_does_not() {
-    let beating = Limits { heartbeat: Some(10 * SECOND), ..Limits::default() };
-    let mut pair = started(beating, Limits::default());
+    let beating = Config { heartbeat: Some(10 * SECOND), ..Config::default() };
+    let mut pair = started(beating, Config::default());
     pair.wait(60 * SECOND);
     assert_eq!(feedbacks(&pair.server), 0, "without a stream there is nothing to beat on");
     let (key, served) = pair.open();
@@ -143,7 +143,7 @@ fn a_quiet_stream_beats_and_a_busy_one_does_not() {
 #[test]
 fn a_stream_that_is_not_accepted_yet_is_not_beaten_on() {
     // A client of tRPC-Go takes whatever comes first for the answer to INIT, and its server would not know the stream.
-    let mut client = End::client(Limits { heartbeat: Some(SECOND), ..Limits::default() });
+    let mut client = End::client(Config { heartbeat: Some(SECOND), ..Config::default() });
     client.conn.start(epoch());
     client.conn.open(head(STREAM), None, epoch()).unwrap();
     assert_eq!(client.output_frames().len(), 1);
@@ -155,7 +155,7 @@ fn a_stream_that_is_not_accepted_yet_is_not_beaten_on() {
 
 #[test]
 fn a_short_dead_peer_timeout_makes_a_client_ask_that_waits_for_a_call_and_never_a_server() {
-    let probing = Limits { dead_peer_timeout: SECOND, ..Limits::default() };
+    let probing = Config { dead_peer_timeout: SECOND, ..Config::default() };
     let mut pair = started(probing.clone(), probing);
     pair.wait(SECOND);
     pair.wait(SECOND);
@@ -176,7 +176,7 @@ fn a_short_dead_peer_timeout_makes_a_client_ask_that_waits_for_a_call_and_never_
 
 #[test]
 fn a_client_asks_whose_stream_is_not_accepted_yet() {
-    let mut client = End::client(Limits { dead_peer_timeout: SECOND, ..Limits::default() });
+    let mut client = End::client(Config { dead_peer_timeout: SECOND, ..Config::default() });
     client.conn.start(epoch());
     client.conn.open(head(STREAM), None, epoch()).unwrap();
     assert_eq!(client.output_frames().len(), 1);
@@ -191,13 +191,13 @@ fn a_client_asks_whose_stream_is_not_accepted_yet() {
 
 #[test]
 fn a_first_frame_that_trickles_in_ends_the_connection_and_a_silent_peer_does_not() {
-    let limits = Limits { first_frame_timeout: SECOND, ..Limits::default() };
-    let mut silent = End::server(limits.clone());
+    let config = Config { first_frame_timeout: SECOND, ..Config::default() };
+    let mut silent = End::server(config.clone());
     silent.conn.start(epoch());
     silent.conn.handle_timeout(epoch() + 100 * SECOND);
     assert_eq!(silent.conn.lost(), None);
 
-    let mut slow = End::server(limits.clone());
+    let mut slow = End::server(config.clone());
     slow.conn.start(epoch());
     for tenth in 0..10 {
         slow.conn.handle_first_bytes(epoch() + tenth * SECOND / 10);
@@ -207,7 +207,7 @@ fn a_first_frame_that_trickles_in_ends_the_connection_and_a_silent_peer_does_not
     slow.conn.handle_timeout(epoch() + SECOND);
     assert_eq!(slow.conn.lost(), Some(&ConnError::FirstFrame(SECOND)));
 
-    let mut good = End::server(limits);
+    let mut good = End::server(config);
     good.conn.start(epoch());
     good.conn.handle_first_bytes(epoch());
     good.conn.handle_first_frame();
@@ -220,9 +220,9 @@ fn a_first_frame_that_trickles_in_ends_the_connection_and_a_silent_peer_does_not
 
 #[test]
 fn a_stream_without_messages_is_broken_off_with_its_own_code_on_either_side() {
-    let limits = Limits { stream_idle_timeout: Some(100 * SECOND), ..Limits::default() };
+    let config = Config { stream_idle_timeout: Some(100 * SECOND), ..Config::default() };
     for (client, server, code) in
-        [(limits.clone(), Limits::default(), 355), (Limits::default(), limits.clone(), 255)]
+        [(config.clone(), Config::default(), 355), (Config::default(), config.clone(), 255)]
     {
         let mut pair = started(client, server);
         let (key, served) = pair.open();
@@ -260,8 +260,8 @@ fn a_stream_without_messages_is_broken_off_with_its_own_code_on_either_side() {
 #[test]
 fn messages_of_a_writer_with_lent_credit_keep_a_stream_alive_and_giving_it_back_does_not() {
     for writes in [true, false] {
-        let limits = Limits { stream_idle_timeout: Some(100 * SECOND), ..Limits::default() };
-        let mut pair = started(Limits::default(), limits);
+        let config = Config { stream_idle_timeout: Some(100 * SECOND), ..Config::default() };
+        let mut pair = started(Config::default(), config);
         let (_, served) = pair.open();
         for _ in 0..5 {
             pair.wait(60 * SECOND);
@@ -280,9 +280,9 @@ fn messages_of_a_writer_with_lent_credit_keep_a_stream_alive_and_giving_it_back_
 
 #[test]
 fn beats_do_not_keep_a_stream_without_messages_alive_and_its_own_limit_counts_before_the_connections() {
-    let limits =
-        Limits { heartbeat: Some(SECOND), stream_idle_timeout: Some(1000 * SECOND), ..Limits::default() };
-    let mut pair = started(limits, Limits::default());
+    let config =
+        Config { heartbeat: Some(SECOND), stream_idle_timeout: Some(1000 * SECOND), ..Config::default() };
+    let mut pair = started(config, Config::default());
     let key = pair.client.conn.open(head(STREAM), Some(10 * SECOND), pair.now).unwrap();
     pair.run();
     for _ in 0..50 {
@@ -293,8 +293,8 @@ fn beats_do_not_keep_a_stream_without_messages_alive_and_its_own_limit_counts_be
 
 #[test]
 fn a_connection_that_is_lost_asks_nobody_while_a_call_goes_on_without_it() {
-    let probing = Limits { dead_peer_timeout: SECOND, ..Limits::default() };
-    let mut pair = started(Limits::default(), probing);
+    let probing = Config { dead_peer_timeout: SECOND, ..Config::default() };
+    let mut pair = started(Config::default(), probing);
     let body = (0, |_: &mut Vec<u8>| {});
     pair.client.conn.call(head(UNARY), true, None, body, &[]).unwrap();
     pair.run();

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::conn::{Ending, Event, Head, Limits, Outcome, SendError};
+use crate::conn::{Config, Ending, Event, Head, Outcome, SendError};
 use crate::wire::{Frame, HEADER_LEN, StreamId};
 
 use super::pair::{End, Pair, STREAM, UNARY, epoch, head};
 
 #[test]
 fn a_client_cannot_send_before_its_init_is_answered() {
-    let mut client = End::client(Limits::default());
+    let mut client = End::client(Config::default());
     let key = client.conn.open(head(STREAM), None, epoch()).unwrap();
     assert_eq!(client.conn.opened(key), None);
     assert_eq!(client.send(key, b"early"), Err(SendError::HalfClosed));
@@ -21,8 +21,8 @@ fn a_client_cannot_send_before_its_init_is_answered() {
 
 #[test]
 fn a_client_does_not_send_an_init_above_its_own_limit_for_headers() {
-    let limits = Limits { max_header: 100, ..Limits::default() };
-    let mut client = End::client(limits.clone());
+    let config = Config { max_header: 100, ..Config::default() };
+    let mut client = End::client(config.clone());
     let mut named = |caller: usize| {
         let caller = vec![b'x'; caller].into();
         let opened = client.conn.open(Head { caller, ..head(STREAM) }, None, epoch());
@@ -31,9 +31,9 @@ fn a_client_does_not_send_an_init_above_its_own_limit_for_headers() {
     // The header is as much longer as the name is, while no length takes two bytes.
     let (opened, empty) = named(1);
     assert!(opened.is_ok());
-    let longest = 1 + HEADER_LEN + limits.max_header - empty;
+    let longest = 1 + HEADER_LEN + config.max_header - empty;
     let (opened, sent) = named(longest);
-    assert_eq!((opened.is_ok(), sent), (true, HEADER_LEN + limits.max_header));
+    assert_eq!((opened.is_ok(), sent), (true, HEADER_LEN + config.max_header));
     let (opened, sent) = named(longest + 1);
     assert_eq!((opened, sent), (Err(SendError::HeaderTooLarge { size: 101, limit: 100 }), 0));
 }
@@ -41,7 +41,7 @@ fn a_client_does_not_send_an_init_above_its_own_limit_for_headers() {
 #[test]
 fn an_init_takes_what_a_frame_may_and_not_a_byte_more() {
     let named = |max_sent, caller: usize| {
-        let mut client = End::client(Limits { max_sent, ..Limits::default() });
+        let mut client = End::client(Config { max_sent, ..Config::default() });
         let caller = vec![b'x'; caller].into();
         (client.conn.open(Head { caller, ..head(STREAM) }, None, epoch()), client.output().len())
     };
@@ -129,7 +129,7 @@ fn a_stream_nobody_serves_is_refused_with_the_servers_code_and_nothing_follows()
 
 #[test]
 fn more_streams_than_the_limit_are_refused_until_one_is_over() {
-    let mut pair = Pair::with(Limits::default(), Limits { max_streams: 1, ..Limits::default() });
+    let mut pair = Pair::with(Config::default(), Config { max_streams: 1, ..Config::default() });
     let (first, served) = pair.open();
     let second = pair.client.conn.open(head(STREAM), None, pair.now).unwrap();
     pair.run();
@@ -174,7 +174,7 @@ fn ids_start_at_100_and_pass_over_those_in_use() {
 
 #[test]
 fn metadata_that_does_not_fit_into_a_frame_is_refused_before_anything_is_written() {
-    let mut client = End::client(Limits { max_sent: 2_000, ..Limits::default() });
+    let mut client = End::client(Config { max_sent: 2_000, ..Config::default() });
     let mut large = head(STREAM);
     large.metadata.insert("key", vec![0; 3_000]);
     assert!(matches!(client.conn.open(large, None, epoch()), Err(SendError::TooLarge { limit: 2_000, .. })));
@@ -183,7 +183,7 @@ fn metadata_that_does_not_fit_into_a_frame_is_refused_before_anything_is_written
 
 #[test]
 fn a_call_carries_a_thousand_entries_of_metadata_and_no_more() {
-    let mut client = End::client(Limits::default());
+    let mut client = End::client(Config::default());
     let mut sent = head(STREAM);
     for n in 0..1_000 {
         sent.metadata.insert(format!("key-{n}"), "");
@@ -216,7 +216,7 @@ fn a_stream_that_has_waited_for_room_must_be_open_within_what_is_left_of_its_tim
     pair.wait(Duration::from_secs(2));
     assert_eq!(pair.client.conn.opened(key), None);
     pair.wait(Duration::from_secs(1));
-    let timeout = Limits::default().open_timeout;
+    let timeout = Config::default().open_timeout;
     assert_eq!(pair.client.conn.opened(key), Some(Err(Ending::OpenTimeout(timeout))));
     // The first limit tells nobody any more.
     pair.wait(timeout);

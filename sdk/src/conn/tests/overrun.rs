@@ -1,7 +1,7 @@
 //! The bytes that a peer may send beyond the limit for what is unread.
 
-use crate::conn::limits::{STREAM_STATE, room_for};
-use crate::conn::{Ending, Limits, StreamKey};
+use crate::conn::config::{STREAM_STATE, room_for};
+use crate::conn::{Config, Ending, StreamKey};
 use crate::wire::{self, HEADER_LEN, StreamId};
 
 use super::budgets::windows;
@@ -15,8 +15,8 @@ const SOUND: usize = UNREAD + UNREAD / 4 + MAX_RECEIVED;
 
 /// Two streams, and what the second one may hold in any case.
 fn pair() -> (Pair, [StreamKey; 2], usize) {
-    let server = Limits { unread: UNREAD, max_received: MAX_RECEIVED, ..Limits::default() };
-    let mut pair = Pair::with(Limits::default(), server);
+    let server = Config { unread: UNREAD, max_received: MAX_RECEIVED, ..Config::default() };
+    let mut pair = Pair::with(Config::default(), server);
     let keys = [pair.open().1.key, pair.open().1.key];
     let windows = windows(&pair.client);
     (pair, keys, room_for(windows[1]))

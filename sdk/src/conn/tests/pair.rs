@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 
 use crate::conn::{
-    Admission, Admitted, ConnError, Connection, Event, Head, Inbox, IncomingCall, IncomingStream, Limits,
+    Admission, Admitted, Config, ConnError, Connection, Event, Head, Inbox, IncomingCall, IncomingStream,
     Outcome, SendError, Sent, Shape, StreamKey, Take,
 };
 use crate::wire::{Decoder, Frame, Messages, Outbox, Side};
@@ -54,12 +54,12 @@ pub(super) struct End {
 }
 
 impl End {
-    pub(super) fn client(limits: Limits) -> Self {
-        Self::new(Connection::client(limits), Side::Client)
+    pub(super) fn client(config: Config) -> Self {
+        Self::new(Connection::client(config), Side::Client)
     }
 
-    pub(super) fn server(limits: Limits) -> Self {
-        Self::new(Connection::server(limits, admission()), Side::Server)
+    pub(super) fn server(config: Config) -> Self {
+        Self::new(Connection::server(config, admission()), Side::Server)
     }
 
     fn new(conn: Connection, side: Side) -> Self {
@@ -89,7 +89,7 @@ impl End {
     }
 
     pub(super) fn receive(&mut self, bytes: &[u8], now: Instant) -> Result<(), ConnError> {
-        let decoder = Decoder::new(self.side, self.conn.limits().max_received);
+        let decoder = Decoder::new(self.side, self.conn.config().max_received);
         self.input.extend_from_slice(bytes);
         while let Some(frame) = decoder.decode(&mut self.input).map_err(ConnError::of_wire)? {
             self.seen.push(frame.clone());
@@ -164,10 +164,10 @@ pub(super) struct Pair {
 
 impl Pair {
     pub(super) fn new() -> Self {
-        Self::with(Limits::default(), Limits::default())
+        Self::with(Config::default(), Config::default())
     }
 
-    pub(super) fn with(client: Limits, server: Limits) -> Self {
+    pub(super) fn with(client: Config, server: Config) -> Self {
         Self { client: End::client(client), server: End::server(server), now: epoch() }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::conn::{Ending, Event, Inbox, Limits, StreamKey, Take, Violation};
+use crate::conn::{Config, Ending, Event, Inbox, StreamKey, Take, Violation};
 use crate::wire::{self, CloseMeta, Frame};
 
 use super::frames::{ID, bytes, close, data, feedback, garbage, init, init_answer, unknown_kind};
@@ -60,7 +60,7 @@ fn a_server_against_frames_in_every_state() {
         ("half-closed", half_closed, close(1, 7), Effect::Over),
         ("half-closed", half_closed, unknown_kind(), Effect::Reset(222)),
     ] {
-        let mut server = End::server(Limits::default());
+        let mut server = End::server(Config::default());
         for frame in before {
             server.receive(frame, epoch()).unwrap();
         }
@@ -92,7 +92,7 @@ fn a_client_against_frames_in_every_state() {
         ("half-closed", true, true, close(1, 7), Effect::Over),
         ("half-closed", true, true, unknown_kind(), Effect::Reset(322)),
     ] {
-        let mut client = End::client(Limits::default());
+        let mut client = End::client(Config::default());
         let key = client.conn.open(head(STREAM), None, epoch()).unwrap();
         if answered {
             client.receive(&init_answer(0), epoch()).unwrap();
@@ -107,11 +107,11 @@ fn a_client_against_frames_in_every_state() {
 #[test]
 fn frames_for_streams_that_are_unknown_or_over_are_dropped_without_an_answer() {
     for frame in [data(), feedback(), close(0, 0), close(1, 0), close(1, 7)] {
-        let mut server = End::server(Limits::default());
+        let mut server = End::server(Config::default());
         assert_eq!(effect(&mut server, None, &frame), Effect::Over);
         assert_eq!(server.conn.live_streams(), 0);
 
-        let mut client = End::client(Limits::default());
+        let mut client = End::client(Config::default());
         let key = client.conn.open(head(STREAM), None, epoch()).unwrap();
         client.receive(&init_answer(0), epoch()).unwrap();
         client.receive(&close(0, 0), epoch()).unwrap();
@@ -122,7 +122,7 @@ fn frames_for_streams_that_are_unknown_or_over_are_dropped_without_an_answer() {
 
 #[test]
 fn an_id_may_come_again_once_its_stream_is_over() {
-    let mut server = End::server(Limits::default());
+    let mut server = End::server(Config::default());
     for _ in 0..3 {
         server.receive(&init(), epoch()).unwrap();
         let key = server.next_stream().key;
@@ -134,7 +134,7 @@ fn an_id_may_come_again_once_its_stream_is_over() {
 
 #[test]
 fn a_client_that_does_not_wait_for_the_answer_is_served_all_the_same() {
-    let mut server = End::server(Limits::default());
+    let mut server = End::server(Config::default());
     let mut burst = init();
     burst.extend_from_slice(&data());
     burst.extend_from_slice(&close(0, 0));
@@ -146,7 +146,7 @@ fn a_client_that_does_not_wait_for_the_answer_is_served_all_the_same() {
 
 #[test]
 fn a_reset_without_a_code_is_an_error_with_code_1000() {
-    let mut server = End::server(Limits::default());
+    let mut server = End::server(Config::default());
     server.receive(&init(), epoch()).unwrap();
     let key = server.next_stream().key;
     server.receive(&close(1, 0), epoch()).unwrap();
@@ -155,13 +155,13 @@ fn a_reset_without_a_code_is_an_error_with_code_1000() {
 
 #[test]
 fn an_init_that_cannot_be_read_is_answered_with_a_reset() {
-    let mut server = End::server(Limits::default());
+    let mut server = End::server(Config::default());
     assert_eq!(effect(&mut server, None, &garbage()), Effect::Reset(222));
 }
 
 #[test]
 fn a_violation_says_what_the_peer_did() {
-    let mut client = End::client(Limits::default());
+    let mut client = End::client(Config::default());
     let key = client.conn.open(head(STREAM), None, epoch()).unwrap();
     client.receive(&data(), epoch()).unwrap();
     assert_eq!(client.conn.ending(key), Some(&Ending::Violation(Violation::DataBeforeInit)));
@@ -170,7 +170,7 @@ fn a_violation_says_what_the_peer_did() {
 #[test]
 fn the_reset_that_overtakes_the_end_in_a_server_of_trpc_go_is_passed_over() {
     let reset = CloseMeta { close_type: 1, ret: 1, msg: "uninitialized meta".into(), ..Default::default() };
-    let mut client = End::client(Limits::default());
+    let mut client = End::client(Config::default());
     let key = client.conn.open(head(STREAM), None, epoch()).unwrap();
     client.output();
     client.receive(&init_answer(0), epoch()).unwrap();
@@ -181,7 +181,7 @@ fn the_reset_that_overtakes_the_end_in_a_server_of_trpc_go_is_passed_over() {
     assert_eq!(client.conn.next_deadline(), None, "nothing more is expected");
 
     // When the end does not follow, it was no mistake.
-    let mut client = End::client(Limits::default());
+    let mut client = End::client(Config::default());
     let key = client.conn.open(head(STREAM), None, epoch()).unwrap();
     client.output();
     client.receive(&init_answer(0), epoch()).unwrap();
@@ -204,7 +204,7 @@ fn the_reset_that_overtakes_the_end_in_a_server_of_trpc_go_is_passed_over() {
         CloseMeta { msg: "another text".into(), ..reset.clone() },
         CloseMeta { close_type: 0, ..reset.clone() },
     ] {
-        let mut client = End::client(Limits::default());
+        let mut client = End::client(Config::default());
         let key = client.conn.open(head(STREAM), None, epoch()).unwrap();
         client.output();
         client.receive(&init_answer(0), epoch()).unwrap();
@@ -213,7 +213,7 @@ fn the_reset_that_overtakes_the_end_in_a_server_of_trpc_go_is_passed_over() {
     }
 
     // Before the stream was accepted it is what it says.
-    let mut client = End::client(Limits::default());
+    let mut client = End::client(Config::default());
     let key = client.conn.open(head(STREAM), None, epoch()).unwrap();
     client.output();
     assert_eq!(effect(&mut client, Some(key), &bytes(|out| wire::close(out, ID, &reset))), Effect::Over);

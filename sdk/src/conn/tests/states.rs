@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use crate::conn::{
-    Cancel, ConnError, Ending, Event, Inbox, Limits, Outcome, SendError, Sent, StreamKey, Take,
+    Cancel, Config, ConnError, Ending, Event, Inbox, Outcome, SendError, Sent, StreamKey, Take,
 };
 use crate::wire::{self, CloseMeta, Frame, Messages, UnaryHead};
 use trill_proto::{RequestProtocol, ResponseProtocol};
@@ -179,14 +179,14 @@ struct Case {
 impl Case {
     fn client(state: &str, event: &str) -> Self {
         let polite = state.starts_with("given up politely");
-        let limits = Limits {
+        let config = Config {
             cancel: if polite { Cancel::HalfClose } else { Cancel::Reset },
             // Only one of the two is looked at.
             open_timeout: if event == "open timeout" { OPEN_TIMEOUT } else { 2 * DEADLINE },
             stream_idle_timeout: (event == SILENCE).then_some(IDLE_TIMEOUT),
-            ..Limits::default()
+            ..Config::default()
         };
-        let mut end = End::client(limits);
+        let mut end = End::client(config);
         if state == "unknown" {
             return Self { end, key: None };
         }
@@ -219,7 +219,7 @@ impl Case {
 
     fn server(state: &str, event: &str) -> Self {
         let stream_idle_timeout = (event == SILENCE).then_some(IDLE_TIMEOUT);
-        let mut end = End::server(Limits { stream_idle_timeout, ..Limits::default() });
+        let mut end = End::server(Config { stream_idle_timeout, ..Config::default() });
         match state {
             "unknown" => return Self { end, key: None },
             "unknown, draining" => {
@@ -488,7 +488,7 @@ fn unary_head() -> UnaryHead {
 
 /// INIT of a client that waits for [`DEADLINE`].
 fn opening_with_deadline() -> Vec<u8> {
-    let mut client = End::client(Limits::default());
+    let mut client = End::client(Config::default());
     let mut call = head(STREAM);
     call.timeout = Some(DEADLINE);
     client.conn.open(call, None, epoch()).expect("the connection is open");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::conn::{CallKey, ConnError, Connection, Ending, Fit, Head, Limits, Outcome, SendError};
+use crate::conn::{CallKey, Config, ConnError, Connection, Ending, Fit, Head, Outcome, SendError};
 use crate::wire::{Frame, FrameFault, Side, UnaryHead};
 
 use super::pair::{End, Pair, UNARY, head};
@@ -50,7 +50,7 @@ fn request_and_answer_carry_body_metadata_attachment_and_both_codes() {
 /// Servers of tRPC-Go and tRPC-Cpp route by the names.
 #[test]
 fn a_request_says_who_calls_and_which_service_and_method() {
-    let mut client = End::client(Limits::default());
+    let mut client = End::client(Config::default());
     let sent = Head {
         caller: "trpc.a.b.c".into(),
         callee: "test.Pair".into(),
@@ -110,7 +110,7 @@ fn an_unknown_method_is_answered_with_the_refusal() {
 
 #[test]
 fn an_answer_repeats_the_fixed_header_of_its_request() {
-    let mut server = End::server(Limits::default());
+    let mut server = End::server(Config::default());
     let mut bytes = Vec::new();
     let strange = UnaryHead { id: 0xdead_beef, version: 9, reserved: 255 };
     let meta = trill_proto::RequestProtocol {
@@ -131,7 +131,7 @@ fn an_answer_repeats_the_fixed_header_of_its_request() {
 
 #[test]
 fn too_large_a_message_is_refused_before_anything_of_it_is_written() {
-    let mut client = End::client(Limits { max_sent: 1_024, ..Limits::default() });
+    let mut client = End::client(Config { max_sent: 1_024, ..Config::default() });
     let error = client
         .conn
         .call(head(UNARY), false, None, (2_000, |_: &mut Vec<u8>| unreachable!()), &[])
@@ -147,7 +147,7 @@ fn too_large_a_message_is_refused_before_anything_of_it_is_written() {
 
 #[test]
 fn more_calls_than_the_limit_are_refused() {
-    let mut pair = Pair::with(Limits::default(), Limits { max_calls: 1, ..Limits::default() });
+    let mut pair = Pair::with(Config::default(), Config { max_calls: 1, ..Config::default() });
     let first = call(&mut pair.client.conn, head(UNARY), b"", &[]).unwrap().unwrap();
     let second = call(&mut pair.client.conn, head(UNARY), b"", &[]).unwrap().unwrap();
     pair.run();
@@ -173,7 +173,7 @@ fn a_lost_connection_ends_calls_on_both_sides() {
 
 #[test]
 fn a_peer_that_sends_requests_and_reads_no_answers_is_cut_off() {
-    let mut server = End::server(Limits { max_sent: 10_000, outbox: 10_000, ..Limits::default() });
+    let mut server = End::server(Config { max_sent: 10_000, outbox: 10_000, ..Config::default() });
     let mut bytes = Vec::new();
     let meta =
         trill_proto::RequestProtocol { func: Bytes::from_static(b"/no.Such/Method"), ..Default::default() };
@@ -185,7 +185,7 @@ fn a_peer_that_sends_requests_and_reads_no_answers_is_cut_off() {
 #[test]
 fn an_answer_that_cannot_be_read_fails_its_call_if_it_can_be_found_and_else_the_connection() {
     for (id, found) in [(1, true), (0, false)] {
-        let mut client = End::client(Limits::default());
+        let mut client = End::client(Config::default());
         let key = call(&mut client.conn, head(UNARY), b"", &[]).unwrap().unwrap();
         let mut garbage = vec![0x09, 0x30, 0, 0, 0, 0, 0, 18, 0, 2, 0, 0, 0, id, 1, 0, 0xff, 0xff];
         let handled = client.receive(&std::mem::take(&mut garbage), super::pair::epoch());
@@ -203,8 +203,8 @@ const ANY: crate::wire::Largest = crate::wire::Largest { frame: usize::MAX, head
 
 #[test]
 fn an_error_keeps_as_much_of_its_text_as_fits() {
-    let limits = Limits { max_header: 1024, ..Limits::default() };
-    let mut pair = Pair::with(Limits::default(), limits);
+    let config = Config { max_header: 1024, ..Config::default() };
+    let mut pair = Pair::with(Config::default(), config);
     let mut answer = |message: Vec<u8>, metadata: usize| {
         let body = (0, |_: &mut Vec<u8>| {});
         let key = pair.client.conn.call(head(UNARY), false, None, body, &[]).unwrap().unwrap();
@@ -231,7 +231,7 @@ fn an_error_keeps_as_much_of_its_text_as_fits() {
 
 #[test]
 fn a_call_that_is_over_makes_room_for_the_next() {
-    let mut pair = Pair::with(Limits::default(), Limits { max_calls: 1, ..Limits::default() });
+    let mut pair = Pair::with(Config::default(), Config { max_calls: 1, ..Config::default() });
     assert!(!pair.client.conn.was_used());
     for _ in 0..3 {
         let key = call(&mut pair.client.conn, head(UNARY), b"", &[]).unwrap().unwrap();
@@ -264,7 +264,7 @@ fn an_answer_counts_with_body_attachment_and_text_until_it_is_taken() {
 
 #[test]
 fn a_client_with_too_much_unread_reads_on_for_the_answer_that_it_waits_for() {
-    let mut pair = Pair::with(Limits { unread: 5_000, ..Limits::default() }, Limits::default());
+    let mut pair = Pair::with(Config { unread: 5_000, ..Config::default() }, Config::default());
     let (key, served) = pair.open();
     pair.server.send(served.key, &[7; 10_000]).unwrap();
     pair.run();

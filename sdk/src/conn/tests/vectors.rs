@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use crate::conn::{ConnError, Connection, Event, Limits, Outcome, Shape};
+use crate::conn::{Config, ConnError, Connection, Event, Outcome, Shape};
 use crate::golden::{unhex, vectors};
 use crate::wire::Frame;
 
@@ -29,10 +29,10 @@ const UNARY: &str = "/trpc.test.helloworld.Greeter/SayHello";
 const STREAM: &str = "/trpc.test.helloworld.StreamGreeter/BidiStreamSayHello";
 
 /// Admits the two methods of the vectors, and refuses as the router does what cannot be understood.
-fn server(limits: Limits) -> End {
-    let mut end = End::server(limits.clone());
+fn server(config: Config) -> End {
+    let mut end = End::server(config.clone());
     end.conn = Connection::server(
-        limits,
+        config,
         Arc::new(|head, shape| {
             let (unary, stream) = (head.method == UNARY.as_bytes(), head.method == STREAM.as_bytes());
             if head.content_type != 0 || head.content_encoding != 0 {
@@ -63,11 +63,11 @@ struct Result {
 }
 
 fn run(vector: &Vector, bytes: &[u8]) -> Result {
-    let mut limits = Limits::default();
+    let mut config = Config::default();
     if let Some(limit) = vector.limit {
-        limits.max_received = limit;
+        config.max_received = limit;
     }
-    let mut end = if vector.role == "client" { End::client(limits) } else { server(limits) };
+    let mut end = if vector.role == "client" { End::client(config) } else { server(config) };
     let mut call = None;
     match vector.state.as_str() {
         "fresh" => {}

@@ -9,7 +9,7 @@ use crate::service::{MethodKind, MethodSpec, ServiceSpec};
 use crate::sync::Mutex;
 use crate::transport::models::{Socket, model};
 use crate::transport::{
-    ConnError, Connection, Dispatch, Driver, IncomingCall, IncomingStream, Limits, Link, PeerAddr,
+    Config, ConnError, Connection, Dispatch, Driver, IncomingCall, IncomingStream, Link, PeerAddr,
 };
 use crate::wire::{self, UnaryHead};
 
@@ -83,7 +83,7 @@ fn loom_runners_answer_each_call_once_and_leave_nothing_unwritten() {
         let (socket, ends) = Socket::of_client(says);
         let router = Router::new(&[Arc::new(Refusing)], Arc::new(Host::new(None))).expect("one service");
         let router = Arc::new(router);
-        let conn = Connection::server(Limits::default(), router.admission());
+        let conn = Connection::server(Config::default(), router.admission());
         let threads = Arc::new(Threads { router, runners: Mutex::default() });
         let (link, driver) = Driver::server(conn, ends, PeerAddr::memory(), Arc::clone(&threads) as _);
         let its = Arc::clone(&socket);

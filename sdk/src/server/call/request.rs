@@ -41,7 +41,7 @@ impl Request {
     /// Unpacks it, as far as there is room for what comes out.
     pub(super) async fn unpacked(self, compression: Compression, call: &CallRef) -> Result<Self> {
         let mut counted = self.counted;
-        let limit = call.link().limits().max_received;
+        let limit = call.link().config().max_received;
         let hold = |needed| {
             let held = call.recount(counted, needed).map_err(|over| {
                 call.link().count_no_room();

@@ -8,7 +8,7 @@ use std::task::Wake;
 use bytes::BytesMut;
 use trill_proto::{InitMeta, InitRequestMeta, InitResponseMeta, RequestProtocol, TransInfoEntry};
 
-use crate::conn::{Admitted, Head, Limits, Pools, Shape};
+use crate::conn::{Admitted, Config, Head, Pools, Shape};
 use crate::transport::intake::FRAMES_PER_LOCK;
 use crate::transport::{Input, Output, memory_pair};
 use crate::wire::{self, Begun, Decoder, HEADER_LEN, StreamId, UnaryHead};
@@ -28,7 +28,7 @@ impl Wake for Wakes {
 #[tokio::test(start_paused = true)]
 async fn the_flusher_hears_of_bytes_when_a_deadline_passes_in_the_same_poll() {
     let (near, _far) = memory_pair();
-    let (_link, mut driver) = Driver::client(Connection::client(Limits::default()), near, PeerAddr::memory());
+    let (_link, mut driver) = Driver::client(Connection::client(Config::default()), near, PeerAddr::memory());
     let mut cx = Context::from_waker(Waker::noop());
     let open = |state: &mut State| state.conn.open(Head::default(), None, now()).expect("it is open");
     driver.run(open);
@@ -56,7 +56,7 @@ impl Dispatch for Nothing {
 async fn a_server_that_is_shut_down_says_so_and_reads_until_its_client_has_ended() {
     let refuse = |_: &Head, _: crate::conn::Shape| Err(crate::conn::Outcome::default());
     let (near, mut far) = memory_pair();
-    let conn = Connection::server(Limits::default(), Arc::new(refuse));
+    let conn = Connection::server(Config::default(), Arc::new(refuse));
     let (link, mut driver) = Driver::server(conn, near, PeerAddr::memory(), Arc::new(Nothing));
     let mut cx = Context::from_waker(Waker::noop());
     link.shut_down();
@@ -78,7 +78,7 @@ const NOTHING: [u8; 18] = *b"\x09\x30\x01\x03\0\0\0\x12\0\0\0\0\0\x64\0\0\x08\x0
 #[tokio::test]
 async fn a_peer_that_floods_keeps_the_thread_for_a_few_frames_at_a_time() {
     let (near, far) = memory_pair();
-    let (_link, mut driver) = Driver::client(Connection::client(Limits::default()), near, PeerAddr::memory());
+    let (_link, mut driver) = Driver::client(Connection::client(Config::default()), near, PeerAddr::memory());
     let wakes = Arc::new(Wakes::default());
     let waker = Waker::from(Arc::clone(&wakes));
     let sent = 3_000;
@@ -134,7 +134,7 @@ async fn a_peer_that_floods_with_large_headers_gives_way_after_each_and_waits_if
         let frame = with_metadata(entries);
         let sent = 500_000 / frame.len();
         near.input = Box::new(Flood(frame.repeat(sent)));
-        let conn = Connection::server(Limits::default(), Arc::new(refuse));
+        let conn = Connection::server(Config::default(), Arc::new(refuse));
         let (_link, mut driver) = Driver::server(conn, near, PeerAddr::memory(), Arc::new(Nothing));
 
         let began = now();
@@ -162,7 +162,7 @@ async fn a_peer_that_floods_with_large_headers_gives_way_after_each_and_waits_if
 #[tokio::test]
 async fn a_frame_goes_on_behind_the_byte_that_was_written_ahead() {
     let (near, mut far) = memory_pair();
-    let (link, mut driver) = Driver::client(Connection::client(Limits::default()), near, PeerAddr::memory());
+    let (link, mut driver) = Driver::client(Connection::client(Config::default()), near, PeerAddr::memory());
     let mut cx = Context::from_waker(Waker::noop());
     driver.run(State::probe).unwrap();
     driver.run(State::probe).unwrap();
@@ -188,9 +188,9 @@ async fn a_connection_that_waits_for_room_hears_of_its_peers_end() {
     const LARGE: usize = 250 * 1024;
     /// The first stream of a connection.
     const ID: StreamId = StreamId(100);
-    let limits = Limits { max_received: LARGE + HEADER_LEN, unread: 64 * 1024, ..Limits::default() };
+    let config = Config { max_received: LARGE + HEADER_LEN, unread: 64 * 1024, ..Config::default() };
     let (near, far) = memory_pair();
-    let (link, mut driver) = Driver::client(Connection::client(limits), near, PeerAddr::memory());
+    let (link, mut driver) = Driver::client(Connection::client(config), near, PeerAddr::memory());
     let mut cx = Context::from_waker(Waker::noop());
     driver.run(|state| state.conn.open(Head::default(), None, now()).expect("it is open"));
     let (mut accepted, mut message) = (Vec::new(), Vec::new());
@@ -251,7 +251,7 @@ async fn a_socket_is_looked_into_before_the_first_call_and_then_only_when_it_has
     let (near, far) = memory_pair();
     let looks = Arc::new(Looks::default());
     let ends = Ends { input: near.input, output: Arc::<Looks>::clone(&looks) };
-    let (link, mut driver) = Driver::client(Connection::client(Limits::default()), ends, PeerAddr::memory());
+    let (link, mut driver) = Driver::client(Connection::client(Config::default()), ends, PeerAddr::memory());
     let mut cx = Context::from_waker(Waker::noop());
     let looks_of_calls = || {
         let before = looks.0.load(Ordering::Relaxed);
@@ -288,12 +288,12 @@ async fn a_connection_that_waits_for_others_to_leave_room_looks_ever_more_rarely
     let pools = Pools::new(100_000, 100_000, 10);
     let peer = pools.peer();
     let server = |admit: bool| {
-        let limits =
-            Limits { peer: Some(Arc::clone(&peer)), max_received: 80_000, window: 0, ..Limits::default() };
+        let config =
+            Config { peer: Some(Arc::clone(&peer)), max_received: 80_000, window: 0, ..Config::default() };
         let admission = move |_: &Head, _: Shape| {
             if admit { Ok(Admitted { method: 0 }) } else { Err(crate::conn::Outcome::default()) }
         };
-        Connection::server(limits, Arc::new(admission))
+        Connection::server(config, Arc::new(admission))
     };
     let mut other = server(false);
     other.hold_input(29_000, Begun::Data(StreamId(100))).expect("there is room");

@@ -182,7 +182,7 @@ impl Link {
     pub(crate) fn give_credit(&self, key: StreamKey, consumed: (usize, usize)) {
         // A sender of a message as large as the window stands still until it hears of this, and the
         // task here goes on to work on that message. So it flushes as if it parked.
-        let window = self.limits().window as usize;
+        let window = self.config().window as usize;
         let peer_waits = window > 0 && consumed.1 >= window;
         let next = if peer_waits { Next::Parks } else { Next::Continues };
         self.shared().with_next(|state| (state.conn.give_credit(key, consumed.0, consumed.1), next));

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::{self, Handle};
 
-use crate::conn::{ConnError, Connection, Event, Limits, SendTicket};
+use crate::conn::{Config, ConnError, Connection, Event, SendTicket};
 use crate::sync::{AtomicBool, Mutex, Ordering};
 
 use flush::Flush;
@@ -45,7 +45,7 @@ pub(super) struct Shared {
     state: Mutex<State>,
     peer: PeerAddr,
     peer_text: Arc<str>,
-    limits: Limits,
+    config: Config,
     /// The runtime that drives the connection, if it is known.
     home: Option<runtime::Id>,
     /// The connection is over. It says so without the lock.
@@ -110,7 +110,7 @@ impl Shared {
         Self {
             peer_text: peer.text(),
             peer,
-            limits: conn.limits().clone(),
+            config: conn.config().clone(),
             home: Handle::try_current().ok().map(|home| home.id()),
             over: AtomicBool::new(false),
             greeted: AtomicBool::new(false),
@@ -142,8 +142,8 @@ impl Shared {
         Arc::clone(&self.peer_text)
     }
 
-    pub(super) fn limits(&self) -> &Limits {
-        &self.limits
+    pub(super) fn config(&self) -> &Config {
+        &self.config
     }
 
     /// Whether this is called in another runtime than the one that drives the connection.

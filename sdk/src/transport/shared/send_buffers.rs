@@ -52,7 +52,7 @@ impl State {
     /// Grants the stream's credit to its writer.
     pub(in crate::transport) fn grant(&mut self, key: StreamKey, send_buffer: &mut Option<SendBuffer>) {
         let (id, credit) = self.conn.grant_credit(key);
-        let send_buffer = send_buffer.get_or_insert_with(|| SendBuffer::new(id, self.conn.limits().max_sent));
+        let send_buffer = send_buffer.get_or_insert_with(|| SendBuffer::new(id, self.conn.config().max_sent));
         send_buffer.grant(credit, self.send_buffers.spare.pop().unwrap_or_default());
         self.wakers.stream(key).send_buffer = Some(send_buffer.clone());
         self.send_buffers.granted.push_back(key);

@@ -1,4 +1,4 @@
-//! The numbers a connection is configured with.
+//! The configuration of one connection.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,7 +70,7 @@ pub enum AppErrors {
 
 /// Settings of one connection.
 #[derive(Clone, Debug)]
-pub(crate) struct Limits {
+pub(crate) struct Config {
     /// Bytes of DATA a peer may send before it must wait for credit; 0 switches flow control off.
     pub(crate) window: u32,
     /// The largest frame that is sent.
@@ -116,7 +116,7 @@ pub(crate) struct Limits {
     pub(crate) abandoned_call_timeout: Option<Duration>,
 }
 
-impl Default for Limits {
+impl Default for Config {
     fn default() -> Self {
         Self {
             window: DEFAULT_WINDOW,
@@ -145,7 +145,7 @@ impl Default for Limits {
     }
 }
 
-impl Limits {
+impl Config {
     /// The largest number of bytes that may wait for the socket with everything counted: what writers may queue, one message beyond
     /// it, and a share for answers that nobody can hold back.
     pub(super) fn outbox_hard(&self) -> usize {
@@ -193,18 +193,18 @@ mod tests {
     #[test]
     fn a_window_takes_half_as_much_again_for_headers_and_the_outbox_two_messages_beside_its_limit() {
         assert_eq!((room_for(0), room_for(1_025), room_for(65_535)), (0, 2_049, 98_814));
-        let limits = Limits { outbox: 300_000, max_sent: 1_000_000, ..Limits::default() };
-        assert_eq!(limits.outbox_hard(), 300_000 + 2_000_000 + 1_048_576);
+        let config = Config { outbox: 300_000, max_sent: 1_000_000, ..Config::default() };
+        assert_eq!(config.outbox_hard(), 300_000 + 2_000_000 + 1_048_576);
     }
 
     #[test]
     fn the_shorter_of_heartbeat_and_probe_counts() {
-        let (second, limits) = (Duration::from_secs(1), Limits::default());
-        assert_eq!(limits.keepalive_every(), None);
-        let beating = Limits { heartbeat: Some(second), ..limits.clone() };
+        let (second, config) = (Duration::from_secs(1), Config::default());
+        assert_eq!(config.keepalive_every(), None);
+        let beating = Config { heartbeat: Some(second), ..config.clone() };
         assert_eq!(beating.keepalive_every(), Some(second / 2));
-        let probing = Limits { dead_peer_timeout: second, ..beating };
+        let probing = Config { dead_peer_timeout: second, ..beating };
         assert_eq!(probing.keepalive_every(), Some(second / 10));
-        assert!(!Limits { dead_peer_timeout: 2 * second, ..limits }.probes());
+        assert!(!Config { dead_peer_timeout: 2 * second, ..config }.probes());
     }
 }
