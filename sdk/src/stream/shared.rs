@@ -12,8 +12,8 @@ use crate::metadata::Metadata;
 use crate::sync::Mutex;
 
 use super::closed::Closed;
+use super::encode_once::EncodeOnce;
 use super::message::Message;
-use super::parcel::Parcel;
 use super::reader::{AsyncReader, read_timed_out};
 use super::timeout::{Clock, Patience, TimedOut, Timeout};
 use super::turn::{Turn, TurnTicket};
@@ -173,7 +173,7 @@ impl<T: Message> SharedWriter<T> {
     pub fn write(&self, message: T) -> SharedWrite<T> {
         SharedWrite {
             turn: InTurn::new(&self.0),
-            parcel: Some(Parcel::Message(message)),
+            message: Some(EncodeOnce::Message(message)),
             clock: Clock::Counts,
             patience: Patience::default(),
         }
@@ -221,7 +221,7 @@ impl<T> fmt::Debug for SharedWriter<T> {
 #[must_use = "futures do nothing unless polled"]
 pub struct SharedWrite<T: Message> {
     turn: InTurn<AsyncWriter<T>>,
-    parcel: Option<Parcel<T>>,
+    message: Option<EncodeOnce<T>>,
     clock: Clock,
     patience: Patience,
 }
@@ -243,7 +243,7 @@ impl<T: Message> Future for SharedWrite<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let this = &mut *self;
-        match this.turn.poll(cx, |writer, cx| writer.poll_write(&mut this.parcel, cx)) {
+        match this.turn.poll(cx, |writer, cx| writer.poll_write(&mut this.message, cx)) {
             Poll::Pending => {
                 let write_timeout = this.turn.queued.handle.lock().default_limit();
                 let limit = ready!(this.patience.poll(&mut this.clock, write_timeout, cx));

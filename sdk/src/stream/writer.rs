@@ -14,9 +14,9 @@ use crate::transport::{Outcome, PeerAddr, SendError, Sender};
 
 use super::closed::Closed;
 use super::core::StreamRef;
+use super::encode_once::EncodeOnce;
 use super::ending::{outcome, send_error};
 use super::message::Message;
-use super::parcel::Parcel;
 use super::shared::SharedWriter;
 use super::timeout::{Clock, Patience, TimedOut, Timeout};
 
@@ -56,7 +56,7 @@ const WRITES: &str = "a write has waited for more than 10 s until the peer reads
 
 /// A message of the sink.
 struct Held<T> {
-    parcel: Parcel<T>,
+    message: EncodeOnce<T>,
     clock: Clock,
 }
 
@@ -78,7 +78,7 @@ impl<T: Message> AsyncWriter<T> {
     /// [`ErrorKind::Limit`] if the message is too large: nothing was sent, and the stream goes on. Else how the stream ended, with the
     /// peer's codes and text if it gave some.
     pub fn write(&mut self, message: T) -> Write<'_, T> {
-        Write { writer: self, parcel: Some(Parcel::Message(message)), clock: Clock::Counts }
+        Write { writer: self, message: Some(EncodeOnce::Message(message)), clock: Clock::Counts }
     }
 
     /// Ends this direction. A client tells the peer that no more messages come; in a handler this only gives up the handle, because
@@ -156,22 +156,22 @@ impl<T: Message> AsyncWriter<T> {
 
     pub(super) fn poll_write(
         &mut self,
-        parcel: &mut Option<Parcel<T>>,
+        message: &mut Option<EncodeOnce<T>>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<()>> {
         ready!(self.poll_held(cx))?;
-        self.poll_send(parcel, cx)
+        self.poll_send(message, cx)
     }
 
     /// Sends `message` and takes it out, or leaves it where it is.
     #[inline]
-    fn poll_send(&mut self, parcel: &mut Option<Parcel<T>>, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        let Some(ready) = parcel.as_mut() else { return Poll::Ready(Ok(())) };
+    fn poll_send(&mut self, message: &mut Option<EncodeOnce<T>>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let Some(ready) = message.as_mut() else { return Poll::Ready(Ok(())) };
         if self.is_finished() {
             return Poll::Ready(Err(self.finished_error()));
         }
         let stream = &self.stream;
-        ready.pack(stream.compression());
+        ready.encode(stream.compression());
         let mut fresh = Sender::default();
         let sender = self.state.as_mut().map_or(&mut fresh, |state| &mut state.sender);
         let polled = stream.link().poll_send(stream.key(), ready.size(), sender, cx, &*ready);
@@ -182,7 +182,7 @@ impl<T: Message> AsyncWriter<T> {
             self.state().sender = fresh;
         }
         let sent = ready!(polled);
-        *parcel = None;
+        *message = None;
         Poll::Ready(match sent {
             Ok(()) => Ok(()),
             Err(error) => Err(self.failed(error)),
@@ -207,12 +207,12 @@ impl<T: Message> AsyncWriter<T> {
 
     #[inline(never)]
     fn poll_held_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        let Some(Held { parcel, clock }) = self.state().held.take() else {
+        let Some(Held { message, clock }) = self.state().held.take() else {
             return Poll::Ready(Ok(()));
         };
-        let mut parcel = Some(parcel);
-        let polled = self.poll_send(&mut parcel, cx);
-        self.state().held = parcel.map(|parcel| Held { parcel, clock });
+        let mut message = Some(message);
+        let polled = self.poll_send(&mut message, cx);
+        self.state().held = message.map(|message| Held { message, clock });
         polled
     }
 
@@ -326,7 +326,7 @@ impl<T: Message + Unpin> Sink<T> for AsyncWriter<T> {
 
     fn start_send(mut self: Pin<&mut Self>, message: T) -> Result<()> {
         debug_assert!(!self.is_holding(), "start_send without poll_ready");
-        self.state().held = Some(Held { parcel: Parcel::Message(message), clock: Clock::Counts });
+        self.state().held = Some(Held { message: EncodeOnce::Message(message), clock: Clock::Counts });
         Ok(())
     }
 
@@ -350,7 +350,7 @@ impl<T> fmt::Debug for AsyncWriter<T> {
 #[must_use = "futures do nothing unless polled"]
 pub struct Write<'a, T: Message> {
     writer: &'a mut AsyncWriter<T>,
-    parcel: Option<Parcel<T>>,
+    message: Option<EncodeOnce<T>>,
     clock: Clock,
 }
 
@@ -374,7 +374,7 @@ impl<T: Message> Future for Write<'_, T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let this = &mut *self;
-        let polled = this.writer.poll_write(&mut this.parcel, cx);
+        let polled = this.writer.poll_write(&mut this.message, cx);
         if polled.is_pending()
             && let Poll::Ready(error) = this.writer.poll_patience(&mut this.clock, cx)
         {

@@ -13,7 +13,7 @@ use crate::error::{Code, Error, ErrorKind, Origin, Result, Status, panic_text};
 use crate::metadata::Metadata;
 use crate::service::{CallRef, MethodSpec, ServiceSpec};
 use crate::stream::{
-    AsyncReader, AsyncReaderWriter, AsyncWriter, Compression, FromJson, JsonMessage, Message, Parcel,
+    AsyncReader, AsyncReaderWriter, AsyncWriter, Compression, EncodeOnce, FromJson, JsonMessage, Message,
     StreamRef, Subject, ToJson, elsewhere, ending_error, outcome_of, send_error, wire_encoding,
 };
 use crate::transport::{Ending, IncomingCall, IncomingStream, Link, Outcome, SendError, pay};
@@ -277,22 +277,22 @@ async fn reply<Resp: Message>(
         Finished::Cancelled(_) => return,
     };
     let compression = extras.compression.unwrap_or(cx.compression());
-    let mut parcel = Parcel::Message(message);
-    let mut size = match encode(cx, || parcel.size()) {
+    let mut message = EncodeOnce::Message(message);
+    let mut size = match encode(cx, || message.size()) {
         Ok(size) => size,
         Err(panicked) => return drop(call.refuse(outcome_of(&panicked, own, Metadata::new()), &[])),
     };
     if size >= LARGE || to_json.is_some() || compression.is_some() {
-        parcel = match Box::pin(packed(parcel, size, (to_json, compression), cx, &call)).await {
-            Ok(packed) => packed,
+        message = match Box::pin(encoded(message, size, (to_json, compression), cx, &call)).await {
+            Ok(encoded) => encoded,
             Err(why) => return drop(call.refuse(outcome_of(&why, own, Metadata::new()), &[])),
         };
-        size = parcel.size();
+        size = message.size();
     }
     let content_encoding = wire_encoding(compression, size);
     let mut outcome = Outcome { metadata: extras.metadata, ..Outcome::default() };
     let replied = encoding(cx, |task| {
-        call.poll_reply(&mut outcome, content_encoding, (size, &parcel), &extras.attachment, task)
+        call.poll_reply(&mut outcome, content_encoding, (size, &message), &extras.attachment, task)
     });
     let replied = match replied.await {
         Ok(replied) => {
@@ -327,23 +327,23 @@ fn not_sent(error: SendError, cx: &Context, call: &CallRef) -> Error {
 
 /// Writes a large answer, or one that is compressed or JSON. Long work is done where that keeps no task
 /// from its turn, and the answer counts meanwhile.
-async fn packed<Resp: Message>(
-    mut parcel: Parcel<Resp>,
+async fn encoded<Resp: Message>(
+    mut message: EncodeOnce<Resp>,
     size: usize,
     (to_json, compression): (Option<ToJson<Resp>>, Option<Compression>),
     cx: &Context,
     call: &CallRef,
-) -> Result<Parcel<Resp>> {
+) -> Result<EncodeOnce<Resp>> {
     let limit = if compression.is_some() { LARGE_TO_COMPRESS } else { LARGE };
-    let packed = if size < limit {
-        encode(cx, || parcel.pack_as(to_json, compression).map(|()| parcel))?
+    let encoded = if size < limit {
+        encode(cx, || message.encode_as(to_json, compression).map(|()| message))?
     } else {
         call.hold_answer(size).map_err(|error| not_sent(error, cx, call))?;
-        let pack = move || parcel.pack_as(to_json, compression).map(|()| parcel.into_packed());
-        let mut packing = pin!(elsewhere(call.link().peer_key(), pack));
-        encoding(cx, |task| packing.as_mut().poll(task)).await?
+        let work = move || message.encode_as(to_json, compression).map(|()| message.into_encoded());
+        let mut round = pin!(elsewhere(call.link().peer_key(), work));
+        encoding(cx, |task| round.as_mut().poll(task)).await?
     };
-    packed.map_err(|error| {
+    encoded.map_err(|error| {
         let text = format!("the answer cannot be written as JSON: {error}");
         tracing::warn!(method = cx.method(), peer = %cx.peer(), "{text}");
         Status::new(Code::SERVER_ENCODE_ERR, text).into()

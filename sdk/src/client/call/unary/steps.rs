@@ -12,7 +12,7 @@ use bytes::Bytes;
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::service::{CallOptions, CallRef, Limit, Request};
 use crate::stream::{
-    Compression, FromJson, JSON, JsonError, Message, Parcel, Subject, ToJson, UnpackError, Unpacking,
+    Compression, EncodeOnce, FromJson, JSON, JsonError, Message, Subject, ToJson, UnpackError, Unpacking,
     answer_error, ending_error, pay_for_decoding, send_error, timed_out, unpack_counted, wire_encoding,
 };
 use crate::transport::{Answer, Ending, Head, SendError, now};
@@ -25,7 +25,7 @@ pub(super) struct Prepared<Req, Resp> {
     target: Target,
     pub(super) options: CallOptions,
     pub(super) attachment: Bytes,
-    request: Parcel<Req>,
+    request: EncodeOnce<Req>,
     /// Set together, but that nothing is read of a one-way call.
     pub(super) to_json: Option<ToJson<Req>>,
     pub(super) from_json: Option<FromJson<Resp>>,
@@ -68,7 +68,7 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
             target,
             options: CallOptions::new(),
             attachment: Bytes::new(),
-            request: Parcel::Message(request),
+            request: EncodeOnce::Message(request),
             to_json: None,
             from_json: None,
         };
@@ -105,7 +105,7 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
                     let now = now();
                     self.limit = call.options.limit(call.target.channel.timeout(), now);
                     let compression = call.target.compression(&call.options);
-                    if let Err(error) = call.request.pack_as(call.to_json, compression) {
+                    if let Err(error) = call.request.encode_as(call.to_json, compression) {
                         return Poll::Ready(Err(self.not_json(error)));
                     }
                     let timeout = self.limit.as_ref().map(|limit| limit.whole(now));
@@ -160,9 +160,9 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
             }
         }
         let deadline = self.limit.as_ref().and_then(|limit| limit.deadline);
-        let (attachment, parcel) = (&self.call.attachment, &self.call.request);
+        let (attachment, message) = (&self.call.attachment, &self.call.request);
         let how = (self.one_way, deadline, now);
-        let why = match request.poll_send(how, (parcel.size(), parcel), attachment, cx) {
+        let why = match request.poll_send(how, (message.size(), message), attachment, cx) {
             Poll::Ready(Ok(sent)) => {
                 self.step = Step::Sent(sent);
                 self.watch_time();

@@ -8,17 +8,17 @@ use super::compression::Compression;
 use super::json::{JsonError, ToJson};
 use super::message::Message;
 
-/// A message, or its packed form, so that a write that waits packs only once.
-pub(crate) enum Parcel<T> {
+/// A message, or its encoded form, so that a write that waits encodes only once.
+pub(crate) enum EncodeOnce<T> {
     Message(T),
-    Packed(Bytes),
+    Encoded(Bytes),
 }
 
-impl<T: Message> Parcel<T> {
-    /// Packs the message, if it is to be packed and is not yet.
-    pub(crate) fn pack(&mut self, compression: Option<Compression>) {
+impl<T: Message> EncodeOnce<T> {
+    /// Encodes the message, if it is to be compressed and is not encoded yet.
+    pub(crate) fn encode(&mut self, compression: Option<Compression>) {
         if let (Some(compression), Self::Message(message)) = (compression, &*self) {
-            *self = Self::Packed(compression.pack(message));
+            *self = Self::Encoded(compression.pack(message));
         }
     }
 
@@ -26,18 +26,18 @@ impl<T: Message> Parcel<T> {
     ///
     /// # Errors
     /// JSON cannot express the message, which stays as it is.
-    pub(crate) fn pack_as(
+    pub(crate) fn encode_as(
         &mut self,
         to_json: Option<ToJson<T>>,
         compression: Option<Compression>,
     ) -> Result<(), JsonError> {
         let Some(to_json) = to_json else {
-            self.pack(compression);
+            self.encode(compression);
             return Ok(());
         };
         if let Self::Message(message) = &*self {
             let text = to_json(message)?;
-            *self = Self::Packed(match compression {
+            *self = Self::Encoded(match compression {
                 Some(compression) => compression.pack_bytes(&text),
                 None => text,
             });
@@ -45,35 +45,35 @@ impl<T: Message> Parcel<T> {
         Ok(())
     }
 
-    /// The same message, written.
-    pub(crate) fn into_packed(self) -> Self {
+    /// The same message, encoded.
+    pub(crate) fn into_encoded(self) -> Self {
         let Self::Message(message) = self else { return self };
         let mut bytes = Vec::with_capacity(message.size());
         message.write_to(&mut bytes);
-        Self::Packed(bytes.into())
+        Self::Encoded(bytes.into())
     }
 
     pub(crate) fn size(&self) -> usize {
         match self {
             Self::Message(message) => message.size(),
-            Self::Packed(bytes) => bytes.len(),
+            Self::Encoded(bytes) => bytes.len(),
         }
     }
 }
 
-impl<T: Message> Body for &Parcel<T> {
+impl<T: Message> Body for &EncodeOnce<T> {
     #[inline]
     fn write_to(self, out: &mut Vec<u8>) {
         match self {
-            Parcel::Message(message) => message.write_to(out),
-            Parcel::Packed(bytes) => out.extend_from_slice(bytes),
+            EncodeOnce::Message(message) => message.write_to(out),
+            EncodeOnce::Encoded(bytes) => out.extend_from_slice(bytes),
         }
     }
 
     fn give_to(self, out: &mut Outbox) {
         match self {
-            Parcel::Message(message) => message.write_to(out),
-            Parcel::Packed(bytes) => out.keep(bytes.clone()),
+            EncodeOnce::Message(message) => message.write_to(out),
+            EncodeOnce::Encoded(bytes) => out.keep(bytes.clone()),
         }
     }
 }
