@@ -21,7 +21,7 @@ use crate::transport::{Ending, IncomingCall, IncomingStream, Link, Outcome, Send
 use super::context::Context;
 use super::host::Host;
 use super::request::Request;
-use super::run::{Finished, Over, Started, StreamRun, log_fit, panicked, run, start_at_once};
+use super::run::{EndGuard, Finished, Started, StreamRun, log_fit, panicked, run, start_at_once};
 
 /// The bytes of an answer for which a unit of tokio's budget pays: half a megabyte is a turn's work, a
 /// quarter of a millisecond.
@@ -210,7 +210,7 @@ impl ServerCall {
         };
         let (from_json, to_json) = if cx.is_json() { (from_json, to_json) } else { (None, None) };
         let call = move || async move {
-            let cx = Over(cx);
+            let cx = EndGuard(cx);
             let work = {
                 let (cx, call) = (cx.clone(), &call);
                 async move {
@@ -247,7 +247,7 @@ impl ServerCall {
         let Self { cx, incoming, .. } = self;
         let Incoming::Stream(stream) = incoming else { unreachable!("the router knows unary from stream") };
         let work = start(cx.clone(), stream.clone());
-        tokio::spawn(StreamRun::new(work, Over(cx), stream));
+        tokio::spawn(StreamRun::new(work, EndGuard(cx), stream));
         Started::Begun
     }
 }

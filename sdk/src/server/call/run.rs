@@ -39,11 +39,11 @@ pub(super) fn start_at_once<F: Future<Output = ()> + Send + 'static>(call: impl 
     Started::Waits
 }
 
-/// A call whose task goes on. When this is dropped the call is over, one way or the other, and tasks that the handler has left behind
-/// are told.
-pub(super) struct Over(pub(super) Context);
+/// A guard of a call whose task goes on. Dropping it ends the call, one way or the other, and tells
+/// the tasks that the handler has left behind.
+pub(super) struct EndGuard(pub(super) Context);
 
-impl Deref for Over {
+impl Deref for EndGuard {
     type Target = Context;
 
     fn deref(&self) -> &Context {
@@ -51,7 +51,7 @@ impl Deref for Over {
     }
 }
 
-impl Drop for Over {
+impl Drop for EndGuard {
     fn drop(&mut self) {
         self.0.end();
     }
@@ -107,12 +107,12 @@ where
 pub(super) struct StreamRun<F> {
     #[pin]
     work: Work<F>,
-    cx: Over,
+    cx: EndGuard,
     stream: StreamRef,
 }
 
 impl<F: Future<Output = Result<()>>> StreamRun<F> {
-    pub(super) fn new(work: F, cx: Over, stream: StreamRef) -> Self {
+    pub(super) fn new(work: F, cx: EndGuard, stream: StreamRef) -> Self {
         Self { work: AssertUnwindSafe(work).catch_unwind(), cx, stream }
     }
 }
