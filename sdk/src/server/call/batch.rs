@@ -69,8 +69,8 @@ impl Runner {
                 let start_next = || self.0.next().map(|call| router.start(link, call, true));
                 // Handlers' panics are caught where they run. This is for messages that cannot be encoded without one: it is theirs alone.
                 match std::panic::catch_unwind(AssertUnwindSafe(start_next)) {
-                    Ok(Some(Started::Begun)) => {}
-                    Ok(Some(Started::Waits)) => return self.give_tasks(),
+                    Ok(Some(Started::Done)) => {}
+                    Ok(Some(Started::Parked)) => return self.give_tasks(),
                     Ok(None) => return,
                     Err(_) => tracing::error!(peer = %link.peer(), "an answer panicked while it was written"),
                 }

@@ -188,7 +188,7 @@ impl ServerCall {
             Incoming::Call { call, .. } => call.refuse(outcome, &[]),
             Incoming::Stream(stream) => stream.close(outcome),
         };
-        Started::Begun
+        Started::Done
     }
 
     /// The router lets JSON through where the generated code has named its codec.
@@ -237,7 +237,7 @@ impl ServerCall {
             return start_at_once(call);
         }
         tokio::spawn(call());
-        Started::Begun
+        Started::Done
     }
 
     fn run_stream<Fut>(self, start: impl FnOnce(Context, StreamRef) -> Fut + Send + 'static) -> Started
@@ -248,7 +248,7 @@ impl ServerCall {
         let Incoming::Stream(stream) = incoming else { unreachable!("the router knows unary from stream") };
         let work = start(cx.clone(), stream.clone());
         tokio::spawn(StreamRun::new(work, EndGuard(cx), stream));
-        Started::Begun
+        Started::Done
     }
 }
 

@@ -17,13 +17,13 @@ use crate::transport::{Ending, Fit, Outcome};
 
 use super::context::Context;
 
-/// How far a call came at once.
+/// The progress of a call that was started at once.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Started {
-    /// It has ended, or is in a task that has yet to run.
-    Begun,
+    /// It is done with here: it has ended, or is in a task that has yet to run.
+    Done,
     /// It waits for something, in a task of its own.
-    Waits,
+    Parked,
 }
 
 /// Runs a call: to its end if it does not have to wait, else in a task of its own. It is made where
@@ -33,10 +33,10 @@ pub(super) fn start_at_once<F: Future<Output = ()> + Send + 'static>(call: impl 
     let mut call = Box::into_pin(Box::write(Box::new_uninit(), call()));
     // Whatever it waits for is asked again by the task, which polls it at once.
     if call.as_mut().poll(&mut task::Context::from_waker(Waker::noop())).is_ready() {
-        return Started::Begun;
+        return Started::Done;
     }
     tokio::spawn(call);
-    Started::Waits
+    Started::Parked
 }
 
 /// A guard of a call whose task goes on. Dropping it ends the call, one way or the other, and tells
