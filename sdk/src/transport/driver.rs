@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 use crate::conn::{ConnError, Connection, IncomingCall, IncomingStream};
 
 use super::flusher::Flusher;
-use super::intake::Intake;
+use super::read_buffer::ReadBuffer;
 use super::shared::{Reading, Shared, State, Todo};
 use super::wakers::Incoming;
 use super::{Ends, Link, PeerAddr, now};
@@ -55,8 +55,9 @@ pub(crate) struct Driver {
     over: Option<ConnError>,
     /// Present at a server: with it the connection stays open as long as the peer wants.
     server: Option<(Link, Arc<dyn Dispatch>)>,
-    intake: Intake,
-    /// The intake may hold whole frames: the last poll had handled enough before it got to them.
+    read_buffer: ReadBuffer,
+    /// The read buffer may hold whole frames: the last poll had handled enough before it got to
+    /// them.
     unhandled: bool,
     /// What the connection said when it was asked last, which is whenever that may have changed.
     reading: Reading,
@@ -91,9 +92,9 @@ pub(crate) struct Driver {
 impl Driver {
     /// The client's end of a connection.
     pub(crate) fn client(conn: Connection, ends: Ends, peer: PeerAddr) -> (Link, Self) {
-        let intake = Intake::of(&conn);
+        let read_buffer = ReadBuffer::of(&conn);
         let (link, shared) = Link::new(conn, Arc::clone(&ends.output), peer);
-        (link, Self::new(shared, ends, intake, None))
+        (link, Self::new(shared, ends, read_buffer, None))
     }
 
     /// The server's end of a connection.
@@ -103,16 +104,16 @@ impl Driver {
         peer: PeerAddr,
         dispatch: Arc<dyn Dispatch>,
     ) -> (Link, Self) {
-        let intake = Intake::of(&conn);
+        let read_buffer = ReadBuffer::of(&conn);
         let (link, shared) = Link::new(conn, Arc::clone(&ends.output), peer);
-        let driver = Self::new(shared, ends, intake, Some((link.clone(), dispatch)));
+        let driver = Self::new(shared, ends, read_buffer, Some((link.clone(), dispatch)));
         (link, driver)
     }
 
     fn new(
         shared: Arc<Shared>,
         ends: Ends,
-        intake: Intake,
+        read_buffer: ReadBuffer,
         server: Option<(Link, Arc<dyn Dispatch>)>,
     ) -> Self {
         Self {
@@ -120,7 +121,7 @@ impl Driver {
             ends: Some(ends),
             over: None,
             server,
-            intake,
+            read_buffer,
             unhandled: false,
             reading: Reading::default(),
             handled: 0,
@@ -149,7 +150,7 @@ impl Driver {
         }
         if !self.greeted
             && let Some(why) = self.run(|state| state.if_silent.take())
-            && self.intake.is_empty()
+            && self.read_buffer.is_empty()
             && !ends.input.has_more()
         {
             return Poll::Ready(why);
@@ -325,7 +326,7 @@ impl Driver {
             flusher.abort();
         }
         self.ends = None;
-        self.intake.clear();
+        self.read_buffer.clear();
         self.over = Some(why.clone());
         match &why {
             ConnError::FrameTooLarge { .. }

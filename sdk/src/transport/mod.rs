@@ -13,11 +13,11 @@ mod driver;
 mod eyeballs;
 mod flusher;
 mod give_way;
-mod intake;
 mod link;
 mod memory;
 #[cfg(all(test, trill_loom))]
 pub(crate) mod models;
+mod read_buffer;
 mod send_buffer;
 mod shared;
 mod socket;

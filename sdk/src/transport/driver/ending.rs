@@ -42,7 +42,7 @@ impl Driver {
     /// Whether it does is not known before something is written: a peer that has closed both answers that with a reset.
     pub(super) fn handle_input_end(&mut self) -> Result<(), ConnError> {
         // One that ends in the middle of a frame has been cut off.
-        let may_wait = self.server.is_some() && self.intake.front().came == 0;
+        let may_wait = self.server.is_some() && self.read_buffer.front().came == 0;
         let owes = may_wait && self.run(|state| state.conn.handle_input_end());
         if !owes || self.run(State::probe).is_err() {
             return Err(ConnError::PeerClosed);

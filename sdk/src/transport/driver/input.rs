@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::conn::ConnError;
-use crate::transport::intake::{FRAMES_PER_LOCK, Headers};
+use crate::transport::read_buffer::{FRAMES_PER_LOCK, Headers};
 use crate::transport::shared::{Reading, State};
 use crate::transport::{Input, give_way, now};
 use crate::wire::{Begun, Skip};
@@ -55,7 +55,7 @@ impl Driver {
         {
             return Ok(());
         }
-        (self.intake.headers, self.gives_way) = (Headers::default(), None);
+        (self.read_buffer.headers, self.gives_way) = (Headers::default(), None);
         self.drained = true;
         for _ in 0..READS_PER_POLL {
             if self.has_done_enough() {
@@ -74,7 +74,7 @@ impl Driver {
                 self.handle_input()?;
                 continue;
             }
-            if let Some(wants) = self.intake.wants() {
+            if let Some(wants) = self.read_buffer.wants() {
                 match self.make_room(wants, input.is_closed()) {
                     Room::Made => {}
                     Room::Refused => {
@@ -86,10 +86,10 @@ impl Driver {
                 }
             }
             self.recheck = None;
-            match self.intake.poll_read(input, cx) {
+            match self.read_buffer.poll_read(input, cx) {
                 Poll::Pending => {
-                    if self.intake.settle() {
-                        let counted = self.intake.counted();
+                    if self.read_buffer.settle() {
+                        let counted = self.read_buffer.counted();
                         self.run(|state| state.conn.count_settled(counted));
                     }
                     return Ok(());
@@ -106,13 +106,13 @@ impl Driver {
     }
 
     fn has_done_enough(&self) -> bool {
-        self.handled + self.intake.headers.as_frames() >= FRAMES_PER_POLL
+        self.handled + self.read_buffer.headers.as_frames() >= FRAMES_PER_POLL
     }
 
     /// Goes on in another turn of the task. After headers that cost more than other frames, sockets are
     /// looked at first; a peer whose headers are refused has to wait for a moment.
     fn give_way(&mut self, cx: &mut Context<'_>) {
-        let mut others: Pin<Box<dyn Future<Output = ()> + Send>> = match self.intake.headers {
+        let mut others: Pin<Box<dyn Future<Output = ()> + Send>> = match self.read_buffer.headers {
             Headers { refused: true, .. } => Box::pin(tokio::time::sleep(AFTER_REFUSED)),
             headers if headers.as_frames() > 0 => Box::pin(give_way()),
             _ => return cx.waker().wake_by_ref(),
@@ -129,18 +129,18 @@ impl Driver {
     /// only behind that is the end.
     fn make_room(&mut self, (room, of, size): (usize, Begun, usize), is_closed: bool) -> Room {
         if self.run(|state| state.conn.hold_input(room, of)).is_ok() {
-            self.intake.grant(room);
+            self.read_buffer.grant(room);
             return Room::Made;
         }
         if is_closed && matches!(of, Begun::Data(_)) {
             self.run(|state| state.conn.count_input(room));
-            self.intake.grant(room);
+            self.read_buffer.grant(room);
             return Room::Made;
         }
         if matches!(of, Begun::Data(_)) {
             return Room::None;
         }
-        self.intake.refuse(of, size, Skip::NoRoom);
+        self.read_buffer.refuse(of, size, Skip::NoRoom);
         Room::Refused
     }
 
@@ -154,15 +154,15 @@ impl Driver {
     /// Decodes what was read outside the lock, and hands it to the connection in batches, until this poll has done enough.
     fn handle_input(&mut self) -> Result<(), ConnError> {
         loop {
-            let decoded = self.intake.decode();
-            self.unhandled = self.intake.is_full();
-            self.handled += self.intake.frames.len();
+            let decoded = self.read_buffer.decode();
+            self.unhandled = self.read_buffer.is_full();
+            self.handled += self.read_buffer.frames.len();
             if !self.greeted {
                 self.greet();
             }
-            let (counted, front) = (self.intake.counted(), self.intake.front());
-            if !self.intake.frames.is_empty() {
-                let mut frames = std::mem::take(&mut self.intake.frames);
+            let (counted, front) = (self.read_buffer.counted(), self.read_buffer.front());
+            if !self.read_buffer.frames.is_empty() {
+                let mut frames = std::mem::take(&mut self.read_buffer.frames);
                 let (handled, reading) = self.run(|state| {
                     let now = now();
                     state.note_heard(now);
@@ -171,7 +171,7 @@ impl Driver {
                     state.conn.handle_front(front, now);
                     (handled, state.reading())
                 });
-                (self.intake.frames, self.reading) = (frames, reading);
+                (self.read_buffer.frames, self.reading) = (frames, reading);
                 self.dispatch();
                 handled?;
             } else if front.came > 0 {
@@ -179,7 +179,7 @@ impl Driver {
             }
             decoded.map_err(ConnError::of_wire)?;
             if !self.unhandled
-                && let Some((id, size)) = self.intake.arriving()
+                && let Some((id, size)) = self.read_buffer.arriving()
             {
                 self.run(|state| state.conn.handle_arriving(id, size));
                 self.shared.flush();
@@ -212,7 +212,7 @@ impl Driver {
     /// Bytes have come and no whole frame before them.
     #[cold]
     fn greet(&mut self) {
-        if self.intake.has_come() {
+        if self.read_buffer.has_come() {
             self.greeted = true;
             self.shared.set_greeted();
             self.run(|state| state.conn.handle_first_frame());

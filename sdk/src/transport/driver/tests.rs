@@ -9,7 +9,7 @@ use bytes::BytesMut;
 use trill_proto::{InitMeta, InitRequestMeta, InitResponseMeta, RequestProtocol, TransInfoEntry};
 
 use crate::conn::{Admitted, Config, Head, Pools, Shape};
-use crate::transport::intake::FRAMES_PER_LOCK;
+use crate::transport::read_buffer::FRAMES_PER_LOCK;
 use crate::transport::{Input, Output, memory_pair};
 use crate::wire::{self, Begun, Decoder, HEADER_LEN, StreamId, UnaryHead};
 

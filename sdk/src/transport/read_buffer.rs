@@ -1,4 +1,4 @@
-//! What the peer has sent: how much is read at once, and which frames are in it.
+//! The read buffer: the bytes that the peer has sent, and the frames in them.
 
 use std::io;
 use std::task::{Context, Poll};
@@ -28,12 +28,12 @@ const HEADER_AS_FRAME: usize = 128;
 const UNCOUNTED: usize = 4 * 1024;
 
 /// The bytes that were read and not decoded, and the frames that were decoded and not handled.
-pub(super) struct Intake {
+pub(super) struct ReadBuffer {
     decoder: Decoder,
     bytes: BytesMut,
     /// The room of the frame at the front, if it has memory of its own; else 0.
     granted: usize,
-    /// The read buffer may be larger than the smallest.
+    /// The room of `bytes` may be larger than the smallest.
     is_large: bool,
     /// So many bytes are still to come of a frame that is not taken.
     skip: usize,
@@ -46,7 +46,7 @@ pub(super) struct Intake {
     pub(super) frames: Vec<Frame>,
 }
 
-impl Intake {
+impl ReadBuffer {
     /// For what comes on this connection.
     pub(super) fn of(conn: &Connection) -> Self {
         let config = conn.config();
@@ -335,82 +335,94 @@ mod tests {
     }
 
     /// Grants whatever is asked for. Says how often the buffer became larger.
-    fn feed(intake: &mut Intake, bytes: &[u8]) -> usize {
-        let mut source = Source { left: bytes.to_vec(), room: intake.bytes.capacity(), grown: 0 };
+    fn feed(read_buffer: &mut ReadBuffer, bytes: &[u8]) -> usize {
+        let mut source = Source { left: bytes.to_vec(), room: read_buffer.bytes.capacity(), grown: 0 };
         while !source.left.is_empty() {
-            if let Some((room, ..)) = intake.wants() {
-                intake.grant(room);
+            if let Some((room, ..)) = read_buffer.wants() {
+                read_buffer.grant(room);
             }
-            let polled = intake.poll_read(&mut source, &mut Context::from_waker(Waker::noop()));
+            let polled = read_buffer.poll_read(&mut source, &mut Context::from_waker(Waker::noop()));
             assert!(matches!(polled, Poll::Ready(Ok(1..))));
         }
         source.grown
     }
 
-    fn intake() -> Intake {
-        Intake::new(Decoder::new(Side::Client, 10 * MIB))
+    fn read_buffer() -> ReadBuffer {
+        ReadBuffer::new(Decoder::new(Side::Client, 10 * MIB))
     }
 
     #[test]
     fn a_peer_that_has_sent_a_large_frame_gets_room_for_the_next_at_once_and_for_no_larger_one() {
-        let mut intake = intake();
-        assert!(feed(&mut intake, &frame(MIB)) > 3, "its room grows as it comes");
-        intake.decode().unwrap();
-        assert_eq!(intake.frames.len(), 1);
+        let mut read_buffer = read_buffer();
+        assert!(feed(&mut read_buffer, &frame(MIB)) > 3, "its room grows as it comes");
+        read_buffer.decode().unwrap();
+        assert_eq!(read_buffer.frames.len(), 1);
         assert!(
-            intake.bytes.is_empty() && intake.bytes.capacity() < READ_MAX,
+            read_buffer.bytes.is_empty() && read_buffer.bytes.capacity() < READ_MAX,
             "the frame took its memory along"
         );
 
         let next = frame(MIB);
-        assert_eq!(feed(&mut intake, &next[..20_000]), 2, "some for the header, and all that is announced");
-        assert_eq!(feed(&mut intake, &next[20_000..]), 0);
-        intake.decode().unwrap();
+        assert_eq!(
+            feed(&mut read_buffer, &next[..20_000]),
+            2,
+            "some for the header, and all that is announced"
+        );
+        assert_eq!(feed(&mut read_buffer, &next[20_000..]), 0);
+        read_buffer.decode().unwrap();
 
-        feed(&mut intake, &frame(8 * MIB)[..20_000]);
-        assert!(intake.bytes.capacity() < 2 * MIB, "an announcement alone gets no more than was sent before");
+        feed(&mut read_buffer, &frame(8 * MIB)[..20_000]);
+        assert!(
+            read_buffer.bytes.capacity() < 2 * MIB,
+            "an announcement alone gets no more than was sent before"
+        );
     }
 
     #[test]
     fn a_frame_gets_no_more_memory_than_it_says_it_takes() {
-        let mut intake = intake();
+        let mut read_buffer = read_buffer();
         let large = frame(9 * MIB);
-        feed(&mut intake, &large[..large.len() - 1]);
-        let held = (intake.bytes.capacity(), intake.counted());
+        feed(&mut read_buffer, &large[..large.len() - 1]);
+        let held = (read_buffer.bytes.capacity(), read_buffer.counted());
         assert_eq!(held, (large.len(), large.len()), "not 16 MiB, as by doubling");
-        feed(&mut intake, &large[large.len() - 1..]);
-        intake.decode().unwrap();
-        assert_eq!((intake.frames.len(), intake.counted(), intake.front()), (1, 0, Front::default()));
+        feed(&mut read_buffer, &large[large.len() - 1..]);
+        read_buffer.decode().unwrap();
+        assert_eq!(
+            (read_buffer.frames.len(), read_buffer.counted(), read_buffer.front()),
+            (1, 0, Front::default())
+        );
     }
 
     /// Reads until no more comes. Says how many messages came, and whether what is there of another
     /// one counts from then on.
-    fn read_and_wait(intake: &mut Intake, bytes: &[u8]) -> (usize, bool) {
+    fn read_and_wait(read_buffer: &mut ReadBuffer, bytes: &[u8]) -> (usize, bool) {
         let mut source = Source { left: bytes.to_vec(), room: 0, grown: 0 };
         let mut messages = 0;
-        while let Poll::Ready(read) = intake.poll_read(&mut source, &mut Context::from_waker(Waker::noop())) {
+        while let Poll::Ready(read) =
+            read_buffer.poll_read(&mut source, &mut Context::from_waker(Waker::noop()))
+        {
             assert!(read.unwrap() > 0, "there is always room");
-            intake.decode().unwrap();
-            for frame in intake.frames.drain(..) {
+            read_buffer.decode().unwrap();
+            for frame in read_buffer.frames.drain(..) {
                 let Frame::Data { messages: run, .. } = frame else { panic!("{frame:?}") };
                 messages += run.count();
             }
         }
-        (messages, intake.settle())
+        (messages, read_buffer.settle())
     }
 
     #[test]
     fn what_is_there_of_a_frame_keeps_no_read_buffer_while_no_more_comes_and_counts_if_it_is_much() {
         let (large, other) = (frame(60_000), [frame(30_000), frame(30_000)].concat());
         for there in [1, UNCOUNTED, UNCOUNTED + 1, large.len() - 1] {
-            let (mut intake, counts) = (intake(), there > UNCOUNTED);
-            assert_eq!(read_and_wait(&mut intake, &[&other, &large[..there]].concat()), (2, counts));
+            let (mut read_buffer, counts) = (read_buffer(), there > UNCOUNTED);
+            assert_eq!(read_and_wait(&mut read_buffer, &[&other, &large[..there]].concat()), (2, counts));
             let (held, counted) = if counts { (large.len(), large.len()) } else { (there, 0) };
-            assert_eq!((intake.bytes.capacity(), intake.counted()), (held, counted));
-            assert_eq!(read_and_wait(&mut intake, &[]), (0, false), "it is told once");
+            assert_eq!((read_buffer.bytes.capacity(), read_buffer.counted()), (held, counted));
+            assert_eq!(read_and_wait(&mut read_buffer, &[]), (0, false), "it is told once");
 
-            assert_eq!(read_and_wait(&mut intake, &[&large[there..], &other].concat()), (3, false));
-            assert_eq!((intake.counted(), intake.front().came), (0, 0));
+            assert_eq!(read_and_wait(&mut read_buffer, &[&large[there..], &other].concat()), (3, false));
+            assert_eq!((read_buffer.counted(), read_buffer.front().came), (0, 0));
         }
     }
 
@@ -418,45 +430,45 @@ mod tests {
     fn headers_that_no_read_has_brought_whole_get_no_more_room_than_a_read_takes() {
         // Requests of 5 MB, and of more than may be, of whose headers there is half.
         for size in [0x00, 0x7f] {
-            let mut intake = intake();
+            let mut read_buffer = read_buffer();
             let mut begun = vec![0x09, 0x30, 0, 0, size, 0x4c, 0x4b, 0x40, 0xff, 0xff, 0, 0, 0, 1, 1, 0];
             begun.resize(30_000, 0);
-            assert_eq!(read_and_wait(&mut intake, &begun), (0, true));
-            assert_eq!(intake.counted(), begun.len() + READ_MAX);
+            assert_eq!(read_and_wait(&mut read_buffer, &begun), (0, true));
+            assert_eq!(read_buffer.counted(), begun.len() + READ_MAX);
         }
     }
 
     #[test]
     fn a_frame_that_is_too_large_is_told_once_its_headers_are_there_and_its_bytes_are_not_kept() {
-        let mut intake = Intake::new(Decoder::new(Side::Client, MIB));
+        let mut read_buffer = ReadBuffer::new(Decoder::new(Side::Client, MIB));
         let (large, small) = (frame(3 * MIB), frame(100));
-        feed(&mut intake, &large[..HEADER_LEN - 1]);
-        intake.decode().unwrap();
-        assert!(intake.frames.is_empty() && !intake.has_come());
-        feed(&mut intake, &large[HEADER_LEN - 1..20_000]);
-        intake.decode().unwrap();
+        feed(&mut read_buffer, &large[..HEADER_LEN - 1]);
+        read_buffer.decode().unwrap();
+        assert!(read_buffer.frames.is_empty() && !read_buffer.has_come());
+        feed(&mut read_buffer, &large[HEADER_LEN - 1..20_000]);
+        read_buffer.decode().unwrap();
         let told = Frame::Skipped { of: Begun::Data(StreamId(7)), size: large.len(), why: Skip::TooLarge };
-        assert_eq!(intake.frames, [told]);
-        assert_eq!((intake.front(), intake.has_come()), (Front { came: 1, skipped: true }, false));
-        intake.frames.clear();
+        assert_eq!(read_buffer.frames, [told]);
+        assert_eq!((read_buffer.front(), read_buffer.has_come()), (Front { came: 1, skipped: true }, false));
+        read_buffer.frames.clear();
 
-        feed(&mut intake, &large[20_000..]);
-        intake.decode().unwrap();
-        assert!(intake.frames.is_empty() && intake.has_come(), "nothing more is said of it");
-        assert!(intake.bytes.capacity() <= 2 * READ_MAX, "{}", intake.bytes.capacity());
-        feed(&mut intake, &small);
-        intake.decode().unwrap();
-        assert!(matches!(intake.frames[..], [Frame::Data { .. }]), "what comes behind it does");
+        feed(&mut read_buffer, &large[20_000..]);
+        read_buffer.decode().unwrap();
+        assert!(read_buffer.frames.is_empty() && read_buffer.has_come(), "nothing more is said of it");
+        assert!(read_buffer.bytes.capacity() <= 2 * READ_MAX, "{}", read_buffer.bytes.capacity());
+        feed(&mut read_buffer, &small);
+        read_buffer.decode().unwrap();
+        assert!(matches!(read_buffer.frames[..], [Frame::Data { .. }]), "what comes behind it does");
     }
 
     #[test]
     fn a_meta_message_that_would_not_be_looked_into_need_not_come() {
-        let mut intake = intake();
+        let mut read_buffer = read_buffer();
         // INIT of 5 MB.
-        feed(&mut intake, &[0x09, 0x30, 1, 1, 0, 0x4c, 0x4b, 0x40, 0, 0, 0, 0, 0, 100, 0, 0]);
-        intake.decode().unwrap();
+        feed(&mut read_buffer, &[0x09, 0x30, 1, 1, 0, 0x4c, 0x4b, 0x40, 0, 0, 0, 0, 0, 100, 0, 0]);
+        read_buffer.decode().unwrap();
         let of = Begun::Control(StreamId(100));
-        assert_eq!(intake.frames, [Frame::Skipped { of, size: 5_000_000, why: Skip::TooLarge }]);
-        assert_eq!(intake.granted, 0);
+        assert_eq!(read_buffer.frames, [Frame::Skipped { of, size: 5_000_000, why: Skip::TooLarge }]);
+        assert_eq!(read_buffer.granted, 0);
     }
 }
