@@ -27,7 +27,7 @@ pub(super) struct End {
     input: BytesMut,
     order: Order,
     /// A whole frame has come.
-    greeted: bool,
+    first_frame_seen: bool,
     /// The longest input that was given at once.
     longest: usize,
 }
@@ -51,7 +51,7 @@ impl End {
             decoder,
             input,
             order,
-            greeted: false,
+            first_frame_seen: false,
             longest: 0,
         }
     }
@@ -82,7 +82,7 @@ impl End {
                 Ok(None) => break,
                 Err(error) => return self.lose(&ConnError::of_wire(error)),
             };
-            if !std::mem::replace(&mut self.greeted, true) {
+            if !std::mem::replace(&mut self.first_frame_seen, true) {
                 self.conn.handle_first_frame();
             }
             let handled = self.conn.handle_frame(frame.clone(), now);
@@ -98,7 +98,7 @@ impl End {
             self.with(|conn| conn.handle_arriving(id, size));
         }
         // As a server's driver does.
-        if !self.greeted && self.side == Side::Server {
+        if !self.first_frame_seen && self.side == Side::Server {
             self.conn.handle_first_bytes(now);
         }
     }
@@ -120,7 +120,7 @@ impl End {
     /// Whether the connection itself has deadlines.
     pub(super) fn is_watched(&self) -> bool {
         let config = self.conn.config();
-        config.heartbeat.is_some() || config.idle_timeout.is_some() || !self.greeted
+        config.heartbeat.is_some() || config.idle_timeout.is_some() || !self.first_frame_seen
     }
 
     pub(super) fn is_over(&self) -> bool {

@@ -165,7 +165,7 @@ impl ConnectionSet {
         self.look_at = now.checked_add(self.accept_limits.new_grace / 10);
         let entries = &self.entries;
         let of = |id: &ConnectionId| entries.get(id.index).filter(|entry| entry.number == id.number);
-        self.new.retain(|id| of(id).is_some_and(|entry| !entry.link.is_greeted()));
+        self.new.retain(|id| of(id).is_some_and(|entry| !entry.link.is_first_frame_seen()));
         let mut excess = self.new.len().saturating_sub(self.accept_limits.new);
         let mut counts: HashMap<&Key, usize> = HashMap::new();
         let mut unnamed = 0;

@@ -68,7 +68,7 @@ pub(crate) struct Driver {
     wake: Vec<Waker>,
     incoming: Incoming,
     /// The peer has sent a whole frame.
-    greeted: bool,
+    first_frame_seen: bool,
     /// It has let the others go first once, before it writes.
     yielded: bool,
     /// It has read everything that had come when it looked.
@@ -128,7 +128,7 @@ impl Driver {
             gives_way: None,
             wake: Vec::new(),
             incoming: Incoming::default(),
-            greeted: false,
+            first_frame_seen: false,
             yielded: false,
             drained: false,
             finished: false,
@@ -148,7 +148,7 @@ impl Driver {
         if let Err(why) = read {
             return Poll::Ready(why);
         }
-        if !self.greeted
+        if !self.first_frame_seen
             && let Some(why) = self.run(|state| state.if_silent.take())
             && self.read_buffer.is_empty()
             && !ends.input.has_more()

@@ -150,8 +150,8 @@ impl Link {
     }
 
     /// Whether the peer has sent a whole frame.
-    pub(crate) fn is_greeted(&self) -> bool {
-        self.shared().is_greeted()
+    pub(crate) fn is_first_frame_seen(&self) -> bool {
+        self.shared().is_first_frame_seen()
     }
 
     /// How many streams are going on.

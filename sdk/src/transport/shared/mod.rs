@@ -51,7 +51,7 @@ pub(super) struct Shared {
     /// The connection is over. It says so without the lock.
     over: AtomicBool,
     /// The peer has sent a whole frame.
-    greeted: AtomicBool,
+    first_frame_seen: AtomicBool,
 }
 
 pub(super) struct State {
@@ -113,7 +113,7 @@ impl Shared {
             config: conn.config().clone(),
             home: Handle::try_current().ok().map(|home| home.id()),
             over: AtomicBool::new(false),
-            greeted: AtomicBool::new(false),
+            first_frame_seen: AtomicBool::new(false),
             state: Mutex::new(State {
                 conn,
                 wakers: Wakers::default(),
@@ -160,12 +160,12 @@ impl Shared {
         self.over.store(true, Ordering::Release);
     }
 
-    pub(super) fn is_greeted(&self) -> bool {
-        self.greeted.load(Ordering::Relaxed)
+    pub(super) fn is_first_frame_seen(&self) -> bool {
+        self.first_frame_seen.load(Ordering::Relaxed)
     }
 
-    pub(super) fn set_greeted(&self) {
-        self.greeted.store(true, Ordering::Relaxed);
+    pub(super) fn set_first_frame_seen(&self) {
+        self.first_frame_seen.store(true, Ordering::Relaxed);
     }
 
     /// Looks, and changes nothing.
