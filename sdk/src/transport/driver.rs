@@ -24,7 +24,7 @@ use super::wakers::Incoming;
 use super::{Ends, Link, PeerAddr, now};
 use recheck::Recheck;
 
-/// How long answers wait for the last runner, should that be busy with something else.
+/// The wait of answers for the last batch task, should that be busy with something else.
 const PATIENCE: Duration = Duration::from_millis(1);
 
 /// How long a connection that nobody holds any more may take to write what is queued.
@@ -78,7 +78,7 @@ pub(crate) struct Driver {
     /// The peer, a client, sends nothing more. It may wait for answers.
     half_closed: bool,
     timer: Option<Pin<Box<tokio::time::Sleep>>>,
-    /// For those whose answers the last runner writes.
+    /// For those whose answers the last batch task writes.
     patience: Option<Pin<Box<tokio::time::Sleep>>>,
     closing: Option<Pin<Box<tokio::time::Sleep>>>,
     /// For the last input of a connection to which nothing can be written any more.
@@ -223,7 +223,7 @@ impl Driver {
         self.flusher = Some(tokio::spawn(Flusher::new(Arc::clone(&self.shared))));
     }
 
-    /// Sees to it that answers do not wait for long for the last runner to write them.
+    /// Sees to it that answers do not wait for long for the last batch task to write them.
     fn poll_patience(&mut self, mut runs: bool, cx: &mut Context<'_>) {
         while runs {
             let patience = self.patience.get_or_insert_with(|| Box::pin(tokio::time::sleep(PATIENCE)));
@@ -232,7 +232,7 @@ impl Driver {
             }
             self.patience = None;
             self.shared.flush();
-            runs = self.shared.has_runners();
+            runs = self.shared.has_batch_tasks();
         }
         // It runs out by itself, and is not started anew for each batch.
         if let Some(patience) = &mut self.patience

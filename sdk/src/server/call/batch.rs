@@ -14,15 +14,18 @@ use crate::transport::{Dispatch, IncomingCall, Link, give_way};
 use super::router::Router;
 use super::run::Started;
 
-/// How many calls a runner starts before it lets other tasks go on, if they do not use up its turn before.
+/// The calls that a batch task starts before it lets other tasks go on, if they do not use up its
+/// turn before.
 const CALLS_PER_TURN: usize = 16;
 
 /// Calls that arrived together on one connection.
 ///
-/// Most unary handlers are done at their first poll, so these calls get no task each. Runners, as many as there are threads, take one
-/// call after the other, and write their answers together. A handler that blocks its thread delays no other call of the batch: the
-/// runners on the other threads take what is left. It can delay other batches and connections, whose tasks tokio may have queued on its
-/// thread; `spawn_blocking` is for that. The first call that has to wait shows that these handlers do, and the rest get tasks of their own.
+/// Most unary handlers are done at their first poll, so these calls get no task each. Batch tasks,
+/// as many as there are threads, take one call after the other, and write their answers together. A
+/// handler that blocks its thread delays no other call of the batch: the batch tasks on the other
+/// threads take what is left. It can delay other batches and connections, whose tasks tokio may
+/// have queued on its thread; `spawn_blocking` is for that. The first call that has to wait shows
+/// that these handlers do, and the rest get tasks of their own.
 pub(super) struct Batch {
     router: Arc<Router>,
     link: Link,
@@ -32,22 +35,22 @@ pub(super) struct Batch {
 impl Batch {
     pub(super) fn start(router: Arc<Router>, link: &Link, calls: Vec<IncomingCall>) {
         let threads = tokio::runtime::Handle::current().metrics().num_workers();
-        for runner in Self::runners(router, link, calls, threads) {
-            tokio::spawn(runner.run());
+        for task in Self::batch_tasks(router, link, calls, threads) {
+            tokio::spawn(task.run());
         }
     }
 
-    /// At most so many runners, which are at work from now on.
-    pub(super) fn runners(
+    /// At most so many batch tasks, which are at work from now on.
+    pub(super) fn batch_tasks(
         router: Arc<Router>,
         link: &Link,
         calls: Vec<IncomingCall>,
         most: usize,
-    ) -> impl Iterator<Item = Runner> {
-        let runners = most.min(calls.len());
-        link.add_runners(runners);
+    ) -> impl Iterator<Item = BatchTask> {
+        let batch_tasks = most.min(calls.len());
+        link.add_batch_tasks(batch_tasks);
         let batch = Arc::new(Self { router, link: link.clone(), calls: Mutex::new(calls.into()) });
-        std::iter::repeat_n(batch, runners).map(Runner)
+        std::iter::repeat_n(batch, batch_tasks).map(BatchTask)
     }
 
     fn next(&self) -> Option<IncomingCall> {
@@ -57,11 +60,12 @@ impl Batch {
 
 /// A task that runs calls of a batch. It ends when none is left.
 ///
-/// Between two calls it must wake nobody: a task that is woken here may be kept for this very thread, and the next handler may keep the
-/// thread. So the connection counts its runners, and leaves its driver alone while there are some.
-pub(super) struct Runner(Arc<Batch>);
+/// Between two calls it must wake nobody: a task that is woken here may be kept for this very
+/// thread, and the next handler may keep the thread. So the connection counts its batch tasks, and
+/// leaves its driver alone while there are some.
+pub(super) struct BatchTask(Arc<Batch>);
 
-impl Runner {
+impl BatchTask {
     pub(super) async fn run(self) {
         let Batch { router, link, .. } = &*self.0;
         loop {
@@ -96,9 +100,9 @@ impl Runner {
     }
 }
 
-impl Drop for Runner {
+impl Drop for BatchTask {
     fn drop(&mut self) {
-        self.0.link.end_runner();
+        self.0.link.end_batch_task();
     }
 }
 

@@ -1,4 +1,5 @@
-//! A model of the runners of a batch: loom tries the orders in which they, the driver and the peer can meet.
+//! A model of the tasks of a batch: loom tries the orders in which they, the driver and the peer
+//! can meet.
 
 use std::sync::Arc;
 
@@ -43,10 +44,10 @@ impl Service for Refusing {
     }
 }
 
-/// Gives each runner a thread.
+/// Gives each batch task a thread.
 struct Threads {
     router: Arc<Router>,
-    runners: Mutex<Vec<thread::JoinHandle<()>>>,
+    batch_tasks: Mutex<Vec<thread::JoinHandle<()>>>,
 }
 
 impl Dispatch for Threads {
@@ -55,8 +56,8 @@ impl Dispatch for Threads {
     }
 
     fn calls(self: Arc<Self>, link: &Link, calls: Vec<IncomingCall>) {
-        for runner in Batch::runners(Arc::clone(&self.router), link, calls, 2) {
-            self.runners.lock().push(thread::spawn(move || block_on(runner.run())));
+        for task in Batch::batch_tasks(Arc::clone(&self.router), link, calls, 2) {
+            self.batch_tasks.lock().push(thread::spawn(move || block_on(task.run())));
         }
     }
 
@@ -76,7 +77,7 @@ fn request(out: &mut Vec<u8>, id: u32) {
 }
 
 #[test]
-fn loom_runners_answer_each_call_once_and_leave_nothing_unwritten() {
+fn loom_batch_tasks_answer_each_call_once_and_leave_nothing_unwritten() {
     model(2, || {
         let mut says = Vec::new();
         (1..=3).for_each(|id| request(&mut says, id));
@@ -84,7 +85,7 @@ fn loom_runners_answer_each_call_once_and_leave_nothing_unwritten() {
         let router = Router::new(&[Arc::new(Refusing)], Arc::new(Host::new(None))).expect("one service");
         let router = Arc::new(router);
         let conn = Connection::server(Config::default(), router.admission());
-        let threads = Arc::new(Threads { router, runners: Mutex::default() });
+        let threads = Arc::new(Threads { router, batch_tasks: Mutex::default() });
         let (link, driver) = Driver::server(conn, ends, PeerAddr::memory(), Arc::clone(&threads) as _);
         let its = Arc::clone(&socket);
         // It only looks at what has been written: nothing it does lets the server go on.
@@ -94,8 +95,8 @@ fn loom_runners_answer_each_call_once_and_leave_nothing_unwritten() {
         });
         block_on(driver);
         peer.join().expect("it was answered");
-        let runners = std::mem::take(&mut *threads.runners.lock());
-        runners.into_iter().for_each(|runner| runner.join().expect("it ended"));
+        let batch_tasks = std::mem::take(&mut *threads.batch_tasks.lock());
+        batch_tasks.into_iter().for_each(|task| task.join().expect("it ended"));
         let mut ids: Vec<_> = socket.got().into_iter().map(|(id, _)| id).collect();
         ids.sort_unstable();
         assert_eq!(ids, [1, 2, 3]);

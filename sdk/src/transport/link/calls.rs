@@ -137,12 +137,12 @@ impl Link {
     }
 
     /// So many tasks run calls of the peer's now, one after the other. Until the last has ended, what is queued waits for them.
-    pub(crate) fn add_runners(&self, count: usize) {
-        self.shared().with(|state| state.add_runners(count));
+    pub(crate) fn add_batch_tasks(&self, count: usize) {
+        self.shared().with(|state| state.add_batch_tasks(count));
     }
 
     /// One of them has ended.
-    pub(crate) fn end_runner(&self) {
-        self.shared().end_runner();
+    pub(crate) fn end_batch_task(&self) {
+        self.shared().end_batch_task();
     }
 }

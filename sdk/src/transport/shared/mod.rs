@@ -75,7 +75,7 @@ pub(super) struct State {
     /// The connection is to end for this if its peer has sent nothing yet.
     pub(super) if_silent: Option<ConnError>,
     /// So many tasks run one call after the other, and write when they are done. In the meantime nobody wakes the driver for that.
-    runners: usize,
+    batch_tasks: usize,
     flush: Flush,
     send_buffers: SendBuffers,
     events: Vec<Event>,
@@ -96,7 +96,7 @@ pub(super) struct Reading {
 /// Work left for the driver once the socket is drained, computed under one lock.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Todo {
-    /// There are runners, and bytes may be waiting for the last one of them.
+    /// There are batch tasks, and bytes may be waiting for the last one of them.
     pub(super) runs: bool,
     /// There is little to write yet, and more than one who may have something to add.
     pub(super) expects_more: bool,
@@ -125,7 +125,7 @@ impl Shared {
                 closing: false,
                 lingering: false,
                 if_silent: None,
-                runners: 0,
+                batch_tasks: 0,
                 flush: Flush::default(),
                 send_buffers: SendBuffers::default(),
                 events: Vec::new(),
@@ -235,14 +235,14 @@ impl Shared {
         }
     }
 
-    /// Whether bytes may be waiting for the last runner.
-    pub(super) fn has_runners(&self) -> bool {
-        self.state.lock().runners > 0
+    /// Tells whether bytes may be waiting for the last batch task.
+    pub(super) fn has_batch_tasks(&self) -> bool {
+        self.state.lock().batch_tasks > 0
     }
 
-    pub(super) fn end_runner(&self) {
+    pub(super) fn end_batch_task(&self) {
         let mut state = self.state.lock();
-        state.runners -= 1;
+        state.batch_tasks -= 1;
         let driver = if state.needs_driver() { state.driver_waker() } else { state.waker_for_time() };
         drop(state);
         driver.into_iter().for_each(Waker::wake);
@@ -265,7 +265,7 @@ impl State {
     /// Returns the driver's remaining work and, if bytes are queued and the flusher has not been
     /// woken for them, its waker. The caller must wake it: this call marks it as woken.
     pub(super) fn todo(&mut self) -> (Todo, Option<Waker>) {
-        let runs = self.runners > 0;
+        let runs = self.batch_tasks > 0;
         let sound = !self.needs_driver();
         if sound && self.flusher.get().is_some() {
             let flusher = if self.needs_flush() { self.waker_for_bytes() } else { None };
@@ -324,8 +324,8 @@ impl State {
         self.flush.failed
     }
 
-    pub(super) fn add_runners(&mut self, count: usize) {
-        self.runners += count;
+    pub(super) fn add_batch_tasks(&mut self, count: usize) {
+        self.batch_tasks += count;
     }
 
     /// Whether there is something that nobody is writing yet.
@@ -396,10 +396,10 @@ impl State {
         self.has_output() && !self.flush.woken && !self.flush.busy && !self.flush.blocked
     }
 
-    /// The waker of the flusher or the driver, which counts as woken then. The last runner flushes
-    /// by itself.
+    /// The waker of the flusher or the driver, which counts as woken then. The last batch task
+    /// flushes by itself.
     fn waker_for_bytes(&mut self) -> Option<Waker> {
-        if self.runners > 0 {
+        if self.batch_tasks > 0 {
             return None;
         }
         let writer = self.flusher.get().or(self.driver.get()).cloned();
@@ -413,9 +413,9 @@ impl State {
         self.flush.blocked || self.closing || self.conn.lost().is_some()
     }
 
-    /// The driver's waker, unless there are runners: the last one calls it.
+    /// The driver's waker, unless there are batch tasks: the last one calls it.
     fn driver_waker(&self) -> Option<Waker> {
-        if self.runners > 0 { None } else { self.driver.get().cloned() }
+        if self.batch_tasks > 0 { None } else { self.driver.get().cloned() }
     }
 
     /// The driver's waker, if there is a new deadline for it, or it may read again.
