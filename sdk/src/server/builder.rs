@@ -14,7 +14,7 @@ use crate::transport::{
 };
 
 use super::bound::Bound;
-use super::call::{Host, IntoService, Router, Service};
+use super::call::{IntoService, Router, ServerState, Service};
 use super::connection_set::{AcceptLimits, DEFAULT_CONNECTIONS};
 use super::connections::Connections;
 use super::files::Files;
@@ -297,10 +297,15 @@ impl ServerBuilder {
                 return Err(Error::new(ErrorKind::Config, Origin::Caller, Code::SERVER_SYSTEM_ERR, text));
             }
         }
-        let host = Arc::new(Host::new(self.compression));
-        let router = Router::new(&self.services, Arc::clone(&host))?;
+        let server_state = Arc::new(ServerState::new(self.compression));
+        let router = Router::new(&self.services, Arc::clone(&server_state))?;
         let pools = Pools::new(self.unread, self.unsent, self.max_calls);
-        Ok(Arc::new(Connections::new(self.config, (self.accept_limits, pools, self.keys), router, host)))
+        Ok(Arc::new(Connections::new(
+            self.config,
+            (self.accept_limits, pools, self.keys),
+            router,
+            server_state,
+        )))
     }
 }
 

@@ -13,7 +13,7 @@ use crate::transport::{
 };
 
 use super::accept::Serve;
-use super::call::{Host, Router};
+use super::call::{Router, ServerState};
 use super::connection_set::{AcceptLimits, ConnectionSet, Full};
 use super::peers::{Key, KeyOf};
 use super::waiting::Accepted;
@@ -37,7 +37,7 @@ pub(super) struct Connections {
     pools: Pools,
     keys: KeyOf,
     router: Arc<Router>,
-    host: Arc<Host>,
+    server_state: Arc<ServerState>,
     accept_limits: AcceptLimits,
     open: Mutex<ConnectionSet>,
     /// All connections are to end, also those that are just being accepted.
@@ -51,7 +51,7 @@ impl Connections {
         config: Config,
         (accept_limits, pools, keys): (AcceptLimits, Pools, KeyOf),
         router: Router,
-        host: Arc<Host>,
+        server_state: Arc<ServerState>,
     ) -> Self {
         Self {
             config,
@@ -59,7 +59,7 @@ impl Connections {
             pools,
             keys,
             router: Arc::new(router),
-            host,
+            server_state,
             accept_limits,
             closing: Signal::default(),
             ended: Notify::new(),
@@ -96,7 +96,7 @@ impl Connections {
         let AcceptLimits { new: limit, new_grace: silence, .. } = self.accept_limits;
         silent.iter().for_each(|link| link.close_if_silent(&ConnError::TooManyNew { limit, silence }));
         // Looked at behind the insertion: whoever sets a signal goes through the inserted ones after that.
-        if self.host.drain.has_begun() {
+        if self.server_state.drain.has_begun() {
             link.drain();
         }
         if self.closing.is_set() {
@@ -118,7 +118,7 @@ impl Connections {
     }
 
     pub(super) fn are_draining(&self) -> bool {
-        self.host.drain.has_begun()
+        self.server_state.drain.has_begun()
     }
 
     pub(super) fn are_closing(&self) -> bool {
@@ -127,12 +127,12 @@ impl Connections {
 
     /// Waits until somebody shuts the server down.
     pub(super) async fn drain_begun(&self) {
-        self.host.drain.begun().await;
+        self.server_state.drain.begun().await;
     }
 
     /// Refuses new work on all connections, and tells the handlers that they have until `ends_at`.
     pub(super) fn begin_drain(&self, ends_at: Option<Instant>) {
-        self.host.drain.begin(ends_at);
+        self.server_state.drain.begin(ends_at);
         for link in self.links() {
             link.drain();
         }

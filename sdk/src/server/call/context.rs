@@ -13,7 +13,7 @@ use crate::stream::{Compression, JSON};
 use crate::sync::{AtomicBool, Mutex, Ordering};
 use crate::transport::{Head, PeerAddr, now};
 
-use super::host::Host;
+use super::server_state::ServerState;
 
 /// What a handler knows of its call: who calls, until when, with which metadata, and whether anybody still waits.
 ///
@@ -38,7 +38,7 @@ struct Inner {
     /// Nobody waits for the outcome any more. Set with `rare` locked.
     over: AtomicBool,
     rare: Mutex<Option<Box<Rare>>>,
-    host: Arc<Host>,
+    server_state: Arc<ServerState>,
 }
 
 /// What most calls do without.
@@ -66,7 +66,7 @@ impl Context {
         deadline: Option<Instant>,
         attachment: Bytes,
         compression: Option<Compression>,
-        host: Arc<Host>,
+        server_state: Arc<ServerState>,
     ) -> Self {
         // The rest of the head has done its duty, and a stream may live for long.
         let Head { caller, metadata, message_type, content_type, .. } = head;
@@ -83,7 +83,7 @@ impl Context {
             compression,
             over: AtomicBool::new(false),
             rare: Mutex::default(),
-            host,
+            server_state,
         }))
     }
 
@@ -187,7 +187,7 @@ impl Context {
     /// Whether the server is being shut down: finish soon.
     #[must_use]
     pub fn is_draining(&self) -> bool {
-        self.0.host.drain.has_begun()
+        self.0.server_state.drain.has_begun()
     }
 
     /// Waits until the server is being shut down, and gives the time that is left for this call: then it is broken off. As
@@ -195,15 +195,15 @@ impl Context {
     ///
     /// Ready at once if the shutdown has begun. **Cancel safety**: dropping the future loses nothing.
     pub async fn draining(&self) -> Duration {
-        self.0.host.drain.begun().await;
-        self.0.host.drain.time_left()
+        self.0.server_state.drain.begun().await;
+        self.0.server_state.drain.time_left()
     }
 
     /// How long the server still waits for its handlers; `None` while it is not being shut down, [`Duration::MAX`] if it waits without
     /// a limit. A second [`shutdown`](crate::server::ServerHandle::shutdown) can make it shorter, never longer.
     #[must_use]
     pub fn drain_time_left(&self) -> Option<Duration> {
-        self.is_draining().then(|| self.0.host.drain.time_left())
+        self.is_draining().then(|| self.0.server_state.drain.time_left())
     }
 
     /// Whether the request is JSON, and the answer is to be.
@@ -234,7 +234,7 @@ impl Context {
     pub(super) fn take_extras(&self) -> Extras {
         let mut extras =
             self.0.rare.lock().as_mut().map(|rare| std::mem::take(&mut rare.extras)).unwrap_or_default();
-        extras.compression = extras.compression.or(self.0.host.compression);
+        extras.compression = extras.compression.or(self.0.server_state.compression);
         extras
     }
 }

@@ -19,9 +19,9 @@ use crate::stream::{
 use crate::transport::{Ending, IncomingCall, IncomingStream, Link, Outcome, SendError, pay};
 
 use super::context::Context;
-use super::host::Host;
 use super::request::Request;
 use super::run::{EndGuard, Finished, Started, StreamRun, log_fit, panicked, run, start_at_once};
+use super::server_state::ServerState;
 
 /// The bytes of an answer for which a unit of tokio's budget pays: half a megabyte is a turn's work, a
 /// quarter of a millisecond.
@@ -57,14 +57,14 @@ impl ServerCall {
         link: Link,
         call: IncomingCall,
         (service, method): (&'static ServiceSpec, &'static MethodSpec),
-        host: Arc<Host>,
+        server_state: Arc<ServerState>,
         at_once: bool,
     ) -> Self {
         let peer = link.peer().clone();
         // The router has refused what is not known.
         let compression = Compression::of_body(call.head.content_encoding, &call.body).ok().flatten();
         let IncomingCall { key, one_way, head, deadline, body, attachment, .. } = call;
-        let cx = Context::new((service, method), head, peer, deadline, attachment, compression, host);
+        let cx = Context::new((service, method), head, peer, deadline, attachment, compression, server_state);
         let held = CallRef::new(link, key);
         let incoming = Incoming::Call { call: held, one_way, body };
         Self { cx, incoming, at_once }
@@ -74,12 +74,13 @@ impl ServerCall {
         link: Link,
         stream: IncomingStream,
         (service, method): (&'static ServiceSpec, &'static MethodSpec),
-        host: Arc<Host>,
+        server_state: Arc<ServerState>,
     ) -> Self {
         let peer = link.peer().clone();
         let compression = Compression::from_wire(stream.head.content_encoding).ok().flatten();
         let IncomingStream { key, head, deadline, .. } = stream;
-        let cx = Context::new((service, method), head, peer, deadline, Bytes::new(), compression, host);
+        let cx =
+            Context::new((service, method), head, peer, deadline, Bytes::new(), compression, server_state);
         let held = StreamRef::new(link, key, method.path, false, compression, None);
         Self { cx, incoming: Incoming::Stream(held), at_once: false }
     }

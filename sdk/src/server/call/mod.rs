@@ -7,12 +7,12 @@ mod batch;
 mod context;
 mod drain;
 mod handler;
-mod host;
 #[cfg(all(test, trill_loom))]
 mod models;
 mod request;
 mod router;
 mod run;
+mod server_state;
 mod service;
 
 pub use context::Context;
@@ -20,5 +20,5 @@ pub use handler::ServerCall;
 pub use run::Started;
 pub use service::{IntoService, Service};
 
-pub(crate) use host::Host;
 pub(crate) use router::Router;
+pub(crate) use server_state::ServerState;

@@ -16,9 +16,9 @@ use crate::wire::{self, UnaryHead};
 
 use super::batch::Batch;
 use super::handler::ServerCall;
-use super::host::Host;
 use super::router::Router;
 use super::run::Started;
+use super::server_state::ServerState;
 use super::service::Service;
 
 const SPEC: ServiceSpec = ServiceSpec {
@@ -82,7 +82,8 @@ fn loom_batch_tasks_answer_each_call_once_and_leave_nothing_unwritten() {
         let mut says = Vec::new();
         (1..=3).for_each(|id| request(&mut says, id));
         let (socket, ends) = Socket::of_client(says);
-        let router = Router::new(&[Arc::new(Refusing)], Arc::new(Host::new(None))).expect("one service");
+        let router =
+            Router::new(&[Arc::new(Refusing)], Arc::new(ServerState::new(None))).expect("one service");
         let router = Arc::new(router);
         let conn = Connection::server(Config::default(), router.admission());
         let threads = Arc::new(Threads { router, batch_tasks: Mutex::default() });

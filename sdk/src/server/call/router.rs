@@ -14,8 +14,8 @@ use crate::transport::{
 
 use super::batch::Batch;
 use super::handler::ServerCall;
-use super::host::Host;
 use super::run::Started;
+use super::server_state::ServerState;
 use super::service::Service;
 
 /// How much of an unknown method's name a refusal repeats.
@@ -26,7 +26,7 @@ pub(crate) struct Router {
     paths: HashMap<&'static [u8], usize>,
     entries: Vec<Entry>,
     services: Vec<&'static str>,
-    host: Arc<Host>,
+    server_state: Arc<ServerState>,
 }
 
 struct Entry {
@@ -38,8 +38,9 @@ struct Entry {
 impl Router {
     /// # Errors
     /// Two methods have the same path.
-    pub(crate) fn new(services: &[Arc<dyn Service>], host: Arc<Host>) -> Result<Self> {
-        let mut router = Self { paths: HashMap::new(), entries: Vec::new(), services: Vec::new(), host };
+    pub(crate) fn new(services: &[Arc<dyn Service>], server_state: Arc<ServerState>) -> Result<Self> {
+        let mut router =
+            Self { paths: HashMap::new(), entries: Vec::new(), services: Vec::new(), server_state };
         for service in services {
             router.services.push(service.spec().name);
             for (index, spec) in service.spec().methods.iter().enumerate() {
@@ -120,7 +121,7 @@ impl Router {
     pub(super) fn start(&self, link: &Link, call: IncomingCall, at_once: bool) -> Started {
         let entry = &self.entries[call.admitted.method];
         let names = (entry.service.spec(), entry.spec);
-        let call = ServerCall::unary_call(link.clone(), call, names, Arc::clone(&self.host), at_once);
+        let call = ServerCall::unary_call(link.clone(), call, names, Arc::clone(&self.server_state), at_once);
         entry.service.dispatch(entry.index, call)
     }
 }
@@ -137,7 +138,7 @@ impl Dispatch for Router {
     fn stream(&self, link: &Link, stream: Box<IncomingStream>) {
         let entry = &self.entries[stream.admitted.method];
         let names = (entry.service.spec(), entry.spec);
-        let call = ServerCall::stream(link.clone(), *stream, names, Arc::clone(&self.host));
+        let call = ServerCall::stream(link.clone(), *stream, names, Arc::clone(&self.server_state));
         entry.service.dispatch(entry.index, call);
     }
 }

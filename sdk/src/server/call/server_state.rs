@@ -1,18 +1,18 @@
-//! What all calls of one server share.
+//! The state that all calls of one server share.
 
 use crate::stream::Compression;
 
 use super::drain::Drain;
 
-/// What a server tells each of its calls.
+/// The state of a server that its calls see.
 #[derive(Debug)]
-pub(crate) struct Host {
+pub(crate) struct ServerState {
     pub(crate) drain: Drain,
     /// How answers of unary calls are compressed; `None`: as their requests are.
     pub(crate) compression: Option<Option<Compression>>,
 }
 
-impl Host {
+impl ServerState {
     pub(crate) fn new(compression: Option<Option<Compression>>) -> Self {
         Self { drain: Drain::default(), compression }
     }
