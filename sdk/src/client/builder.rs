@@ -16,10 +16,10 @@ use super::balance::Balance;
 use super::channel::{CallDefaults, Channel};
 use super::connect::{Connect, Sockets};
 use super::keeper;
-use super::members::Members;
 use super::pool::{Plan, Pool};
 use super::resolve::{AnyResolve, Resolve};
 use super::runtime::{Guard, Task};
+use super::subchannels::Subchannels;
 
 /// How many connections a channel has to one address at most. Each is a task and a socket at both ends; more calls need no more
 /// connections.
@@ -206,8 +206,8 @@ impl ChannelBuilder {
         }
         self.check()?;
         let target = list.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-        let members = Members::fixed(&list, self.connections);
-        Ok(self.build(&target, None, members))
+        let subchannels = Subchannels::fixed(&list, self.connections);
+        Ok(self.build(&target, None, subchannels))
     }
 
     /// Like [`lazy_all`](Self::lazy_all), to the addresses that a resolver knows, which is asked with the first call.
@@ -217,7 +217,7 @@ impl ChannelBuilder {
     pub fn lazy_with(self, resolver: impl Resolve) -> Result<Channel> {
         self.check()?;
         let target = resolver.name();
-        Ok(self.build(&target, Some(Arc::new(resolver)), Members::named()))
+        Ok(self.build(&target, Some(Arc::new(resolver)), Subchannels::named()))
     }
 
     /// A channel over a connection that is there already, and that is not replaced: the channel ends with it.
@@ -236,7 +236,7 @@ impl ChannelBuilder {
         let target = peer.as_str().to_owned();
         let (link, driver) = Driver::client(Connection::client(self.config.clone()), ends, peer);
         let seen = look(&link);
-        let channel = self.build(&target, None, Members::connected(link));
+        let channel = self.build(&target, None, Subchannels::connected(link));
         let guard = Guard::new(&channel.pool(), Task::Given);
         tokio::spawn(keeper::hold(guard, driver));
         (channel, seen)
@@ -268,7 +268,7 @@ impl ChannelBuilder {
         Ok(())
     }
 
-    fn build(self, target: &str, resolver: Option<Arc<dyn AnyResolve>>, members: Members) -> Channel {
+    fn build(self, target: &str, resolver: Option<Arc<dyn AnyResolve>>, subchannels: Subchannels) -> Channel {
         let plan = Plan {
             target: target.into(),
             connector: self.connector,
@@ -286,7 +286,7 @@ impl ChannelBuilder {
             compression: self.compression,
             wait_for_ready: self.wait_for_ready,
         };
-        Channel::new(Pool::new(plan, members), calls)
+        Channel::new(Pool::new(plan, subchannels), calls)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The tasks of a channel: one for each connection, which makes it, drives it and replaces it, and one that asks for addresses.
 //!
-//! They decide nothing: [`Members`] does.
+//! They decide nothing: [`Subchannels`] does.
 
 use std::io;
 use std::panic::AssertUnwindSafe;
@@ -17,16 +17,16 @@ use crate::transport::{
 };
 
 use super::backoff::{Attempts, after, random};
-use super::members::{Id, Members, Then};
 use super::pool::Pool;
 use super::resolve::AnyResolve;
 use super::runtime::Guard;
+use super::subchannels::{Id, Subchannels, Then};
 
 /// Failures make it ask for addresses again, but not more often than that.
 const ASK_AT_MOST_EVERY: Duration = Duration::from_secs(1);
 
-/// Keeps a member connected. It ends when the member is `gone`, or has nobody to be connected for; a connection that calls still hold is
-/// driven to its end before.
+/// Keeps a subchannel connected. It ends when the subchannel is `gone`, or has nobody to be
+/// connected for; a connection that calls still hold is driven to its end before.
 pub(super) async fn keep(mut guard: Guard, id: Id, address: Address, gone: Arc<Signal>) {
     guard.begin();
     keep_connected(&guard.pool, id, &address, &gone).await;
@@ -45,16 +45,16 @@ async fn keep_connected(pool: &Arc<Pool>, id: Id, address: &Address, gone: &Sign
                 let text = peer.text();
                 let why = drive(pool, id, ends, peer).await;
                 if matches!(why, ConnError::Idle(_)) {
-                    pool.change(|members| members.handle_idle(id));
+                    pool.change(|subchannels| subchannels.handle_idle(id));
                     return;
                 }
                 let (lost, backoff) = (over(&why).with_peer(text).not_sent(), &pool.plan.backoff);
-                pool.change(|members| members.handle_lost(id, lost, backoff, (now(), random())))
+                pool.change(|subchannels| subchannels.handle_lost(id, lost, backoff, (now(), random())))
             }
             Err(error) => {
                 tracing::debug!(peer = %address, %error, "cannot connect");
                 let backoff = &pool.plan.backoff;
-                pool.change(|members| members.handle_failed(id, error, backoff, (now(), random())))
+                pool.change(|subchannels| subchannels.handle_failed(id, error, backoff, (now(), random())))
             }
         };
         pool.ask_again.notify_one();
@@ -63,7 +63,7 @@ async fn keep_connected(pool: &Arc<Pool>, id: Id, address: &Address, gone: &Sign
             tokio::select! {
                 biased;
                 () = gone.wait() => return,
-                () = sleep(wait) => pool.change(|members| members.handle_retry(id)),
+                () = sleep(wait) => pool.change(|subchannels| subchannels.handle_retry(id)),
             }
         }
     }
@@ -115,7 +115,7 @@ fn why_not(error: &io::Error) -> &'static str {
 async fn drive(pool: &Pool, id: Id, ends: Ends, peer: PeerAddr) -> ConnError {
     let text = peer.text();
     let (link, driver) = Driver::client(Connection::client(pool.plan.config.clone()), ends, peer);
-    pool.change(|members| members.handle_connected(id, link, now()));
+    pool.change(|subchannels| subchannels.handle_connected(id, link, now()));
     run(pool, driver, text).await
 }
 
@@ -168,13 +168,13 @@ async fn ask(pool: &Arc<Pool>, resolver: &dyn AnyResolve) {
     let mut news_at = Instant::from_std(now());
     loop {
         if std::mem::take(&mut failed) {
-            pool.change(Members::handle_asking);
+            pool.change(Subchannels::handle_asking);
         }
         let asked_at = Instant::from_std(now());
         let wait = match addresses(pool, resolver).await {
             Ok(addresses) => {
                 attempts = Attempts::default();
-                pool.start(|members| members.handle_addresses(&addresses, pool.plan.each));
+                pool.start(|subchannels| subchannels.handle_addresses(&addresses, pool.plan.each));
                 pool.plan.resolve_every
             }
             Err(error) => {
@@ -186,11 +186,11 @@ async fn ask(pool: &Arc<Pool>, resolver: &dyn AnyResolve) {
                     attempts.handle_failed(&pool.plan.backoff, random())
                 };
                 if wait.is_zero() {
-                    pool.change(|members| members.note_failure(&error));
+                    pool.change(|subchannels| subchannels.note_failure(&error));
                     continue;
                 }
                 failed = true;
-                pool.change(|members| members.handle_unnamed(error, after(now(), wait)));
+                pool.change(|subchannels| subchannels.handle_unnamed(error, after(now(), wait)));
                 Some(wait)
             }
         };

@@ -1,6 +1,6 @@
 //! FRONT DOOR: channels to servers.
 //!
-//! `members` decides which connections there are to be, as a value; `keeper` has the tasks that
+//! `subchannels` decides which connections there are to be, as a value; `keeper` has the tasks that
 //! make, drive and replace them, and `runtime` what they run in; `pool` is where calls find them.
 
 mod backoff;
@@ -11,12 +11,12 @@ mod channel;
 mod connect;
 mod flush;
 mod keeper;
-mod members;
 mod pool;
 mod resolve;
 mod runtime;
 mod share;
 mod state;
+mod subchannels;
 #[cfg(test)]
 mod tests;
 

@@ -1,7 +1,7 @@
 //! The connections of a channel: calls pick one, tasks make and replace them.
 //!
-//! Who wakes whom: a call that finds no connection starts the tasks that make one ([`keeper`]), and waits. Each change of the
-//! members wakes the calls that wait, and those that watch the state.
+//! A call that finds no connection starts the tasks that make one ([`keeper`]), and
+//! waits. Each change of the subchannels wakes the calls that wait, and those that watch the state.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,10 +19,10 @@ use super::backoff::Backoff;
 use super::balance::{Balance, Ready};
 use super::connect::Connect;
 use super::keeper;
-use super::members::{Members, Start};
 use super::resolve::AnyResolve;
 use super::runtime::{self, Guard, Task};
 use super::state::{State, StateWatch};
+use super::subchannels::{Start, Subchannels};
 
 /// The connections of a channel. Its tasks hold it as well, and end when it is [released](Self::release).
 pub(super) struct Pool {
@@ -30,7 +30,7 @@ pub(super) struct Pool {
     ready: ArcSwap<Ready>,
     /// Some connections get less than their share, because their servers refuse.
     uneven: Arc<AtomicBool>,
-    members: Mutex<Members>,
+    subchannels: Mutex<Subchannels>,
     /// Wakes calls that wait for a connection.
     changed: Notify,
     states: watch::Sender<State>,
@@ -59,14 +59,14 @@ pub(super) struct Plan {
 }
 
 impl Pool {
-    pub(super) fn new(plan: Plan, members: Members) -> Arc<Self> {
+    pub(super) fn new(plan: Plan, subchannels: Subchannels) -> Arc<Self> {
         let uneven = Arc::default();
-        let ready = Ready::new(members.links(), members.is_resting(), plan.balance, &uneven);
+        let ready = Ready::new(subchannels.links(), subchannels.is_resting(), plan.balance, &uneven);
         Arc::new(Self {
             ready: ArcSwap::from_pointee(ready),
             uneven,
-            states: watch::Sender::new(members.state()),
-            members: Mutex::new(members),
+            states: watch::Sender::new(subchannels.state()),
+            subchannels: Mutex::new(subchannels),
             changed: Notify::new(),
             over: Signal::default(),
             ask_again: Notify::new(),
@@ -90,7 +90,8 @@ impl Pool {
     /// Starts what rests, where that can run.
     #[cold]
     fn wake_and_pick(self: &Arc<Self>) -> Result<Option<Link>> {
-        let woken = runtime::check(self.plan.connector.needs_sockets()).map(|()| self.start(Members::wake));
+        let woken =
+            runtime::check(self.plan.connector.needs_sockets()).map(|()| self.start(Subchannels::wake));
         let link = self.ready.load().pick().cloned();
         if link.is_some() { Ok(link) } else { woken.map(|()| None).map_err(|error| self.about(error)) }
     }
@@ -145,13 +146,13 @@ impl Pool {
 
     /// Why there is no use in waiting. `known` is how many failures there were when the waiting began.
     fn failure(&self, patient: bool, known: &mut Option<u64>) -> Option<Error> {
-        let members = self.members.lock();
-        if let Some(why) = members.closed() {
+        let subchannels = self.subchannels.lock();
+        if let Some(why) = subchannels.closed() {
             return Some(why.clone());
         }
-        let (count, last) = members.failures();
+        let (count, last) = subchannels.failures();
         let before = *known.get_or_insert(count);
-        match members.state() {
+        match subchannels.state() {
             _ if patient => None,
             State::TransientFailure { why, .. } => Some(why),
             // It failed, and the next attempt has begun already.
@@ -160,18 +161,18 @@ impl Pool {
         }
     }
 
-    /// Changes the members, and tells everybody.
-    pub(super) fn change<R>(&self, change: impl FnOnce(&mut Members) -> R) -> R {
-        let mut members = self.members.lock();
-        let result = change(&mut members);
-        let state = members.state();
+    /// Changes the subchannels, and tells everybody.
+    pub(super) fn change<R>(&self, change: impl FnOnce(&mut Subchannels) -> R) -> R {
+        let mut subchannels = self.subchannels.lock();
+        let result = change(&mut subchannels);
+        let state = subchannels.state();
         if let State::TransientFailure { why, .. } = &state
             && !matches!(*self.states.borrow(), State::TransientFailure { .. })
         {
-            members.note_failure(why);
+            subchannels.note_failure(why);
         }
         let old = self.ready.load_full();
-        let (links, resting) = (members.links(), members.is_resting());
+        let (links, resting) = (subchannels.links(), subchannels.is_resting());
         let ready = Ready::new(links, resting, self.plan.balance, &self.uneven).after(&old);
         self.ready.store(Arc::new(ready));
         self.states.send_if_modified(|old| {
@@ -179,7 +180,7 @@ impl Pool {
             *old = state;
             new
         });
-        drop(members);
+        drop(subchannels);
         // What it holds may be the last hold on a connection, which is let go of outside the lock.
         drop(old);
         self.changed.notify_waiters();
@@ -187,16 +188,16 @@ impl Pool {
     }
 
     /// The same for a change that has tasks to start.
-    pub(super) fn start(self: &Arc<Self>, change: impl FnOnce(&mut Members) -> Vec<Start>) {
+    pub(super) fn start(self: &Arc<Self>, change: impl FnOnce(&mut Subchannels) -> Vec<Start>) {
         for start in self.change(change) {
             match start {
-                Start::Member { id, address, gone } => {
-                    let guard = Guard::new(self, Task::Member(id));
+                Start::Subchannel { id, address, gone } => {
+                    let guard = Guard::new(self, Task::Subchannel(id));
                     tokio::spawn(keeper::keep(guard, id, address, gone));
                 }
-                Start::Naming => {
+                Start::Resolver => {
                     let resolver = self.plan.resolver.clone().expect("who has no list has a resolver");
-                    tokio::spawn(keeper::follow(Guard::new(self, Task::Naming), resolver));
+                    tokio::spawn(keeper::follow(Guard::new(self, Task::Resolver), resolver));
                 }
             }
         }
@@ -204,25 +205,25 @@ impl Pool {
 
     /// A task is gone before its end. With `why`, those who wait for a connection fail with that.
     pub(super) fn abandon(&self, task: Task, why: Option<&Error>) {
-        let change = |members: &mut Members| {
+        let change = |subchannels: &mut Subchannels| {
             match task {
-                Task::Member(id) => members.handle_abandoned(id),
-                Task::Naming => members.handle_naming_abandoned(),
+                Task::Subchannel(id) => subchannels.handle_abandoned(id),
+                Task::Resolver => subchannels.handle_resolver_abandoned(),
                 // It is not replaced: the channel ends with it.
                 Task::Given => {
                     let lost = keeper::over(&ConnError::RuntimeGone);
-                    members.close(lost.with_peer(Arc::clone(&self.plan.target)));
+                    subchannels.close(lost.with_peer(Arc::clone(&self.plan.target)));
                 }
             }
             if let Some(why) = why {
-                members.note_failure(why);
+                subchannels.note_failure(why);
             }
         };
         self.change(change);
     }
 
     pub(super) fn state(&self) -> State {
-        self.members.lock().state()
+        self.subchannels.lock().state()
     }
 
     pub(super) fn watch(&self) -> StateWatch {
@@ -236,13 +237,13 @@ impl Pool {
 
     /// All connections, those that only finish their calls included.
     pub(super) fn all_links(&self) -> Vec<Link> {
-        let draining = self.members.lock().draining();
+        let draining = self.subchannels.lock().draining();
         self.links().into_iter().chain(draining).collect()
     }
 
     /// Why the last attempt failed, if one did.
     pub(super) fn last_failure(&self) -> Option<Error> {
-        self.members.lock().failures().1.cloned()
+        self.subchannels.lock().failures().1.cloned()
     }
 
     /// Nobody can call any more: no connection is made, and those that are there close when their last call has ended.
@@ -253,14 +254,14 @@ impl Pool {
     /// There will be no connection any more.
     pub(super) fn end(&self, why: Error) {
         // The links are let go of outside the lock.
-        drop(self.change(|members| members.close(why)));
+        drop(self.change(|subchannels| subchannels.close(why)));
         self.over.set();
     }
 
     /// There will be no connection any more, and those that are there are closed.
     pub(super) fn close(&self) {
         let why = self.closed_error("the call was not sent, because the channel was closed");
-        for link in self.change(|members| members.close(why)) {
+        for link in self.change(|subchannels| subchannels.close(why)) {
             link.close(&ConnError::LocalClosed);
         }
         self.over.set();

@@ -8,8 +8,8 @@ use tokio::runtime::Handle;
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 
-use super::members::Id;
 use super::pool::Pool;
+use super::subchannels::Id;
 
 /// Checks that the tasks of a channel can run where this is called. A task that found out itself
 /// could tell nobody.
@@ -38,10 +38,10 @@ fn panics(probe: impl FnOnce()) -> bool {
 /// Which task of a channel it is.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Task {
-    /// Keeps a member connected.
-    Member(Id),
+    /// Keeps a subchannel connected.
+    Subchannel(Id),
     /// Asks for addresses.
-    Naming,
+    Resolver,
     /// Drives the connection that the channel was given.
     Given,
 }

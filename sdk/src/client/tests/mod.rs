@@ -1,8 +1,8 @@
 //! Channels over connections that a test makes, with a clock that stands still: who is connected to, when, and what calls see of it.
 
 mod closing;
-mod naming;
 mod network;
+mod resolver;
 mod retries;
 mod runtimes;
 mod several;

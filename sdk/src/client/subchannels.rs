@@ -1,4 +1,5 @@
-//! The connections that a channel has or wants, as a value: what happened goes in, what to do comes out. It neither waits nor connects.
+//! Subchannels: the connections that a channel has or wants, as a value. Events go in, and tasks to
+//! start come out. It neither waits nor connects.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,11 +13,11 @@ use super::state::State;
 
 /// The connections that a channel has or wants.
 #[derive(Debug, Default)]
-pub(super) struct Members {
-    list: Vec<Member>,
+pub(super) struct Subchannels {
+    list: Vec<Subchannel>,
     /// Connections whose address was taken away, while calls on them go on. Held weakly, so that they close with the last call.
     draining: Vec<(Id, WeakLink)>,
-    naming: Naming,
+    resolver: ResolverState,
     last_id: u64,
     /// How often a state of failure began, and why the last time, if there was no connection since.
     failures: (u64, Option<Error>),
@@ -24,13 +25,13 @@ pub(super) struct Members {
     closed: Option<Error>,
 }
 
-/// Who a member is, for the task that makes its connection.
+/// The number of a subchannel, for the task that makes its connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Id(u64);
 
 /// One connection that is wanted.
 #[derive(Debug)]
-struct Member {
+struct Subchannel {
     id: Id,
     address: Address,
     phase: Phase,
@@ -51,9 +52,9 @@ enum Phase {
     },
 }
 
-/// What is known of the addresses.
+/// The state of the resolver, and so of the list of addresses.
 #[derive(Debug, Default)]
-enum Naming {
+enum ResolverState {
     /// They are a list that does not change.
     #[default]
     Fixed,
@@ -71,12 +72,12 @@ enum Naming {
 #[derive(Debug)]
 pub(super) enum Start {
     /// Connects, and keeps connected.
-    Member { id: Id, address: Address, gone: Arc<Signal> },
+    Subchannel { id: Id, address: Address, gone: Arc<Signal> },
     /// Asks where the servers are, and goes on doing so.
-    Naming,
+    Resolver,
 }
 
-/// What the task of a member does after a failure or a loss.
+/// The next step of a subchannel's task after a failure or a loss.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Then {
     /// Waits for that long, then tries again.
@@ -85,47 +86,47 @@ pub(super) enum Then {
     End,
 }
 
-impl Members {
-    /// Members with a list of addresses that does not change.
+impl Subchannels {
+    /// Subchannels with a list of addresses that does not change.
     pub(super) fn fixed(addresses: &[Address], each: usize) -> Self {
-        let mut members = Self::default();
-        addresses.iter().for_each(|address| members.add(address, each));
-        members
+        let mut subchannels = Self::default();
+        addresses.iter().for_each(|address| subchannels.add(address, each));
+        subchannels
     }
 
-    /// Members whose addresses have to be asked for.
+    /// Subchannels whose addresses have to be asked for.
     pub(super) fn named() -> Self {
-        Self { naming: Naming::Resting, ..Self::default() }
+        Self { resolver: ResolverState::Resting, ..Self::default() }
     }
 
-    /// One member with a connection that is there already.
+    /// One subchannel with a connection that is there already.
     pub(super) fn connected(link: Link) -> Self {
-        let mut members = Self::default();
-        members.last_id += 1;
-        members.list.push(Member {
-            id: Id(members.last_id),
+        let mut subchannels = Self::default();
+        subchannels.last_id += 1;
+        subchannels.list.push(Subchannel {
+            id: Id(subchannels.last_id),
             address: Address::Tcp(String::new()),
             phase: Phase::Ready(link),
             attempts: Attempts::default(),
             gone: Arc::default(),
         });
-        members
+        subchannels
     }
 
     /// Somebody needs a connection: what rests is to be started.
     pub(super) fn wake(&mut self) -> Vec<Start> {
         let mut starts = Vec::new();
-        if matches!(self.naming, Naming::Resting) {
-            self.naming = Naming::Asking;
-            starts.push(Start::Naming);
+        if matches!(self.resolver, ResolverState::Resting) {
+            self.resolver = ResolverState::Asking;
+            starts.push(Start::Resolver);
         }
-        for member in &mut self.list {
-            if matches!(member.phase, Phase::Resting) {
-                member.phase = Phase::Connecting;
-                starts.push(Start::Member {
-                    id: member.id,
-                    address: member.address.clone(),
-                    gone: Arc::clone(&member.gone),
+        for subchannel in &mut self.list {
+            if matches!(subchannel.phase, Phase::Resting) {
+                subchannel.phase = Phase::Connecting;
+                starts.push(Start::Subchannel {
+                    id: subchannel.id,
+                    address: subchannel.address.clone(),
+                    gone: Arc::clone(&subchannel.gone),
                 });
             }
         }
@@ -137,14 +138,14 @@ impl Members {
         if self.closed.is_some() {
             return Vec::new();
         }
-        self.naming = Naming::Known;
+        self.resolver = ResolverState::Known;
         let (stay, leave) = std::mem::take(&mut self.list)
             .into_iter()
-            .partition(|member| addresses.contains(&member.address));
+            .partition(|subchannel| addresses.contains(&subchannel.address));
         self.list = stay;
         self.dismiss(leave);
         for address in addresses {
-            if !self.list.iter().any(|member| member.address == *address) {
+            if !self.list.iter().any(|subchannel| subchannel.address == *address) {
                 self.add(address, each);
             }
         }
@@ -153,26 +154,26 @@ impl Members {
 
     /// The addresses are asked for again.
     pub(super) fn handle_asking(&mut self) {
-        self.naming = Naming::Asking;
+        self.resolver = ResolverState::Asking;
     }
 
     /// The addresses could not be had.
     pub(super) fn handle_unnamed(&mut self, why: Error, retry_at: Instant) {
-        self.naming = Naming::Failed { why, retry_at };
+        self.resolver = ResolverState::Failed { why, retry_at };
     }
 
     /// An attempt begins after a wait.
     pub(super) fn handle_retry(&mut self, id: Id) {
-        if let Some(member) = self.find(id) {
-            member.phase = Phase::Connecting;
+        if let Some(subchannel) = self.find(id) {
+            subchannel.phase = Phase::Connecting;
         }
     }
 
     /// There is a connection. If it is not wanted any more, nobody holds it, and it closes.
     pub(super) fn handle_connected(&mut self, id: Id, link: Link, now: Instant) {
-        if let Some(member) = self.find(id) {
-            member.attempts.handle_connected(now);
-            member.phase = Phase::Ready(link);
+        if let Some(subchannel) = self.find(id) {
+            subchannel.attempts.handle_connected(now);
+            subchannel.phase = Phase::Ready(link);
             self.failures.1 = None;
         }
     }
@@ -184,9 +185,9 @@ impl Members {
         backoff: &Backoff,
         (now, random): (Instant, f64),
     ) -> Then {
-        let Some(member) = self.find(id) else { return Then::End };
-        let wait = member.attempts.handle_failed(backoff, random);
-        member.phase = Phase::Failed { why, retry_at: after(now, wait) };
+        let Some(subchannel) = self.find(id) else { return Then::End };
+        let wait = subchannel.attempts.handle_failed(backoff, random);
+        subchannel.phase = Phase::Failed { why, retry_at: after(now, wait) };
         Then::Wait(wait)
     }
 
@@ -200,16 +201,16 @@ impl Members {
         (now, random): (Instant, f64),
     ) -> Then {
         self.draining.retain(|(draining, _)| *draining != id);
-        let Some(member) = self.find(id) else { return Then::End };
-        let wait = member.attempts.handle_lost(backoff, now, random);
-        let rests = matches!(&member.phase, Phase::Ready(link) if !link.was_used());
+        let Some(subchannel) = self.find(id) else { return Then::End };
+        let wait = subchannel.attempts.handle_lost(backoff, now, random);
+        let rests = matches!(&subchannel.phase, Phase::Ready(link) if !link.was_used());
         if wait > Duration::ZERO {
-            member.phase = Phase::Failed { why, retry_at: after(now, wait) };
+            subchannel.phase = Phase::Failed { why, retry_at: after(now, wait) };
         } else if rests {
-            member.phase = Phase::Resting;
+            subchannel.phase = Phase::Resting;
             return Then::End;
         } else {
-            member.phase = Phase::Connecting;
+            subchannel.phase = Phase::Connecting;
         }
         Then::Wait(wait)
     }
@@ -217,27 +218,27 @@ impl Members {
     /// A connection was closed on this side because nobody used it. The next call makes another one.
     pub(super) fn handle_idle(&mut self, id: Id) {
         self.draining.retain(|(draining, _)| *draining != id);
-        if let Some(member) = self.find(id) {
-            member.phase = Phase::Resting;
+        if let Some(subchannel) = self.find(id) {
+            subchannel.phase = Phase::Resting;
         }
     }
 
-    /// The task of a member is gone, with its runtime or by a panic. The next call starts another
-    /// one.
+    /// The task of a subchannel is gone, with its runtime or by a panic. The next call starts
+    /// another one.
     pub(super) fn handle_abandoned(&mut self, id: Id) {
         self.handle_idle(id);
     }
 
     /// The task that asks for addresses is gone. The next call starts another one.
-    pub(super) fn handle_naming_abandoned(&mut self) {
-        self.naming = Naming::Resting;
+    pub(super) fn handle_resolver_abandoned(&mut self) {
+        self.resolver = ResolverState::Resting;
     }
 
     /// There will be no connection any more. Gives those that are there.
     pub(super) fn close(&mut self, why: Error) -> Vec<Link> {
         self.closed.get_or_insert(why);
         let list = std::mem::take(&mut self.list);
-        let links = list.iter().filter_map(|member| match &member.phase {
+        let links = list.iter().filter_map(|subchannel| match &subchannel.phase {
             Phase::Ready(link) => Some(link.clone()),
             _ => None,
         });
@@ -254,15 +255,15 @@ impl Members {
         if self.closed.is_some() {
             return State::Closed;
         }
-        let mut best = match &self.naming {
-            Naming::Asking if self.list.is_empty() => State::Connecting,
-            Naming::Failed { why, retry_at } if self.list.is_empty() => {
+        let mut best = match &self.resolver {
+            ResolverState::Asking if self.list.is_empty() => State::Connecting,
+            ResolverState::Failed { why, retry_at } if self.list.is_empty() => {
                 State::TransientFailure { why: why.clone(), retry_at: *retry_at }
             }
             _ => State::Idle,
         };
-        for member in &self.list {
-            match &member.phase {
+        for subchannel in &self.list {
+            match &subchannel.phase {
                 Phase::Ready(link) if !link.is_over() => return State::Ready,
                 // Its task will know in a moment.
                 Phase::Ready(_) | Phase::Connecting => best = State::Connecting,
@@ -289,7 +290,7 @@ impl Members {
 
     /// The connections that are there.
     pub(super) fn links(&self) -> Vec<Link> {
-        let ready = |member: &Member| match &member.phase {
+        let ready = |subchannel: &Subchannel| match &subchannel.phase {
             Phase::Ready(link) => Some(link.clone()),
             _ => None,
         };
@@ -303,14 +304,14 @@ impl Members {
 
     /// Whether something is to be started when there is a call.
     pub(super) fn is_resting(&self) -> bool {
-        matches!(self.naming, Naming::Resting)
-            || self.list.iter().any(|member| matches!(member.phase, Phase::Resting))
+        matches!(self.resolver, ResolverState::Resting)
+            || self.list.iter().any(|subchannel| matches!(subchannel.phase, Phase::Resting))
     }
 
     fn add(&mut self, address: &Address, each: usize) {
         for _ in 0..each {
             self.last_id += 1;
-            self.list.push(Member {
+            self.list.push(Subchannel {
                 id: Id(self.last_id),
                 address: address.clone(),
                 phase: Phase::Resting,
@@ -320,18 +321,18 @@ impl Members {
         }
     }
 
-    fn dismiss(&mut self, members: Vec<Member>) {
-        for member in members {
-            member.gone.set();
-            if let Phase::Ready(link) = &member.phase
+    fn dismiss(&mut self, subchannels: Vec<Subchannel>) {
+        for subchannel in subchannels {
+            subchannel.gone.set();
+            if let Phase::Ready(link) = &subchannel.phase
                 && self.closed.is_none()
             {
-                self.draining.push((member.id, link.downgrade()));
+                self.draining.push((subchannel.id, link.downgrade()));
             }
         }
     }
 
-    fn find(&mut self, id: Id) -> Option<&mut Member> {
-        self.list.iter_mut().find(|member| member.id == id)
+    fn find(&mut self, id: Id) -> Option<&mut Subchannel> {
+        self.list.iter_mut().find(|subchannel| subchannel.id == id)
     }
 }
