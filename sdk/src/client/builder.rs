@@ -16,7 +16,7 @@ use super::balance::Balance;
 use super::channel::{CallDefaults, Channel};
 use super::connect::{Connect, Sockets};
 use super::keeper;
-use super::pool::{Plan, Pool};
+use super::pool::{ChannelConfig, Pool};
 use super::resolve::{AnyResolve, Resolve};
 use super::runtime::{Guard, Task};
 use super::subchannels::Subchannels;
@@ -269,10 +269,10 @@ impl ChannelBuilder {
     }
 
     fn build(self, target: &str, resolver: Option<Arc<dyn AnyResolve>>, subchannels: Subchannels) -> Channel {
-        let plan = Plan {
+        let config = ChannelConfig {
             target: target.into(),
             connector: self.connector,
-            config: self.config,
+            connection: self.config,
             connect_timeout: self.connect_timeout,
             backoff: self.backoff,
             each: self.connections,
@@ -286,7 +286,7 @@ impl ChannelBuilder {
             compression: self.compression,
             wait_for_ready: self.wait_for_ready,
         };
-        Channel::new(Pool::new(plan, subchannels), calls)
+        Channel::new(Pool::new(config, subchannels), calls)
     }
 }
 

@@ -81,7 +81,7 @@ impl Channel {
     /// What the channel connects to, as text: the address, the addresses with commas between, or the resolver's name.
     #[must_use]
     pub fn peer(&self) -> &str {
-        &self.0.pool.plan.target
+        &self.0.pool.config.target
     }
 
     /// What the channel is doing.
@@ -167,7 +167,7 @@ impl Channel {
 
     /// How long a server may take to accept a stream.
     pub(crate) fn open_timeout(&self) -> Duration {
-        self.0.pool.plan.config.open_timeout
+        self.0.pool.config.connection.open_timeout
     }
 
     pub(crate) fn compression(&self) -> Option<Compression> {
@@ -175,7 +175,7 @@ impl Channel {
     }
 
     pub(crate) fn peer_text(&self) -> Arc<str> {
-        Arc::clone(&self.0.pool.plan.target)
+        Arc::clone(&self.0.pool.config.target)
     }
 }
 

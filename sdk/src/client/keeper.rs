@@ -48,12 +48,12 @@ async fn keep_connected(pool: &Arc<Pool>, id: Id, address: &Address, gone: &Sign
                     pool.change(|subchannels| subchannels.handle_idle(id));
                     return;
                 }
-                let (lost, backoff) = (over(&why).with_peer(text).not_sent(), &pool.plan.backoff);
+                let (lost, backoff) = (over(&why).with_peer(text).not_sent(), &pool.config.backoff);
                 pool.change(|subchannels| subchannels.handle_lost(id, lost, backoff, (now(), random())))
             }
             Err(error) => {
                 tracing::debug!(peer = %address, %error, "cannot connect");
-                let backoff = &pool.plan.backoff;
+                let backoff = &pool.config.backoff;
                 pool.change(|subchannels| subchannels.handle_failed(id, error, backoff, (now(), random())))
             }
         };
@@ -70,12 +70,12 @@ async fn keep_connected(pool: &Arc<Pool>, id: Id, address: &Address, gone: &Sign
 }
 
 async fn attempt(pool: &Pool, address: &Address) -> Result<(Ends, PeerAddr)> {
-    let limit = pool.plan.connect_timeout;
+    let limit = pool.config.connect_timeout;
     let failed = |text: String| {
         Error::new(ErrorKind::Connect, Origin::Peer, Code::CLIENT_CONNECT_ERR, text)
             .with_peer(address.to_string())
     };
-    let connecting = async { pool.plan.connector.connect(address, &pool.plan.config).await };
+    let connecting = async { pool.config.connector.connect(address, &pool.config.connection).await };
     match tokio::time::timeout(limit, AssertUnwindSafe(connecting).catch_unwind()).await {
         Ok(Ok(Ok(connected))) => Ok(connected),
         Ok(Ok(Err(error))) if error.kind() == io::ErrorKind::InvalidInput => {
@@ -114,7 +114,7 @@ fn why_not(error: &io::Error) -> &'static str {
 /// Drives a connection until it is over, and says why.
 async fn drive(pool: &Pool, id: Id, ends: Ends, peer: PeerAddr) -> ConnError {
     let text = peer.text();
-    let (link, driver) = Driver::client(Connection::client(pool.plan.config.clone()), ends, peer);
+    let (link, driver) = Driver::client(Connection::client(pool.config.connection.clone()), ends, peer);
     pool.change(|subchannels| subchannels.handle_connected(id, link, now()));
     run(pool, driver, text).await
 }
@@ -138,9 +138,9 @@ async fn run(pool: &Pool, mut driver: Driver, peer: Arc<str>) -> ConnError {
 /// Drives the one connection that a channel was given. It is not replaced: the channel ends with it.
 pub(super) async fn hold(mut guard: Guard, driver: Driver) {
     guard.begin();
-    let target = Arc::clone(&guard.pool.plan.target);
+    let target = Arc::clone(&guard.pool.config.target);
     let why = run(&guard.pool, driver, target).await;
-    guard.pool.end(over(&why).with_peer(Arc::clone(&guard.pool.plan.target)));
+    guard.pool.end(over(&why).with_peer(Arc::clone(&guard.pool.config.target)));
     guard.end();
 }
 
@@ -174,16 +174,16 @@ async fn ask(pool: &Arc<Pool>, resolver: &dyn AnyResolve) {
         let wait = match addresses(pool, resolver).await {
             Ok(addresses) => {
                 attempts = Attempts::default();
-                pool.start(|subchannels| subchannels.handle_addresses(&addresses, pool.plan.each));
-                pool.plan.resolve_every
+                pool.start(|subchannels| subchannels.handle_addresses(&addresses, pool.config.each));
+                pool.config.resolve_every
             }
             Err(error) => {
                 let wait = if error.kind() == ErrorKind::Internal {
-                    tracing::error!(servers = %pool.plan.target, %error, "the resolver panicked");
-                    attempts.handle_panicked(&pool.plan.backoff, random())
+                    tracing::error!(servers = %pool.config.target, %error, "the resolver panicked");
+                    attempts.handle_panicked(&pool.config.backoff, random())
                 } else {
-                    tracing::debug!(servers = %pool.plan.target, %error, "cannot resolve");
-                    attempts.handle_failed(&pool.plan.backoff, random())
+                    tracing::debug!(servers = %pool.config.target, %error, "cannot resolve");
+                    attempts.handle_failed(&pool.config.backoff, random())
                 };
                 if wait.is_zero() {
                     pool.change(|subchannels| subchannels.note_failure(&error));
@@ -216,17 +216,17 @@ async fn ask(pool: &Arc<Pool>, resolver: &dyn AnyResolve) {
 async fn changed(pool: &Pool, resolver: &dyn AnyResolve, not_before: Instant) {
     let changed = AssertUnwindSafe(async { resolver.changed().await });
     if let Err(panic) = changed.catch_unwind().await {
-        let (servers, panic) = (&pool.plan.target, panic_text(&*panic));
+        let (servers, panic) = (&pool.config.target, panic_text(&*panic));
         tracing::error!(%servers, panic, "`changed` of the resolver panicked");
     }
     sleep_until(not_before).await;
 }
 
 async fn addresses(pool: &Pool, resolver: &dyn AnyResolve) -> Result<Vec<Address>> {
-    let limit = pool.plan.connect_timeout;
+    let limit = pool.config.connect_timeout;
     let failed = |text: String| {
         Error::new(ErrorKind::Connect, Origin::Peer, Code::CLIENT_ROUTER_ERR, text)
-            .with_peer(Arc::clone(&pool.plan.target))
+            .with_peer(Arc::clone(&pool.config.target))
     };
     let asking = AssertUnwindSafe(async { resolver.resolve().await });
     let found = match tokio::time::timeout(limit, asking.catch_unwind()).await {
@@ -234,7 +234,7 @@ async fn addresses(pool: &Pool, resolver: &dyn AnyResolve) -> Result<Vec<Address
         Ok(Ok(Err(error))) => return Err(failed("cannot find the servers".to_owned()).with_source(error)),
         Ok(Err(panic)) => {
             let text = format!("the resolver of the servers panicked: {}", panic_text(&*panic));
-            return Err(panicked(text).with_peer(Arc::clone(&pool.plan.target)));
+            return Err(panicked(text).with_peer(Arc::clone(&pool.config.target)));
         }
         Err(_) => {
             let text = format!("the resolver gave no addresses within {limit:?} (connect_timeout)");
@@ -256,7 +256,7 @@ fn usable(pool: &Pool, found: &[String]) -> Result<Vec<Address>> {
             Ok(address) if addresses.contains(&address) => {}
             Ok(address) => addresses.push(address),
             Err(bad) => {
-                let (servers, error) = (&pool.plan.target, Error::from(bad));
+                let (servers, error) = (&pool.config.target, Error::from(bad));
                 tracing::warn!(%servers, %error, "the resolver gave an address that cannot be used");
                 wrong = Some(error.with_peer(Arc::clone(servers)));
             }

@@ -40,18 +40,18 @@ pub(super) struct Pool {
     pub(super) ask_again: Notify,
     /// Why the last connection ended that had something left to write, until a flush tells it.
     pub(super) unwritten: Mutex<Option<Error>>,
-    pub(super) plan: Plan,
+    pub(super) config: ChannelConfig,
 }
 
-/// How connections are made.
-pub(super) struct Plan {
-    /// What errors call the servers before one of them is known.
+/// The configuration of a channel: its target, and how its connections are made.
+pub(super) struct ChannelConfig {
+    /// The name of the servers in errors, before one of them is known.
     pub(super) target: Arc<str>,
     pub(super) connector: Arc<dyn Connect>,
-    pub(super) config: Config,
+    pub(super) connection: Config,
     pub(super) connect_timeout: Duration,
     pub(super) backoff: Backoff,
-    /// How many to each address.
+    /// The number of connections to each address.
     pub(super) each: usize,
     pub(super) balance: Balance,
     pub(super) resolver: Option<Arc<dyn AnyResolve>>,
@@ -59,9 +59,9 @@ pub(super) struct Plan {
 }
 
 impl Pool {
-    pub(super) fn new(plan: Plan, subchannels: Subchannels) -> Arc<Self> {
+    pub(super) fn new(config: ChannelConfig, subchannels: Subchannels) -> Arc<Self> {
         let uneven = Arc::default();
-        let ready = Ready::new(subchannels.links(), subchannels.is_resting(), plan.balance, &uneven);
+        let ready = Ready::new(subchannels.links(), subchannels.is_resting(), config.balance, &uneven);
         Arc::new(Self {
             ready: ArcSwap::from_pointee(ready),
             uneven,
@@ -71,7 +71,7 @@ impl Pool {
             over: Signal::default(),
             ask_again: Notify::new(),
             unwritten: Mutex::new(None),
-            plan,
+            config,
         })
     }
 
@@ -91,13 +91,13 @@ impl Pool {
     #[cold]
     fn wake_and_pick(self: &Arc<Self>) -> Result<Option<Link>> {
         let woken =
-            runtime::check(self.plan.connector.needs_sockets()).map(|()| self.start(Subchannels::wake));
+            runtime::check(self.config.connector.needs_sockets()).map(|()| self.start(Subchannels::wake));
         let link = self.ready.load().pick().cloned();
         if link.is_some() { Ok(link) } else { woken.map(|()| None).map_err(|error| self.about(error)) }
     }
 
     fn about(&self, error: Error) -> Error {
-        error.with_peer(Arc::clone(&self.plan.target))
+        error.with_peer(Arc::clone(&self.config.target))
     }
 
     /// The server of a connection has served a call.
@@ -173,7 +173,7 @@ impl Pool {
         }
         let old = self.ready.load_full();
         let (links, resting) = (subchannels.links(), subchannels.is_resting());
-        let ready = Ready::new(links, resting, self.plan.balance, &self.uneven).after(&old);
+        let ready = Ready::new(links, resting, self.config.balance, &self.uneven).after(&old);
         self.ready.store(Arc::new(ready));
         self.states.send_if_modified(|old| {
             let new = !state.is_same(old);
@@ -196,7 +196,7 @@ impl Pool {
                     tokio::spawn(keeper::keep(guard, id, address, gone));
                 }
                 Start::Resolver => {
-                    let resolver = self.plan.resolver.clone().expect("who has no list has a resolver");
+                    let resolver = self.config.resolver.clone().expect("who has no list has a resolver");
                     tokio::spawn(keeper::follow(Guard::new(self, Task::Resolver), resolver));
                 }
             }
@@ -212,7 +212,7 @@ impl Pool {
                 // It is not replaced: the channel ends with it.
                 Task::Given => {
                     let lost = keeper::over(&ConnError::RuntimeGone);
-                    subchannels.close(lost.with_peer(Arc::clone(&self.plan.target)));
+                    subchannels.close(lost.with_peer(Arc::clone(&self.config.target)));
                 }
             }
             if let Some(why) = why {
@@ -269,6 +269,6 @@ impl Pool {
 
     fn closed_error(&self, text: &str) -> Error {
         Error::new(ErrorKind::Closed, Origin::Caller, Code::CLIENT_CONNECT_ERR, text)
-            .with_peer(Arc::clone(&self.plan.target))
+            .with_peer(Arc::clone(&self.config.target))
     }
 }

@@ -94,7 +94,7 @@ impl Drop for Guard {
         };
         let why = why.map(|((kind, origin), text)| {
             Error::new(kind, origin, Code::CLIENT_CONNECT_ERR, text)
-                .with_peer(Arc::clone(&self.pool.plan.target))
+                .with_peer(Arc::clone(&self.pool.config.target))
         });
         self.pool.abandon(self.task, why.as_ref());
     }
