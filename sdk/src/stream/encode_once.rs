@@ -70,10 +70,10 @@ impl<T: Message> Body for &EncodeOnce<T> {
         }
     }
 
-    fn give_to(self, out: &mut Outbox) {
+    fn write_by_ref(self, out: &mut Outbox) {
         match self {
             EncodeOnce::Message(message) => message.write_to(out),
-            EncodeOnce::Encoded(bytes) => out.keep(bytes.clone()),
+            EncodeOnce::Encoded(bytes) => out.append_by_ref(bytes.clone()),
         }
     }
 }

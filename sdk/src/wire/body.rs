@@ -8,7 +8,7 @@ pub(crate) trait Body {
     fn write_to(self, out: &mut Vec<u8>);
 
     /// Appends the bytes, and large pieces by reference where that can be.
-    fn give_to(self, out: &mut Outbox);
+    fn write_by_ref(self, out: &mut Outbox);
 }
 
 impl<F: FnOnce(&mut Vec<u8>)> Body for F {
@@ -17,7 +17,7 @@ impl<F: FnOnce(&mut Vec<u8>)> Body for F {
         self(out);
     }
 
-    fn give_to(self, out: &mut Outbox) {
+    fn write_by_ref(self, out: &mut Outbox) {
         self(out.copied());
     }
 }
@@ -32,7 +32,7 @@ impl Body for Piece {
         out.extend_from_slice(&self.0);
     }
 
-    fn give_to(self, out: &mut Outbox) {
-        out.keep(self.0);
+    fn write_by_ref(self, out: &mut Outbox) {
+        out.append_by_ref(self.0);
     }
 }

@@ -26,6 +26,7 @@
 //! Deliberately absent: which ids are in use, states, windows. A frame is right or wrong by itself here.
 
 mod body;
+mod by_ref;
 mod decode;
 mod encode;
 mod entries;
@@ -33,7 +34,6 @@ mod error;
 mod frame;
 mod header;
 mod id;
-mod keep;
 mod messages;
 mod outbox;
 mod plain;

@@ -15,13 +15,13 @@ pub(crate) const LARGE: usize = 32 * 1024;
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     copied: Vec<u8>,
-    kept: Vec<Kept>,
-    /// The bytes of all that is kept.
-    kept_len: usize,
+    by_ref: Vec<ByRef>,
+    /// The bytes of all pieces by reference.
+    by_ref_len: usize,
 }
 
 #[derive(Debug)]
-struct Kept {
+struct ByRef {
     /// So many copied bytes are before it.
     at: usize,
     bytes: Bytes,
@@ -30,7 +30,7 @@ struct Kept {
 impl Outbox {
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.copied.len() + self.kept_len
+        self.copied.len() + self.by_ref_len
     }
 
     #[inline]
@@ -50,21 +50,21 @@ impl Outbox {
     }
 
     /// Appends a large piece without copying it.
-    pub(crate) fn keep(&mut self, bytes: Bytes) {
-        self.kept_len += bytes.len();
-        self.kept.push(Kept { at: self.copied.len(), bytes });
+    pub(crate) fn append_by_ref(&mut self, bytes: Bytes) {
+        self.by_ref_len += bytes.len();
+        self.by_ref.push(ByRef { at: self.copied.len(), bytes });
     }
 
     /// Drops all behind the first `len` bytes, which end where something was appended.
     #[inline]
     pub(crate) fn truncate(&mut self, len: usize) {
-        while let Some(last) = self.kept.last()
-            && last.at + self.kept_len - last.bytes.len() >= len
+        while let Some(last) = self.by_ref.last()
+            && last.at + self.by_ref_len - last.bytes.len() >= len
         {
-            self.kept_len -= last.bytes.len();
-            self.kept.pop();
+            self.by_ref_len -= last.bytes.len();
+            self.by_ref.pop();
         }
-        self.copied.truncate(len - self.kept_len);
+        self.copied.truncate(len - self.by_ref_len);
     }
 
     pub(crate) fn clear(&mut self) {
@@ -74,7 +74,7 @@ impl Outbox {
     /// All bytes, if none of them are kept by reference.
     #[inline]
     pub(crate) fn only_copied(&self) -> Option<&[u8]> {
-        self.kept.is_empty().then_some(&self.copied)
+        self.by_ref.is_empty().then_some(&self.copied)
     }
 
     /// Fills `into` with what lies behind the first `from` bytes, in order, and gives the count of slices.
@@ -90,11 +90,11 @@ impl Outbox {
 
     fn pieces(&self) -> impl Iterator<Item = &[u8]> {
         let mut start = 0;
-        let before = self.kept.iter().flat_map(move |kept| {
-            let copied = &self.copied[std::mem::replace(&mut start, kept.at)..kept.at];
-            [copied, &kept.bytes]
+        let before = self.by_ref.iter().flat_map(move |piece| {
+            let copied = &self.copied[std::mem::replace(&mut start, piece.at)..piece.at];
+            [copied, &piece.bytes]
         });
-        let last = self.kept.last().map_or(0, |kept| kept.at);
+        let last = self.by_ref.last().map_or(0, |piece| piece.at);
         before.chain([&self.copied[last..]])
     }
 }
@@ -124,7 +124,7 @@ impl Target for Outbox {
             self.copied.reserve(len);
             body.write_to(&mut self.copied);
         } else {
-            body.give_to(self);
+            body.write_by_ref(self);
         }
     }
 }
@@ -143,25 +143,25 @@ mod tests {
     }
 
     #[test]
-    fn pieces_are_kept_from_32_kib_on_and_what_is_only_copied_is_one_slice() {
-        for (size, is_kept) in [(LARGE - 1, false), (LARGE, true), (LARGE + 1, true)] {
+    fn pieces_go_by_reference_from_32_kib_on_and_what_is_only_copied_is_one_slice() {
+        for (size, is_by_ref) in [(LARGE - 1, false), (LARGE, true), (LARGE + 1, true)] {
             let mut outbox = Outbox::default();
             Target::append(&mut outbox, size, Piece(vec![7; size].into()));
-            assert_eq!(outbox.only_copied(), (!is_kept).then_some(&vec![7; size][..]), "{size}");
-            assert_eq!(outbox.capacity() < size, is_kept, "{size}");
+            assert_eq!(outbox.only_copied(), (!is_by_ref).then_some(&vec![7; size][..]), "{size}");
+            assert_eq!(outbox.capacity() < size, is_by_ref, "{size}");
             assert_eq!(outbox.to_vec(), vec![7; size]);
         }
     }
 
     #[test]
-    fn what_is_kept_comes_out_where_it_was_put_from_every_byte_on() {
+    fn pieces_by_reference_come_out_where_they_were_put_from_every_byte_on() {
         for plan in ["", "a", "A", "aA", "Aa", "aAb", "ABc", "aABbC", "AaBbCc"] {
             let (mut outbox, mut expected) = (Outbox::default(), Vec::new());
             for letter in plan.bytes() {
                 let piece = vec![letter; 3];
                 expected.extend_from_slice(&piece);
                 if letter.is_ascii_uppercase() {
-                    outbox.keep(piece.into());
+                    outbox.append_by_ref(piece.into());
                 } else {
                     outbox.copied().extend_from_slice(&piece);
                 }
@@ -183,7 +183,7 @@ mod tests {
         for copied in [2, 0, 1] {
             outbox.copied().extend_from_slice(&vec![b'y'; copied]);
             ends.push(outbox.len());
-            outbox.keep(memory.clone());
+            outbox.append_by_ref(memory.clone());
             ends.push(outbox.len());
         }
         outbox.copied().push(b'z');

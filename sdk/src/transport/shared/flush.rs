@@ -217,7 +217,7 @@ mod tests {
         let mut outbox = Outbox::default();
         for turn in 0..20_u8 {
             outbox.copied().extend_from_slice(&[turn; 3][..usize::from(turn % 4)]);
-            outbox.keep(Bytes::from(vec![100 + turn; 2]));
+            outbox.append_by_ref(Bytes::from(vec![100 + turn; 2]));
         }
         let all = outbox.to_vec();
         for most in 1..=all.len() {

@@ -1,4 +1,4 @@
-//! How a message that encodes itself gives its large pieces away by reference.
+//! Large pieces of a message that encodes itself are appended by reference.
 //!
 //! `prost` hands every `bytes` field of type [`Bytes`](bytes::Bytes) to [`BufMut::put`] as a clone, which is a reference. A buffer that is
 //! only a buffer copies it.
@@ -10,7 +10,7 @@ use super::outbox::{LARGE, Outbox};
 
 #[expect(
     unsafe_code,
-    reason = "a buffer that keeps what it is given can only be made so; it passes everything on"
+    reason = "a buffer that takes pieces by reference can only be made so; it passes everything on"
 )]
 // SAFETY: the trait asks that `chunk_mut` gives the memory behind what was written, the same one until it is advanced, that `advance_mut`
 // counts as written what was initialised there, and that `chunk_mut` is empty only if `remaining_mut` is 0. The first two are those of
@@ -35,7 +35,7 @@ unsafe impl BufMut for Outbox {
     #[inline]
     fn put<T: Buf>(&mut self, mut source: T) {
         match source.remaining() {
-            LARGE.. => self.keep(source.copy_to_bytes(source.remaining())),
+            LARGE.. => self.append_by_ref(source.copy_to_bytes(source.remaining())),
             _ => self.copied().put(source),
         }
     }
