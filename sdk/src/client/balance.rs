@@ -25,15 +25,15 @@ pub enum Balance {
     LeastLoaded,
 }
 
-/// The connections that calls can take, as they were at a moment.
+/// Picks the connection of a call, of those that were ready at a moment.
 #[derive(Debug)]
-pub(super) struct Ready {
+pub(super) struct Picker {
     candidates: Box<[Candidate]>,
     /// Some connections rest, and are to be made when there is a call.
     pub(super) resting: bool,
     balance: Balance,
     next: AtomicUsize,
-    /// A connection has less than its whole share. The channel's, and the same for each `Ready`.
+    /// A connection has less than its whole share. The channel's, and the same for each `Picker`.
     uneven: Arc<AtomicBool>,
 }
 
@@ -50,7 +50,7 @@ impl Candidate {
     }
 }
 
-impl Ready {
+impl Picker {
     pub(super) fn new(links: Vec<Link>, resting: bool, balance: Balance, uneven: &Arc<AtomicBool>) -> Self {
         let candidate = |link| Candidate { link, share: Arc::new(Share::new(uneven)) };
         Self {
@@ -161,31 +161,31 @@ mod tests {
         assert!(matches!(opened, Poll::Ready(Ok(_))));
     }
 
-    fn index(ready: &Ready, links: &[Link]) -> Option<usize> {
-        let picked = ready.pick()?;
+    fn index(picker: &Picker, links: &[Link]) -> Option<usize> {
+        let picked = picker.pick()?;
         links.iter().position(|link| link.is_same(picked))
     }
 
     #[test]
     fn round_robin_takes_turns_and_passes_over_the_lost() {
         let (links, mut drivers) = links(3);
-        let ready = Ready::new(links.clone(), false, Balance::RoundRobin, &Arc::default());
-        let turns: Vec<_> = (0..6).map(|_| index(&ready, &links).unwrap()).collect();
+        let picker = Picker::new(links.clone(), false, Balance::RoundRobin, &Arc::default());
+        let turns: Vec<_> = (0..6).map(|_| index(&picker, &links).unwrap()).collect();
         assert_eq!(turns, [0, 1, 2, 0, 1, 2]);
         drop(drivers.remove(1));
-        let turns: Vec<_> = (0..6).map(|_| index(&ready, &links).unwrap()).collect();
+        let turns: Vec<_> = (0..6).map(|_| index(&picker, &links).unwrap()).collect();
         assert_eq!(turns.iter().filter(|turn| **turn == 1).count(), 0, "{turns:?}");
         drop(drivers);
-        assert_eq!(index(&ready, &links), None);
+        assert_eq!(index(&picker, &links), None);
     }
 
     #[test]
     fn the_least_loaded_is_taken_and_those_alike_take_turns() {
         let (links, _drivers) = links(3);
-        let ready = Ready::new(links.clone(), false, Balance::LeastLoaded, &Arc::default());
+        let picker = Picker::new(links.clone(), false, Balance::LeastLoaded, &Arc::default());
         let mut opened = [0; 3];
         for _ in 0..9 {
-            let picked = index(&ready, &links).unwrap();
+            let picked = index(&picker, &links).unwrap();
             opened[picked] += 1;
             open(&links[picked]);
         }
@@ -193,15 +193,15 @@ mod tests {
         open(&links[0]);
         open(&links[2]);
         for _ in 0..3 {
-            assert_eq!(index(&ready, &links), Some(1));
+            assert_eq!(index(&picker, &links), Some(1));
         }
     }
 
     /// Who gets each of so many calls, when each connection answers as `serves` says.
-    fn calls(ready: &Ready, links: &[Link], count: usize, serves: impl Fn(usize) -> bool) -> Vec<usize> {
+    fn calls(picker: &Picker, links: &[Link], count: usize, serves: impl Fn(usize) -> bool) -> Vec<usize> {
         let call = |_| {
-            let picked = index(ready, links).unwrap();
-            let share = ready.share(&links[picked]).unwrap();
+            let picked = index(picker, links).unwrap();
+            let share = picker.share(&links[picked]).unwrap();
             if serves(picked) {
                 share.handle_served();
             } else {
@@ -220,25 +220,25 @@ mod tests {
     async fn who_refuses_gets_a_call_now_and_then_and_its_share_when_it_serves_again() {
         for balance in [Balance::RoundRobin, Balance::LeastLoaded] {
             let (links, _drivers) = links(3);
-            let ready = Ready::new(links.clone(), false, balance, &Arc::default());
+            let picker = Picker::new(links.clone(), false, balance, &Arc::default());
             // Connections have something to do, but for the one whose server is quick to refuse.
             for link in &links[1..] {
                 open(link);
             }
-            calls(&ready, &links, 500, |index| index != 0);
-            let refused = calls(&ready, &links, 10_000, |index| index != 0);
+            calls(&picker, &links, 500, |index| index != 0);
+            let refused = calls(&picker, &links, 10_000, |index| index != 0);
             let probes = count(&refused, 0);
             assert!((10..100).contains(&probes), "{balance:?}: {probes} of 10,000 calls were refused");
             // The others share what it does not get.
             let (one, other) = (count(&refused, 1), count(&refused, 2));
             assert!(one.abs_diff(other) < 200, "{balance:?}: {one} and {other}");
-            calls(&ready, &links, 10_000, |_| true);
+            calls(&picker, &links, 10_000, |_| true);
             open(&links[0]);
-            let served = calls(&ready, &links, 3_000, |_| true);
+            let served = calls(&picker, &links, 3_000, |_| true);
             for index in 0..3 {
                 assert_eq!(count(&served, index), 1_000, "{balance:?}");
             }
-            assert!(!ready.uneven.load(Ordering::Relaxed));
+            assert!(!picker.uneven.load(Ordering::Relaxed));
         }
     }
 
@@ -246,11 +246,11 @@ mod tests {
     async fn the_call_after_a_refusal_goes_elsewhere() {
         for balance in [Balance::RoundRobin, Balance::LeastLoaded] {
             let (links, _drivers) = links(2);
-            let ready = Ready::new(links.clone(), false, balance, &Arc::default());
+            let picker = Picker::new(links.clone(), false, balance, &Arc::default());
             open(&links[1]);
             for _ in 0..3 {
-                while calls(&ready, &links, 1, |index| index != 0) != [0] {}
-                assert_eq!(index(&ready, &links), Some(1), "{balance:?}");
+                while calls(&picker, &links, 1, |index| index != 0) != [0] {}
+                assert_eq!(index(&picker, &links), Some(1), "{balance:?}");
             }
         }
     }
@@ -259,9 +259,9 @@ mod tests {
     async fn when_all_refuse_calls_go_to_all() {
         for balance in [Balance::RoundRobin, Balance::LeastLoaded] {
             let (links, _drivers) = links(3);
-            let ready = Ready::new(links.clone(), false, balance, &Arc::default());
-            calls(&ready, &links, 100, |_| false);
-            let refused = calls(&ready, &links, 300, |_| false);
+            let picker = Picker::new(links.clone(), false, balance, &Arc::default());
+            calls(&picker, &links, 100, |_| false);
+            let refused = calls(&picker, &links, 300, |_| false);
             for index in 0..3 {
                 assert!(count(&refused, index) >= 90, "{balance:?}: {refused:?}");
             }
@@ -272,12 +272,12 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_channel_with_few_calls_tries_again_every_half_minute() {
         let (links, _drivers) = links(2);
-        let ready = Ready::new(links.clone(), false, Balance::RoundRobin, &Arc::default());
-        calls(&ready, &links, 100, |index| index != 0);
+        let picker = Picker::new(links.clone(), false, Balance::RoundRobin, &Arc::default());
+        calls(&picker, &links, 100, |index| index != 0);
         let mut tried = 0;
         for _ in 0..10 {
             tokio::time::advance(std::time::Duration::from_secs(20)).await;
-            tried += count(&calls(&ready, &links, 2, |index| index != 0), 0);
+            tried += count(&calls(&picker, &links, 2, |index| index != 0), 0);
         }
         assert_eq!(tried, 5);
     }
@@ -286,9 +286,9 @@ mod tests {
     fn a_new_list_keeps_the_shares_of_those_that_stay() {
         let (links, _drivers) = links(2);
         let uneven = Arc::default();
-        let old = Ready::new(links.clone(), false, Balance::RoundRobin, &uneven);
+        let old = Picker::new(links.clone(), false, Balance::RoundRobin, &uneven);
         old.share(&links[1]).unwrap().handle_refused();
-        let new = Ready::new(links.clone(), false, Balance::RoundRobin, &uneven).after(&old);
+        let new = Picker::new(links.clone(), false, Balance::RoundRobin, &uneven).after(&old);
         assert!(new.share(&links[0]).unwrap().is_whole() && !new.share(&links[1]).unwrap().is_whole());
     }
 

@@ -16,7 +16,7 @@ use crate::sync::Mutex;
 use crate::transport::{Config, ConnError, Link};
 
 use super::backoff::Backoff;
-use super::balance::{Balance, Ready};
+use super::balance::{Balance, Picker};
 use super::connect::Connect;
 use super::keeper;
 use super::resolve::AnyResolve;
@@ -27,7 +27,7 @@ use super::subchannels::{Start, Subchannels};
 /// The connections of a channel. Its tasks hold it as well, and end when it is [released](Self::release).
 pub(super) struct Pool {
     /// What a call needs. It is replaced, never changed, so that calls need no lock.
-    ready: ArcSwap<Ready>,
+    picker: ArcSwap<Picker>,
     /// Some connections get less than their share, because their servers refuse.
     uneven: Arc<AtomicBool>,
     subchannels: Mutex<Subchannels>,
@@ -61,9 +61,9 @@ pub(super) struct ChannelConfig {
 impl Pool {
     pub(super) fn new(config: ChannelConfig, subchannels: Subchannels) -> Arc<Self> {
         let uneven = Arc::default();
-        let ready = Ready::new(subchannels.links(), subchannels.is_resting(), config.balance, &uneven);
+        let picker = Picker::new(subchannels.links(), subchannels.is_resting(), config.balance, &uneven);
         Arc::new(Self {
-            ready: ArcSwap::from_pointee(ready),
+            picker: ArcSwap::from_pointee(picker),
             uneven,
             states: watch::Sender::new(subchannels.state()),
             subchannels: Mutex::new(subchannels),
@@ -78,13 +78,13 @@ impl Pool {
     /// A connection for a call, if there is one.
     #[inline]
     pub(super) fn pick(self: &Arc<Self>) -> Option<Link> {
-        let ready = self.ready.load();
-        if ready.resting {
-            drop(ready);
+        let picker = self.picker.load();
+        if picker.resting {
+            drop(picker);
             // Whoever then waits for a connection is told why there is none.
             return self.wake_and_pick().ok().flatten();
         }
-        ready.pick().cloned()
+        picker.pick().cloned()
     }
 
     /// Starts what rests, where that can run.
@@ -92,7 +92,7 @@ impl Pool {
     fn wake_and_pick(self: &Arc<Self>) -> Result<Option<Link>> {
         let woken =
             runtime::check(self.config.connector.needs_sockets()).map(|()| self.start(Subchannels::wake));
-        let link = self.ready.load().pick().cloned();
+        let link = self.picker.load().pick().cloned();
         if link.is_some() { Ok(link) } else { woken.map(|()| None).map_err(|error| self.about(error)) }
     }
 
@@ -110,7 +110,7 @@ impl Pool {
 
     #[cold]
     fn give_share_back(&self, link: &Link) {
-        if let Some(share) = self.ready.load().share(link) {
+        if let Some(share) = self.picker.load().share(link) {
             share.handle_served();
         }
     }
@@ -118,7 +118,7 @@ impl Pool {
     /// The server of a connection has refused a call.
     #[cold]
     pub(super) fn handle_refused(&self, link: &Link) {
-        if let Some(share) = self.ready.load().share(link) {
+        if let Some(share) = self.picker.load().share(link) {
             share.handle_refused();
         }
     }
@@ -131,7 +131,7 @@ impl Pool {
         loop {
             // Made before anything is looked at, so that a change in between wakes it.
             let changed = self.changed.notified();
-            let resting = self.ready.load().resting;
+            let resting = self.picker.load().resting;
             if let Some(link) = if resting { self.wake_and_pick()? } else { self.pick() } {
                 return Ok(link);
             }
@@ -171,10 +171,10 @@ impl Pool {
         {
             subchannels.note_failure(why);
         }
-        let old = self.ready.load_full();
+        let old = self.picker.load_full();
         let (links, resting) = (subchannels.links(), subchannels.is_resting());
-        let ready = Ready::new(links, resting, self.config.balance, &self.uneven).after(&old);
-        self.ready.store(Arc::new(ready));
+        let picker = Picker::new(links, resting, self.config.balance, &self.uneven).after(&old);
+        self.picker.store(Arc::new(picker));
         self.states.send_if_modified(|old| {
             let new = !state.is_same(old);
             *old = state;
@@ -232,7 +232,7 @@ impl Pool {
 
     /// The connections that take calls.
     pub(super) fn links(&self) -> Vec<Link> {
-        self.ready.load().links().filter(|link| !link.is_over()).cloned().collect()
+        self.picker.load().links().filter(|link| !link.is_over()).cloned().collect()
     }
 
     /// All connections, those that only finish their calls included.
