@@ -1,7 +1,7 @@
 //! How errors travel.
 
 use trill::server::AppErrors;
-use trill::{ErrorKind, Origin, Server};
+use trill::{AsyncReaderWriter, Channel, Context, ErrorKind, Origin, Result, Server};
 use trill_tests::{AbsentClient, EverythingClient, Obedient, Text, in_memory, listen, text};
 
 /// The error of each kind of call whose handler was told the same thing.
@@ -38,6 +38,46 @@ async fn application_code_framework_code_and_text_stay_apart_in_every_kind() {
             assert_eq!(error.peer(), Some("memory"));
         }
     }
+}
+
+#[tokio::test]
+async fn a_stream_that_was_open_is_not_retryable_whatever_its_handler_says() {
+    let (client, _log) = in_memory();
+    let errors = each_kind(&client, "fail 22 full").await;
+    assert!(errors.iter().all(|error| error.code().0 == 22), "{errors:?}");
+    let retryable: Vec<_> = errors.iter().map(trill::Error::is_retryable).collect();
+    assert_eq!(retryable, [true, false, false, false], "the unary handler says itself that it has not begun");
+}
+
+#[tokio::test]
+async fn a_refusal_that_a_handler_passes_on_says_that_the_handler_has_begun_and_where_it_was() {
+    struct Relay(EverythingClient);
+    #[trill::service]
+    impl trill_tests::Absent for Relay {
+        async fn unary(&self, _cx: Context, request: Text) -> Result<Text> {
+            self.0.unary(request).await
+        }
+
+        async fn talk(&self, _cx: Context, _rw: AsyncReaderWriter<Text, Text>) -> Result<()> {
+            Channel::connect("unix:/nobody/listens/here").await.map(drop)
+        }
+    }
+    let builder = Server::builder().service(Obedient::new().0).max_calls_per_connection(1);
+    let upstream = EverythingClient::new(builder.in_memory().unwrap());
+    let hanging = upstream.clone();
+    let _hangs = tokio::spawn(async move { hanging.unary(text("hang")).await });
+    let channel = Server::builder().service(Relay(upstream)).in_memory().unwrap();
+    let client = AbsentClient::new(channel);
+    let error = loop {
+        // Not before the hanging call has arrived.
+        if let Err(error) = client.unary(text("")).await {
+            break error;
+        }
+    };
+    assert_eq!((error.code().0, error.is_retryable()), (31, false), "{error}");
+    assert!(error.message().contains("(max_calls_per_connection) (/test.all.Everything/Unary"), "{error}");
+    let error = client.talk().await.unwrap().read().await.unwrap_err();
+    assert!(error.message().contains("(peer unix:/nobody/listens/here)"), "{error}");
 }
 
 #[tokio::test]

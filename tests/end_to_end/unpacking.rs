@@ -375,8 +375,9 @@ async fn an_answer_counts_while_it_is_written_elsewhere() {
         match called {
             Ok(answer) => served += usize::from(answer.text.len() == 2_000_000),
             Err(error) => {
-                assert_eq!(error.code(), Code::SERVER_OVERLOAD_ERR, "{error}");
+                assert_eq!(error.code(), Code::SERVER_SYSTEM_ERR, "{error}");
                 assert!(error.to_string().contains("max_unsent"), "{error}");
+                assert!(!error.is_retryable(), "its handler has run");
                 refused += 1;
             }
         }

@@ -54,7 +54,7 @@ pub struct Refused {
     /// (code 22). Requests that found no room when they were unpacked are among them.
     pub no_room: u64,
     /// Answers that were dropped and replaced by an error, because too much was unsent: `max_unsent`
-    /// (code 22).
+    /// (code 31: the handlers have run).
     pub dropped_answers: u64,
     /// Calls and streams beyond `max_calls`, `max_calls_per_connection` or
     /// `max_streams_per_connection` (code 22).

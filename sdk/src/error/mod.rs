@@ -40,6 +40,8 @@ struct Inner {
     source: Option<Arc<dyn StdError + Send + Sync>>,
     /// The call did not leave this process.
     not_sent: bool,
+    /// The server had accepted the call, so its handler may have begun.
+    accepted: bool,
 }
 
 /// What sort of failure an [`Error`] is.
@@ -97,6 +99,7 @@ impl Error {
             peer: None,
             source: None,
             not_sent: false,
+            accepted: false,
         }))
     }
 
@@ -118,6 +121,12 @@ impl Error {
     /// The call did not leave this process.
     pub(crate) fn not_sent(mut self) -> Self {
         Arc::make_mut(&mut self.0).not_sent = true;
+        self
+    }
+
+    /// The server had accepted the call, so its handler may have begun.
+    pub(crate) fn accepted(mut self) -> Self {
+        Arc::make_mut(&mut self.0).accepted = true;
         self
     }
 
@@ -183,31 +192,43 @@ impl Error {
 
     /// Whether making the call again can help, and cannot do its work twice: it was not sent,
     /// because there was no connection, or the server refused it before its handler began (code 22,
-    /// which servers say that are overloaded or shut down).
+    /// which servers say that are overloaded or shut down). A stream that was open is not: its
+    /// handler may have begun.
     ///
     /// `false` says that trying again is in vain, as on a channel that is closed or with an address
-    /// that is none, or that nobody knows: a call whose connection was lost may have been carried
-    /// out. Whether that matters, only the caller can tell.
+    /// that is none, or that it may do the work twice: a call whose connection was lost may have
+    /// been carried out. Whether that matters, only the caller can tell.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self.kind() {
             ErrorKind::Connect => true,
-            ErrorKind::Status => self.code() == Code::SERVER_OVERLOAD_ERR && self.func_ret() == 0,
+            ErrorKind::Status => self.says_overload() && !self.0.accepted,
             _ => self.0.not_sent,
         }
     }
 
+    /// A framework says that it is overloaded, and that it did not begin.
+    fn says_overload(&self) -> bool {
+        self.code() == Code::SERVER_OVERLOAD_ERR && self.func_ret() == 0
+    }
+
     /// What a peer is told when its handler returns this error: the same codes and text. `own` are the handler's method and peer: of
-    /// a call elsewhere, which the handler passes on, the text also says which it was and where it failed. What another server
-    /// answered is passed on as it is.
+    /// a failure elsewhere, which the handler passes on, the text also says which method it was and where it failed. What the
+    /// application of another server answered is passed on as it is.
+    ///
+    /// That something is overloaded says to callers that no handler has begun. This one has: code 31 takes its place, unless the
+    /// handler has made the status itself.
     pub(crate) fn to_status(&self, own: (&str, &str)) -> Status {
         let status = self.0.status.clone();
-        match (self.method(), self.peer()) {
-            (Some(method), Some(peer)) if !self.0.answered && (method, peer) != own => {
-                Status::with_codes(status.code(), status.func_ret(), self.to_string())
-            }
-            _ => status,
-        }
+        let is_here = match (self.method(), self.peer()) {
+            (Some(method), Some(peer)) => (method, peer) == own,
+            (None, Some(peer)) => peer == own.1,
+            (_, None) => return status,
+        };
+        let code = if self.says_overload() { Code::SERVER_SYSTEM_ERR } else { status.code() };
+        let is_application = self.0.answered && status.func_ret() != 0;
+        let text = if is_here || is_application { status.message().to_owned() } else { self.to_string() };
+        Status::with_codes(code, status.func_ret(), text)
     }
 }
 
@@ -223,6 +244,7 @@ impl From<Status> for Error {
             peer: None,
             source: None,
             not_sent: false,
+            accepted: false,
         }))
     }
 }
@@ -318,5 +340,21 @@ mod tests {
         assert_eq!(told(&lost, ("/a.B/C", "10.0.0.2:1")), "it is lost", "of the handler's own stream");
         let answered = Error::from(Status::app(7, "no")).with_method("/a.B/C").with_peer("10.0.0.2:1");
         assert_eq!(told(&answered, ("/r.R/C", "10.0.0.1:9")), "no");
+        let refused = Error::new(ErrorKind::Connect, Origin::Peer, Code(111), "nobody listens there");
+        let refused = refused.with_peer("10.0.0.2:1");
+        assert_eq!(told(&refused, ("/r.R/C", "10.0.0.1:9")), "nobody listens there (peer 10.0.0.2:1)");
+    }
+
+    #[test]
+    fn a_handler_that_has_begun_tells_nobody_that_it_has_not() {
+        let overload = || Error::from(Status::new(Code::SERVER_OVERLOAD_ERR, "full"));
+        let own = ("/r.R/C", "10.0.0.1:9");
+        for (method, peer) in [("/a.B/C", "10.0.0.2:1"), own] {
+            let passed_on = overload().with_method(method).with_peer(peer);
+            assert!(passed_on.is_retryable());
+            assert_eq!(passed_on.to_status(own).code(), Code::SERVER_SYSTEM_ERR);
+        }
+        assert_eq!(overload().to_status(own).code(), Code::SERVER_OVERLOAD_ERR, "the handler says so itself");
+        assert!(!overload().with_method("/a.B/C").accepted().is_retryable(), "it was an open stream");
     }
 }

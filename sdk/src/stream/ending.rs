@@ -73,9 +73,8 @@ pub(crate) fn ending_error(ending: &Ending, subject: &Subject) -> Error {
             };
             subject.error(ErrorKind::Canceled, Origin::Peer, Code(outcome.ret), text)
         }
-        Ending::Closed(outcome) | Ending::Reset(outcome) | Ending::Refused(outcome) => {
-            answer_error(outcome, subject)
-        }
+        Ending::Closed(outcome) | Ending::Reset(outcome) => answer_error(outcome, subject).accepted(),
+        Ending::Refused(outcome) => answer_error(outcome, subject),
         Ending::Deadline if subject.client => timed_out(subject),
         Ending::Deadline => subject.error(
             ErrorKind::Timeout,
@@ -219,10 +218,11 @@ pub(crate) fn send_error(error: SendError, subject: &Subject) -> Error {
             subject.error(ErrorKind::Limit, Origin::Caller, encode_code, text)
         }
         SendError::NoRoom { used, limit } => {
+            // The handler has done its work, so this is no refusal, which code 22 would say.
             let text = format!(
-                "the server is overloaded: {used} of {limit} bytes are in use for what is not sent yet (max_unsent)"
+                "the handler has answered, and the server is overloaded: {used} of {limit} bytes are in use for what is not sent yet (max_unsent)"
             );
-            subject.error(ErrorKind::Limit, Origin::Caller, Code::SERVER_OVERLOAD_ERR, text)
+            subject.error(ErrorKind::Limit, Origin::Caller, Code::SERVER_SYSTEM_ERR, text)
         }
         SendError::WrongSize { announced, written } => {
             let text = format!("the message said it takes {announced} bytes and wrote {written}");

@@ -39,7 +39,7 @@ async fn answers_that_nobody_reads_stay_inside_the_budget_and_the_rest_are_refus
         let answer = ResponseProtocol::decode(&came.payload[..came.header]).unwrap();
         if answer.ret != 0 {
             let said = String::from_utf8_lossy(&answer.error_msg).into_owned();
-            assert!(answer.ret == 22 && said.contains("of 33554432 bytes"), "{}: {said}", answer.ret);
+            assert!(answer.ret == 31 && said.contains("of 33554432 bytes"), "{}: {said}", answer.ret);
             assert!(said.contains("not sent yet (max_unsent)"), "{said}");
             refused += 1;
         }
