@@ -19,7 +19,10 @@ macro_rules! shared_settings {
         /// one already.
         ///
         /// Without flow control, a connection is not read while 256 KiB of one of its streams wait for their reader. A stream that holds up
-        /// others so for 10 seconds is broken off ([`ErrorKind::Limit`](crate::ErrorKind::Limit), code 22).
+        /// others so for 10 seconds is broken off ([`ErrorKind::Limit`](crate::ErrorKind::Limit), code 22). Calls that come when the
+        /// connection is not read any more are not seen, so they do not count: they wait until the stream is read, and
+        /// a client of Trill takes the connection for lost after its
+        /// [`dead_peer_timeout`](Self::dead_peer_timeout).
         pub fn window(mut self, bytes: u32) -> Self {
             self.config.window = bytes;
             self
@@ -179,6 +182,13 @@ pub(crate) fn check(config: &Config) -> Result<()> {
             && limit < SHORTEST
         {
             return wrong(format!("{name} is {limit:?}: it must be at least {SHORTEST:?}"));
+        }
+    }
+    for (name, limit) in
+        [("first_frame_timeout", config.first_frame_timeout), ("open_timeout", config.open_timeout)]
+    {
+        if limit.is_zero() {
+            return wrong(format!("{name} is 0: it would pass before anything could come"));
         }
     }
     Ok(())

@@ -482,6 +482,8 @@ async fn limits_that_cannot_work_are_refused_at_once() {
         ("max_new_connections is 0", server().0.max_new_connections(0)),
         ("max_accepts_per_second is 0", server().0.max_accepts_per_second(0)),
         ("max_calls is 0", server().0.max_calls(0)),
+        ("max_unsent is 0", server().0.max_unsent(0)),
+        ("first_frame_timeout is 0", server().0.first_frame_timeout(Duration::ZERO)),
         ("max_header is 70000", server().0.max_header(70_000)),
         ("idle_timeout is 0ns", server().0.idle_timeout(Duration::ZERO)),
         ("dead_peer_timeout is 1ms", server().0.dead_peer_timeout(Duration::from_millis(1))),

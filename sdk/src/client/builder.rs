@@ -252,6 +252,9 @@ impl ChannelBuilder {
     fn check(&self) -> Result<()> {
         settings::check(&self.config)?;
         self.backoff.check()?;
+        if self.connect_timeout.is_zero() {
+            return Err(wrong("connect_timeout is 0: it would pass before anybody could answer".to_owned()));
+        }
         if self.connections == 0 {
             return Err(wrong("connections is 0: there must be at least one to each address".to_owned()));
         }

@@ -286,6 +286,7 @@ impl ServerBuilder {
         settings::check_unread("max_unread", self.unread, &self.config)?;
         let counts = [
             ("max_calls", self.max_calls == 0),
+            ("max_unsent", self.unsent == 0),
             ("max_connections", self.accept_limits.connections == 0),
             ("max_new_connections", self.accept_limits.new == 0),
             ("backlog", self.backlog == 0),
