@@ -144,9 +144,9 @@ pub(super) async fn hold(mut guard: Guard, driver: Driver) {
     guard.end();
 }
 
-/// The error of calls that would have taken a connection that is over.
+/// The error of calls, and of `connect`, that would have taken a connection that is over.
 pub(super) fn over(why: &ConnError) -> Error {
-    let text = format!("the call was not sent, because the connection is over: {why}");
+    let text = format!("the connection ended before anything was sent on it: {why}");
     Error::new(ErrorKind::Network, Origin::Peer, Code::CLIENT_NETWORK_ERR, text)
 }
 

@@ -41,7 +41,9 @@ pub(crate) enum ConnError {
         "the peer sent an answer that cannot be understood, and that does not say which call it is for: {0}"
     )]
     BadAnswer(FrameFault),
-    #[error("the peer is unreachable: it acknowledged nothing for {limit:?} (dead_peer_timeout; {kind})")]
+    #[error(
+        "the peer is unreachable, or does not read: it took no byte for {limit:?} (dead_peer_timeout; {kind})"
+    )]
     Unreachable { kind: io::ErrorKind, limit: Duration },
     #[error("the connection was idle for {0:?} (idle_timeout)")]
     Idle(Duration),
