@@ -15,8 +15,10 @@
 //!
 //! # What all loops have in common
 //!
-//! * The body is a plain closure that returns a future of [`Result`](crate::Result): `|| async { .. }`, or
-//!   `|| writer.write(..)`. One run follows another; a run's future is dropped before anything else of the loop is asked.
+//! * The body is a plain closure that returns a future of [`Result`](crate::Result): `|| async { .. }`, or, of a
+//!   `shared()` handle, `|| writer.write(..)`. A handle of its own, or anything else that a body changes by `&mut`, goes
+//!   through [`do_with()`]: a plain closure cannot lend it to its future (the compiler says that a captured variable
+//!   escapes, or that the closure does not implement `FnMut`). One run follows another; a run's future is dropped before anything else of the loop is asked.
 //! * Nothing runs before the first poll. The first error ends the loop.
 //! * They need no allocation and no stack, however many runs are ready at once. After 64 such runs in one poll a loop wakes
 //!   itself and lets its runtime go on with other tasks.
