@@ -15,7 +15,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 use tokio::task::coop::has_budget_remaining;
 use trill::prost::Message;
-use trill::server::ServerHandle;
+use trill::server::{Buffered, ServerHandle};
 use trill::testing::Network;
 use trill::{AsyncReaderWriter, Channel, Code, Compression, Context, ErrorKind, Result, Server};
 use trill_proto::{RequestProtocol, ResponseProtocol};
@@ -234,6 +234,56 @@ async fn requests_count_with_what_they_unpack_to_while_their_handlers_run() {
     }
     // What unpacks takes a fifth more, for a moment.
     assert!(handle.buffered().unread <= 10_300_000, "{:?}", handle.buffered());
+}
+
+#[tokio::test]
+async fn requests_of_server_streams_count_while_their_handlers_have_them() {
+    for compression in [None, Some(Compression::Gzip)] {
+        let (service, mut log) = Obedient::new();
+        let builder = Server::builder().service(service).max_message_received(2_000_000);
+        let bound = builder.max_unread(20_500_000).bind("127.0.0.1:0").await.unwrap();
+        let (handle, address) = (bound.handle(), bound.local_addr().to_string());
+        tokio::spawn(bound.serve());
+        let client = EverythingClient::new(Channel::connect(address).await.unwrap());
+        let request = text(format!("stay {}", "x".repeat(1_900_000)));
+        let mut streams = Vec::new();
+        let error = loop {
+            assert!(streams.len() < 100, "{:?} are counted", handle.buffered());
+            let mut opening = client.download(request.clone());
+            if let Some(compression) = compression {
+                opening = opening.compression(compression);
+            }
+            let mut reader = opening.await.unwrap();
+            let begun = tokio::time::timeout(LONG, async {
+                tokio::select! {
+                    read = reader.read() => Err(read.unwrap_err()),
+                    report = log.recv() => Ok(report),
+                }
+            });
+            match begun.await.expect("it begins or is refused") {
+                Err(error) => break error,
+                Ok(report) => assert_eq!(report.as_deref(), Some("stays")),
+            }
+            streams.push(reader);
+            let counted = handle.buffered().unread;
+            assert!(counted >= streams.len() * 1_900_000, "{counted} of {} streams", streams.len());
+        };
+        // What a peer has counts twice: a sixth request is too much, and one more stream is not.
+        assert_eq!(streams.len(), 5);
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Status, Code::SERVER_OVERLOAD_ERR), "{error}");
+        for words in ["Download", "the request takes 1900", "of 20500000 bytes are in use", "(max_unread)"] {
+            assert!(error.to_string().contains(words), "{error}");
+        }
+        assert_eq!(handle.refused().no_room, 1);
+        assert!(log.try_recv().is_err(), "no handler begins with a request that is refused");
+        drop(streams);
+        let nothing = async {
+            while handle.buffered() != Buffered::default() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(LONG, nothing).await.unwrap_or_else(|_| panic!("{:?}", handle.buffered()));
+    }
 }
 
 #[tokio::test]

@@ -37,8 +37,8 @@ const POOL: &str = "max_unread";
 pub struct Buffered {
     /// Received, and not yet read by the application; answers count until their callers have them, and
     /// requests until they are answered: while they are unpacked with what that takes, and from then on
-    /// with what their messages keep. Messages of streams and answers count while they are unpacked, from
-    /// 16 KiB on.
+    /// with what their messages keep. The request of a server stream counts for as long as the stream is
+    /// there. Messages of other streams and answers count while they are unpacked, from 16 KiB on.
     /// Metadata counts with what it takes in memory, as long as its call or stream is there, and a frame that is larger than 64 KiB
     /// with the part of it that has come. At a server, each stream counts with 1 KiB for its state.
     pub unread: usize,

@@ -51,7 +51,8 @@ pub struct Refused {
     /// Calls and streams that came while the server was being shut down (code 22).
     pub draining: u64,
     /// Calls and streams for which there was no memory: `max_unread`, `max_unread_per_connection`
-    /// (code 22). Requests that found no room when they were unpacked are among them.
+    /// (code 22). Requests that found no room when they were unpacked are among them, and
+    /// server streams whose requests found none.
     pub no_room: u64,
     /// Answers that were dropped and replaced by an error, because too much was unsent: `max_unsent`
     /// (code 31: the handlers have run).

@@ -5,9 +5,11 @@ use std::time::{Duration, Instant};
 use crate::metadata::Metadata;
 use crate::wire::{self, Body, HEADER_LEN, MAX_ENTRIES, StreamId, Target, WireError};
 
+use super::budget::Overrun;
 use super::credit::SendWindow;
 use super::event::{Ending, Head, StreamKey};
 use super::inbox::Inbox;
+use super::refusals::Cause;
 use super::send_queue::SendTicket;
 use super::stream::{Idle, Moved, Recv, Send, State, Stream};
 use super::timers::Timer;
@@ -332,6 +334,17 @@ impl Connection {
         self.streams.get_mut(key).kept += bytes;
         self.unread.hold(0, bytes);
         self.unread.reserve(0, bytes);
+    }
+
+    /// The handler of a server stream keeps its request of so many bytes, which counts for as long as
+    /// the application holds the stream. Without room for it nothing changes.
+    pub(crate) fn keep_request(&mut self, key: StreamKey, bytes: usize) -> Result<(), Overrun> {
+        if let Err(over) = self.unread.can_hold(bytes) {
+            self.count_refusal(Cause::NoRoom);
+            return Err(over);
+        }
+        self.keep(key, bytes);
+        Ok(())
     }
 
     /// A new stream shares the room with the others.

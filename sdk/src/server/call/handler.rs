@@ -16,7 +16,7 @@ use crate::stream::{
     AsyncReader, AsyncReaderWriter, AsyncWriter, Compression, EncodeOnce, FromJson, JsonMessage, Message,
     StreamRef, Subject, ToJson, elsewhere, ending_error, outcome_of, send_error, wire_encoding,
 };
-use crate::transport::{Ending, IncomingCall, IncomingStream, Link, Outcome, SendError, pay};
+use crate::transport::{Ending, IncomingCall, IncomingStream, Link, Outcome, Overrun, SendError, pay};
 
 use super::context::Context;
 use super::request::Request;
@@ -164,7 +164,10 @@ impl ServerCall {
                 ));
             };
             drop(reader);
-            stream.link().end_input(stream.key());
+            let size = request.size();
+            if let Err(over) = stream.link().keep_request(stream.key(), size) {
+                return Err(no_room(&stream, size, &over));
+            }
             handler(cx, request, AsyncWriter::new(stream)).await
         })
     }
@@ -310,6 +313,12 @@ async fn reply<Resp: Message>(
         let error = not_sent(error, cx, &call);
         call.refuse(outcome_of(&error, own, Metadata::new()), &[]);
     }
+}
+
+#[cold]
+fn no_room(stream: &StreamRef, size: usize, over: &Overrun) -> Error {
+    let text = format!("the server is overloaded: the request takes {size} bytes, and {over}");
+    stream.subject().error(ErrorKind::Limit, Origin::Peer, Code::SERVER_OVERLOAD_ERR, text)
 }
 
 #[cold]

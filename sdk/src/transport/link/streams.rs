@@ -4,7 +4,8 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use crate::conn::{
-    Backlog, Body, ConnError, Ending, Fit, Head, Inbox, Outcome, SendError, SendTicket, Sent, StreamKey, Take,
+    Backlog, Body, ConnError, Ending, Fit, Head, Inbox, Outcome, Overrun, SendError, SendTicket, Sent,
+    StreamKey, Take,
 };
 use crate::transport::now;
 use crate::transport::send_buffer::{SEND_BUFFER_SIZE, SendBuffer, Sender};
@@ -213,8 +214,13 @@ impl Link {
         self.shared().with(|state| state.conn.discard(key, consumed));
     }
 
-    pub(crate) fn end_input(&self, key: StreamKey) {
-        self.shared().with(|state| state.conn.end_input(key));
+    /// Nothing more is needed of the peer than its request of so many bytes, which counts from now on.
+    /// Without room for it the stream is to be refused.
+    pub(crate) fn keep_request(&self, key: StreamKey, bytes: usize) -> Result<(), Overrun> {
+        self.shared().with(|state| {
+            state.conn.end_input(key);
+            state.conn.keep_request(key, bytes)
+        })
     }
 
     pub(crate) fn release(&self, key: StreamKey) {
