@@ -166,7 +166,7 @@ impl ServerCall {
             drop(reader);
             let size = request.size();
             if let Err(over) = stream.link().keep_request(stream.key(), size) {
-                return Err(no_room(&stream, size, &over));
+                return Err(no_room(size, &over));
             }
             handler(cx, request, AsyncWriter::new(stream)).await
         })
@@ -316,9 +316,9 @@ async fn reply<Resp: Message>(
 }
 
 #[cold]
-fn no_room(stream: &StreamRef, size: usize, over: &Overrun) -> Error {
+fn no_room(size: usize, over: &Overrun) -> Error {
     let text = format!("the server is overloaded: the request takes {size} bytes, and {over}");
-    stream.subject().error(ErrorKind::Limit, Origin::Peer, Code::SERVER_OVERLOAD_ERR, text)
+    Error::new(ErrorKind::Limit, Origin::Peer, Code::SERVER_OVERLOAD_ERR, text)
 }
 
 #[cold]
