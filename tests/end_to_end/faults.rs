@@ -9,7 +9,7 @@ use futures::future::BoxFuture;
 use tokio::net::TcpListener;
 use trill::client::{ChannelBuilder, Dns, Resolve};
 use trill::server::{ServerBuilder, ServerHandle};
-use trill::testing::{Cut, Network};
+use trill::testing::{Cut, Network, Side};
 use trill::{
     AsyncReaderWriter, CallOptions, Channel, Code, Compression, Context, Error, ErrorKind, Origin, Result,
     Server, Status,
@@ -106,6 +106,7 @@ const FAULTS: &[Fault] = faults! {
     "the stream's time is over"                    stream_deadline(),       Timeout  Caller 101 never, "Talk"  peer, ["the stream did not end within 50ms (timeout)"];
     "a stream that is not accepted"                open_timeout(),          Timeout  Peer   354 never, "Talk"  peer, ["50ms (open_timeout)"];
     "no room for a stream's head"                  no_room_to_open(),       Timeout  Caller 101 again, "Talk"  peer, ["was not opened", "50ms (open_timeout)", "bytes wait for it (max_unsent_per_connection)"];
+    "no room for a stream's request"               no_room_for_request(),   Timeout  Caller 101 never, "Download" peer, ["was broken off", "50ms (open_timeout)", "bytes wait for it (max_unsent_per_connection)"];
     "nothing to read"                              read_timeout(),          Timeout  Peer   354 never, "Talk"  peer, ["50ms (read_timeout)", "the stream goes on"];
     "nothing to read within the limit of one read" one_read_timeout(),      Timeout  Peer   354 never, "Talk"  peer, ["50ms (timeout of the read)", "the stream goes on"];
     "no credit"                                    write_timeout(),         Timeout  Peer   334 never, "Talk"  peer, ["50ms (write_timeout)", "window is 65535", "nothing was sent"];
@@ -624,6 +625,25 @@ async fn no_room_to_open() -> Error {
         let opened = futures::future::join_all((0..100).map(open)).await;
         let failed = opened.into_iter().filter_map(Result::err);
         if let Some(error) = failed.into_iter().find(Error::is_retryable) {
+            return error;
+        }
+    }
+}
+
+async fn no_room_for_request() -> Error {
+    loop {
+        let host = Network::new(1).serve(Server::builder().service(Obedient::new().0)).unwrap();
+        let (channel, link) = host.connect(Channel::builder().open_timeout(LIMIT)).unwrap();
+        let client = Client::new(channel);
+        let mut other = client.talk().await.unwrap();
+        let mut opening = client.download(text("hello"));
+        assert!(futures::poll!(&mut opening).is_pending());
+        tokio::time::sleep(LIMIT / 2).await;
+        link.freeze(Side::Server);
+        other.write(text("x".repeat(1_000_000))).await.unwrap();
+        let error = opening.await.unwrap_err();
+        // On a busy machine the server may not have accepted the stream by then.
+        if !error.to_string().contains("did not accept") {
             return error;
         }
     }

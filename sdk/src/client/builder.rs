@@ -73,7 +73,7 @@ impl ChannelBuilder {
     }
 
     /// How long a server may take to accept a stream, with the time for which the stream waits for room
-    /// to send its head. Default: 10 seconds.
+    /// to send its head and the request of a server stream. Default: 10 seconds.
     pub fn open_timeout(mut self, limit: Duration) -> Self {
         self.config.open_timeout = limit;
         self

@@ -177,7 +177,7 @@ impl Connection {
         if std::mem::take(&mut stream.recv.waiting) {
             self.events.push(Event::Readable(key));
         }
-        if std::mem::take(&mut stream.send.waiting) {
+        if std::mem::take(&mut stream.send.waiting) || stream.send.waiting_for_room {
             self.events.push(Event::Writable(key));
         }
         if std::mem::take(&mut stream.send.granted) {
@@ -186,7 +186,9 @@ impl Connection {
         if std::mem::take(&mut stream.watched) {
             self.events.push(Event::Changed(key));
         }
-        self.timers.clear(stream.open_by.take(), Timer::Open(key));
+        // The timer of one that was accepted is cleared.
+        let open_by = stream.open_by.take().filter(|_| !stream.accepted);
+        self.timers.clear(open_by, Timer::Open(key));
         self.timers.clear(stream.end_by.take(), Timer::Stream(key));
         if let Some(mut idle) = stream.idle.take() {
             self.timers.clear(idle.take_next(), Timer::StreamIdle(key));

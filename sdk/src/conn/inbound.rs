@@ -218,7 +218,7 @@ impl Connection {
                     stream.send.window = SendWindow::announced(window);
                 }
                 let stream = self.streams.get_mut(key);
-                self.timers.clear(stream.open_by.take(), Timer::Open(key));
+                self.timers.clear(stream.open_by, Timer::Open(key));
                 stream.moved = Moved::NOW;
                 if std::mem::take(&mut stream.watched) {
                     self.events.push(Event::Changed(key));

@@ -171,6 +171,11 @@ impl Connection {
         self.timers.set(at, Timer::Open(key));
     }
 
+    /// When a stream of ours must be open, if that is limited and it is not over.
+    pub(crate) fn open_by(&self, key: StreamKey) -> Option<Instant> {
+        self.streams.get(key).open_by
+    }
+
     /// Whether the stream is open, if that is known; else [`Event::Changed`](super::Event::Changed) tells when it is.
     pub(crate) fn opened(&mut self, key: StreamKey) -> Option<Result<(), Ending>> {
         let stream = self.streams.get_mut(key);
@@ -235,6 +240,11 @@ impl Connection {
         stream.moved = Moved::NOW;
         self.count_unsent();
         Ok(Sent::Queued)
+    }
+
+    /// A writer waits for room: [`Event::Writable`](super::Event::Writable) tells it of the end of its stream.
+    pub(crate) fn wait_for_room(&mut self, key: StreamKey) {
+        self.streams.get_mut(key).send.waiting_for_room = true;
     }
 
     /// Whether a message was sent on the stream.

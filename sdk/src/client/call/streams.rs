@@ -36,8 +36,9 @@ pub struct ClientStream<Req, Resp> {
 
 /// A server stream: set options, then `.await` it for the reader.
 ///
-/// Opening waits for room in the connection's outbox, as a call does, and then for one round trip: the
-/// server's acceptance, never a message of its handler. Both together take `open_timeout` at most.
+/// Opening waits for room in the connection's outbox, as a call does, then for one round trip: the
+/// server's acceptance, never a message of its handler; and then for room for the request. All together
+/// take `open_timeout` at most. A stream that ends before its request is sent is an error.
 /// Nothing is sent before it is polled, and options that are set after the first poll have no
 /// promised effect. **On drop** the stream is broken off.
 #[must_use = "a stream does nothing unless it is awaited"]
@@ -114,22 +115,45 @@ impl<Req: Message, Resp: Message> Future for ServerStream<Req, Resp> {
     }
 }
 
-/// Sends the only message that a server stream's client has.
+/// Sends the only message that a server stream's client has, within the time that the stream has to be
+/// opened.
 async fn send_request<Req: Message, Resp: Message>(
     stream: StreamRef,
     request: Req,
 ) -> Result<AsyncReader<Resp>> {
     let reader = AsyncReader::new(stream.clone());
     let mut writer = AsyncWriter::new(stream.clone());
-    let sent = match writer.write(request).await {
-        Ok(()) => writer.finish().await,
-        Err(error) => Err(error),
-    };
-    match sent {
-        // A server may end early. What it sent before is there to be read, and so is how it ended.
-        Err(_) if stream.ending().is_some() => Ok(reader),
-        sent => sent.map(|()| reader),
+    before_open_timeout(&stream, writer.write(request)).await?;
+    // A server may have ended the stream by now. What it sent before is there to be read, and so is how
+    // it ended.
+    let _ = writer.finish().await;
+    Ok(reader)
+}
+
+/// Waits for what opens a stream, within the time that it has for that.
+async fn before_open_timeout(stream: &StreamRef, sending: impl Future<Output = Result<()>>) -> Result<()> {
+    let mut sending = pin!(sending);
+    // Most often there is room, and no need of a timer.
+    if let Poll::Ready(sent) = futures::poll!(sending.as_mut()) {
+        return sent;
     }
+    match stream.link().open_by(stream.key()) {
+        Some(by) => tokio::time::timeout_at(by.into(), sending)
+            .await
+            .unwrap_or_else(|_| Err(request_not_sent(stream))),
+        None => sending.await,
+    }
+}
+
+#[cold]
+fn request_not_sent(stream: &StreamRef) -> Error {
+    let (config, unsent) = (stream.link().config(), stream.link().buffered().unsent);
+    let text = format!(
+        "the stream was broken off, because its request could not be sent within {:?} (open_timeout): the \
+         peer reads so little that {unsent} bytes wait for it (max_unsent_per_connection)",
+        config.open_timeout,
+    );
+    stream.subject().error(ErrorKind::Timeout, Origin::Caller, Code::CLIENT_INVOKE_TIMEOUT_ERR, text)
 }
 
 impl<Req: Message, Resp: Message> Bidi<Req, Resp> {

@@ -25,7 +25,7 @@ pub(crate) struct Stream {
     pub(super) ending: Option<Ending>,
     /// The server has said yes. That stays true when the end comes before the opener has looked.
     pub(super) accepted: bool,
-    /// When INIT must be answered, and when the whole stream must be over.
+    /// When INIT must be answered, which stays when it was, and when the whole stream must be over.
     pub(super) open_by: Option<Instant>,
     pub(super) end_by: Option<Instant>,
     /// What its state at a server takes, its metadata, the request that its handler has, and the status

@@ -49,6 +49,11 @@ impl Link {
         })
     }
 
+    /// When a stream of ours must be open, if that is limited and it is not over.
+    pub(crate) fn open_by(&self, key: StreamKey) -> Option<Instant> {
+        self.shared().peek(|state| state.conn.open_by(key))
+    }
+
     pub(crate) fn poll_opened(&self, key: StreamKey, cx: &Context<'_>) -> Poll<Result<(), Ending>> {
         self.shared().poll(|state| match state.conn.opened(key) {
             Some(result) => Poll::Ready(result),
@@ -126,7 +131,7 @@ impl Link {
             if let Some(held) = sender.send_buffer.as_ref().and_then(SendBuffer::held) {
                 match state.conn.claim_room(held + len, ticket) {
                     Ok(true) => state.collect(key),
-                    Ok(false) => return state.wait_for_room(ticket.as_ref(), cx),
+                    Ok(false) => return state.wait_for_room_of(key, ticket.as_ref(), cx),
                     Err(ending) => {
                         state.leave_queue(earlier);
                         return Poll::Ready(Err(SendError::Ended(ending)));
@@ -137,6 +142,9 @@ impl Link {
             let grants = len < SEND_BUFFER_SIZE && state.is_busy() && state.conn.has_sent(key);
             match state.conn.send(key, len, ticket, body) {
                 Ok(Sent::Queued) => {
+                    if earlier.is_some() {
+                        state.wakers.stream(key).write.take();
+                    }
                     if grants && state.may_grant() {
                         state.grant(key, &mut sender.send_buffer);
                     }
@@ -148,7 +156,7 @@ impl Link {
                     state.wakers.stream(key).write.wait(cx);
                     Poll::Pending
                 }
-                Ok(Sent::NoRoom) => state.wait_for_room(ticket.as_ref(), cx),
+                Ok(Sent::NoRoom) => state.wait_for_room_of(key, ticket.as_ref(), cx),
                 Err(error) => {
                     state.leave_queue(earlier);
                     Poll::Ready(Err(error))

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::{self, Handle};
 
-use crate::conn::{Config, ConnError, Connection, Event, SendTicket};
+use crate::conn::{Config, ConnError, Connection, Event, SendTicket, StreamKey};
 use crate::sync::{AtomicBool, Mutex, Ordering};
 
 use flush::Flush;
@@ -342,6 +342,18 @@ impl State {
         let ticket = ticket.expect("who finds no room gets a ticket");
         self.wakers.ticket(*ticket).wait(cx);
         Poll::Pending
+    }
+
+    /// The same for a writer, who hears of the end of its stream as well.
+    pub(super) fn wait_for_room_of<T>(
+        &mut self,
+        key: StreamKey,
+        ticket: Option<&SendTicket>,
+        cx: &Context<'_>,
+    ) -> Poll<T> {
+        self.conn.wait_for_room(key);
+        self.wakers.stream(key).write.wait(cx);
+        self.wait_for_room(ticket, cx)
     }
 
     /// The task that waited for room with this ticket does not any more, and must not be kept alive
