@@ -13,6 +13,7 @@ mod compression;
 mod context;
 mod crossing;
 mod deadlines;
+mod decoding;
 mod drain;
 mod encoding;
 mod false_eof;

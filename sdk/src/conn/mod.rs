@@ -265,6 +265,11 @@ impl Connection {
         self.unread.recharge(charge, now)
     }
 
+    /// Counts what a request takes beside its body with `now` bytes. Without room for that nothing changes.
+    pub(crate) fn recharge_request(&mut self, charge: &mut Charge, now: usize) -> Result<(), Overrun> {
+        self.unread.recharge_request(charge, now)
+    }
+
     /// The earliest moment at which [`handle_timeout`](Self::handle_timeout) has something to do.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         self.timers.next()

@@ -170,7 +170,7 @@ impl<T: Message> AsyncReader<T> {
         let size = payload.len();
         state.consumed.1 += size;
         let message = T::read_from(payload).map_err(Unread::Decode);
-        pay_for_decoding(size);
+        pay_for_decoding(size, 0);
         self.give_credit();
         Some(message.map_err(|why| self.unreadable(why)))
     }
@@ -192,7 +192,7 @@ impl<T: Message> AsyncReader<T> {
         };
         let message = match plain {
             Ok(plain) => {
-                pay_for_decoding(plain.len());
+                pay_for_decoding(plain.len(), 0);
                 T::read_from(plain).map_err(Unread::Decode)
             }
             Err(error) => Err(Unread::Unpack(error)),

@@ -56,6 +56,11 @@ impl BodyCharge {
     pub(crate) fn recount(&mut self, now: usize) -> Result<(), Overrun> {
         self.link.shared().with(|state| state.conn.recharge(&mut self.charge, now))
     }
+
+    /// Counts what a request takes beside its body. Without room for that nothing changes.
+    pub(crate) fn recount_request(&mut self, now: usize) -> Result<(), Overrun> {
+        self.link.shared().with(|state| state.conn.recharge_request(&mut self.charge, now))
+    }
 }
 
 impl Drop for BodyCharge {

@@ -40,7 +40,7 @@ pub(crate) use census::Watch;
 pub(crate) use clock::now;
 pub(crate) use driver::{Dispatch, Driver};
 pub(crate) use give_way::{give_way, pay};
-pub(crate) use link::{Link, WeakLink};
+pub(crate) use link::{BodyCharge, Link, WeakLink};
 pub(crate) use memory::pair as memory_pair;
 pub(crate) use send_buffer::Sender;
 

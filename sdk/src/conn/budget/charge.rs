@@ -39,6 +39,22 @@ impl Account {
         Ok(())
     }
 
+    /// Counts what a request takes beside its body, in the room that requests have. Without room for
+    /// more nothing changes, and none goes on all the same.
+    pub(in crate::conn) fn recharge_request(
+        &mut self,
+        charge: &mut Charge,
+        now: usize,
+    ) -> Result<(), Overrun> {
+        if let Some(more) = now.checked_sub(charge.bytes).filter(|more| *more > 0) {
+            self.can_hold(more)?;
+        }
+        let before = std::mem::replace(&mut charge.bytes, now);
+        self.hold(before, now);
+        self.reserve(before, now);
+        Ok(())
+    }
+
     fn can_unpack(&self, more: usize) -> Result<(), Overrun> {
         let own = self.held.now;
         if own.saturating_add(more) > self.limit / 2 {
@@ -89,5 +105,17 @@ mod tests {
         assert_eq!(client.recharge(&mut one, 60_000), Ok(()));
         assert!(client.recharge(&mut two, 1).is_err());
         assert_eq!((client.recharge(&mut one, 0), client.recharge(&mut two, 60_000)), (Ok(()), Ok(())));
+    }
+
+    #[test]
+    fn what_a_request_takes_gets_all_of_the_room_and_never_more() {
+        let mut account = Account::new(100_000, None);
+        let (mut one, mut two) = (Charge::default(), Charge::default());
+        assert_eq!(account.recharge_request(&mut one, 90_000), Ok(()));
+        assert!(account.recharge_request(&mut two, 10_001).is_err() && two.is_none());
+        assert_eq!(account.recharge_request(&mut two, 10_000), Ok(()));
+        assert!(account.recharge_request(&mut one, 90_001).is_err());
+        assert_eq!((account.recharge_request(&mut one, 0), account.held()), (Ok(()), 10_000));
+        assert_eq!(account.recharge_request(&mut two, 100_000), Ok(()));
     }
 }

@@ -222,10 +222,9 @@ impl ServerCall {
                     if let Some(compression) = cx.compression() {
                         request = Box::pin(request.unpacked(compression, call)).await?;
                     }
-                    let request = if request.is_large() {
-                        Box::pin(request.decode_large(from_json, call)).await?
-                    } else {
-                        request.decode(from_json, call)?
+                    let request = match request.decode(from_json, call) {
+                        Ok(decoded) => decoded?,
+                        Err(request) => Box::pin(request.decode_elsewhere(from_json, call)).await?,
                     };
                     handler(cx, request).await
                 }

@@ -6,8 +6,11 @@ use bytes::{Buf, Bytes};
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::service::CallRef;
-use crate::stream::{Compression, FromJson, Message, UnpackError, elsewhere, pay_for_decoding, unpack};
-use crate::transport::Overrun;
+use crate::stream::{
+    Compression, DecodeError, Effort, FromJson, JsonError, Message, UnpackError, decode_granted,
+    decode_on_task, elsewhere, pay_for_decoding, unpack,
+};
+use crate::transport::{BodyCharge, Overrun};
 
 /// From this size on a request is counted anew when it is decoded. For less the count is not worth
 /// the lock.
@@ -20,6 +23,9 @@ const SHARED: usize = 32 * 1024;
 /// A request from this size on is decoded elsewhere: that takes a millisecond.
 const LARGE: usize = 1024 * 1024;
 
+/// The same for JSON, of which a byte takes longer.
+const LARGE_JSON: usize = 64 * 1024;
+
 /// A request's body.
 pub(super) struct Request {
     body: Bytes,
@@ -30,7 +36,7 @@ pub(super) struct Request {
 /// Why a request is not unpacked.
 enum Refused {
     Unpack(UnpackError),
-    NoRoom { needed: usize, over: Overrun },
+    NoRoom { needed: usize, over: Overrun, while_it_is: &'static str },
 }
 
 impl Request {
@@ -45,7 +51,7 @@ impl Request {
         let hold = |needed| {
             let held = call.recount(counted, needed).map_err(|over| {
                 call.link().count_no_room();
-                Refused::NoRoom { needed, over }
+                Refused::NoRoom { needed, over, while_it_is: "unpacked" }
             });
             counted = if held.is_ok() { needed } else { counted };
             Poll::Ready(held)
@@ -54,70 +60,202 @@ impl Request {
         Ok(Self { body, counted })
     }
 
-    /// Decodes it where that keeps no task from its turn.
-    pub(super) async fn decode_large<Req: Message>(
-        self,
-        from_json: Option<FromJson<Req>>,
-        call: &CallRef,
-    ) -> Result<Req> {
-        let Self { body, counted } = self;
-        let (shared, size) = (body.clone(), body.len());
-        let request = elsewhere(call.link().peer_key(), move || decode(body, from_json)).await;
-        recount(&request, (size, shared), from_json.is_some(), counted, call);
-        request
-    }
-
-    pub(super) fn is_large(&self) -> bool {
-        self.body.len() >= LARGE
-    }
-
-    /// Decodes it. From then on it counts with what the message keeps: all of the body if a field
-    /// shares it, and else what it takes to write the message.
+    /// Decodes it if that is little work. Else it comes back, and is to be decoded elsewhere.
     #[inline]
     pub(super) fn decode<Req: Message>(
         self,
         from_json: Option<FromJson<Req>>,
         call: &CallRef,
+    ) -> Result<Result<Req>, Self> {
+        if self.counted < COUNTED {
+            return Ok(decode(&self.body, from_json));
+        }
+        self.decode_counted(from_json, call)
+    }
+
+    /// Decodes a request that is counted anew.
+    fn decode_counted<Req: Message>(
+        self,
+        from_json: Option<FromJson<Req>>,
+        call: &CallRef,
+    ) -> Result<Result<Req>, Self> {
+        let Self { body, counted } = self;
+        let limit = if from_json.is_some() { LARGE_JSON } else { LARGE };
+        if body.len() >= limit {
+            return Err(Self { body, counted });
+        }
+        let mut work = Work { body, counted, charge: call.link().charge(), is_on_task: true };
+        let decoded = work.decode(from_json);
+        let Work { body, charge, .. } = work;
+        drop(charge);
+        let Some(Decoded { request, steps, kept }) = decoded else {
+            return Err(Self { body, counted });
+        };
+        pay_for_decoding(body.len(), steps);
+        Ok(settle(request, kept, counted, call))
+    }
+
+    /// Decodes it where that keeps no task from its turn.
+    pub(super) async fn decode_elsewhere<Req: Message>(
+        self,
+        from_json: Option<FromJson<Req>>,
+        call: &CallRef,
     ) -> Result<Req> {
         let Self { body, counted } = self;
-        if counted < COUNTED {
-            return decode(body, from_json);
-        }
-        let (shared, size) = (body.clone(), body.len());
-        let request = decode(body, from_json);
-        pay_for_decoding(size);
-        recount(&request, (size, shared), from_json.is_some(), counted, call);
-        request
+        let mut work = Work { body, counted, charge: call.link().charge(), is_on_task: false };
+        let decoded = elsewhere(call.link().peer_key(), move || work.decode(from_json)).await;
+        let Decoded { request, kept, .. } = decoded.expect("it is as much work as it may be");
+        settle(request, kept, counted, call)
     }
 }
 
-/// Counts what a message keeps of its body instead of that.
-fn recount<Req: Message>(
-    request: &Result<Req>,
-    (size, body): (usize, Bytes),
-    is_json: bool,
+/// The decoding of a request.
+struct Work {
+    body: Bytes,
+    /// What its connection counts for it.
     counted: usize,
-    call: &CallRef,
-) {
-    let kept = match request {
-        Err(_) => 0,
-        Ok(request) if !is_json && (size < SHARED || body.is_unique()) => request.size().min(size),
-        Ok(_) => size,
+    /// What its connection counts beside that, as long as it is decoded.
+    charge: BodyCharge,
+    is_on_task: bool,
+}
+
+struct Decoded<Req> {
+    request: Result<Req, Undecoded>,
+    steps: usize,
+    /// What the message keeps.
+    kept: usize,
+}
+
+enum Undecoded {
+    Broken(Error),
+    NoRoom(Refused),
+}
+
+impl Work {
+    /// `None`: it is too much work for a task.
+    fn decode<Req: Message>(&mut self, from_json: Option<FromJson<Req>>) -> Option<Decoded<Req>> {
+        if let Some(from_json) = from_json {
+            return Some(self.decode_json(from_json));
+        }
+        let shares = self.body.len() >= SHARED;
+        let body = self.body.clone();
+        let (message, effort) = if self.is_on_task {
+            decode_on_task(body, shares)?
+        } else {
+            let mut no_room = None;
+            let decoded = decode_granted(body, shares, &mut |effort| {
+                no_room = self.hold(effort.copied + effort.extra()).err();
+                no_room.is_none()
+            });
+            match (decoded, no_room) {
+                (Some(decoded), _) => decoded,
+                (None, Some(refused)) => return Some(Decoded::none(Undecoded::NoRoom(refused))),
+                (None, None) => unreachable!("it is asked"),
+            }
+        };
+        Some(match message {
+            Ok(message) => {
+                let kept = self.kept(&message, effort);
+                Decoded { request: Ok(message), steps: effort.steps, kept }
+            }
+            Err(error) => Decoded {
+                steps: effort.steps,
+                ..Decoded::none(Undecoded::Broken(not_the_message::<Req>(&error)))
+            },
+        })
+    }
+
+    fn decode_json<Req: Message>(&mut self, from_json: FromJson<Req>) -> Decoded<Req> {
+        let steps = json_steps(&self.body);
+        let needed = self.body.len() + counts(Effort::new(steps).extra());
+        if let Err(refused) = self.hold(needed) {
+            return Decoded::none(Undecoded::NoRoom(refused));
+        }
+        match from_json(&self.body) {
+            Ok(message) => Decoded { request: Ok(message), steps, kept: needed },
+            Err(error) => Decoded { steps, ..Decoded::none(Undecoded::Broken(not_the_json::<Req>(&error))) },
+        }
+    }
+
+    /// Counts so much for the message, if it is more than its body counts with.
+    fn hold(&mut self, needed: usize) -> Result<(), Refused> {
+        let more = needed.saturating_sub(self.counted);
+        if more == 0 {
+            return Ok(());
+        }
+        let held = self.charge.recount_request(more);
+        held.map_err(|over| Refused::NoRoom { needed, over, while_it_is: "decoded" })
+    }
+
+    /// What a message keeps: all of the body if a field shares it, and else what was copied, with
+    /// what it takes beside that.
+    fn kept<Req: Message>(&self, message: &Req, effort: Effort) -> usize {
+        let is_shared = self.body.len() >= SHARED && !self.body.is_unique();
+        let bytes = if is_shared { self.body.len() } else { effort.copied };
+        bytes + counts(effort.extra_of(message.size()))
+    }
+}
+
+impl<Req> Decoded<Req> {
+    fn none(why: Undecoded) -> Self {
+        Self { request: Err(why), steps: 0, kept: 0 }
+    }
+}
+
+/// Less is not worth it.
+fn counts(extra: usize) -> usize {
+    if extra < COUNTED { 0 } else { extra }
+}
+
+/// The numbers, texts, lists and objects of a JSON text, and some more.
+fn json_steps(json: &[u8]) -> usize {
+    let (mut steps, mut in_text, mut escaped) = (0, false, false);
+    for byte in json {
+        match byte {
+            _ if std::mem::take(&mut escaped) => {}
+            b'\\' => escaped = in_text,
+            b'"' => {
+                in_text = !in_text;
+                steps += usize::from(in_text);
+            }
+            b',' | b':' | b'[' | b'{' if !in_text => steps += 1,
+            _ => {}
+        }
+    }
+    steps
+}
+
+/// From now on a request counts with what its message keeps, if there is room for that.
+fn settle<Req>(request: Result<Req, Undecoded>, kept: usize, counted: usize, call: &CallRef) -> Result<Req> {
+    let held = call.recount(counted, kept);
+    let refused = match (request, held) {
+        (Ok(request), Ok(())) => return Ok(request),
+        (Err(Undecoded::Broken(error)), _) => return Err(error),
+        (Err(Undecoded::NoRoom(refused)), _) => refused,
+        (Ok(_), Err(over)) => Refused::NoRoom { needed: kept, over, while_it_is: "decoded" },
     };
-    drop(body);
-    // Without room for more the count stays.
-    let _ = call.recount(counted, kept);
+    call.link().count_no_room();
+    Err(refused.into())
 }
 
 #[inline]
-fn decode<Req: Message>(plain: Bytes, from_json: Option<FromJson<Req>>) -> Result<Req> {
-    let name = std::any::type_name::<Req>();
-    if let Some(from_json) = from_json {
-        return from_json(&plain)
-            .map_err(|error| undecodable(format!("the request is not the JSON of a {name}: {error}")));
+fn decode<Req: Message>(plain: &[u8], from_json: Option<FromJson<Req>>) -> Result<Req> {
+    match from_json {
+        Some(from_json) => from_json(plain).map_err(|error| not_the_json::<Req>(&error)),
+        None => Req::read_from(Copied(plain)).map_err(|error| not_the_message::<Req>(&error)),
     }
-    let request = if plain.len() < SHARED { Req::read_from(Copied(&plain)) } else { Req::read_from(plain) };
-    request.map_err(|error| undecodable(format!("the request is not a {name}: {error}")))
+}
+
+#[cold]
+fn not_the_message<Req>(error: &DecodeError) -> Error {
+    let name = std::any::type_name::<Req>();
+    undecodable(format!("the request is not a {name}: {error}"))
+}
+
+#[cold]
+fn not_the_json<Req>(error: &JsonError) -> Error {
+    let name = std::any::type_name::<Req>();
+    undecodable(format!("the request is not the JSON of a {name}: {error}"))
 }
 
 /// Bytes of which every field gets a copy. A slice alone would do, but it copies by way of a buffer that
@@ -163,9 +301,9 @@ impl From<Refused> for Error {
     fn from(why: Refused) -> Self {
         match why {
             Refused::Unpack(error) => undecodable(format!("the request cannot be unpacked: {error}")),
-            Refused::NoRoom { needed, over } => {
+            Refused::NoRoom { needed, over, while_it_is } => {
                 let text = format!(
-                    "the server is overloaded: the request takes {needed} bytes while it is unpacked, and {over}"
+                    "the server is overloaded: the request takes {needed} bytes while it is {while_it_is}, and {over}"
                 );
                 Self::new(ErrorKind::Limit, Origin::Peer, Code::SERVER_OVERLOAD_ERR, text)
             }
@@ -187,7 +325,12 @@ mod tests {
         let size = read.len();
         read.resize(64 * 1024, 0);
         let buffer = Bytes::from(read);
-        let request: RequestProtocol = decode(buffer.slice(..size), None).expect("it is one");
+        let request: RequestProtocol = if size < COUNTED {
+            decode(&buffer[..size], None).expect("it is one")
+        } else {
+            let decoded = decode_on_task(buffer.slice(..size), size >= SHARED);
+            decoded.expect("it is little work").0.expect("it is one")
+        };
         assert_eq!(request, message);
         !buffer.is_unique()
     }

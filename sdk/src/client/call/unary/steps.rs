@@ -342,7 +342,7 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
             self.subject().error(ErrorKind::Decode, Origin::Peer, Code::CLIENT_DECODE_ERR, text)
         };
         let name = std::any::type_name::<Resp>();
-        pay_for_decoding(body.len());
+        pay_for_decoding(body.len(), 0);
         match (content_type, self.call.from_json) {
             (0, _) => Resp::read_from(body)
                 .map_err(|error| undecodable(format!("the answer is not a {name}")).with_source(error)),

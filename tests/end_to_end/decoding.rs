@@ -1,0 +1,122 @@
+//! Messages of many small parts are more work and more memory than their bytes say.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::runtime::Builder;
+use tokio::task::coop::has_budget_remaining;
+use trill::{AsyncReaderWriter, Channel, Code, Context, ErrorKind, Result, Server};
+
+/// For what must happen some time, on a machine that may be slow.
+const LONG: Duration = Duration::from_secs(30);
+
+#[derive(Clone, PartialEq, Eq, trill::prost::Message, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
+#[prost(prost_path = "::trill::prost")]
+struct List {
+    #[prost(message, repeated, tag = "1")]
+    items: Vec<Self>,
+}
+
+/// A list of so many empty ones: two bytes each, two steps each.
+fn list(items: usize) -> List {
+    List { items: vec![List::default(); items] }
+}
+
+#[trill::service(package = "test.decoding", json)]
+trait Lists {
+    /// As many items as there were, and one more if the task may not go on.
+    async fn count(&self, cx: Context, request: List) -> Result<List>;
+    async fn talk(&self, cx: Context, rw: AsyncReaderWriter<List, List>) -> Result<()>;
+}
+
+struct Counts;
+
+#[trill::service]
+impl Lists for Counts {
+    async fn count(&self, _cx: Context, request: List) -> Result<List> {
+        Ok(list(request.items.len() + usize::from(!has_budget_remaining())))
+    }
+
+    async fn talk(&self, _cx: Context, mut rw: AsyncReaderWriter<List, List>) -> Result<()> {
+        while let Some(list) = rw.read().await? {
+            rw.write(list).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Runs it in a runtime of one thread, and gives how many threads for blocking work that took.
+fn threads_for<F: Future<Output = ()>>(work: impl FnOnce(ListsClient) -> F) -> usize {
+    let threads = Arc::new(AtomicUsize::new(0));
+    let started = Arc::clone(&threads);
+    let mut runtime = Builder::new_current_thread();
+    let count = move || {
+        started.fetch_add(1, Ordering::Relaxed);
+    };
+    let runtime = runtime.enable_all().on_thread_start(count).build().unwrap();
+    runtime.block_on(async {
+        let channel = Server::builder().service(Counts).in_memory().unwrap();
+        tokio::time::timeout(LONG, work(ListsClient::new(channel))).await.expect("it ends");
+    });
+    threads.load(Ordering::Relaxed)
+}
+
+#[test]
+fn a_request_of_many_parts_is_decoded_where_that_keeps_no_task_from_its_turn() {
+    for (items, elsewhere) in [(10, false), (3_000, false), (5_000, true), (100_000, true)] {
+        let threads = threads_for(async |client| {
+            let answer = client.count(list(items)).await.unwrap();
+            assert!([items, items + 1].contains(&answer.items.len()), "{}", answer.items.len());
+        });
+        assert_eq!(threads > 0, elsewhere, "{items} items");
+    }
+}
+
+#[test]
+fn large_json_is_read_where_that_keeps_no_task_from_its_turn() {
+    for (items, elsewhere) in [(10, false), (1_000, false), (10_000, true)] {
+        let threads = threads_for(async |client| {
+            let answer = client.count(list(items)).json().await.unwrap();
+            assert!([items, items + 1].contains(&answer.items.len()), "{}", answer.items.len());
+        });
+        assert_eq!(threads > 0, elsewhere, "{items} items");
+    }
+}
+
+#[tokio::test]
+async fn a_request_of_many_parts_pays_for_its_decoding() {
+    let client = ListsClient::new(Server::builder().service(Counts).in_memory().unwrap());
+    for (items, remains) in [(10, true), (200, true), (4_000, false)] {
+        let answer = client.count(list(items)).await.unwrap();
+        assert_eq!(answer.items.len() == items, remains, "{items} items");
+    }
+}
+
+#[tokio::test]
+async fn a_request_whose_message_finds_no_room_is_refused_and_a_small_one_is_not() {
+    let bound = Server::builder().service(Counts).max_message_received(1_000_000).max_unread(8_000_000);
+    let bound = bound.bind("127.0.0.1:0").await.unwrap();
+    let (handle, address) = (bound.handle(), bound.local_addr().to_string());
+    tokio::spawn(bound.serve());
+    let client = ListsClient::new(Channel::connect(address).await.unwrap());
+    for (at, (items, json)) in [(200_000, false), (70_000, true)].into_iter().enumerate() {
+        let call = client.count(list(items));
+        let answer = if json { call.json().await } else { call.await };
+        let error = answer.map(|answer| answer.items.len()).unwrap_err();
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Status, Code::SERVER_OVERLOAD_ERR), "{error}");
+        for words in ["while it is decoded", "of 8000000 bytes are in use", "(max_unread)"] {
+            assert!(error.to_string().contains(words), "{error}");
+        }
+        assert_eq!(handle.refused().no_room, at as u64 + 1);
+        let call = client.count(list(100));
+        assert_eq!(if json { call.json().await } else { call.await }.unwrap().items.len(), 100);
+        let gone = async {
+            while handle.buffered().unread > 0 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(LONG, gone).await.expect("nothing counts any more");
+    }
+}
