@@ -4,8 +4,9 @@ use std::any::Any;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
+use trill::client::Backoff;
 use trill::prost::Message;
 use trill::{AsyncReaderWriter, Channel, Context, ErrorKind, Result, Server, Status};
 use trill_tests::process::Process;
@@ -267,6 +268,90 @@ async fn streams_that_finish_in_time_deliver_their_own_status() {
     assert_eq!(streams[0].read().await.unwrap(), None);
     let error = streams[1].read().await.unwrap_err();
     assert_eq!((error.func_ret(), error.message()), (4001, "not well"));
+}
+
+/// Opens streams or calls until one goes well, which it does before the machine's patience ends.
+async fn insist(client: &EverythingClient, with_streams: bool) {
+    let insisting = async {
+        loop {
+            let done = if with_streams {
+                client.talk().await.map(drop)
+            } else {
+                client.unary(text("again")).await.map(drop)
+            };
+            match done {
+                Ok(()) => return,
+                Err(error) => assert!(error.is_retryable(), "{error}"),
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(LONG, insisting).await.expect("the new server serves");
+}
+
+/// The grace is so long that nothing here can wait for its end.
+const FOR_EVER: Duration = Duration::from_secs(86_400);
+
+const SOON: Backoff =
+    Backoff { first: Duration::from_millis(5), max: Duration::from_millis(20), factor: 2.0, jitter: 0.5 };
+
+#[tokio::test]
+async fn calls_go_to_the_server_that_takes_the_place_of_one_that_drains() {
+    for (own, with_streams, patient) in
+        [(true, false, false), (true, true, false), (false, false, true), (false, true, false)]
+    {
+        let (old, address, _log) = listen("127.0.0.1:0").await;
+        let builder = Channel::builder().reconnect(SOON).wait_for_ready(patient);
+        let channel = builder.connect(&address).await.unwrap();
+        let client = EverythingClient::new(channel.clone());
+        client.unary(text("before")).await.unwrap();
+        let holder = if own { channel.clone() } else { Channel::connect(&address).await.unwrap() };
+        let mut open = EverythingClient::new(holder).talk().await.unwrap();
+        let shutdown = tokio::spawn(async move { old.shutdown(FOR_EVER).await });
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        let address_is_free = async {
+            while TcpListener::bind(&address).await.is_err() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(LONG, address_is_free).await.expect("the old server listens no more");
+        let (_new, _, _log) = listen(&address).await;
+        insist(&client, with_streams).await;
+        insist(&client, !with_streams).await;
+        assert_eq!(channel.connections(), 1);
+        assert!(!shutdown.is_finished());
+        // What is open goes on to its own end, and the old server to its end behind that.
+        open.write(text("still here")).await.unwrap();
+        assert_eq!(open.read().await.unwrap(), Some(text("still here")));
+        open.write(text("done")).await.unwrap();
+        assert_eq!(open.read().await.unwrap(), None);
+        drop(open);
+        tokio::time::timeout(LONG, shutdown).await.expect("nothing is open").unwrap();
+        client.unary(text("afterwards")).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_channel_whose_server_drains_says_that_nobody_is_there_if_nobody_is() {
+    let (old, address, _log) = listen("127.0.0.1:0").await;
+    let channel = Channel::builder().reconnect(SOON).connect(&address).await.unwrap();
+    let client = EverythingClient::new(channel);
+    let mut open = client.talk().await.unwrap();
+    let shutdown = tokio::spawn(async move { old.shutdown(FOR_EVER).await });
+    let refused = async {
+        while client.unary(text("refused")).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(LONG, refused).await.expect("the shutdown begins");
+    for _ in 0..20 {
+        let error = client.unary(text("again")).await.unwrap_err();
+        assert!(error.kind() == ErrorKind::Connect && error.is_retryable(), "{error}");
+    }
+    open.write(text("still here")).await.unwrap();
+    assert_eq!(open.read().await.unwrap(), Some(text("still here")));
+    open.finish().await.unwrap();
+    tokio::time::timeout(LONG, shutdown).await.expect("nothing is open").unwrap();
 }
 
 /// A frame of a stream.

@@ -715,8 +715,15 @@ async fn draining() -> Error {
     refused_once().await.1
 }
 
+/// Over a connection that is not replaced.
 async fn draining_again() -> Error {
-    refused_once().await.0.client.unary(text("")).await.unwrap_err()
+    let host = Network::new(1).serve(Server::builder().service(Obedient::new().0)).unwrap();
+    let (channel, _) = host.connect(Channel::builder()).unwrap();
+    let client = Client::new(channel);
+    let _open = client.talk().await.unwrap();
+    let _ = tokio::time::timeout(LIMIT, host.handle().shutdown(LONG)).await;
+    assert_eq!(client.unary(text("")).await.unwrap_err().code().0, 22);
+    client.unary(text("")).await.unwrap_err()
 }
 
 async fn shut_down() -> Error {

@@ -182,10 +182,13 @@ async fn a_shutdown_can_be_asked_for_many_times_and_the_shortest_grace_counts() 
 async fn a_shutdown_that_is_given_up_goes_on_refusing_and_can_be_taken_up_again() {
     let (handle, address, _log) = listen("127.0.0.1:0").await;
     let client = EverythingClient::new(Channel::connect(&address).await.unwrap());
+    let other = EverythingClient::new(Channel::connect(&address).await.unwrap());
     let mut rw = client.talk().await.unwrap();
+    // The server has heard of it, and is to refuse what comes on it.
+    other.unary(text("hello")).await.unwrap();
     assert!(tokio::time::timeout(Duration::from_millis(20), handle.shutdown(LONG)).await.is_err());
     assert_eq!(client.unary(text("hello")).await.unwrap_err().code().0, 22);
-    assert_eq!(client.talk().await.unwrap_err().code().0, 22);
+    assert_eq!(other.talk().await.unwrap_err().code().0, 22);
     rw.write(text("still here")).await.unwrap();
     assert_eq!(rw.read().await.unwrap(), Some(text("still here")));
     let shutdown = tokio::spawn(async move { handle.shutdown(LONG).await });

@@ -7,9 +7,9 @@ use crate::transport::Link;
 
 use super::share::Share;
 
-/// Which of a channel's connections a call or stream takes. Only those that are there count: one that is lost or being made is passed over.
+/// Which of a channel's connections a call or stream takes. Only those that are there count: one that is lost, is being made, or was told that its server shuts down is passed over.
 ///
-/// One whose server refuses calls, because it drains, is overloaded or fails (codes 22, 23, 31,
+/// One whose server refuses calls, because it is overloaded or fails (codes 22, 23, 31,
 /// 111, 131 and 141), gets fewer of them: a quarter for each refusal, down to one call in 256 of
 /// its share or one in 30 seconds, with which it is found out whether it serves again. Each call
 /// that it serves then gives it some of its share back. When all refuse, calls go to those that
@@ -46,7 +46,7 @@ struct Candidate {
 
 impl Candidate {
     fn is_alive(&self) -> bool {
-        !self.link.is_over()
+        self.link.takes_calls()
     }
 }
 
@@ -73,7 +73,7 @@ impl Picker {
         self
     }
 
-    /// A connection that is not over.
+    /// A connection that takes calls.
     #[inline]
     pub(super) fn pick(&self) -> Option<&Link> {
         if let [only] = &*self.candidates {

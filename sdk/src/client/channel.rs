@@ -17,6 +17,8 @@ use super::state::{State, StateWatch};
 /// The way to a server, or to several that do the same: one or more connections, on each of which any number of calls and streams go on at
 /// the same time.
 ///
+/// A connection whose server says that it shuts down gets no more calls: what is open on it goes on, and another one is made at once.
+///
 /// A connection that is lost is replaced. What was sent on it fails, and is never sent again by itself; a call that was not sent yet waits
 /// for another connection, within its own limit of time. When an attempt to connect fails, those who wait for it fail with its error, which
 /// [is retryable](Error::is_retryable), unless the channel or the call [waits for it](ChannelBuilder::wait_for_ready).

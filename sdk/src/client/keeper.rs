@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result, panic_text};
 use crate::signal::Signal;
+use crate::stream::PEER_DRAINS;
 use crate::transport::{
     Address, ConnError, Connection, Driver, Ends, PeerAddr, UnknownHost, is_of_other_type, now,
 };
@@ -27,14 +28,23 @@ const ASK_AT_MOST_EVERY: Duration = Duration::from_secs(1);
 
 /// Keeps a subchannel connected. It ends when the subchannel is `gone`, or has nobody to be
 /// connected for; a connection that calls still hold is driven to its end before.
-pub(super) async fn keep(mut guard: Guard, id: Id, address: Address, gone: Arc<Signal>) {
+pub(super) async fn keep(mut guard: Guard, id: Id, address: Address, gone: Arc<Signal>, wait: Duration) {
     guard.begin();
-    keep_connected(&guard.pool, id, &address, &gone).await;
+    keep_connected(&guard.pool, id, &address, &gone, wait).await;
     guard.end();
 }
 
-async fn keep_connected(pool: &Arc<Pool>, id: Id, address: &Address, gone: &Signal) {
+async fn keep_connected(pool: &Arc<Pool>, id: Id, address: &Address, gone: &Signal, mut wait: Duration) {
     loop {
+        while !wait.is_zero() {
+            tokio::select! {
+                biased;
+                () = gone.wait() => return,
+                () = sleep(wait) => {}
+            }
+            let backoff = &pool.config.backoff;
+            wait = pool.change(|subchannels| subchannels.handle_retry(id, backoff, (now(), random())));
+        }
         let attempt = tokio::select! {
             biased;
             () = gone.wait() => return,
@@ -58,13 +68,9 @@ async fn keep_connected(pool: &Arc<Pool>, id: Id, address: &Address, gone: &Sign
             }
         };
         pool.ask_again.notify_one();
-        let Then::Wait(wait) = then else { return };
-        if !wait.is_zero() {
-            tokio::select! {
-                biased;
-                () = gone.wait() => return,
-                () = sleep(wait) => pool.change(|subchannels| subchannels.handle_retry(id)),
-            }
+        match then {
+            Then::Wait(next) => wait = next,
+            Then::End => return,
         }
     }
 }
@@ -112,17 +118,29 @@ fn why_not(error: &io::Error) -> &'static str {
 }
 
 /// Drives a connection until it is over, and says why.
-async fn drive(pool: &Pool, id: Id, ends: Ends, peer: PeerAddr) -> ConnError {
+async fn drive(pool: &Arc<Pool>, id: Id, ends: Ends, peer: PeerAddr) -> ConnError {
     let text = peer.text();
     let (link, driver) = Driver::client(Connection::client(pool.config.connection.clone()), ends, peer);
     pool.change(|subchannels| subchannels.handle_connected(id, link, now()));
-    run(pool, driver, text).await
+    let drains = || {
+        let (why, backoff) = (peer_drains().with_peer(Arc::clone(&text)), &pool.config.backoff);
+        pool.start(|subchannels| subchannels.handle_drains(id, why, backoff, (now(), random())));
+        pool.ask_again.notify_one();
+    };
+    run(pool, driver, Arc::clone(&text), drains).await
 }
 
 /// Drives a connection, also if that panics: its calls are told, and the connection is replaced
-/// like others.
-async fn run(pool: &Pool, mut driver: Driver, peer: Arc<str>) -> ConnError {
-    let why = match AssertUnwindSafe(&mut driver).catch_unwind().await {
+/// like others. Calls `drains` when its server drains, and goes on.
+async fn run(pool: &Pool, mut driver: Driver, peer: Arc<str>, drains: impl FnOnce()) -> ConnError {
+    let driving = async {
+        if let Some(why) = driver.until_peer_drains().await {
+            return why;
+        }
+        drains();
+        (&mut driver).await
+    };
+    let why = match AssertUnwindSafe(driving).catch_unwind().await {
         Ok(why) => why,
         Err(panic) => {
             tracing::error!(panic = panic_text(&*panic), "the task of a connection panicked");
@@ -139,9 +157,18 @@ async fn run(pool: &Pool, mut driver: Driver, peer: Arc<str>) -> ConnError {
 pub(super) async fn hold(mut guard: Guard, driver: Driver) {
     guard.begin();
     let target = Arc::clone(&guard.pool.config.target);
-    let why = run(&guard.pool, driver, target).await;
+    let drains = || {
+        let why = peer_drains().with_peer(Arc::clone(&target));
+        guard.pool.change(|subchannels| subchannels.handle_given_drains(why));
+    };
+    let why = run(&guard.pool, driver, Arc::clone(&target), drains).await;
     guard.pool.end(over(&why).with_peer(Arc::clone(&guard.pool.config.target)));
     guard.end();
+}
+
+/// The error of calls that would have taken a connection whose server drains.
+fn peer_drains() -> Error {
+    Error::new(ErrorKind::Status, Origin::Peer, Code::SERVER_OVERLOAD_ERR, PEER_DRAINS).not_sent()
 }
 
 /// The error of calls, and of `connect`, that would have taken a connection that is over.

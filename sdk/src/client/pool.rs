@@ -191,9 +191,9 @@ impl Pool {
     pub(super) fn start(self: &Arc<Self>, change: impl FnOnce(&mut Subchannels) -> Vec<Start>) {
         for start in self.change(change) {
             match start {
-                Start::Subchannel { id, address, gone } => {
+                Start::Subchannel { id, address, gone, wait } => {
                     let guard = Guard::new(self, Task::Subchannel(id));
-                    tokio::spawn(keeper::keep(guard, id, address, gone));
+                    tokio::spawn(keeper::keep(guard, id, address, gone, wait));
                 }
                 Start::Resolver => {
                     let resolver = self.config.resolver.clone().expect("who has no list has a resolver");
@@ -232,13 +232,14 @@ impl Pool {
 
     /// The connections that take calls.
     pub(super) fn links(&self) -> Vec<Link> {
-        self.picker.load().links().filter(|link| !link.is_over()).cloned().collect()
+        self.picker.load().links().filter(|link| link.takes_calls()).cloned().collect()
     }
 
     /// All connections, those that only finish their calls included.
     pub(super) fn all_links(&self) -> Vec<Link> {
-        let draining = self.subchannels.lock().draining();
-        self.links().into_iter().chain(draining).collect()
+        let subchannels = self.subchannels.lock();
+        let links = subchannels.links().into_iter().filter(|link| !link.is_over());
+        links.chain(subchannels.draining()).collect()
     }
 
     /// Why the last attempt failed, if one did.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::error::Error;
+use crate::error::{Code, Error, ErrorKind, Origin};
 use crate::signal::Signal;
 use crate::transport::{Address, Link, WeakLink};
 
@@ -15,8 +15,8 @@ use super::state::State;
 #[derive(Debug, Default)]
 pub(super) struct Subchannels {
     list: Vec<Subchannel>,
-    /// Connections whose address was taken away, while calls on them go on. Held weakly, so that they close with the last call.
-    draining: Vec<(Id, WeakLink)>,
+    /// Connections that get no more calls, while those on them go on.
+    draining: Vec<Aside>,
     resolver: ResolverState,
     last_id: u64,
     /// How often a state of failure began, and why the last time, if there was no connection since.
@@ -28,6 +28,20 @@ pub(super) struct Subchannels {
 /// The number of a subchannel, for the task that makes its connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Id(u64);
+
+/// The number of connections, for each that is wanted, that may wait for their last calls before another
+/// one is made to their address. Each but the newest has outlived a server, or the servers there refuse
+/// for ever.
+const MOST_ASIDE: usize = 16;
+
+/// A connection whose address was taken away, or whose server drains.
+#[derive(Debug)]
+struct Aside {
+    id: Id,
+    address: Address,
+    /// Held weakly, so that it closes with the last call.
+    link: WeakLink,
+}
 
 /// One connection that is wanted.
 #[derive(Debug)]
@@ -71,8 +85,8 @@ enum ResolverState {
 /// A task to start.
 #[derive(Debug)]
 pub(super) enum Start {
-    /// Connects, and keeps connected.
-    Subchannel { id: Id, address: Address, gone: Arc<Signal> },
+    /// Connects after a wait, and keeps connected.
+    Subchannel { id: Id, address: Address, gone: Arc<Signal>, wait: Duration },
     /// Asks where the servers are, and goes on doing so.
     Resolver,
 }
@@ -127,6 +141,7 @@ impl Subchannels {
                     id: subchannel.id,
                     address: subchannel.address.clone(),
                     gone: Arc::clone(&subchannel.gone),
+                    wait: Duration::ZERO,
                 });
             }
         }
@@ -162,11 +177,73 @@ impl Subchannels {
         self.resolver = ResolverState::Failed { why, retry_at };
     }
 
-    /// An attempt begins after a wait.
-    pub(super) fn handle_retry(&mut self, id: Id) {
-        if let Some(subchannel) = self.find(id) {
-            subchannel.phase = Phase::Connecting;
+    /// An attempt begins after a wait, or has to wait for longer: gives for how long.
+    pub(super) fn handle_retry(
+        &mut self,
+        id: Id,
+        backoff: &Backoff,
+        (now, random): (Instant, f64),
+    ) -> Duration {
+        let Some(place) = self.list.iter().position(|subchannel| subchannel.id == id) else {
+            return Duration::ZERO;
+        };
+        let crowded = self.crowded(&self.list[place].address);
+        let subchannel = &mut self.list[place];
+        match crowded {
+            None => {
+                subchannel.phase = Phase::Connecting;
+                Duration::ZERO
+            }
+            Some(why) => {
+                let wait = subchannel.attempts.handle_failed(backoff, random);
+                subchannel.phase = Phase::Failed { why, retry_at: after(now, wait) };
+                wait
+            }
         }
+    }
+
+    /// The server of a connection drains. The connection is put aside until its last call has ended, and
+    /// another one takes its place, as if it were lost.
+    pub(super) fn handle_drains(
+        &mut self,
+        id: Id,
+        why: Error,
+        backoff: &Backoff,
+        (now, random): (Instant, f64),
+    ) -> Vec<Start> {
+        let Some(place) = self.list.iter().position(|subchannel| subchannel.id == id) else {
+            return Vec::new();
+        };
+        let address = self.list[place].address.clone();
+        let mut attempts = std::mem::take(&mut self.list[place].attempts);
+        let mut wait = attempts.handle_lost(backoff, now, random);
+        self.last_id += 1;
+        let new = Subchannel {
+            id: Id(self.last_id),
+            address: address.clone(),
+            phase: Phase::Connecting,
+            attempts,
+            gone: Arc::default(),
+        };
+        let old = std::mem::replace(&mut self.list[place], new);
+        self.dismiss(vec![old]);
+        let crowded = self.crowded(&address);
+        let new = &mut self.list[place];
+        if crowded.is_some() && wait.is_zero() {
+            wait = new.attempts.handle_failed(backoff, random);
+        }
+        if wait > Duration::ZERO {
+            new.phase = Phase::Failed { why: crowded.unwrap_or(why), retry_at: after(now, wait) };
+        }
+        vec![Start::Subchannel { id: new.id, address, gone: Arc::clone(&new.gone), wait }]
+    }
+
+    /// The server of the one connection that the channel was given drains. It is put aside, and there
+    /// will be no other.
+    pub(super) fn handle_given_drains(&mut self, why: Error) {
+        let list = std::mem::take(&mut self.list);
+        self.dismiss(list);
+        self.closed.get_or_insert(why);
     }
 
     /// There is a connection. If it is not wanted any more, nobody holds it, and it closes.
@@ -200,7 +277,7 @@ impl Subchannels {
         backoff: &Backoff,
         (now, random): (Instant, f64),
     ) -> Then {
-        self.draining.retain(|(draining, _)| *draining != id);
+        self.draining.retain(|aside| aside.id != id);
         let Some(subchannel) = self.find(id) else { return Then::End };
         let wait = subchannel.attempts.handle_lost(backoff, now, random);
         let rests = matches!(&subchannel.phase, Phase::Ready(link) if !link.was_used());
@@ -217,7 +294,7 @@ impl Subchannels {
 
     /// A connection was closed on this side because nobody used it. The next call makes another one.
     pub(super) fn handle_idle(&mut self, id: Id) {
-        self.draining.retain(|(draining, _)| *draining != id);
+        self.draining.retain(|aside| aside.id != id);
         if let Some(subchannel) = self.find(id) {
             subchannel.phase = Phase::Resting;
         }
@@ -242,7 +319,7 @@ impl Subchannels {
             Phase::Ready(link) => Some(link.clone()),
             _ => None,
         });
-        let links = links.chain(self.draining.iter().filter_map(|(_, link)| link.upgrade())).collect();
+        let links = links.chain(self.draining()).collect();
         self.dismiss(list);
         links
     }
@@ -264,7 +341,7 @@ impl Subchannels {
         };
         for subchannel in &self.list {
             match &subchannel.phase {
-                Phase::Ready(link) if !link.is_over() => return State::Ready,
+                Phase::Ready(link) if link.takes_calls() => return State::Ready,
                 // Its task will know in a moment.
                 Phase::Ready(_) | Phase::Connecting => best = State::Connecting,
                 Phase::Failed { why, retry_at } => match &best {
@@ -299,7 +376,7 @@ impl Subchannels {
 
     /// The connections that finish their calls.
     pub(super) fn draining(&self) -> Vec<Link> {
-        self.draining.iter().filter_map(|(_, link)| link.upgrade()).collect()
+        self.draining.iter().filter_map(|aside| aside.link.upgrade()).collect()
     }
 
     /// Whether something is to be started when there is a call.
@@ -327,9 +404,24 @@ impl Subchannels {
             if let Phase::Ready(link) = &subchannel.phase
                 && self.closed.is_none()
             {
-                self.draining.push((subchannel.id, link.downgrade()));
+                let link = link.downgrade();
+                self.draining.push(Aside { id: subchannel.id, address: subchannel.address, link });
             }
         }
+    }
+
+    /// Why no connection to an address is made for now, if so many are put aside there.
+    fn crowded(&self, address: &Address) -> Option<Error> {
+        let aside = self.draining.iter().filter(|aside| aside.address == *address).count();
+        let wanted = self.list.iter().filter(|subchannel| subchannel.address == *address).count();
+        (aside >= MOST_ASIDE * wanted).then(|| {
+            let text = format!(
+                "the connection was not made: {aside} others to this address, whose server said on each that it is \
+                 shutting down, wait for their last calls"
+            );
+            Error::new(ErrorKind::Connect, Origin::Peer, Code::CLIENT_CONNECT_ERR, text)
+                .with_peer(address.to_string())
+        })
     }
 
     fn find(&mut self, id: Id) -> Option<&mut Subchannel> {

@@ -12,10 +12,13 @@ use super::event::{Ending, Event, Outcome};
 /// that refuses. Clients of other libraries see a key that means nothing to them.
 const DRAINING: &str = "trill-draining";
 
+/// The text of a refusal. The refusal of a stream has no field for metadata, so there the text is the
+/// mark: clients of other versions know no other one.
+const REFUSAL: &str = "the server is draining, because it is shutting down: try another one, or later";
+
 /// What a server answers that drains.
 pub(super) fn refusal() -> Outcome {
-    let text = "the server is draining, because it is shutting down: try another one, or later";
-    marked(Outcome::framework(Code::SERVER_OVERLOAD_ERR.0, text))
+    marked(Outcome::framework(Code::SERVER_OVERLOAD_ERR.0, REFUSAL))
 }
 
 fn marked(mut outcome: Outcome) -> Outcome {
@@ -31,12 +34,37 @@ impl Connection {
     }
 
     /// Hears whether the server takes nothing more on this connection. What was sent before it said
-    /// so is answered; what would be sent afterwards might cross the end of the connection.
+    /// so is answered; what would be sent afterwards might cross the end of the connection. With
+    /// other codes than those of a refusal and of a shutdown, the key is the application's.
     #[inline]
     pub(super) fn hear_drain(&mut self, outcome: &mut Outcome) {
-        if outcome.ret != 0 && self.side == Side::Client {
-            self.peer_drains |= outcome.metadata.remove(DRAINING).is_some();
+        let codes = [Code::SERVER_OVERLOAD_ERR.0, Code::SERVER_TIMEOUT_ERR.0];
+        if outcome.ret != 0
+            && codes.contains(&outcome.ret)
+            && self.side == Side::Client
+            && outcome.metadata.remove(DRAINING).is_some()
+        {
+            self.note_peer_drains();
         }
+    }
+
+    /// The same of the refusal of a stream.
+    pub(super) fn hear_drain_of_stream(&mut self, refusal: &Outcome) {
+        if refusal.ret == Code::SERVER_OVERLOAD_ERR.0 && refusal.message == REFUSAL {
+            self.note_peer_drains();
+        }
+    }
+
+    /// Those who wait for room with something new have to look for another connection.
+    fn note_peer_drains(&mut self) {
+        if !std::mem::replace(&mut self.peer_drains, true) {
+            self.events.extend(self.send_queue.waiting().map(Event::Room));
+        }
+    }
+
+    /// Tells if the server has said that it takes no new calls and streams of this side's.
+    pub(crate) fn peer_drains(&self) -> bool {
+        self.peer_drains
     }
 
     /// Whether no call and no stream is going on and everything is written.

@@ -225,7 +225,10 @@ impl Connection {
                 }
             }
             Ok(_) => self.act(key, next, action, None),
-            Err(outcome) => self.act(key, next, action, Some(Ending::Refused(Arc::new(outcome)))),
+            Err(outcome) => {
+                self.hear_drain_of_stream(&outcome);
+                self.act(key, next, action, Some(Ending::Refused(Arc::new(outcome))));
+            }
         }
     }
 

@@ -88,6 +88,11 @@ impl SendQueue {
         }
     }
 
+    /// Those who wait, in their order.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = SendTicket> {
+        self.queue.iter().copied()
+    }
+
     pub(super) fn is_idle(&self) -> bool {
         self.queue.is_empty()
     }

@@ -114,10 +114,15 @@ impl Request {
 }
 
 impl Request {
-    /// What is to be sent, of a request that could not be because the connection is lost.
-    pub(crate) fn take_head(&mut self) -> Head {
-        self.link().note_lost();
-        self.head.take().expect("what was sent does not come back")
+    /// What is to be sent on another connection, of a request that was not sent because this one is
+    /// lost or its server drains. Nobody else is to try here.
+    pub(crate) fn take_head(&mut self, why: &SendError) -> Option<Head> {
+        match why {
+            SendError::Ended(Ending::Lost(_)) => self.link().note_lost(),
+            SendError::PeerDrains => self.link().note_draining(),
+            _ => return None,
+        }
+        Some(self.head.take().expect("what was sent does not come back"))
     }
 
     /// How much time is left, of a request that has waited.

@@ -191,6 +191,10 @@ pub(crate) fn answer_error(outcome: &Outcome, subject: &Subject) -> Error {
     subject.about(Status::with_codes(Code(outcome.ret), outcome.func_ret, text(&outcome.message)).into())
 }
 
+/// Says of a call that it was not sent on a connection whose server drains.
+pub(crate) const PEER_DRAINS: &str =
+    "the call was not sent: the server is shutting down, as it said when it refused another one";
+
 /// The error of something that could not be sent.
 pub(crate) fn send_error(error: SendError, subject: &Subject) -> Error {
     let encode_code = match (subject.client, subject.stream) {
@@ -229,9 +233,8 @@ pub(crate) fn send_error(error: SendError, subject: &Subject) -> Error {
             subject.error(ErrorKind::Encode, Origin::Caller, encode_code, text)
         }
         SendError::PeerDrains => {
-            let text = "the call was not sent: the server is shutting down, as it said when it refused another one on this \
-                        connection";
-            subject.error(ErrorKind::Status, Origin::Peer, Code::SERVER_OVERLOAD_ERR, text).not_sent()
+            let code = Code::SERVER_OVERLOAD_ERR;
+            subject.error(ErrorKind::Status, Origin::Peer, code, PEER_DRAINS).not_sent()
         }
         SendError::HalfClosed => {
             let code = subject.pick(Code::STREAM_CLIENT_WRITE_END, Code::STREAM_SERVER_WRITE_END);

@@ -38,7 +38,9 @@ pub(crate) use self::core::StreamRef;
 pub(crate) use blocking::elsewhere;
 pub(crate) use compression::{UnpackError, wire_encoding};
 pub(crate) use encode_once::EncodeOnce;
-pub(crate) use ending::{Subject, TimeLimit, answer_error, ending_error, outcome_of, send_error, timed_out};
+pub(crate) use ending::{
+    PEER_DRAINS, Subject, TimeLimit, answer_error, ending_error, outcome_of, send_error, timed_out,
+};
 pub(crate) use json::{FromJson, JSON, ToJson};
 pub(crate) use stepped::{Effort, decode_granted, decode_on_task};
 pub(crate) use unpacking::{Unpacking, pay_for_decoding, unpack, unpack_counted};

@@ -6,7 +6,7 @@ mod recheck;
 #[cfg(test)]
 mod tests;
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
@@ -69,6 +69,8 @@ pub(crate) struct Driver {
     incoming: Incoming,
     /// The peer has sent a whole frame.
     first_frame_seen: bool,
+    /// The server has said that it drains.
+    peer_drains: bool,
     /// It has let the others go first once, before it writes.
     yielded: bool,
     /// It has read everything that had come when it looked.
@@ -129,6 +131,7 @@ impl Driver {
             wake: Vec::new(),
             incoming: Incoming::default(),
             first_frame_seen: false,
+            peer_drains: false,
             yielded: false,
             drained: false,
             finished: false,
@@ -140,6 +143,17 @@ impl Driver {
             recheck: None,
             flusher: None,
         }
+    }
+
+    /// Drives the connection until it is over, and says why, or until its server drains: `None`, and
+    /// the connection is to be driven on.
+    pub(crate) async fn until_peer_drains(&mut self) -> Option<ConnError> {
+        poll_fn(|cx| match Pin::new(&mut *self).poll(cx) {
+            Poll::Ready(why) => Poll::Ready(Some(why)),
+            Poll::Pending if self.peer_drains => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        })
+        .await
     }
 
     fn poll_drive(&mut self, ends: &mut Ends, cx: &mut Context<'_>) -> Poll<ConnError> {

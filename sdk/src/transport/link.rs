@@ -130,6 +130,17 @@ impl Link {
         self.shared().set_over();
     }
 
+    /// Tells if calls and streams of this side may be sent, as far as anybody has heard.
+    #[inline]
+    pub(crate) fn takes_calls(&self) -> bool {
+        self.shared().takes_calls()
+    }
+
+    /// Something that was to be sent was told that the server drains: nobody else is to try.
+    pub(crate) fn note_draining(&self) {
+        self.shared().close_to_calls();
+    }
+
     /// Whether there was ever a call or a stream of this side.
     pub(crate) fn was_used(&self) -> bool {
         self.shared().peek(|state| state.conn.was_used())

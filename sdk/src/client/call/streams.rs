@@ -343,17 +343,15 @@ impl Unsent {
     }
 
     /// Why it could not be sent, unless another connection is to be tried: on one that was lost before
-    /// there was anything of it in the connection, nobody has it.
+    /// there was anything of it in the connection, or whose server drains, nobody has it.
     #[cold]
     fn not_sent(&self, target: &Target, link: &Link, error: SendError) -> Result<()> {
-        if matches!(error, SendError::Ended(Ending::Lost(_))) && self.head.is_some() {
-            link.note_lost();
-            return Ok(());
+        match &error {
+            SendError::Ended(Ending::Lost(_)) if self.head.is_some() => link.note_lost(),
+            SendError::PeerDrains if self.head.is_some() => link.note_draining(),
+            _ => return Err(send_error(error, &self.subject(target, link.peer_text()))),
         }
-        if error == SendError::PeerDrains {
-            target.channel.handle_refused(link);
-        }
-        Err(send_error(error, &self.subject(target, link.peer_text())))
+        Ok(())
     }
 
     #[cold]

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::BytesMut;
 use futures::FutureExt;
+use prost::Message as _;
 use tokio::time::Instant;
+use trill_proto::{RequestProtocol, ResponseProtocol, TransInfoEntry};
 
 use crate::client::call::{Stub, Unary};
 use crate::client::connect::{Connect, Connecting};
@@ -16,7 +18,10 @@ use crate::client::{Channel, ChannelBuilder, StateWatch};
 use crate::error::Result;
 use crate::service::{MethodKind, MethodSpec, ServiceSpec};
 use crate::sync::Mutex;
-use crate::transport::{Address, Config, Ends, PeerAddr, memory_pair, now};
+use crate::transport::{
+    Address, Admitted, Config, Connection, Dispatch, Driver, Ends, Head, IncomingCall, IncomingStream, Link,
+    PeerAddr, Shape, memory_pair, now,
+};
 
 /// What is at an address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,6 +33,10 @@ pub(super) enum Answer {
     Nothing,
     /// The attempt panics.
     Panics,
+    /// A server that drains, and says so.
+    Drains,
+    /// A server that takes one stream, and drains from then on.
+    DrainsBehindAStream,
 }
 
 /// A network in which everything takes no time.
@@ -88,12 +97,30 @@ impl Network {
             let mut cx = Context::from_waker(Waker::noop());
             loop {
                 read.reserve(64 * 1024);
-                if ends.input.poll_read(&mut cx, &mut read).is_pending() {
-                    break;
-                }
+                let Poll::Ready(Ok(1..)) = ends.input.poll_read(&mut cx, &mut read) else { break };
             }
         }
         read.to_vec()
+    }
+
+    /// The server of the oldest connection says that it drains, to the call that begins these bytes.
+    pub(super) fn refuse(&self, address: &str, request: &[u8]) {
+        let header = usize::from(u16::from_be_bytes([request[8], request[9]]));
+        let asked = RequestProtocol::decode(&request[16..16 + header]).unwrap();
+        let mark = TransInfoEntry { key: Some("trill-draining".into()), value: Some("1".into()) };
+        let answer = ResponseProtocol {
+            request_id: asked.request_id,
+            ret: 22,
+            trans_info: vec![mark],
+            ..ResponseProtocol::default()
+        }
+        .encode_to_vec();
+        let mut frame = request[..16].to_vec();
+        frame[4..8].copy_from_slice(&u32::try_from(16 + answer.len()).unwrap().to_be_bytes());
+        frame[8..10].copy_from_slice(&u16::try_from(answer.len()).unwrap().to_be_bytes());
+        frame.extend(answer);
+        let inside = self.0.lock();
+        assert_eq!(inside.accepted[address][0].output.try_write(&frame).unwrap(), frame.len());
     }
 
     /// The server ends all its connections.
@@ -104,6 +131,16 @@ impl Network {
     /// How many attempts go on.
     pub(super) fn pending(&self) -> usize {
         Arc::strong_count(&self.0.lock().pending) - 1
+    }
+}
+
+struct Drains;
+
+impl Dispatch for Drains {
+    fn call(&self, _: &Link, _: IncomingCall) {}
+    fn calls(self: Arc<Self>, _: &Link, _: Vec<IncomingCall>) {}
+    fn stream(&self, link: &Link, _: Box<IncomingStream>) {
+        link.drain();
     }
 }
 
@@ -124,6 +161,19 @@ impl Connect for Network {
                 Answer::Accepts => {
                     let (near, far) = memory_pair();
                     self.0.lock().accepted.entry(address).or_default().push(far);
+                    Ok((near, PeerAddr::memory()))
+                }
+                Answer::Drains | Answer::DrainsBehindAStream => {
+                    let (near, far) = memory_pair();
+                    let conn = Connection::server(
+                        Config::default(),
+                        Arc::new(|_: &Head, _: Shape| Ok(Admitted { method: 0 })),
+                    );
+                    let (link, driver) = Driver::server(conn, far, PeerAddr::memory(), Arc::new(Drains));
+                    if answer == Answer::Drains {
+                        link.drain();
+                    }
+                    tokio::spawn(driver);
                     Ok((near, PeerAddr::memory()))
                 }
             }

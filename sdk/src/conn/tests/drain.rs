@@ -97,19 +97,55 @@ fn a_client_that_a_draining_server_has_refused_sends_it_no_more_calls() {
 }
 
 #[test]
-fn an_answer_that_refuses_nothing_says_nothing_of_draining() {
-    let mut pair = Pair::new();
-    let asked = call(&mut pair.client.conn, head(UNARY), false).unwrap();
-    pair.run();
-    let got = pair.server.next_call();
-    let mut outcome = Outcome::default();
-    outcome.metadata.insert("trill-draining", "1");
-    let body = (0, |_: &mut Vec<u8>| {});
-    pair.server.conn.reply(got.key, outcome.clone(), 0, body, &[]).unwrap();
-    pair.run();
-    let answer = pair.client.conn.answer(asked).unwrap().unwrap();
-    assert_eq!(answer.outcome, outcome, "the key is the application's");
-    assert!(call(&mut pair.client.conn, head(UNARY), false).is_some());
+fn an_answer_of_another_code_says_nothing_of_draining() {
+    for ret in [0, 7] {
+        let mut pair = Pair::new();
+        let asked = call(&mut pair.client.conn, head(UNARY), false).unwrap();
+        pair.run();
+        let got = pair.server.next_call();
+        let mut outcome = Outcome { ret, ..Outcome::default() };
+        outcome.metadata.insert("trill-draining", "1");
+        pair.server.conn.refuse(got.key, outcome.clone(), &[]);
+        pair.run();
+        let answer = pair.client.conn.answer(asked).unwrap().unwrap();
+        assert_eq!(answer.outcome, outcome, "the key is the application's");
+        assert!(call(&mut pair.client.conn, head(UNARY), false).is_some());
+    }
+}
+
+#[test]
+fn a_client_whose_stream_a_draining_server_has_refused_sends_it_no_more_calls() {
+    for drains in [true, false] {
+        let server = Config { max_streams: 1, ..Config::default() };
+        let mut pair = Pair::with(Config::default(), server);
+        pair.open();
+        if drains {
+            pair.server.conn.drain();
+        }
+        let refused = pair.client.conn.open(head(STREAM), None, epoch()).unwrap();
+        pair.run();
+        let ending = pair.client.conn.ending(refused);
+        assert!(matches!(ending, Some(Ending::Refused(why)) if why.ret == 22));
+        assert_eq!(pair.client.conn.peer_drains(), drains);
+    }
+}
+
+#[test]
+fn those_who_wait_for_room_hear_that_the_server_drains() {
+    let mut pair = Pair::with(Config { outbox: MIN_OUTBOX, ..Config::default() }, Config::default());
+    pair.server.conn.drain();
+    call(&mut pair.client.conn, head(UNARY), false).unwrap();
+    let request = pair.client.output();
+    pair.server.receive(&request, epoch()).unwrap();
+    let client = &mut pair.client.conn;
+    let large = |out: &mut Vec<u8>| out.resize(out.len() + MIN_OUTBOX, 0);
+    client.call(head(UNARY), true, None, (MIN_OUTBOX, large), &[]).unwrap();
+    let mut waits = None;
+    assert_eq!(client.claim_room(MIN_OUTBOX, &mut waits), Ok(false));
+    let answer = pair.server.output();
+    pair.client.receive(&answer, epoch()).unwrap();
+    let told = |event: &Event| matches!(event, Event::Room(ticket) if Some(*ticket) == waits);
+    assert!(pair.client.events.iter().any(told));
 }
 
 #[test]

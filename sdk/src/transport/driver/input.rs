@@ -163,15 +163,18 @@ impl Driver {
             let (counted, front) = (self.read_buffer.counted(), self.read_buffer.front());
             if !self.read_buffer.frames.is_empty() {
                 let mut frames = std::mem::take(&mut self.read_buffer.frames);
-                let (handled, reading) = self.run(|state| {
+                let (handled, reading, peer_drains) = self.run(|state| {
                     let now = now();
                     state.note_heard(now);
                     state.conn.count_input(counted);
                     let handled = frames.drain(..).try_for_each(|frame| state.conn.handle_frame(frame, now));
                     state.conn.handle_front(front, now);
-                    (handled, state.reading())
+                    (handled, state.reading(), state.conn.peer_drains())
                 });
                 (self.read_buffer.frames, self.reading) = (frames, reading);
+                if peer_drains {
+                    self.note_peer_drains();
+                }
                 self.dispatch();
                 handled?;
             } else if front.came > 0 {
@@ -188,6 +191,12 @@ impl Driver {
                 return Ok(());
             }
         }
+    }
+
+    #[cold]
+    fn note_peer_drains(&mut self) {
+        self.peer_drains = true;
+        self.shared.close_to_calls();
     }
 
     fn dispatch(&mut self) {

@@ -11,7 +11,7 @@ use crate::transport::shared::Next;
 use super::Link;
 
 impl Link {
-    /// Sends a request when there is room. Nothing is sent while this is pending. The task is woken when the answer is there, so it need
+    /// Sends a request when there is room. Nothing is sent while this is pending. The head stays if the connection is lost or its server drains. The task is woken when the answer is there, so it need
     /// not ask at once. On a connection that has been quiet it looks first whether the peer has ended it, as of `now`.
     pub(crate) fn poll_call(
         &self,
@@ -26,6 +26,9 @@ impl Link {
             if state.is_ended(now) {
                 let ended = SendError::Ended(Ending::Lost(ConnError::PeerClosed));
                 return (Poll::Ready(Err(ended)), Next::Continues);
+            }
+            if state.conn.peer_drains() {
+                return (Poll::Ready(Err(SendError::PeerDrains)), Next::Continues);
             }
             match state.conn.claim_room(body.0 + attachment.len(), ticket) {
                 Ok(true) => {}

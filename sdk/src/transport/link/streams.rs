@@ -20,7 +20,7 @@ const COOP_PER_SEND_BUFFER: usize = 8;
 
 impl Link {
     /// Opens a stream when there is room; [`poll_opened`](Self::poll_opened) tells what becomes of it. Nothing is sent while this is
-    /// pending. The head stays if the connection is lost. INIT must be answered by `open_by`, if that is given.
+    /// pending. The head stays if the connection is lost or its server drains. INIT must be answered by `open_by`, if that is given.
     /// On a connection that has been quiet it looks first whether the peer has ended it.
     pub(crate) fn poll_open(
         &self,
@@ -34,6 +34,9 @@ impl Link {
             let now = now();
             if state.is_ended(now) {
                 return Poll::Ready(Err(SendError::Ended(Ending::Lost(ConnError::PeerClosed))));
+            }
+            if state.conn.peer_drains() {
+                return Poll::Ready(Err(SendError::PeerDrains));
             }
             match state.conn.claim_room(head.as_ref().map_or(0, Head::size), ticket) {
                 Ok(true) => {}

@@ -50,6 +50,8 @@ pub(super) struct Shared {
     home: Option<runtime::Id>,
     /// The connection is over. It says so without the lock.
     over: AtomicBool,
+    /// The connection takes no new calls and streams of this side's: it is over, or its server drains.
+    closed_to_calls: AtomicBool,
     /// The peer has sent a whole frame.
     first_frame_seen: AtomicBool,
 }
@@ -113,6 +115,7 @@ impl Shared {
             config: conn.config().clone(),
             home: Handle::try_current().ok().map(|home| home.id()),
             over: AtomicBool::new(false),
+            closed_to_calls: AtomicBool::new(false),
             first_frame_seen: AtomicBool::new(false),
             state: Mutex::new(State {
                 conn,
@@ -158,6 +161,16 @@ impl Shared {
     /// Says to everybody that the connection is over.
     pub(super) fn set_over(&self) {
         self.over.store(true, Ordering::Release);
+        self.close_to_calls();
+    }
+
+    pub(super) fn takes_calls(&self) -> bool {
+        !self.closed_to_calls.load(Ordering::Acquire)
+    }
+
+    /// Says to everybody that nothing new is to be sent on the connection.
+    pub(super) fn close_to_calls(&self) {
+        self.closed_to_calls.store(true, Ordering::Release);
     }
 
     pub(super) fn is_first_frame_seen(&self) -> bool {

@@ -15,7 +15,7 @@ use crate::stream::{
     Compression, EncodeOnce, FromJson, JSON, JsonError, Message, Subject, ToJson, UnpackError, Unpacking,
     answer_error, ending_error, pay_for_decoding, send_error, timed_out, unpack_counted, wire_encoding,
 };
-use crate::transport::{Answer, Ending, Head, SendError, now};
+use crate::transport::{Answer, Head, SendError, now};
 
 use super::super::connecting::{Connecting, Limited, NotConnected, connection, is_refusal, not_connected};
 use super::super::target::Target;
@@ -181,14 +181,11 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
         why: Poll<SendError>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<()>> {
-        // Nothing of it was sent if the connection is lost: another one will do.
+        // Nothing of it was sent if the connection is lost or its server drains: another one will do.
         let head = match &why {
-            Poll::Ready(SendError::Ended(Ending::Lost(_))) => Some(request.take_head()),
-            _ => None,
+            Poll::Ready(why) => request.take_head(why),
+            Poll::Pending => None,
         };
-        if let Poll::Ready(SendError::PeerDrains) = &why {
-            self.call.target.channel.handle_refused(request.link());
-        }
         self.step = Step::Request(request);
         match (head, why) {
             (Some(mut head), _) => {
