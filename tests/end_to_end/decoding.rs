@@ -1,12 +1,15 @@
 //! Messages of many small parts are more work and more memory than their bytes say.
 
+use std::future::{IntoFuture, poll_fn};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use futures::FutureExt;
 use tokio::runtime::Builder;
 use tokio::task::coop::has_budget_remaining;
-use trill::{AsyncReaderWriter, Channel, Code, Context, ErrorKind, Result, Server};
+use trill::{AsyncReader, AsyncReaderWriter, Channel, Code, Compression, Context, ErrorKind, Result, Server};
 
 /// For what must happen some time, on a machine that may be slow.
 const LONG: Duration = Duration::from_secs(30);
@@ -28,6 +31,10 @@ fn list(items: usize) -> List {
 trait Lists {
     /// As many items as there were, and one more if the task may not go on.
     async fn count(&self, cx: Context, request: List) -> Result<List>;
+    /// As many items as are asked for, in lists of one.
+    async fn make(&self, cx: Context, request: List) -> Result<List>;
+    /// How many items each message has.
+    async fn upload(&self, cx: Context, reader: AsyncReader<List>) -> Result<List>;
     async fn talk(&self, cx: Context, rw: AsyncReaderWriter<List, List>) -> Result<()>;
 }
 
@@ -37,6 +44,18 @@ struct Counts;
 impl Lists for Counts {
     async fn count(&self, _cx: Context, request: List) -> Result<List> {
         Ok(list(request.items.len() + usize::from(!has_budget_remaining())))
+    }
+
+    async fn make(&self, _cx: Context, request: List) -> Result<List> {
+        Ok(list(1_000 * request.items.len()))
+    }
+
+    async fn upload(&self, _cx: Context, mut reader: AsyncReader<List>) -> Result<List> {
+        let mut counts = List::default();
+        while let Some(read) = reader.read().await? {
+            counts.items.push(list(read.items.len() / 1_000));
+        }
+        Ok(counts)
     }
 
     async fn talk(&self, _cx: Context, mut rw: AsyncReaderWriter<List, List>) -> Result<()> {
@@ -118,5 +137,86 @@ async fn a_request_whose_message_finds_no_room_is_refused_and_a_small_one_is_not
             }
         };
         tokio::time::timeout(LONG, gone).await.expect("nothing counts any more");
+    }
+}
+
+/// Uploads lists of so many thousand items, which are as many when they are counted.
+async fn upload(client: ListsClient, thousands: &[usize], compression: Option<Compression>) {
+    let call = client.upload();
+    let call = if let Some(compression) = compression { call.compression(compression) } else { call };
+    let (mut writer, reply) = call.await.unwrap();
+    for thousands in thousands {
+        writer.write(list(thousands * 1_000)).await.unwrap();
+    }
+    writer.finish().await.unwrap();
+    let expected = thousands.iter().map(|thousands| list(*thousands)).collect();
+    assert!(reply.await.unwrap() == List { items: expected });
+}
+
+#[test]
+fn messages_of_streams_are_decoded_where_that_keeps_no_task_from_its_turn() {
+    for compression in [None, Some(Compression::Gzip)] {
+        for (thousands, elsewhere) in [(&[0, 1, 3][..], false), (&[1, 5, 0, 100, 3], true)] {
+            let threads = threads_for(|client| upload(client, thousands, compression));
+            assert_eq!(threads > 0, elsewhere, "{thousands:?}, {compression:?}");
+        }
+    }
+}
+
+#[test]
+fn answers_are_decoded_where_that_keeps_no_task_from_its_turn() {
+    for compression in [None, Some(Compression::Gzip)] {
+        for (thousands, elsewhere) in [(1, false), (3, false), (5, true), (100, true)] {
+            let threads = threads_for(async |client| {
+                let call = client.make(list(thousands));
+                let call =
+                    if let Some(compression) = compression { call.compression(compression) } else { call };
+                assert_eq!(call.await.unwrap().items.len(), 1_000 * thousands);
+            });
+            assert_eq!(threads > 0, elsewhere, "{thousands} thousand, {compression:?}");
+        }
+    }
+}
+
+/// What is half decoded belongs to the handle.
+#[tokio::test]
+async fn a_read_that_is_dropped_while_its_message_is_decoded_loses_nothing() {
+    let client = ListsClient::new(Server::builder().service(Counts).in_memory().unwrap());
+    for compression in [None, Some(Compression::Gzip)] {
+        let call = client.talk();
+        let call = if let Some(compression) = compression { call.compression(compression) } else { call };
+        let mut rw = call.await.unwrap();
+        for items in [100_000, 1, 50_000] {
+            rw.write(list(items)).await.unwrap();
+            let mut drops = 0;
+            let read = async {
+                loop {
+                    match rw.read().now_or_never() {
+                        Some(read) => break read.unwrap().unwrap(),
+                        None => drops += 1,
+                    }
+                    tokio::task::yield_now().await;
+                }
+            };
+            let read = tokio::time::timeout(LONG, read).await.expect("it comes");
+            assert_eq!(read.items.len(), items);
+            assert!(drops > 0);
+        }
+        rw.finish_writing().await.unwrap();
+        assert!(rw.read().await.unwrap().is_none());
+    }
+}
+
+#[tokio::test]
+async fn messages_and_answers_of_many_parts_pay_for_their_decoding() {
+    let client = ListsClient::new(Server::builder().service(Counts).in_memory().unwrap());
+    let mut rw = client.talk().await.unwrap();
+    for (thousands, remains) in [(1, true), (4, false)] {
+        let mut call = client.make(list(thousands)).into_future();
+        let answered = poll_fn(|cx| Pin::new(&mut call).poll(cx).map(|_| has_budget_remaining())).await;
+        assert_eq!(answered, remains, "{thousands} thousand in an answer");
+        rw.write(list(1_000 * thousands)).await.unwrap();
+        let read = poll_fn(|cx| Pin::new(&mut rw.read()).poll(cx).map(|_| has_budget_remaining())).await;
+        assert_eq!(read, remains, "{thousands} thousand in a message");
     }
 }

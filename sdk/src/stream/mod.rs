@@ -42,5 +42,5 @@ pub(crate) use ending::{
     PEER_DRAINS, Subject, TimeLimit, answer_error, ending_error, outcome_of, send_error, timed_out,
 };
 pub(crate) use json::{FromJson, JSON, ToJson};
-pub(crate) use stepped::{Effort, decode_granted, decode_on_task};
+pub(crate) use stepped::{Decoding, Effort, STEPPED, decode, decode_granted, decode_on_task};
 pub(crate) use unpacking::{Unpacking, pay_for_decoding, unpack, unpack_counted};

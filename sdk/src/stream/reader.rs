@@ -19,8 +19,9 @@ use super::compression::{Compression, UnpackError};
 use super::core::StreamRef;
 use super::message::{DecodeError, Message};
 use super::shared::SharedReader;
+use super::stepped::{Decoding, STEPPED, decode};
 use super::timeout::{Clock, Patience, TimedOut, Timeout};
-use super::unpacking::{Unpacking, pay_for_decoding, unpack_counted};
+use super::unpacking::{Unpacking, unpack_counted};
 
 /// Reads messages of type `T` from a stream, one at a time.
 ///
@@ -36,18 +37,19 @@ pub struct AsyncReader<T> {
     stream: StreamRef,
     /// In a box, because a handler's future holds its handle several times over. A reader that waits has none, as long as nothing
     /// has to be kept: most streams wait most of the time.
-    state: Option<Box<State>>,
+    state: Option<Box<State<T>>>,
     message: PhantomData<fn() -> T>,
 }
 
-#[derive(Default)]
-struct State {
+struct State<T> {
     /// Messages taken from the connection. They belong to the handle, so a dropped future loses none.
     batch: Inbox,
     /// What was given out and is not yet reported: messages and bytes.
     consumed: (usize, usize),
     /// The message that is being unpacked. It is consumed already.
     unpacking: Option<Unpacking>,
+    /// The message that is being decoded elsewhere. It is consumed already.
+    decoding: Option<Decoding<T>>,
     end: Option<End>,
     end_streamed: bool,
     patience: Patience,
@@ -59,7 +61,22 @@ struct State {
 const READS: &str = "a read has waited for more than 10 s, and this side has not said that it sends no more: if the peer waits \
     for the end of the messages, finish() or finish_writing() ends them; if it waits for a message, write() it";
 
-impl State {
+impl<T> Default for State<T> {
+    fn default() -> Self {
+        Self {
+            batch: Inbox::default(),
+            consumed: (0, 0),
+            unpacking: None,
+            decoding: None,
+            end: None,
+            end_streamed: false,
+            patience: Patience::default(),
+            clock: Clock::default(),
+        }
+    }
+}
+
+impl<T> State<T> {
     /// The next message of those that were taken, as it came.
     fn next_packed(&mut self) -> Option<Bytes> {
         let payload = self.batch.front()?.next()?;
@@ -124,7 +141,7 @@ impl<T: Message> AsyncReader<T> {
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
         loop {
             let next = match self.stream.compression() {
-                None => self.next(),
+                None => ready!(self.poll_next_message(cx)),
                 Some(compression) => ready!(self.poll_unpacked(compression, cx)),
             };
             if let Some(message) = next {
@@ -163,21 +180,30 @@ impl<T: Message> AsyncReader<T> {
 
     /// The next message of those that were taken.
     #[inline]
-    fn next(&mut self) -> Option<Result<T>> {
-        let state = self.state.as_mut()?;
-        let payload = state.batch.front()?.next()?;
+    fn poll_next_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T>>> {
+        let Some(state) = &mut self.state else { return Poll::Ready(None) };
+        if state.decoding.is_some() {
+            return self.poll_decoding(cx);
+        }
+        let Some(messages) = state.batch.front() else { return Poll::Ready(None) };
+        let Some(payload) = messages.next() else { return Poll::Ready(None) };
         state.consumed.0 += 1;
         let size = payload.len();
         state.consumed.1 += size;
-        let message = T::read_from(payload).map_err(Unread::Decode);
-        pay_for_decoding(size, 0);
-        self.give_credit();
-        Some(message.map_err(|why| self.unreadable(why)))
+        if size >= STEPPED {
+            let payload = payload.into_bytes();
+            return self.poll_decoded(payload, cx);
+        }
+        let message = T::read_from(payload);
+        Poll::Ready(Some(self.give(message)))
     }
 
     /// The same for messages that are compressed.
     fn poll_unpacked(&mut self, compression: Compression, cx: &mut Context<'_>) -> Poll<Option<Result<T>>> {
         let Some(state) = &mut self.state else { return Poll::Ready(None) };
+        if state.decoding.is_some() {
+            return self.poll_decoding(cx);
+        }
         let mut unpacking = match state.unpacking.take() {
             Some(unpacking) => unpacking,
             None => {
@@ -190,15 +216,38 @@ impl<T: Message> AsyncReader<T> {
             state.unpacking = Some(unpacking);
             return Poll::Pending;
         };
-        let message = match plain {
-            Ok(plain) => {
-                pay_for_decoding(plain.len(), 0);
-                T::read_from(plain).map_err(Unread::Decode)
+        match plain {
+            Ok(plain) => self.poll_decoded(plain, cx),
+            Err(error) => {
+                self.give_credit();
+                Poll::Ready(Some(Err(self.unreadable(Unread::Unpack(error)))))
             }
-            Err(error) => Err(Unread::Unpack(error)),
-        };
+        }
+    }
+
+    /// Decodes a message, elsewhere if that is much work.
+    fn poll_decoded(&mut self, bytes: Bytes, cx: &mut Context<'_>) -> Poll<Option<Result<T>>> {
+        match decode(self.stream.link().peer_key(), bytes) {
+            Ok(message) => Poll::Ready(Some(self.give(message))),
+            Err(decoding) => {
+                self.state().decoding = Some(decoding);
+                self.poll_decoding(cx)
+            }
+        }
+    }
+
+    #[cold]
+    fn poll_decoding(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T>>> {
+        let Some(decoding) = &mut self.state().decoding else { return Poll::Ready(None) };
+        let message = ready!(decoding.as_mut().poll(cx));
+        self.state().decoding = None;
+        Poll::Ready(Some(self.give(message)))
+    }
+
+    #[inline]
+    fn give(&mut self, message: Result<T, DecodeError>) -> Result<T> {
         self.give_credit();
-        Poll::Ready(Some(message.map_err(|why| self.unreadable(why))))
+        message.map_err(|why| self.unreadable(Unread::Decode(why)))
     }
 
     #[cold]
@@ -247,7 +296,7 @@ impl<T: Message> AsyncReader<T> {
 }
 
 impl<T> AsyncReader<T> {
-    fn state(&mut self) -> &mut State {
+    fn state(&mut self) -> &mut State<T> {
         self.state.get_or_insert_default()
     }
 
@@ -283,7 +332,7 @@ impl<T> AsyncReader<T> {
         let mut consumed = (0, 0);
         if let Some(state) = &mut self.state {
             let (messages, bytes) = std::mem::take(&mut state.batch).total();
-            state.unpacking = None;
+            (state.unpacking, state.decoding) = (None, None);
             consumed = std::mem::take(&mut state.consumed);
             consumed = (consumed.0 + messages, consumed.1 + bytes);
         }

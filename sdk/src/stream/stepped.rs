@@ -4,10 +4,14 @@
 //! tell what bytes do not: two bytes may be an element of a list, which takes 32 in memory and more.
 
 use std::cell::Cell;
+use std::future::Future;
+use std::pin::Pin;
 
 use bytes::{Buf, Bytes};
 
+use super::blocking::elsewhere;
 use super::message::{DecodeError, Message};
+use super::unpacking::pay_for_decoding;
 
 /// How many steps a task does on its own thread: 0.1 to 0.4 ms of work.
 const ON_TASK: usize = 8 * 1024;
@@ -45,6 +49,25 @@ impl Effort {
     pub(crate) fn extra_of(self, written: usize) -> usize {
         self.extra().min(written.saturating_mul(STEP))
     }
+}
+
+/// A smaller message is so few steps that they are not counted.
+pub(crate) const STEPPED: usize = 4 * 1024;
+
+/// A message that is being decoded elsewhere.
+pub(crate) type Decoding<T> = Pin<Box<dyn Future<Output = Result<T, DecodeError>> + Send + Sync>>;
+
+/// Decodes a message here, or begins to do so where that keeps no task from its turn.
+pub(crate) fn decode<T: Message>(peer: usize, bytes: Bytes) -> Result<Result<T, DecodeError>, Decoding<T>> {
+    let (decoded, steps) = match decode_on_task(bytes.clone(), true) {
+        Some((message, effort)) => (Some(message), effort.steps),
+        None => (None, ON_TASK),
+    };
+    pay_for_decoding(bytes.len(), steps);
+    decoded.ok_or_else(|| -> Decoding<T> {
+        let whole = move || decode_granted(bytes, true, &mut |_| true).expect("it may go on").0;
+        Box::pin(elsewhere(peer, whole))
+    })
 }
 
 /// Decodes a message as far as that is no more than a task may do in a turn. `None`: it is more.

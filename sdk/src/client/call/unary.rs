@@ -113,10 +113,9 @@ impl<Req: Message, Resp: Message> Future for Unary<Req, Resp> {
     type Output = Result<Resp>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let answer = ready!(self.call.poll_answer(cx));
-        let message = answer.and_then(|answer| self.call.decode(answer.body, answer.content_type));
+        let response = ready!(self.call.poll_response(cx));
         self.call.finish();
-        Poll::Ready(message)
+        Poll::Ready(response.map(|(message, _)| message))
     }
 }
 
@@ -124,13 +123,12 @@ impl<Req: Message, Resp: Message> Future for ResponseFuture<Req, Resp> {
     type Output = Result<Response<Resp>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let answer = ready!(self.call.poll_answer(cx));
-        let response = answer.and_then(|Answer { outcome, body, attachment, content_type, .. }| {
-            let message = self.call.decode(body, content_type)?;
-            Ok(Response::new(message, outcome.metadata, attachment))
-        });
+        let response = ready!(self.call.poll_response(cx));
         self.call.finish();
-        Poll::Ready(response)
+        Poll::Ready(response.map(|(message, answer)| {
+            let Answer { outcome, attachment, .. } = answer;
+            Response::new(message, outcome.metadata, attachment)
+        }))
     }
 }
 

@@ -12,8 +12,9 @@ use bytes::Bytes;
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::service::{CallOptions, CallRef, Limit, Request};
 use crate::stream::{
-    Compression, EncodeOnce, FromJson, JSON, JsonError, Message, Subject, ToJson, UnpackError, Unpacking,
-    answer_error, ending_error, pay_for_decoding, send_error, timed_out, unpack_counted, wire_encoding,
+    Compression, DecodeError, Decoding, EncodeOnce, FromJson, JSON, JsonError, Message, STEPPED, Subject,
+    ToJson, UnpackError, Unpacking, answer_error, decode, ending_error, pay_for_decoding, send_error,
+    timed_out, unpack_counted, wire_encoding,
 };
 use crate::transport::{Answer, Head, SendError, now};
 
@@ -40,10 +41,10 @@ pub(super) struct CallFuture<Req, Resp> {
     patient: Option<bool>,
     /// When it is too late to be sent, for one that had to wait.
     late: Option<Pin<Box<tokio::time::Sleep>>>,
-    step: Step,
+    step: Step<Resp>,
 }
 
-enum Step {
+enum Step<Resp> {
     Start,
     /// Waiting for a connection.
     Connecting(Connecting, Head),
@@ -55,6 +56,8 @@ enum Step {
     Failed(Error),
     /// The answer is there, and its body is being unpacked.
     Unpacking(CallRef, Option<Answer>, Unpacking),
+    /// The answer is there, and its message is being decoded elsewhere.
+    Decoding(CallRef, Option<Answer>, Decoding<Resp>),
     /// Whoever polled it has got its outcome.
     Over,
 }
@@ -140,7 +143,9 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
                     (request, now())
                 }
                 Step::Over => self.polled_again(),
-                Step::Sent(_) | Step::Failed(_) | Step::Unpacking(..) => return Poll::Ready(Ok(())),
+                Step::Sent(_) | Step::Failed(_) | Step::Unpacking(..) | Step::Decoding(..) => {
+                    return Poll::Ready(Ok(()));
+                }
             };
             ready!(self.poll_request(request, now, cx))?;
         }
@@ -238,11 +243,29 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
         self.step = Step::Connecting(connection(channel, self.patient, deadline), head);
     }
 
-    pub(super) fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<Answer>> {
+    /// The answer and its message.
+    #[inline]
+    pub(super) fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<Result<(Resp, Answer)>> {
+        if matches!(self.step, Step::Decoding(..)) {
+            return self.poll_decoding(cx);
+        }
+        let mut answer = match ready!(self.poll_answer(cx)) {
+            Ok(answer) => answer,
+            Err(error) => return Poll::Ready(Err(error)),
+        };
+        let body = std::mem::take(&mut answer.body);
+        if answer.content_type == 0 && body.len() >= STEPPED {
+            return self.poll_decoded(answer, body, cx);
+        }
+        Poll::Ready(self.decode(body, answer.content_type).map(|message| (message, answer)))
+    }
+
+    fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<Answer>> {
         let held = match &mut self.step {
             Step::Sent(Some(held)) => held,
             Step::Sent(None) => unreachable!("a one-way call has no answer"),
             Step::Unpacking(..) => return self.poll_unpacked(cx),
+            Step::Decoding(..) => unreachable!("the answer has come"),
             Step::Start | Step::Connecting(..) | Step::Request(_) | Step::Failed(_) | Step::Over => {
                 ready!(self.poll_sent(cx))?;
                 // The answer will wake the task.
@@ -334,22 +357,76 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
         self.subject().error(ErrorKind::Decode, Origin::Peer, Code::CLIENT_DECODE_ERR, text)
     }
 
-    pub(super) fn decode(&self, body: Bytes, content_type: u32) -> Result<Resp> {
-        let undecodable = |text: String| {
-            self.subject().error(ErrorKind::Decode, Origin::Peer, Code::CLIENT_DECODE_ERR, text)
+    /// Decodes an answer that is not small, elsewhere if that is much work.
+    #[inline(never)]
+    fn poll_decoded(
+        &mut self,
+        answer: Answer,
+        body: Bytes,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(Resp, Answer)>> {
+        let (Step::Sent(Some(held)) | Step::Unpacking(held, ..)) = &self.step else {
+            unreachable!("the answer came to a call that was sent")
         };
-        let name = std::any::type_name::<Resp>();
-        pay_for_decoding(body.len(), 0);
+        let decoding = match decode(held.link().peer_key(), body) {
+            Ok(message) => {
+                return Poll::Ready(match message {
+                    Ok(message) => Ok((message, answer)),
+                    Err(error) => Err(self.not_the_message(error)),
+                });
+            }
+            Err(decoding) => decoding,
+        };
+        self.step = match std::mem::replace(&mut self.step, Step::Over) {
+            Step::Sent(Some(held)) | Step::Unpacking(held, ..) => {
+                Step::Decoding(held, Some(answer), decoding)
+            }
+            _ => unreachable!("it was sent"),
+        };
+        self.poll_decoding(cx)
+    }
+
+    #[cold]
+    fn poll_decoding(&mut self, cx: &mut Context<'_>) -> Poll<Result<(Resp, Answer)>> {
+        let Step::Decoding(_, answer, decoding) = &mut self.step else {
+            unreachable!("the answer is being decoded")
+        };
+        let Poll::Ready(message) = decoding.as_mut().poll(cx) else {
+            let Some(late) = &mut self.late else { return Poll::Pending };
+            ready!(late.as_mut().poll(cx));
+            return Poll::Ready(Err(self.deadline_error()));
+        };
+        let answer = answer.take().expect("an answer is given once");
+        Poll::Ready(match message {
+            Ok(message) => Ok((message, answer)),
+            Err(error) => Err(self.not_the_message(error)),
+        })
+    }
+
+    fn decode(&self, body: Bytes, content_type: u32) -> Result<Resp> {
         match (content_type, self.call.from_json) {
-            (0, _) => Resp::read_from(body)
-                .map_err(|error| undecodable(format!("the answer is not a {name}")).with_source(error)),
-            (JSON, Some(from_json)) => from_json(&body).map_err(|error| {
-                undecodable(format!("the answer is not the JSON of a {name}")).with_source(error)
-            }),
-            (other, _) => Err(undecodable(format!(
-                "the answer has content_type {other}, which the call did not ask for"
-            ))),
+            (0, _) => Resp::read_from(body).map_err(|error| self.not_the_message(error)),
+            (JSON, Some(from_json)) => {
+                pay_for_decoding(body.len(), 0);
+                from_json(&body).map_err(|error| {
+                    let name = std::any::type_name::<Resp>();
+                    self.undecodable(format!("the answer is not the JSON of a {name}")).with_source(error)
+                })
+            }
+            (other, _) => Err(self
+                .undecodable(format!("the answer has content_type {other}, which the call did not ask for"))),
         }
+    }
+
+    #[cold]
+    fn not_the_message(&self, error: DecodeError) -> Error {
+        let name = std::any::type_name::<Resp>();
+        self.undecodable(format!("the answer is not a {name}")).with_source(error)
+    }
+
+    #[cold]
+    fn undecodable(&self, text: String) -> Error {
+        self.subject().error(ErrorKind::Decode, Origin::Peer, Code::CLIENT_DECODE_ERR, text)
     }
 
     fn not_json(&self, error: JsonError) -> Error {
@@ -372,7 +449,9 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
         let Target { channel, method, .. } = &self.call.target;
         let peer = match &self.step {
             Step::Request(waiting) => waiting.link().peer_text(),
-            Step::Sent(Some(call)) | Step::Unpacking(call, ..) => call.link().peer_text(),
+            Step::Sent(Some(call)) | Step::Unpacking(call, ..) | Step::Decoding(call, ..) => {
+                call.link().peer_text()
+            }
             Step::Start | Step::Connecting(..) | Step::Sent(None) | Step::Failed(_) | Step::Over => {
                 channel.peer_text()
             }
