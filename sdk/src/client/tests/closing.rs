@@ -95,6 +95,6 @@ async fn a_channel_over_given_ends_ends_with_them() {
     let error = hint(&channel).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Network);
     assert!(!error.is_retryable(), "there will be no other connection");
-    assert!(error.to_string().contains("the connection is over"), "{error}");
+    assert!(error.to_string().contains("the connection ended"), "{error}");
     assert_eq!(tasks(), 0);
 }
