@@ -7,10 +7,11 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use futures::FutureExt;
 use tokio::runtime::{Builder, Runtime};
 use trill::client::{Resolve, State};
-use trill::{Channel, Error, ErrorKind, Result};
-use trill_tests::{EverythingClient, Text, listen, text};
+use trill::{Channel, Error, ErrorKind, Result, Server};
+use trill_tests::{EverythingClient, Obedient, Text, listen, text};
 
 /// Far more than anything here takes.
 const LONG: Duration = Duration::from_secs(60);
@@ -194,6 +195,74 @@ fn a_runtime_without_timers_or_sockets_is_an_error_of_the_caller() {
         }
         // Elsewhere it works.
         ends(&single(), one_of_each(&client)).unwrap();
+    }
+}
+
+/// A runtime in which nothing that has a limit of time can wait.
+fn without_timers() -> Runtime {
+    Builder::new_current_thread().enable_io().build().unwrap()
+}
+
+fn is_config(error: &Error, lacks: &str) {
+    assert_eq!(error.kind(), ErrorKind::Config, "{error}");
+    assert!(error.message().contains(lacks) && !error.is_retryable(), "{error}");
+}
+
+#[test]
+fn a_limit_that_cannot_be_kept_on_another_runtimes_connection_is_an_error_of_the_caller() {
+    let server = several();
+    let (_handle, address, mut log) = server.block_on(listen("127.0.0.1:0"));
+    let (home, here) = (several(), without_timers());
+    let channel = ends(&home, Channel::connect(&address)).unwrap();
+    let client = EverythingClient::new(channel);
+    for error in [
+        here.block_on(client.unary(text("stay")).into_future()).unwrap_err(),
+        here.block_on(client.unary(text("stay")).timeout(SHORT).response()).unwrap_err(),
+        here.block_on(client.upload().into_future()).map(drop).unwrap_err(),
+        here.block_on(client.download(text("stay")).into_future()).map(drop).unwrap_err(),
+        here.block_on(client.talk().timeout(SHORT).into_future()).map(drop).unwrap_err(),
+    ] {
+        is_config(&error, "enable_time");
+        assert!(error.method().is_some() && error.peer().is_some(), "{error}");
+    }
+    assert!(log.try_recv().is_err(), "nothing of them was sent");
+    // Without a limit nothing needs a timer, and elsewhere all goes on.
+    let unlimited = ends(&home, Channel::builder().timeout(None).connect(&address)).unwrap();
+    here.block_on(EverythingClient::new(unlimited).unary(text("x")).into_future()).unwrap();
+    ends(&home, one_of_each(&client)).unwrap();
+}
+
+#[test]
+fn a_limit_of_an_operation_that_cannot_be_kept_is_an_error_of_it_alone() {
+    let (_server, address) = server();
+    let home = several();
+    for settings in [Channel::builder(), Channel::builder().read_timeout(LONG)] {
+        let client = EverythingClient::new(ends(&home, settings.connect(&address)).unwrap());
+        let mut rw = ends(&home, client.talk()).unwrap();
+        is_config(&without_timers().block_on(rw.read().timeout(SHORT)).unwrap_err(), "enable_time");
+        let outside = rw.read().timeout(SHORT).now_or_never().expect("it fails at once");
+        is_config(&outside.unwrap_err(), "no tokio runtime");
+        ends(&home, rw.write(text("hello"))).unwrap();
+        assert_eq!(ends(&home, rw.read()).unwrap(), Some(text("hello")));
+    }
+    let settings = Channel::builder().read_timeout(LONG);
+    let client = EverythingClient::new(ends(&home, settings.connect(&address)).unwrap());
+    let mut rw = ends(&home, client.talk()).unwrap();
+    is_config(&without_timers().block_on(rw.read()).unwrap_err(), "enable_time");
+}
+
+#[test]
+fn a_server_needs_timers_and_sockets() {
+    let builder = || Server::builder().service(Obedient::new().0);
+    let without_sockets = Builder::new_current_thread().enable_time().build().unwrap();
+    let bound = single().block_on(builder().bind("127.0.0.1:0")).unwrap();
+    for (error, lacks) in [
+        (without_timers().block_on(builder().bind("127.0.0.1:0")).unwrap_err(), "enable_time"),
+        (without_timers().block_on(async { builder().in_memory().unwrap_err() }), "enable_time"),
+        (without_timers().block_on(bound.serve()).unwrap_err(), "enable_time"),
+        (without_sockets.block_on(builder().bind("127.0.0.1:0")).unwrap_err(), "enable_io"),
+    ] {
+        is_config(&error, lacks);
     }
 }
 

@@ -1,12 +1,9 @@
 //! The tokio runtime that a channel's tasks run in, and what becomes of them when it ends.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
-
-use tokio::runtime::Handle;
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
+use crate::transport::{Lack, check_runtime};
 
 use super::pool::Pool;
 use super::subchannels::Id;
@@ -17,22 +14,13 @@ use super::subchannels::Id;
 /// # Errors
 /// There is no runtime, or it was built without what the channel needs ([`ErrorKind::Config`]).
 pub(super) fn check(needs_sockets: bool) -> Result<()> {
-    let lacks = if Handle::try_current().is_err() {
-        "it must be made within a tokio runtime"
-    } else if panics(|| drop(tokio::time::sleep(Duration::ZERO))) {
-        "this tokio runtime has no timers: build it with `enable_time` or `enable_all`"
-    } else if needs_sockets && panics(|| drop(tokio::net::UnixDatagram::unbound())) {
-        "this tokio runtime has no sockets: build it with `enable_io` or `enable_all`"
-    } else {
-        return Ok(());
+    let lacks = match check_runtime(needs_sockets) {
+        Ok(()) => return Ok(()),
+        Err(Lack::Runtime) => "it must be made within a tokio runtime".to_owned(),
+        Err(lack) => lack.to_string(),
     };
     let text = format!("the connection was not made: {lacks}");
     Err(Error::new(ErrorKind::Config, Origin::Caller, Code::CLIENT_CONNECT_ERR, text))
-}
-
-/// tokio has no other way to tell what a runtime was built with.
-fn panics(probe: impl FnOnce()) -> bool {
-    catch_unwind(AssertUnwindSafe(probe)).is_err()
 }
 
 /// Which task of a channel it is.

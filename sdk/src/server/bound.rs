@@ -11,6 +11,7 @@ use crate::signal::Signal;
 use crate::transport::{Buffered, Listener, PeerAddr, Refused, now};
 
 use super::accept::{Serve, accept_all};
+use super::builder::check_runtime;
 use super::connections::Connections;
 use super::pace::Pace;
 use super::waiting::Waiting;
@@ -98,8 +99,10 @@ impl Bound {
     /// **On drop** of the future the address is free again, and connections that were accepted go on.
     ///
     /// # Errors
-    /// The listening socket is broken. Connections that were accepted go on.
+    /// The listening socket is broken: connections that were accepted go on. Or the runtime has no timers or
+    /// no sockets ([`ErrorKind::Config`]).
     pub async fn serve(self) -> Result<()> {
+        check_runtime("serve", true)?;
         self.stage.send_replace(Stage::Accepting);
         let dead_peer_timeout = self.connections.config().dead_peer_timeout;
         let limits = self.connections.accept_limits();

@@ -10,7 +10,7 @@ use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::settings::{self, shared_settings};
 use crate::stream::Compression;
 use crate::transport::{
-    Address, AppErrors, Config, Ends, Listener, PeerAddr, Pools, memory_pair, why_not_bound,
+    Address, AppErrors, Config, Ends, Lack, Listener, PeerAddr, Pools, memory_pair, why_not_bound,
 };
 
 use super::bound::Bound;
@@ -235,7 +235,7 @@ impl ServerBuilder {
     /// listen there ([`ErrorKind::Bind`]), for the reason that the text says.
     pub async fn bind(mut self, address: impl AsRef<str>) -> Result<Bound> {
         let address = Address::parse(address.as_ref())?;
-        check_runtime("bind")?;
+        check_runtime("bind", true)?;
         let (backlog, wanted) = (self.backlog, self.accept_limits.connections);
         let files = Files::now().filter(|files| files.connections() < wanted);
         if let Some(files) = files {
@@ -268,7 +268,7 @@ impl ServerBuilder {
 
     /// Serves one end of a connection in memory, and gives the other.
     pub(crate) fn serve_in_memory(self) -> Result<Ends> {
-        check_runtime("in_memory")?;
+        check_runtime("in_memory", false)?;
         let connections = self.connections()?;
         let (near, far) = memory_pair();
         connections.start(far, PeerAddr::memory()).expect("the first connection is within the limits");
@@ -311,13 +311,14 @@ impl ServerBuilder {
 }
 
 /// Says at the call what tokio would say by a panic from inside the library.
-fn check_runtime(method: &str) -> Result<()> {
-    if tokio::runtime::Handle::try_current().is_ok() {
-        return Ok(());
-    }
-    let text = format!(
-        "{method} was called outside of a tokio runtime: call it in an async function that a runtime runs, such as `#[tokio::main] async fn main`"
-    );
+pub(super) fn check_runtime(method: &str, needs_sockets: bool) -> Result<()> {
+    let text = match crate::transport::check_runtime(needs_sockets) {
+        Ok(()) => return Ok(()),
+        Err(Lack::Runtime) => format!(
+            "{method} was called outside of a tokio runtime: call it in an async function that a runtime runs, such as `#[tokio::main] async fn main`"
+        ),
+        Err(lack) => format!("{method} cannot serve here: {lack}"),
+    };
     Err(Error::new(ErrorKind::Config, Origin::Caller, Code::SERVER_SYSTEM_ERR, text))
 }
 

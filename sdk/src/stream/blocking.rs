@@ -23,6 +23,7 @@ use tokio::time::sleep;
 
 use crate::fair_queue::FairQueue;
 use crate::sync::Mutex;
+use crate::transport;
 
 /// A body waits so long while no thread begins with one: as long as some rounds take.
 const PATIENCE: Duration = Duration::from_millis(20);
@@ -101,10 +102,12 @@ pub(super) async fn round<I: Send + 'static, R: Send + 'static>(
     input: I,
     work: impl FnOnce(I) -> R + Send + 'static,
 ) -> Round<I, R> {
-    let Ok(runtime) = Handle::try_current() else { return Round::NotBegun(input) };
+    let (Ok(runtime), Ok(patience)) = (Handle::try_current(), transport::sleep(PATIENCE)) else {
+        return Round::NotBegun(input);
+    };
     let (job, mut result) = job(input, work);
     let mut queued = QueuedJob::new(&runtime, body, job);
-    let mut patience = pin!(sleep(PATIENCE));
+    let mut patience = pin!(patience);
     poll_fn(|cx| {
         loop {
             if let Poll::Ready(result) = Pin::new(&mut result).poll(cx) {

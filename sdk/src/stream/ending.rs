@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::error::{Code, Error, ErrorKind, Origin, Status};
 use crate::metadata::Metadata;
-use crate::transport::{ConnError, Ending, Outcome, SendError, too_large};
+use crate::transport::{ConnError, Ending, Lack, Outcome, SendError, too_large};
 
 /// Whom an error speaks of.
 pub(crate) struct Subject {
@@ -42,6 +42,14 @@ impl Subject {
 
     fn about(&self, error: Error) -> Error {
         error.with_method(self.method.clone()).with_peer(Arc::clone(&self.peer))
+    }
+
+    /// The error of an operation whose limit of time cannot be kept where it is called.
+    #[cold]
+    pub(crate) fn no_timer(&self, lack: Lack) -> Error {
+        let code = self.pick(Code::CLIENT_CONNECT_ERR, Code::SERVER_SYSTEM_ERR);
+        let text = format!("the limit of time cannot be kept: {lack}");
+        self.error(ErrorKind::Config, Origin::Caller, code, text)
     }
 
     fn pick(&self, client: Code, server: Code) -> Code {

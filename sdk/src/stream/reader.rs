@@ -13,7 +13,7 @@ use futures::Stream;
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::metadata::Metadata;
-use crate::transport::{Ending, Inbox, Outcome, PeerAddr, Take};
+use crate::transport::{Ending, Inbox, Lack, Outcome, PeerAddr, Take};
 
 use super::compression::{Compression, UnpackError};
 use super::core::StreamRef;
@@ -324,7 +324,10 @@ impl<T> AsyncReader<T> {
             return Poll::Pending;
         }
         let limit = ready!(self.state().patience.poll(clock, limit, cx));
-        Poll::Ready(read_timed_out(&self.stream, limit, "read_timeout"))
+        Poll::Ready(match limit {
+            Ok(limit) => read_timed_out(&self.stream, limit, "read_timeout"),
+            Err(lack) => self.stream.subject().no_timer(lack),
+        })
     }
 
     /// Forgets what is not read, and reads no more: what still comes is dropped.
@@ -414,6 +417,10 @@ impl<T: Message> Future for Read<'_, T> {
 impl<T: Message> TimedOut for Read<'_, T> {
     fn timed_out(&self, limit: Duration) -> Error {
         read_timed_out(&self.reader.stream, limit, "timeout of the read")
+    }
+
+    fn no_timer(&self, lack: Lack) -> Error {
+        self.reader.stream.subject().no_timer(lack)
     }
 }
 

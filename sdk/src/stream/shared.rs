@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::error::{Error, Result, Status};
 use crate::metadata::Metadata;
 use crate::sync::Mutex;
+use crate::transport::Lack;
 
 use super::closed::Closed;
 use super::encode_once::EncodeOnce;
@@ -131,7 +132,10 @@ impl<T: Message> Future for SharedRead<T> {
             Poll::Pending => {
                 let read_timeout = this.turn.queued.handle.lock().stream().link().config().read_timeout;
                 let limit = ready!(this.patience.poll(&mut this.clock, read_timeout, cx));
-                Poll::Ready(Err(this.timed_out_by(limit, "read_timeout")))
+                Poll::Ready(Err(match limit {
+                    Ok(limit) => this.timed_out_by(limit, "read_timeout"),
+                    Err(lack) => this.no_timer(lack),
+                }))
             }
             ready => ready,
         }
@@ -147,6 +151,10 @@ impl<T: Message> SharedRead<T> {
 impl<T: Message> TimedOut for SharedRead<T> {
     fn timed_out(&self, limit: Duration) -> Error {
         self.timed_out_by(limit, "timeout of the read")
+    }
+
+    fn no_timer(&self, lack: Lack) -> Error {
+        self.turn.queued.handle.lock().stream().subject().no_timer(lack)
     }
 }
 
@@ -247,7 +255,7 @@ impl<T: Message> Future for SharedWrite<T> {
             Poll::Pending => {
                 let write_timeout = this.turn.queued.handle.lock().default_limit();
                 let limit = ready!(this.patience.poll(&mut this.clock, write_timeout, cx));
-                let error = this.turn.queued.handle.lock().write_timed_out(limit, "write_timeout");
+                let error = this.turn.queued.handle.lock().out_of_patience(limit);
                 Poll::Ready(Err(error))
             }
             ready => ready,
@@ -258,6 +266,10 @@ impl<T: Message> Future for SharedWrite<T> {
 impl<T: Message> TimedOut for SharedWrite<T> {
     fn timed_out(&self, limit: Duration) -> Error {
         self.turn.queued.handle.lock().write_timed_out(limit, "timeout of the write")
+    }
+
+    fn no_timer(&self, lack: Lack) -> Error {
+        self.turn.queued.handle.lock().stream().subject().no_timer(lack)
     }
 }
 

@@ -9,6 +9,7 @@ use pin_project::pin_project;
 use tokio::time::Sleep;
 
 use crate::error::{Error, Result};
+use crate::transport::{Lack, sleep};
 
 /// An operation with a limit of time: the future of `.timeout(limit)` on a read or a write.
 ///
@@ -28,6 +29,9 @@ pub struct Timeout<F> {
 /// An operation that can say what it means that it took too long.
 pub(super) trait TimedOut {
     fn timed_out(&self, limit: Duration) -> Error;
+
+    /// The error if there is no timer for the limit.
+    fn no_timer(&self, lack: Lack) -> Error;
 }
 
 /// Whether the connection's `read_timeout` or `write_timeout` counts for an operation. Small and without a destructor, because most
@@ -59,16 +63,19 @@ impl Patience {
         default: &mut Clock,
         limit: Option<Duration>,
         cx: &mut Context<'_>,
-    ) -> Poll<Duration> {
+    ) -> Poll<Result<Duration, Lack>> {
         let Some(limit) = limit else { return Poll::Pending };
         match (*default, &mut self.0) {
             (Clock::Off, _) => return Poll::Pending,
-            (Clock::Counts, _) | (_, None) => self.0 = Some(Box::pin(tokio::time::sleep(limit))),
+            (Clock::Counts, _) | (_, None) => match sleep(limit) {
+                Ok(sleep) => self.0 = Some(Box::pin(sleep)),
+                Err(lack) => return Poll::Ready(Err(lack)),
+            },
             (Clock::Runs, Some(_)) => {}
         }
         *default = Clock::Runs;
         let sleep = self.0.as_mut().expect("made above");
-        sleep.as_mut().poll(cx).map(|()| limit)
+        sleep.as_mut().poll(cx).map(|()| Ok(limit))
     }
 }
 
@@ -87,7 +94,10 @@ impl<T, F: Future<Output = Result<T>> + TimedOut> Future for Timeout<F> {
             return Poll::Ready(result);
         }
         if this.sleep.is_none() {
-            this.sleep.set(Some(tokio::time::sleep(*this.limit)));
+            match sleep(*this.limit) {
+                Ok(sleep) => this.sleep.set(Some(sleep)),
+                Err(lack) => return Poll::Ready(Err(this.operation.no_timer(lack))),
+            }
         }
         let sleep = this.sleep.as_pin_mut().expect("set above");
         sleep.poll(cx).map(|()| Err(this.operation.timed_out(*this.limit)))

@@ -10,7 +10,7 @@ use futures::Sink;
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result, Status};
 use crate::metadata::Metadata;
-use crate::transport::{Outcome, PeerAddr, SendError, Sender};
+use crate::transport::{Lack, Outcome, PeerAddr, SendError, Sender};
 
 use super::closed::Closed;
 use super::core::StreamRef;
@@ -225,7 +225,7 @@ impl<T: Message> AsyncWriter<T> {
         {
             let limit = ready!(patience.poll(&mut held.clock, default, cx));
             held.clock = Clock::Counts;
-            return Poll::Ready(Err(self.write_timed_out(limit, "write_timeout")));
+            return Poll::Ready(Err(self.out_of_patience(limit)));
         }
         polled
     }
@@ -256,7 +256,16 @@ impl<T: Message> AsyncWriter<T> {
             return Poll::Pending;
         }
         let limit = ready!(self.state().patience.poll(clock, limit, cx));
-        Poll::Ready(self.write_timed_out(limit, "write_timeout"))
+        Poll::Ready(self.out_of_patience(limit))
+    }
+
+    /// The error of a write for which the default limit has passed, or could not be kept.
+    #[cold]
+    pub(super) fn out_of_patience(&self, limit: Result<Duration, Lack>) -> Error {
+        match limit {
+            Ok(limit) => self.write_timed_out(limit, "write_timeout"),
+            Err(lack) => self.stream.subject().no_timer(lack),
+        }
     }
 
     pub(super) fn write_timed_out(&self, limit: Duration, setting: &str) -> Error {
@@ -387,6 +396,10 @@ impl<T: Message> Future for Write<'_, T> {
 impl<T: Message> TimedOut for Write<'_, T> {
     fn timed_out(&self, limit: Duration) -> Error {
         self.writer.write_timed_out(limit, "timeout of the write")
+    }
+
+    fn no_timer(&self, lack: Lack) -> Error {
+        self.writer.stream.subject().no_timer(lack)
     }
 }
 

@@ -37,7 +37,7 @@ pub(crate) use address::{Address, BadAddress};
 pub use census::Census;
 #[cfg(feature = "testing")]
 pub(crate) use census::Watch;
-pub(crate) use clock::now;
+pub(crate) use clock::{Lack, check_runtime, now, sleep, sleep_until, wait_until};
 pub(crate) use driver::{Dispatch, Driver};
 pub(crate) use give_way::{give_way, pay};
 pub(crate) use link::{BodyCharge, Link, WeakLink};

@@ -9,7 +9,7 @@ use crate::client::Channel;
 use crate::error::{Code, Error, ErrorKind, Origin};
 use crate::service::Limit;
 use crate::stream::Subject;
-use crate::transport::{Link, Outcome};
+use crate::transport::{Lack, Link, Outcome, wait_until};
 
 /// Why there is no connection for a call.
 pub(super) enum NotConnected {
@@ -17,6 +17,8 @@ pub(super) enum NotConnected {
     Failed(Error),
     /// The call's time has passed.
     TooLate,
+    /// The call's time cannot be kept.
+    NoTimer(Lack),
 }
 
 /// Waits for a connection until the deadline. `patient` is what the call says of failing attempts, if it does. It holds the channel, which
@@ -32,9 +34,10 @@ pub(super) fn connection(channel: Channel, patient: Option<bool>, deadline: Opti
         }
         let link = match deadline {
             None => waiting.await,
-            Some(deadline) => match tokio::time::timeout_at(deadline.into(), waiting).await {
-                Ok(link) => link,
-                Err(_) => return Err(NotConnected::TooLate),
+            Some(deadline) => match wait_until(deadline, waiting).await {
+                Ok(Some(link)) => link,
+                Ok(None) => return Err(NotConnected::TooLate),
+                Err(lack) => return Err(NotConnected::NoTimer(lack)),
             },
         };
         link.map_err(NotConnected::Failed)
@@ -53,6 +56,7 @@ pub(super) fn not_connected(
 ) -> Error {
     let (code, limit) = match (why, limit) {
         (NotConnected::Failed(error), _) => return error.with_method(subject.method.clone()),
+        (NotConnected::NoTimer(lack), _) => return subject.no_timer(lack),
         (NotConnected::TooLate, Some(Limited::Call(limit))) if limit.inherited => (
             Code::CLIENT_FULL_LINK_TIMEOUT_ERR,
             format!("the {:?} that were left of the caller's deadline", limit.timeout),

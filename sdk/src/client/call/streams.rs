@@ -17,7 +17,9 @@ use crate::stream::{
     AsyncReader, AsyncReaderWriter, AsyncWriter, Compression, Message, Reply, StreamRef, Subject, send_error,
     timed_out,
 };
-use crate::transport::{Ending, Head, Link, SendError, SendTicket, StreamKey, WeakLink, now};
+use crate::transport::{
+    Ending, Head, Lack, Link, SendError, SendTicket, StreamKey, WeakLink, now, sleep, wait_until,
+};
 
 use super::connecting::{Limited, connection, is_refusal, not_connected};
 use super::target::{Target, debug_as_name, options};
@@ -138,9 +140,11 @@ async fn before_open_timeout(stream: &StreamRef, sending: impl Future<Output = R
         return sent;
     }
     match stream.link().open_by(stream.key()) {
-        Some(by) => tokio::time::timeout_at(by.into(), sending)
-            .await
-            .unwrap_or_else(|_| Err(request_not_sent(stream))),
+        Some(by) => match wait_until(by, sending).await {
+            Ok(Some(sent)) => sent,
+            Ok(None) => Err(request_not_sent(stream)),
+            Err(lack) => Err(stream.subject().no_timer(lack)),
+        },
         None => sending.await,
     }
 }
@@ -251,6 +255,7 @@ impl Open {
         let Self { target, options, .. } = self;
         let mut unsent = Unsent::new(target, std::mem::take(options))?;
         let Some(link) = target.channel.pick() else { return Ok(unsent.wait(target.clone(), None)) };
+        unsent.check_timers(target, &link)?;
         let mut ticket = None;
         match link.poll_open(&mut unsent.head, unsent.idle_timeout, None, &mut ticket, cx) {
             Poll::Ready(Ok(key)) => Ok(unsent.sent(target, link, key, None).wait_for_server()),
@@ -336,6 +341,17 @@ impl Unsent {
         Ok(())
     }
 
+    /// On a connection that another runtime drives the limits of time are kept here, if they can be.
+    fn check_timers(&self, target: &Target, link: &Link) -> Result<()> {
+        if !link.is_driven_elsewhere() {
+            return Ok(());
+        }
+        match sleep(Duration::ZERO) {
+            Ok(_) => Ok(()),
+            Err(lack) => Err(self.subject(target, link.peer_text()).no_timer(lack)),
+        }
+    }
+
     fn sent(&self, target: &Target, link: Link, key: StreamKey, open_by: Option<Instant>) -> Sent {
         let time = self.limit.as_ref().map(Limit::time);
         let stream = StreamRef::new(link, key, target.method.path, true, self.compression, time);
@@ -379,13 +395,15 @@ async fn send(target: Target, mut unsent: Unsent, mut unopened: Option<Unopened>
             None => {
                 let link = pick(&target, &unsent, &mut waited).await?;
                 unsent.tell_time_left(&target)?;
+                unsent.check_timers(&target, &link)?;
                 Unopened { link, ticket: None, open_by: None }
             }
         };
         match on.open(&mut unsent).await {
-            Some(Ok(key)) => return Ok(unsent.sent(&target, on.link.clone(), key, on.open_by)),
-            Some(Err(error)) => unsent.not_sent(&target, &on.link, error)?,
-            None => return Err(on.no_room(&unsent, &unsent.subject(&target, on.link.peer_text()))),
+            Ok(Some(Ok(key))) => return Ok(unsent.sent(&target, on.link.clone(), key, on.open_by)),
+            Ok(Some(Err(error))) => unsent.not_sent(&target, &on.link, error)?,
+            Ok(None) => return Err(on.no_room(&unsent, &unsent.subject(&target, on.link.peer_text()))),
+            Err(lack) => return Err(unsent.subject(&target, on.link.peer_text()).no_timer(lack)),
         }
     }
 }
@@ -419,17 +437,17 @@ struct Unopened {
 
 impl Unopened {
     /// Sends the head when there is room; `None` if there is none in time.
-    async fn open(&mut self, unsent: &mut Unsent) -> Option<Result<StreamKey, SendError>> {
+    async fn open(&mut self, unsent: &mut Unsent) -> Result<Option<Result<StreamKey, SendError>>, Lack> {
         // Most often there is room, and no need of a timer.
         if let Poll::Ready(opened) = futures::poll!(poll_fn(|cx| self.poll_open(unsent, cx))) {
-            return Some(opened);
+            return Ok(Some(opened));
         }
         self.open_by = now().checked_add(self.link.config().open_timeout);
         let by = self.open_by.into_iter().chain(unsent.deadline()).min();
         let opening = poll_fn(|cx| self.poll_open(unsent, cx));
         match by {
-            Some(by) => tokio::time::timeout_at(by.into(), opening).await.ok(),
-            None => Some(opening.await),
+            Some(by) => wait_until(by, opening).await,
+            None => Ok(Some(opening.await)),
         }
     }
 

@@ -16,7 +16,7 @@ use crate::stream::{
     ToJson, UnpackError, Unpacking, answer_error, decode, ending_error, pay_for_decoding, send_error,
     timed_out, unpack_counted, wire_encoding,
 };
-use crate::transport::{Answer, Head, SendError, now};
+use crate::transport::{Answer, Head, Lack, SendError, now, sleep_until};
 
 use super::super::connecting::{Connecting, Limited, NotConnected, connection, is_refusal, not_connected};
 use super::super::target::Target;
@@ -165,12 +165,18 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
             }
         }
         let deadline = self.limit.as_ref().and_then(|limit| limit.deadline);
+        if let Some(deadline) = deadline
+            && request.link().is_driven_elsewhere()
+            && let Err(lack) = self.watch_time(deadline)
+        {
+            self.step = Step::Request(request);
+            return Poll::Ready(Err(self.subject().no_timer(lack)));
+        }
         let (attachment, message) = (&self.call.attachment, &self.call.request);
         let how = (self.one_way, deadline, now);
         let why = match request.poll_send(how, (message.size(), message), attachment, cx) {
             Poll::Ready(Ok(sent)) => {
                 self.step = Step::Sent(sent);
-                self.watch_time();
                 return Poll::Ready(Ok(()));
             }
             Poll::Ready(Err(error)) => Poll::Ready(error),
@@ -202,10 +208,7 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
                 Poll::Ready(Ok(()))
             }
             (None, Poll::Ready(error)) => Poll::Ready(Err(send_error(error, &self.subject()))),
-            (None, Poll::Pending) => {
-                ready!(self.poll_too_late(cx));
-                Poll::Ready(Err(self.deadline_error().not_sent()))
-            }
+            (None, Poll::Pending) => Poll::Ready(Err(ready!(self.poll_too_late(cx)))),
         }
     }
 
@@ -215,25 +218,34 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
         limit.left(now()).map(Some).ok_or_else(|| self.deadline_error().not_sent())
     }
 
-    /// Waits until the call's time has passed, while it waits for room. What is sent has a deadline at its connection.
+    /// Waits until the call's time has passed, while it waits for room, and gives the error of that. What is sent has a deadline at its
+    /// connection.
     #[cold]
-    fn poll_too_late(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_too_late(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
         let Some(deadline) = self.limit.as_ref().and_then(|limit| limit.deadline) else {
             return Poll::Pending;
         };
-        let sleep = self.late.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline.into())));
-        sleep.as_mut().poll(cx)
+        if let Err(lack) = self.set_late(deadline) {
+            return Poll::Ready(self.subject().no_timer(lack));
+        }
+        let late = self.late.as_mut().expect("it was set above");
+        ready!(late.as_mut().poll(cx));
+        Poll::Ready(self.deadline_error().not_sent())
     }
 
     /// The deadline of what is sent is its connection's to keep, but for one whose runtime may
-    /// stand still while ours does not.
-    fn watch_time(&mut self) {
-        let Step::Sent(Some(call)) = &self.step else { return };
-        if let Some(deadline) = self.limit.as_ref().and_then(|limit| limit.deadline)
-            && call.link().is_driven_elsewhere()
-        {
-            self.late = Some(Box::pin(tokio::time::sleep_until(deadline.into())));
+    /// stand still while ours does not. Nobody waits for the answer of a one-way call.
+    #[cold]
+    fn watch_time(&mut self, deadline: Instant) -> Result<(), Lack> {
+        if self.one_way { Ok(()) } else { self.set_late(deadline) }
+    }
+
+    /// Makes the call's own timer, unless it has one.
+    fn set_late(&mut self, deadline: Instant) -> Result<(), Lack> {
+        if self.late.is_none() {
+            self.late = Some(Box::pin(sleep_until(deadline)?));
         }
+        Ok(())
     }
 
     #[inline(never)]
