@@ -311,7 +311,7 @@ impl<T> AsyncWriter<T> {
     #[inline]
     pub(super) fn stop_waiting(&mut self) {
         if let Some(state) = &mut self.state {
-            self.stream.link().stop_sending(&mut state.sender);
+            self.stream.link().stop_sending(self.stream.key(), &mut state.sender);
         }
     }
 }

@@ -8,7 +8,7 @@ use std::future::poll_fn;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 
-use crate::conn::{Buffered, Charge, Config, ConnError, Connection, Overrun, SendTicket};
+use crate::conn::{Buffered, Charge, Config, ConnError, Connection, Overrun, SendTicket, StreamKey};
 
 use super::send_buffer::Sender;
 use super::shared::Shared;
@@ -245,9 +245,10 @@ impl Link {
 
     /// The writer does not wait any more.
     #[inline]
-    pub(crate) fn stop_sending(&self, sender: &mut Sender) {
+    pub(crate) fn stop_sending(&self, key: StreamKey, sender: &mut Sender) {
         if sender.waits_for_room() {
             self.give_back(&mut sender.ticket);
+            self.shared().with(|state| state.wakers.stream(key).write.take());
         }
     }
 

@@ -125,9 +125,11 @@ async fn send_request<Req: Message, Resp: Message>(
 ) -> Result<AsyncReader<Resp>> {
     let reader = AsyncReader::new(stream.clone());
     let mut writer = AsyncWriter::new(stream.clone());
-    before_open_timeout(&stream, writer.write(request)).await?;
-    // A server may have ended the stream by now. What it sent before is there to be read, and so is how
-    // it ended.
+    let sent = before_open_timeout(&stream, writer.write(request)).await;
+    // A server may end early. What it sent before is there to be read, and so is how it ended.
+    if !matches!(stream.ending(), Some(Ending::Closed(_) | Ending::Reset(_))) {
+        sent?;
+    }
     let _ = writer.finish().await;
     Ok(reader)
 }
