@@ -20,6 +20,7 @@ use trill_proto::{RequestProtocol, TransInfoEntry};
 use trill_tests::{Obedient, raw, text};
 
 use counting::{CLIENT, LIVE, SERVER};
+use keeping::Keeper;
 
 const MIB: usize = 1024 * 1024;
 
@@ -59,7 +60,11 @@ async fn settled() -> usize {
 
 impl Attacked {
     async fn start(set: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Self {
-        let bound = set(Server::builder().service(Obedient::new().0)).bind("127.0.0.1:0").await.unwrap();
+        Self::serve(set(Server::builder().service(Obedient::new().0))).await
+    }
+
+    async fn serve(server: ServerBuilder) -> Self {
+        let bound = server.bind("127.0.0.1:0").await.unwrap();
         let (handle, address) = (bound.handle(), bound.local_addr().to_string());
         tokio::spawn(bound.serve());
         Self { handle, address, before: settled().await }
@@ -201,7 +206,97 @@ async fn what_peers_make_a_server_hold_is_what_it_counts() {
     attacked.counts("messages", 4 * MIB, |now| now.handle.buffered().unread >= held).await;
     drop(socket);
 
+    keep_large().await;
+    keep_requests_of_streams().await;
     unpack_many().await;
+}
+
+/// Methods whose messages are bytes, which a handler keeps for ever.
+mod keeping {
+    use std::future::pending;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use bytes::Bytes;
+    use trill::{AsyncReader, AsyncWriter, Context, Result};
+
+    #[trill::service(package = "test.all")]
+    pub(crate) trait Everything {
+        async fn unary(&self, cx: Context, request: Bytes) -> Result<Bytes>;
+        async fn upload(&self, cx: Context, reader: AsyncReader<Bytes>) -> Result<Bytes>;
+        async fn download(&self, cx: Context, request: Bytes, writer: AsyncWriter<Bytes>) -> Result<()>;
+    }
+
+    /// Counts the requests that its handlers have.
+    #[derive(Clone, Default)]
+    pub(crate) struct Keeper(pub(crate) Arc<AtomicUsize>);
+
+    #[trill::service]
+    impl Everything for Keeper {
+        async fn unary(&self, _cx: Context, request: Bytes) -> Result<Bytes> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            pending::<()>().await;
+            Ok(request)
+        }
+
+        async fn upload(&self, _cx: Context, mut reader: AsyncReader<Bytes>) -> Result<Bytes> {
+            pending::<()>().await;
+            Ok(reader.read().await?.unwrap_or_default())
+        }
+
+        async fn download(&self, _cx: Context, request: Bytes, mut writer: AsyncWriter<Bytes>) -> Result<()> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            pending::<()>().await;
+            writer.write(request).await
+        }
+    }
+}
+
+/// Bodies that are more than half of a read buffer, and no more than that, beside what is not kept.
+async fn keep_large() {
+    const CALLS: u32 = 500;
+    const SIZE: usize = 33_000;
+    let body = raw::field(1, &[7; SIZE]);
+    let counted = CALLS as usize * SIZE;
+    for filler in [31_000, 65_000] {
+        let filler = raw::data(1_000_000, &"x".repeat(filler));
+
+        let attacked = Attacked::serve(Server::builder().service(Keeper::default())).await;
+        let mut socket = attacked.connect().await;
+        for id in 1..=CALLS {
+            let call = raw::Request { id, method: "Unary", body: body.clone(), ..Default::default() };
+            socket.write_all(&[call.frame(), filler.clone()].concat()).await.unwrap();
+        }
+        attacked.counts("large bodies", 29 * MIB, |now| now.handle.buffered().unread >= counted).await;
+        drop(socket);
+
+        let attacked = Attacked::serve(Server::builder().service(Keeper::default())).await;
+        let mut socket = attacked.connect().await;
+        for id in 1..=CALLS {
+            socket.write_all(&raw::init(id, "Upload", 65_535)).await.unwrap();
+        }
+        for id in 1..=CALLS {
+            socket.write_all(&[raw::raw_data(id, &body), filler.clone()].concat()).await.unwrap();
+        }
+        attacked.counts("large messages", 29 * MIB, |now| now.handle.buffered().unread >= counted).await;
+    }
+}
+
+/// Requests of server streams, each of which is little among what is not kept.
+async fn keep_requests_of_streams() {
+    const STREAMS: u32 = 500;
+    let keeper = Keeper::default();
+    let attacked = Attacked::serve(Server::builder().service(keeper.clone())).await;
+    let mut socket = attacked.connect().await;
+    for id in 1..=STREAMS {
+        socket.write_all(&raw::init(id, "Download", 65_535)).await.unwrap();
+    }
+    let filler = raw::data(1_000_000, &"x".repeat(62_000));
+    for id in 1..=STREAMS {
+        socket.write_all(&[raw::data(id, "0123456789"), filler.clone()].concat()).await.unwrap();
+    }
+    let all = |_: &Attacked| keeper.0.load(Ordering::Relaxed) == STREAMS as usize;
+    attacked.counts("requests of streams", 6 * MIB, all).await;
 }
 
 /// Messages that unpack to much, on many streams whose handlers read.

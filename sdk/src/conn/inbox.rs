@@ -4,14 +4,13 @@ use std::collections::VecDeque;
 
 use crate::wire::{HEADER_LEN, Messages};
 
-/// Up to this size messages are copied behind each other when a reader does not keep up. A slice would keep a whole read buffer in memory
-/// for as long as it is unread, together with what others have long read. Beyond it the slice is half of the buffer and more.
-const COPY_MAX: usize = 32 * 1024;
-
 /// The first room for copies: some messages, so that a reader who is only a little behind costs one allocation.
 const TAIL: usize = 512;
 
 /// A queue of messages, in the pieces in which they came. One piece needs no memory of its own.
+///
+/// When a reader does not keep up, messages are copied behind each other. A slice would keep a whole read buffer in memory for as
+/// long as it is unread, together with what others have long read. It stays one if it is most of what it keeps.
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
     first: Option<Messages>,
@@ -41,17 +40,16 @@ impl Inbox {
         let more = self.more.get_or_insert_default();
         // It was a slice because it might have been read at once.
         if more.is_empty()
-            && let Some(first) = self.first.take_if(|first| first.size() <= COPY_MAX)
+            && let Some(first) = self.first.take_if(|first| first.is_copied())
         {
             more.copy(&first);
         }
         more.push(messages);
     }
 
-    /// Adds messages that may stay for long: the first, if it is small, must not keep its read buffer
-    /// either.
+    /// Adds messages that may stay for long: the first must not keep its read buffer either.
     pub(super) fn push_to_stay(&mut self, messages: Messages) {
-        let stays = self.is_empty() && messages.size() <= COPY_MAX;
+        let stays = self.is_empty() && messages.is_copied();
         self.push(if stays { messages.to_own_memory() } else { messages });
     }
 
@@ -94,7 +92,7 @@ impl More {
     }
 
     fn push(&mut self, messages: Messages) {
-        if messages.size() <= COPY_MAX {
+        if messages.is_copied() {
             self.copy(&messages);
         } else {
             self.cut();
@@ -133,7 +131,7 @@ impl More {
 
 #[cfg(test)]
 mod tests {
-    use crate::wire::StreamId;
+    use crate::wire::{COPIED, StreamId};
 
     use super::*;
 
@@ -192,12 +190,24 @@ mod tests {
     }
 
     #[test]
-    fn a_small_message_that_may_stay_keeps_no_read_buffer_from_the_start() {
+    fn a_message_that_may_stay_keeps_little_more_than_itself_from_the_start_and_behind_others() {
         let buffer = bytes::Bytes::from(vec![0; 64 * 1024]);
-        for (size, is_copied) in [(48, true), (COPY_MAX, true), (COPY_MAX + 1, false)] {
-            let mut inbox = Inbox::default();
-            inbox.push_to_stay(Messages::new(buffer.slice(..size), 1));
-            assert_eq!((buffer.is_unique(), inbox.total().0), (is_copied, 1), "{size}");
+        let cases = [
+            (48, 0, true),
+            (COPIED - 1, 0, true),
+            (COPIED, 0, false),
+            (40_000, 64, true),
+            (44_000, 64, false),
+        ];
+        for (size, memory, is_copied) in cases {
+            for others in [0, 1] {
+                let mut messages = Messages::new(buffer.slice(..size), 1);
+                messages.set_memory(size.max(memory * 1024));
+                let mut inbox = Inbox::default();
+                (0..others).for_each(|_| inbox.push(message(b"1")));
+                inbox.push_to_stay(messages);
+                assert_eq!((buffer.is_unique(), inbox.total().0), (is_copied, others + 1), "{size} {memory}");
+            }
         }
     }
 }

@@ -47,7 +47,7 @@ use bytes::Bytes;
 
 use crate::wire::Side;
 
-pub(crate) use crate::wire::{Body, FIRST_BYTE, Outbox, StreamId};
+pub(crate) use crate::wire::{Body, COPIED, FIRST_BYTE, Outbox, StreamId};
 
 use begun::Watch;
 use budget::Account;

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use trill_proto::{Code, RequestProtocol, ResponseProtocol};
 
 use crate::metadata::Metadata;
-use crate::wire::{self, Body, FrameFault, ONE_WAY, Side, UnaryHead};
+use crate::wire::{self, Body, COPIED, FrameFault, ONE_WAY, Side, UnaryHead};
 
 use super::Connection;
 use super::budget::Overrun;
@@ -23,9 +23,6 @@ use super::timers::Timer;
 
 /// The version byte of a unary frame that carries the request id in its fixed header, as tRPC-Go writes it.
 const VERSION: u8 = 1;
-
-/// An attachment below this is copied, because its handler may keep it for long, and with it the buffer of a read: 64 KiB.
-const COPIED: usize = 32 * 1024;
 
 impl Connection {
     /// Whether `bytes` more may be queued; else [`Event::Room`] tells when it is this ticket's turn.
@@ -324,6 +321,7 @@ impl Connection {
         incoming.deadline = deadline;
         let one_way = incoming.one_way;
         self.let_go_of_input(&mut head);
+        // Its handler may keep it for long.
         let attachment = if attachment.len() < COPIED { copied(&attachment) } else { attachment };
         self.count_call(0, incoming.size);
         let key = self.calls.insert_incoming(incoming);

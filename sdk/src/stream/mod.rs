@@ -26,6 +26,7 @@ mod writer;
 pub use closed::Closed;
 pub use compression::Compression;
 pub use json::{JsonError, JsonMessage};
+pub(crate) use message::Copied;
 pub use message::{DecodeError, Message};
 pub use reader::{AsyncReader, Read};
 pub use reader_writer::AsyncReaderWriter;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use futures::Stream;
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
@@ -17,7 +17,7 @@ use crate::transport::{Ending, Inbox, Lack, Outcome, PeerAddr, Take};
 
 use super::compression::{Compression, UnpackError};
 use super::core::StreamRef;
-use super::message::{DecodeError, Message};
+use super::message::{Copied, DecodeError, Message};
 use super::shared::SharedReader;
 use super::stepped::{Decoding, STEPPED, decode};
 use super::timeout::{Clock, Patience, TimedOut, Timeout};
@@ -117,7 +117,7 @@ impl<T: Message> AsyncReader<T> {
     /// of this read alone ([`ErrorKind::Decode`]), and so is one for which there was no room to unpack it for a minute
     /// ([`ErrorKind::Limit`], code 22 at a server, 124 at a client); the next read goes on behind it.
     pub fn read(&mut self) -> Read<'_, T> {
-        Read { reader: self, clock: Clock::Counts }
+        Read { reader: self, clock: Clock::Counts, kept: false }
     }
 
     /// The metadata with which the peer ended the stream, once reading has come to the end.
@@ -138,10 +138,20 @@ impl<T: Message> AsyncReader<T> {
         SharedReader::new(self)
     }
 
+    /// Reads the one request of a stream. Its handler may keep it for long, and with it nothing of the memory in which it came.
+    pub(crate) fn read_request(&mut self) -> Read<'_, T> {
+        Read { kept: true, ..self.read() }
+    }
+
+    #[inline]
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
+        self.poll_read_as(false, cx)
+    }
+
+    fn poll_read_as(&mut self, kept: bool, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
         loop {
             let next = match self.stream.compression() {
-                None => ready!(self.poll_next_message(cx)),
+                None => ready!(self.poll_next_message(kept, cx)),
                 Some(compression) => ready!(self.poll_unpacked(compression, cx)),
             };
             if let Some(message) = next {
@@ -180,7 +190,7 @@ impl<T: Message> AsyncReader<T> {
 
     /// The next message of those that were taken.
     #[inline]
-    fn poll_next_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T>>> {
+    fn poll_next_message(&mut self, kept: bool, cx: &mut Context<'_>) -> Poll<Option<Result<T>>> {
         let Some(state) = &mut self.state else { return Poll::Ready(None) };
         if state.decoding.is_some() {
             return self.poll_decoding(cx);
@@ -191,10 +201,10 @@ impl<T: Message> AsyncReader<T> {
         let size = payload.len();
         state.consumed.1 += size;
         if size >= STEPPED {
-            let payload = payload.into_bytes();
+            let payload = if kept { Bytes::copy_from_slice(payload.chunk()) } else { payload.into_bytes() };
             return self.poll_decoded(payload, cx);
         }
-        let message = T::read_from(payload);
+        let message = if kept { T::read_from(Copied(payload.chunk())) } else { T::read_from(payload) };
         Poll::Ready(Some(self.give(message)))
     }
 
@@ -386,6 +396,8 @@ impl<T> fmt::Debug for AsyncReader<T> {
 pub struct Read<'a, T> {
     reader: &'a mut AsyncReader<T>,
     clock: Clock,
+    /// What is read may be kept for long.
+    kept: bool,
 }
 
 impl<T: Message> Read<'_, T> {
@@ -403,9 +415,10 @@ impl<T: Message> Future for Read<'_, T> {
     type Output = Result<Option<T>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let polled = self.reader.poll_read(cx);
+        let kept = self.kept;
+        let polled = self.reader.poll_read_as(kept, cx);
         if polled.is_pending()
-            && let Self { reader, clock } = &mut *self
+            && let Self { reader, clock, .. } = &mut *self
             && let Poll::Ready(error) = reader.poll_patience(clock, cx)
         {
             return Poll::Ready(Err(error));

@@ -45,6 +45,43 @@ pub(crate) enum Frame {
     Skipped { of: Begun, size: usize, why: Skip },
 }
 
+/// A body, an attachment or messages of a smaller size are copied when they are kept for long. A slice
+/// keeps all of the memory of which it is one, a read buffer with what others have sent. What is larger
+/// may stay a slice: the read buffer sees to it that it [keeps little](keeps_little), or tells its size.
+pub(crate) const COPIED: usize = 32 * 1024;
+
+/// Whether a slice of `memory` bytes keeps no more than half as much again as it counts.
+pub(crate) const fn keeps_little(size: usize, memory: usize) -> bool {
+    memory <= size + size / 2
+}
+
+impl Frame {
+    /// The frame was cut from so much memory. Large pieces of a call that would keep much more than they
+    /// count get memory of their own. Messages of a stream, most of which are read at once, remember it.
+    #[inline]
+    pub(crate) fn set_memory(&mut self, memory: usize) {
+        match self {
+            Self::Data { messages, .. } => messages.set_memory(memory),
+            Self::Request { body, attachment, .. } | Self::Response { body, attachment, .. }
+                if body.len().max(attachment.len()) >= COPIED =>
+            {
+                own([body, attachment], memory);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Both count for as long as one of them is there, so that they may keep what they take together.
+#[inline(never)]
+fn own(pieces: [&mut Bytes; 2], memory: usize) {
+    let large = pieces.map(|piece| (piece.len() >= COPIED).then_some(piece));
+    let size = large.iter().flatten().map(|piece| piece.len()).sum();
+    if !keeps_little(size, memory) {
+        large.into_iter().flatten().for_each(|piece| *piece = Bytes::copy_from_slice(piece));
+    }
+}
+
 /// Which call or stream a frame is about that is not there whole.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Begun {
@@ -63,4 +100,34 @@ pub(crate) enum Skip {
     TooLarge,
     /// There is no room for it.
     NoRoom,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Which of body and attachment of these sizes are slices, that were cut from so much memory.
+    fn slices(sizes: (usize, usize), memory: usize) -> [bool; 2] {
+        let read = Bytes::from(vec![7; sizes.0 + sizes.1]);
+        let (body, attachment) = (read.slice(..sizes.0), read.slice(sizes.0..));
+        let meta = RequestProtocol::default();
+        let mut frame = Frame::Request { head: UnaryHead::default(), meta, body, attachment };
+        frame.set_memory(memory);
+        let Frame::Request { body, attachment, .. } = frame else { unreachable!() };
+        assert_eq!([&body[..], &attachment].concat(), read);
+        [body, attachment].map(|piece| read.as_ptr_range().contains(&piece.as_ptr()))
+    }
+
+    #[test]
+    fn a_large_body_or_attachment_keeps_no_more_than_half_as_much_again() {
+        const READ: usize = 64 * 1024;
+        assert!(!slices((33_000, 0), READ)[0]);
+        assert!(!slices((43_690, 0), READ)[0]);
+        assert!(slices((43_691, 0), READ)[0]);
+        assert_eq!(slices((33_000, 33_000), 98_304), [true, true], "both count as long as one is there");
+        assert_eq!(slices((33_000, 33_000), 100_000), [false, false]);
+        assert_eq!(slices((31_000, 33_000), READ), [true, false], "what is small is copied when it is kept");
+        assert_eq!(slices((1_000, 33_000), READ / 2 + 2_000), [true, true]);
+        assert_eq!(slices((10, 10), READ), [true, true]);
+    }
 }

@@ -2,6 +2,7 @@
 
 use bytes::{Buf, Bytes};
 
+use super::frame::{COPIED, keeps_little};
 use super::header::HEADER_LEN;
 
 /// Whole DATA frames of one stream, one behind the other.
@@ -14,12 +15,31 @@ pub(crate) struct Messages {
     /// Where the next frame begins.
     at: usize,
     count: usize,
+    /// What `frames` keep in memory.
+    memory: usize,
 }
 
 impl Messages {
-    /// `frames` are `count` whole DATA frames of one stream, as the decoder gave them or [`copy_to`](Self::copy_to) wrote them.
+    /// `frames` are `count` whole DATA frames of one stream, as the decoder gave them or [`copy_to`](Self::copy_to) wrote them, in memory of
+    /// their own.
     pub(crate) fn new(frames: Bytes, count: usize) -> Self {
-        Self { frames, at: 0, count }
+        Self { memory: frames.len(), frames, at: 0, count }
+    }
+
+    /// They are a slice of so much memory.
+    #[inline]
+    pub(crate) fn set_memory(&mut self, memory: usize) {
+        self.memory = memory;
+    }
+
+    /// What they keep in memory.
+    pub(crate) fn memory(&self) -> usize {
+        self.memory
+    }
+
+    /// Whether they are copied where they may stay for long.
+    pub(crate) fn is_copied(&self) -> bool {
+        self.size() < COPIED || !keeps_little(self.size(), self.memory)
     }
 
     pub(crate) fn count(&self) -> usize {

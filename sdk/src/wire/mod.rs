@@ -47,7 +47,7 @@ pub(crate) use decode::{Decoder, ONE_WAY};
 pub(crate) use encode::{Largest, Target, close, data, feedback, init, request, response};
 pub(crate) use entries::MAX_ENTRIES;
 pub(crate) use error::{FrameFault, WireError};
-pub(crate) use frame::{Begun, Frame, Side, Skip, UnaryHead};
+pub(crate) use frame::{Begun, COPIED, Frame, Side, Skip, UnaryHead};
 pub(crate) use header::{FIRST_BYTE, HEADER_LEN};
 pub(crate) use id::StreamId;
 pub(crate) use messages::Messages;

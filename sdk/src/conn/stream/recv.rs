@@ -9,10 +9,6 @@ use super::super::inbox::Inbox;
 /// What a queued message counts beside its bytes when a stream is held back, so that a flood of empty messages is as well.
 const OVERHEAD: usize = 64;
 
-/// The most memory that a slice of what was read can keep. A stream that counts less gets copies, also
-/// for a reader that waits: its handler may be at work for long before it reads on.
-const READ_BUFFER: usize = 64 * 1024;
-
 #[derive(Debug)]
 pub(crate) struct Recv {
     pub(in crate::conn) window: RecvWindow,
@@ -64,7 +60,9 @@ impl Recv {
         self.unread.0 += messages.count();
         self.unread.1 += messages.bytes();
         self.window.receive(messages.bytes());
-        if self.waiting && self.charged >= READ_BUFFER {
+        // A stream that counts less than a slice keeps gets copies, also for a reader that waits: its handler may be at work for long
+        // before it reads on.
+        if self.waiting && self.charged >= messages.memory() {
             self.inbox.push(messages);
         } else {
             self.inbox.push_to_stay(messages);

@@ -458,7 +458,8 @@ fn keeps_its_read_buffer(window: u32, reader_waits: bool, at_server: bool) -> bo
     let size = buffer.len();
     buffer.resize(64 * 1024, 0);
     let buffer = Bytes::from(buffer);
-    let messages = Messages::new(buffer.slice(..size), 1);
+    let mut messages = Messages::new(buffer.slice(..size), 1);
+    messages.set_memory(buffer.len());
     end.conn.handle_frame(Frame::Data { id, messages }, pair.now).unwrap();
     let keeps = !buffer.is_unique();
     assert_eq!(end.read_all(key).0, [[7; 2].as_slice()]);

@@ -154,7 +154,7 @@ impl ServerCall {
         self.run_stream(|cx, stream| async move {
             // One request, and no waiting for the client's half-close: tRPC-Cpp clients do not send it.
             let mut reader = AsyncReader::<Req>::new(stream.clone());
-            let Some(request) = reader.read().await? else {
+            let Some(request) = reader.read_request().await? else {
                 let text = "the client ended the stream without a request";
                 return Err(stream.subject().error(
                     ErrorKind::Protocol,

@@ -2,23 +2,19 @@
 
 use std::task::Poll;
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::service::CallRef;
 use crate::stream::{
-    Compression, DecodeError, Effort, FromJson, JsonError, Message, UnpackError, decode_granted,
+    Compression, Copied, DecodeError, Effort, FromJson, JsonError, Message, UnpackError, decode_granted,
     decode_on_task, elsewhere, pay_for_decoding, unpack,
 };
-use crate::transport::{BodyCharge, Overrun};
+use crate::transport::{BodyCharge, COPIED, Overrun};
 
 /// From this size on a request is counted anew when it is decoded. For less the count is not worth
 /// the lock.
 const COUNTED: usize = 4 * 1024;
-
-/// A field of a smaller request is copied: a message that shares the body keeps all of the buffer into
-/// which it was read, 64 KiB, for as long as a handler has it.
-const SHARED: usize = 32 * 1024;
 
 /// A request from this size on is decoded elsewhere: that takes a millisecond.
 const LARGE: usize = 1024 * 1024;
@@ -137,7 +133,7 @@ impl Work {
         if let Some(from_json) = from_json {
             return Some(self.decode_json(from_json));
         }
-        let shares = self.body.len() >= SHARED;
+        let shares = self.body.len() >= COPIED;
         let body = self.body.clone();
         let (message, effort) = if self.is_on_task {
             decode_on_task(body, shares)?
@@ -190,7 +186,7 @@ impl Work {
     /// What a message keeps: all of the body if a field shares it, and else what was copied, with
     /// what it takes beside that.
     fn kept<Req: Message>(&self, message: &Req, effort: Effort) -> usize {
-        let is_shared = self.body.len() >= SHARED && !self.body.is_unique();
+        let is_shared = self.body.len() >= COPIED && !self.body.is_unique();
         let bytes = if is_shared { self.body.len() } else { effort.copied };
         bytes + counts(effort.extra_of(message.size()))
     }
@@ -258,34 +254,6 @@ fn not_the_json<Req>(error: &JsonError) -> Error {
     undecodable(format!("the request is not the JSON of a {name}: {error}"))
 }
 
-/// Bytes of which every field gets a copy. A slice alone would do, but it copies by way of a buffer that
-/// can grow.
-struct Copied<'a>(&'a [u8]);
-
-impl Buf for Copied<'_> {
-    #[inline]
-    fn remaining(&self) -> usize {
-        self.0.len()
-    }
-
-    #[inline]
-    fn chunk(&self) -> &[u8] {
-        self.0
-    }
-
-    #[inline]
-    fn advance(&mut self, count: usize) {
-        self.0 = &self.0[count..];
-    }
-
-    #[inline]
-    fn copy_to_bytes(&mut self, len: usize) -> Bytes {
-        let (field, rest) = self.0.split_at(len);
-        self.0 = rest;
-        Bytes::copy_from_slice(field)
-    }
-}
-
 fn undecodable(text: String) -> Error {
     Error::new(ErrorKind::Decode, Origin::Peer, Code::SERVER_DECODE_ERR, text)
 }
@@ -328,7 +296,7 @@ mod tests {
         let request: RequestProtocol = if size < COUNTED {
             decode(&buffer[..size], None).expect("it is one")
         } else {
-            let decoded = decode_on_task(buffer.slice(..size), size >= SHARED);
+            let decoded = decode_on_task(buffer.slice(..size), size >= COPIED);
             decoded.expect("it is little work").0.expect("it is one")
         };
         assert_eq!(request, message);
