@@ -6,7 +6,7 @@ use bytes::{Buf, BufMut, Bytes};
 ///
 /// Implemented for all `T: prost::Message + Default + 'static`, which includes `String`, `Vec<u8>`, `bytes::Bytes`, `bool`,
 /// the numbers and `()` as the protobuf wrapper messages. It cannot be implemented for anything else.
-/// The derive macro of the same name is [`prost::Message`](crate::prost::Message).
+/// The derive macro of the same name is `trill::prost::Message`.
 ///
 /// A message is encoded while its connection is locked. An `encode_raw` or `encoded_len` written by hand must not use a
 /// channel, a call or a handle: on the same connection it would wait for itself.
