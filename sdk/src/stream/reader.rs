@@ -1,7 +1,7 @@
 //! The reading half of a stream.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -117,7 +117,7 @@ impl<T: Message> AsyncReader<T> {
     /// of this read alone ([`ErrorKind::Decode`]), and so is one for which there was no room to unpack it for a minute
     /// ([`ErrorKind::Limit`], code 22 at a server, 124 at a client); the next read goes on behind it.
     pub fn read(&mut self) -> Read<'_, T> {
-        Read { reader: self, clock: Clock::Counts, kept: false }
+        Read { reader: self, clock: Clock::Counts }
     }
 
     /// The metadata with which the peer ended the stream, once reading has come to the end.
@@ -139,19 +139,29 @@ impl<T: Message> AsyncReader<T> {
     }
 
     /// Reads the one request of a stream. Its handler may keep it for long, and with it nothing of the memory in which it came.
-    pub(crate) fn read_request(&mut self) -> Read<'_, T> {
-        Read { kept: true, ..self.read() }
+    pub(crate) async fn read_request(&mut self) -> Result<Option<T>> {
+        let mut clock = Clock::Counts;
+        poll_fn(|cx| {
+            let polled = self.poll_read_as::<true>(cx);
+            self.within_patience(polled, &mut clock, cx)
+        })
+        .await
     }
 
     #[inline]
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
-        self.poll_read_as(false, cx)
+        self.poll_read_as::<false>(cx)
     }
 
-    fn poll_read_as(&mut self, kept: bool, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
+    /// Reads a message. It is a copy if it may be `KEPT` for long.
+    #[inline]
+    fn poll_read_as<const KEPT: bool>(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
         loop {
             let next = match self.stream.compression() {
-                None => ready!(self.poll_next_message(kept, cx)),
+                None => match self.next::<KEPT>() {
+                    None if self.is_decoding() => ready!(self.poll_decoding(cx)),
+                    next => next,
+                },
                 Some(compression) => ready!(self.poll_unpacked(compression, cx)),
             };
             if let Some(message) = next {
@@ -188,24 +198,23 @@ impl<T: Message> AsyncReader<T> {
         }
     }
 
-    /// The next message of those that were taken.
+    /// The next message of those that were taken. There is none yet if it has to be decoded elsewhere.
     #[inline]
-    fn poll_next_message(&mut self, kept: bool, cx: &mut Context<'_>) -> Poll<Option<Result<T>>> {
-        let Some(state) = &mut self.state else { return Poll::Ready(None) };
+    fn next<const KEPT: bool>(&mut self) -> Option<Result<T>> {
+        let state = self.state.as_mut()?;
         if state.decoding.is_some() {
-            return self.poll_decoding(cx);
+            return None;
         }
-        let Some(messages) = state.batch.front() else { return Poll::Ready(None) };
-        let Some(payload) = messages.next() else { return Poll::Ready(None) };
+        let payload = state.batch.front()?.next()?;
         state.consumed.0 += 1;
         let size = payload.len();
         state.consumed.1 += size;
         if size >= STEPPED {
-            let payload = if kept { Bytes::copy_from_slice(payload.chunk()) } else { payload.into_bytes() };
-            return self.poll_decoded(payload, cx);
+            let bytes = if KEPT { Bytes::copy_from_slice(payload.chunk()) } else { payload.into_bytes() };
+            return self.decode(bytes);
         }
-        let message = if kept { T::read_from(Copied(payload.chunk())) } else { T::read_from(payload) };
-        Poll::Ready(Some(self.give(message)))
+        let message = if KEPT { T::read_from(Copied(payload.chunk())) } else { T::read_from(payload) };
+        Some(self.give(message))
     }
 
     /// The same for messages that are compressed.
@@ -227,7 +236,10 @@ impl<T: Message> AsyncReader<T> {
             return Poll::Pending;
         };
         match plain {
-            Ok(plain) => self.poll_decoded(plain, cx),
+            Ok(plain) => match self.decode(plain) {
+                None => self.poll_decoding(cx),
+                message => Poll::Ready(message),
+            },
             Err(error) => {
                 self.give_credit();
                 Poll::Ready(Some(Err(self.unreadable(Unread::Unpack(error)))))
@@ -235,15 +247,20 @@ impl<T: Message> AsyncReader<T> {
         }
     }
 
-    /// Decodes a message, elsewhere if that is much work.
-    fn poll_decoded(&mut self, bytes: Bytes, cx: &mut Context<'_>) -> Poll<Option<Result<T>>> {
+    /// Decodes a message that is not small. If that is much work, it is to be done elsewhere.
+    #[inline(never)]
+    fn decode(&mut self, bytes: Bytes) -> Option<Result<T>> {
         match decode(self.stream.link().peer_key(), bytes) {
-            Ok(message) => Poll::Ready(Some(self.give(message))),
+            Ok(message) => Some(self.give(message)),
             Err(decoding) => {
                 self.state().decoding = Some(decoding);
-                self.poll_decoding(cx)
+                None
             }
         }
+    }
+
+    fn is_decoding(&self) -> bool {
+        self.state.as_ref().is_some_and(|state| state.decoding.is_some())
     }
 
     #[cold]
@@ -326,6 +343,22 @@ impl<T> AsyncReader<T> {
         self.state.as_ref()?.end.as_ref()
     }
 
+    /// A read that waits ends with an error when it has waited for too long.
+    #[inline]
+    fn within_patience(
+        &mut self,
+        polled: Poll<Result<Option<T>>>,
+        clock: &mut Clock,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<T>>> {
+        if polled.is_pending()
+            && let Poll::Ready(error) = self.poll_patience(clock, cx)
+        {
+            return Poll::Ready(Err(error));
+        }
+        polled
+    }
+
     /// Whether a read that waits has waited for too long, if there is a limit.
     #[inline(never)]
     fn poll_patience(&mut self, clock: &mut Clock, cx: &mut Context<'_>) -> Poll<Error> {
@@ -396,8 +429,6 @@ impl<T> fmt::Debug for AsyncReader<T> {
 pub struct Read<'a, T> {
     reader: &'a mut AsyncReader<T>,
     clock: Clock,
-    /// What is read may be kept for long.
-    kept: bool,
 }
 
 impl<T: Message> Read<'_, T> {
@@ -415,15 +446,9 @@ impl<T: Message> Future for Read<'_, T> {
     type Output = Result<Option<T>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let kept = self.kept;
-        let polled = self.reader.poll_read_as(kept, cx);
-        if polled.is_pending()
-            && let Self { reader, clock, .. } = &mut *self
-            && let Poll::Ready(error) = reader.poll_patience(clock, cx)
-        {
-            return Poll::Ready(Err(error));
-        }
-        polled
+        let Self { reader, clock } = &mut *self;
+        let polled = reader.poll_read(cx);
+        reader.within_patience(polled, clock, cx)
     }
 }
 
