@@ -40,7 +40,8 @@ pub struct ClientStream<Req, Resp> {
 ///
 /// Opening waits for room in the connection's outbox, as a call does, then for one round trip: the
 /// server's acceptance, never a message of its handler; and then for room for the request. All together
-/// take `open_timeout` at most. A stream that ends before its request is sent is an error.
+/// take `open_timeout` at most. A connection that is lost before the request is sent is an
+/// error; if the server has ended the stream, the reader says how.
 /// Nothing is sent before it is polled, and options that are set after the first poll have no
 /// promised effect. **On drop** the stream is broken off.
 #[must_use = "a stream does nothing unless it is awaited"]
