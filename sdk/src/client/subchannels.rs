@@ -100,6 +100,15 @@ pub(super) enum Then {
     End,
 }
 
+impl Subchannel {
+    /// An attempt has failed, or may not be made: gives how long the next one has to wait.
+    fn fail(&mut self, why: Error, backoff: &Backoff, (now, random): (Instant, f64)) -> Duration {
+        let wait = self.attempts.handle_failed(backoff, random);
+        self.phase = Phase::Failed { why, retry_at: after(now, wait) };
+        wait
+    }
+}
+
 impl Subchannels {
     /// Subchannels with a list of addresses that does not change.
     pub(super) fn fixed(addresses: &[Address], each: usize) -> Self {
@@ -194,11 +203,7 @@ impl Subchannels {
                 subchannel.phase = Phase::Connecting;
                 Duration::ZERO
             }
-            Some(why) => {
-                let wait = subchannel.attempts.handle_failed(backoff, random);
-                subchannel.phase = Phase::Failed { why, retry_at: after(now, wait) };
-                wait
-            }
+            Some(why) => subchannel.fail(why, backoff, (now, random)),
         }
     }
 
@@ -263,9 +268,7 @@ impl Subchannels {
         (now, random): (Instant, f64),
     ) -> Then {
         let Some(subchannel) = self.find(id) else { return Then::End };
-        let wait = subchannel.attempts.handle_failed(backoff, random);
-        subchannel.phase = Phase::Failed { why, retry_at: after(now, wait) };
-        Then::Wait(wait)
+        Then::Wait(subchannel.fail(why, backoff, (now, random)))
     }
 
     /// A connection is over. It is replaced at once if it was of use, else when there is a call: a server that closes connections on which
