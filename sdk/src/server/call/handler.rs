@@ -16,10 +16,10 @@ use crate::stream::{
     AsyncReader, AsyncReaderWriter, AsyncWriter, Compression, EncodeOnce, FromJson, JsonMessage, Message,
     StreamRef, Subject, ToJson, elsewhere, ending_error, outcome_of, send_error, wire_encoding,
 };
-use crate::transport::{Ending, IncomingCall, IncomingStream, Link, Outcome, Overrun, SendError, pay};
+use crate::transport::{Ending, IncomingCall, IncomingStream, Link, Outcome, SendError, pay};
 
 use super::context::Context;
-use super::request::Request;
+use super::request::{Request, no_room};
 use super::run::{EndGuard, Finished, Started, StreamRun, log_fit, panicked, run, start_at_once};
 use super::server_state::ServerState;
 
@@ -106,6 +106,7 @@ impl ServerCall {
     {
         self.run_call(Some(Req::from_json), Some(Resp::to_json), handler)
     }
+
     /// Runs the handler of a one-way method.
     pub fn oneway<Req, F, Fut>(self, handler: F) -> Started
     where
@@ -166,7 +167,7 @@ impl ServerCall {
             drop(reader);
             let size = request.size();
             if let Err(over) = stream.link().keep_request(stream.key(), size) {
-                return Err(no_room(size, &over));
+                return Err(no_room(format_args!("{size} bytes"), &over));
             }
             handler(cx, request, AsyncWriter::new(stream)).await
         })
@@ -312,12 +313,6 @@ async fn reply<Resp: Message>(
         let error = not_sent(error, cx, &call);
         call.refuse(outcome_of(&error, own, Metadata::new()), &[]);
     }
-}
-
-#[cold]
-fn no_room(size: usize, over: &Overrun) -> Error {
-    let text = format!("the server is overloaded: the request takes {size} bytes, and {over}");
-    Error::new(ErrorKind::Limit, Origin::Peer, Code::SERVER_OVERLOAD_ERR, text)
 }
 
 #[cold]

@@ -110,7 +110,7 @@ struct Work {
     body: Bytes,
     /// What its connection counts for it.
     counted: usize,
-    /// What its connection counts beside that, as long as it is decoded.
+    /// The count of its connection beside that, as long as it is decoded.
     charge: BodyCharge,
     is_on_task: bool,
 }
@@ -118,7 +118,7 @@ struct Work {
 struct Decoded<Req> {
     request: Result<Req, Undecoded>,
     steps: usize,
-    /// What the message keeps.
+    /// Bytes that the message keeps.
     kept: usize,
 }
 
@@ -183,7 +183,7 @@ impl Work {
         held.map_err(|over| Refused::NoRoom { needed, over, while_it_is: "decoded" })
     }
 
-    /// What a message keeps: all of the body if a field shares it, and else what was copied, with
+    /// Bytes that a message keeps: all of the body if a field shares it, and else what was copied, with
     /// what it takes beside that.
     fn kept<Req: Message>(&self, message: &Req, effort: Effort) -> usize {
         let is_shared = self.body.len() >= COPIED && !self.body.is_unique();
@@ -264,16 +264,21 @@ impl From<UnpackError> for Refused {
     }
 }
 
+/// The error of a request that takes more than there is room for. It names no method and no peer, so that its
+/// caller hears code 22: the handler has not begun.
+#[cold]
+pub(super) fn no_room(takes: std::fmt::Arguments<'_>, over: &Overrun) -> Error {
+    let text = format!("the server is overloaded: the request takes {takes}, and {over}");
+    Error::new(ErrorKind::Limit, Origin::Peer, Code::SERVER_OVERLOAD_ERR, text)
+}
+
 impl From<Refused> for Error {
     #[cold]
     fn from(why: Refused) -> Self {
         match why {
             Refused::Unpack(error) => undecodable(format!("the request cannot be unpacked: {error}")),
             Refused::NoRoom { needed, over, while_it_is } => {
-                let text = format!(
-                    "the server is overloaded: the request takes {needed} bytes while it is {while_it_is}, and {over}"
-                );
-                Self::new(ErrorKind::Limit, Origin::Peer, Code::SERVER_OVERLOAD_ERR, text)
+                no_room(format_args!("{needed} bytes while it is {while_it_is}"), &over)
             }
         }
     }
