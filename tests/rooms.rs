@@ -47,7 +47,7 @@ fn first_name(path: &str) -> String {
     path.chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect()
 }
 
-/// What each room uses, as the sources say.
+/// The rooms that each room uses, as the sources say.
 fn imports(sources: &Path) -> BTreeMap<String, Names> {
     let mut files = Vec::new();
     source_files(sources, &mut files);

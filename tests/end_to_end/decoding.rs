@@ -178,7 +178,7 @@ fn answers_are_decoded_where_that_keeps_no_task_from_its_turn() {
     }
 }
 
-/// What is half decoded belongs to the handle.
+/// A message that is half decoded belongs to the handle.
 #[tokio::test]
 async fn a_read_that_is_dropped_while_its_message_is_decoded_loses_nothing() {
     let client = ListsClient::new(Server::builder().service(Counts).in_memory().unwrap());

@@ -33,7 +33,7 @@ const SLACK: usize = 512;
 /// small task. `tests/memory.rs` measures it.
 pub(super) const STREAM_STATE: usize = 1024;
 
-/// What a server keeps for each call beside what came with it: its state and the task of its handler. The mode
+/// The memory that a server keeps for each call beside what came with it: its state and the task of its handler. The mode
 /// `one-way-places` of `hostile` measures it.
 pub(super) const CALL_STATE: usize = 1024;
 

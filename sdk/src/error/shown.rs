@@ -37,7 +37,7 @@ fn is_hidden(letter: char) -> bool {
     letter.is_control() || other_lines || directs
 }
 
-/// What a panic said.
+/// The text of a panic.
 pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
     panic
         .downcast_ref::<&str>()

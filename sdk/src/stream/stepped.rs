@@ -16,7 +16,7 @@ use super::unpacking::pay_for_decoding;
 /// How many steps a task does on its own thread: 0.1 to 0.4 ms of work.
 const ON_TASK: usize = 8 * 1024;
 
-/// What a step leaves in memory at most: an empty element of 32 bytes is two steps, and lists grow to
+/// The most that a step leaves in memory: an empty element of 32 bytes is two steps, and lists grow to
 /// twice what they need.
 const STEP: usize = 32;
 
@@ -24,7 +24,7 @@ const STEP: usize = 32;
 /// as much: 8 bytes, in a list of twice its size.
 const NUMBER: std::ops::RangeInclusive<usize> = 4..=10;
 
-/// What decoding a message took.
+/// The effort that decoding a message took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Effort {
     pub(crate) steps: usize,
@@ -39,7 +39,7 @@ impl Effort {
         Self { steps, ..Self::default() }
     }
 
-    /// What the message takes in memory, beside the bytes of its fields.
+    /// The memory that the message takes, beside the bytes of its fields.
     pub(crate) fn extra(self) -> usize {
         self.steps.saturating_mul(STEP) - self.numbers * (STEP / 2)
     }
@@ -108,7 +108,7 @@ struct Stepped<'a> {
     /// Steps that are left of those in `effort`.
     left: usize,
     effort: Effort,
-    /// Whether the next bytes were looked at. Those of an unknown field are not, and leave nothing.
+    /// The next bytes were looked at. Those of an unknown field are not, and leave nothing.
     looked_at: Cell<bool>,
     may_go_on: &'a mut dyn FnMut(Effort) -> bool,
     is_cut: bool,

@@ -168,7 +168,7 @@ impl Context {
         }
     }
 
-    /// Whether the call is over: the caller gave up, its time passed, the connection is gone, the server was shut down, or the call
+    /// Tells if the call is over: the caller gave up, its time passed, the connection is gone, the server was shut down, or the call
     /// has its outcome. For tasks that the handler has spawned: `true` from the moment at which the handler's own future is
     /// dropped or done. Within that future it is always `false`.
     #[must_use]
