@@ -213,11 +213,11 @@ impl Error {
     }
 
     /// What a peer is told when its handler returns this error: the same codes and text. `own` are the handler's method and peer: of
-    /// a failure elsewhere, which the handler passes on, the text also says which method it was and where it failed. What the
-    /// application of another server answered is passed on as it is.
+    /// a failure elsewhere, which the handler passes on, the text also says which method it was and where it failed. What another
+    /// server answered is passed on as it is.
     ///
-    /// That something is overloaded says to callers that no handler has begun. This one has: code 31 takes its place, unless the
-    /// handler has made the status itself.
+    /// The one exception is code 22, which says to callers that no handler has begun. This one has: code 31 takes its place, with a
+    /// text that says where it was, unless the handler has made the status itself.
     pub(crate) fn to_status(&self, own: (&str, &str)) -> Status {
         let status = self.0.status.clone();
         let is_here = match (self.method(), self.peer()) {
@@ -225,9 +225,10 @@ impl Error {
             (None, Some(peer)) => peer == own.1,
             (_, None) => return status,
         };
-        let code = if self.says_overload() { Code::SERVER_SYSTEM_ERR } else { status.code() };
-        let is_application = self.0.answered && status.func_ret() != 0;
-        let text = if is_here || is_application { status.message().to_owned() } else { self.to_string() };
+        let is_renamed = self.says_overload();
+        let code = if is_renamed { Code::SERVER_SYSTEM_ERR } else { status.code() };
+        let is_passed_on = self.0.answered && !is_renamed;
+        let text = if is_here || is_passed_on { status.message().to_owned() } else { self.to_string() };
         Status::with_codes(code, status.func_ret(), text)
     }
 }
@@ -340,6 +341,8 @@ mod tests {
         assert_eq!(told(&lost, ("/a.B/C", "10.0.0.2:1")), "it is lost", "of the handler's own stream");
         let answered = Error::from(Status::app(7, "no")).with_method("/a.B/C").with_peer("10.0.0.2:1");
         assert_eq!(told(&answered, ("/r.R/C", "10.0.0.1:9")), "no");
+        let invalid = Error::from(Status::new(Code(51), "no")).with_method("/a.B/C").with_peer("10.0.0.2:1");
+        assert_eq!(told(&invalid, ("/r.R/C", "10.0.0.1:9")), "no", "of a framework as well");
         let refused = Error::new(ErrorKind::Connect, Origin::Peer, Code(111), "nobody listens there");
         let refused = refused.with_peer("10.0.0.2:1");
         assert_eq!(told(&refused, ("/r.R/C", "10.0.0.1:9")), "nobody listens there (peer 10.0.0.2:1)");
