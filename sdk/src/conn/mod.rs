@@ -204,6 +204,14 @@ impl Connection {
         into.append(&mut self.events);
     }
 
+    /// So many calls may come with the next frames.
+    #[inline]
+    pub(crate) fn expect_calls(&mut self, count: usize) {
+        if count > 1 {
+            self.arrived.reserve_exact(count);
+        }
+    }
+
     /// The calls of the peer's that came since this was asked last.
     pub(crate) fn take_calls(&mut self, into: &mut Vec<IncomingCall>) {
         if into.is_empty() {

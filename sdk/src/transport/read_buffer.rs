@@ -94,15 +94,7 @@ impl ReadBuffer {
         while !self.is_full() {
             let there = self.bytes.len();
             match self.decoder.decode(&mut self.bytes) {
-                // It is large, so it is moved once only.
-                Ok(Some(mut frame)) => {
-                    frame.set_memory(self.memory);
-                    let size = there - self.bytes.len();
-                    if size > LARGE_HEADER {
-                        self.headers.add(&frame, size);
-                    }
-                    self.frames.push(frame);
-                }
+                Ok(Some(frame)) => self.push(frame, there - self.bytes.len()),
                 Ok(None) if self.refuse_meta() => continue,
                 Ok(None) => break,
                 Err(WireError::FrameTooLarge { .. }) => match self.decoder.begun(&self.bytes) {
@@ -121,6 +113,22 @@ impl ReadBuffer {
             }
         }
         Ok(())
+    }
+
+    /// A frame of so many bytes was found. A frame is much to move, so it is moved here alone.
+    #[inline]
+    fn push(&mut self, frame: Frame, size: usize) {
+        if self.frames.capacity() == 0 {
+            // There may be room for as many of its size, without growing on the way.
+            self.frames.reserve_exact((1 + self.bytes.len() / size).min(FRAMES_PER_LOCK));
+        }
+        self.frames.push(frame);
+        if let Some(frame) = self.frames.last_mut() {
+            frame.set_memory(self.memory);
+            if size > LARGE_HEADER {
+                self.headers.add(frame, size);
+            }
+        }
     }
 
     /// What a large frame at the front needs in memory to go on, if that is more than it has; what it is about, and how large it is. The room

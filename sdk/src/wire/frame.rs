@@ -56,6 +56,12 @@ pub(crate) const fn keeps_little(size: usize, memory: usize) -> bool {
 }
 
 impl Frame {
+    /// Whether it may become a call of the peer's.
+    #[inline]
+    pub(crate) const fn is_request(&self) -> bool {
+        matches!(self, Self::Request { .. })
+    }
+
     /// The frame was cut from so much memory. Large pieces of a call that would keep much more than they
     /// count get memory of their own. Messages of a stream, most of which are read at once, remember it.
     #[inline]

@@ -167,6 +167,7 @@ impl Driver {
                     let now = now();
                     state.note_heard(now);
                     state.conn.count_input(counted);
+                    state.conn.expect_calls(frames.iter().filter(|frame| frame.is_request()).count());
                     let handled = frames.drain(..).try_for_each(|frame| state.conn.handle_frame(frame, now));
                     state.conn.handle_front(front, now);
                     (handled, state.reading(), state.conn.peer_drains())
