@@ -159,13 +159,16 @@ impl<T: Message> AsyncReader<T> {
         loop {
             let next = match self.stream.compression() {
                 None => match self.next::<KEPT>() {
-                    None if self.is_decoding() => ready!(self.poll_decoding(cx)),
+                    Poll::Pending if self.is_decoding() => return self.poll_decoding(cx),
                     next => next,
                 },
-                Some(compression) => ready!(self.poll_unpacked(compression, cx)),
+                Some(compression) => match self.poll_unpacked(compression, cx) {
+                    Poll::Pending if self.is_at_work() => return Poll::Pending,
+                    next => next,
+                },
             };
-            if let Some(message) = next {
-                return Poll::Ready(message.map(Some));
+            if next.is_ready() {
+                return next;
             }
             // Once for what a read of the socket brought: that is at most a window, some 100 µs of work.
             let coop = ready!(tokio::task::coop::poll_proceed(cx));
@@ -200,12 +203,13 @@ impl<T: Message> AsyncReader<T> {
 
     /// The next message of those that were taken. There is none yet if it has to be decoded elsewhere.
     #[inline]
-    fn next<const KEPT: bool>(&mut self) -> Option<Result<T>> {
-        let state = self.state.as_mut()?;
+    fn next<const KEPT: bool>(&mut self) -> Poll<Result<Option<T>>> {
+        let Some(state) = self.state.as_mut() else { return Poll::Pending };
         if state.decoding.is_some() {
-            return None;
+            return Poll::Pending;
         }
-        let payload = state.batch.front()?.next()?;
+        let Some(messages) = state.batch.front() else { return Poll::Pending };
+        let Some(payload) = messages.next() else { return Poll::Pending };
         state.consumed.0 += 1;
         let size = payload.len();
         state.consumed.1 += size;
@@ -214,19 +218,19 @@ impl<T: Message> AsyncReader<T> {
             return self.decode(bytes);
         }
         let message = if KEPT { T::read_from(Copied(payload.chunk())) } else { T::read_from(payload) };
-        Some(self.give(message))
+        Poll::Ready(self.give(message))
     }
 
     /// The same for messages that are compressed.
-    fn poll_unpacked(&mut self, compression: Compression, cx: &mut Context<'_>) -> Poll<Option<Result<T>>> {
-        let Some(state) = &mut self.state else { return Poll::Ready(None) };
+    fn poll_unpacked(&mut self, compression: Compression, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
+        let Some(state) = &mut self.state else { return Poll::Pending };
         if state.decoding.is_some() {
             return self.poll_decoding(cx);
         }
         let mut unpacking = match state.unpacking.take() {
             Some(unpacking) => unpacking,
             None => {
-                let Some(packed) = state.next_packed() else { return Poll::Ready(None) };
+                let Some(packed) = state.next_packed() else { return Poll::Pending };
                 // One message of a stream at a time, and the next read has it.
                 unpack_counted(self.stream.link(), compression, packed)
             }
@@ -237,24 +241,24 @@ impl<T: Message> AsyncReader<T> {
         };
         match plain {
             Ok(plain) => match self.decode(plain) {
-                None => self.poll_decoding(cx),
-                message => Poll::Ready(message),
+                Poll::Pending => self.poll_decoding(cx),
+                message => message,
             },
             Err(error) => {
                 self.give_credit();
-                Poll::Ready(Some(Err(self.unreadable(Unread::Unpack(error)))))
+                Poll::Ready(Err(self.unreadable(Unread::Unpack(error))))
             }
         }
     }
 
     /// Decodes a message that is not small. If that is much work, it is to be done elsewhere.
     #[inline(never)]
-    fn decode(&mut self, bytes: Bytes) -> Option<Result<T>> {
+    fn decode(&mut self, bytes: Bytes) -> Poll<Result<Option<T>>> {
         match decode(self.stream.link().peer_key(), bytes) {
-            Ok(message) => Some(self.give(message)),
+            Ok(message) => Poll::Ready(self.give(message)),
             Err(decoding) => {
                 self.state().decoding = Some(decoding);
-                None
+                Poll::Pending
             }
         }
     }
@@ -263,18 +267,26 @@ impl<T: Message> AsyncReader<T> {
         self.state.as_ref().is_some_and(|state| state.decoding.is_some())
     }
 
+    /// Whether a message that was taken is being unpacked or decoded.
+    fn is_at_work(&self) -> bool {
+        self.state.as_ref().is_some_and(|state| state.decoding.is_some() || state.unpacking.is_some())
+    }
+
     #[cold]
-    fn poll_decoding(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T>>> {
-        let Some(decoding) = &mut self.state().decoding else { return Poll::Ready(None) };
+    fn poll_decoding(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
+        let Some(decoding) = &mut self.state().decoding else { return Poll::Pending };
         let message = ready!(decoding.as_mut().poll(cx));
         self.state().decoding = None;
-        Poll::Ready(Some(self.give(message)))
+        Poll::Ready(self.give(message))
     }
 
     #[inline]
-    fn give(&mut self, message: Result<T, DecodeError>) -> Result<T> {
+    fn give(&mut self, message: Result<T, DecodeError>) -> Result<Option<T>> {
         self.give_credit();
-        message.map_err(|why| self.unreadable(Unread::Decode(why)))
+        match message {
+            Ok(message) => Ok(Some(message)),
+            Err(why) => Err(self.unreadable(Unread::Decode(why))),
+        }
     }
 
     #[cold]

@@ -171,22 +171,44 @@ impl<T: Message> AsyncWriter<T> {
             return Poll::Ready(Err(self.finished_error()));
         }
         let stream = &self.stream;
-        ready.encode(stream.compression());
+        if let Some(compression) = stream.compression() {
+            ready.encode(Some(compression));
+        }
+        let len = ready.size();
+        // Most messages go this way, so it is short.
+        let sent = match self.state.as_deref() {
+            Some(State { sender, .. }) => match sender.send(len, &*ready) {
+                Ok(sent) => sent,
+                Err(ready) => ready!(self.poll_link(ready, len, cx)),
+            },
+            None => ready!(self.poll_link(ready, len, cx)),
+        };
+        *message = None;
+        Poll::Ready(match sent {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.failed(error)),
+        })
+    }
+
+    /// Asks the connection to take a message of `len` bytes.
+    #[inline(never)]
+    fn poll_link(
+        &mut self,
+        message: &EncodeOnce<T>,
+        len: usize,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), SendError>> {
+        let stream = &self.stream;
         let mut fresh = Sender::default();
         let sender = self.state.as_mut().map_or(&mut fresh, |state| &mut state.sender);
-        let polled = stream.link().poll_send(stream.key(), ready.size(), sender, cx, &*ready);
+        let polled = stream.link().poll_send(stream.key(), len, sender, cx, message);
         if polled.is_pending() && sender.take_stuck() {
             stream.warn_stuck(WRITES);
         }
         if fresh.is_used() {
             self.state().sender = fresh;
         }
-        let sent = ready!(polled);
-        *message = None;
-        Poll::Ready(match sent {
-            Ok(()) => Ok(()),
-            Err(error) => Err(self.failed(error)),
-        })
+        polled
     }
 
     #[cold]
@@ -310,7 +332,9 @@ impl<T> AsyncWriter<T> {
     /// Gives up a ticket in the queue for room.
     #[inline]
     pub(super) fn stop_waiting(&mut self) {
-        if let Some(state) = &mut self.state {
+        if let Some(state) = &mut self.state
+            && state.sender.waits_for_room()
+        {
             self.stream.link().stop_sending(self.stream.key(), &mut state.sender);
         }
     }

@@ -243,13 +243,10 @@ impl Link {
         self.shared().flush();
     }
 
-    /// The writer does not wait any more.
-    #[inline]
+    /// The writer does not wait for room any more.
     pub(crate) fn stop_sending(&self, key: StreamKey, sender: &mut Sender) {
-        if sender.waits_for_room() {
-            self.give_back(&mut sender.ticket);
-            self.shared().with(|state| state.wakers.stream(key).write.take());
-        }
+        self.give_back(&mut sender.ticket);
+        self.shared().with(|state| state.wakers.stream(key).write.take());
     }
 
     /// Gives up waiting for room.

@@ -84,6 +84,15 @@ pub(crate) struct Sender {
 }
 
 impl Sender {
+    /// Writes a message of `len` bytes into the send buffer, or gives `body` back if the connection must be asked.
+    #[inline]
+    pub(crate) fn send<B: Body>(&self, len: usize, body: B) -> Result<Result<(), SendError>, B> {
+        match &self.send_buffer {
+            Some(send_buffer) => send_buffer.send(len, body),
+            None => Err(body),
+        }
+    }
+
     /// Whether there is something to remember.
     pub(crate) fn is_used(&self) -> bool {
         self.send_buffer.is_some() || self.ticket.is_some()

@@ -104,7 +104,6 @@ impl Link {
     }
 
     /// Sends one message of `len` bytes when credit and room allow. Nothing is sent while this is pending.
-    #[inline]
     pub(crate) fn poll_send<B: Body>(
         &self,
         key: StreamKey,
@@ -113,11 +112,9 @@ impl Link {
         cx: &mut Context<'_>,
         mut body: B,
     ) -> Poll<Result<(), SendError>> {
-        if let Some(send_buffer) = &sender.send_buffer {
-            match send_buffer.send(len, body) {
-                Ok(sent) => return Poll::Ready(sent),
-                Err(back) => body = back,
-            }
+        match sender.send(len, body) {
+            Ok(sent) => return Poll::Ready(sent),
+            Err(back) => body = back,
         }
         let turns = if sender.send_buffer.as_ref().and_then(SendBuffer::held).is_some() {
             COOP_PER_SEND_BUFFER
