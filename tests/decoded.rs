@@ -15,10 +15,10 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use trill::prost::Message;
 use trill::server::ServerHandle;
-use trill::{Context, Result, Server};
+use trill::{AsyncReader, AsyncWriter, Channel, Context, Result, Server};
 use trill_proto::{RequestProtocol, ResponseProtocol};
 
-use counting::{LIVE, PIECES, SERVER, SIDE};
+use counting::{LIVE, SERVER, SIDE};
 use frames::{frame, read};
 
 /// For what must happen some time, on a machine that may be slow.
@@ -63,6 +63,7 @@ struct Holds(Arc<AtomicUsize>);
 #[trill::service(package = "test.decoded")]
 trait Hold {
     async fn hold(&self, cx: Context, request: Lists) -> Result<()>;
+    async fn stream(&self, cx: Context, request: Lists, writer: AsyncWriter<()>) -> Result<()>;
 }
 
 #[trill::service]
@@ -73,10 +74,14 @@ impl Hold for Holds {
         drop(request);
         Ok(())
     }
+
+    async fn stream(&self, cx: Context, request: Lists, _writer: AsyncWriter<()>) -> Result<()> {
+        self.hold(cx, request).await
+    }
 }
 
-/// Bodies that take more memory than bytes.
-fn bodies() -> Vec<(&'static str, Vec<u8>)> {
+/// Bodies that take more memory than bytes, and how often they come.
+fn bodies() -> Vec<(&'static str, Vec<u8>, usize)> {
     let texts = || (0..MANY / 2).map(|number| format!("{number:x}"));
     let lists = |change: fn(&mut Lists)| {
         let mut lists = Lists::default();
@@ -84,7 +89,7 @@ fn bodies() -> Vec<(&'static str, Vec<u8>)> {
         lists.encode_to_vec()
     };
     let by_text = Lists { by_text: texts().map(|text| (text, String::new())).collect(), ..Lists::default() };
-    vec![
+    let once = [
         ("empty messages", [0x0a, 0].repeat(MANY)),
         ("few empty messages", [0x0a, 0].repeat(KIB * 3)),
         ("messages", lists(|lists| lists.nested = vec![Nested { text: "x".into(), number: 1 }; MANY])),
@@ -97,7 +102,15 @@ fn bodies() -> Vec<(&'static str, Vec<u8>)> {
         ("a text", lists(|lists| lists.text = "x".repeat(MIB))),
         // It keeps the memory of the long one.
         ("two texts", [lists(|lists| lists.text = "x".repeat(MIB)), vec![0x32, 1, b'x']].concat()),
-    ]
+    ];
+    let often = [
+        ("small empty messages", [0x0a, 0].repeat(2_000), 300),
+        ("few small empty messages", [0x0a, 0].repeat(60), 1_000),
+        ("small empty texts", [0x12, 0].repeat(2_000), 300),
+        ("small numbers", lists(|lists| lists.numbers = vec![1; 3_900]), 300),
+        ("small text", lists(|lists| lists.text = "x".repeat(4_000)), 300),
+    ];
+    once.into_iter().map(|(what, body)| (what, body, 1)).chain(often).collect()
 }
 
 fn live() -> isize {
@@ -114,12 +127,37 @@ async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     tokio::time::timeout(LONG, wait).await.expect(what);
 }
 
-async fn call(address: &str, body: &[u8]) -> TcpStream {
-    let func = "/test.decoded.Hold/Hold".into();
-    let meta = RequestProtocol { request_id: 1, func, ..Default::default() };
+async fn call(address: &str, body: &[u8], times: usize) -> TcpStream {
     let mut socket = TcpStream::connect(address).await.unwrap();
-    socket.write_all(&frame(&meta, body)).await.unwrap();
+    for request_id in 1..=u32::try_from(times).unwrap() {
+        let func = "/test.decoded.Hold/Hold".into();
+        let meta = RequestProtocol { request_id, func, ..Default::default() };
+        socket.write_all(&frame(&meta, body)).await.unwrap();
+    }
     socket
+}
+
+/// The same with server streams.
+async fn open(address: &str, body: &[u8], times: usize) -> (Channel, Vec<AsyncReader<()>>) {
+    let channel = Channel::connect(address).await.unwrap();
+    let client = HoldClient::new(channel.clone());
+    let request = Lists::decode(body).unwrap();
+    let mut streams = Vec::new();
+    for _ in 0..times {
+        streams.push(client.stream(request.clone()).await.unwrap());
+    }
+    (channel, streams)
+}
+
+/// Waits until so many more requests are held, and until what they take is what they count.
+async fn look(what: &str, handle: &ServerHandle, (held, times): (&AtomicUsize, usize), before: isize) {
+    until(what, || held.load(Ordering::Relaxed) == times).await;
+    let taken = || usize::try_from(live() - before).unwrap_or(0);
+    // A connection takes something, too, and a call more than it counts besides.
+    let besides = 192 * KIB + times * KIB;
+    until(what, || taken() <= handle.buffered().unread + besides).await;
+    println!("{what}: {} bytes are taken, and {} counted", taken(), handle.buffered().unread);
+    held.store(0, Ordering::Relaxed);
 }
 
 async fn serve(max_unread: usize) -> (ServerHandle, String, Arc<AtomicUsize>) {
@@ -138,21 +176,22 @@ async fn requests_count_with_what_their_messages_take_in_memory_or_are_refused()
     let servers =
         servers.worker_threads(1).enable_all().on_thread_start(|| SIDE.set(SERVER)).build().unwrap();
     let (handle, address, held) = servers.spawn(serve(512 * MIB)).await.unwrap();
-    for (earlier, (what, body)) in bodies().into_iter().enumerate() {
-        until(what, || handle.buffered().unread == 0).await;
-        let (before, pieces) = (live(), PIECES[SERVER].load(Ordering::Relaxed));
-        let socket = call(&address, &body).await;
-        until(what, || held.load(Ordering::Relaxed) > earlier).await;
-        let taken = || usize::try_from(live() - before).unwrap_or(0);
-        // A connection takes something, too.
-        until(what, || taken() <= handle.buffered().unread + 192 * KIB).await;
-        let pieces = PIECES[SERVER].load(Ordering::Relaxed) - pieces;
-        let counted = handle.buffered().unread;
-        println!("{what}: {} bytes take {} in {pieces} pieces, and count {counted}", body.len(), taken());
-        drop(socket);
+    for (what, body, times) in bodies() {
+        for as_stream in [false, true] {
+            until(what, || handle.buffered().unread == 0).await;
+            let before = live();
+            println!("{} bytes, {times} times, as a stream: {as_stream}", body.len());
+            if as_stream {
+                let _open = open(&address, &body, times).await;
+                look(what, &handle, (&held, times), before).await;
+            } else {
+                let _call = call(&address, &body, times).await;
+                look(what, &handle, (&held, times), before).await;
+            }
+        }
     }
     let (handle, address, held) = servers.spawn(serve(8 * MIB)).await.unwrap();
-    let mut socket = call(&address, &[0x0a, 0].repeat(MANY)).await;
+    let mut socket = call(&address, &[0x0a, 0].repeat(MANY), 1).await;
     let (answer, _) = read::<ResponseProtocol>(&mut socket).await;
     assert_eq!(answer.ret, 22, "{answer:?}");
     assert_eq!((held.load(Ordering::Relaxed), handle.refused().no_room), (0, 1));

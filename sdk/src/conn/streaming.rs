@@ -9,7 +9,6 @@ use super::budget::Overrun;
 use super::credit::SendWindow;
 use super::event::{Ending, Head, StreamKey};
 use super::inbox::Inbox;
-use super::refusals::Cause;
 use super::send_queue::SendTicket;
 use super::stream::{Idle, Moved, Recv, Send, State, Stream};
 use super::timers::Timer;
@@ -349,10 +348,7 @@ impl Connection {
     /// The handler of a server stream keeps its request of so many bytes, which counts for as long as
     /// the application holds the stream. Without room for it nothing changes.
     pub(crate) fn keep_request(&mut self, key: StreamKey, bytes: usize) -> Result<(), Overrun> {
-        if let Err(over) = self.unread.can_hold(bytes) {
-            self.count_refusal(Cause::NoRoom);
-            return Err(over);
-        }
+        self.unread.can_hold(bytes)?;
         self.keep(key, bytes);
         Ok(())
     }

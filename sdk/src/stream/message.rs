@@ -1,6 +1,6 @@
 //! Messages <-> bytes.
 
-use bytes::{Buf, BufMut, Bytes};
+use bytes::{Buf, BufMut};
 
 /// What can be sent and received: every prost message, and so every message of a `.proto` file.
 ///
@@ -64,34 +64,6 @@ impl<T: prost::Message + Default + 'static> Message for T {
 
     fn read_from(bytes: impl Buf) -> Result<Self, DecodeError> {
         Self::decode(bytes).map_err(DecodeError)
-    }
-}
-
-/// Bytes of which every field gets a copy, for a message that a handler may keep for long. A slice alone would do, but it copies by way of a buffer that
-/// can grow.
-pub(crate) struct Copied<'a>(pub(crate) &'a [u8]);
-
-impl Buf for Copied<'_> {
-    #[inline]
-    fn remaining(&self) -> usize {
-        self.0.len()
-    }
-
-    #[inline]
-    fn chunk(&self) -> &[u8] {
-        self.0
-    }
-
-    #[inline]
-    fn advance(&mut self, count: usize) {
-        self.0 = &self.0[count..];
-    }
-
-    #[inline]
-    fn copy_to_bytes(&mut self, len: usize) -> Bytes {
-        let (field, rest) = self.0.split_at(len);
-        self.0 = rest;
-        Bytes::copy_from_slice(field)
     }
 }
 

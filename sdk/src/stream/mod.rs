@@ -26,7 +26,6 @@ mod writer;
 pub use closed::Closed;
 pub use compression::Compression;
 pub use json::{JsonError, JsonMessage};
-pub(crate) use message::Copied;
 pub use message::{DecodeError, Message};
 pub use reader::{AsyncReader, Read};
 pub use reader_writer::AsyncReaderWriter;
@@ -43,5 +42,5 @@ pub(crate) use ending::{
     PEER_DRAINS, Subject, TimeLimit, answer_error, ending_error, outcome_of, send_error, timed_out,
 };
 pub(crate) use json::{FromJson, JSON, ToJson};
-pub(crate) use stepped::{Decoding, Effort, STEPPED, decode, decode_granted, decode_on_task};
+pub(crate) use stepped::{Decoding, Effort, STEPPED, decode, decode_granted, decode_on_task, decode_small};
 pub(crate) use unpacking::{Unpacking, pay_for_decoding, unpack, unpack_counted};

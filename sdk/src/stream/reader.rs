@@ -8,16 +8,16 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use futures::Stream;
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::metadata::Metadata;
-use crate::transport::{Ending, Inbox, Lack, Outcome, PeerAddr, Take};
+use crate::transport::{COPIED, Ending, Inbox, Lack, Outcome, PeerAddr, Take};
 
 use super::compression::{Compression, UnpackError};
 use super::core::StreamRef;
-use super::message::{Copied, DecodeError, Message};
+use super::message::{DecodeError, Message};
 use super::shared::SharedReader;
 use super::stepped::{Decoding, STEPPED, decode};
 use super::timeout::{Clock, Patience, TimedOut, Timeout};
@@ -138,27 +138,41 @@ impl<T: Message> AsyncReader<T> {
         SharedReader::new(self)
     }
 
-    /// Reads the one request of a stream. Its handler may keep it for long, and with it nothing of the memory in which it came.
-    pub(crate) async fn read_request(&mut self) -> Result<Option<T>> {
+    /// Reads the next message, unpacked and not decoded. If it is large, it is in memory of its own, because
+    /// a handler may keep it for long.
+    pub(crate) async fn read_body(&mut self) -> Result<Option<Bytes>> {
         let mut clock = Clock::Counts;
         poll_fn(|cx| {
-            let polled = self.poll_read_as::<true>(cx);
+            let polled = self.poll_body(cx);
             self.within_patience(polled, &mut clock, cx)
         })
         .await
     }
 
-    #[inline]
-    pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
-        self.poll_read_as::<false>(cx)
+    fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>>> {
+        loop {
+            let body =
+                match self.stream.compression() {
+                    None => self.state.as_mut().and_then(|state| state.next_packed()).map(|body| {
+                        Ok(if body.len() < COPIED { body } else { Bytes::copy_from_slice(&body) })
+                    }),
+                    Some(compression) => ready!(self.poll_plain(compression, cx)),
+                };
+            if let Some(body) = body {
+                self.give_credit();
+                return Poll::Ready(body.map(Some));
+            }
+            if let Some(end) = ready!(self.poll_more(cx)) {
+                return Poll::Ready(end.map(|()| None));
+            }
+        }
     }
 
-    /// Reads a message. It is a copy if it may be `KEPT` for long.
     #[inline]
-    fn poll_read_as<const KEPT: bool>(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
+    pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
         loop {
             let next = match self.stream.compression() {
-                None => match self.next::<KEPT>() {
+                None => match self.next() {
                     Poll::Pending if self.is_decoding() => return self.poll_decoding(cx),
                     next => next,
                 },
@@ -170,40 +184,47 @@ impl<T: Message> AsyncReader<T> {
             if next.is_ready() {
                 return next;
             }
-            // Once for what a read of the socket brought: that is at most a window, some 100 µs of work.
-            let coop = ready!(tokio::task::coop::poll_proceed(cx));
-            if let Some(end) = self.end() {
-                coop.made_progress();
-                return Poll::Ready(end.error.clone().map_or(Ok(None), Err));
-            }
-            let (consumed, mut batch) = match &mut self.state {
-                Some(state) => (std::mem::take(&mut state.consumed), std::mem::take(&mut state.batch)),
-                None => ((0, 0), Inbox::default()),
-            };
-            let Poll::Ready(taken) =
-                self.stream.link().poll_take(self.stream.key(), consumed, &mut batch, cx)
-            else {
-                self.state.take_if(|state| state.patience.is_unused());
-                return Poll::Pending;
-            };
-            match taken {
-                Take::Messages => {
-                    coop.made_progress();
-                    self.state().batch = batch;
-                }
-                Take::Stuck => self.stream.warn_stuck(READS),
-                Take::EndOfInput => self.state().end = Some(End { error: None, outcome: None }),
-                Take::Ended => {
-                    let ending = self.stream.ending().expect("a stream that is over says how");
-                    self.state().end = Some(self.end_of(&ending));
-                }
+            if let Some(end) = ready!(self.poll_more(cx)) {
+                return Poll::Ready(end.map(|()| None));
             }
         }
     }
 
+    /// Takes the messages that are there, or waits for them. At the end it gives how reading ends.
+    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<()>>> {
+        // Once for what a read of the socket brought: that is at most a window, some 100 µs of work.
+        let coop = ready!(tokio::task::coop::poll_proceed(cx));
+        if let Some(end) = self.end() {
+            coop.made_progress();
+            return Poll::Ready(Some(end.error.clone().map_or(Ok(()), Err)));
+        }
+        let (consumed, mut batch) = match &mut self.state {
+            Some(state) => (std::mem::take(&mut state.consumed), std::mem::take(&mut state.batch)),
+            None => ((0, 0), Inbox::default()),
+        };
+        let Poll::Ready(taken) = self.stream.link().poll_take(self.stream.key(), consumed, &mut batch, cx)
+        else {
+            self.state.take_if(|state| state.patience.is_unused());
+            return Poll::Pending;
+        };
+        match taken {
+            Take::Messages => {
+                coop.made_progress();
+                self.state().batch = batch;
+            }
+            Take::Stuck => self.stream.warn_stuck(READS),
+            Take::EndOfInput => self.state().end = Some(End { error: None, outcome: None }),
+            Take::Ended => {
+                let ending = self.stream.ending().expect("a stream that is over says how");
+                self.state().end = Some(self.end_of(&ending));
+            }
+        }
+        Poll::Ready(None)
+    }
+
     /// The next message of those that were taken. There is none yet if it has to be decoded elsewhere.
     #[inline]
-    fn next<const KEPT: bool>(&mut self) -> Poll<Result<Option<T>>> {
+    fn next(&mut self) -> Poll<Result<Option<T>>> {
         let Some(state) = self.state.as_mut() else { return Poll::Pending };
         if state.decoding.is_some() {
             return Poll::Pending;
@@ -214,23 +235,38 @@ impl<T: Message> AsyncReader<T> {
         let size = payload.len();
         state.consumed.1 += size;
         if size >= STEPPED {
-            let bytes = if KEPT { Bytes::copy_from_slice(payload.chunk()) } else { payload.into_bytes() };
+            let bytes = payload.into_bytes();
             return self.decode(bytes);
         }
-        let message = if KEPT { T::read_from(Copied(payload.chunk())) } else { T::read_from(payload) };
+        let message = T::read_from(payload);
         Poll::Ready(self.give(message))
     }
 
     /// The same for messages that are compressed.
     fn poll_unpacked(&mut self, compression: Compression, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
-        let Some(state) = &mut self.state else { return Poll::Pending };
-        if state.decoding.is_some() {
+        if self.is_decoding() {
             return self.poll_decoding(cx);
         }
+        match self.poll_plain(compression, cx) {
+            Poll::Ready(Some(Ok(plain))) => match self.decode(plain) {
+                Poll::Pending => self.poll_decoding(cx),
+                message => message,
+            },
+            Poll::Ready(Some(Err(error))) => {
+                self.give_credit();
+                Poll::Ready(Err(error))
+            }
+            Poll::Ready(None) | Poll::Pending => Poll::Pending,
+        }
+    }
+
+    /// Unpacks the next message of those that were taken.
+    fn poll_plain(&mut self, compression: Compression, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
+        let Some(state) = &mut self.state else { return Poll::Ready(None) };
         let mut unpacking = match state.unpacking.take() {
             Some(unpacking) => unpacking,
             None => {
-                let Some(packed) = state.next_packed() else { return Poll::Pending };
+                let Some(packed) = state.next_packed() else { return Poll::Ready(None) };
                 // One message of a stream at a time, and the next read has it.
                 unpack_counted(self.stream.link(), compression, packed)
             }
@@ -239,16 +275,7 @@ impl<T: Message> AsyncReader<T> {
             state.unpacking = Some(unpacking);
             return Poll::Pending;
         };
-        match plain {
-            Ok(plain) => match self.decode(plain) {
-                Poll::Pending => self.poll_decoding(cx),
-                message => message,
-            },
-            Err(error) => {
-                self.give_credit();
-                Poll::Ready(Err(self.unreadable(Unread::Unpack(error))))
-            }
-        }
+        Poll::Ready(Some(plain.map_err(|why| self.unreadable(Unread::Unpack(why)))))
     }
 
     /// Decodes a message that is not small. If that is much work, it is to be done elsewhere.
@@ -357,12 +384,12 @@ impl<T> AsyncReader<T> {
 
     /// A read that waits ends with an error when it has waited for too long.
     #[inline]
-    fn within_patience(
+    fn within_patience<M>(
         &mut self,
-        polled: Poll<Result<Option<T>>>,
+        polled: Poll<Result<Option<M>>>,
         clock: &mut Clock,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<Option<T>>> {
+    ) -> Poll<Result<Option<M>>> {
         if polled.is_pending()
             && let Poll::Ready(error) = self.poll_patience(clock, cx)
         {

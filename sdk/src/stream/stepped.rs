@@ -51,7 +51,7 @@ impl Effort {
     }
 }
 
-/// A smaller message is so few steps that they are not counted.
+/// A smaller message is no more steps than a task may do in a turn, whatever is in it.
 pub(crate) const STEPPED: usize = 4 * 1024;
 
 /// A message that is being decoded elsewhere.
@@ -68,6 +68,16 @@ pub(crate) fn decode<T: Message>(peer: usize, bytes: Bytes) -> Result<Result<T, 
         let whole = move || decode_granted(bytes, true, &mut |_| true).expect("it may go on").0;
         Box::pin(elsewhere(peer, whole))
     })
+}
+
+/// Decodes a small message, of whose fields each is a copy: a slice would keep the buffer into which it
+/// was read.
+#[inline]
+pub(crate) fn decode_small<T: Message>(bytes: &[u8]) -> (Result<T, DecodeError>, Effort) {
+    debug_assert!(bytes.len() < STEPPED, "it would keep a task for too long");
+    let mut small = Small { bytes, effort: Effort::default() };
+    let message = T::read_from(&mut small);
+    (message, small.effort)
 }
 
 /// Decodes a message as far as that is no more than a task may do in a turn. `None`: it is more.
@@ -99,6 +109,39 @@ pub(crate) fn decode_granted<T: Message>(
     let message = T::read_from(&mut stepped);
     let effort = Effort { steps: stepped.effort.steps - stepped.left, ..stepped.effort };
     (!stepped.is_cut).then_some((message, effort))
+}
+
+/// A small message's bytes, which count how they are read.
+struct Small<'a> {
+    bytes: &'a [u8],
+    effort: Effort,
+}
+
+impl Buf for Small<'_> {
+    #[inline]
+    fn remaining(&self) -> usize {
+        self.bytes.len()
+    }
+
+    #[inline]
+    fn chunk(&self) -> &[u8] {
+        self.bytes
+    }
+
+    #[inline]
+    fn advance(&mut self, count: usize) {
+        self.bytes = &self.bytes[count..];
+        self.effort.steps += 1;
+    }
+
+    /// A slice alone would do, but it copies by way of a buffer that can grow.
+    #[inline]
+    fn copy_to_bytes(&mut self, len: usize) -> Bytes {
+        let (field, rest) = self.bytes.split_at(len);
+        self.bytes = rest;
+        self.effort.steps += 1;
+        Bytes::copy_from_slice(field)
+    }
 }
 
 /// Bytes that count how they are read. Without steps they are at their end.

@@ -19,7 +19,7 @@ use crate::stream::{
 use crate::transport::{Ending, IncomingCall, IncomingStream, Link, Outcome, SendError, pay};
 
 use super::context::Context;
-use super::request::{Request, no_room};
+use super::request::{Account, Request};
 use super::run::{EndGuard, Finished, Started, StreamRun, log_fit, panicked, run, start_at_once};
 use super::server_state::ServerState;
 
@@ -155,7 +155,7 @@ impl ServerCall {
         self.run_stream(|cx, stream| async move {
             // One request, and no waiting for the client's half-close: tRPC-Cpp clients do not send it.
             let mut reader = AsyncReader::<Req>::new(stream.clone());
-            let Some(request) = reader.read_request().await? else {
+            let Some(body) = reader.read_body().await? else {
                 let text = "the client ended the stream without a request";
                 return Err(stream.subject().error(
                     ErrorKind::Protocol,
@@ -165,10 +165,10 @@ impl ServerCall {
                 ));
             };
             drop(reader);
-            let size = request.size();
-            if let Err(over) = stream.link().keep_request(stream.key(), size) {
-                return Err(no_room(format_args!("{size} bytes"), &over));
-            }
+            let request = match Request::of_stream(body).decode(None, Account::Stream(&stream)) {
+                Ok(decoded) => decoded?,
+                Err(request) => Box::pin(request.decode_elsewhere(None, Account::Stream(&stream))).await?,
+            };
             handler(cx, request, AsyncWriter::new(stream)).await
         })
     }
@@ -219,13 +219,15 @@ impl ServerCall {
             let work = {
                 let (cx, call) = (cx.clone(), &call);
                 async move {
-                    let mut request = Request::new(body);
+                    let mut request = Request::of_call(body);
                     if let Some(compression) = cx.compression() {
                         request = Box::pin(request.unpacked(compression, call)).await?;
                     }
-                    let request = match request.decode(from_json, call) {
+                    let request = match request.decode(from_json, Account::Call(call)) {
                         Ok(decoded) => decoded?,
-                        Err(request) => Box::pin(request.decode_elsewhere(from_json, call)).await?,
+                        Err(request) => {
+                            Box::pin(request.decode_elsewhere(from_json, Account::Call(call))).await?
+                        }
                     };
                     handler(cx, request).await
                 }

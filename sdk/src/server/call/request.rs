@@ -1,4 +1,4 @@
-//! The request of a unary call: unpacked, decoded, and counted by the memory that it keeps.
+//! The request of a call: unpacked, decoded, and counted by the memory that it keeps.
 
 use std::task::Poll;
 
@@ -7,20 +7,52 @@ use bytes::Bytes;
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::service::CallRef;
 use crate::stream::{
-    Compression, Copied, DecodeError, Effort, FromJson, JsonError, Message, UnpackError, decode_granted,
-    decode_on_task, elsewhere, pay_for_decoding, unpack,
+    Compression, DecodeError, Effort, FromJson, JsonError, Message, STEPPED, StreamRef, UnpackError,
+    decode_granted, decode_on_task, decode_small, elsewhere, pay_for_decoding, unpack,
 };
-use crate::transport::{BodyCharge, COPIED, Overrun};
+use crate::transport::{BodyCharge, COPIED, Link, Overrun};
 
-/// From this size on a request is counted anew when it is decoded. For less the count is not worth
-/// the lock.
-const COUNTED: usize = 4 * 1024;
+/// What a request takes beside its bytes counts from here on: sixteen steps. For less the count is not
+/// worth the lock, and each call counts 1 KiB besides.
+const COUNTED: usize = 512;
 
 /// A request from this size on is decoded elsewhere: that takes a millisecond.
 const LARGE: usize = 1024 * 1024;
 
 /// The same for JSON, of which a byte takes longer.
 const LARGE_JSON: usize = 64 * 1024;
+
+/// Where a request counts: at its call, or at the server stream that it has opened.
+#[derive(Clone, Copy)]
+pub(super) enum Account<'a> {
+    Call(&'a CallRef),
+    Stream(&'a StreamRef),
+}
+
+impl<'a> Account<'a> {
+    fn link(self) -> &'a Link {
+        match self {
+            Self::Call(call) => call.link(),
+            Self::Stream(stream) => stream.link(),
+        }
+    }
+
+    /// Counts so many bytes, where `before` were counted. Without room for that nothing changes.
+    fn recount(self, before: usize, now: usize) -> Result<(), Overrun> {
+        match self {
+            Self::Call(call) => call.recount(before, now),
+            Self::Stream(stream) => stream.link().keep_request(stream.key(), now - before),
+        }
+    }
+
+    /// The code of a request that is not what it should be.
+    fn undecodable(self) -> Code {
+        match self {
+            Self::Call(_) => Code::SERVER_DECODE_ERR,
+            Self::Stream(_) => Code::STREAM_SERVER_DECODE_ERR,
+        }
+    }
+}
 
 /// A request's body.
 pub(super) struct Request {
@@ -36,8 +68,14 @@ enum Refused {
 }
 
 impl Request {
-    pub(super) fn new(body: Bytes) -> Self {
+    /// The body of a call, for which it counts.
+    pub(super) fn of_call(body: Bytes) -> Self {
         Self { counted: body.len(), body }
+    }
+
+    /// The message that opened a stream, unpacked. It counted as unread.
+    pub(super) fn of_stream(body: Bytes) -> Self {
+        Self { counted: 0, body }
     }
 
     /// Unpacks it, as far as there is room for what comes out.
@@ -61,47 +99,64 @@ impl Request {
     pub(super) fn decode<Req: Message>(
         self,
         from_json: Option<FromJson<Req>>,
-        call: &CallRef,
+        account: Account<'_>,
     ) -> Result<Result<Req>, Self> {
-        if self.counted < COUNTED {
-            return Ok(decode(&self.body, from_json));
+        if self.body.len() >= STEPPED || from_json.is_some() {
+            return self.decode_stepped(from_json, account);
         }
-        self.decode_counted(from_json, call)
+        let (message, effort) = decode_small::<Req>(&self.body);
+        if effort.extra() < COUNTED && self.counted == self.body.len() {
+            return Ok(message.map_err(|error| not_the_message::<Req>(&error, account.undecodable())));
+        }
+        Ok(self.count_small(message, effort, account))
     }
 
-    /// Decodes a request that is counted anew.
-    fn decode_counted<Req: Message>(
+    /// A small request counts with what it takes beside its bytes.
+    #[inline(never)]
+    fn count_small<Req: Message>(
+        self,
+        message: Result<Req, DecodeError>,
+        effort: Effort,
+        account: Account<'_>,
+    ) -> Result<Req> {
+        pay_for_decoding(0, effort.steps);
+        let message = message.map_err(|error| not_the_message::<Req>(&error, account.undecodable()))?;
+        let kept = self.body.len() + counts(effort.extra_of(message.size()));
+        settle(Ok(message), kept, self.counted, account)
+    }
+
+    /// Decodes a request whose steps are bounded while it is decoded.
+    fn decode_stepped<Req: Message>(
         self,
         from_json: Option<FromJson<Req>>,
-        call: &CallRef,
+        account: Account<'_>,
     ) -> Result<Result<Req>, Self> {
-        let Self { body, counted } = self;
         let limit = if from_json.is_some() { LARGE_JSON } else { LARGE };
-        if body.len() >= limit {
-            return Err(Self { body, counted });
+        if self.body.len() >= limit {
+            return Err(self);
         }
-        let mut work = Work { body, counted, charge: call.link().charge(), is_on_task: true };
+        let mut work = Work::new(self, account, true);
         let decoded = work.decode(from_json);
-        let Work { body, charge, .. } = work;
+        let Work { body, counted, charge, .. } = work;
         drop(charge);
         let Some(Decoded { request, steps, kept }) = decoded else {
             return Err(Self { body, counted });
         };
         pay_for_decoding(body.len(), steps);
-        Ok(settle(request, kept, counted, call))
+        Ok(settle(request, kept, counted, account))
     }
 
     /// Decodes it where that keeps no task from its turn.
     pub(super) async fn decode_elsewhere<Req: Message>(
         self,
         from_json: Option<FromJson<Req>>,
-        call: &CallRef,
+        account: Account<'_>,
     ) -> Result<Req> {
-        let Self { body, counted } = self;
-        let mut work = Work { body, counted, charge: call.link().charge(), is_on_task: false };
-        let decoded = elsewhere(call.link().peer_key(), move || work.decode(from_json)).await;
+        let counted = self.counted;
+        let mut work = Work::new(self, account, false);
+        let decoded = elsewhere(account.link().peer_key(), move || work.decode(from_json)).await;
         let Decoded { request, kept, .. } = decoded.expect("it is as much work as it may be");
-        settle(request, kept, counted, call)
+        settle(request, kept, counted, account)
     }
 }
 
@@ -112,6 +167,8 @@ struct Work {
     counted: usize,
     /// The count of its connection beside that, as long as it is decoded.
     charge: BodyCharge,
+    /// The code of a request that is not what it should be.
+    undecodable: Code,
     is_on_task: bool,
 }
 
@@ -128,6 +185,16 @@ enum Undecoded {
 }
 
 impl Work {
+    fn new(Request { body, counted }: Request, account: Account<'_>, is_on_task: bool) -> Self {
+        Self {
+            body,
+            counted,
+            charge: account.link().charge(),
+            undecodable: account.undecodable(),
+            is_on_task,
+        }
+    }
+
     /// `None`: it is too much work for a task.
     fn decode<Req: Message>(&mut self, from_json: Option<FromJson<Req>>) -> Option<Decoded<Req>> {
         if let Some(from_json) = from_json {
@@ -156,7 +223,7 @@ impl Work {
             }
             Err(error) => Decoded {
                 steps: effort.steps,
-                ..Decoded::none(Undecoded::Broken(not_the_message::<Req>(&error)))
+                ..Decoded::none(Undecoded::Broken(not_the_message::<Req>(&error, self.undecodable)))
             },
         })
     }
@@ -169,7 +236,10 @@ impl Work {
         }
         match from_json(&self.body) {
             Ok(message) => Decoded { request: Ok(message), steps, kept: needed },
-            Err(error) => Decoded { steps, ..Decoded::none(Undecoded::Broken(not_the_json::<Req>(&error))) },
+            Err(error) => Decoded {
+                steps,
+                ..Decoded::none(Undecoded::Broken(not_the_json::<Req>(&error, self.undecodable)))
+            },
         }
     }
 
@@ -222,40 +292,37 @@ fn json_steps(json: &[u8]) -> usize {
 }
 
 /// From now on a request counts with what its message keeps, if there is room for that.
-fn settle<Req>(request: Result<Req, Undecoded>, kept: usize, counted: usize, call: &CallRef) -> Result<Req> {
-    let held = call.recount(counted, kept);
+fn settle<Req>(
+    request: Result<Req, Undecoded>,
+    kept: usize,
+    counted: usize,
+    account: Account<'_>,
+) -> Result<Req> {
+    let held = account.recount(counted, kept);
     let refused = match (request, held) {
         (Ok(request), Ok(())) => return Ok(request),
         (Err(Undecoded::Broken(error)), _) => return Err(error),
         (Err(Undecoded::NoRoom(refused)), _) => refused,
         (Ok(_), Err(over)) => Refused::NoRoom { needed: kept, over, while_it_is: "decoded" },
     };
-    call.link().count_no_room();
+    account.link().count_no_room();
     Err(refused.into())
 }
 
-#[inline]
-fn decode<Req: Message>(plain: &[u8], from_json: Option<FromJson<Req>>) -> Result<Req> {
-    match from_json {
-        Some(from_json) => from_json(plain).map_err(|error| not_the_json::<Req>(&error)),
-        None => Req::read_from(Copied(plain)).map_err(|error| not_the_message::<Req>(&error)),
-    }
+#[cold]
+fn not_the_message<Req>(error: &DecodeError, code: Code) -> Error {
+    let name = std::any::type_name::<Req>();
+    undecodable(code, format!("the request is not a {name}: {error}"))
 }
 
 #[cold]
-fn not_the_message<Req>(error: &DecodeError) -> Error {
+fn not_the_json<Req>(error: &JsonError, code: Code) -> Error {
     let name = std::any::type_name::<Req>();
-    undecodable(format!("the request is not a {name}: {error}"))
+    undecodable(code, format!("the request is not the JSON of a {name}: {error}"))
 }
 
-#[cold]
-fn not_the_json<Req>(error: &JsonError) -> Error {
-    let name = std::any::type_name::<Req>();
-    undecodable(format!("the request is not the JSON of a {name}: {error}"))
-}
-
-fn undecodable(text: String) -> Error {
-    Error::new(ErrorKind::Decode, Origin::Peer, Code::SERVER_DECODE_ERR, text)
+fn undecodable(code: Code, text: String) -> Error {
+    Error::new(ErrorKind::Decode, Origin::Peer, code, text)
 }
 
 impl From<UnpackError> for Refused {
@@ -267,7 +334,7 @@ impl From<UnpackError> for Refused {
 /// The error of a request that takes more than there is room for. It names no method and no peer, so that its
 /// caller hears code 22: the handler has not begun.
 #[cold]
-pub(super) fn no_room(takes: std::fmt::Arguments<'_>, over: &Overrun) -> Error {
+fn no_room(takes: std::fmt::Arguments<'_>, over: &Overrun) -> Error {
     let text = format!("the server is overloaded: the request takes {takes}, and {over}");
     Error::new(ErrorKind::Limit, Origin::Peer, Code::SERVER_OVERLOAD_ERR, text)
 }
@@ -276,7 +343,9 @@ impl From<Refused> for Error {
     #[cold]
     fn from(why: Refused) -> Self {
         match why {
-            Refused::Unpack(error) => undecodable(format!("the request cannot be unpacked: {error}")),
+            Refused::Unpack(error) => {
+                undecodable(Code::SERVER_DECODE_ERR, format!("the request cannot be unpacked: {error}"))
+            }
             Refused::NoRoom { needed, over, while_it_is } => {
                 no_room(format_args!("{needed} bytes while it is {while_it_is}"), &over)
             }
@@ -298,8 +367,8 @@ mod tests {
         let size = read.len();
         read.resize(64 * 1024, 0);
         let buffer = Bytes::from(read);
-        let request: RequestProtocol = if size < COUNTED {
-            decode(&buffer[..size], None).expect("it is one")
+        let request: RequestProtocol = if size < STEPPED {
+            decode_small(&buffer[..size]).0.expect("it is one")
         } else {
             let decoded = decode_on_task(buffer.slice(..size), size >= COPIED);
             decoded.expect("it is little work").0.expect("it is one")
