@@ -40,6 +40,13 @@ impl Head {
     pub(crate) fn size(&self) -> usize {
         HEADER_LEN + self.method.len() + self.caller.len() + self.callee.len() + self.metadata.cost()
     }
+
+    /// The memory that is kept of it as long as the call or stream goes on. Most often all calls share one
+    /// caller's name, but each can bring another.
+    #[inline]
+    pub(super) fn kept(&self) -> usize {
+        self.caller.len() + self.metadata.cost()
+    }
 }
 
 /// How a call ended: two codes, a text and the metadata of the answer.

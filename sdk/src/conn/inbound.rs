@@ -282,7 +282,7 @@ impl Connection {
             idle: self.config.stream_idle_timeout.map(Idle::new).map(Box::new),
         });
         self.begin_counting(key);
-        self.keep(key, STREAM_STATE + head.metadata.cost());
+        self.keep(key, STREAM_STATE + head.kept());
         self.set_stream_idle_timer(key, now);
         self.set_stuck_timer(now);
         if let Some(at) = deadline {
@@ -298,7 +298,7 @@ impl Connection {
             return Err(handshake::no_request_meta());
         };
         // Streams that are over but still held count: their memory is not free yet.
-        let room = room_for(MIN_WINDOW) + STREAM_STATE + head.metadata.cost();
+        let room = room_for(MIN_WINDOW) + STREAM_STATE + head.kept();
         let admitted = self.admit(&head, Shape::Stream, (self.streams.held(), room))?;
         Ok((head, admitted, window))
     }

@@ -309,7 +309,7 @@ impl Connection {
             content_encoding: meta.content_encoding,
             message_type: meta.message_type,
         };
-        incoming.size = CALL_STATE + body.len() + attachment.len() + head.metadata.cost();
+        incoming.size = CALL_STATE + body.len() + attachment.len() + head.kept();
         let admitted = match self.admit(&head, Shape::Unary, (self.calls.incoming(), incoming.size)) {
             Ok(admitted) => admitted,
             Err(outcome) => {

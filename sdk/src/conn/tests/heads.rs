@@ -57,13 +57,37 @@ fn request_with(entries: Vec<TransInfoEntry>) -> Vec<u8> {
 }
 
 #[test]
+fn the_names_of_callers_count_for_calls_and_streams() {
+    let (mut pair, _) = pair(4 * MIB);
+    let caller = |number: u32| [&number.to_be_bytes()[..], &[b'c'; 50_000]].concat().into();
+    for number in 1..=10 {
+        let meta = RequestProtocol {
+            request_id: number,
+            func: UNARY.into(),
+            caller: caller(number),
+            ..RequestProtocol::default()
+        };
+        let (fixed, mut out) = (UnaryHead { id: number, version: 1, reserved: 0 }, Vec::new());
+        crate::wire::request(&mut out, fixed, &meta, crate::wire::ANY, 0, |_: &mut Vec<u8>| {}, &[]).unwrap();
+        pair.server.receive(&out, pair.now).unwrap();
+        let request = InitRequestMeta { func: STREAM.into(), caller: caller(number), ..Default::default() };
+        let meta = InitMeta { request_meta: Some(request), init_window_size: 65_535, ..Default::default() };
+        let mut out = Vec::new();
+        crate::wire::init(&mut out, StreamId(100 + number), &meta);
+        pair.server.receive(&out, pair.now).unwrap();
+    }
+    let unread = pair.server.conn.buffered().unread;
+    assert_eq!(unread, 10 * (CALL_STATE + STREAM_STATE + 2 * 50_004));
+}
+
+#[test]
 fn metadata_counts_with_what_it_takes_in_memory_for_calls_streams_and_their_ends() {
     let (mut pair, pools) = pair(4 * MIB);
     pair.server.receive(&request_with(entries(1_000)), pair.now).unwrap();
     let call = pair.server.next_call();
     let counted = pair.server.conn.buffered();
     assert!((90_000..150_000).contains(&counted.unread), "{counted:?} for 7 KB on the wire");
-    let kept = CALL_STATE + 2 + call.head.metadata.cost();
+    let kept = CALL_STATE + 2 + "a caller".len() + call.head.metadata.cost();
     assert_eq!((counted.reserved, counted.unread), (counted.unread, kept));
     pair.server.conn.release_call(call.key);
     assert_eq!(pair.server.conn.buffered().reserved, 0);
