@@ -5,6 +5,7 @@
 
 use std::cell::Cell;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 
 use bytes::{Buf, Bytes};
@@ -106,9 +107,14 @@ pub(crate) fn decode_granted<T: Message>(
         may_go_on,
         is_cut: false,
     };
-    let message = T::read_from(&mut stepped);
+    // A message that is written by hand may have looked for bytes that are gone when it reads them.
+    let message = catch_unwind(AssertUnwindSafe(|| T::read_from(&mut stepped)));
+    if stepped.is_cut {
+        return None;
+    }
+    let message = message.unwrap_or_else(|panic| resume_unwind(panic));
     let effort = Effort { steps: stepped.effort.steps - stepped.left, ..stepped.effort };
-    (!stepped.is_cut).then_some((message, effort))
+    Some((message, effort))
 }
 
 /// A small message's bytes, which count how they are read.
@@ -323,6 +329,50 @@ mod tests {
         let (decoded, effort) = decode_granted::<All>(bytes, false, &mut may_go_on).unwrap();
         assert_eq!((decoded.unwrap().nested.len(), effort.steps), (100_000, 200_000));
         assert_eq!(asked, (2..=25).map(|times| times * ON_TASK).collect::<Vec<_>>());
+    }
+
+    /// Numbers one behind the other, written by hand: it looks once whether they are all there.
+    #[derive(Default, Debug, PartialEq)]
+    struct ByHand(Vec<u64>);
+
+    impl prost::Message for ByHand {
+        fn encode_raw(&self, out: &mut impl bytes::BufMut) {
+            prost::encoding::encode_key(1, prost::encoding::WireType::LengthDelimited, out);
+            prost::encoding::encode_varint(self.0.len() as u64 * 8, out);
+            self.0.iter().for_each(|number| out.put_u64_le(*number));
+        }
+
+        fn merge_field(
+            &mut self,
+            _tag: u32,
+            _wire_type: prost::encoding::WireType,
+            buf: &mut impl Buf,
+            _ctx: prost::encoding::DecodeContext,
+        ) -> Result<(), prost::DecodeError> {
+            let size = prost::encoding::decode_varint(buf)? as usize;
+            assert!(size <= buf.remaining(), "some are missing");
+            self.0.extend((0..size / 8).map(|_| buf.get_u64_le()));
+            Ok(())
+        }
+
+        fn encoded_len(&self) -> usize {
+            1 + prost::encoding::encoded_len_varint(self.0.len() as u64 * 8) + self.0.len() * 8
+        }
+
+        fn clear(&mut self) {
+            self.0.clear();
+        }
+    }
+
+    #[test]
+    fn a_message_written_by_hand_is_cut_as_others_are_and_its_own_panic_stays_one() {
+        let message = ByHand((0..2 * ON_TASK as u64).collect());
+        let bytes = Bytes::from(message.encode_to_vec());
+        assert!(decode_on_task::<ByHand>(bytes.clone(), true).is_none(), "it is more than a task may do");
+        let (decoded, _) = decode_granted::<ByHand>(bytes, true, &mut |_| true).unwrap();
+        assert_eq!(decoded.unwrap(), message);
+        let broken = Bytes::from(vec![0x0a, 0x7f]);
+        assert!(catch_unwind(|| decode_on_task::<ByHand>(broken, true).is_some()).is_err());
     }
 
     #[test]
