@@ -93,10 +93,10 @@ impl ReadBuffer {
     pub(super) fn decode(&mut self) -> Result<(), WireError> {
         while !self.is_full() {
             let there = self.bytes.len();
-            match self.decoder.decode(&mut self.bytes) {
-                Ok(Some(frame)) => self.push(frame, there - self.bytes.len()),
-                Ok(None) if self.refuse_meta() => continue,
-                Ok(None) => break,
+            match self.decoder.decode_to(&mut self.frames, &mut self.bytes) {
+                Ok(true) => self.note_frame(there - self.bytes.len()),
+                Ok(false) if self.refuse_meta() => continue,
+                Ok(false) => break,
                 Err(WireError::FrameTooLarge { .. }) => match self.decoder.begun(&self.bytes) {
                     Some((of, size)) => {
                         self.refuse(of, size, Skip::TooLarge);
@@ -115,19 +115,18 @@ impl ReadBuffer {
         Ok(())
     }
 
-    /// A frame of so many bytes was found. A frame is much to move, so it is moved here alone.
+    /// A frame of so many bytes was found.
     #[inline]
-    fn push(&mut self, frame: Frame, size: usize) {
-        if self.frames.capacity() == 0 {
-            // There may be room for as many of its size, without growing on the way.
-            self.frames.reserve_exact((1 + self.bytes.len() / size).min(FRAMES_PER_LOCK));
-        }
-        self.frames.push(frame);
+    fn note_frame(&mut self, size: usize) {
         if let Some(frame) = self.frames.last_mut() {
             frame.set_memory(self.memory);
             if size > LARGE_HEADER {
                 self.headers.add(frame, size);
             }
+        }
+        if self.frames.len() == 1 {
+            // There may be room for as many of its size, without growing on the way.
+            self.frames.reserve_exact((self.bytes.len() / size).min(FRAMES_PER_LOCK - 1));
         }
     }
 

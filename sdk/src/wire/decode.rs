@@ -33,28 +33,39 @@ impl Decoder {
         Self { max_header, ..self }
     }
 
-    /// Takes the next frame; `None` while it is not there whole. Bodies, attachments and messages are slices of the buffer.
+    /// Takes the next frame and adds it to `frames`; `false` while it is not there whole. Bodies, attachments and messages are slices of
+    /// the buffer. A frame is much to move, so it is made where it stays.
     ///
     /// # Errors
     ///
     /// When the front of the buffer is not a frame. Frames before it have been given out; calling again gives the same error.
     #[inline]
-    pub(crate) fn decode(&self, buf: &mut BytesMut) -> Result<Option<Frame>, WireError> {
-        let Some(fixed) = buf.first_chunk() else { return Ok(None) };
+    pub(crate) fn decode_to(&self, frames: &mut Vec<Frame>, buf: &mut BytesMut) -> Result<bool, WireError> {
+        let Some(fixed) = buf.first_chunk() else { return Ok(false) };
         let header = Header::from_bytes(fixed, self.max_frame)?;
         let size = header.total_size as usize;
         if buf.len() < size {
-            return Ok(None);
+            return Ok(false);
         }
         if header.frame_type == FrameType::Stream && header.kind == DATA {
-            return Ok(Some(self.run(&header, buf)));
+            frames.push(self.run(&header, buf));
+            return Ok(true);
         }
         buf.advance(HEADER_LEN);
         let len = size - HEADER_LEN;
-        Ok(Some(match header.frame_type {
-            FrameType::Stream => self.control(&header, buf, len),
-            FrameType::Unary => self.unary(&header, take(buf, len)),
-        }))
+        match header.frame_type {
+            FrameType::Stream => frames.push(self.control(&header, buf, len)),
+            FrameType::Unary => self.unary(&header, take(buf, len), frames),
+        }
+        Ok(true)
+    }
+
+    /// The same for one frame.
+    #[cfg(any(test, feature = "__fuzz", feature = "__bench"))]
+    pub(crate) fn decode(&self, buf: &mut BytesMut) -> Result<Option<Frame>, WireError> {
+        let mut frames = Vec::new();
+        self.decode_to(&mut frames, buf)?;
+        Ok(frames.pop())
     }
 
     /// The message at the front, and all of the same stream that are there whole behind it.
@@ -127,15 +138,17 @@ impl Decoder {
     }
 
     #[inline]
-    fn unary(&self, header: &Header, rest: Bytes) -> Frame {
+    fn unary(&self, header: &Header, rest: Bytes, frames: &mut Vec<Frame>) {
         let head = UnaryHead { id: header.id, version: header.version, reserved: header.reserved };
         let header_len = usize::from(header.header_size);
-        let frame = match self.side {
+        let pushed = match self.side {
             _ if header_len > self.max_header => Err(self.too_large(header_len)),
-            Side::Server => request(head, header_len, rest),
-            Side::Client => response(head, header_len, rest),
+            Side::Server => push_request(frames, head, header_len, rest),
+            Side::Client => push_response(frames, head, header_len, rest),
         };
-        frame.unwrap_or_else(|why| Frame::BadUnary { head, why })
+        if let Err(why) = pushed {
+            frames.push(Frame::BadUnary { head, why });
+        }
     }
 
     fn control(&self, header: &Header, buf: &mut BytesMut, len: usize) -> Frame {
@@ -158,7 +171,12 @@ impl Decoder {
 }
 
 #[inline]
-fn request(head: UnaryHead, header_len: usize, mut rest: Bytes) -> Result<Frame, FrameFault> {
+fn push_request(
+    frames: &mut Vec<Frame>,
+    head: UnaryHead,
+    header_len: usize,
+    mut rest: Bytes,
+) -> Result<(), FrameFault> {
     if header_len == 0 {
         return Err(FrameFault::NoHeader);
     }
@@ -172,12 +190,18 @@ fn request(head: UnaryHead, header_len: usize, mut rest: Bytes) -> Result<Frame,
         })?,
     };
     let (body, attachment) = split(rest, meta.request_id, meta.attachment_size)?;
-    Ok(Frame::Request { head, meta, body, attachment })
+    frames.push(Frame::Request { head, meta, body, attachment });
+    Ok(())
 }
 
 /// An empty header is fine here: it is the success of call 0, and tRPC-Cpp sends it.
 #[inline]
-fn response(head: UnaryHead, header_len: usize, mut rest: Bytes) -> Result<Frame, FrameFault> {
+fn push_response(
+    frames: &mut Vec<Frame>,
+    head: UnaryHead,
+    header_len: usize,
+    mut rest: Bytes,
+) -> Result<(), FrameFault> {
     let meta = match plain::response(&rest, header_len) {
         Some(meta) => {
             rest.advance(header_len);
@@ -188,7 +212,8 @@ fn response(head: UnaryHead, header_len: usize, mut rest: Bytes) -> Result<Frame
         })?,
     };
     let (body, attachment) = split(rest, meta.request_id, meta.attachment_size)?;
-    Ok(Frame::Response { head, meta, body, attachment })
+    frames.push(Frame::Response { head, meta, body, attachment });
+    Ok(())
 }
 
 /// Takes a protobuf header off the front that is not read by hand. Not inlined, because most
