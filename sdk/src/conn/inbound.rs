@@ -25,6 +25,9 @@ pub(super) const RESET: i32 = 1;
 /// What a stream without flow control may hold before the connection is not read further.
 const STALL_WITHOUT_WINDOW: usize = 256 * 1024;
 
+/// The longest name of a caller that a connection remembers.
+const SHORT: usize = 256;
+
 impl Connection {
     /// Takes one frame of the peer's. An error ends the connection: report it with [`handle_lost`](Self::handle_lost).
     pub(crate) fn handle_frame(&mut self, frame: Frame, now: Instant) -> Result<(), ConnError> {
@@ -243,9 +246,12 @@ impl Connection {
         }
         // All that a connection carries gives the same name, most often.
         if head.caller != self.last_caller {
-            self.last_caller = Bytes::copy_from_slice(&head.caller);
+            head.caller = Bytes::copy_from_slice(&head.caller);
+            // An idle connection counts nothing for it.
+            self.last_caller = if head.caller.len() <= SHORT { head.caller.clone() } else { Bytes::new() };
+        } else {
+            head.caller = self.last_caller.clone();
         }
-        head.caller = self.last_caller.clone();
     }
 
     fn handle_init(&mut self, id: StreamId, meta: InitMeta, now: Instant) {

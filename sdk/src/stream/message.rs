@@ -11,7 +11,7 @@ use bytes::{Buf, BufMut};
 /// A message is encoded while its connection is locked. An `encode_raw` or `encoded_len` written by hand must not use a
 /// channel, a call or a handle: on the same connection it would wait for itself.
 ///
-/// A message of many parts is decoded twice, because the first time its bytes end after 8,192 parts. A `merge_field`
+/// A message of many parts is decoded twice, because the first time its bytes end after 4,096 parts. A `merge_field`
 /// written by hand that panics there, because it looks for its bytes before it reads the first of them, is decoded the
 /// second time like others; with `panic = "abort"` it must look before each read.
 #[diagnostic::on_unimplemented(

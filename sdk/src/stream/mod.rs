@@ -37,7 +37,7 @@ pub use writer::{AsyncWriter, Write};
 pub(crate) use self::core::StreamRef;
 pub(crate) use blocking::elsewhere;
 pub(crate) use compression::{UnpackError, wire_encoding};
-pub(crate) use encode_once::EncodeOnce;
+pub(crate) use encode_once::{EncodeOnce, LARGE_TO_COMPRESS};
 pub(crate) use ending::{
     PEER_DRAINS, Subject, TimeLimit, answer_error, ending_error, outcome_of, send_error, timed_out,
 };

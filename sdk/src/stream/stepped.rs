@@ -14,8 +14,8 @@ use super::blocking::elsewhere;
 use super::message::{DecodeError, Message};
 use super::unpacking::pay_for_decoding;
 
-/// How many steps a task does on its own thread: 0.1 to 0.4 ms of work.
-const ON_TASK: usize = 8 * 1024;
+/// How many steps a task does on its own thread: 0.05 to 0.2 ms of work.
+const ON_TASK: usize = 4 * 1024;
 
 /// The most that a step leaves in memory: an empty element of 32 bytes is two steps, and lists grow to
 /// twice what they need.
@@ -328,7 +328,7 @@ mod tests {
         };
         let (decoded, effort) = decode_granted::<All>(bytes, false, &mut may_go_on).unwrap();
         assert_eq!((decoded.unwrap().nested.len(), effort.steps), (100_000, 200_000));
-        assert_eq!(asked, (2..=25).map(|times| times * ON_TASK).collect::<Vec<_>>());
+        assert_eq!(asked, (2..=49).map(|times| times * ON_TASK).collect::<Vec<_>>());
     }
 
     /// Numbers one behind the other, written by hand: it looks once whether they are all there.

@@ -172,7 +172,7 @@ impl<T: Message> AsyncWriter<T> {
         }
         let stream = &self.stream;
         if let Some(compression) = stream.compression() {
-            ready.encode(Some(compression));
+            ready!(ready.poll_compressed(compression, stream.link().peer_key(), cx));
         }
         let len = ready.size();
         // Most messages go this way, so it is short.

@@ -13,8 +13,9 @@ use crate::error::{Code, Error, ErrorKind, Origin, Result, Status, panic_text};
 use crate::metadata::Metadata;
 use crate::service::{CallRef, MethodSpec, ServiceSpec};
 use crate::stream::{
-    AsyncReader, AsyncReaderWriter, AsyncWriter, Compression, EncodeOnce, FromJson, JsonMessage, Message,
-    StreamRef, Subject, ToJson, elsewhere, ending_error, outcome_of, send_error, wire_encoding,
+    AsyncReader, AsyncReaderWriter, AsyncWriter, Compression, EncodeOnce, FromJson, JsonMessage,
+    LARGE_TO_COMPRESS, Message, StreamRef, Subject, ToJson, elsewhere, ending_error, outcome_of, send_error,
+    wire_encoding,
 };
 use crate::transport::{Ending, IncomingCall, IncomingStream, Link, Outcome, SendError, pay};
 
@@ -29,9 +30,6 @@ const ENCODED: usize = 4 * 1024;
 
 /// An answer from this size on is written elsewhere: that takes a millisecond.
 const LARGE: usize = 1024 * 1024;
-
-/// The same for one that is compressed. Gzip takes a millisecond for so much.
-const LARGE_TO_COMPRESS: usize = 32 * 1024;
 
 /// A call that has arrived, in the hands of the generated code, which names the types and the handler.
 ///
@@ -340,7 +338,7 @@ async fn encoded<Resp: Message>(
     cx: &Context,
     call: &CallRef,
 ) -> Result<EncodeOnce<Resp>> {
-    let limit = if compression.is_some() { LARGE_TO_COMPRESS } else { LARGE };
+    let limit = if compression.is_some() || to_json.is_some() { LARGE_TO_COMPRESS } else { LARGE };
     let encoded = if size < limit {
         encode(cx, || message.encode_as(to_json, compression).map(|()| message))?
     } else {
