@@ -63,7 +63,7 @@ pub fn call(id: u32, method: &str, message: &str) -> Vec<u8> {
 pub struct Request {
     /// Its number.
     pub id: u32,
-    /// A method of `Everything`, or one that it lacks.
+    /// A method of `Everything`, one that it lacks, or the whole path of another service's.
     pub method: &'static str,
     /// The body, as it is sent.
     pub body: Vec<u8>,
@@ -84,7 +84,9 @@ impl Request {
     /// The header is larger than a frame can say.
     #[must_use]
     pub fn frame(&self) -> Vec<u8> {
-        let func = format!("/test.all.Everything/{}", self.method).into();
+        let is_path = self.method.starts_with('/');
+        let service = if is_path { "" } else { "/test.all.Everything/" };
+        let func = format!("{service}{}", self.method).into();
         let call_type = if self.one_way { CallType::Oneway } else { CallType::Unary } as u32;
         let caller = self.caller.into();
         let (request_id, content_encoding) = (self.id, self.packed);

@@ -20,9 +20,11 @@
 //!
 //! `--short` is for a machine that is busy, and for a build without optimisation: one round a mode, of
 //! the modes that take memory and places, and no verdict on latency.
-//! `hostile serve` is a server of the tests' service with default settings, for other programs.
+//! `hostile serve` is a server with default settings, for other programs. It has the tests' service, and
+//! methods that keep their requests.
 
 mod attacks;
+mod keeping;
 mod measure;
 mod memory;
 mod never_ends;
@@ -55,7 +57,10 @@ const SHORT: &[&str] = &[
     "unread-small",
     "unpacked-calls",
     "unpacked-streams",
+    "stream-requests",
     "pinned-buffers",
+    "pinned-bodies",
+    "empty-elements",
     "gzip-bombs",
     "gzip-members",
     "empty-metadata",

@@ -4,9 +4,11 @@ use std::io::Write;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use trill::Server;
 use trill::server::ServerHandle;
-use trill_tests::{listen, now, process};
+use trill_tests::{Obedient, now, process};
 
+use crate::keeping::Keeper;
 use crate::memory::Sample;
 
 /// How often the server reports its memory. Each report looks at every connection.
@@ -17,8 +19,11 @@ const TOO_MUCH: u64 = 4 * 1024 * 1024;
 
 /// Serves with the default settings until its input ends. With `watch`, reports its memory.
 pub(crate) async fn serve(watch: bool) -> Result<(), String> {
-    let (handle, address, log) = listen("127.0.0.1:0").await;
-    drop(log);
+    let (service, _) = Obedient::new();
+    let bound = Server::builder().service(service).service(Keeper).bind("127.0.0.1:0").await;
+    let bound = bound.map_err(|error| error.to_string())?;
+    let (handle, address) = (bound.handle(), bound.local_addr().to_string());
+    tokio::spawn(bound.serve());
     if watch {
         std::thread::spawn(move || report(&handle));
     }

@@ -12,6 +12,7 @@ use trill_tests::raw::{self, CALL_ENTRY, Request, STREAM_ENTRY};
 use trill_tests::text;
 
 use super::target::{Answers, Pace, Target, join};
+use crate::keeping::{self, KEEP_BYTES, KEEP_LIST};
 
 /// As many empty entries as a header holds.
 const EMPTY_ENTRIES: u32 = 32_700;
@@ -92,6 +93,14 @@ pub(super) async fn unpacked_streams(target: Target) -> Result<()> {
     target.hold([bytes], Answers::Read).await
 }
 
+/// Server streams, whose handlers hang with their requests.
+pub(super) async fn stream_requests(target: Target) -> Result<()> {
+    let request = gzip(&text(format!("hang {}", "y".repeat(9_900_000))).encode_to_vec());
+    let stream = |id| [raw::open(id, "Download", 65_535, 1, &[]), raw::raw_data(id, &request)].concat();
+    let bytes = join((100..250).map(stream));
+    target.hold([bytes], Answers::Read).await
+}
+
 /// The small calls have a name that could keep a whole read buffer; the large ones are refused.
 pub(super) async fn pinned_buffers(target: Target) -> Result<()> {
     let (small, large) = (text("hang").encode_to_vec(), vec![0; 65_000]);
@@ -101,6 +110,26 @@ pub(super) async fn pinned_buffers(target: Target) -> Result<()> {
             Request { id, method: "Unary", caller: "trpc.test.hostile.pin", body, ..Request::default() };
         let refused = Request { id: id + 1, method: "Nope", body: large.clone(), ..Request::default() };
         [kept.frame(), refused.frame()].concat()
+    }));
+    target.hold([bytes], Answers::Read).await
+}
+
+/// A body is half of a read buffer, and could keep the other half, which is thrown away.
+pub(super) async fn pinned_bodies(target: Target) -> Result<()> {
+    let (body, junk) = (raw::field(1, &[0; 33_000]), raw::data(1_000_000, &"x".repeat(65_000)));
+    let call = |id| Request { id, method: KEEP_BYTES, body: body.clone(), ..Request::default() };
+    let bytes = join((1..1_001).map(|id| [call(id).frame(), junk.clone()].concat()));
+    target.hold(vec![bytes; 8], Answers::Read).await
+}
+
+/// Lists that take 8 MB each, of half a megabyte and of a few hundred bytes in turns.
+pub(super) async fn empty_elements(target: Target) -> Result<()> {
+    let plain = keeping::empty_elements(250_000);
+    let bodies = [plain.clone(), gzip(&plain)];
+    let bytes = join((1..201).map(|id| {
+        let packed = id % 2;
+        let body = bodies[packed as usize].clone();
+        Request { id, method: KEEP_LIST, packed, body, ..Request::default() }.frame()
     }));
     target.hold([bytes], Answers::Read).await
 }

@@ -68,7 +68,10 @@ modes! {
     "unread-small", "2,000 calls a second, 10 kB never read", memory::unread_small;
     "unpacked-calls", "100 calls that unpack to 10 MB each", memory::unpacked_calls;
     "unpacked-streams", "100 unread messages that unpack to 10 MB each", memory::unpacked_streams;
+    "stream-requests", "150 streams' requests that unpack to 10 MB each", memory::stream_requests;
     "pinned-buffers", "3,000 small calls between large ones", memory::pinned_buffers;
+    "pinned-bodies", "8,000 bodies of 33 kB in front of junk", memory::pinned_bodies;
+    "empty-elements", "200 lists of 250,000 empty elements, kept", memory::empty_elements;
     "lz4-blocks", "6 windows of tiny LZ4 messages a second", work::lz4_blocks;
     "gzip-bombs", "100 one-way calls a second, 10 MB unpacked", work::gzip_bombs;
     "gzip-members", "3 MB of empty gzip members a second", work::gzip_members;
