@@ -12,6 +12,9 @@ pub(crate) trait Keeping {
 
     /// Keeps the list for ever.
     async fn keep_list(&self, cx: Context, request: List) -> Result<()>;
+
+    /// Lets go of the list at once.
+    async fn drop_list(&self, cx: Context, request: List) -> Result<()>;
 }
 
 /// A list whose elements take two bytes on the wire if they are empty.
@@ -35,6 +38,7 @@ struct Element {
 /// The paths of the methods.
 pub(crate) const KEEP_BYTES: &str = "/test.hostile.Keeping/KeepBytes";
 pub(crate) const KEEP_LIST: &str = "/test.hostile.Keeping/KeepList";
+pub(crate) const DROP_LIST: &str = "/test.hostile.Keeping/DropList";
 
 /// The body of a list of so many empty elements.
 pub(crate) fn empty_elements(count: usize) -> Vec<u8> {
@@ -51,6 +55,10 @@ impl Keeping for Keeper {
 
     async fn keep_list(&self, _cx: Context, request: List) -> Result<()> {
         keep(request).await
+    }
+
+    async fn drop_list(&self, _cx: Context, _request: List) -> Result<()> {
+        Ok(())
     }
 }
 
@@ -76,6 +84,7 @@ mod tests {
         let errors = [
             (KEEP_BYTES, client.keep_bytes(Bytes::new()).await),
             (KEEP_LIST, client.keep_list(List::default()).await),
+            (DROP_LIST, client.drop_list(List::default()).await),
         ];
         for (path, error) in errors {
             let error = error.expect_err("it is not served").to_string();

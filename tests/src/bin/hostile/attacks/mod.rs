@@ -75,6 +75,7 @@ modes! {
     "lz4-blocks", "6 windows of tiny LZ4 messages a second", work::lz4_blocks;
     "gzip-bombs", "100 one-way calls a second, 10 MB unpacked", work::gzip_bombs;
     "gzip-members", "3 MB of empty gzip members a second", work::gzip_members;
+    "paced-elements", "50 lists of 500,000 a second, packed to 1 kB", work::paced_elements;
     "empty-metadata", "headers full of empty entries, full speed", work::empty_metadata;
     "keyed-metadata", "headers full of keys, at full speed", work::keyed_metadata;
 }

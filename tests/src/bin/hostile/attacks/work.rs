@@ -10,6 +10,7 @@ use trill_tests::text;
 
 use super::memory::gzip;
 use super::target::{Target, at_full_speed, each_frame};
+use crate::keeping::{DROP_LIST, empty_elements};
 
 /// A window of messages on a stream of its own, six times a second. Each message declares blocks of
 /// 4 MiB that build on each other, which is the most room that a decoder may want.
@@ -42,6 +43,15 @@ pub(super) async fn gzip_members(target: Target) -> Result<()> {
     let body = gzip(&[]).repeat(50_000);
     each_frame(&target, 3, |id| {
         Request { id, method: "Unary", packed: 1, body: body.clone(), ..Request::default() }.frame()
+    })
+    .await
+}
+
+/// Just below the size from which on requests are decoded elsewhere, whatever is in them.
+pub(super) async fn paced_elements(target: Target) -> Result<()> {
+    let body = gzip(&empty_elements(500_000));
+    each_frame(&target, 50, |id| {
+        Request { id, method: DROP_LIST, packed: 1, body: body.clone(), ..Request::default() }.frame()
     })
     .await
 }
