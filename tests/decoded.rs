@@ -104,11 +104,11 @@ fn bodies() -> Vec<(&'static str, Vec<u8>, usize)> {
         ("two texts", [lists(|lists| lists.text = "x".repeat(MIB)), vec![0x32, 1, b'x']].concat()),
     ];
     let often = [
-        ("small empty messages", [0x0a, 0].repeat(2_000), 300),
+        ("small empty messages", [0x0a, 0].repeat(1_000), 600),
         ("few small empty messages", [0x0a, 0].repeat(60), 1_000),
-        ("small empty texts", [0x12, 0].repeat(2_000), 300),
-        ("small numbers", lists(|lists| lists.numbers = vec![1; 3_900]), 300),
-        ("small text", lists(|lists| lists.text = "x".repeat(4_000)), 300),
+        ("small empty texts", [0x12, 0].repeat(1_000), 600),
+        ("small numbers", lists(|lists| lists.numbers = vec![1; 1_900]), 600),
+        ("small text", lists(|lists| lists.text = "x".repeat(2_000)), 600),
     ];
     once.into_iter().map(|(what, body)| (what, body, 1)).chain(often).collect()
 }

@@ -52,8 +52,8 @@ impl Effort {
     }
 }
 
-/// A smaller message is no more steps than a task may do in a turn, whatever is in it.
-pub(crate) const STEPPED: usize = 4 * 1024;
+/// A smaller message is half the steps that a task may do in a turn at most, whatever is in it.
+pub(crate) const STEPPED: usize = 2 * 1024;
 
 /// A message that is being decoded elsewhere.
 pub(crate) type Decoding<T> = Pin<Box<dyn Future<Output = Result<T, DecodeError>> + Send + Sync>>;

@@ -26,7 +26,7 @@ const PAID: usize = 16 * 1024;
 const DECODED: usize = 2 * 1024;
 
 /// The same in steps, of which one takes 10 to 50 ns.
-const STEPS: usize = 32;
+const STEPS: usize = 24;
 
 /// Pays for decoding a message of so many bytes in so many steps, as much as there is left of the
 /// task's turn. What the task does next then lets others go on.
