@@ -87,10 +87,12 @@ mod tests {
         let (mut one, mut two, mut three) = (Charge::default(), Charge::default(), Charge::default());
         assert_eq!(account.recharge(&mut one, 30_000), Ok(()));
         assert_eq!(account.recharge(&mut two, 20_000), Ok(()));
+        assert!(!one.is_none() && !two.overdraws, "that is half of it");
         assert_eq!((account.recharge(&mut two, 90_000), account.held()), (Ok(()), 120_000));
         let over = account.recharge(&mut one, 30_001).unwrap_err();
         assert_eq!((over.used, over.limit, over.setting), (120_000, 100_000, "max_unread_per_connection"));
         assert!(account.recharge(&mut three, 1).is_err() && three.is_none());
+        assert_eq!(account.recharge(&mut one, 30_000), Ok(()), "it takes no more than it has");
         let mut other = Account::new(100_000, Some(usage));
         assert!(other.recharge(&mut three, 60_000).is_err(), "it is one of the peer's");
         assert_eq!((account.recharge(&mut two, 0), account.held()), (Ok(()), 30_000));
@@ -117,5 +119,8 @@ mod tests {
         assert!(account.recharge_request(&mut one, 90_001).is_err());
         assert_eq!((account.recharge_request(&mut one, 0), account.held()), (Ok(()), 10_000));
         assert_eq!(account.recharge_request(&mut two, 100_000), Ok(()));
+        account.hold(0, 1);
+        assert_eq!(account.recharge_request(&mut two, 100_000), Ok(()), "it takes no more than it has");
+        assert!(account.recharge_request(&mut two, 100_001).is_err());
     }
 }

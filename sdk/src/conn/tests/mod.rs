@@ -3,6 +3,7 @@
 mod answers;
 mod begun;
 mod budgets;
+mod counts;
 mod credit;
 mod deadlines;
 mod drain;

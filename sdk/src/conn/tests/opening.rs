@@ -212,7 +212,10 @@ fn a_stream_that_has_waited_for_room_must_be_open_within_what_is_left_of_its_tim
     let mut pair = Pair::new();
     let key = pair.client.conn.open(head(STREAM), None, pair.now).unwrap();
     pair.client.output();
-    pair.client.conn.set_open_by(key, pair.now + Duration::from_secs(3));
+    assert_eq!(pair.client.conn.open_by(key), Some(pair.now + Config::default().open_timeout));
+    let by = pair.now + Duration::from_secs(3);
+    pair.client.conn.set_open_by(key, by);
+    assert_eq!(pair.client.conn.open_by(key), Some(by));
     pair.wait(Duration::from_secs(2));
     assert_eq!(pair.client.conn.opened(key), None);
     pair.wait(Duration::from_secs(1));
