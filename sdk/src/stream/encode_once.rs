@@ -158,4 +158,52 @@ mod tests {
             assert_eq!(threads.load(Ordering::Relaxed), elsewhere, "{size} bytes");
         }
     }
+
+    /// The bytes that are sent, copied and by reference.
+    fn sent(message: &EncodeOnce<String>) -> [Vec<u8>; 2] {
+        let (mut copied, mut outbox) = (Vec::new(), Outbox::default());
+        message.write_to(&mut copied);
+        message.write_by_ref(&mut outbox);
+        [copied, outbox.to_vec()]
+    }
+
+    fn message() -> EncodeOnce<String> {
+        EncodeOnce::Message("a text".into())
+    }
+
+    #[test]
+    fn a_message_is_sent_the_same_encoded_or_not() {
+        for message in [message(), message().into_encoded(), message().into_encoded().into_encoded()] {
+            assert_eq!(sent(&message), [b"\x0a\x06a text"; 2]);
+            assert_eq!(message.size(), 8);
+        }
+    }
+
+    #[test]
+    fn a_message_is_encoded_once_and_only_to_be_compressed() {
+        let mut plain = message();
+        plain.encode(None);
+        assert!(matches!(plain, EncodeOnce::Message(_)));
+        let mut packed = message();
+        for _ in 0..2 {
+            packed.encode(Some(Compression::Snappy));
+            let unpacked = Compression::Snappy.unpack(sent(&packed)[0].clone().into(), 100);
+            assert_eq!(unpacked.unwrap(), b"\x0a\x06a text"[..]);
+        }
+    }
+
+    #[test]
+    fn a_message_becomes_json_compressed_or_not_unless_it_cannot() {
+        let to_json: ToJson<String> = |text| Ok(format!("{text:?}").into());
+        let mut text = message();
+        text.encode_as(Some(to_json), None).unwrap();
+        assert_eq!(sent(&text)[0], b"\"a text\"");
+        let mut packed = message();
+        packed.encode_as(Some(to_json), Some(Compression::Snappy)).unwrap();
+        let unpacked = Compression::Snappy.unpack(sent(&packed)[0].clone().into(), 100);
+        assert_eq!(unpacked.unwrap(), b"\"a text\""[..]);
+        let mut protobuf = message();
+        protobuf.encode_as(None, Some(Compression::Snappy)).unwrap();
+        assert!(matches!(protobuf, EncodeOnce::Encoded(_)));
+    }
 }

@@ -319,6 +319,23 @@ mod tests {
     }
 
     #[test]
+    fn a_small_message_has_as_many_steps_as_if_it_were_not() {
+        let message = All { nested: vec![some()], ..some() };
+        let bytes = message.encode_to_vec();
+        let (_, Effort { steps, .. }) = decode(&bytes, 0).unwrap();
+        let (decoded, effort) = decode_small::<All>(&bytes);
+        assert_eq!((decoded.unwrap(), effort), (message, Effort::new(steps)));
+    }
+
+    #[test]
+    fn a_number_is_read_whole_before_a_last_byte_that_ends_none() {
+        // prost reads numbers by the byte near such an end.
+        let message = All { numbers: vec![300], shared: Bytes::from_static(&[0xff]), ..All::default() };
+        let (decoded, effort) = decode(&message.encode_to_vec(), 0).unwrap();
+        assert_eq!((decoded.unwrap(), effort.numbers), (message, 0));
+    }
+
+    #[test]
     fn a_message_that_is_much_work_asks_again_and_again() {
         let bytes = Bytes::from([0x0a, 0].repeat(100_000));
         let mut asked = Vec::new();
