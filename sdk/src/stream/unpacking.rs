@@ -8,7 +8,7 @@ use std::task::Poll;
 
 use bytes::Bytes;
 
-use crate::transport::{self, Link};
+use crate::transport::{self, Link, Overrun};
 
 use super::compression::{Compression, UnpackError};
 
@@ -48,19 +48,27 @@ pub(crate) type Unpacking = Pin<Box<dyn Future<Output = Result<Bytes, UnpackErro
 /// half unpacked may belong to a handle that nobody reads from any more.
 pub(crate) fn unpack_counted(link: &Link, compression: Compression, packed: Bytes) -> Unpacking {
     let limit = link.config().max_received;
-    let (mut charge, mut looks) = (link.charge(), 0);
-    let hold = move |needed| {
+    let mut charge = link.charge();
+    let hold = hold_by(move |needed| charge.recount(needed));
+    Box::pin(unpack(link.peer_key(), compression, packed, limit, hold))
+}
+
+/// Counts a body by `recount`, each time that it takes more. Without room that is tried again, for a minute.
+fn hold_by(
+    mut recount: impl FnMut(usize) -> Result<(), Overrun>,
+) -> impl FnMut(usize) -> Poll<Result<(), UnpackError>> {
+    let mut looks = 0;
+    move |needed| {
         if needed < COUNTED {
             return Poll::Ready(Ok(()));
         }
-        let Err(over) = charge.recount(needed) else {
+        let Err(over) = recount(needed) else {
             looks = 0;
             return Poll::Ready(Ok(()));
         };
         looks += 1;
         if looks < LOOKS { Poll::Pending } else { Poll::Ready(Err(UnpackError::NoRoom { needed, over })) }
-    };
-    Box::pin(unpack(link.peer_key(), compression, packed, limit, hold))
+    }
 }
 
 /// Unpacks a body to at most `limit` bytes.
@@ -236,6 +244,7 @@ mod here {
 
 #[cfg(all(test, feature = "compression"))]
 mod tests {
+    use std::cell::{Cell, RefCell};
     use std::future::{Future, poll_fn};
     use std::pin::pin;
     use std::sync::Arc;
@@ -243,6 +252,7 @@ mod tests {
     use std::task::{Context, Poll, Waker};
     use std::time::Duration;
 
+    use futures::FutureExt;
     use tokio::runtime::{Builder, Runtime};
 
     use super::*;
@@ -275,6 +285,31 @@ mod tests {
         tokio::time::timeout(Duration::from_secs(60), unpacked).await.expect("it comes some time")
     }
 
+    #[test]
+    fn a_body_counts_from_16_kib_on_and_waits_for_room_6_000_looks_long_each_time() {
+        let over = Overrun { used: 5, own: 5, limit: 5, setting: "a setting" };
+        let (room, asked) = (Cell::new(true), RefCell::new(Vec::new()));
+        let mut hold = hold_by(|needed| {
+            asked.borrow_mut().push(needed);
+            if room.get() { Ok(()) } else { Err(over) }
+        });
+        let is_held = |held| matches!(held, Poll::Ready(Ok(())));
+        assert!(is_held(hold(16 * 1024 - 1)) && asked.take().is_empty());
+        assert!(is_held(hold(16 * 1024)) && asked.take() == [16 * 1024]);
+        for _ in 0..2 {
+            room.set(false);
+            assert!((1..6_000).all(|_| hold(20_000).is_pending()));
+            room.set(true);
+            assert!(is_held(hold(20_000)));
+        }
+        room.set(false);
+        assert!((1..6_000).all(|_| hold(30_000).is_pending()));
+        let Poll::Ready(Err(UnpackError::NoRoom { needed: 30_000, over: told })) = hold(30_000) else {
+            panic!("it waits for ever");
+        };
+        assert_eq!(told, over);
+    }
+
     fn hold_all(_: usize) -> Poll<Result<(), UnpackError>> {
         Poll::Ready(Ok(()))
     }
@@ -290,6 +325,33 @@ mod tests {
         })
         .await;
         turns
+    }
+
+    /// How many units of its turn a task pays for this work.
+    fn paid(work: impl Future<Output = ()>) -> usize {
+        let turn = async {
+            work.await;
+            std::iter::from_fn(|| tokio::task::coop::consume_budget().now_or_never()).count()
+        };
+        128 - runtime().0.block_on(turn)
+    }
+
+    #[test]
+    fn decoding_is_paid_for_by_bytes_from_16_kib_on_or_by_steps_whichever_is_more() {
+        let all =
+            [(16 * 1024 - 1, 31), (16 * 1024, 0), (20 * 1024, 32), (20 * 1024, 352), (0, 65), (1 << 20, 0)];
+        let paid = |(bytes, steps)| paid(async move { pay_for_decoding(bytes, steps) });
+        assert_eq!(all.map(paid), [0, 8, 10, 11, 2, 128]);
+    }
+
+    #[test]
+    fn unpacking_a_small_body_is_paid_for_when_it_is_there() {
+        for compression in ALL {
+            let packed = compression.pack_bytes(&[7; 8_000]);
+            let paid = paid(async { drop(unpack(0, compression, packed, LIMIT, hold_all).await.unwrap()) });
+            // A unit for 512 bytes of input and output.
+            assert!((8_000 / 512..13_000 / 512).contains(&paid), "{compression:?}: {paid} units");
+        }
     }
 
     #[test]
