@@ -2,14 +2,19 @@
 
 use std::future::{IntoFuture, poll_fn};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::FutureExt;
 use tokio::runtime::Builder;
+use tokio::sync::oneshot;
 use tokio::task::coop::has_budget_remaining;
-use trill::{AsyncReader, AsyncReaderWriter, Channel, Code, Compression, Context, ErrorKind, Result, Server};
+use trill::prost::bytes::{Buf, BufMut};
+use trill::prost::encoding::{DecodeContext, WireType, skip_field};
+use trill::prost::{DecodeError, Message};
+use trill::{AsyncReader, AsyncReaderWriter, Channel, Code, Compression, Context, ErrorKind, Server};
 
 /// For what must happen some time, on a machine that may be slow.
 const LONG: Duration = Duration::from_secs(30);
@@ -30,27 +35,108 @@ fn list(items: usize) -> List {
 #[trill::service(package = "test.decoding", json)]
 trait Lists {
     /// As many items as there were, and one more if the task may not go on.
-    async fn count(&self, cx: Context, request: List) -> Result<List>;
+    async fn count(&self, cx: Context, request: List) -> trill::Result<List>;
     /// As many items as are asked for, in lists of one.
-    async fn make(&self, cx: Context, request: List) -> Result<List>;
+    async fn make(&self, cx: Context, request: List) -> trill::Result<List>;
     /// How many items each message has.
-    async fn upload(&self, cx: Context, reader: AsyncReader<List>) -> Result<List>;
-    async fn talk(&self, cx: Context, rw: AsyncReaderWriter<List, List>) -> Result<()>;
+    async fn upload(&self, cx: Context, reader: AsyncReader<List>) -> trill::Result<List>;
+    async fn talk(&self, cx: Context, rw: AsyncReaderWriter<List, List>) -> trill::Result<()>;
+}
+
+/// A list of which only the length is kept, and whose decoding stands still at a gate.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(from = "List", into = "List")]
+struct Gated {
+    items: usize,
+}
+
+/// The gate for the next one: who is told that it has come there, and what opens it.
+static GATE: Mutex<Option<(oneshot::Sender<()>, Receiver<()>)>> = Mutex::new(None);
+
+/// One test at a time has it.
+static GATES: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+impl Gated {
+    fn pass(self) -> Self {
+        let gate = GATE.lock().unwrap().take();
+        if let Some((comes, gate)) = gate {
+            comes.send(()).expect("the test waits for it");
+            let _ = gate.recv_timeout(LONG);
+        }
+        self
+    }
+}
+
+impl From<List> for Gated {
+    fn from(list: List) -> Self {
+        Self { items: list.items.len() }.pass()
+    }
+}
+
+impl From<Gated> for List {
+    fn from(gated: Gated) -> Self {
+        list(gated.items)
+    }
+}
+
+impl Message for Gated {
+    fn encode_raw(&self, out: &mut impl BufMut) {
+        list(self.items).encode_raw(out);
+    }
+
+    fn encoded_len(&self) -> usize {
+        list(self.items).encoded_len()
+    }
+
+    fn merge_field(
+        &mut self,
+        tag: u32,
+        wire_type: WireType,
+        bytes: &mut impl Buf,
+        cx: DecodeContext,
+    ) -> Result<(), DecodeError> {
+        skip_field(wire_type, tag, bytes, cx)?;
+        self.items += 1;
+        // A task does not come so far.
+        if self.items == 5_000 {
+            *self = std::mem::take(self).pass();
+        }
+        Ok(())
+    }
+
+    fn clear(&mut self) {
+        self.items = 0;
+    }
+}
+
+#[trill::service(package = "test.decoding", json)]
+trait Gates {
+    /// As many thousand items as are asked for.
+    async fn make(&self, cx: Context, request: List) -> trill::Result<Gated>;
+}
+
+struct Makes;
+
+#[trill::service]
+impl Gates for Makes {
+    async fn make(&self, _cx: Context, request: List) -> trill::Result<Gated> {
+        Ok(Gated { items: 1_000 * request.items.len() })
+    }
 }
 
 struct Counts;
 
 #[trill::service]
 impl Lists for Counts {
-    async fn count(&self, _cx: Context, request: List) -> Result<List> {
+    async fn count(&self, _cx: Context, request: List) -> trill::Result<List> {
         Ok(list(request.items.len() + usize::from(!has_budget_remaining())))
     }
 
-    async fn make(&self, _cx: Context, request: List) -> Result<List> {
+    async fn make(&self, _cx: Context, request: List) -> trill::Result<List> {
         Ok(list(1_000 * request.items.len()))
     }
 
-    async fn upload(&self, _cx: Context, mut reader: AsyncReader<List>) -> Result<List> {
+    async fn upload(&self, _cx: Context, mut reader: AsyncReader<List>) -> trill::Result<List> {
         let mut counts = List::default();
         while let Some(read) = reader.read().await? {
             counts.items.push(list(read.items.len() / 1_000));
@@ -58,7 +144,7 @@ impl Lists for Counts {
         Ok(counts)
     }
 
-    async fn talk(&self, _cx: Context, mut rw: AsyncReaderWriter<List, List>) -> Result<()> {
+    async fn talk(&self, _cx: Context, mut rw: AsyncReaderWriter<List, List>) -> trill::Result<()> {
         while let Some(list) = rw.read().await? {
             rw.write(list).await?;
         }
@@ -176,6 +262,32 @@ fn answers_are_decoded_where_that_keeps_no_task_from_its_turn() {
             assert_eq!(threads > 0, elsewhere, "{thousands} thousand, {compression:?}");
         }
     }
+}
+
+/// How a call or a reply ends 5 s after its message has come to a gate that stays closed.
+async fn outcome_at_the_gate<F: Future + Unpin>(mut outcome: F) -> F::Output {
+    let (open, gate) = channel();
+    let (comes, come) = oneshot::channel();
+    *GATE.lock().unwrap() = Some((comes, gate));
+    tokio::select! {
+        _ = &mut outcome => panic!("the gate is closed"),
+        come = come => come.expect("it says so"),
+    }
+    tokio::time::advance(Duration::from_secs(5)).await;
+    let outcome = outcome.now_or_never().expect("its time has passed");
+    drop(open);
+    outcome
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_is_decoded_for_no_longer_than_its_call_may_take() {
+    let _turn = GATES.lock().await;
+    let client = GatesClient::new(Server::builder().service(Makes).in_memory().unwrap());
+    let call = client.make(list(10)).timeout(Duration::from_secs(4));
+    let error = outcome_at_the_gate(call).await.unwrap_err();
+    let expected = (ErrorKind::Timeout, Code::CLIENT_INVOKE_TIMEOUT_ERR);
+    assert_eq!((error.kind(), error.code()), expected, "{error}");
+    assert!(error.to_string().contains("within 4s"), "{error}");
 }
 
 /// A message that is half decoded belongs to the handle.

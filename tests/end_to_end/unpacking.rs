@@ -12,6 +12,7 @@ use futures::FutureExt;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::task::coop::has_budget_remaining;
 use trill::prost::Message;
@@ -196,6 +197,61 @@ async fn a_message_that_finds_no_room_to_unpack_for_a_minute_says_so_and_the_nex
     assert_eq!(waits.read().await.unwrap(), Some(text("next")));
     drop((held, waits));
     assert_eq!(channel.buffered().unread, 0);
+}
+
+/// A service whose handler leaves a call behind that has what is left of its own time.
+struct LeavesBehind(EverythingClient, mpsc::UnboundedSender<JoinHandle<Result<Text>>>);
+
+#[trill::service]
+impl Absent for LeavesBehind {
+    async fn unary(&self, cx: Context, request: Text) -> Result<Text> {
+        let call = self.0.unary(request).options(cx.child());
+        self.1.send(tokio::spawn(call)).expect("the test waits for it");
+        Ok(text(""))
+    }
+
+    async fn talk(&self, _cx: Context, _rw: AsyncReaderWriter<Text, Text>) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// One limit is the call's own, one the channel's, and one is inherited. Each comes before the minute.
+#[tokio::test(start_paused = true)]
+async fn an_answer_waits_for_room_to_unpack_for_no_longer_than_its_call_may_take() {
+    let host = Network::new(1).serve(Server::builder().service(Obedient::new().0)).unwrap();
+    let settings = Channel::builder().compression(Compression::Gzip).timeout(Duration::from_secs(20));
+    let settings = settings.max_message_received(1_000_000).max_unread_per_connection(1_000_000);
+    let (channel, _link) = host.connect(settings).unwrap();
+    let client = EverythingClient::new(channel.clone());
+    let (calls, mut left_behind) = mpsc::unbounded_channel();
+    let relay = Server::builder().service(LeavesBehind(client.clone(), calls)).in_memory().unwrap();
+    let mut held = client.talk().await.unwrap();
+    let message = text("x".repeat(900_000));
+    held.write(message.clone()).await.unwrap();
+    while channel.buffered().unread < 900_000 {
+        assert!(held.read().now_or_never().is_none(), "it is not unpacked in one turn");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let unread = channel.buffered().unread;
+    let call = || client.unary(message.clone());
+    let own = tokio::spawn(call().timeout(Duration::from_secs(10)));
+    let default = tokio::spawn(call());
+    AbsentClient::new(relay).unary(message.clone()).timeout(Duration::from_secs(15)).await.unwrap();
+    let inherited = left_behind.recv().await.unwrap();
+    let codes = [Code::CLIENT_INVOKE_TIMEOUT_ERR, Code::CLIENT_FULL_LINK_TIMEOUT_ERR];
+    for (call, code, words) in [
+        (own, codes[0], "within 10s"),
+        (inherited, codes[1], "of the caller's deadline"),
+        (default, codes[0], "within 20s"),
+    ] {
+        let answer =
+            tokio::time::timeout(Duration::from_secs(25), call).await.expect("it has a limit").unwrap();
+        let error = answer.map(|answer| answer.text.len()).unwrap_err();
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Timeout, code), "{error}");
+        assert!(error.to_string().contains(words), "{error}");
+    }
+    assert_eq!(channel.buffered().unread, unread, "nothing is unpacked any more");
+    assert!(held.read().await.unwrap() == Some(message));
 }
 
 async fn serve(max_unread: usize) -> (ServerHandle, String) {

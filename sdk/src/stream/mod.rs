@@ -43,4 +43,5 @@ pub(crate) use ending::{
 };
 pub(crate) use json::{FromJson, JSON, ToJson};
 pub(crate) use stepped::{Decoding, Effort, STEPPED, decode, decode_granted, decode_on_task, decode_small};
+pub(crate) use timeout::poll_time;
 pub(crate) use unpacking::{Unpacking, pay_for_decoding, unpack, unpack_counted};

@@ -1,11 +1,12 @@
 //! A limit of time for one operation.
 
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use pin_project::pin_project;
+use tokio::task::coop::unconstrained;
 use tokio::time::Sleep;
 
 use crate::error::{Error, Result};
@@ -75,8 +76,14 @@ impl Patience {
         }
         *default = Clock::Runs;
         let sleep = self.0.as_mut().expect("made above");
-        sleep.as_mut().poll(cx).map(|()| Ok(limit))
+        poll_time(sleep.as_mut(), cx).map(|()| Ok(limit))
     }
+}
+
+/// Whether the time is up. An operation that unpacks uses up the task's turn each time, so the timer does
+/// not ask for what is left of that.
+pub(crate) fn poll_time(timer: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<()> {
+    pin!(unconstrained(timer)).poll(cx)
 }
 
 impl<F> Timeout<F> {
@@ -100,6 +107,27 @@ impl<T, F: Future<Output = Result<T>> + TimedOut> Future for Timeout<F> {
             }
         }
         let sleep = this.sleep.as_pin_mut().expect("set above");
-        sleep.poll(cx).map(|()| Err(this.operation.timed_out(*this.limit)))
+        poll_time(sleep, cx).map(|()| Err(this.operation.timed_out(*this.limit)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use crate::transport::pay;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_task_that_has_used_up_its_turn_learns_that_the_time_is_up() {
+        let limit = Duration::from_secs(1);
+        let mut timer = pin!(tokio::time::sleep(limit));
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(poll_time(timer.as_mut(), &mut cx).is_pending());
+        tokio::time::advance(2 * limit).await;
+        pay(usize::MAX);
+        assert!(!tokio::task::coop::has_budget_remaining());
+        assert!(poll_time(timer.as_mut(), &mut cx).is_ready());
     }
 }

@@ -13,8 +13,8 @@ use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::service::{CallOptions, CallRef, Limit, Request};
 use crate::stream::{
     Compression, DecodeError, Decoding, EncodeOnce, FromJson, JSON, JsonError, Message, STEPPED, Subject,
-    ToJson, UnpackError, Unpacking, answer_error, decode, ending_error, pay_for_decoding, send_error,
-    timed_out, unpack_counted, wire_encoding,
+    ToJson, UnpackError, Unpacking, answer_error, decode, ending_error, pay_for_decoding, poll_time,
+    send_error, timed_out, unpack_counted, wire_encoding,
 };
 use crate::transport::{Answer, Head, Lack, SendError, now, sleep_until};
 
@@ -39,7 +39,7 @@ pub(super) struct CallFuture<Req, Resp> {
     limit: Option<Limit>,
     /// What the call says of waiting for a connection.
     patient: Option<bool>,
-    /// When it is too late to be sent, for one that had to wait.
+    /// When its time has passed, for one that had to wait for room or whose answer is unpacked or decoded.
     late: Option<Pin<Box<tokio::time::Sleep>>>,
     step: Step<Resp>,
 }
@@ -218,19 +218,33 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
         limit.left(now()).map(Some).ok_or_else(|| self.deadline_error().not_sent())
     }
 
-    /// Waits until the call's time has passed, while it waits for room, and gives the error of that. What is sent has a deadline at its
-    /// connection.
+    /// Waits until the call's time has passed, while it waits for room, and gives the error of that. What is
+    /// sent has a deadline at its connection.
     #[cold]
     fn poll_too_late(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
+        Poll::Ready(match ready!(self.poll_limit(cx)) {
+            Ok(()) => self.deadline_error().not_sent(),
+            Err(lack) => self.subject().no_timer(lack),
+        })
+    }
+
+    /// The same while its answer is unpacked or decoded. The connection is done with it then.
+    #[cold]
+    fn poll_overdue(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
+        Poll::Ready(match ready!(self.poll_limit(cx)) {
+            Ok(()) => self.deadline_error(),
+            Err(lack) => self.subject().no_timer(lack),
+        })
+    }
+
+    /// Waits until the call's time has passed.
+    fn poll_limit(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lack>> {
         let Some(deadline) = self.limit.as_ref().and_then(|limit| limit.deadline) else {
             return Poll::Pending;
         };
-        if let Err(lack) = self.set_late(deadline) {
-            return Poll::Ready(self.subject().no_timer(lack));
-        }
+        self.set_late(deadline)?;
         let late = self.late.as_mut().expect("it was set above");
-        ready!(late.as_mut().poll(cx));
-        Poll::Ready(self.deadline_error().not_sent())
+        poll_time(late.as_mut(), cx).map(Ok)
     }
 
     /// The deadline of what is sent is its connection's to keep, but for one whose runtime may
@@ -345,9 +359,7 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
             unreachable!("the answer is being unpacked")
         };
         let Poll::Ready(body) = unpacking.as_mut().poll(cx) else {
-            let Some(late) = &mut self.late else { return Poll::Pending };
-            ready!(late.as_mut().poll(cx));
-            return Poll::Ready(Err(self.deadline_error()));
+            return self.poll_overdue(cx).map(Err);
         };
         let mut answer = answer.take().expect("an answer is given once");
         answer.body = body.map_err(|why| self.unpack_error(&why))?;
@@ -404,9 +416,7 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
             unreachable!("the answer is being decoded")
         };
         let Poll::Ready(message) = decoding.as_mut().poll(cx) else {
-            let Some(late) = &mut self.late else { return Poll::Pending };
-            ready!(late.as_mut().poll(cx));
-            return Poll::Ready(Err(self.deadline_error()));
+            return self.poll_overdue(cx).map(Err);
         };
         let answer = answer.take().expect("an answer is given once");
         Poll::Ready(match message {
