@@ -113,6 +113,8 @@ impl Message for Gated {
 trait Gates {
     /// As many thousand items as are asked for.
     async fn make(&self, cx: Context, request: List) -> trill::Result<Gated>;
+    /// The same when the client has ended.
+    async fn wait(&self, cx: Context, reader: AsyncReader<List>) -> trill::Result<Gated>;
 }
 
 struct Makes;
@@ -121,6 +123,14 @@ struct Makes;
 impl Gates for Makes {
     async fn make(&self, _cx: Context, request: List) -> trill::Result<Gated> {
         Ok(Gated { items: 1_000 * request.items.len() })
+    }
+
+    async fn wait(&self, _cx: Context, mut reader: AsyncReader<List>) -> trill::Result<Gated> {
+        let mut items = 0;
+        while let Some(read) = reader.read().await? {
+            items += 1_000 * read.items.len();
+        }
+        Ok(Gated { items })
     }
 }
 
@@ -285,6 +295,19 @@ async fn an_answer_is_decoded_for_no_longer_than_its_call_may_take() {
     let client = GatesClient::new(Server::builder().service(Makes).in_memory().unwrap());
     let call = client.make(list(10)).timeout(Duration::from_secs(4));
     let error = outcome_at_the_gate(call).await.unwrap_err();
+    let expected = (ErrorKind::Timeout, Code::CLIENT_INVOKE_TIMEOUT_ERR);
+    assert_eq!((error.kind(), error.code()), expected, "{error}");
+    assert!(error.to_string().contains("within 4s"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_is_decoded_for_no_longer_than_its_stream_may_take() {
+    let _turn = GATES.lock().await;
+    let client = GatesClient::new(Server::builder().service(Makes).in_memory().unwrap());
+    let (mut writer, mut reply) = client.wait().timeout(Duration::from_secs(4)).await.unwrap();
+    writer.write(list(10)).await.unwrap();
+    writer.finish().await.unwrap();
+    let error = outcome_at_the_gate(&mut reply).await.unwrap_err();
     let expected = (ErrorKind::Timeout, Code::CLIENT_INVOKE_TIMEOUT_ERR);
     assert_eq!((error.kind(), error.code()), expected, "{error}");
     assert!(error.to_string().contains("within 4s"), "{error}");

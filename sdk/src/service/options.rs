@@ -79,7 +79,7 @@ impl Limit {
 
     /// For the error that says that it has passed.
     pub(crate) fn time(&self) -> TimeLimit {
-        TimeLimit { length: self.timeout, inherited: self.inherited }
+        TimeLimit { length: self.timeout, deadline: self.deadline, inherited: self.inherited }
     }
 }
 

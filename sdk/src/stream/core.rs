@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::error::Error;
 use crate::transport::{Ending, Fit, Link, Outcome, StreamKey};
@@ -57,6 +58,11 @@ impl StreamRef {
     /// How messages are compressed, in both directions.
     pub(crate) fn compression(&self) -> Option<Compression> {
         self.0.compression
+    }
+
+    /// When the stream's time has passed.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.0.limit.as_ref()?.deadline
     }
 
     /// Whom errors speak of.

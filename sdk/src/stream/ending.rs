@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -24,6 +24,8 @@ pub(crate) struct Subject {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TimeLimit {
     pub(crate) length: Duration,
+    /// When it has passed.
+    pub(crate) deadline: Option<Instant>,
     /// It is what was left of the time of the call that is being handled.
     pub(crate) inherited: bool,
 }
@@ -168,7 +170,7 @@ pub(crate) fn ending_error(ending: &Ending, subject: &Subject) -> Error {
 /// The error of a client's call whose time has passed.
 pub(crate) fn timed_out(subject: &Subject) -> Error {
     let (code, text) = match subject.limit {
-        Some(TimeLimit { length, inherited: true }) => (
+        Some(TimeLimit { length, inherited: true, .. }) => (
             Code::CLIENT_FULL_LINK_TIMEOUT_ERR,
             format!("the {length:?} that were left of the caller's deadline have passed"),
         ),

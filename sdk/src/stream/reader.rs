@@ -295,7 +295,7 @@ impl<T: Message> AsyncReader<T> {
     }
 
     /// Whether a message that was taken is being unpacked or decoded.
-    fn is_at_work(&self) -> bool {
+    pub(super) fn is_at_work(&self) -> bool {
         self.state.as_ref().is_some_and(|state| state.decoding.is_some() || state.unpacking.is_some())
     }
 

@@ -6,12 +6,16 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use tokio::time::Sleep;
 
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::metadata::Metadata;
+use crate::transport::sleep_until;
 
+use super::ending::timed_out;
 use super::message::Message;
 use super::reader::AsyncReader;
+use super::timeout::poll_time;
 
 /// An answer with what came beside it.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,6 +44,7 @@ impl<T> Response<T> {
 /// The future answer to a client stream.
 ///
 /// Ready when the server has ended the call: with its message, or with the error. That may be before the writer has finished.
+/// The stream's limit of time counts until the message is unpacked and decoded.
 /// **On drop** the answer is not wanted any more, and the writer may go on. **Cancel safety**: polling it through `&mut` and
 /// dropping the borrow loses nothing.
 ///
@@ -52,13 +57,15 @@ impl<T> Response<T> {
 pub struct Reply<T> {
     reader: AsyncReader<T>,
     message: Option<T>,
+    /// When its time has passed, if its message is unpacked or decoded for long.
+    late: Option<Pin<Box<Sleep>>>,
     /// Its outcome was given, and there is no other.
     done: bool,
 }
 
 impl<T: Message> Reply<T> {
     pub(crate) fn new(reader: AsyncReader<T>) -> Self {
-        Self { reader, message: None, done: false }
+        Self { reader, message: None, late: None, done: false }
     }
 
     /// The answer together with its metadata.
@@ -89,6 +96,27 @@ impl<T: Message> Reply<T> {
         }
     }
 
+    /// Waits until the call's time has passed, while its message is unpacked or decoded. For all else the
+    /// connection does.
+    #[cold]
+    fn poll_overdue(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
+        let stream = self.reader.stream();
+        let Some(deadline) = stream.deadline().filter(|_| self.reader.is_at_work()) else {
+            return Poll::Pending;
+        };
+        if self.late.is_none() {
+            match sleep_until(deadline) {
+                Ok(late) => self.late = Some(Box::pin(late)),
+                Err(lack) => return Poll::Ready(stream.subject().no_timer(lack)),
+            }
+        }
+        let late = self.late.as_mut().expect("it was set above");
+        ready!(poll_time(late.as_mut(), cx));
+        let error = timed_out(&stream.subject());
+        self.reader.discard();
+        Poll::Ready(error)
+    }
+
     fn broken(&self, text: &str) -> Error {
         self.reader.stream().subject().error(
             ErrorKind::Protocol,
@@ -110,7 +138,10 @@ impl<T: Message> Future for Reply<T> {
             let method = self.reader.stream().subject().method;
             panic!("the answer of {method} was polled after it was done");
         }
-        let outcome = ready!(self.poll_outcome(cx));
+        let outcome = match self.poll_outcome(cx) {
+            Poll::Ready(outcome) => outcome,
+            Poll::Pending => Err(ready!(self.poll_overdue(cx))),
+        };
         self.done = true;
         Poll::Ready(outcome)
     }
