@@ -5,12 +5,13 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use futures::FutureExt;
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
-use tokio::task::coop::has_budget_remaining;
+use tokio::task::coop::{has_budget_remaining, poll_proceed};
 use trill::prost::bytes::{Buf, BufMut};
 use trill::prost::encoding::{DecodeContext, WireType, skip_field};
 use trill::prost::{DecodeError, Message};
@@ -293,11 +294,13 @@ async fn outcome_at_the_gate<F: Future + Unpin>(mut outcome: F) -> F::Output {
 async fn an_answer_is_decoded_for_no_longer_than_its_call_may_take() {
     let _turn = GATES.lock().await;
     let client = GatesClient::new(Server::builder().service(Makes).in_memory().unwrap());
-    let call = client.make(list(10)).timeout(Duration::from_secs(4));
-    let error = outcome_at_the_gate(call).await.unwrap_err();
-    let expected = (ErrorKind::Timeout, Code::CLIENT_INVOKE_TIMEOUT_ERR);
-    assert_eq!((error.kind(), error.code()), expected, "{error}");
-    assert!(error.to_string().contains("within 4s"), "{error}");
+    for json in [false, true] {
+        let call = client.make(list(10)).timeout(Duration::from_secs(4));
+        let error = outcome_at_the_gate(if json { call.json() } else { call }).await.unwrap_err();
+        let expected = (ErrorKind::Timeout, Code::CLIENT_INVOKE_TIMEOUT_ERR);
+        assert_eq!((error.kind(), error.code()), expected, "{error}");
+        assert!(error.to_string().contains("within 4s"), "{error}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -353,5 +356,75 @@ async fn messages_and_answers_of_many_parts_pay_for_their_decoding() {
         rw.write(list(1_000 * thousands)).await.unwrap();
         let read = poll_fn(|cx| Pin::new(&mut rw.read()).poll(cx).map(|_| has_budget_remaining())).await;
         assert_eq!(read, remains, "{thousands} thousand in a message");
+    }
+}
+
+/// The server is in a runtime of its own, so that the threads are the client's.
+#[test]
+fn answers_in_large_json_are_read_where_that_keeps_no_task_from_its_turn() {
+    let served = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let bound = served.block_on(Server::builder().service(Counts).bind("127.0.0.1:0")).unwrap();
+    let address = bound.local_addr().to_string();
+    served.spawn(bound.serve());
+    for (items, elsewhere) in [(10, false), (600, false), (700, true), (100_000, true)] {
+        let threads = threads_for(async |_| {
+            let client = ListsClient::new(Channel::connect(&address).await.unwrap());
+            let answer = client.count(list(items)).json().await.unwrap();
+            assert!([items, items + 1].contains(&answer.items.len()), "{}", answer.items.len());
+        });
+        assert_eq!(threads > 0, elsewhere, "{items} items");
+    }
+}
+
+#[tokio::test]
+async fn answers_in_json_pay_for_their_parts() {
+    let client = ListsClient::new(Server::builder().service(Counts).in_memory().unwrap());
+    // The steps of an item are five, and a task has 128 units.
+    for (items, left) in [(100, 100..=128), (600, 0..=50)] {
+        let mut call = client.count(list(items)).json().into_future();
+        let answered = poll_fn(|cx| Pin::new(&mut call).poll(cx).map(|_| units_left()));
+        let units = answered.await;
+        assert!(left.contains(&units), "{units} units are left after {items} items");
+    }
+}
+
+/// Uses up what is left of tokio's budget, and counts it.
+fn units_left() -> usize {
+    let mut cx = std::task::Context::from_waker(Waker::noop());
+    let mut units = 0;
+    while let Poll::Ready(unit) = poll_proceed(&mut cx) {
+        unit.made_progress();
+        units += 1;
+    }
+    units
+}
+
+/// The same service as somebody else may know it.
+mod other {
+    use super::*;
+
+    #[derive(Clone, PartialEq, Eq, trill::prost::Message, serde::Serialize, serde::Deserialize)]
+    #[prost(prost_path = "::trill::prost")]
+    pub(super) struct Name {
+        #[prost(string, tag = "1")]
+        items: String,
+    }
+
+    #[trill::service(package = "test.decoding", json)]
+    pub(super) trait Lists {
+        async fn make(&self, cx: Context, request: List) -> trill::Result<Name>;
+    }
+}
+
+#[tokio::test]
+async fn large_json_is_the_answer_or_an_error_that_says_what_it_is_not() {
+    let channel = Server::builder().service(Counts).in_memory().unwrap();
+    for compression in [None, Some(Compression::Gzip)] {
+        let call = ListsClient::new(channel.clone()).make(list(10)).json().compression(compression);
+        assert_eq!(call.await.unwrap().items.len(), 10_000, "{compression:?}");
+        let call = other::ListsClient::new(channel.clone()).make(list(10)).json().compression(compression);
+        let error = call.await.unwrap_err();
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Decode, Code::CLIENT_DECODE_ERR), "{error}");
+        assert!(error.to_string().contains("is not the JSON of a "), "{error}");
     }
 }

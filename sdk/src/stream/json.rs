@@ -5,7 +5,10 @@ use std::fmt;
 
 use bytes::Bytes;
 
+use super::blocking::elsewhere;
 use super::message::Message;
+use super::stepped::Decoding;
+use super::unpacking::pay_for_decoding;
 
 /// The `content_type` of JSON (`TrpcContentEncodeType.TRPC_JSON_ENCODE` in `trpc.proto`); protobuf has 0.
 pub(crate) const JSON: u32 = 2;
@@ -57,6 +60,40 @@ pub(crate) type ToJson<T> = fn(&T) -> Result<Bytes, JsonError>;
 
 /// [`JsonMessage::from_json`], for code that does not know that its message has it.
 pub(crate) type FromJson<T> = fn(&[u8]) -> Result<T, JsonError>;
+
+/// JSON from this size on is read elsewhere: that takes 0.05 to 0.2 ms.
+pub(crate) const LARGE_JSON: usize = 8 * 1024;
+
+/// Reads the JSON of a message that is not small here, or begins to do so where that keeps no task from its turn.
+pub(crate) fn decode_json<T: Message>(
+    peer: usize,
+    from_json: FromJson<T>,
+    json: Bytes,
+) -> Result<Result<T, JsonError>, Decoding<T, JsonError>> {
+    if json.len() >= LARGE_JSON {
+        return Err(Box::pin(elsewhere(peer, move || from_json(&json))));
+    }
+    pay_for_decoding(json.len(), json_steps(&json));
+    Ok(from_json(&json))
+}
+
+/// The numbers, texts, lists and objects of a JSON text, and some more.
+pub(crate) fn json_steps(json: &[u8]) -> usize {
+    let (mut steps, mut in_text, mut escaped) = (0, false, false);
+    for byte in json {
+        match byte {
+            _ if std::mem::take(&mut escaped) => {}
+            b'\\' => escaped = in_text,
+            b'"' => {
+                in_text = !in_text;
+                steps += usize::from(in_text);
+            }
+            b',' | b':' | b'[' | b'{' if !in_text => steps += 1,
+            _ => {}
+        }
+    }
+    steps
+}
 
 mod sealed {
     pub trait Sealed {}

@@ -41,7 +41,7 @@ pub(crate) use encode_once::{EncodeOnce, LARGE_TO_COMPRESS};
 pub(crate) use ending::{
     PEER_DRAINS, Subject, TimeLimit, answer_error, ending_error, outcome_of, send_error, timed_out,
 };
-pub(crate) use json::{FromJson, JSON, ToJson};
+pub(crate) use json::{FromJson, JSON, LARGE_JSON, ToJson, decode_json, json_steps};
 pub(crate) use stepped::{Decoding, Effort, STEPPED, decode, decode_granted, decode_on_task, decode_small};
 pub(crate) use timeout::poll_time;
 pub(crate) use unpacking::{Unpacking, pay_for_decoding, unpack, unpack_counted};

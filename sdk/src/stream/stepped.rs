@@ -56,7 +56,7 @@ impl Effort {
 pub(crate) const STEPPED: usize = 2 * 1024;
 
 /// A message that is being decoded elsewhere.
-pub(crate) type Decoding<T> = Pin<Box<dyn Future<Output = Result<T, DecodeError>> + Send + Sync>>;
+pub(crate) type Decoding<T, E = DecodeError> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + Sync>>;
 
 /// Decodes a message here, or begins to do so where that keeps no task from its turn.
 pub(crate) fn decode<T: Message>(peer: usize, bytes: Bytes) -> Result<Result<T, DecodeError>, Decoding<T>> {

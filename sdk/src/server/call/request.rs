@@ -7,8 +7,9 @@ use bytes::Bytes;
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::service::CallRef;
 use crate::stream::{
-    Compression, DecodeError, Effort, FromJson, JsonError, Message, STEPPED, StreamRef, UnpackError,
-    decode_granted, decode_on_task, decode_small, elsewhere, pay_for_decoding, unpack,
+    Compression, DecodeError, Effort, FromJson, JsonError, LARGE_JSON, Message, STEPPED, StreamRef,
+    UnpackError, decode_granted, decode_on_task, decode_small, elsewhere, json_steps, pay_for_decoding,
+    unpack,
 };
 use crate::transport::{BodyCharge, COPIED, Link, Overrun};
 
@@ -18,9 +19,6 @@ const COUNTED: usize = 512;
 
 /// A request from this size on is decoded elsewhere: that takes a millisecond.
 const LARGE: usize = 1024 * 1024;
-
-/// The same for JSON, of which a byte takes longer. These take 0.05 to 0.2 ms.
-const LARGE_JSON: usize = 8 * 1024;
 
 /// Where a request counts: at its call, or at the server stream that it has opened.
 #[derive(Clone, Copy)]
@@ -271,24 +269,6 @@ impl<Req> Decoded<Req> {
 /// Less is not worth it.
 fn counts(extra: usize) -> usize {
     if extra < COUNTED { 0 } else { extra }
-}
-
-/// The numbers, texts, lists and objects of a JSON text, and some more.
-fn json_steps(json: &[u8]) -> usize {
-    let (mut steps, mut in_text, mut escaped) = (0, false, false);
-    for byte in json {
-        match byte {
-            _ if std::mem::take(&mut escaped) => {}
-            b'\\' => escaped = in_text,
-            b'"' => {
-                in_text = !in_text;
-                steps += usize::from(in_text);
-            }
-            b',' | b':' | b'[' | b'{' if !in_text => steps += 1,
-            _ => {}
-        }
-    }
-    steps
 }
 
 /// From now on a request counts with what its message keeps, if there is room for that.

@@ -13,8 +13,8 @@ use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::service::{CallOptions, CallRef, Limit, Request};
 use crate::stream::{
     Compression, DecodeError, Decoding, EncodeOnce, FromJson, JSON, JsonError, Message, STEPPED, Subject,
-    ToJson, UnpackError, Unpacking, answer_error, decode, ending_error, pay_for_decoding, poll_time,
-    send_error, timed_out, unpack_counted, wire_encoding,
+    ToJson, UnpackError, Unpacking, answer_error, decode, decode_json, ending_error, poll_time, send_error,
+    timed_out, unpack_counted, wire_encoding,
 };
 use crate::transport::{Answer, Head, Lack, SendError, now, sleep_until};
 
@@ -57,9 +57,30 @@ enum Step<Resp> {
     /// The answer is there, and its body is being unpacked.
     Unpacking(CallRef, Option<Answer>, Unpacking),
     /// The answer is there, and its message is being decoded elsewhere.
-    Decoding(CallRef, Option<Answer>, Decoding<Resp>),
+    Decoding(CallRef, Option<Answer>, Elsewhere<Resp>),
     /// Whoever polled it has got its outcome.
     Over,
+}
+
+/// The answer's message that is being decoded elsewhere.
+enum Elsewhere<Resp> {
+    Message(Decoding<Resp>),
+    Json(Decoding<Resp, JsonError>),
+}
+
+/// Why an answer is not the message that the call expects.
+enum Undecoded {
+    Message(DecodeError),
+    Json(JsonError),
+}
+
+impl<Resp> Elsewhere<Resp> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Resp, Undecoded>> {
+        match self {
+            Self::Message(decoding) => decoding.as_mut().poll(cx).map_err(Undecoded::Message),
+            Self::Json(decoding) => decoding.as_mut().poll(cx).map_err(Undecoded::Json),
+        }
+    }
 }
 
 // Nothing in it is ever pinned.
@@ -280,7 +301,7 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
             Err(error) => return Poll::Ready(Err(error)),
         };
         let body = std::mem::take(&mut answer.body);
-        if answer.content_type == 0 && body.len() >= STEPPED {
+        if body.len() >= STEPPED {
             return self.poll_decoded(answer, body, cx);
         }
         Poll::Ready(self.decode(body, answer.content_type).map(|message| (message, answer)))
@@ -392,13 +413,18 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
         let (Step::Sent(Some(held)) | Step::Unpacking(held, ..)) = &self.step else {
             unreachable!("the answer came to a call that was sent")
         };
-        let decoding = match decode(held.link().peer_key(), body) {
-            Ok(message) => {
-                return Poll::Ready(match message {
-                    Ok(message) => Ok((message, answer)),
-                    Err(error) => Err(self.not_the_message(error)),
-                });
-            }
+        let peer = held.link().peer_key();
+        let decoded = match (answer.content_type, self.call.from_json) {
+            (0, _) => decode(peer, body)
+                .map(|message| message.map_err(Undecoded::Message))
+                .map_err(Elsewhere::Message),
+            (JSON, Some(from_json)) => decode_json(peer, from_json, body)
+                .map(|message| message.map_err(Undecoded::Json))
+                .map_err(Elsewhere::Json),
+            (other, _) => return Poll::Ready(Err(self.not_asked_for(other))),
+        };
+        let decoding = match decoded {
+            Ok(message) => return Poll::Ready(self.decoded(message).map(|message| (message, answer))),
             Err(decoding) => decoding,
         };
         self.step = match std::mem::replace(&mut self.step, Step::Over) {
@@ -415,35 +441,44 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
         let Step::Decoding(_, answer, decoding) = &mut self.step else {
             unreachable!("the answer is being decoded")
         };
-        let Poll::Ready(message) = decoding.as_mut().poll(cx) else {
+        let Poll::Ready(message) = decoding.poll(cx) else {
             return self.poll_overdue(cx).map(Err);
         };
         let answer = answer.take().expect("an answer is given once");
-        Poll::Ready(match message {
-            Ok(message) => Ok((message, answer)),
-            Err(error) => Err(self.not_the_message(error)),
-        })
+        Poll::Ready(self.decoded(message).map(|message| (message, answer)))
     }
 
+    /// Decodes a small answer, which whatever has brought it pays for.
     fn decode(&self, body: Bytes, content_type: u32) -> Result<Resp> {
         match (content_type, self.call.from_json) {
-            (0, _) => Resp::read_from(body).map_err(|error| self.not_the_message(error)),
-            (JSON, Some(from_json)) => {
-                pay_for_decoding(body.len(), 0);
-                from_json(&body).map_err(|error| {
-                    let name = std::any::type_name::<Resp>();
-                    self.undecodable(format!("the answer is not the JSON of a {name}")).with_source(error)
-                })
+            (0, _) => self.decoded(Resp::read_from(body).map_err(Undecoded::Message)),
+            (JSON, Some(from_json)) => self.decoded(from_json(&body).map_err(Undecoded::Json)),
+            (other, _) => Err(self.not_asked_for(other)),
+        }
+    }
+
+    #[inline]
+    fn decoded(&self, message: Result<Resp, Undecoded>) -> Result<Resp> {
+        message.map_err(|why| self.not_the_message(why))
+    }
+
+    #[cold]
+    fn not_the_message(&self, why: Undecoded) -> Error {
+        let name = std::any::type_name::<Resp>();
+        match why {
+            Undecoded::Message(error) => {
+                self.undecodable(format!("the answer is not a {name}")).with_source(error)
             }
-            (other, _) => Err(self
-                .undecodable(format!("the answer has content_type {other}, which the call did not ask for"))),
+            Undecoded::Json(error) => {
+                self.undecodable(format!("the answer is not the JSON of a {name}")).with_source(error)
+            }
         }
     }
 
     #[cold]
-    fn not_the_message(&self, error: DecodeError) -> Error {
-        let name = std::any::type_name::<Resp>();
-        self.undecodable(format!("the answer is not a {name}")).with_source(error)
+    fn not_asked_for(&self, content_type: u32) -> Error {
+        let text = format!("the answer has content_type {content_type}, which the call did not ask for");
+        self.undecodable(text)
     }
 
     #[cold]
