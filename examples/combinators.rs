@@ -4,8 +4,8 @@ use std::ops::ControlFlow::{Break, Continue};
 
 use futures::TryFutureExt;
 use trill::{
-    AsyncReader, AsyncReaderWriter, AsyncWriter, Context, Result, Server, do_for, do_for_each, do_until,
-    do_with, try_when_all, when_all,
+    AsyncReader, AsyncReaderWriter, AsyncWriter, Context, Result, Server, do_for, do_for_each,
+    do_until, do_with, try_when_all, when_all,
 };
 use trill_examples::greeter::{
     Greeter, GreeterClient, GreeterServer, Heard, HelloReply, HelloRequest, StreamGreeter,
@@ -105,7 +105,8 @@ async fn main() -> anyhow::Result<()> {
     println!("== try_when_all: both directions of a bidi stream ==");
     let (reader, writer) = streams.bidi_stream_say_hello().await?.split();
     let writer = writer.shared();
-    let asking = do_for_each(["x", "y"], |name| writer.write(request(name))).and_then(|()| writer.finish());
+    let asking =
+        do_for_each(["x", "y"], |name| writer.write(request(name))).and_then(|()| writer.finish());
     let listening = do_with((reader, 0)).until(|(mut reader, heard)| async move {
         let Some(reply) = reader.read().await? else { return Ok(Break(heard)) };
         println!("{}", reply.msg);

@@ -7,7 +7,9 @@ use std::time::Duration;
 use clap::Parser;
 use trill::server::ServerHandle;
 use trill::{Channel, Server};
-use trill_examples::greeter::{GreeterClient, GreeterServer, MyGreeter, StreamGreeterServer, request};
+use trill_examples::greeter::{
+    GreeterClient, GreeterServer, MyGreeter, StreamGreeterServer, request,
+};
 
 #[derive(Parser)]
 #[command(about = "Greets until Ctrl-C")]

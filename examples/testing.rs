@@ -7,8 +7,8 @@ use std::time::Duration;
 use trill::testing::{Cut, Direction, Network};
 use trill::{AsyncReaderWriter, Channel, Context, ErrorKind, Result, Server};
 use trill_examples::greeter::{
-    Greeter, GreeterClient, HelloReply, HelloRequest, MyGreeter, StreamGreeterClient, StreamGreeterServer,
-    reply, request,
+    Greeter, GreeterClient, HelloReply, HelloRequest, MyGreeter, StreamGreeterClient,
+    StreamGreeterServer, reply, request,
 };
 
 /// The code that is to be tested: it needs a client, and does not mind what is behind it.

@@ -94,7 +94,10 @@ impl Attacked {
         let (grown, counted) = (self.grown(), self.counted());
         println!("{what}: {grown} bytes are allocated, {counted} counted");
         assert!(in_time, "{what}: {grown} bytes are allocated, {counted} counted");
-        assert!(grown <= counted + counted / 2 + SLACK && grown <= most, "{what}: {grown} for {counted}");
+        assert!(
+            grown <= counted + counted / 2 + SLACK && grown <= most,
+            "{what}: {grown} for {counted}"
+        );
         self.handle.shutdown(Duration::from_millis(10)).await;
     }
 }
@@ -160,7 +163,9 @@ async fn what_peers_make_a_server_hold_is_what_it_counts() {
         socket.write_all(&begun).await.unwrap();
         held.push(socket);
     }
-    attacked.counts("small frames that are begun", 24 * MIB, |now| now.counted() >= 200 * 60_000).await;
+    attacked
+        .counts("small frames that are begun", 24 * MIB, |now| now.counted() >= 200 * 60_000)
+        .await;
     drop((held, frame));
 
     // Metadata.
@@ -189,14 +194,19 @@ async fn what_peers_make_a_server_hold_is_what_it_counts() {
         socket.write_all(&hanging(id, 1)).await.unwrap();
         socket.write_all(&filler).await.unwrap();
     }
-    attacked.counts("calls that hang", 4 * MIB, |now| now.handle.buffered().unread >= 300 * 6).await;
+    attacked
+        .counts("calls that hang", 4 * MIB, |now| now.handle.buffered().unread >= 300 * 6)
+        .await;
     drop(socket);
 
     // Streams of whose read buffers one small message is not read.
     let attacked = Attacked::start(|server| server).await;
     let mut socket = attacked.connect().await;
     for id in 1..=300 {
-        socket.write_all(&[raw::init(id, "Talk", 65_535), raw::data(id, "hang")].concat()).await.unwrap();
+        socket
+            .write_all(&[raw::init(id, "Talk", 65_535), raw::data(id, "hang")].concat())
+            .await
+            .unwrap();
     }
     let filler = raw::data(1_000, &"x".repeat(62_000));
     for id in 1..=300 {
@@ -224,7 +234,12 @@ mod keeping {
     pub(crate) trait Everything {
         async fn unary(&self, cx: Context, request: Bytes) -> Result<Bytes>;
         async fn upload(&self, cx: Context, reader: AsyncReader<Bytes>) -> Result<Bytes>;
-        async fn download(&self, cx: Context, request: Bytes, writer: AsyncWriter<Bytes>) -> Result<()>;
+        async fn download(
+            &self,
+            cx: Context,
+            request: Bytes,
+            writer: AsyncWriter<Bytes>,
+        ) -> Result<()>;
     }
 
     /// Counts the requests that its handlers have.
@@ -244,7 +259,12 @@ mod keeping {
             Ok(reader.read().await?.unwrap_or_default())
         }
 
-        async fn download(&self, _cx: Context, request: Bytes, mut writer: AsyncWriter<Bytes>) -> Result<()> {
+        async fn download(
+            &self,
+            _cx: Context,
+            request: Bytes,
+            mut writer: AsyncWriter<Bytes>,
+        ) -> Result<()> {
             self.0.fetch_add(1, Ordering::Relaxed);
             pending::<()>().await;
             writer.write(request).await
@@ -264,10 +284,13 @@ async fn keep_large() {
         let attacked = Attacked::serve(Server::builder().service(Keeper::default())).await;
         let mut socket = attacked.connect().await;
         for id in 1..=CALLS {
-            let call = raw::Request { id, method: "Unary", body: body.clone(), ..Default::default() };
+            let call =
+                raw::Request { id, method: "Unary", body: body.clone(), ..Default::default() };
             socket.write_all(&[call.frame(), filler.clone()].concat()).await.unwrap();
         }
-        attacked.counts("large bodies", 29 * MIB, |now| now.handle.buffered().unread >= counted).await;
+        attacked
+            .counts("large bodies", 29 * MIB, |now| now.handle.buffered().unread >= counted)
+            .await;
         drop(socket);
 
         let attacked = Attacked::serve(Server::builder().service(Keeper::default())).await;
@@ -278,7 +301,9 @@ async fn keep_large() {
         for id in 1..=CALLS {
             socket.write_all(&[raw::raw_data(id, &body), filler.clone()].concat()).await.unwrap();
         }
-        attacked.counts("large messages", 29 * MIB, |now| now.handle.buffered().unread >= counted).await;
+        attacked
+            .counts("large messages", 29 * MIB, |now| now.handle.buffered().unread >= counted)
+            .await;
     }
 }
 
@@ -301,14 +326,18 @@ async fn keep_requests_of_streams() {
 
 /// Messages that unpack to much, on many streams whose handlers read.
 async fn unpack_many() {
-    let attacked =
-        Attacked::start(|server| server.max_message_received(2_100_000).max_unread_per_connection(8 * MIB))
-            .await;
+    let attacked = Attacked::start(|server| {
+        server.max_message_received(2_100_000).max_unread_per_connection(8 * MIB)
+    })
+    .await;
     let (input, mut output) = attacked.connect().await.into_split();
     let message = packed(2_000_000);
     for id in 1..=60 {
         let open = raw::open(id, "Upload", 65_535, 1, b"");
-        output.write_all(&[open, raw::raw_data(id, &message), raw::close(id)].concat()).await.unwrap();
+        output
+            .write_all(&[open, raw::raw_data(id, &message), raw::close(id)].concat())
+            .await
+            .unwrap();
     }
     let ends = tokio::spawn(read_ends(input, 60));
     let (mut grown, mut counted) = (0, 0);

@@ -23,7 +23,10 @@ fn add(bytes: isize, pieces: isize) {
     PIECES[side].fetch_add(pieces, Ordering::Relaxed);
 }
 
-#[expect(unsafe_code, reason = "an allocator can only be replaced so; it counts and passes everything on")]
+#[expect(
+    unsafe_code,
+    reason = "an allocator can only be replaced so; it counts and passes everything on"
+)]
 // SAFETY: every call goes to the system's allocator as it came.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {

@@ -88,16 +88,23 @@ fn bodies() -> Vec<(&'static str, Vec<u8>, usize)> {
         change(&mut lists);
         lists.encode_to_vec()
     };
-    let by_text = Lists { by_text: texts().map(|text| (text, String::new())).collect(), ..Lists::default() };
+    let by_text =
+        Lists { by_text: texts().map(|text| (text, String::new())).collect(), ..Lists::default() };
     let once = [
         ("empty messages", [0x0a, 0].repeat(MANY)),
         ("few empty messages", [0x0a, 0].repeat(KIB * 3)),
-        ("messages", lists(|lists| lists.nested = vec![Nested { text: "x".into(), number: 1 }; MANY])),
+        (
+            "messages",
+            lists(|lists| lists.nested = vec![Nested { text: "x".into(), number: 1 }; MANY]),
+        ),
         ("empty texts", [0x12, 0].repeat(MANY)),
         ("texts", lists(|lists| lists.texts = vec!["x".into(); MANY])),
         ("longer texts", lists(|lists| lists.texts = vec!["x".repeat(30); MANY / 8])),
         ("numbers", lists(|lists| lists.numbers = vec![1; MANY * 4])),
-        ("pairs of numbers", lists(|lists| lists.by_number = (1..MANY as u64).map(|n| (n, n)).collect())),
+        (
+            "pairs of numbers",
+            lists(|lists| lists.by_number = (1..MANY as u64).map(|n| (n, n)).collect()),
+        ),
         ("pairs of texts", by_text.encode_to_vec()),
         ("a text", lists(|lists| lists.text = "x".repeat(MIB))),
         // It keeps the memory of the long one.
@@ -150,7 +157,12 @@ async fn open(address: &str, body: &[u8], times: usize) -> (Channel, Vec<AsyncRe
 }
 
 /// Waits until so many more requests are held, and until what they take is what they count.
-async fn look(what: &str, handle: &ServerHandle, (held, times): (&AtomicUsize, usize), before: isize) {
+async fn look(
+    what: &str,
+    handle: &ServerHandle,
+    (held, times): (&AtomicUsize, usize),
+    before: isize,
+) {
     until(what, || held.load(Ordering::Relaxed) == times).await;
     let taken = || usize::try_from(live() - before).unwrap_or(0);
     // A connection takes something, too, and a call more than it counts besides.
@@ -163,7 +175,8 @@ async fn look(what: &str, handle: &ServerHandle, (held, times): (&AtomicUsize, u
 async fn serve(max_unread: usize) -> (ServerHandle, String, Arc<AtomicUsize>) {
     let held = Arc::default();
     let service = Holds(Arc::clone(&held));
-    let settings = Server::builder().max_message_received(2 * MIB).max_unread(max_unread).service(service);
+    let settings =
+        Server::builder().max_message_received(2 * MIB).max_unread(max_unread).service(service);
     let bound = settings.bind("127.0.0.1:0").await.unwrap();
     let (handle, address) = (bound.handle(), bound.local_addr().to_string());
     tokio::spawn(bound.serve());
@@ -173,8 +186,12 @@ async fn serve(max_unread: usize) -> (ServerHandle, String, Arc<AtomicUsize>) {
 #[tokio::test]
 async fn requests_count_with_what_their_messages_take_in_memory_or_are_refused() {
     let mut servers = tokio::runtime::Builder::new_multi_thread();
-    let servers =
-        servers.worker_threads(1).enable_all().on_thread_start(|| SIDE.set(SERVER)).build().unwrap();
+    let servers = servers
+        .worker_threads(1)
+        .enable_all()
+        .on_thread_start(|| SIDE.set(SERVER))
+        .build()
+        .unwrap();
     let (handle, address, held) = servers.spawn(serve(512 * MIB)).await.unwrap();
     for (what, body, times) in bodies() {
         for as_stream in [false, true] {

@@ -202,7 +202,10 @@ async fn a_few(servers: &tokio::runtime::Runtime, shape: (usize, usize), size: u
         "{shape:?}, messages of {size}, unread at the server: it holds {server} bytes a stream, the client {client}"
     );
     assert!(handle.buffered().unread / 50 > 60_000, "the windows are full");
-    assert!(server > 60_000 && server.max(client) <= 256 * KIB, "{server} and {client} bytes a stream");
+    assert!(
+        server > 60_000 && server.max(client) <= 256 * KIB,
+        "{server} and {client} bytes a stream"
+    );
     drop(uploads);
 
     let before = settled().await;
@@ -211,7 +214,10 @@ async fn a_few(servers: &tokio::runtime::Runtime, shape: (usize, usize), size: u
     println!(
         "{shape:?}, messages of {size}, unread at the client: it holds {client} bytes a stream, the server {server}"
     );
-    assert!(client > 60_000 && client.max(server) <= 256 * KIB, "{client} and {server} bytes a stream");
+    assert!(
+        client > 60_000 && client.max(server) <= 256 * KIB,
+        "{client} and {server} bytes a stream"
+    );
     drop(readers);
     handle.shutdown(Duration::from_millis(10)).await;
 }
@@ -240,7 +246,9 @@ async fn beside_a_fast_one(servers: &tokio::runtime::Runtime) {
     reply.await.unwrap();
     let [_, server] = grown(before).await;
     let unread = handle.buffered().unread;
-    println!("{unread} bytes that are not read, among 20 MB that are: the server holds {server} bytes more");
+    println!(
+        "{unread} bytes that are not read, among 20 MB that are: the server holds {server} bytes more"
+    );
     assert!(unread > 4 * 400 * 40 && server < unread + MIB, "{server} bytes for {unread}");
     drop(slow);
     handle.shutdown(Duration::from_millis(10)).await;
@@ -266,7 +274,10 @@ async fn idle(servers: &tokio::runtime::Runtime) {
         "{STREAMS} idle streams: the server holds {server} bytes a stream, in {pieces} pieces, and counts {counted}"
     );
     assert!(server <= 1_000, "{server} bytes a stream");
-    assert!((server..server + server / 4).contains(&counted), "{counted} of {server} bytes a stream count");
+    assert!(
+        (server..server + server / 4).contains(&counted),
+        "{counted} of {server} bytes a stream count"
+    );
     drop(streams);
     handle.shutdown(Duration::from_millis(10)).await;
 }

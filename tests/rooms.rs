@@ -14,7 +14,8 @@ type Names = BTreeSet<String>;
 fn table(architecture: &str) -> Vec<(String, Names)> {
     let begin = architecture.find("| room | may use |").expect("ARCHITECTURE.md has the table");
     let rows = architecture[begin..].lines().skip(2).take_while(|line| line.starts_with('|'));
-    let names = |cell: &str| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Names>();
+    let names =
+        |cell: &str| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Names>();
     rows.map(|row| {
         let cells: Vec<_> = row.split('|').collect();
         (names(cells[1]).pop_first().expect("a row begins with its room"), names(cells[2]))
@@ -74,9 +75,15 @@ fn each_room_knows_what_the_map_says_and_stands_above_it() {
     for (room, may_use) in &table {
         let uses = imports.get(room).unwrap_or_else(|| panic!("there is no room {room}"));
         let more: Vec<_> = uses.difference(may_use).collect();
-        assert!(more.is_empty(), "{room} uses {more:?}, which its row in ARCHITECTURE.md does not name");
+        assert!(
+            more.is_empty(),
+            "{room} uses {more:?}, which its row in ARCHITECTURE.md does not name"
+        );
         let fewer: Vec<_> = may_use.difference(uses).collect();
-        assert!(fewer.is_empty(), "{room} does not use {fewer:?}, which its row in ARCHITECTURE.md names");
+        assert!(
+            fewer.is_empty(),
+            "{room} does not use {fewer:?}, which its row in ARCHITECTURE.md names"
+        );
         let above: Vec<_> = uses.difference(&below).collect();
         assert!(above.is_empty(), "{room} uses {above:?}, which does not stand below it");
         below.insert(room.clone());

@@ -23,7 +23,11 @@ fn the_same_seed_does_the_same() {
     let mut hashes = std::collections::BTreeSet::new();
     for seed in 0..20 {
         let report = sim::run(seed).unwrap_or_else(|failure| panic!("{failure}"));
-        assert_eq!(sim::run(seed).unwrap_or_else(|failure| panic!("{failure}")), report, "seed {seed}");
+        assert_eq!(
+            sim::run(seed).unwrap_or_else(|failure| panic!("{failure}")),
+            report,
+            "seed {seed}"
+        );
         hashes.insert(report.hash);
     }
     assert_eq!(hashes.len(), 20, "and another one something else");

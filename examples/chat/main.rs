@@ -56,7 +56,8 @@ async fn main() -> anyhow::Result<()> {
 }
 
 async fn serve(listen: &str) -> anyhow::Result<()> {
-    let server = Server::builder().service(ChatServiceServer::new(Room::new())).bind(listen).await?;
+    let server =
+        Server::builder().service(ChatServiceServer::new(Room::new())).bind(listen).await?;
     println!("listening on {}", server.local_addr());
     let handle = server.handle();
     tokio::spawn(async move {
@@ -129,7 +130,10 @@ async fn demo() -> anyhow::Result<()> {
 }
 
 /// Says something, and listens until everybody has been heard.
-async fn talk(user: &str, mut stream: AsyncReaderWriter<ChatMessage, ChatMessage>) -> trill::Result<()> {
+async fn talk(
+    user: &str,
+    mut stream: AsyncReaderWriter<ChatMessage, ChatMessage>,
+) -> trill::Result<()> {
     stream.write(message(user, format!("hello from {user}"))).await?;
     for _ in USERS {
         let Some(heard) = stream.read().await? else { break };

@@ -29,7 +29,11 @@ impl Room {
 }
 
 impl ChatService for Room {
-    async fn chat(&self, _cx: Context, rw: AsyncReaderWriter<ChatMessage, ChatMessage>) -> Result<()> {
+    async fn chat(
+        &self,
+        _cx: Context,
+        rw: AsyncReaderWriter<ChatMessage, ChatMessage>,
+    ) -> Result<()> {
         let mut messages = self.messages.subscribe();
         let (said, mut heard) = rw.split();
         let (here, mut left) = oneshot::channel::<()>();
@@ -57,10 +61,15 @@ impl ChatService for Room {
     }
 }
 
-async fn push(message: Result<ChatMessage, RecvError>, heard: &mut AsyncWriter<ChatMessage>) -> Result<()> {
+async fn push(
+    message: Result<ChatMessage, RecvError>,
+    heard: &mut AsyncWriter<ChatMessage>,
+) -> Result<()> {
     match message {
         Ok(message) => heard.write(message).await,
-        Err(RecvError::Lagged(missed)) => heard.write(notice(format!("you missed {missed} messages"))).await,
+        Err(RecvError::Lagged(missed)) => {
+            heard.write(notice(format!("you missed {missed} messages"))).await
+        }
         Err(RecvError::Closed) => Ok(()),
     }
 }
@@ -90,8 +99,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_client_that_does_not_read_stops_nobody_and_is_told_what_it_missed() {
-        let channel =
-            Server::builder().service(ChatServiceServer::new(Room::new())).in_memory().expect("settings");
+        let channel = Server::builder()
+            .service(ChatServiceServer::new(Room::new()))
+            .in_memory()
+            .expect("settings");
         let client = ChatServiceClient::new(channel);
         let mut slow = client.chat().await.expect("a room");
         slow.read().await.expect("a welcome");
@@ -108,7 +119,10 @@ mod tests {
         slow.finish_writing().await.expect("half-closed");
         let (mut heard, mut missed) = (0, 0);
         while let Some(message) = slow.read().await.expect("messages") {
-            match message.content.strip_prefix("you missed ").and_then(|rest| rest.strip_suffix(" messages"))
+            match message
+                .content
+                .strip_prefix("you missed ")
+                .and_then(|rest| rest.strip_suffix(" messages"))
             {
                 Some(count) => missed += count.parse::<usize>().expect("a number"),
                 None => heard += 1,
@@ -120,8 +134,10 @@ mod tests {
 
     #[tokio::test]
     async fn who_leaves_hears_what_was_said_before() {
-        let channel =
-            Server::builder().service(ChatServiceServer::new(Room::new())).in_memory().expect("settings");
+        let channel = Server::builder()
+            .service(ChatServiceServer::new(Room::new()))
+            .in_memory()
+            .expect("settings");
         let mut stream = ChatServiceClient::new(channel).chat().await.expect("a room");
         stream.read().await.expect("a welcome");
         for i in 0..10 {

@@ -31,7 +31,10 @@ pub(crate) async fn run() -> Result<()> {
         let report = push(&address, &from, 0, &bar()).await?;
         ensure!(report.problems + report.summary.failed == 0, "{report:?}");
         let done = report.summary;
-        println!("{round}: {} files with {} bytes sent, {} were there", done.files, done.bytes, done.same);
+        println!(
+            "{round}: {} files with {} bytes sent, {} were there",
+            done.files, done.bytes, done.same
+        );
     }
     ensure!(outline(&from)? == outline(&into)?, "the copy differs");
     println!("the copy is the same");
@@ -51,7 +54,8 @@ pub(crate) fn make_tree(root: &Path) -> io::Result<()> {
     fs::write(root.join("empty file"), "")?;
     fs::write(root.join("src/small.txt"), "a few words\n")?;
     fs::write(root.join("src/deep/deeper/exactly one chunk"), vec![7; crate::wire::CHUNK])?;
-    let large: Vec<u8> = (0..3_000_001_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let large: Vec<u8> =
+        (0..3_000_001_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     fs::write(root.join("large.bin"), large)?;
     fs::write(root.join("src/run.sh"), "#!/bin/sh\n")?;
     fs::set_permissions(root.join("src/run.sh"), Permissions::from_mode(0o750))?;

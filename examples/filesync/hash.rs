@@ -45,7 +45,10 @@ mod tests {
 
     #[test]
     fn a_name_is_the_hex_of_the_hash() {
-        assert_eq!(name_of(b""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+        assert_eq!(
+            name_of(b""),
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+        );
     }
 
     #[test]
@@ -62,7 +65,8 @@ mod tests {
 
     #[test]
     fn too_few_bytes_are_an_error() {
-        let result = absorb(&mut Sha256::new(), &mut [1, 2, 3].as_slice(), 4, |_| io::Result::Ok(()));
+        let result =
+            absorb(&mut Sha256::new(), &mut [1, 2, 3].as_slice(), 4, |_| io::Result::Ok(()));
         assert_eq!(result.expect_err("one byte is missing").kind(), io::ErrorKind::UnexpectedEof);
     }
 }

@@ -61,7 +61,8 @@ pub(crate) async fn push(to: &str, dir: &Path, retries: u32, bar: &ProgressBar) 
 /// The bar for a terminal; elsewhere nothing is drawn.
 pub(crate) fn bar() -> ProgressBar {
     let style = "{bar:40} {percent:>3}%  {bytes} of {total_bytes}  {bytes_per_sec}  {eta} left";
-    ProgressBar::new(0).with_style(ProgressStyle::with_template(style).expect("the template is well formed"))
+    ProgressBar::new(0)
+        .with_style(ProgressStyle::with_template(style).expect("the template is well formed"))
 }
 
 /// The way of an entry: scan (a thread) → offer → match with the server's answer → read (a thread) → upload.
@@ -140,7 +141,10 @@ async fn match_up(
             return Ok(());
         }
     }
-    anyhow::ensure!(standings.read().await?.is_none(), "the server compared more than it was offered");
+    anyhow::ensure!(
+        standings.read().await?.is_none(),
+        "the server compared more than it was offered"
+    );
     Ok(())
 }
 
@@ -160,7 +164,10 @@ fn read(mut entries: mpsc::Receiver<(Entry, Standing)>, outbox: &Outbox, problem
     }
 }
 
-async fn upload(mut steps: mpsc::Receiver<Step>, mut writer: AsyncWriter<Step>) -> Result<AsyncWriter<Step>> {
+async fn upload(
+    mut steps: mpsc::Receiver<Step>,
+    mut writer: AsyncWriter<Step>,
+) -> Result<AsyncWriter<Step>> {
     while let Some(step) = steps.recv().await {
         writer.write(step).await?;
     }
@@ -237,7 +244,10 @@ mod tests {
         }
 
         fn assert_same(&self) {
-            assert_eq!(outline(&self.from).expect("readable"), outline(&self.into).expect("readable"));
+            assert_eq!(
+                outline(&self.from).expect("readable"),
+                outline(&self.into).expect("readable")
+            );
         }
     }
 
@@ -269,7 +279,10 @@ mod tests {
         let all = outline(&scene.from).expect("readable");
         // A directory's mode comes when it is complete.
         assert!(
-            first.iter().filter(|line| !line.contains(" directory ")).all(|line| all.contains(line)),
+            first
+                .iter()
+                .filter(|line| !line.contains(" directory "))
+                .all(|line| all.contains(line)),
             "{first:?}"
         );
 
@@ -299,7 +312,8 @@ mod tests {
     async fn a_file_that_cannot_be_copied_is_counted_and_the_others_arrive() {
         let scene = Scene::new().await;
         fs::create_dir_all(scene.into.join("large.bin")).expect("a directory in the way");
-        let _socket = std::os::unix::net::UnixListener::bind(scene.from.join("socket")).expect("a socket");
+        let _socket =
+            std::os::unix::net::UnixListener::bind(scene.from.join("socket")).expect("a socket");
         let report = scene.push(0, &ProgressBar::hidden()).await.expect("the server is there");
         assert_eq!((report.summary.failed, report.problems), (1, 1));
         assert_eq!(report.summary.failures[0].path, b"large.bin");
@@ -311,7 +325,9 @@ mod tests {
         let scene = Scene::new().await;
         scene.server.shutdown(Duration::ZERO).await;
         assert!(scene.push(9, &ProgressBar::hidden()).await.is_err());
-        assert!(push(&scene.address, Path::new("/nowhere"), 0, &ProgressBar::hidden()).await.is_err());
+        assert!(
+            push(&scene.address, Path::new("/nowhere"), 0, &ProgressBar::hidden()).await.is_err()
+        );
     }
 
     const HUGE: usize = 8 * 1024 * 1024;

@@ -149,7 +149,8 @@ impl<'a> Receiver<'a> {
         if fs::symlink_metadata(&part).is_ok_and(|found| !found.is_file()) {
             remove_if_there(&part)?;
         }
-        let mut out = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&part)?;
+        let mut out =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&part)?;
         let mut hasher = Sha256::new();
         hash::absorb(&mut hasher, &mut out, begin.offset, |_| Ok(())).map_err(partial_file)?;
         out.set_len(begin.offset)?;
@@ -301,7 +302,10 @@ mod tests {
         assert_eq!(permissions(&fs::metadata(to.at("d/f")).expect("a file")), 0o640);
         assert_eq!(permissions(&fs::metadata(to.at("d")).expect("a directory")), 0o555);
         // A second push opens the directory up again, as it must to write there.
-        assert_eq!(to.take([Action::Enter("d".into()), begin("d/f", 1, 0), chunk("z"), end("z")]).failed, 0);
+        assert_eq!(
+            to.take([Action::Enter("d".into()), begin("d/f", 1, 0), chunk("z"), end("z")]).failed,
+            0
+        );
         assert_eq!(fs::read(to.at("d/f")).expect("a file"), b"z");
     }
 
@@ -334,8 +338,14 @@ mod tests {
     fn a_wrong_hash_keeps_what_was_there_and_forgets_what_came() {
         let to = Destination::new();
         fs::write(to.at("f"), "old").expect("a file");
-        let summary =
-            to.take([begin("f", 3, 0), chunk("neu"), end("new"), begin("g", 1, 0), chunk("g"), end("g")]);
+        let summary = to.take([
+            begin("f", 3, 0),
+            chunk("neu"),
+            end("new"),
+            begin("g", 1, 0),
+            chunk("g"),
+            end("g"),
+        ]);
         assert_eq!((summary.files, summary.failed), (1, 1));
         assert_eq!(fs::read(to.at("f")).expect("a file"), b"old");
         assert!(!to.tree.part(b"f").exists());
@@ -344,11 +354,16 @@ mod tests {
     #[test]
     fn one_bad_file_gives_one_failure_however_many_chunks_it_has() {
         let to = Destination::new();
-        let long = [begin("../f", 9, 0), chunk("abc"), chunk("def"), chunk("ghi"), end("abcdefghi")];
+        let long =
+            [begin("../f", 9, 0), chunk("abc"), chunk("def"), chunk("ghi"), end("abcdefghi")];
         let summary = to.take(long);
         assert_eq!((summary.files, summary.bytes, summary.failed), (0, 0, 1));
         assert_eq!(summary.failures[0].path, b"../f");
-        assert_eq!(to.take([begin("f", 2, 0), chunk("abc"), end("abc")]).failed, 1, "longer than announced");
+        assert_eq!(
+            to.take([begin("f", 2, 0), chunk("abc"), end("abc")]).failed,
+            1,
+            "longer than announced"
+        );
     }
 
     #[test]
@@ -373,7 +388,11 @@ mod tests {
         ]);
         assert_eq!((summary.files, summary.failed), (1, 3));
         assert_eq!(fs::read(outside.path().join("f")).expect("a file"), b"old");
-        assert_eq!(fs::read(to.at("file")).expect("a file"), b"own", "the link was replaced, not followed");
+        assert_eq!(
+            fs::read(to.at("file")).expect("a file"),
+            b"own",
+            "the link was replaced, not followed"
+        );
     }
 
     #[test]
@@ -388,7 +407,8 @@ mod tests {
 
     #[test]
     fn failures_are_counted_but_not_all_listed() {
-        let summary = Destination::new().take((0..500).map(|_| Action::Same(target("missing", 0o600))));
+        let summary =
+            Destination::new().take((0..500).map(|_| Action::Same(target("missing", 0o600))));
         assert_eq!((summary.failed, summary.failures.len()), (500, NOTED_FAILURES));
     }
 }

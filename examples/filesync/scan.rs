@@ -63,7 +63,8 @@ impl Scan {
     fn entry(&mut self, found: &DirEntry) -> Result<Entry, Problem> {
         let on_disk = found.path();
         let problem = |why| Problem { path: on_disk.to_owned(), why };
-        let path = on_disk.strip_prefix(&self.root).unwrap_or(on_disk).as_os_str().as_bytes().to_vec();
+        let path =
+            on_disk.strip_prefix(&self.root).unwrap_or(on_disk).as_os_str().as_bytes().to_vec();
         let metadata = found.metadata().map_err(|error| problem(plain(error)))?;
         let mode = permissions(&metadata);
         let kind = metadata.file_type();
@@ -74,7 +75,12 @@ impl Scan {
             let target = fs::read_link(on_disk).map_err(problem)?;
             Ok(Entry::Link(Link { path, target: target.into_os_string().as_bytes().to_vec() }))
         } else if kind.is_file() {
-            Ok(Entry::File(FileEntry { path, on_disk: on_disk.to_owned(), size: metadata.len(), mode }))
+            Ok(Entry::File(FileEntry {
+                path,
+                on_disk: on_disk.to_owned(),
+                size: metadata.len(),
+                mode,
+            }))
         } else {
             Err(problem(io::Error::other("neither a file, a directory nor a link")))
         }
@@ -95,9 +101,10 @@ impl Iterator for Scan {
         }
         Some(match self.walk.next()? {
             Ok(found) => self.entry(&found),
-            Err(error) => {
-                Err(Problem { path: error.path().unwrap_or(&self.root).to_owned(), why: plain(error) })
-            }
+            Err(error) => Err(Problem {
+                path: error.path().unwrap_or(&self.root).to_owned(),
+                why: plain(error),
+            }),
         })
     }
 }
@@ -145,8 +152,12 @@ mod tests {
             .map(|entry| match entry {
                 Ok(Entry::Enter(path)) => format!("enter {}", text(&path)),
                 Ok(Entry::Leave(dir)) => format!("leave {} {:o}", text(&dir.path), dir.mode),
-                Ok(Entry::Link(link)) => format!("link {} {}", text(&link.path), text(&link.target)),
-                Ok(Entry::File(file)) => format!("file {} {} {:o}", text(&file.path), file.size, file.mode),
+                Ok(Entry::Link(link)) => {
+                    format!("link {} {}", text(&link.path), text(&link.target))
+                }
+                Ok(Entry::File(file)) => {
+                    format!("file {} {} {:o}", text(&file.path), file.size, file.mode)
+                }
                 Err(problem) => format!("problem {problem}"),
             })
             .collect()
@@ -154,7 +165,8 @@ mod tests {
 
     #[test]
     fn a_name_cannot_write_lines_of_its_own_or_colour_them() {
-        let problem = Problem { path: "it's\nnot copied: \x1b[31mall".into(), why: io::Error::other("gone") };
+        let problem =
+            Problem { path: "it's\nnot copied: \x1b[31mall".into(), why: io::Error::other("gone") };
         assert_eq!(problem.to_string(), "it's\\nnot copied: \\u{1b}[31mall: gone");
     }
 
@@ -166,10 +178,14 @@ mod tests {
         fs::write(deep.join("f"), "12345").expect("a file");
         fs::set_permissions(deep.join("f"), fs::Permissions::from_mode(0o640)).expect("a mode");
         fs::set_permissions(&deep, fs::Permissions::from_mode(0o500)).expect("a mode");
-        fs::set_permissions(root.path().join("a"), fs::Permissions::from_mode(0o755)).expect("a mode");
+        fs::set_permissions(root.path().join("a"), fs::Permissions::from_mode(0o755))
+            .expect("a mode");
         let seen = summary(root.path());
         fs::set_permissions(&deep, fs::Permissions::from_mode(0o700)).expect("a mode");
-        assert_eq!(seen, ["enter a", "enter a/b", "file a/b/f 5 640", "leave a/b 500", "leave a 755"]);
+        assert_eq!(
+            seen,
+            ["enter a", "enter a/b", "file a/b/f 5 640", "leave a/b 500", "leave a 755"]
+        );
         assert_eq!(total_bytes(root.path()), 5);
     }
 

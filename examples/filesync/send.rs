@@ -67,7 +67,8 @@ impl Outbox {
             let mut hasher = Sha256::new();
             hash::absorb(&mut hasher, &mut content, size, |n| self.advance(n))?;
             if hash::digest(&hasher) == *whole {
-                return self.step(Action::Same(Target { path: file.path.clone(), mode: file.mode }));
+                return self
+                    .step(Action::Same(Target { path: file.path.clone(), mode: file.mode }));
             }
             self.bar.set_position(start);
             content.seek(SeekFrom::Start(0))?;
@@ -91,7 +92,12 @@ impl Outbox {
     }
 
     /// How many bytes both sides have alike, and the hash of those.
-    fn agree(&self, content: &mut File, size: u64, standing: &Standing) -> Result<(u64, Sha256), Failure> {
+    fn agree(
+        &self,
+        content: &mut File,
+        size: u64,
+        standing: &Standing,
+    ) -> Result<(u64, Sha256), Failure> {
         let mut hasher = Sha256::new();
         if let Some(part) = standing.part.as_ref().filter(|part| part.len <= size) {
             hash::absorb(&mut hasher, content, part.len, |n| self.advance(n))?;
@@ -102,7 +108,12 @@ impl Outbox {
         Ok((0, Sha256::new()))
     }
 
-    fn send_chunks(&self, content: &mut File, len: u64, mut hasher: Sha256) -> Result<Vec<u8>, Failure> {
+    fn send_chunks(
+        &self,
+        content: &mut File,
+        len: u64,
+        mut hasher: Sha256,
+    ) -> Result<Vec<u8>, Failure> {
         let mut left = len;
         while left > 0 {
             let mut chunk = vec![0; CHUNK.min(usize::try_from(left).unwrap_or(CHUNK))];
@@ -156,7 +167,8 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let on_disk = dir.path().join("f");
         fs::write(&on_disk, content).expect("a file");
-        let file = FileEntry { path: b"f".into(), on_disk, size: content.len() as u64, mode: 0o644 };
+        let file =
+            FileEntry { path: b"f".into(), on_disk, size: content.len() as u64, mode: 0o644 };
         let (steps, mut taken) = mpsc::channel(100);
         let bar = ProgressBar::hidden();
         Outbox::new(steps, bar.clone()).send_file(&file, standing).expect("the file can be read");
@@ -199,7 +211,10 @@ mod tests {
     #[test]
     fn a_file_that_is_there_is_not_sent() {
         let standing = Standing { whole: Some(sha(b"abc")), part: part(b"ab") };
-        assert_eq!(sent(b"abc", &standing), [Action::Same(Target { path: b"f".into(), mode: 0o644 })]);
+        assert_eq!(
+            sent(b"abc", &standing),
+            [Action::Same(Target { path: b"f".into(), mode: 0o644 })]
+        );
     }
 
     #[test]
@@ -223,7 +238,8 @@ mod tests {
     fn a_missing_file_is_skipped_and_a_hangup_ends_everything() {
         let (steps, taken) = mpsc::channel(1);
         let outbox = Outbox::new(steps, ProgressBar::hidden());
-        let file = FileEntry { path: b"f".into(), on_disk: "/nowhere/f".into(), size: 1, mode: 0o644 };
+        let file =
+            FileEntry { path: b"f".into(), on_disk: "/nowhere/f".into(), size: 1, mode: 0o644 };
         assert!(matches!(outbox.send_file(&file, &Standing::default()), Err(Stop::Skip(_))));
         drop(taken);
         assert!(matches!(outbox.send(Action::Abandon(())), Err(Stop::Hangup)));

@@ -14,7 +14,9 @@ use trill::{AsyncReader, AsyncReaderWriter, Context, Result, Server, Status};
 use crate::gate::{Gate, Pass};
 use crate::receive::{NoRoom, Receiver};
 use crate::tree::Tree;
-use crate::wire::{FileSync, FileSyncServer, Offer, SESSION, Standing, Step, Summary, WINDOW, code};
+use crate::wire::{
+    FileSync, FileSyncServer, Offer, SESSION, Standing, Step, Summary, WINDOW, code,
+};
 
 /// Opens the destination and the port.
 ///

@@ -81,10 +81,12 @@ impl Tree {
     pub(crate) fn standing(&self, offer: &Offer) -> Standing {
         let Ok(target) = self.locate(&offer.path) else { return Standing::default() };
         let whole = prefix(&target).ok().filter(|(_, len)| *len == offer.size);
-        let part = prefix(&self.part(&offer.path)).ok().filter(|(_, len)| (1..=offer.size).contains(len));
+        let part =
+            prefix(&self.part(&offer.path)).ok().filter(|(_, len)| (1..=offer.size).contains(len));
         Standing {
             whole: whole.and_then(|(file, len)| sha256(file, len).ok()),
-            part: part.and_then(|(file, len)| Some(Prefix { len, sha256: sha256(file, len).ok()? })),
+            part: part
+                .and_then(|(file, len)| Some(Prefix { len, sha256: sha256(file, len).ok()? })),
         }
     }
 }
@@ -95,7 +97,11 @@ fn check(path: &[u8]) -> io::Result<()> {
     let safe = !path.contains(&0)
         && names.peek() != Some(&STAGING.as_bytes())
         && names.all(|name| !matches!(name, b"" | b"." | b".."));
-    if safe { Ok(()) } else { Err(io::Error::new(io::ErrorKind::InvalidInput, "the path is not safe")) }
+    if safe {
+        Ok(())
+    } else {
+        Err(io::Error::new(io::ErrorKind::InvalidInput, "the path is not safe"))
+    }
 }
 
 fn real_dir(place: &Path) -> io::Result<()> {
@@ -142,8 +148,20 @@ mod tests {
         for path in ["a", "a/b", "...", "a/..b", " ", ".filesyncrc", "a/.filesync"] {
             assert!(check(path.as_bytes()).is_ok(), "{path:?}");
         }
-        for path in ["", "/", "/etc", "a/", "a//b", ".", "..", "a/..", "../a", "a/./b", "a\0b", ".filesync/x"]
-        {
+        for path in [
+            "",
+            "/",
+            "/etc",
+            "a/",
+            "a//b",
+            ".",
+            "..",
+            "a/..",
+            "../a",
+            "a/./b",
+            "a\0b",
+            ".filesync/x",
+        ] {
             assert!(check(path.as_bytes()).is_err(), "{path:?}");
         }
     }
@@ -166,9 +184,16 @@ mod tests {
         fs::write(tree.part(b"f"), "ab").expect("a file");
         let sha = |text: &str| Sha256::digest(text).to_vec();
         let part = Some(Prefix { len: 2, sha256: sha("ab") });
-        assert_eq!(tree.standing(&offer("f", 3)), Standing { whole: Some(sha("abc")), part: part.clone() });
+        assert_eq!(
+            tree.standing(&offer("f", 3)),
+            Standing { whole: Some(sha("abc")), part: part.clone() }
+        );
         assert_eq!(tree.standing(&offer("f", 9)), Standing { whole: None, part });
-        assert_eq!(tree.standing(&offer("f", 1)), Standing::default(), "longer than what is offered");
+        assert_eq!(
+            tree.standing(&offer("f", 1)),
+            Standing::default(),
+            "longer than what is offered"
+        );
         assert_eq!(tree.standing(&offer("missing", 0)), Standing::default());
     }
 

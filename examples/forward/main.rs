@@ -13,7 +13,8 @@ use tokio::sync::watch;
 use trill::server::ServerHandle;
 use trill::{Channel, Server};
 use trill_examples::greeter::{
-    Greeter, GreeterClient, GreeterServer, StreamGreeter, StreamGreeterClient, StreamGreeterServer, request,
+    Greeter, GreeterClient, GreeterServer, StreamGreeter, StreamGreeterClient, StreamGreeterServer,
+    request,
 };
 use trill_examples::memory;
 
@@ -80,7 +81,8 @@ async fn unary(greeter: &GreeterClient) -> Result<()> {
 
 async fn client_stream(streams: &StreamGreeterClient, messages: u64) -> Result<()> {
     let start = Instant::now();
-    let (mut writer, reply) = streams.client_stream_say_hello().metadata(NAME, "client stream").await?;
+    let (mut writer, reply) =
+        streams.client_stream_say_hello().metadata(NAME, "client stream").await?;
     for _ in 0..messages {
         writer.write(request("x")).await?;
     }
@@ -152,19 +154,26 @@ async fn failures(greeter: &GreeterClient, streams: &StreamGreeterClient) -> Res
     for error in [unary, client_stream, server_stream, bidi_stream] {
         let error = error.context("the call should have failed")?;
         let status = error.status().with_context(|| format!("not a status: {error}"))?;
-        ensure!(status.func_ret() == UNKNOWN_NAME && status.message() == "there is nobody here", "{error}");
+        ensure!(
+            status.func_ret() == UNKNOWN_NAME && status.message() == "there is nobody here",
+            "{error}"
+        );
     }
     println!("failures: the server's own status came back from all kinds of calls");
     Ok(())
 }
 
 /// A client that loses interest ends the work at the far end.
-async fn dropping(streams: &StreamGreeterClient, mut running: watch::Receiver<usize>) -> Result<()> {
+async fn dropping(
+    streams: &StreamGreeterClient,
+    mut running: watch::Receiver<usize>,
+) -> Result<()> {
     let mut reader = streams.server_stream_say_hello(request(ENDLESS)).await?;
     reader.read().await?;
     ensure!(*running.borrow_and_update() == 1, "the stream should be running");
     drop(reader);
-    let stopped = tokio::time::timeout(Duration::from_secs(10), running.wait_for(|count| *count == 0)).await;
+    let stopped =
+        tokio::time::timeout(Duration::from_secs(10), running.wait_for(|count| *count == 0)).await;
     stopped.context("the server goes on although nobody listens")??;
     println!("dropping: the server stopped when the client went away");
     Ok(())

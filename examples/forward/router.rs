@@ -4,7 +4,9 @@
 //! error from above is returned as it is, a message is read only when the one before it has been written, and both directions of
 //! a stream run at once. A client that goes away drops the handler, and with it the call above.
 
-use trill::{AsyncReader, AsyncReaderWriter, AsyncWriter, Channel, Context, Message, Metadata, Result};
+use trill::{
+    AsyncReader, AsyncReaderWriter, AsyncWriter, Channel, Context, Message, Metadata, Result,
+};
 use trill_examples::greeter::{
     Greeter, GreeterClient, HelloReply, HelloRequest, StreamGreeter, StreamGreeterClient,
 };
@@ -18,13 +20,17 @@ pub(crate) struct Router {
 
 impl Router {
     pub(crate) fn new(upstream: Channel) -> Self {
-        Self { greeter: GreeterClient::new(upstream.clone()), streams: StreamGreeterClient::new(upstream) }
+        Self {
+            greeter: GreeterClient::new(upstream.clone()),
+            streams: StreamGreeterClient::new(upstream),
+        }
     }
 }
 
 impl Greeter for Router {
     async fn say_hello(&self, cx: Context, req: HelloRequest) -> Result<HelloReply> {
-        let call = self.greeter.say_hello(req).options(cx.child()).attachment(cx.attachment().clone());
+        let call =
+            self.greeter.say_hello(req).options(cx.child()).attachment(cx.attachment().clone());
         let answer = call.response().await?;
         send_back(&cx, &answer.metadata);
         cx.set_attachment(answer.attachment);
@@ -94,7 +100,10 @@ async fn pump<T: Message>(from: &mut AsyncReader<T>, to: &mut AsyncWriter<T>) ->
 }
 
 /// Passes on the end, too.
-async fn pump_and_finish<T: Message>(from: &mut AsyncReader<T>, mut to: AsyncWriter<T>) -> Result<()> {
+async fn pump_and_finish<T: Message>(
+    from: &mut AsyncReader<T>,
+    mut to: AsyncWriter<T>,
+) -> Result<()> {
     pump(from, &mut to).await?;
     to.finish().await
 }

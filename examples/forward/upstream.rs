@@ -87,7 +87,11 @@ fn sign(cx: &Context) {
 }
 
 fn refuse_nobody(req: &HelloRequest) -> Result<()> {
-    if req.msg == NOBODY { Err(Status::app(UNKNOWN_NAME, "there is nobody here").into()) } else { Ok(()) }
+    if req.msg == NOBODY {
+        Err(Status::app(UNKNOWN_NAME, "there is nobody here").into())
+    } else {
+        Ok(())
+    }
 }
 
 /// Counts a stream as long as its handler lives.

@@ -99,7 +99,8 @@ impl StreamGreeter for MyGreeter {
         let mut heard = Heard::default();
         while let Some(req) = rw.read().await? {
             heard.add(&req);
-            rw.write(reply(format!(" reply:{}, received bytes:{}", heard.count, heard.bytes))).await?;
+            rw.write(reply(format!(" reply:{}, received bytes:{}", heard.count, heard.bytes)))
+                .await?;
         }
         rw.write(heard.summary()).await
     }

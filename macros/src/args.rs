@@ -45,7 +45,8 @@ impl TraitArgs {
             "crate" => set(&mut args.krate, meta),
             "json" => flag(&mut args.json, meta),
             _ => {
-                let known = "known are `package = \"..\"`, `name = \"..\"`, `json` and `crate = path`";
+                let known =
+                    "known are `package = \"..\"`, `name = \"..\"`, `json` and `crate = path`";
                 Err(meta.error(format!("unknown argument `{key}`; {known}")))
             }
         });
@@ -65,10 +66,9 @@ impl ImplArgs {
             "package" | "name" | "json" => {
                 Err(meta.error(format!("`{key}` belongs on the trait; remove it here")))
             }
-            _ => {
-                Err(meta
-                    .error(format!("unknown argument `{key}`; on an `impl` only `crate = path` is known")))
-            }
+            _ => Err(meta.error(format!(
+                "unknown argument `{key}`; on an `impl` only `crate = path` is known"
+            ))),
         });
         args
     }
@@ -121,7 +121,10 @@ fn each(
     mut parse: impl FnMut(&str, &ParseNestedMeta<'_>) -> syn::Result<()>,
 ) {
     let arguments = syn::meta::parser(|meta| {
-        let key = meta.path.get_ident().map_or_else(|| text_of(&meta.path), |key| key.unraw().to_string());
+        let key = meta
+            .path
+            .get_ident()
+            .map_or_else(|| text_of(&meta.path), |key| key.unraw().to_string());
         if let Err(mistake) = parse(&key, &meta) {
             mistakes.push(mistake);
             while !meta.input.is_empty() && !meta.input.peek(Token![,]) {

@@ -14,7 +14,11 @@ use crate::parse::{Written, complete, named};
 /// The user's trait, a server that answers nothing, a client with the methods that are right, and the errors.
 ///
 /// Whoever implements the trait, serves it or calls those methods compiles as before.
-pub(crate) fn service(mut service: Service, mut written: Written, errors: &TokenStream) -> TokenStream {
+pub(crate) fn service(
+    mut service: Service,
+    mut written: Written,
+    errors: &TokenStream,
+) -> TokenStream {
     if !is_plain(&written) {
         service.methods.clear();
     }
@@ -32,7 +36,8 @@ pub(crate) fn service(mut service: Service, mut written: Written, errors: &Token
         // The compiler has an error of its own for a name that is there twice.
         seen.insert(method.sig.ident.to_string()) || !named(&method.attrs, &["cfg"]).is_empty()
     });
-    let (trait_item, spec) = (expand::trait_item(&service.krate, &written.item), expand::spec(&service));
+    let (trait_item, spec) =
+        (expand::trait_item(&service.krate, &written.item), expand::spec(&service));
     let (server, client) = (expand::empty_server(&service), expand::client(&service));
     quote!(#errors #trait_item #spec #server #client)
 }

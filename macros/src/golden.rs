@@ -7,7 +7,8 @@ use syn::{Attribute, Item, Meta};
 /// Compares with the file that is checked in; with `TRILL_BLESS` in the environment it is written instead.
 fn expands(name: &str) {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden");
-    let source = std::fs::read_to_string(format!("{folder}/{name}.rs")).expect("the input is there");
+    let source =
+        std::fs::read_to_string(format!("{folder}/{name}.rs")).expect("the input is there");
     let (args, item) = attribute_and_item(&source);
     let file = syn::parse2(crate::service_tokens(args, &item)).expect("the expansion is Rust");
     let expansion = format!("// {name}.rs, expanded.\n{}", prettyplease::unparse(&file));

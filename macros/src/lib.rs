@@ -25,7 +25,10 @@ use crate::mistakes::Mistakes;
 // The documentation stands where `trill` re-exports the attribute, so that its examples can use `trill`. This is its last paragraph.
 /// All mistakes of a trait are reported at once, each at its place and with the next step.
 #[proc_macro_attribute]
-pub fn service(args: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
+pub fn service(
+    args: proc_macro::TokenStream,
+    item: proc_macro::TokenStream,
+) -> proc_macro::TokenStream {
     service_tokens(args.into(), &item.into()).into()
 }
 

@@ -49,7 +49,8 @@ pub(crate) fn binding(name: &str) -> Ident {
 
 /// `name`, or one like it that `code` does not mention.
 pub(crate) fn free(name: &str, code: &TokenStream) -> Ident {
-    let is_taken = |name: &str| mentions(code, &|token| token.strip_prefix("r#").unwrap_or(token) == name);
+    let is_taken =
+        |name: &str| mentions(code, &|token| token.strip_prefix("r#").unwrap_or(token) == name);
     let mut name = name.to_owned();
     if is_taken(&name) {
         name.insert_str(0, "__");

@@ -4,8 +4,8 @@ use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::{
-    Attribute, FnArg, GenericArgument, Generics, Ident, ImplItem, ItemImpl, ItemTrait, Pat, PatType, Path,
-    PathArguments, ReturnType, Signature, TraitItem, Type, parse_quote,
+    Attribute, FnArg, GenericArgument, Generics, Ident, ImplItem, ItemImpl, ItemTrait, Pat,
+    PatType, Path, PathArguments, ReturnType, Signature, TraitItem, Type, parse_quote,
 };
 
 use crate::args::{RpcArgs, is_conditional_rpc, is_rpc};
@@ -46,8 +46,7 @@ pub(crate) enum Role<'a> {
 
 /// Tells a trait from an `impl` and from what the attribute cannot stand on.
 pub(crate) fn item(tokens: &TokenStream) -> syn::Result<Item> {
-    let text =
-        "this is not a service; `#[trill::service]` stands on a trait, or on an `impl` of such a trait";
+    let text = "this is not a service; `#[trill::service]` stands on a trait, or on an `impl` of such a trait";
     match syn::parse2(tokens.clone())? {
         syn::Item::Trait(item) => Ok(Item::Trait(item)),
         syn::Item::Impl(item) => Ok(Item::Impl(item)),
@@ -183,7 +182,9 @@ pub(crate) fn answer(signature: &Signature) -> syn::Result<&Type> {
         };
     }
     let text = match bare(output) {
-        Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == "Result") => {
+        Type::Path(path)
+            if path.path.segments.last().is_some_and(|last| last.ident == "Result") =>
+        {
             "this `Result` does not say what the answer is; write `Result<Answer>`".to_owned()
         }
         Type::ImplTrait(_) => {
@@ -227,7 +228,8 @@ pub(crate) fn is_transparent(ty: &Type, generics: &Generics) -> bool {
 
 /// The attributes with one of these names.
 pub(crate) fn named(attributes: &[Attribute], names: &[&str]) -> Vec<Attribute> {
-    let is_named = |attribute: &&Attribute| names.iter().any(|name| attribute.path().is_ident(name));
+    let is_named =
+        |attribute: &&Attribute| names.iter().any(|name| attribute.path().is_ident(name));
     attributes.iter().filter(is_named).cloned().collect()
 }
 
@@ -255,7 +257,8 @@ fn message(ty: &Type) -> syn::Result<&Type> {
             if mentions(other, &|token| token == "'" || token == "&")
                 && !mentions(other, &|token| token == "static") =>
         {
-            "a message is owned, since it comes from the network; use a type without borrows".to_owned()
+            "a message is owned, since it comes from the network; use a type without borrows"
+                .to_owned()
         }
         other if mentions(other, &|token| token == "Self") => {
             "`Self` means another type in the generated client; name the type".to_owned()
@@ -284,10 +287,12 @@ pub(crate) fn complete(ty: &mut Type) {
 
 /// The message types of a handle.
 fn messages<'a, const N: usize>(handle: &'a Path, expected: &str) -> syn::Result<[&'a Type; N]> {
-    let arguments = handle.segments.last().map(|last| type_arguments(&last.arguments)).unwrap_or_default();
+    let arguments =
+        handle.segments.last().map(|last| type_arguments(&last.arguments)).unwrap_or_default();
     let arguments = arguments.into_iter().map(message).collect::<syn::Result<Vec<_>>>()?;
     arguments.try_into().map_err(|_| {
-        let text = format!("the messages of this handle are missing or too many; write `{expected}`");
+        let text =
+            format!("the messages of this handle are missing or too many; write `{expected}`");
         syn::Error::new_spanned(handle, text)
     })
 }

@@ -20,8 +20,10 @@ mod tests {
 
     #[test]
     fn an_empty_metadata_value_is_written() {
-        let request =
-            RequestProtocol { trans_info: vec![TransInfoEntry::new("k", "")], ..Default::default() };
+        let request = RequestProtocol {
+            trans_info: vec![TransInfoEntry::new("k", "")],
+            ..Default::default()
+        };
         assert_eq!(request.encode_to_vec(), [0x4a, 5, 0x0a, 1, b'k', 0x12, 0]);
     }
 
@@ -39,8 +41,10 @@ mod tests {
 
     #[test]
     fn byte_fields_are_slices_of_the_input() {
-        let request =
-            RequestProtocol { func: Bytes::from_static(b"/pkg.Service/Method"), ..Default::default() };
+        let request = RequestProtocol {
+            func: Bytes::from_static(b"/pkg.Service/Method"),
+            ..Default::default()
+        };
         let input = Bytes::from(request.encode_to_vec());
         let decoded = RequestProtocol::decode(input.clone()).expect("just encoded");
         assert!(input.as_ptr_range().contains(&decoded.func.as_ptr()));

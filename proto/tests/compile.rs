@@ -54,7 +54,10 @@ fn a_missing_file_is_named_with_the_places_that_were_searched() {
     let error = failure(&["nowhere.proto"], &["one", "two"]);
     assert_eq!(error, "there is no nowhere.proto, neither here nor in one, two");
     let error = failure::<&str>(&["nowhere.proto"], &[]);
-    assert_eq!(error, "there is no nowhere.proto, neither here nor in no include path, for none is given");
+    assert_eq!(
+        error,
+        "there is no nowhere.proto, neither here nor in no include path, for none is given"
+    );
 }
 
 #[test]
@@ -62,7 +65,8 @@ fn a_file_outside_of_the_include_paths_says_so() {
     let proto = golden_dir().join("plain.proto");
     let elsewhere = folder("elsewhere");
     let error = failure(&[&proto], &[&elsewhere]);
-    let looked_in = format!("plain.proto' is not in any include path; looked in {}", elsewhere.display());
+    let looked_in =
+        format!("plain.proto' is not in any include path; looked in {}", elsewhere.display());
     assert!(error.ends_with(&looked_in), "{error}");
 }
 
@@ -70,7 +74,10 @@ fn a_file_outside_of_the_include_paths_says_so() {
 fn mistakes_name_file_line_and_column() {
     let cases = [
         ("syntax = \"proto3\";\nmessage A {", "broken.proto: expected a message field"),
-        ("syntax = \"proto3\";\nmessage A {\n  B b = 1;\n}", "broken.proto:3:3: name 'B' is not defined"),
+        (
+            "syntax = \"proto3\";\nmessage A {\n  B b = 1;\n}",
+            "broken.proto:3:3: name 'B' is not defined",
+        ),
         (
             "syntax = \"proto3\";\nimport \"b.proto\";",
             "broken.proto:2:1: import 'b.proto' not found; looked in ",
@@ -88,7 +95,9 @@ fn mistakes_name_file_line_and_column() {
 #[test]
 fn names_that_are_the_same_in_rust_are_refused_with_both() {
     let alone = |name: &str| {
-        format!(", or give one another name in Rust alone with `Config::rust_name(\"{name}\", \"..\")`")
+        format!(
+            ", or give one another name in Rust alone with `Config::rust_name(\"{name}\", \"..\")`"
+        )
     };
     for (text, error) in [
         (
@@ -190,7 +199,8 @@ fn a_name_in_rust_that_is_no_name_is_refused() {
 #[test]
 fn a_byte_order_mark_is_passed_over() {
     let folder = folder("marked");
-    fs::write(folder.join("marked.proto"), "\u{feff}syntax = \"proto3\"; message A {}").expect("writable");
+    fs::write(folder.join("marked.proto"), "\u{feff}syntax = \"proto3\"; message A {}")
+        .expect("writable");
     Config::new().out_dir(&folder).compile(&["marked.proto"], &[&folder]).expect("a correct file");
     assert!(fs::read_to_string(folder.join("_.rs")).expect("generated").contains("pub struct A"));
 }
@@ -223,7 +233,8 @@ fn what_is_deprecated_is_so_in_rust() {
 #[test]
 fn a_folder_that_cannot_be_written_gives_the_cause() {
     let config = Config::new().out_dir(golden_dir().join("no/such/folder"));
-    let error = config.compile(&["plain.proto"], &[golden_dir()]).expect_err("the folder is not there");
+    let error =
+        config.compile(&["plain.proto"], &[golden_dir()]).expect_err("the folder is not there");
     assert_eq!(error.to_string(), "the generated code cannot be written");
     let source = std::error::Error::source(&error).expect("the cause").to_string();
     assert_eq!(format!("{error:?}"), format!("the generated code cannot be written: {source}"));
@@ -248,7 +259,8 @@ fn golden(out: &Path, generated: &str, expected: &str) {
 }
 
 fn failure<I: AsRef<Path>>(protos: &[impl AsRef<Path>], includes: &[I]) -> String {
-    let result: Result<(), Error> = Config::new().out_dir(folder("failure")).compile(protos, includes);
+    let result: Result<(), Error> =
+        Config::new().out_dir(folder("failure")).compile(protos, includes);
     let error = result.expect_err("a mistake");
     assert_eq!(error.to_string(), format!("{error:?}"), "main prints what a person reads");
     error.to_string()
@@ -273,5 +285,7 @@ fn folder(name: &str) -> PathBuf {
 
 fn files(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).expect("readable");
-    entries.map(|entry| entry.expect("readable").file_name().into_string().expect("UTF-8")).collect()
+    entries
+        .map(|entry| entry.expect("readable").file_name().into_string().expect("UTF-8"))
+        .collect()
 }

@@ -26,8 +26,10 @@ pub fn in_memory_between(server: ServerBuilder, its: &Handle, clients: &Handle) 
 
 /// Appends the frame of one message, which is no more than the fixed header if the message is empty.
 pub fn write_data(out: &mut Vec<u8>, message: &[u8]) {
-    wire::data(out, StreamId(STREAM), message.len(), |out: &mut Vec<u8>| out.extend_from_slice(message))
-        .expect("the size is that of the message");
+    wire::data(out, StreamId(STREAM), message.len(), |out: &mut Vec<u8>| {
+        out.extend_from_slice(message)
+    })
+    .expect("the size is that of the message");
 }
 
 /// The decoder of a client.

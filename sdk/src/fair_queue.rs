@@ -61,7 +61,11 @@ impl<K: Clone + Eq + Hash, T> FairQueue<K, T> {
         self.take(owner, |items| items.remove(&number))
     }
 
-    fn take(&mut self, owner: &K, from: impl FnOnce(&mut BTreeMap<u64, T>) -> Option<T>) -> Option<T> {
+    fn take(
+        &mut self,
+        owner: &K,
+        from: impl FnOnce(&mut BTreeMap<u64, T>) -> Option<T>,
+    ) -> Option<T> {
         let items = self.queues.get_mut(owner)?;
         let item = from(items)?;
         if items.is_empty() {

@@ -141,15 +141,17 @@ impl From<BadAddress> for Error {
 
 /// Settings that cannot work are refused before anything is opened.
 pub(crate) fn check(config: &Config) -> Result<()> {
-    let wrong =
-        |text: String| Err(Error::new(ErrorKind::Config, Origin::Caller, Code::SERVER_SYSTEM_ERR, text));
+    let wrong = |text: String| {
+        Err(Error::new(ErrorKind::Config, Origin::Caller, Code::SERVER_SYSTEM_ERR, text))
+    };
     if config.window != 0 && config.window < MIN_WINDOW {
         return wrong(format!(
             "window is {}: it must be at least {MIN_WINDOW} bytes, or 0 for no flow control",
             config.window
         ));
     }
-    for (name, size) in [("max_message_sent", config.max_sent), ("max_message_received", config.max_received)]
+    for (name, size) in
+        [("max_message_sent", config.max_sent), ("max_message_received", config.max_received)]
     {
         if !(1024..=u32::MAX as usize).contains(&size) {
             return wrong(format!("{name} is {size}: it must be from 1024 to {} bytes", u32::MAX));

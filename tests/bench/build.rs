@@ -30,7 +30,8 @@ fn method(name: &str, route: &str) -> MethodBuilder {
 }
 
 fn ttrpc() -> std::io::Result<()> {
-    let out = std::path::PathBuf::from(std::env::var("OUT_DIR").expect("cargo sets it")).join("ttrpc");
+    let out =
+        std::path::PathBuf::from(std::env::var("OUT_DIR").expect("cargo sets it")).join("ttrpc");
     std::fs::create_dir_all(&out)?;
     println!("cargo::rerun-if-changed=proto/bench.proto");
     ttrpc_codegen::Codegen::new()

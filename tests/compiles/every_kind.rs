@@ -64,7 +64,10 @@ async fn it_compiles_and_runs() -> Result<()> {
     assert_eq!(reply.await?, "ab");
 
     let mut reader = client.explain(2).await?;
-    assert_eq!((reader.read().await?, reader.read().await?, reader.read().await?), (Some(0), Some(1), None));
+    assert_eq!(
+        (reader.read().await?, reader.read().await?, reader.read().await?),
+        (Some(0), Some(1), None)
+    );
 
     let mut rw = client.discuss().await?;
     rw.write("four".to_owned()).await?;

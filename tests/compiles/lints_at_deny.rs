@@ -92,7 +92,11 @@ impl<T: Send + Sync + 'static> Silence for Talker<T> {}
 #[test]
 fn it_compiles() {
     // One type, two services: their servers say which.
-    drop(Server::builder().service(TalkServer::new(Talker(1))).service(SilenceServer::new(Talker("two"))));
+    drop(
+        Server::builder()
+            .service(TalkServer::new(Talker(1)))
+            .service(SilenceServer::new(Talker("two"))),
+    );
 
     // A service can live in a function.
     #[trill::service]

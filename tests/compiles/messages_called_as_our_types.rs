@@ -30,7 +30,11 @@ trait Contexts {
         req: pb::AsyncReader,
         writer: AsyncWriter<pb::Context>,
     ) -> Result<()>;
-    async fn talk(&self, cx: Context, rw: AsyncReaderWriter<pb::Context, pb::AsyncReader>) -> Result<()>;
+    async fn talk(
+        &self,
+        cx: Context,
+        rw: AsyncReaderWriter<pb::Context, pb::AsyncReader>,
+    ) -> Result<()>;
 }
 
 struct Mine;
@@ -49,11 +53,20 @@ impl Contexts for Mine {
         Ok(pb::Context {})
     }
 
-    async fn receive(&self, _: Context, _: pb::AsyncReader, _: AsyncWriter<pb::Context>) -> Result<()> {
+    async fn receive(
+        &self,
+        _: Context,
+        _: pb::AsyncReader,
+        _: AsyncWriter<pb::Context>,
+    ) -> Result<()> {
         Ok(())
     }
 
-    async fn talk(&self, _: Context, _: AsyncReaderWriter<pb::Context, pb::AsyncReader>) -> Result<()> {
+    async fn talk(
+        &self,
+        _: Context,
+        _: AsyncReaderWriter<pb::Context, pb::AsyncReader>,
+    ) -> Result<()> {
         Ok(())
     }
 }

@@ -10,10 +10,14 @@ use crate::left_over::{no_tasks_beyond, sockets_at, tasks};
 const LONG: Duration = Duration::from_secs(20);
 
 /// What a client can be in the middle of.
-const BUSY: [&str; 6] = ["nothing", "a call", "an upload", "a download", "a talk", "a write without credit"];
+const BUSY: [&str; 6] =
+    ["nothing", "a call", "an upload", "a download", "a talk", "a write without credit"];
 
 /// Begins it, with a handle that stays open as long as the task.
-async fn begin(client: EverythingClient, busy: &'static str) -> tokio::task::JoinHandle<Option<ErrorKind>> {
+async fn begin(
+    client: EverythingClient,
+    busy: &'static str,
+) -> tokio::task::JoinHandle<Option<ErrorKind>> {
     let began = std::sync::Arc::new(tokio::sync::Notify::new());
     let begun = std::sync::Arc::clone(&began);
     let task = tokio::spawn(async move {
@@ -70,7 +74,8 @@ async fn a_closed_channel_leaves_no_task_and_no_socket() {
         let task = begin(client.clone(), busy).await;
         channel.close();
         channel.close();
-        let ended = tokio::time::timeout(LONG, task).await.unwrap_or_else(|_| panic!("{busy}: hangs"));
+        let ended =
+            tokio::time::timeout(LONG, task).await.unwrap_or_else(|_| panic!("{busy}: hangs"));
         assert_eq!(ended.unwrap(), (busy != "nothing").then_some(ErrorKind::Closed), "{busy}");
         // With the channel still in hand: closing is what ends them, at the server as well.
         no_tasks_beyond(before).await;

@@ -7,8 +7,12 @@ use trill::client::{Backoff, Balance};
 use trill::{Channel, ErrorKind};
 use trill_tests::{EverythingClient, listen, text};
 
-const SOON: Backoff =
-    Backoff { first: Duration::from_millis(5), max: Duration::from_millis(20), factor: 2.0, jitter: 0.5 };
+const SOON: Backoff = Backoff {
+    first: Duration::from_millis(5),
+    max: Duration::from_millis(20),
+    factor: 2.0,
+    jitter: 0.5,
+};
 
 async fn connected(channel: &Channel, count: usize) {
     let all = async {
@@ -22,7 +26,8 @@ async fn connected(channel: &Channel, count: usize) {
 #[tokio::test]
 async fn calls_take_turns_and_go_on_when_a_server_dies() {
     let (first, second) = (listen("127.0.0.1:0").await, listen("127.0.0.1:0").await);
-    let channel = Channel::builder().reconnect(SOON).connect_all([&first.1, &second.1]).await.unwrap();
+    let channel =
+        Channel::builder().reconnect(SOON).connect_all([&first.1, &second.1]).await.unwrap();
     connected(&channel, 2).await;
     let client = EverythingClient::new(channel.clone());
     let mut logs = [first.2, second.2];
@@ -61,7 +66,8 @@ async fn calls_take_turns_and_go_on_when_a_server_dies() {
 
 #[tokio::test]
 async fn the_least_loaded_server_gets_the_next_stream() {
-    let servers = [listen("127.0.0.1:0").await, listen("127.0.0.1:0").await, listen("127.0.0.1:0").await];
+    let servers =
+        [listen("127.0.0.1:0").await, listen("127.0.0.1:0").await, listen("127.0.0.1:0").await];
     let builder = Channel::builder().balance(Balance::LeastLoaded);
     let channel = builder.connect_all(servers.iter().map(|server| &server.1)).await.unwrap();
     connected(&channel, 3).await;

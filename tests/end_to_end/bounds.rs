@@ -47,8 +47,11 @@ async fn listen(set: impl FnOnce(ServerBuilder) -> ServerBuilder) -> String {
 
 /// A request for a method that nobody has, which is answered.
 fn request() -> Vec<u8> {
-    let meta =
-        trill_proto::RequestProtocol { request_id: 1, func: "/no.Such/Method".into(), ..Default::default() };
+    let meta = trill_proto::RequestProtocol {
+        request_id: 1,
+        func: "/no.Such/Method".into(),
+        ..Default::default()
+    };
     crate::frames::frame(&meta, b"")
 }
 
@@ -64,10 +67,14 @@ async fn is_closed(socket: &mut TcpStream) -> bool {
 async fn a_host_that_does_not_answer_is_given_up_after_the_connect_timeout() {
     let (_full, address) = full_listener().await;
     let limit = Duration::from_millis(50);
-    let error = Channel::builder().connect_timeout(limit).connect(address.to_string()).await.unwrap_err();
+    let error =
+        Channel::builder().connect_timeout(limit).connect(address.to_string()).await.unwrap_err();
     assert_eq!((error.kind(), error.origin()), (ErrorKind::Connect, Origin::Peer));
     let told = error.to_string();
-    assert!(told.contains("50ms (connect_timeout)") && told.contains(&address.to_string()), "{told}");
+    assert!(
+        told.contains("50ms (connect_timeout)") && told.contains(&address.to_string()),
+        "{told}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -96,7 +103,8 @@ async fn a_quiet_call_of_two_minutes_outlives_an_idle_timeout_of_fifty_seconds()
 async fn a_channel_closes_its_idle_connection_if_told_to() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let _channel = Channel::builder().idle_timeout(Duration::from_millis(40)).connect(address).await.unwrap();
+    let _channel =
+        Channel::builder().idle_timeout(Duration::from_millis(40)).connect(address).await.unwrap();
     let (mut accepted, _) = listener.accept().await.unwrap();
     assert!(is_closed(&mut accepted).await);
 }
@@ -105,7 +113,8 @@ async fn a_channel_closes_its_idle_connection_if_told_to() {
 async fn a_heartbeat_is_an_empty_feedback_on_an_open_stream() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let channel = Channel::builder().heartbeat(Duration::from_millis(20)).connect(address).await.unwrap();
+    let channel =
+        Channel::builder().heartbeat(Duration::from_millis(20)).connect(address).await.unwrap();
     let (mut peer, _) = listener.accept().await.unwrap();
     let opening = tokio::spawn(async move { EverythingClient::new(channel).talk().await });
     let mut init = [0; 16];
@@ -196,8 +205,8 @@ fn wait_for_end(server: &str) {
 async fn what_is_begun_on_a_connection_that_was_closed_as_silent_goes_on_to_another_one() {
     let elsewhere =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let listening =
-        elsewhere.spawn(listen(|server| server.max_new_connections(1).new_connection_grace(Duration::ZERO)));
+    let listening = elsewhere
+        .spawn(listen(|server| server.max_new_connections(1).new_connection_grace(Duration::ZERO)));
     let address = listening.await.unwrap();
     for stream in [false, true] {
         let channel = Channel::builder().wait_for_ready(true).connect(&address).await.unwrap();
@@ -259,7 +268,10 @@ async fn connections_that_come_faster_than_they_are_accepted_wait_in_the_backlog
     let bound = server().0.backlog(1).bind("127.0.0.1:0").await.unwrap();
     let address = bound.local_addr().to_string();
     let crowd = futures::future::try_join_all((0..10).map(|_| TcpStream::connect(&address)));
-    assert!(tokio::time::timeout(Duration::from_millis(500), crowd).await.is_err(), "the queue is full");
+    assert!(
+        tokio::time::timeout(Duration::from_millis(500), crowd).await.is_err(),
+        "the queue is full"
+    );
 }
 
 // Calls and streams.
@@ -286,7 +298,8 @@ async fn calls_and_streams_beyond_the_servers_number_are_refused_on_every_connec
     let error = tokio::time::timeout(LONG, refused).await.expect("there are too many");
     assert_eq!((error.kind(), error.code().0), (ErrorKind::Status, 22));
     assert!(
-        error.to_string().contains("works on 2 calls and streams") && error.to_string().contains("max_calls")
+        error.to_string().contains("works on 2 calls and streams")
+            && error.to_string().contains("max_calls")
     );
     assert_eq!(two.talk().await.unwrap_err().code().0, 22);
     stream.finish().await.unwrap();
@@ -344,15 +357,22 @@ async fn a_servers_reads_and_writes_have_its_limits() {
     let told = error.to_string();
     assert!(told.contains("4s (write_timeout)"), "{told}");
     // Seven messages of 10,003 bytes into a window of 65,535.
-    assert!(told.contains("has not read 70021 bytes of this stream, its window is 65535"), "{told}");
+    assert!(
+        told.contains("has not read 70021 bytes of this stream, its window is 65535"),
+        "{told}"
+    );
 }
 
 /// A client with such settings over TCP, in real time.
 async fn with_limits() -> EverythingClient {
     let address = listen(|server| server).await;
     let limit = Duration::from_millis(30);
-    let channel =
-        Channel::builder().read_timeout(limit).write_timeout(limit).connect(&address).await.unwrap();
+    let channel = Channel::builder()
+        .read_timeout(limit)
+        .write_timeout(limit)
+        .connect(&address)
+        .await
+        .unwrap();
     EverythingClient::new(channel)
 }
 
@@ -400,7 +420,10 @@ async fn shared_handles_streams_and_sinks_have_the_limits_too() {
 
     let (mut items, mut sink) = client.talk().await.unwrap().split();
     for _ in 0..2 {
-        assert!(soon(items.next()).await.unwrap().unwrap_err().is_timeout(), "the stream of items goes on");
+        assert!(
+            soon(items.next()).await.unwrap().unwrap_err().is_timeout(),
+            "the stream of items goes on"
+        );
     }
     sink.send(text("echo")).await.unwrap();
     assert_eq!(items.next().await.unwrap().unwrap(), text("echo"));

@@ -75,7 +75,11 @@ async fn empty(who: &str, buffered: impl Fn() -> Buffered) {
             sleep(Duration::from_millis(10)).await;
         }
     };
-    assert!(timeout(Duration::from_secs(10), waiting).await.is_ok(), "{who} holds {:?}", buffered());
+    assert!(
+        timeout(Duration::from_secs(10), waiting).await.is_ok(),
+        "{who} holds {:?}",
+        buffered()
+    );
 }
 
 const SIZES: [usize; 3] = [30, 1_000, 60_000];
@@ -200,7 +204,11 @@ async fn a_flood_of_large_requests_is_refused_with_code_22_and_the_settings_name
     let full = handle.buffered();
     assert_eq!(full.unread / 9_900_000, 3, "{full:?}");
     let (_, client) = client_of(&address).await;
-    assert_eq!(client.unary(text("small")).await.unwrap(), text("small"), "there is room for little ones");
+    assert_eq!(
+        client.unary(text("small")).await.unwrap(),
+        text("small"),
+        "there is room for little ones"
+    );
     // A handler that does not wait yet does not hear it, so it is said again.
     let resuming = tokio::spawn(async move {
         while client.unary(text("resume")).await.is_ok() {
@@ -215,7 +223,8 @@ async fn a_flood_of_large_requests_is_refused_with_code_22_and_the_settings_name
 }
 
 #[tokio::test]
-async fn a_peer_whose_calls_have_its_share_hears_that_more_are_refused_when_another_takes_the_rest() {
+async fn a_peer_whose_calls_have_its_share_hears_that_more_are_refused_when_another_takes_the_rest()
+{
     let (handle, address) = serve(|builder| each_a_peer(builder.max_unread(32 * MIB))).await;
     let (_first, greedy) = client_of(&address).await;
     let (_second, modest) = client_of(&address).await;
@@ -230,7 +239,10 @@ async fn a_peer_whose_calls_have_its_share_hears_that_more_are_refused_when_anot
     let error = refused.expect("it hears that it is refused").unwrap_err();
     assert_eq!((error.kind(), error.code().0), (ErrorKind::Status, 22));
     assert!(error.message().contains("of 33554432 bytes"), "{error}");
-    assert!(timeout(Duration::from_secs(60), greedy.unary(text("small"))).await.is_ok(), "nor is it deaf");
+    assert!(
+        timeout(Duration::from_secs(60), greedy.unary(text("small"))).await.is_ok(),
+        "nor is it deaf"
+    );
 }
 
 #[tokio::test]
@@ -306,7 +318,12 @@ async fn peers_that_do_not_read_share_the_servers_room_for_what_is_unsent() {
     assert!((12 * 16 * KIB..MIB + 12 * 40 * KIB).contains(&unsent), "{unsent}");
     let mut read = held.pop().unwrap();
     let mut count = 0;
-    while timeout(Duration::from_secs(20), read.read()).await.expect("who reads goes on").unwrap().is_some() {
+    while timeout(Duration::from_secs(20), read.read())
+        .await
+        .expect("who reads goes on")
+        .unwrap()
+        .is_some()
+    {
         count += 1;
     }
     assert_eq!(count, 40_000);
@@ -317,7 +334,12 @@ async fn peers_that_do_not_read_share_the_servers_room_for_what_is_unsent() {
 #[tokio::test]
 async fn clients_that_have_gone_are_noticed_while_their_connections_are_not_read() {
     let (handle, address) = serve(|builder| {
-        each_a_peer(builder.max_message_received(MIB).max_unread(9 * MIB).max_unread_per_connection(3 * MIB))
+        each_a_peer(
+            builder
+                .max_message_received(MIB)
+                .max_unread(9 * MIB)
+                .max_unread_per_connection(3 * MIB),
+        )
     })
     .await;
     let mut sides = Vec::new();
@@ -369,8 +391,9 @@ async fn a_budget_without_room_for_one_message_is_refused() {
 
 #[tokio::test]
 async fn a_request_that_finds_no_room_when_it_is_unpacked_is_counted_as_refused() {
-    let set =
-        |builder: ServerBuilder| builder.max_message_received(100_000).window(65_535).max_unread(100_000);
+    let set = |builder: ServerBuilder| {
+        builder.max_message_received(100_000).window(65_535).max_unread(100_000)
+    };
     let (handle, address) = serve(set).await;
     let client = EverythingClient::new(Channel::connect(&address).await.unwrap());
     let packed = client.unary(text("x".repeat(90_000))).compression(Compression::Gzip);

@@ -98,7 +98,11 @@ async fn a_client_can_fail_its_stream_with_a_code() {
             Ok(request)
         }
 
-        async fn talk(&self, cx: Context, mut rw: trill::AsyncReaderWriter<Text, Text>) -> Result<()> {
+        async fn talk(
+            &self,
+            cx: Context,
+            mut rw: trill::AsyncReaderWriter<Text, Text>,
+        ) -> Result<()> {
             let log = self.0.clone();
             tokio::spawn(async move {
                 let error = loop {
@@ -140,9 +144,14 @@ async fn a_client_can_fail_its_stream_with_a_code() {
         other.fail(status);
         assert_eq!(next(&mut reports).await, seen);
         // For the clones on this side the stream was ended here.
-        let errors = [reading.await.unwrap().unwrap_err(), rw.write(text("late")).await.unwrap_err()];
+        let errors =
+            [reading.await.unwrap().unwrap_err(), rw.write(text("late")).await.unwrap_err()];
         for error in errors {
-            assert_eq!((error.kind(), error.origin()), (ErrorKind::Canceled, Origin::Caller), "{error}");
+            assert_eq!(
+                (error.kind(), error.origin()),
+                (ErrorKind::Canceled, Origin::Caller),
+                "{error}"
+            );
         }
     }
 }
@@ -253,8 +262,11 @@ async fn a_server_that_never_accepts_is_given_up() {
 #[tokio::test]
 async fn a_client_of_a_go_server_can_give_up_with_a_normal_close() {
     let (_handle, address, mut log) = listen("127.0.0.1:0").await;
-    let channel =
-        trill::Channel::builder().cancel(trill::client::Cancel::HalfClose).connect(&address).await.unwrap();
+    let channel = trill::Channel::builder()
+        .cancel(trill::client::Cancel::HalfClose)
+        .connect(&address)
+        .await
+        .unwrap();
     let client = EverythingClient::new(channel.clone());
     drop(client.talk().await.unwrap());
     reported(&mut log, "talk ended").await;
@@ -334,7 +346,11 @@ async fn a_detached_task_that_waits_for_the_end_of_its_call_never_outlives_it() 
             self.obey(cx, &request.text).await.map(|()| request)
         }
 
-        async fn talk(&self, cx: Context, mut rw: trill::AsyncReaderWriter<Text, Text>) -> Result<()> {
+        async fn talk(
+            &self,
+            cx: Context,
+            mut rw: trill::AsyncReaderWriter<Text, Text>,
+        ) -> Result<()> {
             let order = rw.read().await?.unwrap_or_default();
             self.obey(cx, &order.text).await
         }
@@ -374,8 +390,10 @@ async fn a_servers_error_reaches_a_client_that_is_blocked_in_a_write() {
         tokio::time::sleep(Duration::from_millis(50)).await;
         assert!(!writing.is_finished(), "it waits for credit");
         client.unary(text("resume")).await.unwrap();
-        let error =
-            tokio::time::timeout(Duration::from_secs(20), writing).await.expect("it is told").unwrap();
+        let error = tokio::time::timeout(Duration::from_secs(20), writing)
+            .await
+            .expect("it is told")
+            .unwrap();
         assert_eq!((error.func_ret(), error.message()), (4001, "no more of that"));
         assert_eq!(reader.read().await.unwrap(), Some(text("resumed")));
         assert_eq!(reader.read().await.unwrap_err().func_ret(), 4001);

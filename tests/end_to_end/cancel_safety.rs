@@ -36,7 +36,8 @@ async fn exchange(client: EverythingClient, seed: u64) {
     let (mut reader, mut writer) = client.talk().await.unwrap().split();
     let (mut dropped, mut accepted, mut received) = (0, 0_u64, 0_u64);
     // Long messages fill the window, so that writes have to wait as well.
-    let message = |number: u64| text(format!("{number:0>width$}", width = 200 + (number % 7) as usize * 400));
+    let message =
+        |number: u64| text(format!("{number:0>width$}", width = 200 + (number % 7) as usize * 400));
     while dropped < DROPS {
         if accepted - received < 60 && random.bool() {
             match give_up_after(random.usize(0..3), writer.write(message(accepted))).await {

@@ -17,7 +17,10 @@ async fn who_only_writes_learns_that_the_stream_is_over_and_why() {
         writer.write(text("error 4001 why")).await.unwrap();
         for _ in 0..3 {
             let why = writer.closed().await;
-            assert_eq!((why.kind(), why.func_ret(), why.message()), (ErrorKind::Status, 4001, "why"));
+            assert_eq!(
+                (why.kind(), why.func_ret(), why.message()),
+                (ErrorKind::Status, 4001, "why")
+            );
             assert!(why.method().is_some() && why.peer().is_some(), "{why}");
         }
         let write = writer.write(text("late")).await.unwrap_err();
@@ -71,7 +74,9 @@ impl Watches for Watcher {
         assert!(rw.closed().now_or_never().is_none(), "which is not the end of the stream");
         let (_reader, writer) = rw.split();
         let log = self.0.clone();
-        tokio::spawn(async move { log.send((writer.closed().await.kind(), writer.finish().await)) });
+        tokio::spawn(
+            async move { log.send((writer.closed().await.kind(), writer.finish().await)) },
+        );
         std::future::pending().await
     }
 }

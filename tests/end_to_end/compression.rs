@@ -27,7 +27,9 @@ async fn connected(compression: impl Into<Option<Compression>>) -> EverythingCli
     let bound = Server::builder().service(service).bind("127.0.0.1:0").await.unwrap();
     let address = bound.local_addr().to_string();
     tokio::spawn(bound.serve());
-    EverythingClient::new(Channel::builder().compression(compression).connect(address).await.unwrap())
+    EverythingClient::new(
+        Channel::builder().compression(compression).connect(address).await.unwrap(),
+    )
 }
 
 #[tokio::test]
@@ -46,7 +48,8 @@ async fn every_kind_of_call_with_every_compression() {
         writer.finish().await.unwrap();
         assert_eq!(reply.await.unwrap(), text("3 messages, 100000 bytes"));
 
-        let numbers: Vec<_> = client.download(text("count 3000")).await.unwrap().try_collect().await.unwrap();
+        let numbers: Vec<_> =
+            client.download(text("count 3000")).await.unwrap().try_collect().await.unwrap();
         assert_eq!(numbers.len(), 3000);
 
         let mut rw = client.talk().await.unwrap();
@@ -103,7 +106,10 @@ async fn a_handler_sees_and_sets_the_compression() {
     }
     let client = AbsentClient::new(Server::builder().service(Chooser).in_memory().unwrap());
     assert_eq!(client.unary(text("")).await.unwrap(), text("None"));
-    assert_eq!(client.unary(text("plain")).compression(Compression::Zlib).await.unwrap(), text("Some(Zlib)"));
+    assert_eq!(
+        client.unary(text("plain")).compression(Compression::Zlib).await.unwrap(),
+        text("Some(Zlib)")
+    );
 }
 
 #[tokio::test]
@@ -115,7 +121,10 @@ async fn what_unpacks_to_more_than_the_limit_is_refused() {
     let bomb = text("x".repeat(1_000_000));
     let error = client.unary(bomb.clone()).compression(Compression::Gzip).await.unwrap_err();
     assert_eq!((error.kind(), error.code().0), (ErrorKind::Status, 1));
-    assert!(error.to_string().contains("10000 bytes that may be received (max_message_received)"), "{error}");
+    assert!(
+        error.to_string().contains("10000 bytes that may be received (max_message_received)"),
+        "{error}"
+    );
     let mut rw = client.talk().compression(Compression::Gzip).await.unwrap();
     rw.write(bomb).await.unwrap();
     assert_eq!(rw.read().await.unwrap_err().code().0, 222);
@@ -130,8 +139,10 @@ async fn a_server_may_have_a_compression_of_its_own() {
         let bound = server.bind("127.0.0.1:0").await.unwrap();
         let mut socket = TcpStream::connect(bound.local_addr().to_string()).await.unwrap();
         tokio::spawn(bound.serve());
-        let meta =
-            RequestProtocol { func: "/test.all.Everything/Unary".into(), ..RequestProtocol::default() };
+        let meta = RequestProtocol {
+            func: "/test.all.Everything/Unary".into(),
+            ..RequestProtocol::default()
+        };
         socket.write_all(&frame(&meta, &text("large 10000").encode_to_vec())).await.unwrap();
         let (meta, body) = read::<ResponseProtocol>(&mut socket).await;
         (meta.content_encoding, body.len())

@@ -23,7 +23,8 @@ async fn metadata_goes_both_ways_with_unary_calls() {
 #[tokio::test]
 async fn metadata_goes_there_with_the_opening_and_back_with_the_end_of_a_stream() {
     let (client, _log) = in_memory();
-    let mut reader = client.download(text("meta back there")).metadata("tenant", "blue").await.unwrap();
+    let mut reader =
+        client.download(text("meta back there")).metadata("tenant", "blue").await.unwrap();
     assert!(reader.metadata().is_none(), "not before the end");
     assert_eq!(reader.read().await.unwrap(), Some(text("tenant=blue")));
     assert_eq!(reader.read().await.unwrap(), None);
@@ -77,7 +78,9 @@ async fn the_handler_knows_who_calls() {
     let (client, _log) = over_tcp().await;
     let who = client.unary(text("who")).await.unwrap().text;
     assert!(
-        who.starts_with("trpc.trill.client.service calls /test.all.Everything/Unary from 127.0.0.1:"),
+        who.starts_with(
+            "trpc.trill.client.service calls /test.all.Everything/Unary from 127.0.0.1:"
+        ),
         "{who}"
     );
 }
@@ -85,12 +88,19 @@ async fn the_handler_knows_who_calls() {
 #[tokio::test(start_paused = true)]
 async fn the_handler_knows_how_long_the_caller_waits() {
     let (client, _log) = in_memory();
-    assert_eq!(client.unary(text("left")).timeout(Duration::from_secs(3)).await.unwrap(), text("3000"));
+    assert_eq!(
+        client.unary(text("left")).timeout(Duration::from_secs(3)).await.unwrap(),
+        text("3000")
+    );
     assert_eq!(client.unary(text("left")).await.unwrap(), text("10000"), "the channel's default");
     let mut reader = client.download(text("left")).timeout(Duration::from_secs(4)).await.unwrap();
     assert_eq!(reader.read().await.unwrap(), Some(text("4000")));
     let mut reader = client.download(text("left")).await.unwrap();
-    assert_eq!(reader.read().await.unwrap(), Some(text("for ever")), "streams have no limit of their own");
+    assert_eq!(
+        reader.read().await.unwrap(),
+        Some(text("for ever")),
+        "streams have no limit of their own"
+    );
 }
 
 /// Calls the next service on behalf of its caller.
@@ -111,7 +121,12 @@ impl Everything for Relay {
         self.0.unary(text("who")).options(cx.child()).await
     }
 
-    async fn download(&self, cx: Context, request: Text, mut writer: AsyncWriter<Text>) -> Result<()> {
+    async fn download(
+        &self,
+        cx: Context,
+        request: Text,
+        mut writer: AsyncWriter<Text>,
+    ) -> Result<()> {
         let mut upstream = self.0.download(request).options(cx.child()).await?;
         while let Some(message) = upstream.read().await? {
             writer.write(message).await?;
@@ -128,7 +143,9 @@ fn relayed() -> EverythingClient {
     let (service, log) = Obedient::new();
     std::mem::forget(log);
     let next = Server::builder().service(service).in_memory().unwrap();
-    EverythingClient::new(Server::builder().service(Relay(EverythingClient::new(next))).in_memory().unwrap())
+    EverythingClient::new(
+        Server::builder().service(Relay(EverythingClient::new(next))).in_memory().unwrap(),
+    )
 }
 
 #[tokio::test(start_paused = true)]
@@ -137,7 +154,10 @@ async fn a_child_call_inherits_metadata_and_the_time_that_is_left() {
     let limit = Duration::from_secs(5);
     let answer = client.unary(text("left")).timeout(limit).await.unwrap();
     assert_eq!(answer, text("4000"), "one second was spent on the way");
-    assert_eq!(client.unary(text("meta")).metadata("tenant", "blue").await.unwrap(), text("tenant=blue"));
+    assert_eq!(
+        client.unary(text("meta")).metadata("tenant", "blue").await.unwrap(),
+        text("tenant=blue")
+    );
     let mut reader =
         client.download(text("left;meta")).timeout(limit).metadata("tenant", "red").await.unwrap();
     assert_eq!(reader.read().await.unwrap(), Some(text("5000")));

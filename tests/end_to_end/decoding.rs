@@ -15,7 +15,9 @@ use tokio::task::coop::{has_budget_remaining, poll_proceed};
 use trill::prost::bytes::{Buf, BufMut};
 use trill::prost::encoding::{DecodeContext, WireType, skip_field};
 use trill::prost::{DecodeError, Message};
-use trill::{AsyncReader, AsyncReaderWriter, Channel, Code, Compression, Context, ErrorKind, Server};
+use trill::{
+    AsyncReader, AsyncReaderWriter, Channel, Code, Compression, Context, ErrorKind, Server,
+};
 
 /// For what must happen some time, on a machine that may be slow.
 const LONG: Duration = Duration::from_secs(30);
@@ -212,7 +214,8 @@ async fn a_request_of_many_parts_pays_for_its_decoding() {
 
 #[tokio::test]
 async fn a_request_whose_message_finds_no_room_is_refused_and_a_small_one_is_not() {
-    let bound = Server::builder().service(Counts).max_message_received(1_000_000).max_unread(8_000_000);
+    let bound =
+        Server::builder().service(Counts).max_message_received(1_000_000).max_unread(8_000_000);
     let bound = bound.bind("127.0.0.1:0").await.unwrap();
     let (handle, address) = (bound.handle(), bound.local_addr().to_string());
     tokio::spawn(bound.serve());
@@ -221,7 +224,11 @@ async fn a_request_whose_message_finds_no_room_is_refused_and_a_small_one_is_not
         let call = client.count(list(items));
         let answer = if json { call.json().await } else { call.await };
         let error = answer.map(|answer| answer.items.len()).unwrap_err();
-        assert_eq!((error.kind(), error.code()), (ErrorKind::Status, Code::SERVER_OVERLOAD_ERR), "{error}");
+        assert_eq!(
+            (error.kind(), error.code()),
+            (ErrorKind::Status, Code::SERVER_OVERLOAD_ERR),
+            "{error}"
+        );
         for words in ["while it is decoded", "of 8000000 bytes are in use", "(max_unread)"] {
             assert!(error.to_string().contains(words), "{error}");
         }
@@ -240,7 +247,8 @@ async fn a_request_whose_message_finds_no_room_is_refused_and_a_small_one_is_not
 /// Uploads lists of so many thousand items, which are as many when they are counted.
 async fn upload(client: ListsClient, thousands: &[usize], compression: Option<Compression>) {
     let call = client.upload();
-    let call = if let Some(compression) = compression { call.compression(compression) } else { call };
+    let call =
+        if let Some(compression) = compression { call.compression(compression) } else { call };
     let (mut writer, reply) = call.await.unwrap();
     for thousands in thousands {
         writer.write(list(thousands * 1_000)).await.unwrap();
@@ -266,8 +274,11 @@ fn answers_are_decoded_where_that_keeps_no_task_from_its_turn() {
         for (thousands, elsewhere) in [(1, false), (2, false), (3, true), (100, true)] {
             let threads = threads_for(async |client| {
                 let call = client.make(list(thousands));
-                let call =
-                    if let Some(compression) = compression { call.compression(compression) } else { call };
+                let call = if let Some(compression) = compression {
+                    call.compression(compression)
+                } else {
+                    call
+                };
                 assert_eq!(call.await.unwrap().items.len(), 1_000 * thousands);
             });
             assert_eq!(threads > 0, elsewhere, "{thousands} thousand, {compression:?}");
@@ -322,7 +333,8 @@ async fn a_read_that_is_dropped_while_its_message_is_decoded_loses_nothing() {
     let client = ListsClient::new(Server::builder().service(Counts).in_memory().unwrap());
     for compression in [None, Some(Compression::Gzip)] {
         let call = client.talk();
-        let call = if let Some(compression) = compression { call.compression(compression) } else { call };
+        let call =
+            if let Some(compression) = compression { call.compression(compression) } else { call };
         let mut rw = call.await.unwrap();
         for items in [100_000, 1, 50_000] {
             rw.write(list(items)).await.unwrap();
@@ -351,10 +363,12 @@ async fn messages_and_answers_of_many_parts_pay_for_their_decoding() {
     let mut rw = client.talk().await.unwrap();
     for (thousands, remains) in [(1, true), (2, false)] {
         let mut call = client.make(list(thousands)).into_future();
-        let answered = poll_fn(|cx| Pin::new(&mut call).poll(cx).map(|_| has_budget_remaining())).await;
+        let answered =
+            poll_fn(|cx| Pin::new(&mut call).poll(cx).map(|_| has_budget_remaining())).await;
         assert_eq!(answered, remains, "{thousands} thousand in an answer");
         rw.write(list(1_000 * thousands)).await.unwrap();
-        let read = poll_fn(|cx| Pin::new(&mut rw.read()).poll(cx).map(|_| has_budget_remaining())).await;
+        let read =
+            poll_fn(|cx| Pin::new(&mut rw.read()).poll(cx).map(|_| has_budget_remaining())).await;
         assert_eq!(read, remains, "{thousands} thousand in a message");
     }
 }
@@ -422,9 +436,14 @@ async fn large_json_is_the_answer_or_an_error_that_says_what_it_is_not() {
     for compression in [None, Some(Compression::Gzip)] {
         let call = ListsClient::new(channel.clone()).make(list(10)).json().compression(compression);
         assert_eq!(call.await.unwrap().items.len(), 10_000, "{compression:?}");
-        let call = other::ListsClient::new(channel.clone()).make(list(10)).json().compression(compression);
+        let call =
+            other::ListsClient::new(channel.clone()).make(list(10)).json().compression(compression);
         let error = call.await.unwrap_err();
-        assert_eq!((error.kind(), error.code()), (ErrorKind::Decode, Code::CLIENT_DECODE_ERR), "{error}");
+        assert_eq!(
+            (error.kind(), error.code()),
+            (ErrorKind::Decode, Code::CLIENT_DECODE_ERR),
+            "{error}"
+        );
         assert!(error.to_string().contains("is not the JSON of a "), "{error}");
     }
 }

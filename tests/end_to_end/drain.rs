@@ -74,7 +74,8 @@ impl Guest {
                 Box::new(socket)
             }
             Self::NeverReads => {
-                let mut reader = connect().await.download(text("fill 1000 1000;hang")).await.unwrap();
+                let mut reader =
+                    connect().await.download(text("fill 1000 1000;hang")).await.unwrap();
                 assert!(reader.read().await.unwrap().is_some());
                 Box::new(reader)
             }
@@ -128,7 +129,9 @@ async fn shut_down_with(guests: &[Guest]) {
     tokio::time::sleep(Duration::from_millis(50)).await;
     tokio::time::pause();
     let began = now();
-    tokio::time::timeout(LONG, handle.shutdown(GRACE)).await.unwrap_or_else(|_| panic!("{guests:?}: hangs"));
+    tokio::time::timeout(LONG, handle.shutdown(GRACE))
+        .await
+        .unwrap_or_else(|_| panic!("{guests:?}: hangs"));
     assert!(began.elapsed() <= BOUND, "{guests:?}: {:?}", began.elapsed());
     tokio::time::resume();
     assert!(is_free(&address), "{guests:?}: the address");
@@ -208,7 +211,9 @@ async fn what_is_broken_off_says_so_and_names_the_setting() {
         }
     });
     trill_tests::stay(&mut log, 3).await;
-    tokio::time::timeout(LONG, handle.shutdown(Duration::from_millis(20))).await.expect("the grace is over");
+    tokio::time::timeout(LONG, handle.shutdown(Duration::from_millis(20)))
+        .await
+        .expect("the grace is over");
     for _ in 0..3 {
         assert!(download.read().await.unwrap().is_some(), "what was written comes first");
     }
@@ -260,7 +265,9 @@ async fn streams_that_finish_in_time_deliver_their_own_status() {
     for _ in 0..3 {
         begun.recv().await.unwrap();
     }
-    tokio::time::timeout(LONG, handle.shutdown(Duration::from_secs(3600))).await.expect("they all return");
+    tokio::time::timeout(LONG, handle.shutdown(Duration::from_secs(3600)))
+        .await
+        .expect("they all return");
     assert_eq!(call.await.unwrap().unwrap(), text("answered"));
     for rw in &mut streams {
         assert_eq!(rw.read().await.unwrap(), Some(text("the last word")));
@@ -292,8 +299,12 @@ async fn insist(client: &EverythingClient, with_streams: bool) {
 /// The grace is so long that nothing here can wait for its end.
 const FOR_EVER: Duration = Duration::from_secs(86_400);
 
-const SOON: Backoff =
-    Backoff { first: Duration::from_millis(5), max: Duration::from_millis(20), factor: 2.0, jitter: 0.5 };
+const SOON: Backoff = Backoff {
+    first: Duration::from_millis(5),
+    max: Duration::from_millis(20),
+    factor: 2.0,
+    jitter: 0.5,
+};
 
 #[tokio::test]
 async fn calls_go_to_the_server_that_takes_the_place_of_one_that_drains() {
@@ -371,10 +382,15 @@ async fn a_client_that_reads_slowly_and_goes_on_sending_gets_its_answer() {
     // So little that most stays on the server's side until it is read.
     socket.set_recv_buffer_size(4096).unwrap();
     let mut client = socket.connect(address.parse().unwrap()).await.unwrap();
-    let meta =
-        trill_proto::InitRequestMeta { func: "/test.all.Everything/Download".into(), ..Default::default() };
-    let init =
-        trill_proto::InitMeta { request_meta: Some(meta), init_window_size: 65_535, ..Default::default() };
+    let meta = trill_proto::InitRequestMeta {
+        func: "/test.all.Everything/Download".into(),
+        ..Default::default()
+    };
+    let init = trill_proto::InitMeta {
+        request_meta: Some(meta),
+        init_window_size: 65_535,
+        ..Default::default()
+    };
     client.write_all(&stream_frame(1, &init.encode_to_vec())).await.unwrap();
     client.write_all(&stream_frame(2, &text("fill 4 4000;stay").encode_to_vec())).await.unwrap();
     trill_tests::stay(&mut log, 1).await;
@@ -383,7 +399,10 @@ async fn a_client_that_reads_slowly_and_goes_on_sending_gets_its_answer() {
     client.write_all(&stream_frame(2, &[])).await.unwrap();
     tokio::time::sleep(Duration::from_millis(50)).await;
     let mut received = Vec::new();
-    tokio::time::timeout(LONG, client.read_to_end(&mut received)).await.expect("the server ends").unwrap();
+    tokio::time::timeout(LONG, client.read_to_end(&mut received))
+        .await
+        .expect("the server ends")
+        .unwrap();
     let mut last = &received[..];
     loop {
         let size = u32::from_be_bytes(last[4..8].try_into().unwrap()) as usize;

@@ -83,7 +83,8 @@ async fn an_answer_that_panics_when_it_is_encoded_is_said_to_and_harms_nothing_e
         writer.write(text(order)).await.unwrap();
         let upload = reply.await.unwrap_err();
         for (method, error) in [("Unary", unary), ("Upload", upload)] {
-            let says = format!("the answer of /test.encoding.Encodes/{method} could not be encoded");
+            let says =
+                format!("the answer of /test.encoding.Encodes/{method} could not be encoded");
             assert!(error.to_string().contains(&says), "{order}: {error}");
             assert_eq!(error.code().0, 2, "{order}: {error}");
         }

@@ -5,7 +5,9 @@ use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 use trill::server::ServerHandle;
-use trill::{AsyncReader, AsyncReaderWriter, AsyncWriter, Channel, Context, Error, Result, Server, Status};
+use trill::{
+    AsyncReader, AsyncReaderWriter, AsyncWriter, Channel, Context, Error, Result, Server, Status,
+};
 use trill_tests::process::Process;
 use trill_tests::{Everything, EverythingClient, Text, text};
 
@@ -32,8 +34,16 @@ const TABLE: [(Cause, [&str; 4], [&str; 4]); 14] = [
         ],
         ["dropped"; 4],
     ),
-    (Cause::ServerKilled, ["Network 141/0", "Network 301/0", "Network 301/0", "Network 301/0"], ["-"; 4]),
-    (Cause::ShutDown, ["Timeout 21/0"; 4], ["dropped", "Closed 201/0", "Closed 201/0", "Closed 201/0"]),
+    (
+        Cause::ServerKilled,
+        ["Network 141/0", "Network 301/0", "Network 301/0", "Network 301/0"],
+        ["-"; 4],
+    ),
+    (
+        Cause::ShutDown,
+        ["Timeout 21/0"; 4],
+        ["dropped", "Closed 201/0", "Closed 201/0", "Closed 201/0"],
+    ),
     (Cause::Cut(Cut::Fin), NETWORK, NETWORK_AT_SERVER),
     (Cause::Cut(Cut::FinInAFrame), NETWORK, NETWORK_AT_SERVER),
     (Cause::Cut(Cut::Rst), NETWORK, NETWORK_AT_SERVER),
@@ -60,7 +70,11 @@ const TABLE: [(Cause, [&str; 4], [&str; 4]); 14] = [
         ],
     ),
     // The wire cannot cancel a unary call: its handler goes on, until the channel goes with the test.
-    (Cause::HandlesDropped, ["-"; 4], ["dropped", "Canceled 161/0", "Canceled 161/0", "Canceled 161/0"]),
+    (
+        Cause::HandlesDropped,
+        ["-"; 4],
+        ["dropped", "Canceled 161/0", "Canceled 161/0", "Canceled 161/0"],
+    ),
     (Cause::ClientFails, ["-"; 4], ["-", "Status 0/4002", "-", "Status 0/4002"]),
 ];
 
@@ -110,12 +124,14 @@ async fn nothing_but_an_explicit_good_end_looks_like_one() {
                 continue;
             }
             let cell = tokio::time::timeout(LONG, cell(cause, kind));
-            let (client, server) = cell.await.unwrap_or_else(|_| panic!("{cause:?}, {kind}: hangs"));
+            let (client, server) =
+                cell.await.unwrap_or_else(|_| panic!("{cause:?}, {kind}: hangs"));
             for (side, seen, expected) in
                 [("client", client, at_client[number]), ("server", server, at_server[number])]
             {
                 if !expected.split(" or ").any(|expected| seen == expected) {
-                    wrong.push(format!("{cause:?}, {kind}: the {side} sees {seen}, not {expected}"));
+                    wrong
+                        .push(format!("{cause:?}, {kind}: the {side} sees {seen}, not {expected}"));
                 }
             }
         }
@@ -176,7 +192,13 @@ impl Serving {
         if cause == Cause::ServerKilled {
             let process = Process::start_other(PEER, &["serve"]).await;
             let address = process.said.clone();
-            return Self { address, handle: None, reports: None, runtime: None, process: Some(process) };
+            return Self {
+                address,
+                handle: None,
+                reports: None,
+                runtime: None,
+                process: Some(process),
+            };
         }
         let (log, reports) = unbounded_channel();
         let serve = async move {
@@ -186,7 +208,11 @@ impl Serving {
             (handle, address)
         };
         let runtime = (cause == Cause::HandlerAborted).then(|| {
-            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
+            tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(1)
+                .enable_all()
+                .build()
+                .unwrap()
         });
         let (handle, address) = match &runtime {
             Some(runtime) => runtime.spawn(serve).await.unwrap(),
@@ -213,7 +239,12 @@ impl Serving {
 }
 
 /// Makes a call, waits until it is told to go on, and says how it ended.
-async fn call(client: EverythingClient, cause: Cause, kind: &str, going: oneshot::Receiver<()>) -> String {
+async fn call(
+    client: EverythingClient,
+    cause: Cause,
+    kind: &str,
+    going: oneshot::Receiver<()>,
+) -> String {
     let limit = if cause == Cause::Deadline { Duration::from_secs(1) } else { LONG };
     let order = text(cause.order());
     match kind {
@@ -366,7 +397,12 @@ impl Everything for Witness {
         end.map(|()| text("complete"))
     }
 
-    async fn download(&self, _cx: Context, request: Text, mut writer: AsyncWriter<Text>) -> Result<()> {
+    async fn download(
+        &self,
+        _cx: Context,
+        request: Text,
+        mut writer: AsyncWriter<Text>,
+    ) -> Result<()> {
         writer.write(text("first")).await?;
         let mut report = Report::begin(self);
         if let Some(result) = report.obey(&request.text) {

@@ -11,8 +11,8 @@ use trill::client::{ChannelBuilder, Dns, Resolve};
 use trill::server::{ServerBuilder, ServerHandle};
 use trill::testing::{Cut, Network, Side};
 use trill::{
-    AsyncReaderWriter, CallOptions, Channel, Code, Compression, Context, Error, ErrorKind, Origin, Result,
-    Server, Status,
+    AsyncReaderWriter, CallOptions, Channel, Code, Compression, Context, Error, ErrorKind, Origin,
+    Result, Server, Status,
 };
 use trill_proto::ResponseProtocol;
 use trill_tests::{AbsentClient, EverythingClient, Log, Obedient, Text, full_listener, text};
@@ -199,7 +199,10 @@ fn every_fault_says_what_where_and_which_setting() {
         );
         check(error.peer().is_some() == fault.peer, "with or without the peer");
         let own = error.to_string();
-        check(own.contains(method) && own.contains(error.peer().unwrap_or("")), "the text says not where");
+        check(
+            own.contains(method) && own.contains(error.peer().unwrap_or("")),
+            "the text says not where",
+        );
         for words in fault.says {
             check(own.contains(words), &format!("the text does not say `{words}`"));
         }
@@ -234,7 +237,8 @@ fn chain(error: &Error) -> String {
 /// The error's own words, without numbers, method and peer.
 fn bare(error: &Error) -> String {
     let own = error.to_string();
-    let own = own.replace(error.method().unwrap_or("-"), "").replace(error.peer().unwrap_or("-"), "");
+    let own =
+        own.replace(error.method().unwrap_or("-"), "").replace(error.peer().unwrap_or("-"), "");
     own.chars().filter(|letter| !letter.is_ascii_digit()).collect()
 }
 
@@ -332,7 +336,8 @@ async fn refused() -> Error {
 
 async fn no_socket() -> Error {
     let folder = tempfile::tempdir().unwrap();
-    called(Channel::builder().lazy(format!("unix:{}/no.sock", folder.path().display())).unwrap()).await
+    called(Channel::builder().lazy(format!("unix:{}/no.sock", folder.path().display())).unwrap())
+        .await
 }
 
 async fn silent_host() -> Error {
@@ -452,7 +457,11 @@ async fn large_message() -> Error {
 }
 
 async fn large_answer() -> Error {
-    client_of(|server| server.max_message_sent(1024)).await.unary(text("large 2000")).await.unwrap_err()
+    client_of(|server| server.max_message_sent(1024))
+        .await
+        .unary(text("large 2000"))
+        .await
+        .unwrap_err()
 }
 
 async fn refused_request() -> Error {
@@ -594,7 +603,8 @@ async fn no_answer() -> Error {
 }
 
 async fn two_answers() -> Error {
-    let script = [accepted(), stream_frame(2, &[]), stream_frame(2, &[]), stream_frame(4, &[])].concat();
+    let script =
+        [accepted(), stream_frame(2, &[]), stream_frame(2, &[]), stream_frame(4, &[])].concat();
     let (_writer, reply) = client_of_script(script).await.upload().await.unwrap();
     reply.await.unwrap_err()
 }
@@ -618,7 +628,8 @@ async fn open_timeout() -> Error {
 async fn no_room_to_open() -> Error {
     let frozen = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = frozen.local_addr().unwrap().to_string();
-    let client = Client::new(Channel::builder().open_timeout(LIMIT).connect(address).await.unwrap());
+    let client =
+        Client::new(Channel::builder().open_timeout(LIMIT).connect(address).await.unwrap());
     // Until all buffers are full on the way.
     loop {
         let open = |_| client.talk().metadata("large", vec![7; 60_000]);
@@ -764,7 +775,8 @@ async fn max_unread() -> Error {
 
 async fn unpacked_unread() -> Error {
     let client =
-        client_of(|server| server.max_message_received(100_000).window(65_535).max_unread(100_000)).await;
+        client_of(|server| server.max_message_received(100_000).window(65_535).max_unread(100_000))
+            .await;
     client.unary(text("x".repeat(90_000))).compression(Compression::Gzip).await.unwrap_err()
 }
 
@@ -773,8 +785,9 @@ async fn unread_here() -> Error {
 }
 
 async fn max_connections() -> Error {
-    let host =
-        Network::new(1).serve(Server::builder().service(Obedient::new().0).max_connections(1)).unwrap();
+    let host = Network::new(1)
+        .serve(Server::builder().service(Obedient::new().0).max_connections(1))
+        .unwrap();
     let _first = host.connect(Channel::builder()).unwrap();
     host.connect(Channel::builder()).unwrap_err()
 }
@@ -841,7 +854,8 @@ impl small::Everything for Telltale {
 
 /// A client of a router to that server.
 async fn router_to(channel: Channel) -> small::EverythingClient {
-    let router = Server::builder().service(Router(Client::new(channel))).bind("127.0.0.1:0").await.unwrap();
+    let router =
+        Server::builder().service(Router(Client::new(channel))).bind("127.0.0.1:0").await.unwrap();
     let address = router.local_addr().to_string();
     tokio::spawn(router.serve());
     small::EverythingClient::new(Channel::connect(address).await.unwrap())
@@ -854,7 +868,11 @@ async fn routed() -> Error {
 }
 
 async fn routed_nowhere() -> Error {
-    router_to(Channel::builder().lazy(nowhere().await).unwrap()).await.unary(text("")).await.unwrap_err()
+    router_to(Channel::builder().lazy(nowhere().await).unwrap())
+        .await
+        .unary(text(""))
+        .await
+        .unwrap_err()
 }
 
 // What clients do.

@@ -5,8 +5,10 @@ use trill::{Channel, Error, ErrorKind};
 use trill_tests::{EverythingClient, listen, text};
 
 /// The answer to INIT, with a window that is never used up.
-const ACCEPTED: [u8; 24] =
-    [0x09, 0x30, 1, 1, 0, 0, 0, 24, 0, 0, 0, 0, 0, 100, 0, 0, 0x12, 0, 0x18, 0xff, 0xff, 0xff, 0xff, 0x0f];
+const ACCEPTED: [u8; 24] = [
+    0x09, 0x30, 1, 1, 0, 0, 0, 24, 0, 0, 0, 0, 0, 100, 0, 0, 0x12, 0, 0x18, 0xff, 0xff, 0xff, 0xff,
+    0x0f,
+];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_way_calls_that_are_flushed_arrive_though_their_runtime_ends() {
@@ -14,7 +16,8 @@ async fn one_way_calls_that_are_flushed_arrive_though_their_runtime_ends() {
     for count in [1, 2, 10, 1_000] {
         let address = address.clone();
         let program = move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let channel = Channel::connect(address).await.unwrap();
                 let client = EverythingClient::new(channel.clone());
@@ -52,7 +55,10 @@ async fn stalled() -> (Channel, EverythingClient, tokio::net::TcpStream) {
 
 fn is_a_loss(error: &Error) {
     assert_eq!(error.kind(), ErrorKind::Network, "{error}");
-    assert!(error.to_string().contains("before all that was queued was written") && error.peer().is_some());
+    assert!(
+        error.to_string().contains("before all that was queued was written")
+            && error.peer().is_some()
+    );
 }
 
 #[tokio::test]

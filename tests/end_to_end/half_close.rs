@@ -19,7 +19,10 @@ async fn reported(log: &mut Log, what: &str) {
 /// All answers until the server's end: codes and texts, in the order of their ids.
 async fn answers(socket: &mut (impl AsyncRead + Unpin)) -> Vec<(u32, i32, String)> {
     let mut received = Vec::new();
-    tokio::time::timeout(LONG, socket.read_to_end(&mut received)).await.expect("the server ends").unwrap();
+    tokio::time::timeout(LONG, socket.read_to_end(&mut received))
+        .await
+        .expect("the server ends")
+        .unwrap();
     let (mut rest, mut answers) = (&received[..], Vec::new());
     while !rest.is_empty() {
         let size = u32::from_be_bytes(rest[4..8].try_into().unwrap()) as usize;

@@ -7,7 +7,8 @@ use trill_tests::{in_memory, over_tcp, text};
 #[tokio::test]
 async fn a_reader_is_a_stream_and_a_writer_is_a_sink() {
     let (client, _log) = in_memory();
-    let numbers: Vec<_> = client.download(text("count 1000")).await.unwrap().try_collect().await.unwrap();
+    let numbers: Vec<_> =
+        client.download(text("count 1000")).await.unwrap().try_collect().await.unwrap();
     assert_eq!(numbers.len(), 1000);
 
     let (mut writer, reply) = client.upload().await.unwrap();

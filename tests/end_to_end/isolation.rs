@@ -50,15 +50,20 @@ impl Gate for Gated {
 /// Makes all calls at once; one of them keeps its thread until the others are answered.
 async fn all_but_one_are_answered(words: Vec<&'static str>) {
     let (gate, closed) = std::sync::mpsc::channel();
-    let bound =
-        Server::builder().service(Gated(std::sync::Mutex::new(closed))).bind("127.0.0.1:0").await.unwrap();
+    let bound = Server::builder()
+        .service(Gated(std::sync::Mutex::new(closed)))
+        .bind("127.0.0.1:0")
+        .await
+        .unwrap();
     let client = GateClient::new(Channel::connect(bound.local_addr().to_string()).await.unwrap());
     tokio::spawn(bound.serve());
     let others = words.len() - 1;
     let calls = words.into_iter().map(|word| client.pass(word.to_owned()).into_future());
     let mut calls: futures::stream::FuturesUnordered<_> = calls.collect();
     for _ in 0..others {
-        let word = tokio::time::timeout(Duration::from_secs(20), calls.next()).await.expect("nobody waits");
+        let word = tokio::time::timeout(Duration::from_secs(20), calls.next())
+            .await
+            .expect("nobody waits");
         assert_ne!(word.unwrap().unwrap(), "keep the thread");
     }
     gate.send(()).unwrap();

@@ -15,15 +15,20 @@ const JSON: u32 = 2;
 async fn ask(func: &'static str, content_type: u32, body: &[u8]) -> (ResponseProtocol, Vec<u8>) {
     let (_handle, address, _log) = listen("127.0.0.1:0").await;
     let mut socket = TcpStream::connect(address).await.unwrap();
-    let meta =
-        RequestProtocol { func: func.into(), request_id: 7, content_type, ..RequestProtocol::default() };
+    let meta = RequestProtocol {
+        func: func.into(),
+        request_id: 7,
+        content_type,
+        ..RequestProtocol::default()
+    };
     socket.write_all(&frame(&meta, body)).await.unwrap();
     read(&mut socket).await
 }
 
 #[tokio::test]
 async fn a_json_request_gets_a_json_answer() {
-    let (meta, body) = ask("/test.all.Everything/Unary", JSON, br#"{"msg": "gr\u00fc\u00df dich"}"#).await;
+    let (meta, body) =
+        ask("/test.all.Everything/Unary", JSON, br#"{"msg": "gr\u00fc\u00df dich"}"#).await;
     assert_eq!((meta.ret, meta.content_type, meta.request_id), (0, JSON, 7));
     assert_eq!(body, r#"{"msg":"grüß dich"}"#.as_bytes());
     // A field that is not there has its default.
@@ -38,7 +43,8 @@ async fn json_of_a_client_packed_and_with_errors() {
     assert_eq!(client.unary(long.clone()).json().await.unwrap(), long);
     let packed = client.unary(long.clone()).json().compression(Compression::Gzip);
     assert_eq!(packed.await.unwrap(), long);
-    let response = client.unary(text("attach")).json().attachment("beside").response().await.unwrap();
+    let response =
+        client.unary(text("attach")).json().attachment("beside").response().await.unwrap();
     assert_eq!((response.message, &response.attachment[..]), (text("6 bytes"), &b"beside"[..]));
     let error = client.unary(text("error 7 why")).json().await.unwrap_err();
     assert_eq!((error.func_ret(), error.message()), (7, "why"));
@@ -60,7 +66,10 @@ async fn json_that_is_not_the_message_is_refused_with_the_place() {
         let (meta, _) = ask("/test.all.Everything/Unary", JSON, body).await;
         let text = String::from_utf8(meta.error_msg.to_vec()).unwrap();
         assert_eq!(meta.ret, Code::SERVER_DECODE_ERR.0, "{text}");
-        assert!(text.contains("is not the JSON of a trill_tests::Text") && text.contains("line 1"), "{text}");
+        assert!(
+            text.contains("is not the JSON of a trill_tests::Text") && text.contains("line 1"),
+            "{text}"
+        );
     }
 }
 
@@ -77,7 +86,10 @@ async fn methods_take_what_they_are_marked_for_only() {
     let client = DoublesClient::new(Server::builder().service(Turner).in_memory().unwrap());
     let error = client.plain(Awkward::default()).json().await.unwrap_err();
     assert_eq!(error.code(), Code::SERVER_DECODE_ERR);
-    assert!(error.message().ends_with("does not take content_type 2, only 0 (protobuf) is known"), "{error}");
+    assert!(
+        error.message().ends_with("does not take content_type 2, only 0 (protobuf) is known"),
+        "{error}"
+    );
     assert!(client.plain(Awkward::default()).await.is_ok());
 }
 
@@ -92,7 +104,11 @@ struct Awkward {
 }
 
 fn not_written<S: serde::Serializer>(value: &f64, to: S) -> std::result::Result<S::Ok, S::Error> {
-    if *value < 0.0 { Err(serde::ser::Error::custom("below zero")) } else { to.serialize_f64(*value) }
+    if *value < 0.0 {
+        Err(serde::ser::Error::custom("below zero"))
+    } else {
+        to.serialize_f64(*value)
+    }
 }
 
 #[trill::service(package = "test.json")]
@@ -127,10 +143,15 @@ async fn what_json_cannot_express_is_an_error_on_the_side_that_wrote_it() {
     let error = client.turn(Awkward { value: -1.0 }).json().await.unwrap_err();
     assert_eq!((error.kind(), error.origin()), (ErrorKind::Encode, Origin::Caller));
     let source = std::error::Error::source(&error).unwrap().to_string();
-    assert!(error.to_string().contains("cannot be written as JSON") && source.contains("below zero"));
+    assert!(
+        error.to_string().contains("cannot be written as JSON") && source.contains("below zero")
+    );
     let error = client.turn(Awkward { value: 1.0 }).json().await.unwrap_err();
     assert_eq!((error.kind(), error.code()), (ErrorKind::Status, Code::SERVER_ENCODE_ERR));
-    assert!(error.message().contains("the answer cannot be written as JSON: below zero"), "{error}");
+    assert!(
+        error.message().contains("the answer cannot be written as JSON: below zero"),
+        "{error}"
+    );
     // The same call goes as protobuf.
     assert_eq!(client.turn(Awkward { value: 1.0 }).await.unwrap().value, -1.0);
     client.nothing(()).json().await.unwrap();
@@ -145,7 +166,8 @@ async fn an_answer_in_a_format_that_was_not_asked_for_is_an_error() {
         for _ in 0..2 {
             let (asked, _) = read::<RequestProtocol>(&mut socket).await;
             let request_id = asked.request_id;
-            let meta = ResponseProtocol { request_id, content_type: JSON, ..ResponseProtocol::default() };
+            let meta =
+                ResponseProtocol { request_id, content_type: JSON, ..ResponseProtocol::default() };
             socket.write_all(&frame(&meta, br#"{"msg": 7}"#)).await.unwrap();
         }
     });

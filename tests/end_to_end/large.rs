@@ -59,10 +59,16 @@ async fn one_message_that_is_too_large_costs_one_call_or_stream_and_no_other() {
     for round in 1..=3 {
         let error = client.once(of(5_000_000)).await.unwrap_err();
         assert_eq!((error.kind(), error.code().0), (ErrorKind::Status, 1));
-        assert!(error.message().contains("at most 100000 are accepted (max_message_received)"), "{error}");
+        assert!(
+            error.message().contains("at most 100000 are accepted (max_message_received)"),
+            "{error}"
+        );
         let error = client.once(of(60_000)).await.unwrap_err();
         assert_eq!((error.kind(), error.code().0), (ErrorKind::Limit, 122));
-        assert!(error.message().contains("at most 50000 are accepted (max_message_received)"), "{error}");
+        assert!(
+            error.message().contains("at most 50000 are accepted (max_message_received)"),
+            "{error}"
+        );
         for (size, code) in [(5_000_000, 211), (60_000, 311)] {
             let mut rw = client.talk().await.unwrap();
             rw.write(of(size)).await.unwrap();

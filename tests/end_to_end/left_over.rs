@@ -28,14 +28,17 @@ pub(crate) fn sockets_at(address: &str) -> Vec<String> {
         .unwrap()
         // One that another test closes meanwhile is none of ours.
         .filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok())
-        .filter_map(|target| Some(target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned()))
+        .filter_map(|target| {
+            Some(target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned())
+        })
         .collect();
     table
         .lines()
         .skip(1)
         .filter(|line| {
             let fields: Vec<_> = line.split_whitespace().collect();
-            (fields[1].ends_with(&port) || fields[2].ends_with(&port)) && mine.contains(&fields[9].to_owned())
+            (fields[1].ends_with(&port) || fields[2].ends_with(&port))
+                && mine.contains(&fields[9].to_owned())
         })
         .map(str::to_owned)
         .collect()

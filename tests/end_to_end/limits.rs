@@ -12,8 +12,14 @@ async fn a_request_over_the_limit_is_refused_before_anything_of_it_is_written() 
     let (client, _log) = in_memory();
     let large = text("x".repeat(10_000_000));
     let error = client.unary(large.clone()).await.unwrap_err();
-    assert_eq!((error.kind(), error.origin(), error.code().0), (ErrorKind::Limit, Origin::Caller, 121));
-    assert!(error.to_string().contains("at most 10000000 may be sent (max_message_sent)"), "{error}");
+    assert_eq!(
+        (error.kind(), error.origin(), error.code().0),
+        (ErrorKind::Limit, Origin::Caller, 121)
+    );
+    assert!(
+        error.to_string().contains("at most 10000000 may be sent (max_message_sent)"),
+        "{error}"
+    );
 
     let mut rw = client.talk().await.unwrap();
     let error = rw.write(large).await.unwrap_err();
@@ -87,14 +93,21 @@ async fn streams_and_calls_over_their_count_are_refused_with_code_22() {
 #[tokio::test]
 async fn a_larger_request_than_the_server_accepts_ends_that_call_only() {
     let (service, _log) = Obedient::new();
-    let bound =
-        Server::builder().service(service).max_message_received(10_000).bind("127.0.0.1:0").await.unwrap();
+    let bound = Server::builder()
+        .service(service)
+        .max_message_received(10_000)
+        .bind("127.0.0.1:0")
+        .await
+        .unwrap();
     let address = bound.local_addr().to_string();
     tokio::spawn(bound.serve());
     let client = EverythingClient::new(Channel::connect(&address).await.unwrap());
     let mut rw = client.talk().await.unwrap();
     let error = client.unary(text("x".repeat(20_000))).await.unwrap_err();
-    assert_eq!((error.kind(), error.origin(), error.code().0), (ErrorKind::Status, Origin::Peer, 1));
+    assert_eq!(
+        (error.kind(), error.origin(), error.code().0),
+        (ErrorKind::Status, Origin::Peer, 1)
+    );
     assert!(client.unary(text("untouched")).await.is_ok());
     rw.write(text("as well")).await.unwrap();
     assert_eq!(rw.read().await.unwrap(), Some(text("as well")));
@@ -103,7 +116,8 @@ async fn a_larger_request_than_the_server_accepts_ends_that_call_only() {
 #[tokio::test]
 async fn settings_that_cannot_work_are_refused_at_once() {
     let (service, _log) = Obedient::new();
-    let error = Server::builder().service(service).window(1_000).bind("127.0.0.1:0").await.unwrap_err();
+    let error =
+        Server::builder().service(service).window(1_000).bind("127.0.0.1:0").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
     assert!(error.to_string().contains("window is 1000"), "{error}");
     let error = Channel::builder().max_message_sent(0).connect("127.0.0.1:1").await.unwrap_err();
@@ -215,7 +229,8 @@ async fn the_greatest_limits_are_settings_like_others() {
     serving.await.unwrap().unwrap();
 
     // The wait after a failure is as long, and calls say so at once.
-    let nowhere = Channel::builder().reconnect(Backoff { first: EVER, max: EVER, ..Backoff::default() });
+    let nowhere =
+        Channel::builder().reconnect(Backoff { first: EVER, max: EVER, ..Backoff::default() });
     let client = EverythingClient::new(nowhere.lazy(&address).unwrap());
     for _ in 0..2 {
         let error = client.unary(text("hello")).await.unwrap_err();

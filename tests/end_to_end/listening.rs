@@ -65,7 +65,8 @@ async fn a_socket_whose_owner_hangs_does_not_hold_up_who_binds_it() {
     owner.listen(0).unwrap();
     let mut queue = Vec::new();
     loop {
-        let client = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
+        let client =
+            socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
         client.set_nonblocking(true).unwrap();
         if client.connect(&socket2::SockAddr::unix(&socket.path).unwrap()).is_err() {
             break;
@@ -77,7 +78,8 @@ async fn a_socket_whose_owner_hangs_does_not_hold_up_who_binds_it() {
     let (tell, told) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let _ = tell.send(runtime.block_on(Server::builder().bind(address)).unwrap_err().to_string());
+        let _ =
+            tell.send(runtime.block_on(Server::builder().bind(address)).unwrap_err().to_string());
     });
     let error = told.recv_timeout(LONG).expect("bind comes back");
     assert!(error.contains("accepts no connection"), "{error}");
@@ -94,7 +96,9 @@ async fn a_socket_that_a_dead_process_has_left_is_taken() {
 
 #[tokio::test]
 async fn a_program_hears_why_a_spawned_server_accepts_nobody_any_more() {
-    let bound = || async { Server::builder().service(Obedient::new().0).bind("127.0.0.1:0").await.unwrap() };
+    let bound = || async {
+        Server::builder().service(Obedient::new().0).bind("127.0.0.1:0").await.unwrap()
+    };
     // Shut down: when that is complete, and also for those who ask later.
     let server = bound().await;
     let (handle, early) = (server.handle(), server.handle());
@@ -116,7 +120,8 @@ async fn a_program_hears_why_a_spawned_server_accepts_nobody_any_more() {
     let serving = tokio::spawn(server.serve());
     assert!(answers(&address).await);
     serving.abort();
-    let error: Error = tokio::time::timeout(LONG, handle.stopped()).await.expect("it is told").unwrap_err();
+    let error: Error =
+        tokio::time::timeout(LONG, handle.stopped()).await.expect("it is told").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Closed);
     assert!(error.to_string().contains(&address), "{error}");
 }
@@ -132,7 +137,10 @@ async fn a_server_that_takes_more_connections_than_the_process_has_files_says_so
     let _many = Server::builder().max_connections(usize::MAX).bind("127.0.0.1:0").await.unwrap();
     let lines = warnings.lines();
     assert_eq!(lines.len(), 1, "{lines:?}");
-    assert!(lines[0].contains("max_connections") && lines[0].contains("RLIMIT_NOFILE"), "{lines:?}");
+    assert!(
+        lines[0].contains("max_connections") && lines[0].contains("RLIMIT_NOFILE"),
+        "{lines:?}"
+    );
 }
 
 /// Where the process that may open few files learns that it is that one.

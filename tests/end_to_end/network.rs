@@ -12,7 +12,9 @@ const MS: Duration = Duration::from_millis(1);
 fn serve(seed: u64) -> (Host, Log) {
     let (service, log) = Obedient::new();
     (
-        Network::new(seed).serve(Server::builder().service(service)).expect("the settings are the defaults"),
+        Network::new(seed)
+            .serve(Server::builder().service(service))
+            .expect("the settings are the defaults"),
         log,
     )
 }
@@ -31,7 +33,10 @@ async fn bytes_take_as_long_as_the_delay_says_each_way() {
         let started = now();
         client.unary(text("hello")).await.unwrap();
         let took = started.elapsed();
-        assert!((40 * MS..=62 * MS).contains(&took), "{took:?}: twice 20 to 30 ms, each rounded up to 1 ms");
+        assert!(
+            (40 * MS..=62 * MS).contains(&took),
+            "{took:?}: twice 20 to 30 ms, each rounded up to 1 ms"
+        );
     }
 }
 
@@ -135,8 +140,11 @@ async fn a_connection_that_is_cut_anywhere_is_an_error_and_never_an_end() {
                 numbers += 1;
             };
             assert_eq!(error.kind(), ErrorKind::Network, "{error}");
-            let expected =
-                if how == Cut::Reset { "connection reset" } else { "the peer closed the connection" };
+            let expected = if how == Cut::Reset {
+                "connection reset"
+            } else {
+                "the peer closed the connection"
+            };
             assert!(error.to_string().contains(expected), "{error}");
             assert!(!link.is_open());
             while log.recv().await.unwrap() != "download dropped" {}
@@ -180,7 +188,8 @@ async fn nothing_is_left_of_a_connection_that_is_over() {
 async fn a_write_that_gave_up_waiting_for_room_is_not_remembered() {
     let (service, _log) = Obedient::new();
     let server = Server::builder().service(service).window(1_000_000);
-    let (channel, link) = Network::new(13).serve(server).unwrap().connect(Channel::builder()).unwrap();
+    let (channel, link) =
+        Network::new(13).serve(server).unwrap().connect(Channel::builder()).unwrap();
     let client = EverythingClient::new(channel);
     let (mut writer, _reply) = client.upload().await.unwrap();
     link.freeze(Side::Server);

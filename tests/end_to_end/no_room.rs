@@ -41,7 +41,10 @@ async fn streams_that_are_given_up_at_a_server_that_does_not_read_do_not_pile_up
         tokio::task::yield_now().await;
     }
     let unsent = channel.buffered().unsent;
-    assert!((1..1_000_000).contains(&unsent), "{unsent} bytes are unsent, of 60 MB that were to be");
+    assert!(
+        (1..1_000_000).contains(&unsent),
+        "{unsent} bytes are unsent, of 60 MB that were to be"
+    );
 
     let mut waiting = client.talk();
     assert!(futures::poll!(&mut waiting).is_pending());
@@ -63,7 +66,9 @@ struct Accepted {
 
 impl Accepted {
     /// One second before its request would be sent.
-    async fn new(settings: impl FnOnce(ServerStream<Text, Text>) -> ServerStream<Text, Text>) -> Self {
+    async fn new(
+        settings: impl FnOnce(ServerStream<Text, Text>) -> ServerStream<Text, Text>,
+    ) -> Self {
         let host = Network::new(1).serve(Server::builder().service(Obedient::new().0)).unwrap();
         let builder = Channel::builder().open_timeout(Duration::from_secs(3));
         let (channel, link) = host.connect(builder).unwrap();

@@ -36,12 +36,14 @@ fn halves() -> [Vec<u8>; 2] {
 pub(crate) fn pack(codec: &str, plain: &[u8]) -> Vec<u8> {
     match codec {
         "gzip" => {
-            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            let mut encoder =
+                flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
             encoder.write_all(plain).unwrap();
             encoder.finish().unwrap()
         }
         "zlib" => {
-            let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+            let mut encoder =
+                flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
             encoder.write_all(plain).unwrap();
             encoder.finish().unwrap()
         }
@@ -96,8 +98,16 @@ fn bodies(codec: &str) -> Vec<(&'static str, Vec<u8>, Taken)> {
             bodies.push(("cut before the end mark", blocks[..blocks.len() - 4].to_vec(), None));
             bodies.push(("its header alone", blocks[..7].to_vec(), None));
             bodies.push(("a skippable frame in front", [&skipped[..], &all].concat(), Some(600)));
-            bodies.push(("a skippable frame between", [&two[..], &skipped, &all].concat(), Some(600)));
-            bodies.push(("a skippable frame that is cut", [&all[..], &skipped[..9]].concat(), None));
+            bodies.push((
+                "a skippable frame between",
+                [&two[..], &skipped, &all].concat(),
+                Some(600),
+            ));
+            bodies.push((
+                "a skippable frame that is cut",
+                [&all[..], &skipped[..9]].concat(),
+                None,
+            ));
         }
         "Snappy stream" => {
             let skipped = [&[0x80, 3, 0, 0][..], b"any"].concat();
@@ -135,8 +145,12 @@ struct Sides {
 impl Sides {
     async fn start() -> Self {
         let (log, read) = unbounded_channel();
-        let bound =
-            Server::builder().service(Measure(log)).compression(None).bind("127.0.0.1:0").await.unwrap();
+        let bound = Server::builder()
+            .service(Measure(log))
+            .compression(None)
+            .bind("127.0.0.1:0")
+            .await
+            .unwrap();
         let server = bound.local_addr().to_string();
         tokio::spawn(bound.serve());
         Self { server, read }
@@ -161,7 +175,10 @@ impl Sides {
             content_encoding: encoding,
             ..Default::default()
         };
-        socket.write_all(&[stream(1, &init.encode_to_vec()), stream(2, body)].concat()).await.unwrap();
+        socket
+            .write_all(&[stream(1, &init.encode_to_vec()), stream(2, body)].concat())
+            .await
+            .unwrap();
         self.read.recv().await.expect("the handler reads")
     }
 }
@@ -254,7 +271,8 @@ async fn members_and_frames_together_stay_below_the_limit() {
             assert_eq!(meta.ret == 0, is_taken, "{codec}, {parts} parts: {meta:?}");
             let text = String::from_utf8_lossy(&meta.error_msg);
             assert!(
-                is_taken || text.contains("10000 bytes that may be received (max_message_received)"),
+                is_taken
+                    || text.contains("10000 bytes that may be received (max_message_received)"),
                 "{text}"
             );
         }

@@ -12,8 +12,12 @@ use trill_tests::{EverythingClient, Log, listen, text};
 const LONG: Duration = Duration::from_secs(120);
 
 /// Comes back soon, so that tests do not wait.
-const SOON: Backoff =
-    Backoff { first: Duration::from_millis(5), max: Duration::from_millis(20), factor: 2.0, jitter: 0.5 };
+const SOON: Backoff = Backoff {
+    first: Duration::from_millis(5),
+    max: Duration::from_millis(20),
+    factor: 2.0,
+    jitter: 0.5,
+};
 
 /// A server that can be stopped, and started again at the same address.
 struct Restarting {
@@ -46,8 +50,12 @@ fn client(channel: &Channel) -> EverythingClient {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn calls_outlast_restarts_and_only_those_that_were_sent_fail() {
     let mut server = Restarting::new().await;
-    let channel =
-        Channel::builder().reconnect(SOON).wait_for_ready(true).connect(&server.address).await.unwrap();
+    let channel = Channel::builder()
+        .reconnect(SOON)
+        .wait_for_ready(true)
+        .connect(&server.address)
+        .await
+        .unwrap();
     let calls = tokio::spawn({
         let (channel, peer) = (channel.clone(), server.address.clone());
         async move {
@@ -123,7 +131,11 @@ async fn streams_end_with_their_connection_and_new_ones_open_on_the_next() {
     rw.read().await.unwrap().unwrap();
     server.kill().await;
     let error = rw.read().await.unwrap_err();
-    assert_eq!((error.code().0, error.peer()), (21, Some(&*server.address)), "the server says so itself");
+    assert_eq!(
+        (error.code().0, error.peer()),
+        (21, Some(&*server.address)),
+        "the server says so itself"
+    );
     assert!(!error.is_retryable());
     let opening = tokio::spawn({
         let client = client.clone();
@@ -132,7 +144,8 @@ async fn streams_end_with_their_connection_and_new_ones_open_on_the_next() {
     tokio::time::sleep(Duration::from_millis(30)).await;
     assert!(!opening.is_finished());
     server.start().await;
-    let mut next = tokio::time::timeout(LONG, opening).await.expect("there is a server").unwrap().unwrap();
+    let mut next =
+        tokio::time::timeout(LONG, opening).await.expect("there is a server").unwrap().unwrap();
     next.write(text("again")).await.unwrap();
     assert_eq!(next.read().await.unwrap(), Some(text("again")));
     assert_eq!(channel.open_streams(), 1);
@@ -146,7 +159,8 @@ async fn the_server_is_told_of_the_time_that_is_left_after_waiting() {
     const WAITED: Duration = Duration::from_millis(200);
     let mut server = Restarting::new().await;
     server.kill().await;
-    let channel = Channel::builder().reconnect(SOON).wait_for_ready(true).lazy(&server.address).unwrap();
+    let channel =
+        Channel::builder().reconnect(SOON).wait_for_ready(true).lazy(&server.address).unwrap();
     let (unary, stream) = (client(&channel), client(&channel));
     let unary = tokio::spawn(unary.unary(text("left")).timeout(LONG).into_future());
     let stream = tokio::spawn(stream.talk().timeout(LONG).into_future());
@@ -208,7 +222,8 @@ async fn a_channel_that_is_gone_leaves_no_task_and_no_socket() {
     let server = Restarting::new().await;
     let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
     let before = tasks();
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let nobody =
+        std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     for close in [false, true] {
         let builder = Channel::builder().reconnect(SOON).connections(4);
         let channel = builder.connect_all([&server.address, &nobody]).await.unwrap();
@@ -219,7 +234,10 @@ async fn a_channel_that_is_gone_leaves_no_task_and_no_socket() {
         assert!((1..=4).contains(&connections_to(&server.address)));
         if close {
             channel.close();
-            assert_eq!(client(&channel).unary(text("")).await.unwrap_err().kind(), ErrorKind::Closed);
+            assert_eq!(
+                client(&channel).unary(text("")).await.unwrap_err().kind(),
+                ErrorKind::Closed
+            );
         }
         drop(channel);
         let gone = async {
@@ -236,7 +254,8 @@ async fn a_unix_socket_is_connected_to_again_as_well() {
     let directory = tempfile::tempdir().unwrap();
     let address = format!("unix:{}", directory.path().join("socket").display());
     let mut server = Restarting { address, running: None };
-    let channel = Channel::builder().reconnect(SOON).wait_for_ready(true).lazy(&server.address).unwrap();
+    let channel =
+        Channel::builder().reconnect(SOON).wait_for_ready(true).lazy(&server.address).unwrap();
     for number in 0..3 {
         server.start().await;
         let number = text(number.to_string());

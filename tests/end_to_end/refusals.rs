@@ -48,7 +48,8 @@ async fn serve(builder: ServerBuilder, works: bool) -> (String, ServerHandle) {
 /// A client of a server that works and of another one.
 async fn beside(address: &str, balance: Balance) -> LabClient {
     let (healthy, _) = serve(Server::builder(), true).await;
-    let channel = Channel::builder().balance(balance).connect_all([address, &healthy]).await.unwrap();
+    let channel =
+        Channel::builder().balance(balance).connect_all([address, &healthy]).await.unwrap();
     while channel.connections() < 2 {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
@@ -78,7 +79,10 @@ async fn failures(client: &LabClient, what: What) -> u32 {
             let (client, failed) = (client.clone(), Arc::clone(&failed));
             callers.spawn(async move {
                 for _ in 0..calls / 8 {
-                    failed.fetch_add(u32::from(call(&client, what).await.is_err()), Ordering::Relaxed);
+                    failed.fetch_add(
+                        u32::from(call(&client, what).await.is_err()),
+                        Ordering::Relaxed,
+                    );
                 }
             });
         }

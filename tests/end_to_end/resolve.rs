@@ -14,7 +14,8 @@ const LONG: Duration = Duration::from_secs(20);
 async fn dns_finds_a_server() {
     let (_handle, address, _log) = listen("127.0.0.1:0").await;
     let port = address.rsplit_once(':').unwrap().1;
-    let channel = Channel::builder().connect_with(Dns::new(format!("localhost:{port}"))).await.unwrap();
+    let channel =
+        Channel::builder().connect_with(Dns::new(format!("localhost:{port}"))).await.unwrap();
     assert_eq!(channel.peer(), format!("localhost:{port}"));
     let client = EverythingClient::new(channel);
     assert_eq!(client.unary(text("hello")).await.unwrap(), text("hello"));
@@ -68,6 +69,8 @@ async fn a_server_that_moves_is_followed_and_the_old_one_finishes_its_streams() 
     assert_eq!(rw.read().await.unwrap(), Some(text("still here")));
     rw.finish().await.unwrap();
     // With its last stream the old connection closes: the server has nobody to wait for.
-    tokio::time::timeout(LONG, old.0.shutdown(Duration::from_secs(3600))).await.expect("nobody is there");
+    tokio::time::timeout(LONG, old.0.shutdown(Duration::from_secs(3600)))
+        .await
+        .expect("nobody is there");
     assert_eq!(client.unary(text("hello")).await.unwrap(), text("hello"));
 }

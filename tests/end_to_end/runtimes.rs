@@ -62,7 +62,8 @@ fn a_channel_in_a_static_works_in_one_runtime_after_the_other() {
     let (_server, address) = server();
     for number in 0..6 {
         let runtime = if number % 2 == 0 { single() } else { several() };
-        let client = CLIENT.get_or_init(|| EverythingClient::new(Channel::builder().lazy(&address).unwrap()));
+        let client = CLIENT
+            .get_or_init(|| EverythingClient::new(Channel::builder().lazy(&address).unwrap()));
         ends(&runtime, one_of_each(client)).unwrap();
     }
 }
@@ -135,13 +136,15 @@ fn while_it_stands_still<T, C: IntoFuture<Output = Result<T>>>(
 
 #[test]
 fn limits_hold_while_the_runtime_of_the_connection_stands_still() {
-    let error = while_it_stands_still(Channel::builder().timeout(SHORT), |client| client.unary(text("x")));
+    let error =
+        while_it_stands_still(Channel::builder().timeout(SHORT), |client| client.unary(text("x")));
     assert_eq!((error.kind(), error.code().0), (ErrorKind::Timeout, 101), "{error}");
     let call = |client: EverythingClient| client.unary(text("x")).timeout(SHORT).response();
     let error = while_it_stands_still(Channel::builder(), call);
     assert_eq!((error.kind(), error.code().0), (ErrorKind::Timeout, 101), "{error}");
 
-    let error = while_it_stands_still(Channel::builder().open_timeout(SHORT), |client| client.talk());
+    let error =
+        while_it_stands_still(Channel::builder().open_timeout(SHORT), |client| client.talk());
     assert!(error.is_timeout() && error.message().contains("open_timeout"), "{error}");
     let call = |client: EverythingClient| client.download(text("x")).timeout(SHORT);
     let error = while_it_stands_still(Channel::builder().open_timeout(LONG), call);
@@ -284,7 +287,10 @@ impl Resolve for Faulty {
     }
 
     async fn resolve(&self) -> io::Result<Vec<String>> {
-        assert!(self.asked.fetch_add(1, Ordering::Relaxed) > 0, "the registry's client has a defect");
+        assert!(
+            self.asked.fetch_add(1, Ordering::Relaxed) > 0,
+            "the registry's client has a defect"
+        );
         Ok(vec![self.address.clone()])
     }
 }
@@ -303,7 +309,11 @@ async fn a_resolver_that_panics_is_an_error_and_is_asked_again() {
     let error = client.unary(text("x")).await.unwrap_err();
     assert_eq!((error.kind(), error.peer()), (ErrorKind::Internal, Some("faulty")));
     let again = client.unary(text("x")).timeout(LONG);
-    assert_eq!(again.await.unwrap(), text("x"), "the next call does not wait for a panic to be forgotten");
+    assert_eq!(
+        again.await.unwrap(),
+        text("x"),
+        "the next call does not wait for a panic to be forgotten"
+    );
 }
 
 /// Says without end that it has news.
@@ -328,7 +338,8 @@ fn a_resolver_that_always_has_news_keeps_no_thread() {
     let (tell, told) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         let channel = Channel::builder().lazy_with(Restless(address)).unwrap();
-        let called = single().block_on(EverythingClient::new(channel).unary(text("x")).into_future());
+        let called =
+            single().block_on(EverythingClient::new(channel).unary(text("x")).into_future());
         let _ = tell.send(called);
     });
     assert_eq!(told.recv_timeout(LONG).expect("the call ends").unwrap(), text("x"));

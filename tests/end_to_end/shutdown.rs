@@ -92,7 +92,9 @@ async fn calls_that_do_not_finish_in_time_end_with_an_error() {
     let client = EverythingClient::new(Channel::connect(&address).await.unwrap());
     let mut reader = client.download(text("count 1;hang")).await.unwrap();
     assert!(reader.read().await.unwrap().is_some());
-    tokio::time::timeout(LONG, handle.shutdown(Duration::from_millis(20))).await.expect("the grace is over");
+    tokio::time::timeout(LONG, handle.shutdown(Duration::from_millis(20)))
+        .await
+        .expect("the grace is over");
     assert_eq!(reader.read().await.unwrap_err().code().0, 21);
     assert_eq!(log.recv().await.unwrap(), "download dropped");
 }
@@ -134,7 +136,8 @@ async fn the_last_end_wakes_the_shutdown_and_nobody_looks_for_it_now_and_then() 
         rw.write(text("hello")).await.unwrap();
         rw.read().await.unwrap();
     }
-    let call = tokio::spawn(client.unary(text("wait")).timeout(Duration::from_secs(3600)).into_future());
+    let call =
+        tokio::spawn(client.unary(text("wait")).timeout(Duration::from_secs(3600)).into_future());
     tokio::time::sleep(Duration::from_secs(1)).await;
     let shutdown = tokio::spawn(async move { handle.shutdown(Duration::from_secs(3600)).await });
     tokio::time::sleep(Duration::from_secs(60)).await;
@@ -167,7 +170,9 @@ async fn a_shutdown_can_be_asked_for_many_times_and_the_shortest_grace_counts() 
             tokio::spawn(async move { handle.shutdown(grace).await })
         })
         .collect();
-    tokio::time::timeout(LONG, handle.shutdown(Duration::MAX)).await.expect("another one has a limit");
+    tokio::time::timeout(LONG, handle.shutdown(Duration::MAX))
+        .await
+        .expect("another one has a limit");
     for other in others {
         other.await.unwrap();
     }
@@ -230,8 +235,13 @@ async fn a_one_way_call_does_not_outlive_its_server() {
     let client = EverythingClient::new(Channel::connect(&address).await.unwrap());
     client.notify(text("hang")).await.unwrap();
     assert_eq!(log.recv().await.unwrap(), "notified hang");
-    tokio::time::timeout(LONG, handle.shutdown(Duration::from_millis(20))).await.expect("the grace is over");
+    tokio::time::timeout(LONG, handle.shutdown(Duration::from_millis(20)))
+        .await
+        .expect("the grace is over");
     drop(handle);
     // The service goes with its last handler, and its reports end.
-    assert_eq!(tokio::time::timeout(LONG, log.recv()).await.expect("the handler was dropped"), None);
+    assert_eq!(
+        tokio::time::timeout(LONG, log.recv()).await.expect("the handler was dropped"),
+        None
+    );
 }

@@ -20,10 +20,14 @@ async fn each_kind(client: &EverythingClient, order: &str) -> Vec<trill::Error> 
 
 #[tokio::test]
 async fn application_code_framework_code_and_text_stay_apart_in_every_kind() {
-    let orders =
-        [("error 4001 the reason", 0, 4001), ("fail 51 the reason", 51, 0), ("error -7 the reason", 0, -7)];
-    for (app_errors, (order, code, func_ret)) in
-        [AppErrors::Reset, AppErrors::Close].into_iter().flat_map(|how| orders.map(|order| (how, order)))
+    let orders = [
+        ("error 4001 the reason", 0, 4001),
+        ("fail 51 the reason", 51, 0),
+        ("error -7 the reason", 0, -7),
+    ];
+    for (app_errors, (order, code, func_ret)) in [AppErrors::Reset, AppErrors::Close]
+        .into_iter()
+        .flat_map(|how| orders.map(|order| (how, order)))
     {
         let server = Server::builder().service(Obedient::new().0).app_errors(app_errors);
         let client = EverythingClient::new(server.in_memory().unwrap());
@@ -46,7 +50,11 @@ async fn a_stream_that_was_open_is_not_retryable_whatever_its_handler_says() {
     let errors = each_kind(&client, "fail 22 full").await;
     assert!(errors.iter().all(|error| error.code().0 == 22), "{errors:?}");
     let retryable: Vec<_> = errors.iter().map(trill::Error::is_retryable).collect();
-    assert_eq!(retryable, [true, false, false, false], "the unary handler says itself that it has not begun");
+    assert_eq!(
+        retryable,
+        [true, false, false, false],
+        "the unary handler says itself that it has not begun"
+    );
 }
 
 #[tokio::test]
@@ -75,7 +83,10 @@ async fn a_refusal_that_a_handler_passes_on_says_that_the_handler_has_begun_and_
         }
     };
     assert_eq!((error.code().0, error.is_retryable()), (31, false), "{error}");
-    assert!(error.message().contains("(max_calls_per_connection) (/test.all.Everything/Unary"), "{error}");
+    assert!(
+        error.message().contains("(max_calls_per_connection) (/test.all.Everything/Unary"),
+        "{error}"
+    );
     let error = client.talk().await.unwrap().read().await.unwrap_err();
     assert!(error.message().contains("(peer unix:/nobody/listens/here)"), "{error}");
 }

@@ -10,13 +10,15 @@ use trill::{AsyncReaderWriter, Error, ErrorKind};
 use trill_tests::{EverythingClient, Text, in_memory, over_tcp, text};
 
 /// The answer to INIT, with a window that is never used up.
-const ACCEPTED: [u8; 24] =
-    [0x09, 0x30, 1, 1, 0, 0, 0, 24, 0, 0, 0, 0, 0, 100, 0, 0, 0x12, 0, 0x18, 0xff, 0xff, 0xff, 0xff, 0x0f];
+const ACCEPTED: [u8; 24] = [
+    0x09, 0x30, 1, 1, 0, 0, 0, 24, 0, 0, 0, 0, 0, 100, 0, 0, 0x12, 0, 0x18, 0xff, 0xff, 0xff, 0xff,
+    0x0f,
+];
 
 /// RESET with the application's code 4001 and the text "why".
 const RESET: [u8; 26] = [
-    0x09, 0x30, 1, 4, 0, 0, 0, 26, 0, 0, 0, 0, 0, 100, 0, 0, 8, 1, 0x1a, 3, b'w', b'h', b'y', 0x30, 0xa1,
-    0x1f,
+    0x09, 0x30, 1, 4, 0, 0, 0, 26, 0, 0, 0, 0, 0, 100, 0, 0, 8, 1, 0x1a, 3, b'w', b'h', b'y', 0x30,
+    0xa1, 0x1f,
 ];
 
 /// A stream that its handler has failed with 4001, to which many messages were written.
@@ -121,8 +123,11 @@ async fn a_loop_that_ignores_errors_lets_others_go_on() {
             let (rw, operations) = (shared.clone(), Arc::clone(&operations));
             async move {
                 loop {
-                    let failed =
-                        if reads { rw.read().await.is_err() } else { rw.write(text("late")).await.is_err() };
+                    let failed = if reads {
+                        rw.read().await.is_err()
+                    } else {
+                        rw.write(text("late")).await.is_err()
+                    };
                     assert!(failed);
                     operations.fetch_add(1, Ordering::Relaxed);
                 }
@@ -143,10 +148,12 @@ async fn a_loop_that_ignores_errors_lets_others_go_on() {
 #[tokio::test]
 async fn a_writer_whose_peer_does_not_read_gets_the_error_as_soon_as_its_reader_has() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let channel = trill::Channel::connect(listener.local_addr().unwrap().to_string()).await.unwrap();
+    let channel =
+        trill::Channel::connect(listener.local_addr().unwrap().to_string()).await.unwrap();
     let (mut peer, _) = listener.accept().await.unwrap();
     peer.write_all(&ACCEPTED).await.unwrap();
-    let (mut reader, mut writer) = EverythingClient::new(channel.clone()).talk().await.unwrap().split();
+    let (mut reader, mut writer) =
+        EverythingClient::new(channel.clone()).talk().await.unwrap().split();
     let large = text("x".repeat(10_000));
     // The outbox fills once the system takes no more, however much that is. It is left with room for the next message.
     let backlog = || channel.buffered().unsent;
@@ -174,7 +181,8 @@ async fn what_came_before_a_write_failed_is_read_first() {
     use std::io::{Read, Write};
 
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let channel = trill::Channel::connect(listener.local_addr().unwrap().to_string()).await.unwrap();
+    let channel =
+        trill::Channel::connect(listener.local_addr().unwrap().to_string()).await.unwrap();
     let (mut peer, _) = listener.accept().unwrap();
     peer.write_all(&ACCEPTED).unwrap();
     let (mut reader, mut writer) = EverythingClient::new(channel).talk().await.unwrap().split();

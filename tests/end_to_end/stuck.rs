@@ -83,7 +83,10 @@ async fn both_sides_that_write_first_are_warned_once_each() {
     let lines = warnings.lines();
     assert_eq!(lines.len(), 2, "one at each side: {lines:?}");
     for line in lines {
-        assert!(says(&line, &["/test.stuck.Writes/First", "a write has waited", "read()"]), "{line}");
+        assert!(
+            says(&line, &["/test.stuck.Writes/First", "a write has waited", "read()"]),
+            "{line}"
+        );
     }
     for _ in 0..100 {
         assert!(rw.read().await.unwrap().is_some(), "the advice is right");

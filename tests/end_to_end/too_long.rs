@@ -28,12 +28,18 @@ async fn a_good_end_whose_metadata_does_not_fit_is_an_error_and_is_logged() {
     assert_eq!(error.kind(), ErrorKind::Status);
     assert!(error.message().contains("at most 2000 may be sent (max_header)"), "{error}");
     let lines = warnings.lines();
-    assert!(lines.len() == 1 && lines[0].contains("max_header") && lines[0].contains("/Talk"), "{lines:?}");
+    assert!(
+        lines.len() == 1 && lines[0].contains("max_header") && lines[0].contains("/Talk"),
+        "{lines:?}"
+    );
 
     let (mut writer, reply) = client.upload().await.unwrap();
     writer.write(text(format!("meta key {}", "v".repeat(3_000)))).await.unwrap();
     writer.finish().await.unwrap();
-    assert!(reply.await.unwrap_err().message().contains("(max_header)"), "the answer alone is not the end");
+    assert!(
+        reply.await.unwrap_err().message().contains("(max_header)"),
+        "the answer alone is not the end"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -48,7 +54,10 @@ async fn an_error_text_is_cut_between_characters_and_says_so() {
         for error in [unary, stream] {
             assert_eq!(error.func_ret(), 7);
             let whole = error.message().strip_suffix(MARK).expect("it says that it was cut");
-            assert!(whole.strip_prefix(start).unwrap().chars().all(|letter| letter == '\u{e4}'), "{whole}");
+            assert!(
+                whole.strip_prefix(start).unwrap().chars().all(|letter| letter == '\u{e4}'),
+                "{whole}"
+            );
             assert!((1_700..2_000).contains(&whole.len()), "{} bytes would fit", whole.len());
         }
     }

@@ -49,7 +49,8 @@ impl Turns {
         let mut seen = self.seen.lock().unwrap();
         let turn = self.turn.load(Ordering::Relaxed);
         seen.run = if seen.turn == turn { seen.run + 1 } else { 1 };
-        (seen.turn, seen.messages, seen.longest) = (turn, seen.messages + 1, seen.longest.max(seen.run));
+        (seen.turn, seen.messages, seen.longest) =
+            (turn, seen.messages + 1, seen.longest.max(seen.run));
     }
 
     fn check(&self, messages: usize, longest: usize, codec: &str) {
@@ -113,18 +114,24 @@ async fn a_reader_lets_others_go_on_after_so_many_unpacked_bytes() {
 #[tokio::test]
 async fn calls_that_came_together_let_others_go_on_after_so_many_unpacked_bytes() {
     let turns = Arc::new(Turns::default());
-    let bound = Server::builder().service(Counts(Arc::clone(&turns))).bind("127.0.0.1:0").await.unwrap();
+    let bound =
+        Server::builder().service(Counts(Arc::clone(&turns))).bind("127.0.0.1:0").await.unwrap();
     let address = bound.local_addr().to_string();
     tokio::spawn(bound.serve());
     let message = text("x".repeat(7 * 1024)).encode_to_vec();
     // Snappy makes more of them than one read takes.
-    for (codec, _, content_encoding) in CODECS.into_iter().filter(|codec| !codec.0.contains("Snappy")) {
+    for (codec, _, content_encoding) in
+        CODECS.into_iter().filter(|codec| !codec.0.contains("Snappy"))
+    {
         *turns.seen.lock().unwrap() = Seen::default();
         let mut socket = TcpStream::connect(&address).await.unwrap();
         let body = pack(codec, &message);
         let call = |request_id| {
             let func = "/test.all.Absent/Unary".into();
-            frame(&RequestProtocol { request_id, func, content_encoding, ..Default::default() }, &body)
+            frame(
+                &RequestProtocol { request_id, func, content_encoding, ..Default::default() },
+                &body,
+            )
         };
         let calls: Vec<_> = (1..=100).flat_map(call).collect();
         let other = turns.take();
@@ -220,7 +227,8 @@ impl Absent for LeavesBehind {
 #[tokio::test(start_paused = true)]
 async fn an_answer_waits_for_room_to_unpack_for_no_longer_than_its_call_may_take() {
     let host = Network::new(1).serve(Server::builder().service(Obedient::new().0)).unwrap();
-    let settings = Channel::builder().compression(Compression::Gzip).timeout(Duration::from_secs(20));
+    let settings =
+        Channel::builder().compression(Compression::Gzip).timeout(Duration::from_secs(20));
     let settings = settings.max_message_received(1_000_000).max_unread_per_connection(1_000_000);
     let (channel, _link) = host.connect(settings).unwrap();
     let client = EverythingClient::new(channel.clone());
@@ -245,8 +253,10 @@ async fn an_answer_waits_for_room_to_unpack_for_no_longer_than_its_call_may_take
         (inherited, codes[1], "of the caller's deadline"),
         (default, codes[0], "within 20s"),
     ] {
-        let answer =
-            tokio::time::timeout(Duration::from_secs(25), call).await.expect("it has a limit").unwrap();
+        let answer = tokio::time::timeout(Duration::from_secs(25), call)
+            .await
+            .expect("it has a limit")
+            .unwrap();
         let error = answer.map(|answer| answer.text.len()).unwrap_err();
         assert_eq!((error.kind(), error.code()), (ErrorKind::Timeout, code), "{error}");
         assert!(error.to_string().contains(words), "{error}");
@@ -271,7 +281,8 @@ async fn requests_count_with_what_they_unpack_to_while_their_handlers_run() {
     let mut calls = Vec::new();
     let error = loop {
         assert!(calls.len() < 100, "{:?} are counted", handle.buffered());
-        let mut call = Box::pin(client.unary(request.clone()).compression(Compression::Gzip).into_future());
+        let mut call =
+            Box::pin(client.unary(request.clone()).compression(Compression::Gzip).into_future());
         let told = async {
             // More counts while it is unpacked.
             let whole = (calls.len() + 1) * 1_000_000;
@@ -328,8 +339,14 @@ async fn requests_of_server_streams_count_while_their_handlers_have_them() {
         };
         // What a peer has counts twice: a sixth request is too much, and one more stream is not.
         assert_eq!(streams.len(), 5);
-        assert_eq!((error.kind(), error.code()), (ErrorKind::Status, Code::SERVER_OVERLOAD_ERR), "{error}");
-        for words in ["Download", "the request takes 1900", "of 20500000 bytes are in use", "(max_unread)"] {
+        assert_eq!(
+            (error.kind(), error.code()),
+            (ErrorKind::Status, Code::SERVER_OVERLOAD_ERR),
+            "{error}"
+        );
+        for words in
+            ["Download", "the request takes 1900", "of 20500000 bytes are in use", "(max_unread)"]
+        {
             assert!(error.to_string().contains(words), "{error}");
         }
         assert_eq!(handle.refused().no_room, 1);
@@ -340,7 +357,9 @@ async fn requests_of_server_streams_count_while_their_handlers_have_them() {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         };
-        tokio::time::timeout(LONG, nothing).await.unwrap_or_else(|_| panic!("{:?}", handle.buffered()));
+        tokio::time::timeout(LONG, nothing)
+            .await
+            .unwrap_or_else(|_| panic!("{:?}", handle.buffered()));
     }
 }
 
@@ -348,7 +367,8 @@ async fn requests_of_server_streams_count_while_their_handlers_have_them() {
 async fn a_request_that_is_decoded_counts_with_what_its_message_keeps() {
     let (handle, address) = serve(20_000_000).await;
     // A field that the handler's message does not have.
-    let body = [&text("hang").encode_to_vec()[..], &[0x7a, 0xa0, 0x8d, 0x06], &[0; 100_000]].concat();
+    let body =
+        [&text("hang").encode_to_vec()[..], &[0x7a, 0xa0, 0x8d, 0x06], &[0; 100_000]].concat();
     for encoding in [0, 1] {
         let packed = if encoding == 0 { body.clone() } else { pack("gzip", &body) };
         let func = "/test.all.Everything/Unary".into();
@@ -361,7 +381,9 @@ async fn a_request_that_is_decoded_counts_with_what_its_message_keeps() {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         };
-        tokio::time::timeout(LONG, decoded).await.unwrap_or_else(|_| panic!("{:?}", handle.buffered()));
+        tokio::time::timeout(LONG, decoded)
+            .await
+            .unwrap_or_else(|_| panic!("{:?}", handle.buffered()));
         drop(socket);
         let gone = async {
             while handle.buffered().unread > 0 {
@@ -376,7 +398,8 @@ async fn a_request_that_is_decoded_counts_with_what_its_message_keeps() {
 /// left for the unpacking.
 #[test]
 fn answers_are_unpacked_while_all_threads_for_blocking_work_wait_for_them() {
-    let small = Builder::new_multi_thread().worker_threads(1).max_blocking_threads(2).enable_all().build();
+    let small =
+        Builder::new_multi_thread().worker_threads(1).max_blocking_threads(2).enable_all().build();
     let (small, other) = (small.unwrap(), Runtime::new().unwrap());
     let (_server, address) = other.block_on(serve(20_000_000));
     let client = EverythingClient::new(small.block_on(Channel::connect(&address)).unwrap());
@@ -385,7 +408,10 @@ fn answers_are_unpacked_while_all_threads_for_blocking_work_wait_for_them() {
         small.spawn_blocking(move || {
             handle.block_on(async move {
                 let call = client.unary(text("large 1900000")).compression(Compression::Gzip);
-                tokio::time::timeout(LONG, call.timeout(LONG)).await.expect("no thread is needed").unwrap()
+                tokio::time::timeout(LONG, call.timeout(LONG))
+                    .await
+                    .expect("no thread is needed")
+                    .unwrap()
             })
         })
     });
@@ -413,7 +439,8 @@ impl Absent for Remaining {
 
 /// Polls it until it is ready, and says whether its task may go on in the same turn then.
 async fn remains_after<F: Future + Unpin>(mut future: F) -> (F::Output, bool) {
-    poll_fn(|cx| Pin::new(&mut future).poll(cx).map(|output| (output, has_budget_remaining()))).await
+    poll_fn(|cx| Pin::new(&mut future).poll(cx).map(|output| (output, has_budget_remaining())))
+        .await
 }
 
 #[tokio::test]
@@ -473,11 +500,13 @@ fn what_takes_long_to_decode_or_to_write_keeps_no_task_from_its_turn() {
 #[tokio::test]
 async fn an_answer_counts_while_it_is_written_elsewhere() {
     let (service, _log) = Obedient::new();
-    let bound = Server::builder().max_unsent(3_000_000).service(service).bind("127.0.0.1:0").await.unwrap();
-    let client = EverythingClient::new(Channel::connect(bound.local_addr().to_string()).await.unwrap());
+    let bound =
+        Server::builder().max_unsent(3_000_000).service(service).bind("127.0.0.1:0").await.unwrap();
+    let client =
+        EverythingClient::new(Channel::connect(bound.local_addr().to_string()).await.unwrap());
     tokio::spawn(bound.serve());
-    let calls =
-        (0..20).map(|_| client.unary(text("large 2000000")).compression(Compression::Gzip).into_future());
+    let calls = (0..20)
+        .map(|_| client.unary(text("large 2000000")).compression(Compression::Gzip).into_future());
     let (mut served, mut refused) = (0, 0);
     for called in futures::future::join_all(calls).await {
         match called {

@@ -12,7 +12,9 @@ use std::time::Duration;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::{Notify, Semaphore};
 use trill::prost::Message as _;
-use trill::{AsyncReader, AsyncReaderWriter, AsyncWriter, Channel, Code, Context, Result, Server, Status};
+use trill::{
+    AsyncReader, AsyncReaderWriter, AsyncWriter, Channel, Code, Context, Result, Server, Status,
+};
 
 /// A message with a text.
 #[derive(Clone, PartialEq, Eq, trill::prost::Message, serde::Serialize, serde::Deserialize)]
@@ -136,7 +138,8 @@ impl Obedient {
 
     async fn obey(&self, cx: &Context, order: &str) -> Result<Text> {
         let mut words = order.splitn(3, ' ');
-        let (verb, first, rest) = (words.next().unwrap_or(""), words.next(), words.next().unwrap_or(""));
+        let (verb, first, rest) =
+            (words.next().unwrap_or(""), words.next(), words.next().unwrap_or(""));
         let number = || first.and_then(|word| word.parse().ok()).unwrap_or(0_i32);
         match verb {
             "error" => Err(Status::app(number(), rest).into()),
@@ -186,12 +189,15 @@ impl Obedient {
                 cx.set_attachment(cx.attachment().clone());
                 Ok(text(format!("{} bytes", cx.attachment().len())))
             }
-            "who" => {
-                Ok(text(format!("{} calls {} from {}", cx.caller().unwrap_or("?"), cx.method(), cx.peer())))
-            }
-            "left" => {
-                Ok(text(cx.remaining().map_or("for ever".to_owned(), |left| left.as_millis().to_string())))
-            }
+            "who" => Ok(text(format!(
+                "{} calls {} from {}",
+                cx.caller().unwrap_or("?"),
+                cx.method(),
+                cx.peer()
+            ))),
+            "left" => Ok(text(
+                cx.remaining().map_or("for ever".to_owned(), |left| left.as_millis().to_string()),
+            )),
             _ => Ok(text(order)),
         }
     }
@@ -230,7 +236,11 @@ fn running() -> std::sync::MutexGuard<'static, BTreeMap<&'static str, usize>> {
 pub fn running_handlers() -> String {
     let running = running();
     let lines: Vec<_> = running.iter().filter(|(_, count)| **count > 0).collect();
-    lines.iter().map(|(method, count)| format!("{count} of {method}")).collect::<Vec<_>>().join(", ")
+    lines
+        .iter()
+        .map(|(method, count)| format!("{count} of {method}"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// Sleeps now and then, so that a stream is read slowly.
@@ -270,11 +280,13 @@ impl Everything for Obedient {
     async fn notify(&self, cx: Context, request: Text) -> Result<()> {
         // The work on megabytes would be a handler's own.
         let is_order = request.text.len() < 1024 * 1024;
-        let order = if is_order { &*request.text } else { request.text.get(..1_000).unwrap_or_default() };
+        let order =
+            if is_order { &*request.text } else { request.text.get(..1_000).unwrap_or_default() };
         self.report(format!("notified {order}"));
         let obeyed = self.obey(&cx, order).await;
-        let told =
-            obeyed.as_ref().map_or_else(|error| error.message().to_owned(), |answer| answer.text.clone());
+        let told = obeyed
+            .as_ref()
+            .map_or_else(|error| error.message().to_owned(), |answer| answer.text.clone());
         *self.told() = told;
         obeyed.map(drop)
     }
@@ -299,14 +311,20 @@ impl Everything for Obedient {
         Ok(text(format!("{count} messages, {bytes} bytes")))
     }
 
-    async fn download(&self, cx: Context, request: Text, mut writer: AsyncWriter<Text>) -> Result<()> {
+    async fn download(
+        &self,
+        cx: Context,
+        request: Text,
+        mut writer: AsyncWriter<Text>,
+    ) -> Result<()> {
         let mut watch = self.watch("download");
         for order in request.text.split(';') {
             if let Some(count) = order.strip_prefix("count ") {
                 for number in 0..count.parse().unwrap_or(0_u64) {
                     writer.write(text(number.to_string())).await?;
                 }
-            } else if let Some((count, size)) = order.strip_prefix("fill ").and_then(|it| it.split_once(' '))
+            } else if let Some((count, size)) =
+                order.strip_prefix("fill ").and_then(|it| it.split_once(' '))
             {
                 let message = text("x".repeat(size.parse().unwrap_or(0)));
                 for _ in 0..count.parse().unwrap_or(0_u64) {
@@ -354,14 +372,16 @@ pub fn now() -> tokio::time::Instant {
 #[must_use]
 pub fn in_memory() -> (EverythingClient, Log) {
     let (service, log) = Obedient::new();
-    let channel = Server::builder().service(service).in_memory().expect("the settings are the defaults");
+    let channel =
+        Server::builder().service(service).in_memory().expect("the settings are the defaults");
     (EverythingClient::new(channel), log)
 }
 
 /// A fresh [`Obedient`] at an address, until the test's runtime ends.
 pub async fn listen(address: &str) -> (trill::server::ServerHandle, String, Log) {
     let (service, log) = Obedient::new();
-    let bound = Server::builder().service(service).bind(address).await.expect("the address is free");
+    let bound =
+        Server::builder().service(service).bind(address).await.expect("the address is free");
     let (handle, local) = (bound.handle(), bound.local_addr().to_string());
     tokio::spawn(bound.serve());
     (handle, local, log)

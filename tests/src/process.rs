@@ -23,7 +23,8 @@ impl Process {
     /// # Panics
     /// It does not start, or ends before it is ready.
     pub async fn start(arguments: &[&str]) -> Self {
-        Self::start_other(std::env::current_exe().expect("this program has a path"), arguments).await
+        Self::start_other(std::env::current_exe().expect("this program has a path"), arguments)
+            .await
     }
 
     /// Starts a program, and waits until it is ready.

@@ -2,7 +2,9 @@
 
 use trill::prost::Message;
 use trill::prost::encoding::{WireType, encode_key, encode_varint};
-use trill_proto::{CallType, CloseMeta, CloseType, FeedbackMeta, InitMeta, InitRequestMeta, RequestProtocol};
+use trill_proto::{
+    CallType, CloseMeta, CloseType, FeedbackMeta, InitMeta, InitRequestMeta, RequestProtocol,
+};
 
 use crate::text;
 
@@ -17,7 +19,8 @@ const CLOSE: u8 = 4;
 pub fn init(id: u32, method: &str, window: u32) -> Vec<u8> {
     let func = format!("/test.all.Everything/{method}").into();
     let request = InitRequestMeta { func, ..Default::default() };
-    let meta = InitMeta { request_meta: Some(request), init_window_size: window, ..Default::default() };
+    let meta =
+        InitMeta { request_meta: Some(request), init_window_size: window, ..Default::default() };
     stream(INIT, id, &meta.encode_to_vec())
 }
 
@@ -90,8 +93,14 @@ impl Request {
         let call_type = if self.one_way { CallType::Oneway } else { CallType::Unary } as u32;
         let caller = self.caller.into();
         let (request_id, content_encoding) = (self.id, self.packed);
-        let meta =
-            RequestProtocol { request_id, func, call_type, caller, content_encoding, ..Default::default() };
+        let meta = RequestProtocol {
+            request_id,
+            func,
+            call_type,
+            caller,
+            content_encoding,
+            ..Default::default()
+        };
         let mut meta = meta.encode_to_vec();
         meta.extend_from_slice(&self.metadata);
         let header = u16::try_from(meta.len()).expect("a header is at most 65,535 bytes");
@@ -108,7 +117,8 @@ pub fn open(id: u32, method: &str, window: u32, packed: u32, metadata: &[u8]) ->
     let mut request = InitRequestMeta { func, ..Default::default() }.encode_to_vec();
     request.extend_from_slice(metadata);
     let mut meta = field(1, &request);
-    let rest = InitMeta { init_window_size: window, content_encoding: packed, ..Default::default() };
+    let rest =
+        InitMeta { init_window_size: window, content_encoding: packed, ..Default::default() };
     meta.extend(rest.encode_to_vec());
     stream(INIT, id, &meta)
 }

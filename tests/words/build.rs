@@ -39,7 +39,9 @@ fn main() -> Result<(), Error> {
         .enumerate()
         .map(|(number, word)| (format!("package{number}.proto"), package(number, word)));
     let mut protos = Vec::new();
-    for (name, text) in files.map(|(name, text)| (name.to_owned(), text)).into_iter().chain(packages) {
+    for (name, text) in
+        files.map(|(name, text)| (name.to_owned(), text)).into_iter().chain(packages)
+    {
         let path = folder.join(&name);
         // A file that is as it was does not make cargo run this again.
         if fs::read_to_string(&path).ok().as_deref() != Some(&text) {
@@ -49,7 +51,8 @@ fn main() -> Result<(), Error> {
     }
     Config::new().prost(|prost| _ = prost.include_file("legal.rs")).compile(&protos, &[folder])?;
 
-    let protos = ["names.proto", "notes.proto", "letters.proto", "marked.proto", "old.proto", "twins.proto"];
+    let protos =
+        ["names.proto", "notes.proto", "letters.proto", "marked.proto", "old.proto", "twins.proto"];
     Config::new()
         .rust_name("words.twins.HTTP", "HttpService")
         .rust_name("words.twins.Pages.GetURL", "get_long_url")
@@ -81,7 +84,8 @@ fn messages(words: &[&str]) -> String {
 
 /// Services of these names.
 fn services(words: &[&str]) -> String {
-    let mut text = String::from("syntax = \"proto3\";\npackage legal.services;\nmessage Question {}\n");
+    let mut text =
+        String::from("syntax = \"proto3\";\npackage legal.services;\nmessage Question {}\n");
     for word in distinct(words) {
         _ = writeln!(text, "service {word} {{");
         _ = writeln!(text, "  rpc Ask(Question) returns (Question);\n}}");

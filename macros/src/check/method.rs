@@ -41,8 +41,10 @@ pub(super) fn check(
     if let Some(word) = &rpc.json
         && is_stream
     {
-        mistakes
-            .at(word, "only unary calls can be JSON, streams carry protobuf; remove `json` from this one");
+        mistakes.at(
+            word,
+            "only unary calls can be JSON, streams carry protobuf; remove `json` from this one",
+        );
     }
     let is_request = |argument: &&Argument<'_>| matches!(argument.role, Role::Message(_));
     Some(Method {
@@ -60,7 +62,10 @@ pub(super) fn check(
 
 fn qualifiers(signature: &Signature, mistakes: &mut Mistakes) {
     if signature.asyncness.is_none() {
-        mistakes.at(signature.fn_token, "a handler waits without blocking its thread; write `async fn`");
+        mistakes.at(
+            signature.fn_token,
+            "a handler waits without blocking its thread; write `async fn`",
+        );
     }
     if let Some(word) = &signature.constness {
         mistakes.at(word, "a handler runs when it is called; remove `const`");
@@ -82,7 +87,8 @@ fn generics(signature: &Signature, mistakes: &mut Mistakes) {
         let text = "messages are owned, so a method needs no lifetimes; remove them";
         mistakes.at(generics, text);
     } else if !generics.params.is_empty() {
-        let text = "the messages of a method are known types, since they are encoded; name them instead";
+        let text =
+            "the messages of a method are known types, since they are encoded; name them instead";
         mistakes.at(generics, text);
     }
     if let Some(clause) = &generics.where_clause {
@@ -94,7 +100,10 @@ fn receiver(signature: &Signature, mistakes: &mut Mistakes) {
     let shared = "one service answers all calls at the same time";
     match signature.receiver() {
         None => {
-            mistakes.at(&signature.ident, "the method has no receiver; write `&self` as its first argument");
+            mistakes.at(
+                &signature.ident,
+                "the method has no receiver; write `&self` as its first argument",
+            );
         }
         Some(Receiver { kind: ReceiverKind::Reference(_, None, None), .. }) => {}
         Some(receiver @ Receiver { kind: ReceiverKind::Reference(_, _, Some(_)), .. }) => {
@@ -102,7 +111,8 @@ fn receiver(signature: &Signature, mistakes: &mut Mistakes) {
             mistakes.at(receiver, text);
         }
         Some(receiver @ Receiver { kind: ReceiverKind::Reference(..), .. }) => {
-            mistakes.at(receiver, "messages are owned, so a method needs no lifetimes; take `&self`");
+            mistakes
+                .at(receiver, "messages are owned, so a method needs no lifetimes; take `&self`");
         }
         Some(receiver) => mistakes.at(receiver, format!("{shared}; take `&self`")),
     }
@@ -135,7 +145,9 @@ fn pattern(argument: &PatType, mistakes: &mut Mistakes) {
                 mistakes.at(pattern, "a pattern belongs in the implementation; write a plain name");
             }
         }
-        pattern => mistakes.at(pattern, "a pattern belongs in the implementation; write a plain name"),
+        pattern => {
+            mistakes.at(pattern, "a pattern belongs in the implementation; write a plain name")
+        }
     }
 }
 
@@ -145,8 +157,9 @@ fn arguments<'a>(signature: &'a Signature, mistakes: &mut Mistakes) -> Option<Ve
         .enumerate()
         .map(|(place, argument)| mistakes.take(Argument::parse(argument, place == 0)))
         .collect();
-    let is_context =
-        |argument: &Option<Argument<'_>>| argument.as_ref().is_some_and(Argument::is_called_context);
+    let is_context = |argument: &Option<Argument<'_>>| {
+        argument.as_ref().is_some_and(Argument::is_called_context)
+    };
     match parsed.iter().position(is_context) {
         Some(0) => {}
         Some(place) => {

@@ -44,7 +44,10 @@ pub(crate) fn service(args: &TraitArgs, written: &Written, mistakes: &mut Mistak
         && !methods.is_empty()
         && methods.iter().all(|method| method.shape.kind.is_stream())
     {
-        mistakes.at(word, "only unary calls can be JSON, and this service has streams only; remove `json`");
+        mistakes.at(
+            word,
+            "only unary calls can be JSON, and this service has streams only; remove `json`",
+        );
     }
     let krate = args.krate();
     Service {
@@ -60,10 +63,13 @@ pub(crate) fn service(args: &TraitArgs, written: &Written, mistakes: &mut Mistak
 }
 
 /// Checks an `impl` of a service trait. `None` if it cannot be made servable.
-pub(crate) fn handler(args: &ImplArgs, item: &ItemImpl, mistakes: &mut Mistakes) -> Option<Handler> {
+pub(crate) fn handler(
+    args: &ImplArgs,
+    item: &ItemImpl,
+    mistakes: &mut Mistakes,
+) -> Option<Handler> {
     let Some((path, _)) = &item.trait_ else {
-        let text =
-            "this implements no service; write `impl YourService for ..`, or put the attribute on the trait";
+        let text = "this implements no service; write `impl YourService for ..`, or put the attribute on the trait";
         mistakes.at(&item.self_ty, text);
         return None;
     };
@@ -163,7 +169,10 @@ fn wire_name(args: &TraitArgs, ident: &Ident, mistakes: &mut Mistakes) -> String
 fn trait_name(ident: &Ident, mistakes: &mut Mistakes) -> String {
     let name = ident.unraw().to_string();
     if !names::is_wire_name(&name) {
-        mistakes.at(ident, "names on the wire are ASCII; add `name = \"..\"` to `#[trill::service(..)]`");
+        mistakes.at(
+            ident,
+            "names on the wire are ASCII; add `name = \"..\"` to `#[trill::service(..)]`",
+        );
     }
     name
 }
@@ -175,7 +184,10 @@ fn distinct(methods: &mut Vec<Method>, mistakes: &mut Mistakes) {
     methods.retain(|method| {
         let is_new = idents.insert(method.ident.to_string()) || !method.cfgs.is_empty();
         if !is_new {
-            let text = format!("the service has a method `{}` already; rename one of the two", method.ident);
+            let text = format!(
+                "the service has a method `{}` already; rename one of the two",
+                method.ident
+            );
             mistakes.at(&method.ident, text);
         }
         is_new

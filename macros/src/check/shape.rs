@@ -23,7 +23,9 @@ pub(super) fn check(
         [Role::Message(request)] if rpc.oneway.is_some() => (Kind::OneWay, request, None),
         [Role::Message(request)] => (Kind::Unary, request, None),
         [Role::Reader(request)] => (Kind::ClientStream, request, None),
-        [Role::Message(request), Role::Writer(answer)] => (Kind::ServerStream, request, Some(answer)),
+        [Role::Message(request), Role::Writer(answer)] => {
+            (Kind::ServerStream, request, Some(answer))
+        }
         [Role::ReaderWriter(request, answer)] => (Kind::Bidi, request, Some(answer)),
         _ => {
             let (place, text) = mistake(signature, arguments, answer.is_some_and(is_unit));
@@ -34,8 +36,10 @@ pub(super) fn check(
     if let Some(word) = &rpc.oneway
         && kind != Kind::OneWay
     {
-        mistakes
-            .at(word, "a one-way call is one request without an answer; remove `oneway` from this stream");
+        mistakes.at(
+            word,
+            "a one-way call is one request without an answer; remove `oneway` from this stream",
+        );
     }
     let returned = answer?;
     if matches!(kind, Kind::OneWay | Kind::ServerStream | Kind::Bidi) && !is_unit(returned) {
@@ -75,7 +79,8 @@ fn mistake(
             at(second, "a call has one stream; keep one `AsyncReaderWriter`".to_owned())
         }
         (requests, readers, writers, [handle]) => {
-            let other = requests.iter().chain(readers).chain(writers).next().copied().unwrap_or(handle);
+            let other =
+                requests.iter().chain(readers).chain(writers).next().copied().unwrap_or(handle);
             let text = "an `AsyncReaderWriter` reads every request and writes every answer of its call; remove this argument";
             at(other, text.to_owned())
         }
@@ -92,7 +97,8 @@ fn mistake(
             let text = format!(
                 "a stream in both directions is one argument; write `rw: {handle}`, and `rw.split()` where two are needed"
             );
-            let last = arguments.iter().rev().find(|argument| !matches!(argument.role, Role::Message(_)));
+            let last =
+                arguments.iter().rev().find(|argument| !matches!(argument.role, Role::Message(_)));
             at(last.unwrap_or(writer), text)
         }
         ([request], [reader], [], _) if answers_nothing => {
@@ -110,7 +116,9 @@ fn mistake(
         ([_, second, ..], ..) => {
             let context = requests.iter().find(|request| request.is_called_context());
             let text = match context {
-                Some(_) => "a call has one `Context`, its first argument, and one request; remove this one",
+                Some(_) => {
+                    "a call has one `Context`, its first argument, and one request; remove this one"
+                }
                 None => "a call has one request; put both into one message",
             };
             at(context.unwrap_or(second), text.to_owned())

@@ -12,7 +12,8 @@ use super::spec::place;
 /// The client type, with a method for each of the service's.
 pub(crate) fn client(service: &Service) -> TokenStream {
     let Service { krate, attributes, deprecated, vis, ident, wire_name, methods, .. } = service;
-    let (client, table) = (names::generated(&names::client(ident)), names::generated(&names::table(ident)));
+    let (client, table) =
+        (names::generated(&names::client(ident)), names::generated(&names::table(ident)));
     let summary = format!(
         " Calls a [`{ident}`], which is `{wire_name}` on the wire. Clones are cheap and share the channel."
     );
@@ -52,7 +53,8 @@ fn call(service: &Service, method: &Method) -> TokenStream {
     let Method { cfgs, docs, shape, path, .. } = method;
     let (name, place) = (names::generated(&method.ident), place(service, method));
     let (request, answer) = (&shape.request, &shape.answer);
-    let argument = method.argument.as_ref().map_or_else(|| names::binding("request"), names::generated);
+    let argument =
+        method.argument.as_ref().map_or_else(|| names::binding("request"), names::generated);
     let (what, signature, call) = match shape.kind {
         Kind::Unary => (
             "Unary call of `{}`: await it for the answer.",

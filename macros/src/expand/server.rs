@@ -18,8 +18,8 @@ pub(crate) fn server(service: &Service) -> TokenStream {
     let item = item(service, &quote!(#ident));
     let [method, call, handler] = ["method", "call", "service"].map(names::binding);
     // A service without methods needs no handle.
-    let handle =
-        (!methods.is_empty()).then(|| quote!(let #handler = ::core::clone::Clone::clone(&self.service);));
+    let handle = (!methods.is_empty())
+        .then(|| quote!(let #handler = ::core::clone::Clone::clone(&self.service);));
     let arms = methods.iter().map(|method| arm(service, method));
     quote! {
         #item
@@ -130,10 +130,14 @@ fn arm(service: &Service, method: &Method) -> TokenStream {
     let [call, number, handle] = ["call", "method", "service"].map(names::binding);
     let [one, reader, writer, rw] = ["request", "reader", "writer", "rw"].map(names::binding);
     let (function, types, arguments) = match shape.kind {
-        Kind::Unary => {
-            (if method.json { "unary_json" } else { "unary" }, quote!(#request, #answer), quote!(#one))
+        Kind::Unary => (
+            if method.json { "unary_json" } else { "unary" },
+            quote!(#request, #answer),
+            quote!(#one),
+        ),
+        Kind::OneWay => {
+            (if method.json { "oneway_json" } else { "oneway" }, quote!(#request), quote!(#one))
         }
-        Kind::OneWay => (if method.json { "oneway_json" } else { "oneway" }, quote!(#request), quote!(#one)),
         Kind::ClientStream => ("client_stream", quote!(#request, #answer), quote!(#reader)),
         Kind::ServerStream => ("server_stream", quote!(#request, #answer), quote!(#one, #writer)),
         Kind::Bidi => ("bidi", quote!(#request, #answer), quote!(#rw)),
@@ -141,8 +145,9 @@ fn arm(service: &Service, method: &Method) -> TokenStream {
     let function = Ident::new(function, here);
     let there = names::generated_span(method.ident.span());
     let handler = quote_spanned!(there=> <#parameter as #trait_ident>::#name);
-    let quiet =
-        method.is_deprecated().then(|| quote!(#[allow(deprecated, reason = "it is served all the same")]));
+    let quiet = method
+        .is_deprecated()
+        .then(|| quote!(#[allow(deprecated, reason = "it is served all the same")]));
     let dispatched = quote_spanned! { here =>
         #quiet
         #call.#function::<#types, _, _>(move |#cx, #arguments| async move {

@@ -53,7 +53,8 @@ pub(crate) fn spec(service: &Service) -> TokenStream {
 
 /// A method's place in the table.
 pub(super) fn place(service: &Service, method: &Method) -> TokenStream {
-    let (table, variant) = (names::generated(&names::table(&service.ident)), names::generated(&method.ident));
+    let (table, variant) =
+        (names::generated(&names::table(&service.ident)), names::generated(&method.ident));
     quote!(#table::#variant as usize)
 }
 

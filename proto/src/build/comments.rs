@@ -12,7 +12,8 @@ use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 pub(super) fn rewrite(files: &mut FileDescriptorSet) {
     let locations = files.file.iter_mut().filter_map(|file| file.source_code_info.as_mut());
     for location in locations.flat_map(|info| &mut info.location) {
-        let Location { leading_comments, trailing_comments, leading_detached_comments, .. } = location;
+        let Location { leading_comments, trailing_comments, leading_detached_comments, .. } =
+            location;
         for comment in leading_detached_comments {
             *comment = plain(comment);
         }
@@ -25,7 +26,8 @@ pub(super) fn rewrite(files: &mut FileDescriptorSet) {
 /// Without what Rust does not allow in a comment: a carriage return alone, and marks that turn the
 /// direction of what follows.
 fn plain(comment: &str) -> String {
-    let is_allowed = |letter: &char| !matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let is_allowed =
+        |letter: &char| !matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     comment.replace("\r\n", "\n").replace('\r', "\n").chars().filter(is_allowed).collect()
 }
 
@@ -35,13 +37,17 @@ fn documentation(comment: &str) -> String {
     let marked = marked(&text);
     // Blocks inside of lists and quotes can be too intricate to be marked one by one.
     let harmless = if has_code(&marked) { surrounded(&text, 0, 0) } else { marked };
-    harmless.lines().map(|line| if line.is_empty() { "\n".to_owned() } else { indented(line) }).collect()
+    harmless
+        .lines()
+        .map(|line| if line.is_empty() { "\n".to_owned() } else { indented(line) })
+        .collect()
 }
 
 /// The comment's lines without the indentation that all of them have.
 fn lines(comment: &str) -> Vec<String> {
     let lines: Vec<_> = plain(comment).lines().map(|line| spaced(line.trim_end())).collect();
-    let indent = lines.iter().filter(|line| !line.is_empty()).map(|line| spaces(line)).min().unwrap_or(0);
+    let indent =
+        lines.iter().filter(|line| !line.is_empty()).map(|line| spaces(line)).min().unwrap_or(0);
     lines.iter().map(|line| straight(line.get(indent..).unwrap_or_default())).collect()
 }
 
@@ -86,7 +92,8 @@ fn marked(text: &str) -> String {
                 marked.push_str(fence(code));
             }
         } else {
-            let indent = code.lines().filter(|line| !line.is_empty()).map(spaces).min().unwrap_or(0);
+            let indent =
+                code.lines().filter(|line| !line.is_empty()).map(spaces).min().unwrap_or(0);
             marked.push_str(&surrounded(code.trim_end(), indent.saturating_sub(4), 4));
             marked.push('\n');
         }
@@ -125,8 +132,7 @@ fn blocks(text: &str) -> Vec<Block> {
 
 /// Whether a block is left that rustdoc would compile.
 fn has_code(text: &str) -> bool {
-    let is_code =
-        |kind: &CodeBlockKind<'_>| !matches!(kind, CodeBlockKind::Fenced(info) if &**info == "text");
+    let is_code = |kind: &CodeBlockKind<'_>| !matches!(kind, CodeBlockKind::Fenced(info) if &**info == "text");
     Parser::new_ext(text, Options::ENABLE_TABLES | Options::ENABLE_FOOTNOTES)
         .any(|event| matches!(event, Event::Start(Tag::CodeBlock(kind)) if is_code(&kind)))
 }
@@ -148,7 +154,8 @@ fn fence(code: &str) -> &str {
 fn is_closed(code: &str) -> bool {
     let fence = fence(code);
     code.lines().skip(1).last().map(str::trim).is_some_and(|last| {
-        last.starts_with(fence) && last.trim_start_matches(|mark| fence.starts_with(mark)).is_empty()
+        last.starts_with(fence)
+            && last.trim_start_matches(|mark| fence.starts_with(mark)).is_empty()
     })
 }
 
@@ -193,7 +200,10 @@ mod tests {
     #[test]
     fn blocks_of_code_are_marked_as_text() {
         for (comment, expected) in [
-            (" Try:\n\n     {\"a\": 1}\n\n Or not.\n", "Try:\n\n```text\n{\"a\": 1}\n```\n\nOr not."),
+            (
+                " Try:\n\n     {\"a\": 1}\n\n Or not.\n",
+                "Try:\n\n```text\n{\"a\": 1}\n```\n\nOr not.",
+            ),
             (" Try:\n\n\t\t{}\n", "Try:\n\n   ```text\n   {}\n   ```"),
             (" ```\n let\n ```\n", "```text\nlet\n```"),
             (" ```rust,no_run\n let\n ```\n after\n", "```text\nlet\n```\nafter"),
@@ -220,8 +230,19 @@ mod tests {
 
     #[test]
     fn whatever_is_written_no_code_is_left() {
-        let pieces =
-            ["a", "    b", "```", "  ~~~", "- c", "> d", ">     e", "1.       f", "", "\tg", "      ```rust"];
+        let pieces = [
+            "a",
+            "    b",
+            "```",
+            "  ~~~",
+            "- c",
+            "> d",
+            ">     e",
+            "1.       f",
+            "",
+            "\tg",
+            "      ```rust",
+        ];
         for seed in (0..161_051_usize).step_by(67) {
             let (mut left, mut comment) = (seed, String::new());
             while left > 0 {

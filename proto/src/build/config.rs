@@ -148,7 +148,8 @@ fn read(protos: &[impl AsRef<Path>], includes: &[impl AsRef<Path>]) -> Result<Co
     let mut compiler = Compiler::with_file_resolver(resolver);
     compiler.include_imports(true).include_source_info(true);
     for proto in protos.iter().map(AsRef::as_ref) {
-        if !proto.exists() && !includes.iter().any(|include| include.as_ref().join(proto).exists()) {
+        if !proto.exists() && !includes.iter().any(|include| include.as_ref().join(proto).exists())
+        {
             return Err(Error::missing(proto, includes));
         }
         compiler.open_file(proto).map_err(|error| Error::proto(error, includes))?;

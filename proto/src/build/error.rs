@@ -54,7 +54,12 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.0 {
             Kind::Missing { proto, includes } => {
-                write!(f, "there is no {}, neither here nor in {}", proto.display(), Paths(includes))
+                write!(
+                    f,
+                    "there is no {}, neither here nor in {}",
+                    proto.display(),
+                    Paths(includes)
+                )
             }
             Kind::NotIncluded { source, includes } => {
                 write!(f, "{}; looked in {}", located(source), Paths(includes))

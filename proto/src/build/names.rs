@@ -32,7 +32,8 @@ impl Chosen {
     fn check(&self, descriptors: &DescriptorPool) -> Result<(), Error> {
         for (proto, rust) in &self.0 {
             let is_meant = |service: ServiceDescriptor| {
-                service.full_name() == proto || service.methods().any(|method| method.full_name() == proto)
+                service.full_name() == proto
+                    || service.methods().any(|method| method.full_name() == proto)
             };
             if !descriptors.services().any(is_meant) {
                 return Err(Error::name(format!(
@@ -60,8 +61,9 @@ pub(super) fn check(descriptors: &DescriptorPool, chosen: &Chosen) -> Result<(),
     chosen.check(descriptors)?;
     let mut modules: HashMap<String, Scope> = HashMap::new();
     // Packages that differ in Rust's spelling only are one module.
-    let module =
-        |package: &str| package.split('.').map(ToSnakeCase::to_snake_case).collect::<Vec<_>>().join(".");
+    let module = |package: &str| {
+        package.split('.').map(ToSnakeCase::to_snake_case).collect::<Vec<_>>().join(".")
+    };
     for file in descriptors.files() {
         let scope = modules.entry(module(file.package_name())).or_default();
         types(scope, file.messages(), file.enums())?;
@@ -111,7 +113,10 @@ impl Scope {
                 Some(proto) => format!("give it one with `Config::rust_name({proto:?}, \"..\")`"),
                 None => "give it another name".to_owned(),
             };
-            return Err(Error::name(format!("{} has no letter to make a name in Rust of; {way}", item.text)));
+            return Err(Error::name(format!(
+                "{} has no letter to make a name in Rust of; {way}",
+                item.text
+            )));
         }
         let first = match self.0.entry(rust) {
             Entry::Vacant(place) => {
@@ -143,7 +148,8 @@ fn types(
     for item in enums {
         scope.take(type_name(item.name()), Item::new("enum", item.full_name()))?;
         for value in item.values() {
-            Scope::default().take(type_name(value.name()), Item::new("value", value.full_name()))?;
+            Scope::default()
+                .take(type_name(value.name()), Item::new("value", value.full_name()))?;
         }
     }
     Ok(())
@@ -151,7 +157,8 @@ fn types(
 
 fn service(scope: &mut Scope, service: &ServiceDescriptor, chosen: &Chosen) -> Result<(), Error> {
     let item = Item::chosen("service", service.full_name());
-    let name = chosen.get(service.full_name()).map_or_else(|| type_name(service.name()), str::to_owned);
+    let name =
+        chosen.get(service.full_name()).map_or_else(|| type_name(service.name()), str::to_owned);
     scope.take(name.clone(), item.clone())?;
     scope.take(format!("{name}Server"), item.part("the server"))?;
     scope.take(format!("{name}Client"), item.part("the client"))?;
@@ -174,7 +181,8 @@ pub(super) fn method_name(name: &str) -> String {
 
 /// What a message declares: its types, its fields, and the methods that prost gives it.
 fn inside(message: &MessageDescriptor) -> Result<(), Error> {
-    let (mut nested, mut fields, mut methods) = (Scope::default(), Scope::default(), Scope::default());
+    let (mut nested, mut fields, mut methods) =
+        (Scope::default(), Scope::default(), Scope::default());
     types(&mut nested, message.child_messages(), message.child_enums())?;
     for field in message.fields().filter(|field| in_oneof(field).is_none()) {
         fields.take(field.name().to_snake_case(), Item::new("field", field.full_name()))?;
@@ -204,7 +212,8 @@ fn in_oneof(field: &FieldDescriptor) -> Option<OneofDescriptor> {
 fn accessors(methods: &mut Scope, field: &FieldDescriptor) -> Result<(), Error> {
     let is_enum = |kind: Kind| matches!(kind, Kind::Enum(_));
     let (name, item) = (field.name().to_snake_case(), Item::new("field", field.full_name()));
-    let mut take = |prefix: &str, part: &str| methods.take(format!("{prefix}{name}"), item.part(part));
+    let mut take =
+        |prefix: &str, part: &str| methods.take(format!("{prefix}{name}"), item.part(part));
     if field.is_map() {
         let Kind::Message(entry) = field.kind() else { return Ok(()) };
         if is_enum(entry.map_entry_value_field().kind()) {
@@ -214,7 +223,10 @@ fn accessors(methods: &mut Scope, field: &FieldDescriptor) -> Result<(), Error> 
     } else if is_enum(field.kind()) {
         take("", "the getter")?;
         take(if field.is_list() { "push_" } else { "set_" }, "the setter")?;
-    } else if field.supports_presence() && !field.is_list() && !matches!(field.kind(), Kind::Message(_)) {
+    } else if field.supports_presence()
+        && !field.is_list()
+        && !matches!(field.kind(), Kind::Message(_))
+    {
         take("", "the getter")?;
     }
     Ok(())

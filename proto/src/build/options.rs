@@ -11,7 +11,8 @@ pub(super) struct Aliases(HashMap<String, Vec<String>>);
 
 impl Aliases {
     pub(super) fn of(descriptors: &DescriptorPool) -> Self {
-        let methods = descriptors.services().flat_map(|service| service.methods().collect::<Vec<_>>());
+        let methods =
+            descriptors.services().flat_map(|service| service.methods().collect::<Vec<_>>());
         Self(methods.map(|method| (method.full_name().to_owned(), aliases(&method))).collect())
     }
 
@@ -22,7 +23,8 @@ impl Aliases {
 
 fn aliases(method: &MethodDescriptor) -> Vec<String> {
     let options = method.options();
-    let values = options.extensions().filter(|(extension, _)| extension.full_name() == "trpc.alias");
+    let values =
+        options.extensions().filter(|(extension, _)| extension.full_name() == "trpc.alias");
     values.flat_map(|(_, value)| texts(value)).filter(|alias| !alias.is_empty()).collect()
 }
 

@@ -17,7 +17,12 @@ pub(super) struct TraitGenerator {
 }
 
 impl TraitGenerator {
-    pub(super) fn new(crate_path: String, json: bool, aliases: Aliases, names: names::Chosen) -> Self {
+    pub(super) fn new(
+        crate_path: String,
+        json: bool,
+        aliases: Aliases,
+        names: names::Chosen,
+    ) -> Self {
         Self { crate_path, json, aliases, names }
     }
 
@@ -57,7 +62,8 @@ impl TraitGenerator {
     }
 
     fn write_method(&self, method: &Method, full_name: &str, out: &mut String) -> std::fmt::Result {
-        let name = self.names.get(full_name).map_or_else(|| method_name(&method.name), str::to_owned);
+        let name =
+            self.names.get(full_name).map_or_else(|| method_name(&method.name), str::to_owned);
         let mut rpc = Vec::new();
         if !gives_back(&name, &method.proto_name) {
             rpc.push(format!("name = {:?}", method.proto_name));
@@ -70,7 +76,9 @@ impl TraitGenerator {
         let (arguments, output) = match (method.client_streaming, method.server_streaming) {
             (false, false) => (format!("req: {request}"), answer.as_str()),
             (true, false) => (format!("reader: {trill}::AsyncReader<{request}>"), answer.as_str()),
-            (false, true) => (format!("req: {request}, writer: {trill}::AsyncWriter<{answer}>"), "()"),
+            (false, true) => {
+                (format!("req: {request}, writer: {trill}::AsyncWriter<{answer}>"), "()")
+            }
             (true, true) => (format!("rw: {trill}::AsyncReaderWriter<{request}, {answer}>"), "()"),
         };
         writeln!(
@@ -100,7 +108,11 @@ fn docs(out: &mut String, indent: u8, comments: &Comments, fallback: &str) {
 }
 
 fn deprecated(out: &mut String, indent: usize, is_deprecated: bool) -> std::fmt::Result {
-    if is_deprecated { writeln!(out, "{:width$}#[deprecated]", "", width = 4 * indent) } else { Ok(()) }
+    if is_deprecated {
+        writeln!(out, "{:width$}#[deprecated]", "", width = 4 * indent)
+    } else {
+        Ok(())
+    }
 }
 
 /// Whether the service attribute makes the name on the wire of the Rust name, so that it need not be written down. Doubtful

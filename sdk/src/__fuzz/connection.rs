@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::conn::{
-    CallKey, Config, ConnError, Connection, Event, Fit, Inbox, Outcome, SendTicket, Sent, StreamKey, Take,
-    frame_size, write_data,
+    CallKey, Config, ConnError, Connection, Event, Fit, Inbox, Outcome, SendTicket, Sent,
+    StreamKey, Take, frame_size, write_data,
 };
 use crate::wire::{
-    self, CloseMeta, InitMeta, InitRequestMeta, InitResponseMeta, Messages, Side, StreamId, UnaryHead,
+    self, CloseMeta, InitMeta, InitRequestMeta, InitResponseMeta, Messages, Side, StreamId,
+    UnaryHead,
 };
 use trill_proto::{RequestProtocol, ResponseProtocol, TransInfoEntry};
 
@@ -99,7 +100,8 @@ impl Run {
                 let method = if choices.below(8) == 7 { UNARY } else { STREAM };
                 let now = self.now;
                 if self.side == Side::Client
-                    && let Ok(key) = self.end.with(|conn| conn.open(head(method, timeout), None, now))
+                    && let Ok(key) =
+                        self.end.with(|conn| conn.open(head(method, timeout), None, now))
                 {
                     self.streams.insert(key, Held::default());
                 }
@@ -116,7 +118,10 @@ impl Run {
                 self.now += Duration::from_millis(time);
                 let now = self.now;
                 self.end.with(|conn| conn.handle_timeout(now));
-                assert!(self.end.conn.next_deadline().is_none_or(|next| next > now), "a deadline was missed");
+                assert!(
+                    self.end.conn.next_deadline().is_none_or(|next| next > now),
+                    "a deadline was missed"
+                );
             }
             _ => match choices.byte() {
                 255 => self.end.lose(&ConnError::PeerClosed),
@@ -171,13 +176,19 @@ impl Run {
                 }
                 let write = |out: &mut Vec<u8>| out.resize(out.len() + len, 7);
                 let sent = self.end.with(|conn| conn.send(key, len, &mut held.ticket, write));
-                assert_eq!(held.ticket.is_some(), sent == Ok(Sent::NoRoom), "a ticket is for those who wait");
+                assert_eq!(
+                    held.ticket.is_some(),
+                    sent == Ok(Sent::NoRoom),
+                    "a ticket is for those who wait"
+                );
             }
             1 => {
                 // A send buffer is granted right behind a message that was queued, as to a writer
                 // who has more.
                 if held.granted.is_none()
-                    && self.end.with(|conn| conn.send(key, 0, &mut held.ticket, |_: &mut Vec<u8>| {}))
+                    && self
+                        .end
+                        .with(|conn| conn.send(key, 0, &mut held.ticket, |_: &mut Vec<u8>| {}))
                         == Ok(Sent::Queued)
                 {
                     let (id, credit) = self.end.with(|conn| conn.grant_credit(key));
@@ -275,7 +286,9 @@ impl Run {
             }
             _ => {
                 self.end.with(|conn| conn.release_call(key));
-                self.end.events.retain(|event| !matches!(event, Event::CallChanged(its) if *its == key));
+                self.end
+                    .events
+                    .retain(|event| !matches!(event, Event::CallChanged(its) if *its == key));
                 true
             }
         };
@@ -289,7 +302,10 @@ impl Run {
         for event in std::mem::take(&mut self.end.events) {
             match event {
                 Event::Readable(key) | Event::Writable(key) | Event::Changed(key) => {
-                    assert!(self.streams.contains_key(&key), "{event:?} of a stream that nobody holds");
+                    assert!(
+                        self.streams.contains_key(&key),
+                        "{event:?} of a stream that nobody holds"
+                    );
                 }
                 Event::CreditRevoked(key) => {
                     let held = self.streams.get_mut(&key).expect("the stream is held");
@@ -305,7 +321,10 @@ impl Run {
                 }
                 Event::Stream(stream) => {
                     assert_eq!(self.side, Side::Server);
-                    assert!(self.streams.insert(stream.key, Held::default()).is_none(), "the key of another");
+                    assert!(
+                        self.streams.insert(stream.key, Held::default()).is_none(),
+                        "the key of another"
+                    );
                 }
                 Event::Call => {
                     assert_eq!(self.side, Side::Server);
@@ -330,7 +349,9 @@ impl Run {
             self.calls.remove(&key);
         }
         self.end.write(usize::MAX);
-        assert!(self.end.conn.is_idle() && self.end.conn.is_released() && self.end.conn.wants_input());
+        assert!(
+            self.end.conn.is_idle() && self.end.conn.is_released() && self.end.conn.wants_input()
+        );
         assert_eq!(self.end.conn.unread(), 0);
         assert!(self.end.conn.next_deadline().is_none() || self.end.is_watched());
     }
@@ -384,10 +405,15 @@ fn frame(side: Side, choices: &mut Choices<'_>) -> Vec<u8> {
         }
         (3, _) => wire::feedback(&mut out, id, choices.one_of(&[1, 0, 16, 65_535, u32::MAX])),
         (4 | 5, _) => {
-            let (close_type, ret) = (choices.one_of(&[0, 1, 2, -1]), choices.one_of(&[0, 0, 1, 161]));
+            let (close_type, ret) =
+                (choices.one_of(&[0, 1, 2, -1]), choices.one_of(&[0, 0, 1, 161]));
             let func_ret = choices.one_of(&[0, 0, 7, -7]);
             let msg = choices.one_of(&["", "uninitialized meta"]).into();
-            wire::close(&mut out, id, &CloseMeta { close_type, ret, func_ret, msg, ..Default::default() });
+            wire::close(
+                &mut out,
+                id,
+                &CloseMeta { close_type, ret, func_ret, msg, ..Default::default() },
+            );
         }
         (6, Side::Server) => {
             let meta = RequestProtocol {
@@ -435,7 +461,24 @@ fn frame(side: Side, choices: &mut Choices<'_>) -> Vec<u8> {
             let header_size = choices.byte().min(size - 16);
             let (frame_type, kind) = (choices.below(2) as u8, choices.byte());
             let id = id.0 as u8;
-            out.extend([0x09, 0x30, frame_type, kind, 0, 0, 0, size, 0, header_size, 0, 0, 0, id, 0, 0]);
+            out.extend([
+                0x09,
+                0x30,
+                frame_type,
+                kind,
+                0,
+                0,
+                0,
+                size,
+                0,
+                header_size,
+                0,
+                0,
+                0,
+                id,
+                0,
+                0,
+            ]);
             out.extend_from_slice(&payload[..usize::from(size) - wire::HEADER_LEN]);
         }
     }

@@ -22,7 +22,10 @@ pub fn decoder(input: &[u8]) {
     let bytes = choices.bytes(usize::MAX);
 
     let whole = read(decoder, bytes, bytes.len().max(1), 0);
-    assert_eq!(read(decoder, bytes, 1 + usize::from(pieces & 0x1f), usize::from(pieces >> 5)), whole);
+    assert_eq!(
+        read(decoder, bytes, 1 + usize::from(pieces & 0x1f), usize::from(pieces >> 5)),
+        whole
+    );
     if bytes.len() <= 1024 {
         assert_eq!(read(decoder, bytes, 1, 0), whole);
     }
@@ -56,7 +59,9 @@ fn read(
         let mut early = piece.len() < missing;
         loop {
             match decoder.decode(&mut buf) {
-                Ok(Some(_)) if early => panic!("a frame is there before its {missing} missing bytes"),
+                Ok(Some(_)) if early => {
+                    panic!("a frame is there before its {missing} missing bytes")
+                }
                 Ok(Some(Frame::Data { id, messages })) => {
                     let (count, bytes) = (messages.count(), messages.bytes());
                     let singles = messages.singles();
@@ -104,7 +109,8 @@ fn survives(side: Side, frame: &Frame) {
     let again = Decoder::new(side, usize::MAX).decode(&mut buf);
     let Ok(Some(again)) = again else { panic!("{frame:?} was written and not read: {again:?}") };
     assert!(buf.is_empty());
-    if let (Frame::Data { id, messages }, Frame::Data { id: its, messages: same }) = (frame, &again) {
+    if let (Frame::Data { id, messages }, Frame::Data { id: its, messages: same }) = (frame, &again)
+    {
         assert_eq!((id, messages.first()), (its, same.first()));
     } else {
         assert_eq!(frame, &again);

@@ -89,7 +89,9 @@ impl End {
             self.look(Some(&frame));
             let queued = self.outbox.len();
             match handled {
-                Ok(()) => assert!(queued <= self.outbox_hard(), "{queued} bytes wait for the socket"),
+                Ok(()) => {
+                    assert!(queued <= self.outbox_hard(), "{queued} bytes wait for the socket")
+                }
                 Err(why) => return self.lose(&why),
             }
         }
@@ -147,7 +149,8 @@ impl End {
             assert!(streams <= config.max_streams);
         }
         // What a stream may hold before the reading pauses, and what was read at that moment.
-        let most = 256 * 1024 + 2 * (config.window as usize + config.max_received) + 5 * self.longest;
+        let most =
+            256 * 1024 + 2 * (config.window as usize + config.max_received) + 5 * self.longest;
         assert!(input <= most * streams, "{input} bytes of input wait for {streams} readers");
     }
 

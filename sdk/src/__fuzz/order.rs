@@ -67,7 +67,10 @@ impl Order {
                         continue;
                     }
                     let phase = self.streams.get(&id.0).map(|stream| stream.phase);
-                    assert!(matches!(phase, Some(Phase::Open | Phase::HalfClosed)), "FEEDBACK in {phase:?}");
+                    assert!(
+                        matches!(phase, Some(Phase::Open | Phase::HalfClosed)),
+                        "FEEDBACK in {phase:?}"
+                    );
                 }
                 (_, Frame::Close { id, meta }) => self.close(*id, meta, cause),
             }
@@ -114,7 +117,8 @@ impl Order {
         if meta.close_type == 1 {
             assert!(meta.ret != 0 || meta.func_ret != 0, "a RESET that says nothing");
             let known = self.streams.remove(&id.0).is_some();
-            let garbage = self.side == Side::Server && matches!(cause, Some(Frame::BadStream { .. }));
+            let garbage =
+                self.side == Side::Server && matches!(cause, Some(Frame::BadStream { .. }));
             assert!(known || garbage, "RESET of no stream");
             return;
         }
@@ -132,14 +136,16 @@ impl Order {
     fn heard(&mut self, cause: &Frame) {
         match cause {
             Frame::Feedback { id, increment } => {
-                if let Some(Written { phase: Phase::Open, credit: Some(left) }) = self.streams.get_mut(&id.0)
+                if let Some(Written { phase: Phase::Open, credit: Some(left) }) =
+                    self.streams.get_mut(&id.0)
                 {
                     *left += i64::from(*increment);
                 }
             }
             Frame::Init { id, meta } if self.side == Side::Client => {
                 // Another one ends the stream, with a RESET that was written; one for a stream that was given up is dropped.
-                let asked = self.streams.get_mut(&id.0).filter(|stream| stream.phase == Phase::Asked);
+                let asked =
+                    self.streams.get_mut(&id.0).filter(|stream| stream.phase == Phase::Asked);
                 let Some(stream) = asked else { return };
                 if meta.response_meta.as_ref().is_some_and(|meta| meta.ret != 0) {
                     self.streams.remove(&id.0);

@@ -28,7 +28,10 @@ fn peers() -> Vec<Vec<u8>> {
     let mut all: Vec<_> = frames.map(|vector| unhex(&vector.hex)).collect();
     let mut conversations = BTreeMap::<_, Vec<u8>>::new();
     for chunk in vectors::<Chunk>("trpc_cpp_captures.json") {
-        conversations.entry((chunk.conversation, chunk.direction)).or_default().extend(unhex(&chunk.hex));
+        conversations
+            .entry((chunk.conversation, chunk.direction))
+            .or_default()
+            .extend(unhex(&chunk.hex));
     }
     all.extend(conversations.into_values());
     all

@@ -32,14 +32,20 @@ pub struct Backoff {
 
 impl Default for Backoff {
     fn default() -> Self {
-        Self { first: Duration::from_millis(100), max: Duration::from_secs(10), factor: 2.0, jitter: 0.5 }
+        Self {
+            first: Duration::from_millis(100),
+            max: Duration::from_secs(10),
+            factor: 2.0,
+            jitter: 0.5,
+        }
     }
 }
 
 impl Backoff {
     pub(super) fn check(&self) -> Result<()> {
-        let wrong =
-            |text: String| Err(Error::new(ErrorKind::Config, Origin::Caller, Code::CLIENT_CONNECT_ERR, text));
+        let wrong = |text: String| {
+            Err(Error::new(ErrorKind::Config, Origin::Caller, Code::CLIENT_CONNECT_ERR, text))
+        };
         if self.first.is_zero() || self.max < self.first {
             return wrong(format!(
                 "reconnect waits from {:?} up to {:?}: the first wait must not be zero, nor longer than the longest",
@@ -47,10 +53,16 @@ impl Backoff {
             ));
         }
         if !(1.0..=1000.0).contains(&self.factor) {
-            return wrong(format!("reconnect has the factor {}: it must be from 1 to 1000", self.factor));
+            return wrong(format!(
+                "reconnect has the factor {}: it must be from 1 to 1000",
+                self.factor
+            ));
         }
         if !(0.0..=1.0).contains(&self.jitter) {
-            return wrong(format!("reconnect has the jitter {}: it must be from 0 to 1", self.jitter));
+            return wrong(format!(
+                "reconnect has the jitter {}: it must be from 0 to 1",
+                self.jitter
+            ));
         }
         Ok(())
     }
@@ -100,8 +112,10 @@ impl Attempts {
     /// The first new attempt is made at once. It is a failure all the same if the connection did not last, so that a server that accepts
     /// connections and closes them is not called without a pause.
     pub(super) fn handle_lost(&mut self, backoff: &Backoff, now: Instant, random: f64) -> Duration {
-        let lasted =
-            self.connected.take().map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
+        let lasted = self
+            .connected
+            .take()
+            .map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
         if lasted >= backoff.longest(self.failures.saturating_add(1)) {
             self.failures = 0;
             return Duration::ZERO;
@@ -117,7 +131,8 @@ impl Attempts {
 
     /// The wait after a failure, which is none if it is the first in a row.
     fn first_at_once(&mut self, backoff: &Backoff, random: f64) -> Duration {
-        let wait = if self.failures == 0 { Duration::ZERO } else { backoff.wait(self.failures, random) };
+        let wait =
+            if self.failures == 0 { Duration::ZERO } else { backoff.wait(self.failures, random) };
         self.failures = self.failures.saturating_add(1);
         wait
     }
@@ -132,13 +147,18 @@ pub(super) fn random() -> f64 {
 mod tests {
     use super::*;
 
-    const BACKOFF: Backoff =
-        Backoff { first: Duration::from_millis(100), max: Duration::from_secs(10), factor: 2.0, jitter: 0.5 };
+    const BACKOFF: Backoff = Backoff {
+        first: Duration::from_millis(100),
+        max: Duration::from_secs(10),
+        factor: 2.0,
+        jitter: 0.5,
+    };
 
     #[test]
     fn waits_grow_by_the_factor_up_to_the_longest() {
         let mut attempts = Attempts::default();
-        let waits: Vec<_> = (0..9).map(|_| attempts.handle_failed(&BACKOFF, 0.0).as_millis()).collect();
+        let waits: Vec<_> =
+            (0..9).map(|_| attempts.handle_failed(&BACKOFF, 0.0).as_millis()).collect();
         assert_eq!(waits, [100, 200, 400, 800, 1600, 3200, 6400, 10_000, 10_000]);
         attempts.failures = u32::MAX;
         assert_eq!(attempts.handle_failed(&BACKOFF, 1.0), BACKOFF.max / 2);
@@ -155,7 +175,10 @@ mod tests {
         assert_eq!(after(now, wait), now + FAR);
         assert!(attempts.handle_failed(&endless, 1.0) >= Duration::MAX / 3);
         let ns = Duration::from_nanos(1);
-        assert_eq!(Backoff { first: ns, max: Duration::MAX, ..BACKOFF }.wait(u32::MAX, 0.0), Duration::MAX);
+        assert_eq!(
+            Backoff { first: ns, max: Duration::MAX, ..BACKOFF }.wait(u32::MAX, 0.0),
+            Duration::MAX
+        );
     }
 
     #[test]
@@ -172,8 +195,10 @@ mod tests {
         // Not in a few heaps either: each tenth of the spread has its share of about 100.
         for tenth in 0..10 {
             let from = Duration::from_millis(50 + 5 * tenth);
-            let count =
-                waits.iter().filter(|wait| (from..from + Duration::from_millis(5)).contains(*wait)).count();
+            let count = waits
+                .iter()
+                .filter(|wait| (from..from + Duration::from_millis(5)).contains(*wait))
+                .count();
             assert!((40..200).contains(&count), "{count} waits from {from:?} on");
         }
     }
@@ -187,7 +212,8 @@ mod tests {
             attempts.handle_connected(at(from));
             attempts.handle_lost(&BACKOFF, at(to), 0.0).as_millis()
         };
-        let waits = [lose(0, 1000), lose(1000, 1001), lose(1001, 1002), lose(1102, 1103), lose(1303, 1304)];
+        let waits =
+            [lose(0, 1000), lose(1000, 1001), lose(1001, 1002), lose(1102, 1103), lose(1303, 1304)];
         assert_eq!(waits, [0, 0, 100, 200, 400]);
         assert_eq!([lose(2000, 20_000), lose(20_000, 20_001), lose(20_001, 20_002)], [0, 0, 100]);
     }
@@ -199,7 +225,11 @@ mod tests {
         assert_eq!([panic(), panic(), panic()], [0, 100, 200]);
         let mut attempts = Attempts::default();
         attempts.handle_failed(&BACKOFF, 0.0);
-        assert_eq!(attempts.handle_panicked(&BACKOFF, 0.0).as_millis(), 100, "after another failure");
+        assert_eq!(
+            attempts.handle_panicked(&BACKOFF, 0.0).as_millis(),
+            100,
+            "after another failure"
+        );
     }
 
     #[test]
@@ -214,7 +244,10 @@ mod tests {
             Backoff { jitter: f64::NAN, ..BACKOFF },
         ] {
             let error = wrong.check().unwrap_err();
-            assert!(error.kind() == ErrorKind::Config && error.to_string().contains("reconnect"), "{error}");
+            assert!(
+                error.kind() == ErrorKind::Config && error.to_string().contains("reconnect"),
+                "{error}"
+            );
         }
     }
 }

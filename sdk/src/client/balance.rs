@@ -51,7 +51,12 @@ impl Candidate {
 }
 
 impl Picker {
-    pub(super) fn new(links: Vec<Link>, resting: bool, balance: Balance, uneven: &Arc<AtomicBool>) -> Self {
+    pub(super) fn new(
+        links: Vec<Link>,
+        resting: bool,
+        balance: Balance,
+        uneven: &Arc<AtomicBool>,
+    ) -> Self {
         let candidate = |link| Candidate { link, share: Arc::new(Share::new(uneven)) };
         Self {
             candidates: links.into_iter().map(candidate).collect(),
@@ -198,7 +203,12 @@ mod tests {
     }
 
     /// Who gets each of so many calls, when each connection answers as `serves` says.
-    fn calls(picker: &Picker, links: &[Link], count: usize, serves: impl Fn(usize) -> bool) -> Vec<usize> {
+    fn calls(
+        picker: &Picker,
+        links: &[Link],
+        count: usize,
+        serves: impl Fn(usize) -> bool,
+    ) -> Vec<usize> {
         let call = |_| {
             let picked = index(picker, links).unwrap();
             let share = picker.share(&links[picked]).unwrap();
@@ -228,7 +238,10 @@ mod tests {
             calls(&picker, &links, 500, |index| index != 0);
             let refused = calls(&picker, &links, 10_000, |index| index != 0);
             let probes = count(&refused, 0);
-            assert!((10..100).contains(&probes), "{balance:?}: {probes} of 10,000 calls were refused");
+            assert!(
+                (10..100).contains(&probes),
+                "{balance:?}: {probes} of 10,000 calls were refused"
+            );
             // The others share what it does not get.
             let (one, other) = (count(&refused, 1), count(&refused, 2));
             assert!(one.abs_diff(other) < 200, "{balance:?}: {one} and {other}");
@@ -289,7 +302,9 @@ mod tests {
         let old = Picker::new(links.clone(), false, Balance::RoundRobin, &uneven);
         old.share(&links[1]).unwrap().handle_refused();
         let new = Picker::new(links.clone(), false, Balance::RoundRobin, &uneven).after(&old);
-        assert!(new.share(&links[0]).unwrap().is_whole() && !new.share(&links[1]).unwrap().is_whole());
+        assert!(
+            new.share(&links[0]).unwrap().is_whole() && !new.share(&links[1]).unwrap().is_whole()
+        );
     }
 
     #[test]

@@ -168,7 +168,10 @@ impl ChannelBuilder {
     ///
     /// # Errors
     /// As those of `connect`: it fails when nobody answers at any of the addresses.
-    pub async fn connect_all<A: AsRef<str>>(self, addresses: impl IntoIterator<Item = A>) -> Result<Channel> {
+    pub async fn connect_all<A: AsRef<str>>(
+        self,
+        addresses: impl IntoIterator<Item = A>,
+    ) -> Result<Channel> {
         first(self.lazy_all(addresses)?).await
     }
 
@@ -193,7 +196,10 @@ impl ChannelBuilder {
     ///
     /// # Errors
     /// An address or a setting makes no sense, or there is no address ([`ErrorKind::Config`]).
-    pub fn lazy_all<A: AsRef<str>>(self, addresses: impl IntoIterator<Item = A>) -> Result<Channel> {
+    pub fn lazy_all<A: AsRef<str>>(
+        self,
+        addresses: impl IntoIterator<Item = A>,
+    ) -> Result<Channel> {
         let mut list = Vec::new();
         for address in addresses {
             let address = Address::to_connect(address.as_ref())?;
@@ -253,10 +259,14 @@ impl ChannelBuilder {
         settings::check(&self.config)?;
         self.backoff.check()?;
         if self.connect_timeout.is_zero() {
-            return Err(wrong("connect_timeout is 0: it would pass before anybody could answer".to_owned()));
+            return Err(wrong(
+                "connect_timeout is 0: it would pass before anybody could answer".to_owned(),
+            ));
         }
         if self.connections == 0 {
-            return Err(wrong("connections is 0: there must be at least one to each address".to_owned()));
+            return Err(wrong(
+                "connections is 0: there must be at least one to each address".to_owned(),
+            ));
         }
         if self.connections > MAX_CONNECTIONS {
             let text = format!(
@@ -271,7 +281,12 @@ impl ChannelBuilder {
         Ok(())
     }
 
-    fn build(self, target: &str, resolver: Option<Arc<dyn AnyResolve>>, subchannels: Subchannels) -> Channel {
+    fn build(
+        self,
+        target: &str,
+        resolver: Option<Arc<dyn AnyResolve>>,
+        subchannels: Subchannels,
+    ) -> Channel {
         let config = ChannelConfig {
             target: target.into(),
             connector: self.connector,

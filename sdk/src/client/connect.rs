@@ -7,7 +7,8 @@ use std::pin::Pin;
 use crate::transport::{self, Address, Config, Ends, PeerAddr};
 
 /// An attempt to connect.
-pub(crate) type Connecting<'a> = Pin<Box<dyn Future<Output = io::Result<(Ends, PeerAddr)>> + Send + 'a>>;
+pub(crate) type Connecting<'a> =
+    Pin<Box<dyn Future<Output = io::Result<(Ends, PeerAddr)>> + Send + 'a>>;
 
 /// Makes connections to addresses.
 pub(crate) trait Connect: Send + Sync + 'static {

@@ -35,10 +35,9 @@ impl Channel {
         let pool = self.pool();
         let links = pool.all_links();
         let flushed = join_all(links.iter().map(Link::flush)).await;
-        let failed = links
-            .iter()
-            .zip(flushed)
-            .find_map(|(link, flushed)| flushed.err().map(|why| unwritten(&why).with_peer(link.peer_text())));
+        let failed = links.iter().zip(flushed).find_map(|(link, flushed)| {
+            flushed.err().map(|why| unwritten(&why).with_peer(link.peer_text()))
+        });
         match pool.take_unwritten().or(failed) {
             Some(error) => Err(error),
             None => Ok(()),
@@ -58,7 +57,8 @@ impl Pool {
 }
 
 fn unwritten(why: &ConnError) -> Error {
-    let kind = if matches!(why, ConnError::LocalClosed) { ErrorKind::Closed } else { ErrorKind::Network };
+    let kind =
+        if matches!(why, ConnError::LocalClosed) { ErrorKind::Closed } else { ErrorKind::Network };
     let text = format!("the connection ended before all that was queued was written: {why}");
     Error::new(kind, Origin::Peer, Code::CLIENT_NETWORK_ERR, text)
 }

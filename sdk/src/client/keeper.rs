@@ -28,13 +28,25 @@ const ASK_AT_MOST_EVERY: Duration = Duration::from_secs(1);
 
 /// Keeps a subchannel connected. It ends when the subchannel is `gone`, or has nobody to be
 /// connected for; a connection that calls still hold is driven to its end before.
-pub(super) async fn keep(mut guard: Guard, id: Id, address: Address, gone: Arc<Signal>, wait: Duration) {
+pub(super) async fn keep(
+    mut guard: Guard,
+    id: Id,
+    address: Address,
+    gone: Arc<Signal>,
+    wait: Duration,
+) {
     guard.begin();
     keep_connected(&guard.pool, id, &address, &gone, wait).await;
     guard.end();
 }
 
-async fn keep_connected(pool: &Arc<Pool>, id: Id, address: &Address, gone: &Signal, mut wait: Duration) {
+async fn keep_connected(
+    pool: &Arc<Pool>,
+    id: Id,
+    address: &Address,
+    gone: &Signal,
+    mut wait: Duration,
+) {
     loop {
         while !wait.is_zero() {
             tokio::select! {
@@ -43,7 +55,8 @@ async fn keep_connected(pool: &Arc<Pool>, id: Id, address: &Address, gone: &Sign
                 () = sleep(wait) => {}
             }
             let backoff = &pool.config.backoff;
-            wait = pool.change(|subchannels| subchannels.handle_retry(id, backoff, (now(), random())));
+            wait =
+                pool.change(|subchannels| subchannels.handle_retry(id, backoff, (now(), random())));
         }
         let attempt = tokio::select! {
             biased;
@@ -59,12 +72,16 @@ async fn keep_connected(pool: &Arc<Pool>, id: Id, address: &Address, gone: &Sign
                     return;
                 }
                 let (lost, backoff) = (over(&why).with_peer(text).not_sent(), &pool.config.backoff);
-                pool.change(|subchannels| subchannels.handle_lost(id, lost, backoff, (now(), random())))
+                pool.change(|subchannels| {
+                    subchannels.handle_lost(id, lost, backoff, (now(), random()))
+                })
             }
             Err(error) => {
                 tracing::debug!(peer = %address, %error, "cannot connect");
                 let backoff = &pool.config.backoff;
-                pool.change(|subchannels| subchannels.handle_failed(id, error, backoff, (now(), random())))
+                pool.change(|subchannels| {
+                    subchannels.handle_failed(id, error, backoff, (now(), random()))
+                })
             }
         };
         pool.ask_again.notify_one();
@@ -81,7 +98,8 @@ async fn attempt(pool: &Pool, address: &Address) -> Result<(Ends, PeerAddr)> {
         Error::new(ErrorKind::Connect, Origin::Peer, Code::CLIENT_CONNECT_ERR, text)
             .with_peer(address.to_string())
     };
-    let connecting = async { pool.config.connector.connect(address, &pool.config.connection).await };
+    let connecting =
+        async { pool.config.connector.connect(address, &pool.config.connection).await };
     match tokio::time::timeout(limit, AssertUnwindSafe(connecting).catch_unwind()).await {
         Ok(Ok(Ok(connected))) => Ok(connected),
         Ok(Ok(Err(error))) if error.kind() == io::ErrorKind::InvalidInput => {
@@ -90,14 +108,14 @@ async fn attempt(pool: &Pool, address: &Address) -> Result<(Ends, PeerAddr)> {
                 .with_peer(address.to_string())
                 .with_source(error))
         }
-        Ok(Ok(Err(error))) => Err(failed(format!("cannot connect: {}", why_not(&error))).with_source(error)),
-        Ok(Err(panic)) => {
-            Err(panicked(format!("connecting panicked: {}", panic_text(&*panic)))
-                .with_peer(address.to_string()))
+        Ok(Ok(Err(error))) => {
+            Err(failed(format!("cannot connect: {}", why_not(&error))).with_source(error))
         }
-        Err(_) => {
-            Err(failed(format!("no connection within {limit:?} (connect_timeout): it does not answer")))
-        }
+        Ok(Err(panic)) => Err(panicked(format!("connecting panicked: {}", panic_text(&*panic)))
+            .with_peer(address.to_string())),
+        Err(_) => Err(failed(format!(
+            "no connection within {limit:?} (connect_timeout): it does not answer"
+        ))),
     }
 }
 
@@ -109,10 +127,14 @@ fn why_not(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => "nobody listens there",
         io::ErrorKind::NotFound => "there is no such socket",
-        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => "there is no way to it",
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
+            "there is no way to it"
+        }
         io::ErrorKind::TimedOut => "it does not answer",
         io::ErrorKind::PermissionDenied => "this process may not",
-        _ if is_of_other_type(error) => "a socket of another type is there, such as one of datagrams",
+        _ if is_of_other_type(error) => {
+            "a socket of another type is there, such as one of datagrams"
+        }
         _ => "the system refused",
     }
 }
@@ -120,7 +142,8 @@ fn why_not(error: &io::Error) -> &'static str {
 /// Drives a connection until it is over, and says why.
 async fn drive(pool: &Arc<Pool>, id: Id, ends: Ends, peer: PeerAddr) -> ConnError {
     let text = peer.text();
-    let (link, driver) = Driver::client(Connection::client(pool.config.connection.clone()), ends, peer);
+    let (link, driver) =
+        Driver::client(Connection::client(pool.config.connection.clone()), ends, peer);
     pool.change(|subchannels| subchannels.handle_connected(id, link, now()));
     let drains = || {
         let (why, backoff) = (peer_drains().with_peer(Arc::clone(&text)), &pool.config.backoff);
@@ -201,7 +224,9 @@ async fn ask(pool: &Arc<Pool>, resolver: &dyn AnyResolve) {
         let wait = match addresses(pool, resolver).await {
             Ok(addresses) => {
                 attempts = Attempts::default();
-                pool.start(|subchannels| subchannels.handle_addresses(&addresses, pool.config.each));
+                pool.start(|subchannels| {
+                    subchannels.handle_addresses(&addresses, pool.config.each)
+                });
                 pool.config.resolve_every
             }
             Err(error) => {
@@ -258,7 +283,9 @@ async fn addresses(pool: &Pool, resolver: &dyn AnyResolve) -> Result<Vec<Address
     let asking = AssertUnwindSafe(async { resolver.resolve().await });
     let found = match tokio::time::timeout(limit, asking.catch_unwind()).await {
         Ok(Ok(Ok(found))) => found,
-        Ok(Ok(Err(error))) => return Err(failed("cannot find the servers".to_owned()).with_source(error)),
+        Ok(Ok(Err(error))) => {
+            return Err(failed("cannot find the servers".to_owned()).with_source(error));
+        }
         Ok(Err(panic)) => {
             let text = format!("the resolver of the servers panicked: {}", panic_text(&*panic));
             return Err(panicked(text).with_peer(Arc::clone(&pool.config.target)));

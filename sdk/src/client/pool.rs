@@ -61,7 +61,8 @@ pub(super) struct ChannelConfig {
 impl Pool {
     pub(super) fn new(config: ChannelConfig, subchannels: Subchannels) -> Arc<Self> {
         let uneven = Arc::default();
-        let picker = Picker::new(subchannels.links(), subchannels.is_resting(), config.balance, &uneven);
+        let picker =
+            Picker::new(subchannels.links(), subchannels.is_resting(), config.balance, &uneven);
         Arc::new(Self {
             picker: ArcSwap::from_pointee(picker),
             uneven,
@@ -90,10 +91,14 @@ impl Pool {
     /// Starts what rests, where that can run.
     #[cold]
     fn wake_and_pick(self: &Arc<Self>) -> Result<Option<Link>> {
-        let woken =
-            runtime::check(self.config.connector.needs_sockets()).map(|()| self.start(Subchannels::wake));
+        let woken = runtime::check(self.config.connector.needs_sockets())
+            .map(|()| self.start(Subchannels::wake));
         let link = self.picker.load().pick().cloned();
-        if link.is_some() { Ok(link) } else { woken.map(|()| None).map_err(|error| self.about(error)) }
+        if link.is_some() {
+            Ok(link)
+        } else {
+            woken.map(|()| None).map_err(|error| self.about(error))
+        }
     }
 
     fn about(&self, error: Error) -> Error {
@@ -196,7 +201,8 @@ impl Pool {
                     tokio::spawn(keeper::keep(guard, id, address, gone, wait));
                 }
                 Start::Resolver => {
-                    let resolver = self.config.resolver.clone().expect("who has no list has a resolver");
+                    let resolver =
+                        self.config.resolver.clone().expect("who has no list has a resolver");
                     tokio::spawn(keeper::follow(Guard::new(self, Task::Resolver), resolver));
                 }
             }

@@ -66,7 +66,8 @@ impl Share {
         let is_due = self.owed.fetch_add(share, Ordering::Relaxed).saturating_add(share) >= WHOLE;
         let now = now();
         let mut tried = self.tried.lock();
-        let takes = is_due || tried.is_none_or(|tried| now.saturating_duration_since(tried) >= PROBE_EVERY);
+        let takes =
+            is_due || tried.is_none_or(|tried| now.saturating_duration_since(tried) >= PROBE_EVERY);
         if takes {
             self.owed.store(0, Ordering::Relaxed);
             *tried = Some(now);

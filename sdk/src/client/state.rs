@@ -43,9 +43,10 @@ impl State {
     /// Whether this says nothing new to those who know `other`.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::TransientFailure { retry_at: a, .. }, Self::TransientFailure { retry_at: b, .. }) => {
-                a == b
-            }
+            (
+                Self::TransientFailure { retry_at: a, .. },
+                Self::TransientFailure { retry_at: b, .. },
+            ) => a == b,
             _ => std::mem::discriminant(self) == std::mem::discriminant(other),
         }
     }

@@ -75,7 +75,9 @@ where
         this.run.drive(
             cx,
             &mut (this.stop, this.body),
-            |(stop, body)| if stop() { ControlFlow::Break(()) } else { ControlFlow::Continue(body()) },
+            |(stop, body)| {
+                if stop() { ControlFlow::Break(()) } else { ControlFlow::Continue(body()) }
+            },
             |_, ()| ControlFlow::Continue(()),
         )
     }

@@ -56,7 +56,8 @@ pub use do_until::{DoUntil, do_until};
 pub use do_until_stop::{DoUntilStop, do_until_stop};
 pub use do_while::{DoWhile, do_while};
 pub use do_with::{
-    DoWith, WithForEach, WithRepeat, WithRun, WithTimes, WithUntil, WithUntilStop, WithWhile, do_with,
+    DoWith, WithForEach, WithRepeat, WithRun, WithTimes, WithUntil, WithUntilStop, WithWhile,
+    do_with,
 };
 pub use join::{Children, Each, Inputs, TryChildren, tuple};
 pub use repeat::{Repeat, repeat};

@@ -66,6 +66,11 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        this.run.drive(cx, this.body, |body| ControlFlow::Continue(body()), |_, ()| ControlFlow::Continue(()))
+        this.run.drive(
+            cx,
+            this.body,
+            |body| ControlFlow::Continue(body()),
+            |_, ()| ControlFlow::Continue(()),
+        )
     }
 }

@@ -88,7 +88,8 @@ impl<C: TryChildren> Future for TryWhenAll<C> {
         this.wakes.start_turn(cx);
         while *this.left > 0 {
             let Some((index, waker)) = this.wakes.next() else { return Poll::Pending };
-            if this.children.as_mut().poll_child(index, &mut Context::from_waker(&waker)).is_ready() {
+            if this.children.as_mut().poll_child(index, &mut Context::from_waker(&waker)).is_ready()
+            {
                 *this.left -= 1;
                 if let Some(error) = this.children.as_mut().take_error(index) {
                     *this.ended = true;

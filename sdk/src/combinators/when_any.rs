@@ -69,7 +69,9 @@ impl<F: Future> Future for WhenAny<F> {
         }
         wakes.start_turn(cx);
         while let Some((index, waker)) = wakes.next() {
-            if let Poll::Ready(output) = children.poll_output(index, &mut Context::from_waker(&waker)) {
+            if let Poll::Ready(output) =
+                children.poll_output(index, &mut Context::from_waker(&waker))
+            {
                 self.running = None;
                 return Poll::Ready(Some((index, output)));
             }

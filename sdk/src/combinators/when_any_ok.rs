@@ -75,12 +75,15 @@ where
     type Output = Option<Result<(usize, T)>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Running { children, wakes, left, failure } = self.running.as_mut().expect(POLLED_AFTER_END);
+        let Running { children, wakes, left, failure } =
+            self.running.as_mut().expect(POLLED_AFTER_END);
         let mut turn = Turn::new();
         wakes.start_turn(cx);
         while *left > 0 {
             let Some((index, waker)) = wakes.next() else { return Poll::Pending };
-            let Poll::Ready(outcome) = children.poll_output(index, &mut Context::from_waker(&waker)) else {
+            let Poll::Ready(outcome) =
+                children.poll_output(index, &mut Context::from_waker(&waker))
+            else {
                 continue;
             };
             *left -= 1;

@@ -93,7 +93,8 @@ impl Connection {
     /// Ends the connection if the frame at the front has not grown for too long, unless it is this side that does not read.
     pub(super) fn look_at_front(&mut self, now: Instant) {
         let (front, limit) = (self.watch.front, self.config.frame_timeout);
-        let Some(mark) = self.watch.mark.take().filter(|_| front.came > 0 && self.lost.is_none()) else {
+        let Some(mark) = self.watch.mark.take().filter(|_| front.came > 0 && self.lost.is_none())
+        else {
             return;
         };
         let grows = !front.skipped && front.came >= mark.came + PROGRESS;
@@ -103,9 +104,11 @@ impl Connection {
         if now.saturating_duration_since(mark.since) >= limit {
             let why = match (self.watch.short, self.watch.refused) {
                 (Some(over), _) => ConnError::NoRoom { over, limit },
-                (None, Some(size)) if front.skipped => {
-                    ConnError::FrameTooLarge { size, limit: self.config.max_received, timeout: limit }
-                }
+                (None, Some(size)) if front.skipped => ConnError::FrameTooLarge {
+                    size,
+                    limit: self.config.max_received,
+                    timeout: limit,
+                },
                 _ => ConnError::Frame(limit),
             };
             return self.handle_lost(&why);
@@ -193,5 +196,7 @@ impl Connection {
 
 /// What both sides are told of a frame that is too large.
 pub(crate) fn too_large(what: &str, size: usize, limit: usize) -> String {
-    format!("{what} takes {size} bytes on the wire, at most {limit} are accepted (max_message_received)")
+    format!(
+        "{what} takes {size} bytes on the wire, at most {limit} are accepted (max_message_received)"
+    )
 }

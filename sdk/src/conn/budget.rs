@@ -148,7 +148,8 @@ pub(crate) struct Overrun {
 impl Overrun {
     /// By how much it is above the limit with `more`.
     fn excess(&self, more: usize) -> usize {
-        let counted = if self.is_of_pool() { self.used + self.own + 2 * more } else { self.own + more };
+        let counted =
+            if self.is_of_pool() { self.used + self.own + 2 * more } else { self.own + more };
         counted.saturating_sub(self.limit)
     }
 
@@ -283,7 +284,12 @@ impl Account {
         pools: impl Fn(&Pool) -> usize,
     ) -> Result<(), Overrun> {
         if own.now.saturating_add(more) > self.limit {
-            return Err(Overrun { used: own.now, own: own.now, limit: self.limit, setting: CONNECTION });
+            return Err(Overrun {
+                used: own.now,
+                own: own.now,
+                limit: self.limit,
+                setting: CONNECTION,
+            });
         }
         let Some(peer) = &self.peer else { return Ok(()) };
         let (used, own, limit) = (pools(&peer.pool), own.of_all(peers(peer)), peer.pool.limit);
@@ -347,7 +353,11 @@ mod tests {
         let mut one = Account::new(500_000, Some(Usage::new(Arc::clone(&pool))));
         let mut two = Account::new(500_000, Some(Usage::new(Arc::clone(&pool))));
         assert!(!one.reserve(0, STEP - 1));
-        assert_eq!((one.reserved(), pool.reserved()), (STEP - 1, 0), "small traffic does not touch the pool");
+        assert_eq!(
+            (one.reserved(), pool.reserved()),
+            (STEP - 1, 0),
+            "small traffic does not touch the pool"
+        );
         assert!(one.reserve(STEP - 1, STEP + 1));
         two.reserve(0, 300_000);
         two.hold(0, 200_000);
@@ -368,11 +378,17 @@ mod tests {
         assert!(!account.reserve(0, 4_095));
         assert!(account.reserve(4_095, 4_096));
         assert_eq!(pool.reserved(), 4_096);
-        assert!(!account.reserve(4_096, 4_097), "an account that has told something does not tell all");
+        assert!(
+            !account.reserve(4_096, 4_097),
+            "an account that has told something does not tell all"
+        );
         assert!(!account.reserve(4_097, 1));
         assert!(account.reserve(1, 0), "an account that is empty says so");
         assert_eq!(pool.reserved(), 0);
-        assert!(!account.reserve(0, 1), "one that was empty and has told nothing has nothing to tell");
+        assert!(
+            !account.reserve(0, 1),
+            "one that was empty and has told nothing has nothing to tell"
+        );
         assert!(!account.reserve(1, 0));
     }
 
@@ -408,7 +424,10 @@ mod tests {
             account.join();
             account.reserve(0, share);
         }
-        assert!(shares[..500].iter().all(|share| *share == 65_535), "nobody is short while half is left");
+        assert!(
+            shares[..500].iter().all(|share| *share == 65_535),
+            "nobody is short while half is left"
+        );
         assert!(shares.is_sorted_by(|one, next| one >= next));
         assert!(shares[1_999] > 1_024, "{}", shares[1_999]);
         assert!(account.can_reserve(0).is_ok());
@@ -430,7 +449,10 @@ mod tests {
         assert!(account.is_sound(0, 10_000).is_ok());
         let mut other = Account::new(10_000, Some(Usage::new(pool)));
         let over = other.can_hold(5_000).unwrap_err();
-        assert_eq!((over.used, over.own, over.limit, over.setting), (16_700, 0, 20_000, "max_unread"));
+        assert_eq!(
+            (over.used, over.own, over.limit, over.setting),
+            (16_700, 0, 20_000, "max_unread")
+        );
         other.hold(0, 8_000);
         let over = other.can_hold(0).unwrap_err();
         let text = "24700 of 20000 bytes are in use for what is not read yet, 8000 of them by this peer, \
@@ -468,9 +490,17 @@ mod tests {
         while account.can_hold(MESSAGE).is_ok() {
             account.hold(0, MESSAGE);
         }
-        assert_eq!((account.held(), account.is_within(MESSAGE)), (2 * MESSAGE, true), "4 of 3.2 messages");
+        assert_eq!(
+            (account.held(), account.is_within(MESSAGE)),
+            (2 * MESSAGE, true),
+            "4 of 3.2 messages"
+        );
         account.hold(0, 3_000_000);
-        assert_eq!((account.is_within(MESSAGE), account.is_sound(0, MESSAGE)), (true, Ok(())), "46 of 46 MB");
+        assert_eq!(
+            (account.is_within(MESSAGE), account.is_sound(0, MESSAGE)),
+            (true, Ok(())),
+            "46 of 46 MB"
+        );
         account.hold(0, 4_000);
         assert_eq!((account.is_within(MESSAGE), account.is_sound(0, MESSAGE)), (false, Ok(())));
     }

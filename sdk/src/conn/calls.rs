@@ -180,7 +180,9 @@ impl Calls {
 
     /// Whether calls of the peer's wait for answers. It looks at each.
     pub(super) fn owe_answers(&self) -> bool {
-        self.slab.iter().any(|(_, call)| matches!(call, Call::Incoming(it) if !it.one_way && !it.answered))
+        self.slab
+            .iter()
+            .any(|(_, call)| matches!(call, Call::Incoming(it) if !it.one_way && !it.answered))
     }
 
     pub(super) fn keys(&self) -> Vec<CallKey> {
@@ -211,7 +213,10 @@ mod tests {
         calls.insert_outgoing(9, None);
         // Four billion calls later.
         calls.next_id = 5;
-        assert_eq!([calls.next_id(), calls.next_id(), calls.next_id(), calls.next_id()], [5, 6, 8, 10]);
+        assert_eq!(
+            [calls.next_id(), calls.next_id(), calls.next_id(), calls.next_id()],
+            [5, 6, 8, 10]
+        );
         assert!(calls.was_used());
     }
 

@@ -147,12 +147,18 @@ impl Connection {
         if self.try_close(id, close_type, bare).is_ok() {
             return Fit::WithoutMetadata;
         }
-        self.try_close(id, close_type, cut).expect("two codes and a text that was cut fit into any frame");
+        self.try_close(id, close_type, cut)
+            .expect("two codes and a text that was cut fit into any frame");
         Fit::Cut
     }
 
     /// Writes CLOSE, if it fits into a frame.
-    fn try_close(&mut self, id: StreamId, close_type: i32, outcome: Outcome) -> Result<(), SendError> {
+    fn try_close(
+        &mut self,
+        id: StreamId,
+        close_type: i32,
+        outcome: Outcome,
+    ) -> Result<(), SendError> {
         check_metadata(&outcome.metadata)?;
         let before = self.output.len();
         wire::close(self.output.copied(), id, &close_meta(close_type, outcome));
@@ -167,7 +173,9 @@ impl Connection {
         }
         stream.state = State::Closed;
         let said = match &ending {
-            Ending::Closed(outcome) | Ending::Reset(outcome) | Ending::Refused(outcome) => outcome.cost(),
+            Ending::Closed(outcome) | Ending::Reset(outcome) | Ending::Refused(outcome) => {
+                outcome.cost()
+            }
             _ => 0,
         };
         stream.ending = Some(ending);

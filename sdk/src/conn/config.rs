@@ -191,7 +191,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_window_takes_half_as_much_again_for_headers_and_the_outbox_two_messages_beside_its_limit() {
+    fn a_window_takes_half_as_much_again_for_headers_and_the_outbox_two_messages_beside_its_limit()
+    {
         assert_eq!((room_for(0), room_for(1_025), room_for(65_535)), (0, 2_049, 98_814));
         let config = Config { outbox: 300_000, max_sent: 1_000_000, ..Config::default() };
         assert_eq!(config.outbox_hard(), 300_000 + 2_000_000 + 1_048_576);

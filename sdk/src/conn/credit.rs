@@ -46,8 +46,9 @@ impl SendWindow {
 
     /// What was sent and not credited, and the window, if it is counted.
     pub(super) fn uncredited(self) -> Option<(u64, u32)> {
-        (self.size > 0)
-            .then(|| (u64::try_from(i64::from(self.size).saturating_sub(self.left)).unwrap_or(0), self.size))
+        (self.size > 0).then(|| {
+            (u64::try_from(i64::from(self.size).saturating_sub(self.left)).unwrap_or(0), self.size)
+        })
     }
 
     /// What is left, if it is counted.
@@ -103,7 +104,9 @@ impl RecvWindow {
     /// A message of so many bytes is on its way, and is consumed as soon as it is there. Whether to give the credit for it now, because
     /// its sender has none left.
     pub(super) fn advance(&mut self, bytes: u32) -> bool {
-        let gives = self.size > 0 && self.ahead == 0 && self.owed + u64::from(bytes) >= u64::from(self.size);
+        let gives = self.size > 0
+            && self.ahead == 0
+            && self.owed + u64::from(bytes) >= u64::from(self.size);
         if gives {
             self.ahead = bytes;
         }
@@ -199,7 +202,11 @@ mod tests {
         assert!(window.consume(100_000));
         assert_eq!(window.settle(65_535), Some(100_000));
         assert!(!window.consume(5));
-        assert_eq!(window.settle_all(), Some(3_617), "what was received and never consumed as well");
+        assert_eq!(
+            window.settle_all(),
+            Some(3_617),
+            "what was received and never consumed as well"
+        );
         assert_eq!(window.settle_all(), None);
     }
 

@@ -14,7 +14,8 @@ const DRAINING: &str = "trill-draining";
 
 /// The text of a refusal. The refusal of a stream has no field for metadata, so there the text is the
 /// mark: clients of other versions know no other one.
-const REFUSAL: &str = "the server is draining, because it is shutting down: try another one, or later";
+const REFUSAL: &str =
+    "the server is draining, because it is shutting down: try another one, or later";
 
 /// What a server answers that drains.
 pub(super) fn refusal() -> Outcome {
@@ -69,7 +70,10 @@ impl Connection {
 
     /// Whether no call and no stream is going on and everything is written.
     pub(crate) fn is_idle(&self) -> bool {
-        self.streams.live() == 0 && self.calls.is_empty() && self.output.is_empty() && self.in_flight == 0
+        self.streams.live() == 0
+            && self.calls.is_empty()
+            && self.output.is_empty()
+            && self.in_flight == 0
     }
 
     /// Tells whether the application has released all calls and streams.
@@ -95,7 +99,8 @@ impl Connection {
     /// Answers all calls and streams that are going on with a code, because the server does not wait for their handlers any longer.
     pub(crate) fn shut_down(&mut self) {
         self.draining = true;
-        let outcome = marked(Outcome::framework(Code::SERVER_TIMEOUT_ERR.0, ConnError::Shutdown.to_string()));
+        let outcome =
+            marked(Outcome::framework(Code::SERVER_TIMEOUT_ERR.0, ConnError::Shutdown.to_string()));
         for key in self.streams.live_keys() {
             self.send_reset(key, outcome.clone());
             self.end_stream(key, Ending::Lost(ConnError::Shutdown));

@@ -47,7 +47,9 @@ pub(crate) enum ConnError {
     Unreachable { kind: io::ErrorKind, limit: Duration },
     #[error("the connection was idle for {0:?} (idle_timeout)")]
     Idle(Duration),
-    #[error("the peer's first frame was not whole within {0:?} of its first byte (first_frame_timeout)")]
+    #[error(
+        "the peer's first frame was not whole within {0:?} of its first byte (first_frame_timeout)"
+    )]
     FirstFrame(Duration),
     #[error(
         "it had sent nothing for {silence:?} (new_connection_grace) when newer connections came, and at most {limit} silent ones may be there \
@@ -67,9 +69,9 @@ impl ConnError {
     /// What a failed read or write of the socket says. `limit` is the dead peer timeout that the socket was given.
     pub(crate) fn of_io(kind: io::ErrorKind, limit: Duration) -> Self {
         match kind {
-            io::ErrorKind::TimedOut | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
-                Self::Unreachable { kind, limit }
-            }
+            io::ErrorKind::TimedOut
+            | io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkUnreachable => Self::Unreachable { kind, limit },
             kind => Self::Io(kind),
         }
     }

@@ -38,7 +38,11 @@ pub(crate) struct Head {
 impl Head {
     /// About what it takes on the wire, and no less: what has to wait for room asks for so much.
     pub(crate) fn size(&self) -> usize {
-        HEADER_LEN + self.method.len() + self.caller.len() + self.callee.len() + self.metadata.cost()
+        HEADER_LEN
+            + self.method.len()
+            + self.caller.len()
+            + self.callee.len()
+            + self.metadata.cost()
     }
 
     /// The memory that is kept of it as long as the call or stream goes on. Most often all calls share one

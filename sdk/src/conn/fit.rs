@@ -60,9 +60,10 @@ mod tests {
     #[test]
     fn a_text_that_is_cut_takes_the_room_that_its_frame_has_beside_the_rest() {
         let text = Outcome::framework(1, vec![b'x'; 5_000]);
-        for (max_header, max_sent, room, setting) in
-            [(1_000, 10_000, 1_000, "max_header"), (10_000, 1_000, 1_000 - HEADER_LEN, "max_message_sent")]
-        {
+        for (max_header, max_sent, room, setting) in [
+            (1_000, 10_000, 1_000, "max_header"),
+            (10_000, 1_000, 1_000 - HEADER_LEN, "max_message_sent"),
+        ] {
             let conn = Connection::client(Config { max_header, max_sent, ..Config::default() });
             let cut = conn.cut(&text);
             assert_eq!((cut.ret, cut.message.len()), (1, room - BESIDE));

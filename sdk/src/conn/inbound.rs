@@ -7,7 +7,9 @@ use bytes::Bytes;
 use trill_proto::Code;
 
 use crate::metadata::Metadata;
-use crate::wire::{self, CloseMeta, Frame, FrameFault, HEADER_LEN, InitMeta, Messages, Side, StreamId};
+use crate::wire::{
+    self, CloseMeta, Frame, FrameFault, HEADER_LEN, InitMeta, Messages, Side, StreamId,
+};
 
 use super::config::{MIN_WINDOW, STREAM_STATE, room_for};
 use super::credit::SendWindow;
@@ -46,7 +48,9 @@ impl Connection {
             Frame::Request { head, meta, body, attachment } => {
                 self.handle_request(head, meta, body, attachment, now);
             }
-            Frame::Response { meta, body, attachment, .. } => self.handle_response(meta, body, attachment),
+            Frame::Response { meta, body, attachment, .. } => {
+                self.handle_response(meta, body, attachment)
+            }
             Frame::BadUnary { head, why } => self.handle_bad_unary(head, why)?,
             Frame::Skipped { of, size, why } => self.handle_skipped(of, size, why),
         }
@@ -63,7 +67,10 @@ impl Connection {
                     self.streams.get_mut(key).open_by = None;
                     let waited = self.config.open_timeout;
                     let text = "the client waited too long for the answer to INIT";
-                    self.send_reset(key, Outcome::framework(Code::STREAM_CLIENT_READ_TIMEOUT_ERR.0, text));
+                    self.send_reset(
+                        key,
+                        Outcome::framework(Code::STREAM_CLIENT_READ_TIMEOUT_ERR.0, text),
+                    );
                     self.end_stream(key, Ending::OpenTimeout(waited));
                 }
                 Timer::Stream(key) => {
@@ -72,7 +79,10 @@ impl Connection {
                         Side::Client => Code::CLIENT_INVOKE_TIMEOUT_ERR,
                         Side::Server => Code::SERVER_FULL_LINK_TIMEOUT_ERR,
                     };
-                    self.break_off(key, Outcome::framework(code.0, "the deadline of the stream passed"));
+                    self.break_off(
+                        key,
+                        Outcome::framework(code.0, "the deadline of the stream passed"),
+                    );
                     self.end_stream(key, Ending::Deadline);
                 }
                 Timer::Call(key) => self.end_call(key, Ending::Deadline),
@@ -180,7 +190,8 @@ impl Connection {
             return;
         }
         // A client has nothing to report with a normal CLOSE: one with a code can only mean that it failed.
-        let broken_off = meta.close_type == RESET || (!client && (meta.ret != 0 || meta.func_ret != 0));
+        let broken_off =
+            meta.close_type == RESET || (!client && (meta.ret != 0 || meta.func_ret != 0));
         let input = if broken_off { Input::Reset } else { Input::Close };
         let (next, action) = self.streams.get(key).state.receive(client, input);
         let mut outcome = Outcome {
@@ -248,7 +259,8 @@ impl Connection {
         if head.caller != self.last_caller {
             head.caller = Bytes::copy_from_slice(&head.caller);
             // An idle connection counts nothing for it.
-            self.last_caller = if head.caller.len() <= SHORT { head.caller.clone() } else { Bytes::new() };
+            self.last_caller =
+                if head.caller.len() <= SHORT { head.caller.clone() } else { Bytes::new() };
         } else {
             head.caller = self.last_caller.clone();
         }
@@ -343,7 +355,8 @@ impl Connection {
             return refuse(Cause::NoRoom, format!("the server is overloaded: {over}"));
         }
         let admission = self.admission.as_ref().expect("a server's connection has an admission");
-        let admitted = admission(head, shape).inspect_err(|_| self.count_refusal(Cause::Unsupported))?;
+        let admitted =
+            admission(head, shape).inspect_err(|_| self.count_refusal(Cause::Unsupported))?;
         if let Err(crowded) = self.permits.take() {
             self.count_refusal(Cause::TooManyCalls);
             return Err(Outcome::framework(Code::SERVER_OVERLOAD_ERR.0, crowded.to_string()));
@@ -372,7 +385,13 @@ impl Connection {
     }
 
     /// Carries out what the state machine decided.
-    pub(super) fn act(&mut self, key: StreamKey, next: State, action: Action, ending: Option<Ending>) {
+    pub(super) fn act(
+        &mut self,
+        key: StreamKey,
+        next: State,
+        action: Action,
+        ending: Option<Ending>,
+    ) {
         match action {
             Action::EndOfInput => {
                 let stream = self.streams.get_mut(key);
@@ -382,7 +401,9 @@ impl Connection {
                     self.events.push(Event::Readable(key));
                 }
             }
-            Action::End => self.end_stream(key, ending.expect("the frame that ends a stream says how")),
+            Action::End => {
+                self.end_stream(key, ending.expect("the frame that ends a stream says how"))
+            }
             Action::Violate(violation) => {
                 let code = match violation {
                     Violation::BadFrame
@@ -409,6 +430,10 @@ impl Connection {
 
     /// The cost at which a stream's inbox stops the reading. A peer that keeps to its window never gets there.
     pub(super) fn stall_at(&self, window: u32) -> usize {
-        if window == 0 { STALL_WITHOUT_WINDOW } else { 2 * (window as usize + self.config.max_received) }
+        if window == 0 {
+            STALL_WITHOUT_WINDOW
+        } else {
+            2 * (window as usize + self.config.max_received)
+        }
     }
 }

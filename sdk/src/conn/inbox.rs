@@ -112,7 +112,10 @@ impl More {
     /// Makes a piece of the tail.
     fn cut(&mut self) {
         if self.count > 0 {
-            let piece = Messages::new(std::mem::take(&mut self.tail).into(), std::mem::take(&mut self.count));
+            let piece = Messages::new(
+                std::mem::take(&mut self.tail).into(),
+                std::mem::take(&mut self.count),
+            );
             self.pieces.push_back(piece);
         }
     }
@@ -171,7 +174,11 @@ mod tests {
             inbox.push(message(&[9; 84]));
             let tail = inbox.more.as_ref().map_or(&[][..], |more| &more.tail[..]);
             let capacity = inbox.more.as_ref().map_or(0, |more| more.tail.capacity());
-            assert!(capacity - tail.len() <= tail.len() / 4 + TAIL, "{capacity} for {}", tail.len());
+            assert!(
+                capacity - tail.len() <= tail.len() / 4 + TAIL,
+                "{capacity} for {}",
+                tail.len()
+            );
             grown += usize::from(capacity != before);
             before = capacity;
         }
@@ -206,7 +213,11 @@ mod tests {
                 let mut inbox = Inbox::default();
                 (0..others).for_each(|_| inbox.push(message(b"1")));
                 inbox.push_to_stay(messages);
-                assert_eq!((buffer.is_unique(), inbox.total().0), (is_copied, others + 1), "{size} {memory}");
+                assert_eq!(
+                    (buffer.is_unique(), inbox.total().0),
+                    (is_copied, others + 1),
+                    "{size} {memory}"
+                );
             }
         }
     }

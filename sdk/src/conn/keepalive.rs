@@ -69,11 +69,12 @@ impl Connection {
 
     pub(super) fn look_if_idle(&mut self, now: Instant) {
         let Some(limit) = self.config.idle_timeout else { return };
-        let moved =
-            std::mem::replace(&mut self.keepalive.at_idle, self.keepalive.moves) != self.keepalive.moves;
+        let moved = std::mem::replace(&mut self.keepalive.at_idle, self.keepalive.moves)
+            != self.keepalive.moves;
         // A client that sends nothing more may be gone, and nobody waits for its calls.
         let may_end = self.is_idle() || self.input_ended;
-        self.keepalive.idle_looks = if moved || !may_end { 0 } else { self.keepalive.idle_looks + 1 };
+        self.keepalive.idle_looks =
+            if moved || !may_end { 0 } else { self.keepalive.idle_looks + 1 };
         if self.keepalive.idle_looks == IDLE_LOOKS {
             self.handle_lost(&ConnError::Idle(limit));
         } else {
@@ -102,7 +103,9 @@ impl Connection {
     }
 
     pub(super) fn set_stream_idle_timer(&mut self, key: StreamKey, now: Instant) {
-        if let Some(at) = self.streams.get_mut(key).idle.as_mut().and_then(|idle| idle.set_next(now)) {
+        if let Some(at) =
+            self.streams.get_mut(key).idle.as_mut().and_then(|idle| idle.set_next(now))
+        {
             self.timers.set(at, Timer::StreamIdle(key));
         }
     }
@@ -113,8 +116,8 @@ impl Connection {
         if self.lost.is_some() {
             return;
         }
-        let moved =
-            std::mem::replace(&mut self.keepalive.at_keepalive, self.keepalive.moves) != self.keepalive.moves;
+        let moved = std::mem::replace(&mut self.keepalive.at_keepalive, self.keepalive.moves)
+            != self.keepalive.moves;
         if !moved {
             let waits = self.streams.live() > 0 || !self.calls.is_empty();
             let asks = waits && self.side == Side::Client && self.config.probes();
@@ -127,7 +130,9 @@ impl Connection {
     }
 
     fn set_idle_timer(&mut self, now: Instant) {
-        if let Some(at) = self.config.idle_timeout.and_then(|limit| now.checked_add(limit / IDLE_LOOKS)) {
+        if let Some(at) =
+            self.config.idle_timeout.and_then(|limit| now.checked_add(limit / IDLE_LOOKS))
+        {
             self.timers.set(at, Timer::Idle);
         }
     }

@@ -72,8 +72,8 @@ pub(crate) use error::ConnError;
 #[cfg(test)]
 pub(crate) use error::Violation;
 pub(crate) use event::{
-    Admission, Admitted, Answer, CallKey, Ending, Event, Head, IncomingCall, IncomingStream, Outcome, Shape,
-    StreamKey,
+    Admission, Admitted, Answer, CallKey, Ending, Event, Head, IncomingCall, IncomingStream,
+    Outcome, Shape, StreamKey,
 };
 pub(crate) use fit::Fit;
 pub(crate) use inbox::Inbox;
@@ -274,7 +274,11 @@ impl Connection {
     }
 
     /// Counts what a request takes beside its body with `now` bytes. Without room for that nothing changes.
-    pub(crate) fn recharge_request(&mut self, charge: &mut Charge, now: usize) -> Result<(), Overrun> {
+    pub(crate) fn recharge_request(
+        &mut self,
+        charge: &mut Charge,
+        now: usize,
+    ) -> Result<(), Overrun> {
         self.unread.recharge_request(charge, now)
     }
 
@@ -293,7 +297,9 @@ impl Connection {
     fn reads(&self) -> bool {
         !self.stall.is_on()
             && self.may_answer()
-            && (self.unread.is_within(self.config.max_received) || self.is_hungry() || !self.holds_messages())
+            && (self.unread.is_within(self.config.max_received)
+                || self.is_hungry()
+                || !self.holds_messages())
     }
 
     /// Whether messages of streams wait here, whole or begun. Only they can go beyond what there is

@@ -147,7 +147,8 @@ mod tests {
     fn one_peer_gets_half_of_the_permits_on_however_many_connections() {
         let pools = Pools::new(1, 1, 100);
         let (greedy, modest) = (pools.peer(), pools.peer());
-        let mut connections: Vec<_> = (0..10).map(|_| Permits::new(Some(Arc::clone(&greedy)))).collect();
+        let mut connections: Vec<_> =
+            (0..10).map(|_| Permits::new(Some(Arc::clone(&greedy)))).collect();
         let mut taken = 0;
         for round in 0..200 {
             taken += usize::from(connections[round % 10].take().is_ok());
@@ -157,7 +158,9 @@ mod tests {
         assert_eq!((0..200).filter(|_| other.take().is_ok()).count(), 25, "half of what is left");
         let error = other.take().unwrap_err().to_string();
         assert!(
-            error.contains("works on 75 calls and streams, 25 of them of this peer, and takes at most 100"),
+            error.contains(
+                "works on 75 calls and streams, 25 of them of this peer, and takes at most 100"
+            ),
             "{error}"
         );
         drop(other);
@@ -165,7 +168,10 @@ mod tests {
         assert!(connections[1].take().is_ok() && connections[1].take().is_err());
         drop(connections);
         assert_eq!(pools.permits.taken(), 0);
-        assert_eq!(greedy.permits.load(Ordering::Relaxed) + modest.permits.load(Ordering::Relaxed), 0);
+        assert_eq!(
+            greedy.permits.load(Ordering::Relaxed) + modest.permits.load(Ordering::Relaxed),
+            0
+        );
     }
 
     #[test]

@@ -37,7 +37,12 @@ impl SendQueue {
 
     /// Asks for room for `bytes` more, with `queued` in the outbox. `true`: put them in now, and the ticket is used up. `false`: wait
     /// with the ticket until it is granted.
-    pub(super) fn claim(&mut self, queued: usize, bytes: usize, ticket: &mut Option<SendTicket>) -> bool {
+    pub(super) fn claim(
+        &mut self,
+        queued: usize,
+        bytes: usize,
+        ticket: &mut Option<SendTicket>,
+    ) -> bool {
         match *ticket {
             None if self.queue.is_empty() && queued + self.promised < self.limit => true,
             None => {

@@ -66,7 +66,10 @@ impl Connection {
                 let setting = if recv.window.size() == 0 { "window is 0" } else { "window" };
                 let over = Overrun { used, own: used, limit, setting };
                 self.count_refusal(Cause::BrokenOff);
-                self.break_off(key, Outcome::framework(Code::SERVER_OVERLOAD_ERR.0, over.to_string()));
+                self.break_off(
+                    key,
+                    Outcome::framework(Code::SERVER_OVERLOAD_ERR.0, over.to_string()),
+                );
                 self.end_stream(key, Ending::Overrun(over));
             }
         }

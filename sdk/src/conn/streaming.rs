@@ -253,7 +253,10 @@ impl Connection {
 
     /// What a writer that has to wait waits for.
     pub(crate) fn backlog(&self, key: StreamKey) -> Backlog {
-        Backlog { queued: self.queued(), uncredited: self.streams.get(key).send.window.uncredited() }
+        Backlog {
+            queued: self.queued(),
+            uncredited: self.streams.get(key).send.window.uncredited(),
+        }
     }
 
     /// Grants all credit of the stream to its writer, who makes frames by itself from now on.
@@ -378,7 +381,9 @@ impl Connection {
 #[inline]
 pub(super) fn check_metadata(metadata: &Metadata) -> Result<(), SendError> {
     match metadata.len() {
-        count if count > MAX_ENTRIES => Err(SendError::TooManyEntries { count, limit: MAX_ENTRIES }),
+        count if count > MAX_ENTRIES => {
+            Err(SendError::TooManyEntries { count, limit: MAX_ENTRIES })
+        }
         _ => Ok(()),
     }
 }

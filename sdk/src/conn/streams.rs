@@ -81,7 +81,11 @@ impl Streams {
 
     /// A stream on which the peer takes frames, if there is one.
     pub(super) fn any_accepted(&self) -> Option<StreamId> {
-        self.live.values().map(|key| &self.slab[*key]).find(|stream| stream.accepted).map(|stream| stream.id)
+        self.live
+            .values()
+            .map(|key| &self.slab[*key])
+            .find(|stream| stream.accepted)
+            .map(|stream| stream.id)
     }
 
     /// Whether a stream of ours was ever opened.

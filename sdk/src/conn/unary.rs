@@ -198,7 +198,12 @@ impl Connection {
 
     /// The body of a peer's call held `before` bytes and holds `now`: it was unpacked, or is not needed any more. Without room for more,
     /// it keeps the count that it had.
-    pub(crate) fn recount_call(&mut self, key: CallKey, before: usize, now: usize) -> Result<(), Overrun> {
+    pub(crate) fn recount_call(
+        &mut self,
+        key: CallKey,
+        before: usize,
+        now: usize,
+    ) -> Result<(), Overrun> {
         if let Some(more) = now.checked_sub(before).filter(|more| *more > 0) {
             self.unread.can_hold(more)?;
         }
@@ -225,7 +230,8 @@ impl Connection {
             }
             // Nobody waits for a one-way call from the start: its caller may be gone, its work is still wanted.
             Call::Incoming(call)
-                if call.one_way && matches!(&ending, Ending::Lost(why) if *why != ConnError::Shutdown) => {}
+                if call.one_way
+                    && matches!(&ending, Ending::Lost(why) if *why != ConnError::Shutdown) => {}
             Call::Incoming(call) => {
                 let deadline = call.deadline.take();
                 if ending != Ending::Deadline {
@@ -264,7 +270,12 @@ impl Connection {
         }
     }
 
-    pub(super) fn handle_response(&mut self, meta: ResponseProtocol, body: Bytes, attachment: Bytes) {
+    pub(super) fn handle_response(
+        &mut self,
+        meta: ResponseProtocol,
+        body: Bytes,
+        attachment: Bytes,
+    ) {
         let mut outcome = Outcome {
             ret: meta.ret,
             func_ret: meta.func_ret,
@@ -310,7 +321,8 @@ impl Connection {
             message_type: meta.message_type,
         };
         incoming.size = CALL_STATE + body.len() + attachment.len() + head.kept();
-        let admitted = match self.admit(&head, Shape::Unary, (self.calls.incoming(), incoming.size)) {
+        let admitted = match self.admit(&head, Shape::Unary, (self.calls.incoming(), incoming.size))
+        {
             Ok(admitted) => admitted,
             Err(outcome) => {
                 self.refuse_call(incoming, outcome);
@@ -329,7 +341,15 @@ impl Connection {
             self.timers.set(at, Timer::Call(key));
         }
         self.events.push(Event::Call);
-        self.arrived.push(IncomingCall { key, one_way, admitted, head, deadline, body, attachment });
+        self.arrived.push(IncomingCall {
+            key,
+            one_way,
+            admitted,
+            head,
+            deadline,
+            body,
+            attachment,
+        });
     }
 
     pub(super) fn refuse_call(&mut self, incoming: Incoming, outcome: Outcome) {
@@ -341,13 +361,20 @@ impl Connection {
     }
 
     /// A unary frame whose inside cannot be read. Only the fixed header tells which call it is about.
-    pub(super) fn handle_bad_unary(&mut self, frame: UnaryHead, why: FrameFault) -> Result<(), ConnError> {
+    pub(super) fn handle_bad_unary(
+        &mut self,
+        frame: UnaryHead,
+        why: FrameFault,
+    ) -> Result<(), ConnError> {
         match self.side {
             Side::Server => {
                 // Clients that pair by the protobuf header write the id here as well, but for tRPC-Cpp.
                 let incoming = Incoming::unknown(frame, frame.id);
                 self.count_refusal(Cause::Unreadable);
-                self.refuse_call(incoming, Outcome::framework(Code::SERVER_DECODE_ERR.0, why.to_string()));
+                self.refuse_call(
+                    incoming,
+                    Outcome::framework(Code::SERVER_DECODE_ERR.0, why.to_string()),
+                );
                 Ok(())
             }
             Side::Client if self.calls.is_waiting(frame.id) => {

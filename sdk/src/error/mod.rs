@@ -89,7 +89,12 @@ pub enum Origin {
 
 impl Error {
     /// An error of the given kind. `code` is what a peer is told if a handler returns this error.
-    pub(crate) fn new(kind: ErrorKind, origin: Origin, code: Code, message: impl Into<String>) -> Self {
+    pub(crate) fn new(
+        kind: ErrorKind,
+        origin: Origin,
+        code: Code,
+        message: impl Into<String>,
+    ) -> Self {
         Self(Arc::new(Inner {
             kind,
             origin,
@@ -228,7 +233,8 @@ impl Error {
         let is_renamed = self.says_overload();
         let code = if is_renamed { Code::SERVER_SYSTEM_ERR } else { status.code() };
         let is_passed_on = self.0.answered && !is_renamed;
-        let text = if is_here || is_passed_on { status.message().to_owned() } else { self.to_string() };
+        let text =
+            if is_here || is_passed_on { status.message().to_owned() } else { self.to_string() };
         Status::with_codes(code, status.func_ret(), text)
     }
 }
@@ -298,11 +304,15 @@ mod tests {
 
     #[test]
     fn display_is_one_level_and_source_is_the_next() {
-        let error =
-            Error::new(ErrorKind::Network, Origin::Peer, Code::CLIENT_NETWORK_ERR, "the connection was lost")
-                .with_method("/a.B/C")
-                .with_peer("127.0.0.1:1")
-                .with_source(std::io::Error::other("reset"));
+        let error = Error::new(
+            ErrorKind::Network,
+            Origin::Peer,
+            Code::CLIENT_NETWORK_ERR,
+            "the connection was lost",
+        )
+        .with_method("/a.B/C")
+        .with_peer("127.0.0.1:1")
+        .with_source(std::io::Error::other("reset"));
         assert_eq!(error.to_string(), "the connection was lost (/a.B/C at 127.0.0.1:1)");
         assert_eq!(error.source().map(ToString::to_string), Some("reset".to_owned()));
         assert!(error.status().is_none());
@@ -323,7 +333,9 @@ mod tests {
         let shown = "application code 7: x\\u{1b}[31m\\nERROR fake \\u{202e}line";
         assert_eq!(error.to_string(), format!("{shown} (/a\\n/B at p\\r)"));
         assert_eq!(error.status().unwrap().to_string(), shown);
-        for debug in [format!("{error:?}"), format!("{:?}", error.status().unwrap()), format!("{error:#?}")] {
+        for debug in
+            [format!("{error:?}"), format!("{:?}", error.status().unwrap()), format!("{error:#?}")]
+        {
             assert!(!debug.contains(['\u{1b}', '\u{202e}', '\r']), "{debug}");
             assert!(debug.contains("\\nERROR"), "{debug}");
         }
@@ -338,14 +350,24 @@ mod tests {
         let lost = lost.with_method("/a.B/C").with_peer("10.0.0.2:1");
         let told = |error: &Error, own| error.to_status(own).message().to_owned();
         assert_eq!(told(&lost, ("/r.R/C", "10.0.0.1:9")), "it is lost (/a.B/C at 10.0.0.2:1)");
-        assert_eq!(told(&lost, ("/a.B/C", "10.0.0.2:1")), "it is lost", "of the handler's own stream");
-        let answered = Error::from(Status::app(7, "no")).with_method("/a.B/C").with_peer("10.0.0.2:1");
+        assert_eq!(
+            told(&lost, ("/a.B/C", "10.0.0.2:1")),
+            "it is lost",
+            "of the handler's own stream"
+        );
+        let answered =
+            Error::from(Status::app(7, "no")).with_method("/a.B/C").with_peer("10.0.0.2:1");
         assert_eq!(told(&answered, ("/r.R/C", "10.0.0.1:9")), "no");
-        let invalid = Error::from(Status::new(Code(51), "no")).with_method("/a.B/C").with_peer("10.0.0.2:1");
+        let invalid =
+            Error::from(Status::new(Code(51), "no")).with_method("/a.B/C").with_peer("10.0.0.2:1");
         assert_eq!(told(&invalid, ("/r.R/C", "10.0.0.1:9")), "no", "of a framework as well");
-        let refused = Error::new(ErrorKind::Connect, Origin::Peer, Code(111), "nobody listens there");
+        let refused =
+            Error::new(ErrorKind::Connect, Origin::Peer, Code(111), "nobody listens there");
         let refused = refused.with_peer("10.0.0.2:1");
-        assert_eq!(told(&refused, ("/r.R/C", "10.0.0.1:9")), "nobody listens there (peer 10.0.0.2:1)");
+        assert_eq!(
+            told(&refused, ("/r.R/C", "10.0.0.1:9")),
+            "nobody listens there (peer 10.0.0.2:1)"
+        );
     }
 
     #[test]
@@ -357,7 +379,14 @@ mod tests {
             assert!(passed_on.is_retryable());
             assert_eq!(passed_on.to_status(own).code(), Code::SERVER_SYSTEM_ERR);
         }
-        assert_eq!(overload().to_status(own).code(), Code::SERVER_OVERLOAD_ERR, "the handler says so itself");
-        assert!(!overload().with_method("/a.B/C").accepted().is_retryable(), "it was an open stream");
+        assert_eq!(
+            overload().to_status(own).code(),
+            Code::SERVER_OVERLOAD_ERR,
+            "the handler says so itself"
+        );
+        assert!(
+            !overload().with_method("/a.B/C").accepted().is_retryable(),
+            "it was an open stream"
+        );
     }
 }

@@ -116,7 +116,9 @@ enum Trouble {
 impl Trouble {
     fn of(error: &io::Error) -> Self {
         match Errno::from_io_error(error) {
-            Some(Errno::BADF | Errno::FAULT | Errno::INVAL | Errno::NOTSOCK) => return Self::Listener,
+            Some(Errno::BADF | Errno::FAULT | Errno::INVAL | Errno::NOTSOCK) => {
+                return Self::Listener;
+            }
             Some(
                 Errno::NETDOWN
                 | Errno::PROTO
@@ -152,7 +154,8 @@ impl Log {
     fn is_news(&mut self, error: &io::Error, now: Instant) -> bool {
         let (code, kind) = (error.raw_os_error(), error.kind());
         let known = self.last.is_some_and(|(last_code, last_kind, at)| {
-            (last_code, last_kind) == (code, kind) && now.saturating_duration_since(at) < REPEAT_EVERY
+            (last_code, last_kind) == (code, kind)
+                && now.saturating_duration_since(at) < REPEAT_EVERY
         });
         if !known {
             self.last = Some((code, kind, now));
@@ -270,9 +273,16 @@ mod tests {
             of.map(|(_, when)| when.as_secs()).collect::<Vec<_>>()
         };
         assert_eq!(when(1), [0; 10], "those that have waited are gone");
-        assert_eq!((when(3), when(4)), (vec![1], vec![1]), "as soon as the second of the first ten is over");
+        assert_eq!(
+            (when(3), when(4)),
+            (vec![1], vec![1]),
+            "as soon as the second of the first ten is over"
+        );
         let many = when(2);
-        assert!((8..=10).contains(&many.len()) && many.iter().all(|when| (1..=2).contains(when)), "{many:?}");
+        assert!(
+            (8..=10).contains(&many.len()) && many.iter().all(|when| (1..=2).contains(when)),
+            "{many:?}"
+        );
         // Twenty wait at most, and of these half are gone.
         assert_eq!(*serving.refused.lock(), 442 - 10 - 20);
     }
@@ -282,7 +292,11 @@ mod tests {
     async fn what_the_system_says_of_one_connection_costs_the_next_one_nothing() {
         // ENETDOWN, EPROTO, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH, EOPNOTSUPP, ENETUNREACH, ECONNABORTED, ECONNRESET, ETIMEDOUT, EINTR.
         for code in [100, 71, 92, 112, 64, 113, 95, 101, 103, 104, 110, 4] {
-            assert_eq!(accepted(&[0, code, code, 0]).await, (2, Duration::ZERO, Some(9)), "errno {code}");
+            assert_eq!(
+                accepted(&[0, code, code, 0]).await,
+                (2, Duration::ZERO, Some(9)),
+                "errno {code}"
+            );
         }
     }
 
@@ -291,7 +305,11 @@ mod tests {
     async fn a_shortage_and_what_nobody_has_heard_of_make_a_pause_and_no_end() {
         // EPERM, EAGAIN, ENOMEM, EACCES, ENFILE, EMFILE, ENOBUFS, and one that no system has.
         for code in [1, 11, 12, 13, 23, 24, 105, 4_000] {
-            assert_eq!(accepted(&[0, code, code, 0]).await, (2, 2 * PAUSE, Some(9)), "errno {code}");
+            assert_eq!(
+                accepted(&[0, code, code, 0]).await,
+                (2, 2 * PAUSE, Some(9)),
+                "errno {code}"
+            );
         }
     }
 
@@ -299,7 +317,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_broken_listener_ends_it() {
         for code in [9, 14, 22, 88] {
-            assert_eq!(accepted(&[0, code, 0]).await, (1, Duration::ZERO, Some(code)), "errno {code}");
+            assert_eq!(
+                accepted(&[0, code, 0]).await,
+                (1, Duration::ZERO, Some(code)),
+                "errno {code}"
+            );
         }
     }
 

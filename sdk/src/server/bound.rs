@@ -108,7 +108,8 @@ impl Bound {
         let limits = self.connections.accept_limits();
         let pace = Pace::new(limits.accepts_per_second);
         let mut waiting = Waiting::new(limits.waiting());
-        let accepting = accept_all(&self.listener, dead_peer_timeout, pace, &mut waiting, &self.connections);
+        let accepting =
+            accept_all(&self.listener, dead_peer_timeout, pace, &mut waiting, &self.connections);
         let broken = tokio::select! {
             error = accepting => Some(error),
             () = self.connections.drain_begun() => None,
@@ -133,7 +134,8 @@ impl Bound {
         self.listener.stop_listening();
         let all = async {
             loop {
-                let next = tokio::time::timeout(SETTLE, self.listener.accept(dead_peer_timeout)).await;
+                let next =
+                    tokio::time::timeout(SETTLE, self.listener.accept(dead_peer_timeout)).await;
                 let Ok(Ok((ends, peer))) = next else { return };
                 // Nobody would wait for its end.
                 if self.connections.are_closing() {
@@ -149,8 +151,8 @@ impl Bound {
     fn broken(&self, why: std::io::Error) -> Error {
         let text = format!("cannot accept connections at {}: {why}", self.local);
         tracing::error!(address = %self.local, error = %why, "the server accepts no connections any more");
-        let error =
-            Error::new(ErrorKind::Network, Origin::Library, Code::SERVER_SYSTEM_ERR, text).with_source(why);
+        let error = Error::new(ErrorKind::Network, Origin::Library, Code::SERVER_SYSTEM_ERR, text)
+            .with_source(why);
         self.stage.send_replace(Stage::Broken(error.clone()));
         error
     }
@@ -186,7 +188,9 @@ impl ServerHandle {
             Ok(Stage::Broken(why)) => Some(why.clone()),
             Ok(_) => None,
             Err(_) => {
-                let text = format!("nobody accepts connections at {local}: the serving future was dropped");
+                let text = format!(
+                    "nobody accepts connections at {local}: the serving future was dropped"
+                );
                 Some(Error::new(ErrorKind::Closed, Origin::Caller, Code::SERVER_SYSTEM_ERR, text))
             }
         };

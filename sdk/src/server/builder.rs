@@ -68,7 +68,10 @@ impl ServerBuilder {
     /// A type that has two such `impl`s is wrapped, to say which is meant:
     /// `GreeterServer::new(both)`. The compiler shows the name of the parameter, which is always
     /// inferred, to whoever has not.
-    pub fn service<WrapItInAServerType>(mut self, service: impl IntoService<WrapItInAServerType>) -> Self {
+    pub fn service<WrapItInAServerType>(
+        mut self,
+        service: impl IntoService<WrapItInAServerType>,
+    ) -> Self {
         self.services.push(service.into_service());
         self
     }
@@ -244,7 +247,8 @@ impl ServerBuilder {
         let connections = self.connections()?;
         let failed = |error: std::io::Error| {
             let text = format!("cannot listen at {address}: {}", why_not_bound(&error));
-            Error::new(ErrorKind::Bind, Origin::Caller, Code::SERVER_SYSTEM_ERR, text).with_source(error)
+            Error::new(ErrorKind::Bind, Origin::Caller, Code::SERVER_SYSTEM_ERR, text)
+                .with_source(error)
         };
         let listener = Listener::bind(&address).await.map_err(failed)?;
         listener.set_backlog(backlog).map_err(failed)?;
@@ -271,7 +275,9 @@ impl ServerBuilder {
         check_runtime("in_memory", false)?;
         let connections = self.connections()?;
         let (near, far) = memory_pair();
-        connections.start(far, PeerAddr::memory()).expect("the first connection is within the limits");
+        connections
+            .start(far, PeerAddr::memory())
+            .expect("the first connection is within the limits");
         Ok(near)
     }
 
@@ -295,7 +301,12 @@ impl ServerBuilder {
         for (name, is_zero) in counts {
             if is_zero {
                 let text = format!("{name} is 0: the server would serve nobody");
-                return Err(Error::new(ErrorKind::Config, Origin::Caller, Code::SERVER_SYSTEM_ERR, text));
+                return Err(Error::new(
+                    ErrorKind::Config,
+                    Origin::Caller,
+                    Code::SERVER_SYSTEM_ERR,
+                    text,
+                ));
             }
         }
         let server_state = Arc::new(ServerState::new(self.compression));
@@ -325,6 +336,9 @@ pub(super) fn check_runtime(method: &str, needs_sockets: bool) -> Result<()> {
 impl fmt::Debug for ServerBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.services.iter().map(|service| service.spec().name).collect();
-        f.debug_struct("ServerBuilder").field("services", &names).field("limits", &self.config).finish()
+        f.debug_struct("ServerBuilder")
+            .field("services", &names)
+            .field("limits", &self.config)
+            .finish()
     }
 }

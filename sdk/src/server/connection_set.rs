@@ -123,7 +123,8 @@ impl ConnectionSet {
     /// Counts one more connection of a peer, if there is room for it. [`insert`](Self::insert)
     /// comes next.
     pub(super) fn enter(&mut self, key: Option<&Key>) -> Result<std::sync::Arc<Peer>, Full> {
-        let (used, own, limit) = (self.count, self.peers.connections(key), self.accept_limits.connections);
+        let (used, own, limit) =
+            (self.count, self.peers.connections(key), self.accept_limits.connections);
         if used.saturating_add(own) >= limit {
             return Err(Full { used, own, limit, setting: self.accept_limits.setting });
         }
@@ -133,10 +134,18 @@ impl ConnectionSet {
 
     /// Inserts one that has entered, and gives the connections that have been silent for too long
     /// beside so many others.
-    pub(super) fn insert(&mut self, link: Link, key: Option<Key>, now: Instant) -> (ConnectionId, Vec<Link>) {
+    pub(super) fn insert(
+        &mut self,
+        link: Link,
+        key: Option<Key>,
+        now: Instant,
+    ) -> (ConnectionId, Vec<Link>) {
         self.last_number += 1;
         let number = self.last_number;
-        let id = ConnectionId { index: self.entries.insert(Entry { number, link, key, since: now }), number };
+        let id = ConnectionId {
+            index: self.entries.insert(Entry { number, link, key, since: now }),
+            number,
+        };
         self.new.push_back(id);
         (id, self.silent_ones(now))
     }
@@ -164,7 +173,8 @@ impl ConnectionSet {
         }
         self.look_at = now.checked_add(self.accept_limits.new_grace / 10);
         let entries = &self.entries;
-        let of = |id: &ConnectionId| entries.get(id.index).filter(|entry| entry.number == id.number);
+        let of =
+            |id: &ConnectionId| entries.get(id.index).filter(|entry| entry.number == id.number);
         self.new.retain(|id| of(id).is_some_and(|entry| !entry.link.is_first_frame_seen()));
         let mut excess = self.new.len().saturating_sub(self.accept_limits.new);
         let mut counts: HashMap<&Key, usize> = HashMap::new();

@@ -9,7 +9,8 @@ use tokio::time::MissedTickBehavior;
 use crate::signal::Signal;
 use crate::sync::Mutex;
 use crate::transport::{
-    Buffered, Cause, Config, ConnError, Connection, Driver, Ends, Link, PeerAddr, Pools, Refused, now,
+    Buffered, Cause, Config, ConnError, Connection, Driver, Ends, Link, PeerAddr, Pools, Refused,
+    now,
 };
 
 use super::accept::Serve;
@@ -94,7 +95,9 @@ impl Connections {
         let (link, driver) = Driver::server(conn, ends, peer, Arc::clone(&self.router) as _);
         let (id, silent) = self.open.lock().insert(link.clone(), key, now());
         let AcceptLimits { new: limit, new_grace: silence, .. } = self.accept_limits;
-        silent.iter().for_each(|link| link.close_if_silent(&ConnError::TooManyNew { limit, silence }));
+        silent
+            .iter()
+            .for_each(|link| link.close_if_silent(&ConnError::TooManyNew { limit, silence }));
         // Looked at behind the insertion: whoever sets a signal goes through the inserted ones after that.
         if self.server_state.drain.has_begun() {
             link.drain();
@@ -174,7 +177,9 @@ impl Connections {
         let _ = tokio::time::timeout(FLUSH_LIMIT, self.all_ended()).await;
         self.links().iter().for_each(|link| link.close(&ConnError::Shutdown));
         if tokio::time::timeout(LEAVE_LIMIT, self.all_ended()).await.is_err() {
-            tracing::warn!("the server is shut down, but a task still holds a call or a stream of it");
+            tracing::warn!(
+                "the server is shut down, but a task still holds a call or a stream of it"
+            );
         }
     }
 

@@ -62,7 +62,10 @@ mod tests {
         assert_eq!(connections(64, 10), 64 - 10 - 16);
         assert_eq!((connections(20, 10), connections(0, 10)), (1, 1));
         let text = Files { limit: 1_024, open: 10 }.shortage(2_000);
-        assert!(text.contains("up to 886 connections at once, not 2000 (max_connections)"), "{text}");
+        assert!(
+            text.contains("up to 886 connections at once, not 2000 (max_connections)"),
+            "{text}"
+        );
         assert!(
             text.contains("only 1024 files open (RLIMIT_NOFILE, `ulimit -n`), has 10, and 128"),
             "{text}"

@@ -83,8 +83,10 @@ impl Peers {
     pub(super) fn enter(&mut self, key: Option<&Key>) -> Arc<Peer> {
         let Some(key) = key else { return self.pools.peer() };
         let pools = &self.pools;
-        let entry =
-            self.named.entry(key.clone()).or_insert_with(|| Entry { peer: pools.peer(), connections: 0 });
+        let entry = self
+            .named
+            .entry(key.clone())
+            .or_insert_with(|| Entry { peer: pools.peer(), connections: 0 });
         entry.connections += 1;
         Arc::clone(&entry.peer)
     }

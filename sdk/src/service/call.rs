@@ -53,8 +53,14 @@ impl CallRef {
         cx: &Context<'_>,
     ) -> Poll<Result<(), SendError>> {
         let (key, ticket) = (self.key(), &mut self.ticket);
-        let replied =
-            ready!(self.link.poll_reply(key, (outcome, content_encoding), body, attachment, ticket, cx));
+        let replied = ready!(self.link.poll_reply(
+            key,
+            (outcome, content_encoding),
+            body,
+            attachment,
+            ticket,
+            cx
+        ));
         if replied.is_ok() {
             self.key = None;
         }
@@ -108,7 +114,8 @@ impl Request {
         cx: &Context<'_>,
     ) -> Poll<Result<Option<CallRef>, SendError>> {
         let link = self.link.as_ref().expect("a request is sent once");
-        let key = ready!(link.poll_call(&mut self.head, how, body, attachment, &mut self.ticket, cx))?;
+        let key =
+            ready!(link.poll_call(&mut self.head, how, body, attachment, &mut self.ticket, cx))?;
         Poll::Ready(Ok(key.and_then(|key| Some(CallRef::new(self.link.take()?, key)))))
     }
 }

@@ -53,7 +53,8 @@ impl Limit {
     /// limit is told in whole milliseconds, rounded up. Of an inherited one that would be more than
     /// was there, and a cycle of quick services would never end by its deadline.
     pub(crate) fn left(&self, now: Instant) -> Option<Duration> {
-        let left = self.deadline.map_or(self.timeout, |deadline| deadline.saturating_duration_since(now));
+        let left =
+            self.deadline.map_or(self.timeout, |deadline| deadline.saturating_duration_since(now));
         self.told(left, now)
     }
 
@@ -146,7 +147,12 @@ impl CallOptions {
             (None, Some(left)) => (left, true),
             (None, None) => return None,
         };
-        Some(Limit { timeout, deadline: now.checked_add(timeout), inherited, caller: self.inherited })
+        Some(Limit {
+            timeout,
+            deadline: now.checked_add(timeout),
+            inherited,
+            caller: self.inherited,
+        })
     }
 }
 
@@ -172,7 +178,10 @@ mod tests {
         assert_eq!(left(Some(500 * MICROSECOND), None), Some(LEAST));
         assert_eq!(left(Some(500 * MICROSECOND), Some(LEAST)), Some(LEAST));
         assert_eq!(left(Some(500 * MICROSECOND), Some(1_500 * MICROSECOND)), Some(LEAST));
-        assert_eq!(left(Some(1_200 * MICROSECOND), Some(1_500 * MICROSECOND)), Some(1_500 * MICROSECOND));
+        assert_eq!(
+            left(Some(1_200 * MICROSECOND), Some(1_500 * MICROSECOND)),
+            Some(1_500 * MICROSECOND)
+        );
         assert_eq!(left(None, Some(1_500 * MICROSECOND)), Some(1_500 * MICROSECOND));
         assert_eq!(left(None, Some(LEAST)), Some(LEAST));
         assert_eq!(left(None, Some(999 * MICROSECOND)), None);

@@ -350,7 +350,11 @@ mod tests {
     fn a_queued_job_is_in_its_queue_for_as_long_as_it_is_held() {
         let runtime = without_threads();
         let all = [0, 1, 2].map(|_| QueuedJob::new(&runtime, Body::new(0), job().0));
-        assert_eq!(counts(&runtime), Some((3, 0, 0, 0)), "threads that do not come are not counted");
+        assert_eq!(
+            counts(&runtime),
+            Some((3, 0, 0, 0)),
+            "threads that do not come are not counted"
+        );
         let [first, second, third] = all;
         assert!(first.leave().is_some() && first.leave().is_none());
         drop(second);
@@ -377,14 +381,17 @@ mod tests {
     #[test]
     fn work_is_done_elsewhere_or_here_if_no_thread_comes_and_its_panic_is_the_tasks() {
         let thread = || std::thread::current().id();
-        let runtime = Builder::new_current_thread().enable_time().max_blocking_threads(1).build().unwrap();
+        let runtime =
+            Builder::new_current_thread().enable_time().max_blocking_threads(1).build().unwrap();
         assert_ne!(runtime.block_on(elsewhere(0, thread)), thread());
-        let panics = runtime.block_on(async { tokio::spawn(elsewhere(0, || panic!("as told"))).await });
+        let panics =
+            runtime.block_on(async { tokio::spawn(elsewhere(0, || panic!("as told"))).await });
         assert_eq!(panics.unwrap_err().into_panic().downcast_ref(), Some(&"as told"));
 
         let (free, busy) = std::sync::mpsc::channel::<()>();
         // The thread of the other runtime may not have noticed yet that there is no more work.
-        let runtime = Builder::new_current_thread().enable_time().max_blocking_threads(1).build().unwrap();
+        let runtime =
+            Builder::new_current_thread().enable_time().max_blocking_threads(1).build().unwrap();
         runtime.spawn_blocking(move || busy.recv());
         assert_eq!(runtime.block_on(elsewhere(0, thread)), thread());
         drop(free);

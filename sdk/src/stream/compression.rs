@@ -169,7 +169,8 @@ mod codecs {
         pub(in crate::stream) fn compress(self, plain: &[u8]) -> Bytes {
             let packed = match self {
                 Self::Gzip => {
-                    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+                    let mut encoder =
+                        flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
                     encoder.write_all(plain).and_then(|()| encoder.finish())
                 }
                 Self::Zlib => {
@@ -179,21 +180,23 @@ mod codecs {
                 }
                 Self::SnappyGo => {
                     let mut encoder = snap::write::FrameEncoder::new(Vec::new());
-                    encoder
-                        .write_all(plain)
-                        .and_then(|()| encoder.into_inner().map_err(snap::write::IntoInnerError::into_error))
+                    encoder.write_all(plain).and_then(|()| {
+                        encoder.into_inner().map_err(snap::write::IntoInnerError::into_error)
+                    })
                 }
                 Self::Snappy | Self::SnappyCpp => {
                     snap::raw::Encoder::new().compress_vec(plain).map_err(io::Error::other)
                 }
                 Self::Lz4 => {
                     let mut encoder = lz4_flex::frame::FrameEncoder::new(Vec::new());
-                    encoder.write_all(plain).and_then(|()| encoder.finish().map_err(io::Error::other))
+                    encoder
+                        .write_all(plain)
+                        .and_then(|()| encoder.finish().map_err(io::Error::other))
                 }
             };
-            Bytes::from(
-                packed.expect("memory can always be written to, and messages are far below Snappy's 4 GiB"),
-            )
+            Bytes::from(packed.expect(
+                "memory can always be written to, and messages are far below Snappy's 4 GiB",
+            ))
         }
     }
 }
@@ -228,7 +231,10 @@ mod tests {
                 let packed = compression.pack(&message);
                 let plain = compression.unpack(packed.clone(), 1_000_000).unwrap();
                 assert_eq!(String::read_from(plain).unwrap(), message, "{compression:?}");
-                assert!(size < 100 || packed.len() < message.len(), "{compression:?} makes it smaller");
+                assert!(
+                    size < 100 || packed.len() < message.len(),
+                    "{compression:?} makes it smaller"
+                );
             }
         }
     }
@@ -294,11 +300,15 @@ mod tests {
 
     #[test]
     fn both_meanings_of_number_2_are_understood() {
-        for (packed, unpacked) in
-            [(Compression::SnappyGo, Compression::SnappyCpp), (Compression::SnappyCpp, Compression::SnappyGo)]
-        {
+        for (packed, unpacked) in [
+            (Compression::SnappyGo, Compression::SnappyCpp),
+            (Compression::SnappyCpp, Compression::SnappyGo),
+        ] {
             let body = packed.pack_bytes(b"a body of some length, of some length");
-            assert_eq!(unpacked.unpack(body, 1_000).unwrap(), "a body of some length, of some length");
+            assert_eq!(
+                unpacked.unpack(body, 1_000).unwrap(),
+                "a body of some length, of some length"
+            );
         }
     }
 
@@ -312,7 +322,8 @@ mod tests {
             ("unary, snappy both ways", Compression::Snappy),
             ("unary, lz4 frame both ways", Compression::Lz4),
         ] {
-            for capture in captures.iter().filter(|capture| capture["conversation"] == conversation) {
+            for capture in captures.iter().filter(|capture| capture["conversation"] == conversation)
+            {
                 let bytes = unhex(capture["hex"].as_str().unwrap());
                 if bytes.is_empty() {
                     continue;

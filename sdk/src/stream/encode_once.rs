@@ -146,7 +146,9 @@ mod tests {
             let threads = Arc::new(AtomicUsize::new(0));
             let begun = Arc::clone(&threads);
             let mut runtime = tokio::runtime::Builder::new_current_thread();
-            runtime.enable_time().on_thread_start(move || _ = begun.fetch_add(1, Ordering::Relaxed));
+            runtime
+                .enable_time()
+                .on_thread_start(move || _ = begun.fetch_add(1, Ordering::Relaxed));
             let text = "x".repeat(size);
             let mut message = EncodeOnce::Message(text.clone());
             runtime
@@ -173,7 +175,9 @@ mod tests {
 
     #[test]
     fn a_message_is_sent_the_same_encoded_or_not() {
-        for message in [message(), message().into_encoded(), message().into_encoded().into_encoded()] {
+        for message in
+            [message(), message().into_encoded(), message().into_encoded().into_encoded()]
+        {
             assert_eq!(sent(&message), [b"\x0a\x06a text"; 2]);
             assert_eq!(message.size(), 8);
         }

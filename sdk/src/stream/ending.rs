@@ -71,10 +71,13 @@ impl Subject {
 pub(crate) fn ending_error(ending: &Ending, subject: &Subject) -> Error {
     match ending {
         Ending::Closed(outcome) if outcome.is_ok() => {
-            let code = subject.pick(Code::STREAM_CLIENT_WRITE_CLOSE_ERR, Code::STREAM_SERVER_WRITE_CLOSE_ERR);
+            let code = subject
+                .pick(Code::STREAM_CLIENT_WRITE_CLOSE_ERR, Code::STREAM_SERVER_WRITE_CLOSE_ERR);
             subject.error(ErrorKind::Closed, Origin::Peer, code, "the peer has ended the stream")
         }
-        Ending::Closed(outcome) | Ending::Reset(outcome) if !subject.client && has_given_up(outcome) => {
+        Ending::Closed(outcome) | Ending::Reset(outcome)
+            if !subject.client && has_given_up(outcome) =>
+        {
             let text = match text(&outcome.message) {
                 text if text.is_empty() => {
                     format!("the client broke the stream off with code {}", Code(outcome.ret))
@@ -83,7 +86,9 @@ pub(crate) fn ending_error(ending: &Ending, subject: &Subject) -> Error {
             };
             subject.error(ErrorKind::Canceled, Origin::Peer, Code(outcome.ret), text)
         }
-        Ending::Closed(outcome) | Ending::Reset(outcome) => answer_error(outcome, subject).accepted(),
+        Ending::Closed(outcome) | Ending::Reset(outcome) => {
+            answer_error(outcome, subject).accepted()
+        }
         Ending::Refused(outcome) => answer_error(outcome, subject),
         Ending::Deadline if subject.client => timed_out(subject),
         Ending::Deadline => subject.error(
@@ -95,7 +100,8 @@ pub(crate) fn ending_error(ending: &Ending, subject: &Subject) -> Error {
         Ending::Idle(limit) => subject.error(
             ErrorKind::Timeout,
             Origin::Peer,
-            subject.pick(Code::STREAM_CLIENT_IDLE_TIMEOUT_ERR, Code::STREAM_SERVER_IDLE_TIMEOUT_ERR),
+            subject
+                .pick(Code::STREAM_CLIENT_IDLE_TIMEOUT_ERR, Code::STREAM_SERVER_IDLE_TIMEOUT_ERR),
             format!("no message came or went for {limit:?} (stream_idle_timeout)"),
         ),
         Ending::OpenTimeout(limit) => subject.error(
@@ -117,7 +123,9 @@ pub(crate) fn ending_error(ending: &Ending, subject: &Subject) -> Error {
             ErrorKind::Limit,
             Origin::Caller,
             Code::SERVER_OVERLOAD_ERR,
-            format!("the stream was broken off because it is not read while the peer sends on: {over}"),
+            format!(
+                "the stream was broken off because it is not read while the peer sends on: {over}"
+            ),
         ),
         Ending::TooLarge { size, limit } => {
             let code = match (subject.client, subject.stream) {
@@ -142,7 +150,12 @@ pub(crate) fn ending_error(ending: &Ending, subject: &Subject) -> Error {
         ),
         Ending::Local => {
             let code = subject.pick(Code::CLIENT_CANCELED_ERR, Code::STREAM_SERVER_WRITE_CLOSE_ERR);
-            subject.error(ErrorKind::Canceled, Origin::Caller, code, "the stream was ended on this side")
+            subject.error(
+                ErrorKind::Canceled,
+                Origin::Caller,
+                code,
+                "the stream was ended on this side",
+            )
         }
         Ending::Lost(why) => {
             let (kind, origin) = match why {
@@ -176,11 +189,15 @@ pub(crate) fn timed_out(subject: &Subject) -> Error {
         ),
         Some(TimeLimit { length, .. }) => {
             let what = if subject.stream { "stream" } else { "call" };
-            (Code::CLIENT_INVOKE_TIMEOUT_ERR, format!("the {what} did not end within {length:?} (timeout)"))
+            (
+                Code::CLIENT_INVOKE_TIMEOUT_ERR,
+                format!("the {what} did not end within {length:?} (timeout)"),
+            )
         }
-        None => {
-            (Code::CLIENT_INVOKE_TIMEOUT_ERR, "the deadline of the call passed before it ended".to_owned())
-        }
+        None => (
+            Code::CLIENT_INVOKE_TIMEOUT_ERR,
+            "the deadline of the call passed before it ended".to_owned(),
+        ),
     };
     subject.error(ErrorKind::Timeout, Origin::Caller, code, text)
 }
@@ -198,7 +215,9 @@ fn has_given_up(outcome: &Outcome) -> bool {
 
 /// The error of a call that the peer answered with a status.
 pub(crate) fn answer_error(outcome: &Outcome, subject: &Subject) -> Error {
-    subject.about(Status::with_codes(Code(outcome.ret), outcome.func_ret, text(&outcome.message)).into())
+    subject.about(
+        Status::with_codes(Code(outcome.ret), outcome.func_ret, text(&outcome.message)).into(),
+    )
 }
 
 /// Says of a call that it was not sent on a connection whose server drains.
@@ -228,7 +247,8 @@ pub(crate) fn send_error(error: SendError, subject: &Subject) -> Error {
             subject.error(ErrorKind::Limit, Origin::Caller, encode_code, text)
         }
         SendError::TooManyEntries { count, limit } => {
-            let text = format!("{count} pairs of metadata; one call or end carries {limit} at most");
+            let text =
+                format!("{count} pairs of metadata; one call or end carries {limit} at most");
             subject.error(ErrorKind::Limit, Origin::Caller, encode_code, text)
         }
         SendError::NoRoom { used, limit } => {

@@ -42,6 +42,8 @@ pub(crate) use ending::{
     PEER_DRAINS, Subject, TimeLimit, answer_error, ending_error, outcome_of, send_error, timed_out,
 };
 pub(crate) use json::{FromJson, JSON, LARGE_JSON, ToJson, decode_json, json_steps};
-pub(crate) use stepped::{Decoding, Effort, STEPPED, decode, decode_granted, decode_on_task, decode_small};
+pub(crate) use stepped::{
+    Decoding, Effort, STEPPED, decode, decode_granted, decode_on_task, decode_small,
+};
 pub(crate) use timeout::poll_time;
 pub(crate) use unpacking::{Unpacking, pay_for_decoding, unpack, unpack_counted};

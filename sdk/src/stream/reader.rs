@@ -151,13 +151,12 @@ impl<T: Message> AsyncReader<T> {
 
     fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>>> {
         loop {
-            let body =
-                match self.stream.compression() {
-                    None => self.state.as_mut().and_then(|state| state.next_packed()).map(|body| {
-                        Ok(if body.len() < COPIED { body } else { Bytes::copy_from_slice(&body) })
-                    }),
-                    Some(compression) => ready!(self.poll_plain(compression, cx)),
-                };
+            let body = match self.stream.compression() {
+                None => self.state.as_mut().and_then(|state| state.next_packed()).map(|body| {
+                    Ok(if body.len() < COPIED { body } else { Bytes::copy_from_slice(&body) })
+                }),
+                Some(compression) => ready!(self.poll_plain(compression, cx)),
+            };
             if let Some(body) = body {
                 self.give_credit();
                 return Poll::Ready(body.map(Some));
@@ -202,7 +201,8 @@ impl<T: Message> AsyncReader<T> {
             Some(state) => (std::mem::take(&mut state.consumed), std::mem::take(&mut state.batch)),
             None => ((0, 0), Inbox::default()),
         };
-        let Poll::Ready(taken) = self.stream.link().poll_take(self.stream.key(), consumed, &mut batch, cx)
+        let Poll::Ready(taken) =
+            self.stream.link().poll_take(self.stream.key(), consumed, &mut batch, cx)
         else {
             self.state.take_if(|state| state.patience.is_unused());
             return Poll::Pending;
@@ -243,7 +243,11 @@ impl<T: Message> AsyncReader<T> {
     }
 
     /// The same for messages that are compressed.
-    fn poll_unpacked(&mut self, compression: Compression, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
+    fn poll_unpacked(
+        &mut self,
+        compression: Compression,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<T>>> {
         if self.is_decoding() {
             return self.poll_decoding(cx);
         }
@@ -261,7 +265,11 @@ impl<T: Message> AsyncReader<T> {
     }
 
     /// Unpacks the next message of those that were taken.
-    fn poll_plain(&mut self, compression: Compression, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
+    fn poll_plain(
+        &mut self,
+        compression: Compression,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes>>> {
         let Some(state) = &mut self.state else { return Poll::Ready(None) };
         let mut unpacking = match state.unpacking.take() {
             Some(unpacking) => unpacking,
@@ -296,7 +304,9 @@ impl<T: Message> AsyncReader<T> {
 
     /// Whether a message that was taken is being unpacked or decoded.
     pub(super) fn is_at_work(&self) -> bool {
-        self.state.as_ref().is_some_and(|state| state.decoding.is_some() || state.unpacking.is_some())
+        self.state
+            .as_ref()
+            .is_some_and(|state| state.decoding.is_some() || state.unpacking.is_some())
     }
 
     #[cold]
@@ -319,20 +329,25 @@ impl<T: Message> AsyncReader<T> {
     #[cold]
     fn unreadable(&self, why: Unread) -> Error {
         let client = self.stream.is_client();
-        let code = if client { Code::STREAM_CLIENT_DECODE_ERR } else { Code::STREAM_SERVER_DECODE_ERR };
+        let code =
+            if client { Code::STREAM_CLIENT_DECODE_ERR } else { Code::STREAM_SERVER_DECODE_ERR };
         let error = |text| self.stream.subject().error(ErrorKind::Decode, Origin::Peer, code, text);
         match why {
             Unread::Unpack(why @ UnpackError::TooLarge { .. }) => {
                 error(format!("a message cannot be unpacked: {why}"))
             }
             Unread::Unpack(why @ UnpackError::NoRoom { .. }) => {
-                let code = if client { Code::CLIENT_OVERLOAD_ERR } else { Code::SERVER_OVERLOAD_ERR };
+                let code =
+                    if client { Code::CLIENT_OVERLOAD_ERR } else { Code::SERVER_OVERLOAD_ERR };
                 let text = format!("a message cannot be unpacked: {why}");
                 self.stream.subject().error(ErrorKind::Limit, Origin::Peer, code, text)
             }
-            Unread::Unpack(source) => error("a message cannot be unpacked".to_owned()).with_source(source),
+            Unread::Unpack(source) => {
+                error("a message cannot be unpacked".to_owned()).with_source(source)
+            }
             Unread::Decode(source) => {
-                error(format!("a message is not a {}", std::any::type_name::<T>())).with_source(source)
+                error(format!("a message is not a {}", std::any::type_name::<T>()))
+                    .with_source(source)
             }
         }
     }
@@ -342,7 +357,8 @@ impl<T: Message> AsyncReader<T> {
             Ending::Closed(outcome) | Ending::Reset(outcome) => Some(Arc::clone(outcome)),
             _ => None,
         };
-        let well = matches!(ending, Ending::Closed(outcome) if outcome.is_ok() && self.stream.is_client());
+        let well =
+            matches!(ending, Ending::Closed(outcome) if outcome.is_ok() && self.stream.is_client());
         End { error: (!well).then(|| self.stream.error(ending)), outcome }
     }
 
@@ -503,8 +519,11 @@ impl<T: Message> TimedOut for Read<'_, T> {
 
 pub(super) fn read_timed_out(stream: &StreamRef, limit: Duration, setting: &str) -> Error {
     let client = stream.is_client();
-    let code =
-        if client { Code::STREAM_CLIENT_READ_TIMEOUT_ERR } else { Code::STREAM_SERVER_READ_TIMEOUT_ERR };
+    let code = if client {
+        Code::STREAM_CLIENT_READ_TIMEOUT_ERR
+    } else {
+        Code::STREAM_SERVER_READ_TIMEOUT_ERR
+    };
     let text = format!("no message came within {limit:?} ({setting}); the stream goes on");
     stream.subject().error(ErrorKind::Timeout, Origin::Peer, code, text)
 }

@@ -88,9 +88,9 @@ impl<T: Message> Reply<T> {
                 Some(message) => self.message = Some(message),
                 None => {
                     let message = self.message.take();
-                    return Poll::Ready(
-                        message.ok_or_else(|| self.broken("the server ended the call without an answer")),
-                    );
+                    return Poll::Ready(message.ok_or_else(|| {
+                        self.broken("the server ended the call without an answer")
+                    }));
                 }
             }
         }

@@ -90,7 +90,11 @@ impl<T: Message> SharedReader<T> {
     ///
     /// **Cancel safety**: dropping the future leaves the queue and loses nothing.
     pub fn read(&self) -> SharedRead<T> {
-        SharedRead { turn: InTurn::new(&self.0), clock: Clock::Counts, patience: Patience::default() }
+        SharedRead {
+            turn: InTurn::new(&self.0),
+            clock: Clock::Counts,
+            patience: Patience::default(),
+        }
     }
 }
 
@@ -130,7 +134,8 @@ impl<T: Message> Future for SharedRead<T> {
         let this = &mut *self;
         match this.turn.poll(cx, AsyncReader::poll_read) {
             Poll::Pending => {
-                let read_timeout = this.turn.queued.handle.lock().stream().link().config().read_timeout;
+                let read_timeout =
+                    this.turn.queued.handle.lock().stream().link().config().read_timeout;
                 let limit = ready!(this.patience.poll(&mut this.clock, read_timeout, cx));
                 Poll::Ready(Err(match limit {
                     Ok(limit) => this.timed_out_by(limit, "read_timeout"),

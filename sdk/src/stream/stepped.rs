@@ -56,10 +56,14 @@ impl Effort {
 pub(crate) const STEPPED: usize = 2 * 1024;
 
 /// A message that is being decoded elsewhere.
-pub(crate) type Decoding<T, E = DecodeError> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + Sync>>;
+pub(crate) type Decoding<T, E = DecodeError> =
+    Pin<Box<dyn Future<Output = Result<T, E>> + Send + Sync>>;
 
 /// Decodes a message here, or begins to do so where that keeps no task from its turn.
-pub(crate) fn decode<T: Message>(peer: usize, bytes: Bytes) -> Result<Result<T, DecodeError>, Decoding<T>> {
+pub(crate) fn decode<T: Message>(
+    peer: usize,
+    bytes: Bytes,
+) -> Result<Result<T, DecodeError>, Decoding<T>> {
     let (decoded, steps) = match decode_on_task(bytes.clone(), true) {
         Some((message, effort)) => (Some(message), effort.steps),
         None => (None, ON_TASK),
@@ -302,7 +306,10 @@ mod tests {
                 let bytes = [&[0x0a, 0].repeat(before)[..], &tail, odd].concat();
                 let whole = decode(&bytes, ON_TASK);
                 let (decoded, effort) = whole.expect("it may take so many");
-                assert_eq!(decoded, All::decode(&bytes[..]).map_err(|_| decoded.clone().unwrap_err()));
+                assert_eq!(
+                    decoded,
+                    All::decode(&bytes[..]).map_err(|_| decoded.clone().unwrap_err())
+                );
                 let cut = decode(&bytes, 0);
                 assert_eq!(cut.is_none(), effort.steps >= ON_TASK, "{before}, {odd:?}: {effort:?}");
             }
@@ -330,7 +337,8 @@ mod tests {
     #[test]
     fn a_number_is_read_whole_before_a_last_byte_that_ends_none() {
         // prost reads numbers by the byte near such an end.
-        let message = All { numbers: vec![300], shared: Bytes::from_static(&[0xff]), ..All::default() };
+        let message =
+            All { numbers: vec![300], shared: Bytes::from_static(&[0xff]), ..All::default() };
         let (decoded, effort) = decode(&message.encode_to_vec(), 0).unwrap();
         assert_eq!((decoded.unwrap(), effort.numbers), (message, 0));
     }
@@ -385,7 +393,10 @@ mod tests {
     fn a_message_written_by_hand_is_cut_as_others_are_and_its_own_panic_stays_one() {
         let message = ByHand((0..2 * ON_TASK as u64).collect());
         let bytes = Bytes::from(message.encode_to_vec());
-        assert!(decode_on_task::<ByHand>(bytes.clone(), true).is_none(), "it is more than a task may do");
+        assert!(
+            decode_on_task::<ByHand>(bytes.clone(), true).is_none(),
+            "it is more than a task may do"
+        );
         let (decoded, _) = decode_granted::<ByHand>(bytes, true, &mut |_| true).unwrap();
         assert_eq!(decoded.unwrap(), message);
         let broken = Bytes::from(vec![0x0a, 0x7f]);
@@ -396,7 +407,8 @@ mod tests {
     fn fields_share_the_bytes_only_where_they_may() {
         let bytes = Bytes::from(some().encode_to_vec());
         for shares in [true, false] {
-            let (decoded, _) = decode_granted::<All>(bytes.clone(), shares, &mut |_| false).unwrap();
+            let (decoded, _) =
+                decode_granted::<All>(bytes.clone(), shares, &mut |_| false).unwrap();
             assert_eq!(bytes.is_unique(), !shares);
             drop(decoded);
         }

@@ -39,7 +39,9 @@ impl Turn {
             }
             Some(TurnTicket(number)) if queue.serving == Some(number) => Poll::Ready(()),
             Some(TurnTicket(number)) => {
-                if let Some((_, waker)) = queue.waiting.iter_mut().find(|(other, _)| *other == number) {
+                if let Some((_, waker)) =
+                    queue.waiting.iter_mut().find(|(other, _)| *other == number)
+                {
                     waker.clone_from(cx.waker());
                 }
                 Poll::Pending
@@ -100,7 +102,8 @@ mod tests {
     fn the_waker_of_the_last_poll_is_woken() {
         let turn = Turn::default();
         let wakers: [_; 3] = std::array::from_fn(|_| std::sync::Arc::new(Woken::default()));
-        let woken = || wakers.each_ref().map(|waker| waker.0.load(std::sync::atomic::Ordering::Relaxed));
+        let woken =
+            || wakers.each_ref().map(|waker| waker.0.load(std::sync::atomic::Ordering::Relaxed));
         let poll_by = |waker: usize, ticket: &mut Option<TurnTicket>| {
             let waker = Waker::from(std::sync::Arc::clone(&wakers[waker]));
             turn.poll_turn(ticket, &Context::from_waker(&waker)).is_ready()

@@ -67,7 +67,11 @@ fn hold_by(
             return Poll::Ready(Ok(()));
         };
         looks += 1;
-        if looks < LOOKS { Poll::Pending } else { Poll::Ready(Err(UnpackError::NoRoom { needed, over })) }
+        if looks < LOOKS {
+            Poll::Pending
+        } else {
+            Poll::Ready(Err(UnpackError::NoRoom { needed, over }))
+        }
     }
 }
 
@@ -191,7 +195,11 @@ mod here {
         poll_fn(|cx| {
             let Ok(here) = Handle::try_current() else {
                 cx.waker().wake_by_ref();
-                return if std::mem::replace(&mut given, true) { Poll::Ready(()) } else { Poll::Pending };
+                return if std::mem::replace(&mut given, true) {
+                    Poll::Ready(())
+                } else {
+                    Poll::Pending
+                };
             };
             // A timer is of the runtime in which it was made.
             if timer.as_ref().is_none_or(|(runtime, _)| *runtime != here.id()) {
@@ -259,8 +267,13 @@ mod tests {
 
     const LIMIT: usize = 10 * 1024 * 1024;
 
-    const ALL: [Compression; 5] =
-        [Compression::Gzip, Compression::Zlib, Compression::Snappy, Compression::SnappyGo, Compression::Lz4];
+    const ALL: [Compression; 5] = [
+        Compression::Gzip,
+        Compression::Zlib,
+        Compression::Snappy,
+        Compression::SnappyGo,
+        Compression::Lz4,
+    ];
 
     /// A runtime of one thread that counts what threads it starts: they are all for blocking work.
     fn runtime() -> (Runtime, Arc<AtomicUsize>) {
@@ -269,13 +282,17 @@ mod tests {
         let count = move || {
             counted.fetch_add(1, Ordering::Relaxed);
         };
-        (Builder::new_current_thread().enable_time().on_thread_start(count).build().unwrap(), threads)
+        (
+            Builder::new_current_thread().enable_time().on_thread_start(count).build().unwrap(),
+            threads,
+        )
     }
 
     /// A runtime whose only thread for blocking work is busy until the sender is dropped.
     fn busy_runtime() -> (Runtime, std::sync::mpsc::Sender<()>) {
         let (free, busy) = std::sync::mpsc::channel();
-        let runtime = Builder::new_current_thread().enable_time().max_blocking_threads(1).build().unwrap();
+        let runtime =
+            Builder::new_current_thread().enable_time().max_blocking_threads(1).build().unwrap();
         runtime.spawn_blocking(move || busy.recv());
         (runtime, free)
     }
@@ -304,7 +321,8 @@ mod tests {
         }
         room.set(false);
         assert!((1..6_000).all(|_| hold(30_000).is_pending()));
-        let Poll::Ready(Err(UnpackError::NoRoom { needed: 30_000, over: told })) = hold(30_000) else {
+        let Poll::Ready(Err(UnpackError::NoRoom { needed: 30_000, over: told })) = hold(30_000)
+        else {
             panic!("it waits for ever");
         };
         assert_eq!(told, over);
@@ -338,8 +356,14 @@ mod tests {
 
     #[test]
     fn decoding_is_paid_for_by_bytes_from_16_kib_on_or_by_steps_whichever_is_more() {
-        let all =
-            [(16 * 1024 - 1, 31), (16 * 1024, 0), (20 * 1024, 32), (20 * 1024, 352), (0, 65), (1 << 20, 0)];
+        let all = [
+            (16 * 1024 - 1, 31),
+            (16 * 1024, 0),
+            (20 * 1024, 32),
+            (20 * 1024, 352),
+            (0, 65),
+            (1 << 20, 0),
+        ];
         let paid = |(bytes, steps)| paid(async move { pay_for_decoding(bytes, steps) });
         assert_eq!(all.map(paid), [1, 8, 10, 14, 2, 128]);
     }
@@ -348,7 +372,9 @@ mod tests {
     fn unpacking_a_small_body_is_paid_for_when_it_is_there() {
         for compression in ALL {
             let packed = compression.pack_bytes(&[7; 8_000]);
-            let paid = paid(async { drop(unpack(0, compression, packed, LIMIT, hold_all).await.unwrap()) });
+            let paid = paid(async {
+                drop(unpack(0, compression, packed, LIMIT, hold_all).await.unwrap())
+            });
             // A unit for 512 bytes of input and output.
             assert!((8_000 / 512..13_000 / 512).contains(&paid), "{compression:?}: {paid} units");
         }
@@ -375,7 +401,9 @@ mod tests {
 
     #[test]
     fn what_is_not_small_is_unpacked_elsewhere() {
-        for (compression, size) in ALL.into_iter().flat_map(|with| [(with, 10_000), (with, 3_000_000)]) {
+        for (compression, size) in
+            ALL.into_iter().flat_map(|with| [(with, 10_000), (with, 3_000_000)])
+        {
             let plain = vec![7; size];
             let (runtime, threads) = runtime();
             let unpacked = unpack(0, compression, compression.pack_bytes(&plain), LIMIT, hold_all);
@@ -421,13 +449,20 @@ mod tests {
         let (free, busy) = std::sync::mpsc::channel::<()>();
         // A clock that stands still: no body goes on in its task.
         let mut runtime = Builder::new_current_thread();
-        let runtime = runtime.enable_time().start_paused(true).max_blocking_threads(1).build().unwrap();
+        let runtime =
+            runtime.enable_time().start_paused(true).max_blocking_threads(1).build().unwrap();
         runtime.spawn_blocking(move || busy.recv());
         let packed = Compression::Gzip.pack_bytes(&vec![7; 2_000_000]);
         runtime.block_on(async {
             let (told, mut done) = tokio::sync::mpsc::unbounded_channel();
             for at in 0..30 {
-                let body = unpack(usize::from(at == 29), Compression::Gzip, packed.clone(), LIMIT, hold_all);
+                let body = unpack(
+                    usize::from(at == 29),
+                    Compression::Gzip,
+                    packed.clone(),
+                    LIMIT,
+                    hold_all,
+                );
                 let told = told.clone();
                 tokio::spawn(tokio::task::unconstrained(async move {
                     body.await.unwrap();
@@ -448,7 +483,8 @@ mod tests {
     fn without_a_runtime_it_goes_on_where_it_is() {
         let plain = vec![7; 3_000_000];
         for compression in ALL {
-            let mut unpacking = pin!(unpack(0, compression, compression.pack_bytes(&plain), LIMIT, hold_all));
+            let mut unpacking =
+                pin!(unpack(0, compression, compression.pack_bytes(&plain), LIMIT, hold_all));
             let unpacked = loop {
                 // Others may have the places.
                 match unpacking.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
@@ -467,7 +503,11 @@ mod tests {
             let mut told = Vec::new();
             let hold = |held| {
                 told.push(held);
-                Poll::Ready(if held > 3_000_000 { Err(UnpackError::TooLarge { limit: 3 }) } else { Ok(()) })
+                Poll::Ready(if held > 3_000_000 {
+                    Err(UnpackError::TooLarge { limit: 3 })
+                } else {
+                    Ok(())
+                })
             };
             let (runtime, _) = runtime();
             let unpacked = runtime.block_on(unpack(0, compression, packed, LIMIT, hold));

@@ -46,7 +46,12 @@ struct State<T> {
 
 impl<T> Default for State<T> {
     fn default() -> Self {
-        Self { sender: Sender::default(), held: None, patience: Patience::default(), finished: false }
+        Self {
+            sender: Sender::default(),
+            held: None,
+            patience: Patience::default(),
+            finished: false,
+        }
     }
 }
 
@@ -165,7 +170,11 @@ impl<T: Message> AsyncWriter<T> {
 
     /// Sends `message` and takes it out, or leaves it where it is.
     #[inline]
-    fn poll_send(&mut self, message: &mut Option<EncodeOnce<T>>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+    fn poll_send(
+        &mut self,
+        message: &mut Option<EncodeOnce<T>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<()>> {
         let Some(ready) = message.as_mut() else { return Poll::Ready(Ok(())) };
         if self.is_finished() {
             return Poll::Ready(Err(self.finished_error()));
@@ -303,11 +312,15 @@ impl<T: Message> AsyncWriter<T> {
                 "the peer gave no credit: it has not read {uncredited} bytes of this stream, its window is {window}"
             ),
             _ => {
-                format!("the connection had no room: {} bytes wait for the peer to take them", backlog.queued)
+                format!(
+                    "the connection had no room: {} bytes wait for the peer to take them",
+                    backlog.queued
+                )
             }
         };
-        let text =
-            format!("nothing could be written within {limit:?} ({setting}), {waited_for}; nothing was sent");
+        let text = format!(
+            "nothing could be written within {limit:?} ({setting}), {waited_for}; nothing was sent"
+        );
         self.stream.subject().error(ErrorKind::Timeout, Origin::Peer, code, text)
     }
 }
@@ -359,7 +372,8 @@ impl<T: Message + Unpin> Sink<T> for AsyncWriter<T> {
 
     fn start_send(mut self: Pin<&mut Self>, message: T) -> Result<()> {
         debug_assert!(!self.is_holding(), "start_send without poll_ready");
-        self.state().held = Some(Held { message: EncodeOnce::Message(message), clock: Clock::Counts });
+        self.state().held =
+            Some(Held { message: EncodeOnce::Message(message), clock: Clock::Counts });
         Ok(())
     }
 

@@ -86,8 +86,10 @@ enum End {
 
 /// A new connection: the client's end, the server's end, and what is between them.
 pub(super) fn pipe(seed: u64) -> (Ends, Ends, Arc<Pipe>) {
-    let pipe =
-        Arc::new(Pipe(Mutex::new(State { rng: Rng::with_seed(seed), ways: [Way::new(), Way::new()] })));
+    let pipe = Arc::new(Pipe(Mutex::new(State {
+        rng: Rng::with_seed(seed),
+        ways: [Way::new(), Way::new()],
+    })));
     let ends = |input, output| Ends {
         input: Box::new(Reading { pipe: Arc::clone(&pipe), way: input, sleep: None }),
         output: Arc::new(Writing { pipe: Arc::clone(&pipe), way: output }),
@@ -190,7 +192,11 @@ impl State {
     }
 
     fn wakers(&mut self) -> Vec<Waker> {
-        self.ways.iter_mut().flat_map(|way| [way.reader.take(), way.writer.take()]).flatten().collect()
+        self.ways
+            .iter_mut()
+            .flat_map(|way| [way.reader.take(), way.writer.take()])
+            .flatten()
+            .collect()
     }
 }
 
@@ -253,7 +259,8 @@ impl Way {
 
     /// How much of a segment arrives at once.
     fn portion(&self, segment: &Segment) -> usize {
-        let portion = self.rate.map_or(usize::MAX, |rate| (rate / PORTIONS_PER_SECOND).max(1) as usize);
+        let portion =
+            self.rate.map_or(usize::MAX, |rate| (rate / PORTIONS_PER_SECOND).max(1) as usize);
         portion.min(segment.bytes.len())
     }
 

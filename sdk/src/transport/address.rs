@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 /// How long the path of a socket may be: what the system's `sun_path` holds, less a zero.
-const MAX_PATH: usize = if cfg!(any(target_os = "linux", target_os = "android")) { 107 } else { 103 };
+const MAX_PATH: usize =
+    if cfg!(any(target_os = "linux", target_os = "android")) { 107 } else { 103 };
 
 /// An address as users write it: `host:port`, or `unix:` and a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,11 +28,16 @@ impl Address {
                 return Err(invalid(text, "the path after `unix:` is missing"));
             }
             if path.contains('\0') {
-                return Err(invalid(&text.replace('\0', "\\0"), "there is a zero byte in the path"));
+                return Err(invalid(
+                    &text.replace('\0', "\\0"),
+                    "there is a zero byte in the path",
+                ));
             }
             if path.len() > MAX_PATH {
-                let why =
-                    format!("the path is {} bytes long, and that of a socket {MAX_PATH} at most", path.len());
+                let why = format!(
+                    "the path is {} bytes long, and that of a socket {MAX_PATH} at most",
+                    path.len()
+                );
                 return Err(invalid(text, &why));
             }
             return Ok(Self::Unix(PathBuf::from(path)));
@@ -63,7 +69,9 @@ impl Address {
     /// An address that a client connects to.
     pub(crate) fn to_connect(text: &str) -> Result<Self, BadAddress> {
         match Self::parse(text)? {
-            Self::Tcp(text) if text.ends_with(":0") => Err(invalid(&text, "nobody listens at port 0")),
+            Self::Tcp(text) if text.ends_with(":0") => {
+                Err(invalid(&text, "nobody listens at port 0"))
+            }
             address => Ok(address),
         }
     }
@@ -75,7 +83,9 @@ fn has_scheme(text: &str, scheme: &str, rest: &str) -> BadAddress {
     let why = match scheme {
         "dns" => {
             let host = rest.trim_start_matches('/');
-            format!("write `{host}`, or for all addresses of the name `connect_with(Dns::new(\"{host}\"))`")
+            format!(
+                "write `{host}`, or for all addresses of the name `connect_with(Dns::new(\"{host}\"))`"
+            )
         }
         "https" => format!("there is no TLS and no HTTP here; without them write `{host}`"),
         _ => format!("write `{host}`, without `{scheme}://`"),
@@ -93,7 +103,9 @@ impl fmt::Display for Address {
 }
 
 fn invalid(text: &str, why: &str) -> BadAddress {
-    BadAddress(format!("`{text}` is no address: {why}; write `127.0.0.1:8000` or `unix:/run/service.sock`"))
+    BadAddress(format!(
+        "`{text}` is no address: {why}; write `127.0.0.1:8000` or `unix:/run/service.sock`"
+    ))
 }
 
 /// Says of a text why it is no address, and what is one.
@@ -119,7 +131,8 @@ impl PeerAddr {
     }
 
     pub(crate) fn unix(path: Option<&std::path::Path>) -> Self {
-        let text = path.map_or_else(|| "unix".to_owned(), |path| format!("unix:{}", path.display()));
+        let text =
+            path.map_or_else(|| "unix".to_owned(), |path| format!("unix:{}", path.display()));
         Self::new(&text, None)
     }
 

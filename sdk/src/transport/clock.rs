@@ -12,7 +12,10 @@ use tokio::runtime::Handle;
 use tokio::time::Sleep;
 
 pub(crate) fn now() -> Instant {
-    #[expect(clippy::disallowed_methods, reason = "this is the one clock that everything else asks")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one clock that everything else asks"
+    )]
     tokio::time::Instant::now().into_std()
 }
 
@@ -57,7 +60,10 @@ pub(crate) fn sleep_until(at: Instant) -> Result<Sleep, Lack> {
 }
 
 /// Waits for it until then; `None` if it is not ready in time.
-pub(crate) async fn wait_until<F: Future + Unpin>(at: Instant, work: F) -> Result<Option<F::Output>, Lack> {
+pub(crate) async fn wait_until<F: Future + Unpin>(
+    at: Instant,
+    work: F,
+) -> Result<Option<F::Output>, Lack> {
     let late = pin!(sleep_until(at)?);
     Ok(match select(work, late).await {
         Either::Left((done, _)) => Some(done),

@@ -158,7 +158,11 @@ impl Driver {
 
     fn poll_drive(&mut self, ends: &mut Ends, cx: &mut Context<'_>) -> Poll<ConnError> {
         let input = &mut *ends.input;
-        let read = if self.finished { self.poll_last_input(input, cx) } else { self.poll_input(input, cx) };
+        let read = if self.finished {
+            self.poll_last_input(input, cx)
+        } else {
+            self.poll_input(input, cx)
+        };
         if let Err(why) = read {
             return Poll::Ready(why);
         }
@@ -198,7 +202,8 @@ impl Driver {
             }
             // A peer that has closed the connection may have said before why. The input comes to its end as well, behind that.
             if let Some(kind) = failed {
-                let limit = self.failing.get_or_insert_with(|| Box::pin(tokio::time::sleep(LAST_INPUT)));
+                let limit =
+                    self.failing.get_or_insert_with(|| Box::pin(tokio::time::sleep(LAST_INPUT)));
                 ready!(limit.as_mut().poll(cx));
                 return Poll::Ready(self.failed(kind));
             }
@@ -210,8 +215,9 @@ impl Driver {
                         ends.output.finish();
                         self.finished = true;
                     }
-                    let limit =
-                        self.closing.get_or_insert_with(|| Box::pin(tokio::time::sleep(CLOSE_TIMEOUT)));
+                    let limit = self
+                        .closing
+                        .get_or_insert_with(|| Box::pin(tokio::time::sleep(CLOSE_TIMEOUT)));
                     if limit.as_mut().poll(cx).is_ready() {
                         return Poll::Ready(ConnError::LocalClosed);
                     }
@@ -231,7 +237,10 @@ impl Driver {
     /// From now on somebody else writes what several have queued, so that it can be read meanwhile.
     fn start_flusher(&mut self) {
         // A model runs it on a thread of its own.
-        if cfg!(trill_loom) || self.flusher.is_some() || Handle::current().metrics().num_workers() < 2 {
+        if cfg!(trill_loom)
+            || self.flusher.is_some()
+            || Handle::current().metrics().num_workers() < 2
+        {
             return;
         }
         self.flusher = Some(tokio::spawn(Flusher::new(Arc::clone(&self.shared))));
@@ -240,7 +249,8 @@ impl Driver {
     /// Sees to it that answers do not wait for long for the last batch task to write them.
     fn poll_patience(&mut self, mut runs: bool, cx: &mut Context<'_>) {
         while runs {
-            let patience = self.patience.get_or_insert_with(|| Box::pin(tokio::time::sleep(PATIENCE)));
+            let patience =
+                self.patience.get_or_insert_with(|| Box::pin(tokio::time::sleep(PATIENCE)));
             if patience.as_mut().poll(cx).is_pending() {
                 return;
             }

@@ -29,7 +29,8 @@ pub(super) async fn first<T, F: Future<Output = io::Result<T>>>(
     let attempt = |address: SocketAddr| {
         let connecting = connect(address);
         async move {
-            let named = |error: io::Error| io::Error::new(error.kind(), format!("{address}: {error}"));
+            let named =
+                |error: io::Error| io::Error::new(error.kind(), format!("{address}: {error}"));
             connecting.await.map_err(|error| if several { named(error) } else { error })
         }
     };

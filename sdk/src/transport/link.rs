@@ -8,7 +8,9 @@ use std::future::poll_fn;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 
-use crate::conn::{Buffered, Charge, Config, ConnError, Connection, Overrun, SendTicket, StreamKey};
+use crate::conn::{
+    Buffered, Charge, Config, ConnError, Connection, Overrun, SendTicket, StreamKey,
+};
 
 use super::send_buffer::Sender;
 use super::shared::Shared;
@@ -73,7 +75,11 @@ impl Drop for BodyCharge {
 }
 
 impl Link {
-    pub(super) fn new(mut conn: Connection, output: Arc<dyn Output>, peer: PeerAddr) -> (Self, Arc<Shared>) {
+    pub(super) fn new(
+        mut conn: Connection,
+        output: Arc<dyn Output>,
+        peer: PeerAddr,
+    ) -> (Self, Arc<Shared>) {
         conn.start(now());
         let shared = Arc::new(Shared::new(conn, output, peer));
         (Self(Arc::new(Hold(Arc::clone(&shared)))), shared)

@@ -48,9 +48,10 @@ pub(crate) use socket::{Listener, UnknownHost, connect, is_of_other_type, why_no
 pub(crate) use wakers::Watcher;
 
 pub(crate) use crate::conn::{
-    Admission, Admitted, Answer, Body, COPIED, CallKey, Cause, Config, ConnError, Connection, Ending, Fit,
-    Head, Inbox, IncomingCall, IncomingStream, MAX_HEADER, MIN_WINDOW, Outbox, Outcome, Overrun, PROBE_BELOW,
-    Peer, Pools, SendError, SendTicket, Shape, StreamKey, Take, too_large,
+    Admission, Admitted, Answer, Body, COPIED, CallKey, Cause, Config, ConnError, Connection,
+    Ending, Fit, Head, Inbox, IncomingCall, IncomingStream, MAX_HEADER, MIN_WINDOW, Outbox,
+    Outcome, Overrun, PROBE_BELOW, Peer, Pools, SendError, SendTicket, Shape, StreamKey, Take,
+    too_large,
 };
 pub use crate::conn::{AppErrors, Buffered, Cancel, Refused};
 

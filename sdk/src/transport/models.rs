@@ -53,14 +53,25 @@ struct State {
 impl Socket {
     fn new(capacity: usize, peer: fn(&Frame, &mut Vec<u8>)) -> Arc<Self> {
         let side = Side::Server;
-        Arc::new(Self { busy: AtomicBool::new(false), state: Mutex::default(), capacity, side, peer })
+        Arc::new(Self {
+            busy: AtomicBool::new(false),
+            state: Mutex::default(),
+            capacity,
+            side,
+            peer,
+        })
     }
 
     /// A socket whose peer is a client that has said something, and then only reads. Reads at once.
     pub(crate) fn of_client(says: Vec<u8>) -> (Arc<Self>, Ends) {
         let state = Mutex::new(State { input: says, ..State::default() });
-        let socket =
-            Self { busy: AtomicBool::new(false), state, capacity: 1_000, side: Side::Client, peer: silent };
+        let socket = Self {
+            busy: AtomicBool::new(false),
+            state,
+            capacity: 1_000,
+            side: Side::Client,
+            peer: silent,
+        };
         let socket = Arc::new(socket);
         let end = || End(Arc::clone(&socket), true);
         let ends = Ends { input: Box::new(end()), output: Arc::new(end()) };
@@ -72,7 +83,9 @@ impl Socket {
         let mut state = self.state.lock();
         let mut bytes = std::mem::take(&mut state.part);
         bytes.extend_from_slice(&std::mem::take(&mut state.buffer));
-        while let Some(frame) = Decoder::new(self.side, usize::MAX).decode(&mut bytes).expect("well formed") {
+        while let Some(frame) =
+            Decoder::new(self.side, usize::MAX).decode(&mut bytes).expect("well formed")
+        {
             (self.peer)(&frame, &mut state.input);
             match frame {
                 Frame::Data { id, messages } => {
@@ -179,14 +192,21 @@ impl Input for End {
 }
 
 /// A client with open streams, and its driver.
-fn client(socket: &Arc<Socket>, eager: bool, window: u32, streams: u32) -> (Link, Driver, Vec<StreamKey>) {
+fn client(
+    socket: &Arc<Socket>,
+    eager: bool,
+    window: u32,
+    streams: u32,
+) -> (Link, Driver, Vec<StreamKey>) {
     let end = || End(Arc::clone(socket), eager);
     super::tests::client(Ends { input: Box::new(end()), output: Arc::new(end()) }, window, streams)
 }
 
 fn send(link: &Link, key: StreamKey, sender: &mut Sender, message: &[u8]) {
     let sent = block_on(poll_fn(|cx| {
-        link.poll_send(key, message.len(), sender, cx, |out: &mut Vec<u8>| out.extend_from_slice(message))
+        link.poll_send(key, message.len(), sender, cx, |out: &mut Vec<u8>| {
+            out.extend_from_slice(message)
+        })
     }));
     sent.expect("the stream is open");
 }
@@ -206,7 +226,8 @@ fn writer_of_three(link: Link, key: StreamKey, socket: &Arc<Socket>) -> thread::
 /// Tries the orders of events in which threads are interrupted up to `preemptions` times: as many as take a few seconds. Timers can be
 /// made and never fire.
 pub(crate) fn model(preemptions: usize, run: impl Fn() + Send + Sync + 'static) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     let _within = runtime.enter();
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = Some(preemptions);
@@ -339,8 +360,10 @@ fn loom_callers_get_their_answers() {
     model(1, || {
         let socket = Socket::new(1_000, |frame, out| {
             if let Frame::Request { meta, .. } = frame {
-                let answer =
-                    trill_proto::ResponseProtocol { request_id: meta.request_id, ..Default::default() };
+                let answer = trill_proto::ResponseProtocol {
+                    request_id: meta.request_id,
+                    ..Default::default()
+                };
                 let head = UnaryHead { id: meta.request_id, version: 1, reserved: 0 };
                 wire::response(out, head, &answer, wire::ANY, 0, |_: &mut Vec<u8>| {}, &[])
                     .expect("it is small");
@@ -388,7 +411,10 @@ fn loom_a_send_buffer_keeps_order_and_credit_while_it_is_collected() {
         });
         let mut asked = Vec::new();
         for message in [&b"1"[..], b"22"] {
-            if send_buffer.send(message.len(), |out: &mut Vec<u8>| out.extend_from_slice(message)).is_err() {
+            if send_buffer
+                .send(message.len(), |out: &mut Vec<u8>| out.extend_from_slice(message))
+                .is_err()
+            {
                 write_data(&mut asked, StreamId(7), message.len(), |out: &mut Vec<u8>| {
                     out.extend_from_slice(message);
                 })
@@ -426,7 +452,8 @@ fn loom_a_pipe_of_this_process_forgets_nobody() {
             while !left.is_empty() {
                 match near.output.try_write(left) {
                     Ok(count) => left = &left[count..],
-                    Err(_) => block_on(poll_fn(|cx| near.output.poll_write_ready(cx))).expect("it is open"),
+                    Err(_) => block_on(poll_fn(|cx| near.output.poll_write_ready(cx)))
+                        .expect("it is open"),
                 }
             }
         });

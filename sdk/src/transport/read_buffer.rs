@@ -83,7 +83,9 @@ impl ReadBuffer {
         self.drop_skipped();
         match polled {
             Poll::Pending => self.shrink(),
-            Poll::Ready(Ok(count)) if count == room => self.read_size = (self.read_size * 2).min(READ_MAX),
+            Poll::Ready(Ok(count)) if count == room => {
+                self.read_size = (self.read_size * 2).min(READ_MAX)
+            }
             Poll::Ready(_) => {}
         }
         polled

@@ -116,8 +116,9 @@ mod tests {
 
     /// Fills the send buffer with messages of this size, at most a hundred, and counts them.
     fn fill(send_buffer: &SendBuffer, len: usize) -> usize {
-        let send =
-            |_: &i32| send_buffer.send(len, |out: &mut Vec<u8>| out.resize(out.len() + len, 7)).is_ok();
+        let send = |_: &i32| {
+            send_buffer.send(len, |out: &mut Vec<u8>| out.resize(out.len() + len, 7)).is_ok()
+        };
         (0..100).take_while(send).count()
     }
 

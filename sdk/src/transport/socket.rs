@@ -25,7 +25,11 @@ struct Reading<R>(R);
 macro_rules! input_for {
     ($half:ty) => {
         impl Input for Reading<$half> {
-            fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut BytesMut) -> Poll<io::Result<usize>> {
+            fn poll_read(
+                &mut self,
+                cx: &mut Context<'_>,
+                buf: &mut BytesMut,
+            ) -> Poll<io::Result<usize>> {
                 poll_read_buf(Pin::new(&mut self.0), cx, buf)
             }
 
@@ -109,17 +113,23 @@ fn unix_ends(stream: UnixStream) -> Ends {
 }
 
 /// Connects, and prepares the socket. `dead_peer_timeout` is how long the peer's host may stay silent.
-pub(crate) async fn connect(address: &Address, dead_peer_timeout: Duration) -> io::Result<(Ends, PeerAddr)> {
+pub(crate) async fn connect(
+    address: &Address,
+    dead_peer_timeout: Duration,
+) -> io::Result<(Ends, PeerAddr)> {
     match address {
         Address::Tcp(host) => {
             let found = tokio::net::lookup_host(host.as_str()).await;
-            let addresses: Vec<_> = found.map_err(|error| io::Error::other(UnknownHost(error)))?.collect();
+            let addresses: Vec<_> =
+                found.map_err(|error| io::Error::other(UnknownHost(error)))?.collect();
             let stream = eyeballs::first(addresses, TcpStream::connect).await?;
             prepare(&stream, dead_peer_timeout)?;
             let peer = PeerAddr::tcp(stream.peer_addr()?);
             Ok((tcp_ends(stream), peer))
         }
-        Address::Unix(path) => Ok((unix_ends(UnixStream::connect(path).await?), PeerAddr::unix(Some(path)))),
+        Address::Unix(path) => {
+            Ok((unix_ends(UnixStream::connect(path).await?), PeerAddr::unix(Some(path))))
+        }
     }
 }
 
@@ -143,7 +153,8 @@ impl Listener {
         match address {
             Address::Tcp(host) => {
                 let found = tokio::net::lookup_host(host.as_str()).await;
-                let found: Vec<_> = found.map_err(|error| io::Error::other(UnknownHost(error)))?.collect();
+                let found: Vec<_> =
+                    found.map_err(|error| io::Error::other(UnknownHost(error)))?.collect();
                 Ok(Self::Tcp(TcpListener::bind(&found[..]).await?))
             }
             Address::Unix(path) => {
@@ -283,9 +294,13 @@ async fn remove_stale(path: &Path) -> io::Result<()> {
         return Err(io::Error::other(taken));
     }
     match tokio::time::timeout(OWNER_LIMIT, UnixStream::connect(path)).await {
-        Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => std::fs::remove_file(path),
+        Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            std::fs::remove_file(path)
+        }
         Ok(Err(error)) if is_of_other_type(&error) => Err(io::Error::other(Taken::OtherSocket)),
-        Ok(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => Err(io::Error::other(Taken::Hangs)),
+        Ok(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+            Err(io::Error::other(Taken::Hangs))
+        }
         Err(_) => Err(io::Error::other(Taken::Hangs)),
         Ok(_) => Ok(()),
     }
@@ -335,8 +350,10 @@ fn prepare(stream: &TcpStream, dead_peer_timeout: Duration) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let socket = SockRef::from(stream);
     let times = Times::of(dead_peer_timeout);
-    let keepalive =
-        TcpKeepalive::new().with_time(times.idle).with_interval(times.interval).with_retries(times.probes);
+    let keepalive = TcpKeepalive::new()
+        .with_time(times.idle)
+        .with_interval(times.interval)
+        .with_retries(times.probes);
     socket.set_tcp_keepalive(&keepalive)?;
     #[cfg(target_os = "linux")]
     socket.set_tcp_user_timeout(Some(times.unacknowledged))?;
@@ -365,7 +382,8 @@ impl Times {
         // The last probe is due when the limit has passed.
         let probes = if seconds > 2 { 2 } else { 1 };
         let idle = seconds.saturating_sub(interval * u64::from(probes)).max(1);
-        let unacknowledged = if limit < PROBE_BELOW { limit / 4 } else { Duration::from_secs(seconds) };
+        let unacknowledged =
+            if limit < PROBE_BELOW { limit / 4 } else { Duration::from_secs(seconds) };
         Self {
             idle: Duration::from_secs(idle),
             interval: Duration::from_secs(interval),

@@ -71,8 +71,10 @@ fn ends(says: impl Into<Bytes>) -> Ends {
 }
 
 fn data(out: &mut Vec<u8>, message: &[u8]) {
-    wire::data(out, StreamId(100), message.len(), |out: &mut Vec<u8>| out.extend_from_slice(message))
-        .expect("its size");
+    wire::data(out, StreamId(100), message.len(), |out: &mut Vec<u8>| {
+        out.extend_from_slice(message)
+    })
+    .expect("its size");
 }
 
 #[test]
@@ -82,8 +84,9 @@ fn only_so_many_writers_have_a_send_buffer_and_fewer_when_the_socket_is_full() {
     let mut all_send = |len: usize| {
         let mut task = Context::from_waker(Waker::noop());
         for (key, sender) in keys.iter().zip(&mut senders) {
-            let sent = link
-                .poll_send(*key, len, sender, &mut task, |out: &mut Vec<u8>| out.resize(out.len() + len, 7));
+            let sent = link.poll_send(*key, len, sender, &mut task, |out: &mut Vec<u8>| {
+                out.resize(out.len() + len, 7)
+            });
             assert!(matches!(sent, Poll::Ready(Ok(()))));
         }
         senders
@@ -119,5 +122,8 @@ async fn what_comes_behind_a_large_message_does_not_keep_its_memory() {
     }
     let message = inbox.front().and_then(Messages::next).expect("it has come").into_bytes();
     drop(inbox);
-    assert!(message.len() == LARGE && message.is_unique(), "the driver has another buffer for what follows");
+    assert!(
+        message.len() == LARGE && message.is_unique(),
+        "the driver has another buffer for what follows"
+    );
 }

@@ -94,7 +94,12 @@ impl Wakers {
     }
 
     /// The task of `cx` waits for the end of the stream, beside others.
-    pub(super) fn watch(&mut self, key: StreamKey, watcher: &mut Option<Watcher>, cx: &Context<'_>) {
+    pub(super) fn watch(
+        &mut self,
+        key: StreamKey,
+        watcher: &mut Option<Watcher>,
+        cx: &Context<'_>,
+    ) {
         let waiting = self.closed.entry(key.0).or_default();
         if let Some((_, waker)) = waiting.iter_mut().find(|(other, _)| Some(*other) == *watcher) {
             waker.clone_from(cx.waker());
@@ -130,9 +135,11 @@ impl Wakers {
     /// How many tasks wait.
     #[cfg(feature = "testing")]
     pub(super) fn waiting(&self) -> usize {
-        let streams = self.streams.iter().flat_map(|stream| [&stream.read, &stream.write, &stream.watch]);
+        let streams =
+            self.streams.iter().flat_map(|stream| [&stream.read, &stream.write, &stream.watch]);
         let slots = streams.chain(&self.calls).chain(&self.tickets);
-        slots.filter(|slot| slot.get().is_some()).count() + self.closed.values().map(Vec::len).sum::<usize>()
+        slots.filter(|slot| slot.get().is_some()).count()
+            + self.closed.values().map(Vec::len).sum::<usize>()
     }
 
     /// Bytes in the send buffers that are granted.
@@ -157,7 +164,12 @@ impl Wakers {
             Event::Room(ticket) => self.ticket(ticket).take(),
             Event::CreditRevoked(key) => {
                 // What is in it comes too late.
-                drop(self.stream(key).send_buffer.take().and_then(|send_buffer| send_buffer.collect()));
+                drop(
+                    self.stream(key)
+                        .send_buffer
+                        .take()
+                        .and_then(|send_buffer| send_buffer.collect()),
+                );
                 None
             }
             Event::Idle => {

@@ -73,7 +73,8 @@ mod tests {
     fn a_message_is_the_same_bytes_and_its_large_pieces_are_the_same_memory() {
         let sizes = [0, 1, LARGE - 1, LARGE, LARGE + 1];
         for (turn, size) in sizes.into_iter().enumerate() {
-            let piece = |turn: usize| Bytes::from(vec![b'a' + turn as u8; sizes[turn % sizes.len()]]);
+            let piece =
+                |turn: usize| Bytes::from(vec![b'a' + turn as u8; sizes[turn % sizes.len()]]);
             let mut message = Mixed {
                 first: Bytes::from(vec![b'x'; size]),
                 text: "text".repeat(turn * LARGE / 8),
@@ -90,7 +91,8 @@ mod tests {
             let mut slices = [std::io::IoSlice::new(&[]); 40];
             let count = outbox.slices(1, &mut slices);
             assert_eq!(outbox.to_vec()[1..], message.encode_to_vec());
-            let by_reference = slices[..count].iter().any(|slice| slice.as_ptr() == message.first.as_ptr());
+            let by_reference =
+                slices[..count].iter().any(|slice| slice.as_ptr() == message.first.as_ptr());
             assert_eq!(by_reference, size >= LARGE, "{size}");
             outbox.clear();
             assert!(message.rest.iter().all(|piece| piece.is_empty() || !piece.is_unique()));

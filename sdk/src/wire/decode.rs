@@ -2,7 +2,9 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 use trill_proto::prost::Message;
-use trill_proto::{CloseMeta, FeedbackMeta, InitMeta, RequestProtocol, ResponseProtocol, TransInfoEntry};
+use trill_proto::{
+    CloseMeta, FeedbackMeta, InitMeta, RequestProtocol, ResponseProtocol, TransInfoEntry,
+};
 
 use super::entries;
 use super::error::{FrameFault, WireError};
@@ -40,7 +42,11 @@ impl Decoder {
     ///
     /// When the front of the buffer is not a frame. Frames before it have been given out; calling again gives the same error.
     #[inline]
-    pub(crate) fn decode_to(&self, frames: &mut Vec<Frame>, buf: &mut BytesMut) -> Result<bool, WireError> {
+    pub(crate) fn decode_to(
+        &self,
+        frames: &mut Vec<Frame>,
+        buf: &mut BytesMut,
+    ) -> Result<bool, WireError> {
         let Some(fixed) = buf.first_chunk() else { return Ok(false) };
         let header = Header::from_bytes(fixed, self.max_frame)?;
         let size = header.total_size as usize;
@@ -103,7 +109,8 @@ impl Decoder {
             FrameType::Stream if header.kind == DATA => Begun::Data(id),
             FrameType::Stream => Begun::Control(id),
             FrameType::Unary => {
-                let head = UnaryHead { id: header.id, version: header.version, reserved: header.reserved };
+                let head =
+                    UnaryHead { id: header.id, version: header.version, reserved: header.reserved };
                 let meta = buf.get(HEADER_LEN..HEADER_LEN + usize::from(header.header_size))?;
                 let (request_id, one_way) = self.says(meta).unwrap_or((header.id, false));
                 Begun::Unary { head, request_id, one_way }
@@ -134,7 +141,8 @@ impl Decoder {
     pub(crate) fn message(&self, buf: &[u8]) -> Option<(StreamId, u32)> {
         let header = Header::from_bytes(buf.first_chunk()?, self.max_frame).ok()?;
         let size = header.total_size - HEADER_LEN as u32;
-        ((header.frame_type, header.kind) == (FrameType::Stream, DATA)).then_some((StreamId(header.id), size))
+        ((header.frame_type, header.kind) == (FrameType::Stream, DATA))
+            .then_some((StreamId(header.id), size))
     }
 
     #[inline]
@@ -157,8 +165,10 @@ impl Decoder {
             _ if len > self.max_header => Err(self.too_large(len)),
             INIT => init(&buf[..len]).map(|meta| Frame::Init { id, meta }),
             CLOSE => close(&buf[..len]).map(|meta| Frame::Close { id, meta }),
-            FEEDBACK => read(&buf[..len])
-                .map(|meta: FeedbackMeta| Frame::Feedback { id, increment: meta.window_size_increment }),
+            FEEDBACK => read(&buf[..len]).map(|meta: FeedbackMeta| Frame::Feedback {
+                id,
+                increment: meta.window_size_increment,
+            }),
             unknown => Err(FrameFault::UnknownKind(unknown)),
         };
         buf.advance(len);
@@ -185,9 +195,12 @@ fn push_request(
             rest.advance(header_len);
             meta
         }
-        None => unary_header(&mut rest, header_len, entries::IN_REQUEST, |meta: &mut RequestProtocol| {
-            &mut meta.trans_info
-        })?,
+        None => unary_header(
+            &mut rest,
+            header_len,
+            entries::IN_REQUEST,
+            |meta: &mut RequestProtocol| &mut meta.trans_info,
+        )?,
     };
     let (body, attachment) = split(rest, meta.request_id, meta.attachment_size)?;
     frames.push(Frame::Request { head, meta, body, attachment });
@@ -207,9 +220,12 @@ fn push_response(
             rest.advance(header_len);
             meta
         }
-        None => unary_header(&mut rest, header_len, entries::IN_RESPONSE, |meta: &mut ResponseProtocol| {
-            &mut meta.trans_info
-        })?,
+        None => unary_header(
+            &mut rest,
+            header_len,
+            entries::IN_RESPONSE,
+            |meta: &mut ResponseProtocol| &mut meta.trans_info,
+        )?,
     };
     let (body, attachment) = split(rest, meta.request_id, meta.attachment_size)?;
     frames.push(Frame::Response { head, meta, body, attachment });

@@ -160,15 +160,25 @@ fn unary(
         Ok(header_size) if meta_len <= max_header => header_size,
         _ => return Err(WireError::HeaderTooLarge { size: meta_len, limit: max_header }),
     };
-    let size = HEADER_LEN.saturating_add(meta_len).saturating_add(body_len).saturating_add(attachment.len());
+    let size = HEADER_LEN
+        .saturating_add(meta_len)
+        .saturating_add(body_len)
+        .saturating_add(attachment.len());
     let limit = limit.frame.min(MAX_FRAME);
     let total_size = match u32::try_from(size) {
         Ok(total_size) if size <= limit => total_size,
         _ => return Err(WireError::FrameTooLarge { size, limit }),
     };
     let UnaryHead { id, version, reserved } = head;
-    let header =
-        Header { frame_type: FrameType::Unary, kind: 0, total_size, header_size, id, version, reserved };
+    let header = Header {
+        frame_type: FrameType::Unary,
+        kind: 0,
+        total_size,
+        header_size,
+        id,
+        version,
+        reserved,
+    };
     let mut frame = Uncommitted { start: out.len(), out };
     frame.out.copied().reserve(HEADER_LEN + meta_len);
     frame.out.copied().extend_from_slice(&header.to_bytes());

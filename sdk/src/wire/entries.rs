@@ -6,7 +6,9 @@ use std::collections::HashSet;
 
 use bytes::Bytes;
 use trill_proto::TransInfoEntry;
-use trill_proto::prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
+use trill_proto::prost::encoding::{
+    DecodeContext, WireType, decode_key, decode_varint, skip_field,
+};
 
 use super::error::FrameFault;
 
@@ -47,7 +49,8 @@ fn count(mut message: &[u8], path: &[u32]) -> usize {
     {
         if (number, wire_type) == (*field, WireType::LengthDelimited) {
             let Ok(len) = decode_varint(&mut message) else { break };
-            let Some((part, rest)) = usize::try_from(len).ok().and_then(|len| message.split_at_checked(len))
+            let Some((part, rest)) =
+                usize::try_from(len).ok().and_then(|len| message.split_at_checked(len))
             else {
                 // A part that is cut short is decoded as far as it goes.
                 return entries + count(message, inner);
@@ -114,7 +117,9 @@ mod tests {
     use super::*;
 
     fn numbered(count: usize) -> Vec<TransInfoEntry> {
-        (0..count).map(|at| TransInfoEntry::new(format!("key {}", at % 700), at.to_string())).collect()
+        (0..count)
+            .map(|at| TransInfoEntry::new(format!("key {}", at % 700), at.to_string()))
+            .collect()
     }
 
     #[test]
@@ -126,8 +131,11 @@ mod tests {
             assert!(entries.capacity() <= kept + FEW, "{count}: room for {}", entries.capacity());
             assert_eq!(entries[kept - 1].value(), (count - 1).to_string().as_bytes());
         }
-        let mut one =
-            vec![TransInfoEntry::new("a", "1"), TransInfoEntry::new("b", "2"), TransInfoEntry::new("a", "3")];
+        let mut one = vec![
+            TransInfoEntry::new("a", "1"),
+            TransInfoEntry::new("b", "2"),
+            TransInfoEntry::new("a", "3"),
+        ];
         let mut many = [numbered(20), one.clone()].concat();
         settle(&mut one);
         settle(&mut many);
@@ -138,7 +146,9 @@ mod tests {
     #[test]
     fn values_do_not_keep_the_buffer_that_they_came_in() {
         let entries = vec![TransInfoEntry::new("key", "value")];
-        let came = Bytes::from(RequestProtocol { trans_info: entries, ..Default::default() }.encode_to_vec());
+        let came = Bytes::from(
+            RequestProtocol { trans_info: entries, ..Default::default() }.encode_to_vec(),
+        );
         let mut decoded = RequestProtocol::decode(came.clone()).unwrap();
         assert!(!came.is_unique(), "prost makes slices");
         let_go_of_input(&mut decoded.trans_info);
@@ -150,7 +160,8 @@ mod tests {
     fn entries_are_counted_wherever_they_stand_and_as_far_as_they_would_be_decoded() {
         for count in [MAX_ENTRIES, MAX_ENTRIES + 1] {
             let trans_info = vec![TransInfoEntry::default(); count];
-            let request_meta = Some(InitRequestMeta { trans_info: trans_info.clone(), ..Default::default() });
+            let request_meta =
+                Some(InitRequestMeta { trans_info: trans_info.clone(), ..Default::default() });
             let messages = [
                 (
                     RequestProtocol {
@@ -162,16 +173,22 @@ mod tests {
                     IN_REQUEST,
                 ),
                 (
-                    ResponseProtocol { trans_info: trans_info.clone(), ret: -1, ..Default::default() }
-                        .encode_to_vec(),
+                    ResponseProtocol {
+                        trans_info: trans_info.clone(),
+                        ret: -1,
+                        ..Default::default()
+                    }
+                    .encode_to_vec(),
                     IN_RESPONSE,
                 ),
                 (
-                    InitMeta { request_meta, init_window_size: 7, ..Default::default() }.encode_to_vec(),
+                    InitMeta { request_meta, init_window_size: 7, ..Default::default() }
+                        .encode_to_vec(),
                     IN_INIT,
                 ),
                 (
-                    CloseMeta { trans_info, ret: 3, func_ret: 7, ..Default::default() }.encode_to_vec(),
+                    CloseMeta { trans_info, ret: 3, func_ret: 7, ..Default::default() }
+                        .encode_to_vec(),
                     IN_CLOSE,
                 ),
             ];
@@ -183,9 +200,16 @@ mod tests {
             }
         }
         let cut_short = [0x4a, 0, 0x4a, 0, 0x4a, 5, 0];
-        assert_eq!(super::count(&cut_short, IN_REQUEST), 3, "the last one is decoded as far as it goes");
+        assert_eq!(
+            super::count(&cut_short, IN_REQUEST),
+            3,
+            "the last one is decoded as far as it goes"
+        );
         // One request_meta behind the other: decoding puts them together.
-        let half = InitRequestMeta { trans_info: vec![TransInfoEntry::default(); 600], ..Default::default() };
+        let half = InitRequestMeta {
+            trans_info: vec![TransInfoEntry::default(); 600],
+            ..Default::default()
+        };
         let half = InitMeta { request_meta: Some(half), ..Default::default() }.encode_to_vec();
         let too_many = FrameFault::TooManyEntries { limit: MAX_ENTRIES };
         assert_eq!(check(&[half.clone(), half].concat(), IN_INIT), Err(too_many));

@@ -130,9 +130,17 @@ mod tests {
         assert!(!slices((33_000, 0), READ)[0]);
         assert!(!slices((43_690, 0), READ)[0]);
         assert!(slices((43_691, 0), READ)[0]);
-        assert_eq!(slices((33_000, 33_000), 98_304), [true, true], "both count as long as one is there");
+        assert_eq!(
+            slices((33_000, 33_000), 98_304),
+            [true, true],
+            "both count as long as one is there"
+        );
         assert_eq!(slices((33_000, 33_000), 100_000), [false, false]);
-        assert_eq!(slices((31_000, 33_000), READ), [true, false], "what is small is copied when it is kept");
+        assert_eq!(
+            slices((31_000, 33_000), READ),
+            [true, false],
+            "what is small is copied when it is kept"
+        );
         assert_eq!(slices((1_000, 33_000), READ / 2 + 2_000), [true, true]);
         assert_eq!(slices((10, 10), READ), [true, true]);
     }

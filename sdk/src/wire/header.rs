@@ -38,8 +38,12 @@ impl Header {
 
     /// Reads and checks the bytes of a frame that may take `max_frame` bytes in all.
     #[inline]
-    pub(super) fn from_bytes(bytes: &[u8; HEADER_LEN], max_frame: usize) -> Result<Self, WireError> {
-        let [m0, m1, frame_type, kind, t0, t1, t2, t3, h0, h1, i0, i1, i2, i3, version, reserved] = *bytes;
+    pub(super) fn from_bytes(
+        bytes: &[u8; HEADER_LEN],
+        max_frame: usize,
+    ) -> Result<Self, WireError> {
+        let [m0, m1, frame_type, kind, t0, t1, t2, t3, h0, h1, i0, i1, i2, i3, version, reserved] =
+            *bytes;
         let found = u16::from_be_bytes([m0, m1]);
         if found != MAGIC {
             return Err(WireError::BadMagic { found });

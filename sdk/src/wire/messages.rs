@@ -125,8 +125,10 @@ impl Messages {
     #[cfg(test)]
     pub(crate) fn single(id: super::StreamId, payload: &[u8]) -> Self {
         let mut out = Vec::new();
-        super::data(&mut out, id, payload.len(), |out: &mut Vec<u8>| out.extend_from_slice(payload))
-            .expect("the right size");
+        super::data(&mut out, id, payload.len(), |out: &mut Vec<u8>| {
+            out.extend_from_slice(payload)
+        })
+        .expect("the right size");
         Self::new(out.into(), 1)
     }
 
@@ -218,8 +220,10 @@ mod tests {
     fn a_message_that_is_not_read_to_its_end_is_passed_over() {
         let mut buf = Vec::new();
         for payload in ["one", "two"] {
-            data(&mut buf, StreamId(7), 3, |out: &mut Vec<u8>| out.extend_from_slice(payload.as_bytes()))
-                .unwrap();
+            data(&mut buf, StreamId(7), 3, |out: &mut Vec<u8>| {
+                out.extend_from_slice(payload.as_bytes())
+            })
+            .unwrap();
         }
         let mut messages = Messages::new(buf.into(), 2);
         let mut first = messages.next().unwrap();

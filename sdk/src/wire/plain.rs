@@ -101,7 +101,8 @@ impl Plain for RequestProtocol {
 impl Plain for ResponseProtocol {
     #[inline]
     fn plain_len(&self) -> Option<usize> {
-        let (Ok(ret), Ok(func_ret)) = (u32::try_from(self.ret), u32::try_from(self.func_ret)) else {
+        let (Ok(ret), Ok(func_ret)) = (u32::try_from(self.ret), u32::try_from(self.func_ret))
+        else {
             return None;
         };
         let numbers = [
@@ -242,12 +243,20 @@ fn write_bytes(out: &mut Vec<u8>, key: u8, bytes: &Bytes) {
 
 #[inline]
 fn numbers_len<const N: usize>(numbers: [u32; N]) -> usize {
-    numbers.into_iter().filter(|number| *number != 0).map(|number| 1 + varint_len(number as usize)).sum()
+    numbers
+        .into_iter()
+        .filter(|number| *number != 0)
+        .map(|number| 1 + varint_len(number as usize))
+        .sum()
 }
 
 #[inline]
 fn names_len(names: &[&Bytes]) -> usize {
-    names.iter().filter(|name| !name.is_empty()).map(|name| 1 + varint_len(name.len()) + name.len()).sum()
+    names
+        .iter()
+        .filter(|name| !name.is_empty())
+        .map(|name| 1 + varint_len(name.len()) + name.len())
+        .sum()
 }
 
 #[inline]

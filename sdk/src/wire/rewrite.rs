@@ -28,7 +28,9 @@ impl Frame {
             Self::Init { id, meta } => init(&mut out, *id, meta),
             Self::Data { id, messages } => {
                 let payload = messages.first();
-                data(&mut out, *id, payload.len(), |out: &mut Vec<u8>| out.extend_from_slice(&payload))?;
+                data(&mut out, *id, payload.len(), |out: &mut Vec<u8>| {
+                    out.extend_from_slice(&payload)
+                })?;
             }
             Self::Feedback { id, increment } => feedback(&mut out, *id, *increment),
             Self::Close { id, meta } => close(&mut out, *id, meta),

@@ -70,7 +70,8 @@ impl Against {
             .output()
             .with_context(|| program.display().to_string())?;
         ensure!(run.status.success(), "{} failed: {}", program.display(), run.status);
-        let measured: Row = serde_json::from_slice(&run.stdout).context("the row of the measurement")?;
+        let measured: Row =
+            serde_json::from_slice(&run.stdout).context("the row of the measurement")?;
         measured.cpu_us_per_msg.context("the processor time was not measured")
     }
 }

@@ -19,8 +19,9 @@ pub(crate) fn draw(report: &Report, path: &Path) -> Result<()> {
     ensure!(!groups.is_empty(), "a picture needs Trill and tonic in the same workload");
     let scale = Scale::of(&groups);
     let rows: i32 = groups.iter().map(Group::height).sum();
-    let area = SVGBackend::new(path, (WIDTH.cast_unsigned(), (TOP + rows + BOTTOM).cast_unsigned()))
-        .into_drawing_area();
+    let area =
+        SVGBackend::new(path, (WIDTH.cast_unsigned(), (TOP + rows + BOTTOM).cast_unsigned()))
+            .into_drawing_area();
     // The errors of the backend borrow it, so only their text survives.
     draw_all(&area, &groups, &scale, rows).map_err(|error| anyhow!("drawing: {error}"))?;
     area.present().map_err(|error| anyhow!("writing {}: {error}", path.display()))
@@ -31,13 +32,20 @@ type Drawn = Result<(), Box<dyn std::error::Error>>;
 
 fn draw_all(area: &Area<'_>, groups: &[Group], scale: &Scale, rows: i32) -> Drawn {
     area.fill(&WHITE)?;
-    draw_text(area, "Times better than tonic's best form (logarithmic)", (LEFT, 24), 16, HPos::Left)?;
+    draw_text(
+        area,
+        "Times better than tonic's best form (logarithmic)",
+        (LEFT, 24),
+        16,
+        HPos::Left,
+    )?;
     draw_legend(area, groups)?;
     for tick in scale.ticks() {
         let x = scale.x(tick);
         let color = if tick == 1.0 { BLACK } else { RGBColor(225, 225, 225) };
         area.draw(&PathElement::new(vec![(x, TOP - 4), (x, TOP + rows)], color))?;
-        let label = if tick < 1.0 { format!("1/{:.0}", tick.recip()) } else { format!("{tick:.0}") };
+        let label =
+            if tick < 1.0 { format!("1/{:.0}", tick.recip()) } else { format!("{tick:.0}") };
         draw_text(area, &label, (x, TOP + rows + 14), 12, HPos::Center)?;
     }
     let mut y = TOP;
@@ -111,7 +119,8 @@ impl Group {
             (times.is_finite() && times > 0.0).then_some((*contender, times))
         };
         // Tonic's best form is where the bars start, so it has none of its own.
-        let bars = ORDER.iter().filter_map(times).filter(|(of, times)| !of.is_tonic() || *times != 1.0);
+        let bars =
+            ORDER.iter().filter_map(times).filter(|(of, times)| !of.is_tonic() || *times != 1.0);
         Some(Self { workload, bars: bars.collect() })
     }
 
@@ -129,7 +138,8 @@ struct Scale {
 
 impl Scale {
     fn of(groups: &[Group]) -> Self {
-        let exponents = || groups.iter().flat_map(|group| &group.bars).map(|(_, times)| times.log2());
+        let exponents =
+            || groups.iter().flat_map(|group| &group.bars).map(|(_, times)| times.log2());
         let low = exponents().fold(-1.0, f64::min).floor() as i32;
         let high = exponents().fold(1.0, f64::max).ceil() as i32;
         Self { low, high }

@@ -42,7 +42,9 @@ pub(crate) async fn run(comparison: &Comparison) -> Result<()> {
     let pairs = comparison.pairs();
     ensure!(!pairs.is_empty(), "none of these contenders takes part in these workloads");
     let mut json = match &comparison.json {
-        Some(path) => Some(std::fs::File::create(path).with_context(|| path.display().to_string())?),
+        Some(path) => {
+            Some(std::fs::File::create(path).with_context(|| path.display().to_string())?)
+        }
         None => None,
     };
 
@@ -51,7 +53,12 @@ pub(crate) async fn run(comparison: &Comparison) -> Result<()> {
     for round in 1..=comparison.rounds {
         for (at, &(workload, contender)) in pairs.iter().enumerate() {
             let seconds = start.elapsed().as_secs();
-            eprint!("{seconds:4} s  round {round}/{}  {:3}/{}  ", comparison.rounds, at + 1, pairs.len());
+            eprint!(
+                "{seconds:4} s  round {round}/{}  {:3}/{}  ",
+                comparison.rounds,
+                at + 1,
+                pairs.len()
+            );
             eprint!("{:<6} {:<14}", workload.name(), contender.name());
             let row = process::measure(contender, workload, comparison.seconds)
                 .await
@@ -76,7 +83,8 @@ pub(crate) async fn run(comparison: &Comparison) -> Result<()> {
 impl Comparison {
     fn pairs(&self) -> Vec<(Workload, Contender)> {
         let wanted = |contender: &Contender| {
-            self.contenders.is_empty() || self.contenders.iter().any(|asked| contender.is_meant_by(*asked))
+            self.contenders.is_empty()
+                || self.contenders.iter().any(|asked| contender.is_meant_by(*asked))
         };
         Workload::ALL
             .iter()

@@ -77,7 +77,9 @@ impl Contender {
             Self::Tonic | Self::TonicChannel => {
                 driver.streams::<tonic::Client<tonic::Channels>>(workload, address).await
             }
-            Self::TonicIter => driver.streams::<tonic::Client<tonic::Iterators>>(workload, address).await,
+            Self::TonicIter => {
+                driver.streams::<tonic::Client<tonic::Iterators>>(workload, address).await
+            }
             Self::Tarpc => driver.unary::<tarpc::Client>(workload, address).await,
             Self::Ttrpc => driver.streams::<ttrpc::Client>(workload, address).await,
             Self::Tcp | Self::TcpNaive => driver.streams::<tcp::Client>(workload, address).await,

@@ -46,9 +46,10 @@ impl Driver {
     ) -> Result<Measured> {
         let small = payload(SMALL);
         match workload {
-            Workload::Unary | Workload::UnaryOneThread | Workload::UnaryMany | Workload::Connections => {
-                self.unary::<C>(workload, address).await
-            }
+            Workload::Unary
+            | Workload::UnaryOneThread
+            | Workload::UnaryMany
+            | Workload::Connections => self.unary::<C>(workload, address).await,
             Workload::PingPong | Workload::PingPongOneThread => {
                 let client = C::connect(address).await?;
                 self.measure(1, |count| ping_pong(client.clone(), count, small.clone())).await
@@ -85,7 +86,11 @@ impl Driver {
     }
 
     /// Does the work with a contender that may know nothing but calls.
-    pub(crate) async fn unary<C: Unary>(self, workload: Workload, address: SocketAddr) -> Result<Measured> {
+    pub(crate) async fn unary<C: Unary>(
+        self,
+        workload: Workload,
+        address: SocketAddr,
+    ) -> Result<Measured> {
         let small = payload(SMALL);
         let client = C::connect(address).await?;
         match workload {
@@ -139,7 +144,9 @@ impl Driver {
             rate: Some(count / elapsed.as_secs_f64()),
             p50_us: quantile(&latencies, 0.50),
             p99_us: quantile(&latencies, 0.99),
-            cpu_us: before.zip(after).map(|(before, after)| (after - before).as_secs_f64() * 1e6 / count),
+            cpu_us: before
+                .zip(after)
+                .map(|(before, after)| (after - before).as_secs_f64() * 1e6 / count),
             bytes_each: None,
         })
     }

@@ -74,7 +74,12 @@ impl Goal {
             (W::Connections, BytesEach, Tonic, AtMost(0.25)),
         ]
         .into_iter()
-        .map(|(workload, figure, against, wanted)| Self { workload, figure, against, wanted })
+        .map(|(workload, figure, against, wanted)| Self {
+            workload,
+            figure,
+            against,
+            wanted,
+        })
     }
 
     pub(crate) fn workload(&self) -> Workload {
@@ -87,7 +92,9 @@ impl Goal {
         let theirs = match self.against {
             Against::Nobody => 1.0,
             Against::Tonic => report.best_of_tonic(self.workload, self.figure)?,
-            Against::TonicChannel => report.figure(self.workload, Contender::TonicChannel, self.figure)?,
+            Against::TonicChannel => {
+                report.figure(self.workload, Contender::TonicChannel, self.figure)?
+            }
             Against::Tcp => report.figure(self.workload, Contender::Tcp, self.figure)?,
             Against::TcpNaive => report.figure(self.workload, Contender::TcpNaive, self.figure)?,
         };
@@ -132,8 +139,11 @@ mod tests {
 
     #[test]
     fn a_goal_stands_by_the_best_of_tonics_forms() {
-        let rows =
-            [row(Contender::Trill, 12.0), row(Contender::TonicIter, 10.0), row(Contender::TonicChannel, 6.0)];
+        let rows = [
+            row(Contender::Trill, 12.0),
+            row(Contender::TonicIter, 10.0),
+            row(Contender::TonicChannel, 6.0),
+        ];
         let report = Report::new(&rows);
         let of_downloads = Goal::all().filter(|goal| goal.workload == Workload::Download);
         let standings: Vec<_> = of_downloads.filter_map(|goal| goal.standing(&report)).collect();

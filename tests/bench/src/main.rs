@@ -101,8 +101,9 @@ fn run(command: Command) -> Result<()> {
         Command::Against(against) => against.run(),
         Command::Fairness(fairness) => {
             usage::allow_many_files()?;
-            runtime(false)?
-                .block_on(async move { tokio::spawn(async move { fairness::run(&fairness).await }).await? })
+            runtime(false)?.block_on(async move {
+                tokio::spawn(async move { fairness::run(&fairness).await }).await?
+            })
         }
         Command::One { contender, workload, seconds } => {
             let row = runtime(true)?.block_on(process::measure(contender, workload, seconds))?;
@@ -125,9 +126,11 @@ fn run(command: Command) -> Result<()> {
 impl Drive {
     fn run(self) -> Result<()> {
         usage::allow_many_files()?;
-        let driver = Driver { time: Duration::try_from_secs_f64(self.seconds)?, server: self.server };
+        let driver =
+            Driver { time: Duration::try_from_secs_f64(self.seconds)?, server: self.server };
         let work = self.contender.drive(self.workload, self.address, driver);
-        let measured = runtime(self.workload.one_thread())?.block_on(async { tokio::spawn(work).await? })?;
+        let measured =
+            runtime(self.workload.one_thread())?.block_on(async { tokio::spawn(work).await? })?;
         let row = Row::new(self.workload.name(), self.contender.name(), &measured);
         println!("{}", serde_json::to_string(&row)?);
         Ok(())

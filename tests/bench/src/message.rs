@@ -77,7 +77,11 @@ impl Check {
 
     pub(crate) fn accept(&mut self, echo: &Echo) -> Result<()> {
         ensure!(echo.seq == self.next, "message {} came in place of {}", echo.seq, self.next);
-        ensure!(echo.payload == self.payload, "the payload of message {} is not what was sent", echo.seq);
+        ensure!(
+            echo.payload == self.payload,
+            "the payload of message {} is not what was sent",
+            echo.seq
+        );
         self.next += 1;
         Ok(())
     }

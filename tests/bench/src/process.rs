@@ -44,13 +44,17 @@ async fn run_pair(contender: Contender, workload: Workload, seconds: f64) -> Res
     ensure!(ended.success(), "the client failed: {ended}");
 
     drop(lifeline);
-    let ended = tokio::time::timeout(GOODBYE, server.wait()).await.context("the server does not end")??;
+    let ended =
+        tokio::time::timeout(GOODBYE, server.wait()).await.context("the server does not end")??;
     ensure!(ended.success(), "the server failed: {ended}");
     serde_json::from_str(&row).context("the client's row")
 }
 
 /// Starts a server, which ends when its input does, and waits until it listens.
-pub(crate) async fn start_server(contender: Contender, workload: Workload) -> Result<(Child, String)> {
+pub(crate) async fn start_server(
+    contender: Contender,
+    workload: Workload,
+) -> Result<(Child, String)> {
     let mut command = command()?;
     command.args(["serve", contender.name(), "--until-eof"]).stdin(Stdio::piped());
     if workload.one_thread() {

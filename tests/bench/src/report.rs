@@ -18,7 +18,8 @@ impl Report {
     pub(crate) fn new(rows: &[Row]) -> Self {
         let mut medians: Vec<Row> = Vec::new();
         for row in rows {
-            let same = |other: &&Row| other.workload == row.workload && other.contender == row.contender;
+            let same =
+                |other: &&Row| other.workload == row.workload && other.contender == row.contender;
             if medians.iter().any(|known| same(&known)) {
                 continue;
             }
@@ -38,7 +39,12 @@ impl Report {
     }
 
     /// The median of a figure, if it was measured.
-    pub(crate) fn figure(&self, workload: Workload, contender: Contender, figure: Figure) -> Option<f64> {
+    pub(crate) fn figure(
+        &self,
+        workload: Workload,
+        contender: Contender,
+        figure: Figure,
+    ) -> Option<f64> {
         self.row(workload, contender)?.figure(figure)
     }
 
@@ -52,7 +58,9 @@ impl Report {
     }
 
     fn row(&self, workload: Workload, contender: Contender) -> Option<&Row> {
-        self.medians.iter().find(|row| row.workload == workload.name() && row.contender == contender.name())
+        self.medians
+            .iter()
+            .find(|row| row.workload == workload.name() && row.contender == contender.name())
     }
 
     /// Trill's figures divided by the other's. Processor time goes along, because it is steadier than rates on a busy machine.

@@ -9,7 +9,8 @@ use nix::unistd::Pid;
 
 /// The processor time of this process and another, in user and system mode.
 pub(crate) fn processor_time_with(other: u32) -> Result<Duration> {
-    let clock = clock_getcpuclockid(Pid::from_raw(i32::try_from(other)?)).context("the server's clock")?;
+    let clock =
+        clock_getcpuclockid(Pid::from_raw(i32::try_from(other)?)).context("the server's clock")?;
     let (here, there) = (ClockId::CLOCK_PROCESS_CPUTIME_ID.now()?, clock.now()?);
     Ok(Duration::from(here) + Duration::from(there))
 }
@@ -17,7 +18,8 @@ pub(crate) fn processor_time_with(other: u32) -> Result<Duration> {
 /// The memory of a process that is in use and not on a disk.
 pub(crate) fn resident_bytes(process: u32) -> Result<u64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no resident size")?;
+    let line =
+        status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no resident size")?;
     let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse()?;
     Ok(kibibytes * 1024)
 }

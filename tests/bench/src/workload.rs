@@ -136,7 +136,9 @@ impl Workload {
 
     pub(crate) fn figure(self) -> Figure {
         match self {
-            Self::Unary | Self::UnaryOneThread | Self::PingPong | Self::PingPongOneThread => Figure::P50,
+            Self::Unary | Self::UnaryOneThread | Self::PingPong | Self::PingPongOneThread => {
+                Figure::P50
+            }
             Self::Idle => Figure::BytesEach,
             _ => Figure::Rate,
         }

@@ -21,12 +21,14 @@ fn a_short_comparison_measures_checks_and_draws() {
         .args(["--json".as_ref(), json.as_os_str(), "--svg".as_ref(), svg.as_os_str()])
         .output()
         .expect("the program starts");
-    let (table, progress) = (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
+    let (table, progress) =
+        (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
     assert!(run.status.success(), "{progress}");
 
     let rows = std::fs::read_to_string(json).expect("the rows were written");
     let contenders: BTreeSet<String> = rows.lines().map(contender).collect();
-    let expected = ["tarpc", "tcp", "tcp-naive", "tonic", "tonic-channel", "tonic-iter", "trill", "ttrpc"];
+    let expected =
+        ["tarpc", "tcp", "tcp-naive", "tonic", "tonic-channel", "tonic-iter", "trill", "ttrpc"];
     assert_eq!(contenders, expected.map(str::to_owned).into());
     assert!(table.contains("| W4 | server stream | trill |"), "{table}");
     assert!(table.contains("of tonic's best"), "{table}");
@@ -45,7 +47,10 @@ fn a_program_is_compared_with_another_in_turns() {
             .args(["against", "--other", program, "--rounds", "2", "--seconds", "0.01", row])
             .output()
             .expect("the program starts");
-        (String::from_utf8_lossy(&run.stdout).into_owned(), String::from_utf8_lossy(&run.stderr).into_owned())
+        (
+            String::from_utf8_lossy(&run.stdout).into_owned(),
+            String::from_utf8_lossy(&run.stderr).into_owned(),
+        )
     };
     let (table, progress) = against("w2");
     assert!(table.contains("W2     median"), "{table}{progress}");

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::future::IntoFuture;
 
 use trill::prost::Message;
-use trill::{AsyncReader, AsyncWriter, CallOptions, Channel, Compression, Metadata, Reply, Response, Result};
+use trill::{
+    AsyncReader, AsyncWriter, CallOptions, Channel, Compression, Metadata, Reply, Response, Result,
+};
 use trill_examples::greeter::{GreeterClient, StreamGreeterClient};
 use trill_proto::TransInfoEntry;
 
@@ -48,19 +50,25 @@ impl Call {
                 upload(self.messages, streams.client_stream_say_hello().options(options)).await
             }
             "test.cap.Cap/Up" => upload(self.messages, cap.up().options(options)).await,
-            "bench.echo.Bench/Upload" => upload(self.messages, bench.upload().options(options)).await,
+            "bench.echo.Bench/Upload" => {
+                upload(self.messages, bench.upload().options(options)).await
+            }
             "test.helloworld.StreamGreeter/ServerStreamSayHello" => {
                 download(streams.server_stream_say_hello(self.only()).options(options)).await
             }
             "test.cap.Cap/Down" => download(cap.down(self.only()).options(options)).await,
-            "bench.echo.Bench/Download" => download(bench.download(self.only()).options(options)).await,
+            "bench.echo.Bench/Download" => {
+                download(bench.download(self.only()).options(options)).await
+            }
             other => panic!("nobody called {other}"),
         }
     }
 
     /// The one message of a call that has no more.
     fn only<M: Message + Default>(&self) -> M {
-        let [message] = &self.messages[..] else { panic!("not one message but {}", self.messages.len()) };
+        let [message] = &self.messages[..] else {
+            panic!("not one message but {}", self.messages.len())
+        };
         M::decode(&message[..]).unwrap()
     }
 }
@@ -95,9 +103,9 @@ pub(super) fn calls(conversation: &Conversation) -> Vec<Call> {
 }
 
 fn options(entries: &[TransInfoEntry]) -> CallOptions {
-    entries
-        .iter()
-        .fold(CallOptions::new(), |options, entry| options.metadata(entry.key(), entry.value().to_vec()))
+    entries.iter().fold(CallOptions::new(), |options, entry| {
+        options.metadata(entry.key(), entry.value().to_vec())
+    })
 }
 
 async fn upload<Req, Resp>(

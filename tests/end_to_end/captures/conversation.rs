@@ -26,7 +26,8 @@ impl Conversation {
             hex: String,
         }
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/vectors/trpc_cpp_captures.json");
-        let lines: Vec<Line> = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let lines: Vec<Line> =
+            serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
         let mut all: Vec<Self> = Vec::new();
         for line in lines {
             if all.last().is_none_or(|last| last.name != line.conversation) {

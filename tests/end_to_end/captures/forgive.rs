@@ -28,7 +28,9 @@ pub(super) fn forgive_answer(conversation: &Conversation, frame: &mut Frame) {
             // Theirs sends the metadata of the request back as well. Ours sends what the handler says.
             let echoed = |key: &str| {
                 conversation.sent(Side::Client).any(|request| match request.content {
-                    Content::Request { meta, .. } => meta.trans_info.iter().any(|entry| entry.key() == key),
+                    Content::Request { meta, .. } => {
+                        meta.trans_info.iter().any(|entry| entry.key() == key)
+                    }
                     _ => false,
                 })
             };

@@ -2,7 +2,9 @@
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 use trill::prost::Message;
-use trill_proto::{CloseMeta, FeedbackMeta, InitMeta, RequestProtocol, ResponseProtocol, TransInfoEntry};
+use trill_proto::{
+    CloseMeta, FeedbackMeta, InitMeta, RequestProtocol, ResponseProtocol, TransInfoEntry,
+};
 
 /// Who sends.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,15 +44,21 @@ impl Frame {
     pub(super) fn parse(from: Side, bytes: &[u8]) -> Self {
         let (head, rest) = bytes.split_at(16);
         assert_eq!(&head[..2], [0x09, 0x30], "the magic number");
-        assert_eq!(head[4..8], u32::try_from(bytes.len()).unwrap().to_be_bytes(), "the size of the frame");
+        assert_eq!(
+            head[4..8],
+            u32::try_from(bytes.len()).unwrap().to_be_bytes(),
+            "the size of the frame"
+        );
         let size = usize::from(u16::from_be_bytes([head[8], head[9]]));
         let mut content = match (head[2], head[3], from) {
-            (0, 0, Side::Client) => {
-                Content::Request { meta: Box::new(decode(&rest[..size])), body: rest[size..].to_vec() }
-            }
-            (0, 0, Side::Server) => {
-                Content::Answer { meta: Box::new(decode(&rest[..size])), body: rest[size..].to_vec() }
-            }
+            (0, 0, Side::Client) => Content::Request {
+                meta: Box::new(decode(&rest[..size])),
+                body: rest[size..].to_vec(),
+            },
+            (0, 0, Side::Server) => Content::Answer {
+                meta: Box::new(decode(&rest[..size])),
+                body: rest[size..].to_vec(),
+            },
             (1, 1, _) => Content::Init(Box::new(decode(rest))),
             (1, 2, _) => Content::Data(rest.to_vec()),
             (1, 3, _) => Content::Feedback(decode(rest)),
@@ -95,7 +103,9 @@ impl Content {
         match self {
             Self::Request { meta, .. } => &mut meta.trans_info,
             Self::Answer { meta, .. } => &mut meta.trans_info,
-            Self::Init(meta) => meta.request_meta.as_mut().map_or(&mut [], |request| &mut request.trans_info),
+            Self::Init(meta) => {
+                meta.request_meta.as_mut().map_or(&mut [], |request| &mut request.trans_info)
+            }
             Self::Close(meta) => &mut meta.trans_info,
             Self::Data(_) | Self::Feedback(_) => &mut [],
         }

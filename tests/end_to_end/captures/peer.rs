@@ -5,7 +5,8 @@ use tokio::net::{TcpListener, TcpStream};
 use trill::Channel;
 use trill::prost::Message;
 use trill_proto::{
-    CloseMeta, CloseType, InitMeta, InitRequestMeta, InitResponseMeta, RequestProtocol, ResponseProtocol,
+    CloseMeta, CloseType, InitMeta, InitRequestMeta, InitResponseMeta, RequestProtocol,
+    ResponseProtocol,
 };
 use trill_tests::{EverythingClient, listen, text};
 
@@ -44,13 +45,21 @@ impl Frames {
     pub(super) fn open(self, id: u32, method: &str) -> Self {
         let func = format!("/test.all.Everything/{method}").into();
         let request_meta = Some(InitRequestMeta { func, ..Default::default() });
-        self.stream(1, id, &InitMeta { request_meta, init_window_size: 65_535, ..Default::default() })
+        self.stream(
+            1,
+            id,
+            &InitMeta { request_meta, init_window_size: 65_535, ..Default::default() },
+        )
     }
 
     /// A server accepts one.
     pub(super) fn accept(self, id: u32) -> Self {
         let response_meta = Some(InitResponseMeta::default());
-        self.stream(1, id, &InitMeta { response_meta, init_window_size: 65_535, ..Default::default() })
+        self.stream(
+            1,
+            id,
+            &InitMeta { response_meta, init_window_size: 65_535, ..Default::default() },
+        )
     }
 
     pub(super) fn data(self, id: u32, message: &str) -> Self {

@@ -52,7 +52,11 @@ async fn replay(conversation: &Conversation) -> Vec<Frame> {
         got.extend(due(Frame::read(Side::Server, &mut socket)).await);
     }
     if last.is_none() {
-        assert_eq!(due(heard.recv()).await.as_deref(), Some("hi"), "nobody answers, but it was carried out");
+        assert_eq!(
+            due(heard.recv()).await.as_deref(),
+            Some("hi"),
+            "nobody answers, but it was carried out"
+        );
     }
     socket.shutdown().await.unwrap();
     let mut beyond = Vec::new();

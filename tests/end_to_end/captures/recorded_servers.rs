@@ -28,7 +28,10 @@ async fn our_client_understands_the_recorded_servers() {
         assert_eq!(told, answers(&conversation), "{name}: what the callers were told");
         // Our clients half-close a server stream, theirs do not; servers accept both.
         for frame in beyond {
-            assert!(name.contains("server stream") || name.contains("ServerStream"), "{name}: {frame:?}");
+            assert!(
+                name.contains("server stream") || name.contains("ServerStream"),
+                "{name}: {frame:?}"
+            );
             assert!(frame.is_normal_close(), "{name}: {frame:?}");
         }
         played += 1;
@@ -72,8 +75,9 @@ impl Script<'_> {
                 return frame;
             }
             let name = &self.conversation.name;
-            let frame =
-                Frame::read(Side::Client, socket).await.unwrap_or_else(|| panic!("{name}: it hung up"));
+            let frame = Frame::read(Side::Client, socket)
+                .await
+                .unwrap_or_else(|| panic!("{name}: it hung up"));
             self.early.entry(frame.key()).or_default().push_back(frame);
         }
     }

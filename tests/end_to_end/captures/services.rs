@@ -99,7 +99,12 @@ impl Bench for MyBench {
         Ok(Note { text: String::new(), number })
     }
 
-    async fn download(&self, _cx: Context, request: Note, mut writer: AsyncWriter<Note>) -> Result<()> {
+    async fn download(
+        &self,
+        _cx: Context,
+        request: Note,
+        mut writer: AsyncWriter<Note>,
+    ) -> Result<()> {
         let size = request.text.split(',').next().and_then(|size| size.parse().ok());
         let size = size.ok_or_else(|| Status::app(1, "the text does not start with a size"))?;
         for number in 0..request.number {

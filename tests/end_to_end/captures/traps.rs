@@ -13,7 +13,8 @@ use super::frame::{Content, Frame, Key};
 use super::peer::{Frames, Peer};
 
 fn message(frame: &Frame) -> Text {
-    let (Content::Request { body, .. } | Content::Answer { body, .. } | Content::Data(body)) = &frame.content
+    let (Content::Request { body, .. } | Content::Answer { body, .. } | Content::Data(body)) =
+        &frame.content
     else {
         panic!("no message: {frame:?}")
     };
@@ -25,7 +26,8 @@ async fn a_client_says_nothing_on_a_stream_before_its_opening_is_answered() {
     let (mut server, client) = Peer::of_a_client().await;
     // A server stream has its message from the start; the two others could write at once.
     let opener = client.clone();
-    let download = tokio::spawn(async move { opener.download(text("order")).await.unwrap().read().await });
+    let download =
+        tokio::spawn(async move { opener.download(text("order")).await.unwrap().read().await });
     assert!(matches!(server.read().await.content, Content::Init(_)));
     let opener = client.clone();
     let upload = tokio::spawn(async move {
@@ -72,7 +74,8 @@ async fn a_server_gives_back_the_credit_it_owes_before_its_end() {
     assert!(matches!(client.read().await.content, Content::Init(_)));
     // Far below a quarter of the window; and the client has not said that it sends no more.
     client.send(Frames::default().data(100, "done")).await;
-    let owed = FeedbackMeta { window_size_increment: u32::try_from(text("done").encoded_len()).unwrap() };
+    let owed =
+        FeedbackMeta { window_size_increment: u32::try_from(text("done").encoded_len()).unwrap() };
     assert_eq!(client.read().await.content, Content::Feedback(owed));
     assert!(client.read().await.is_normal_close());
     client.hears_nothing_more().await;
@@ -84,7 +87,9 @@ async fn a_server_never_answers_a_reset() {
     client.send(Frames::default().open(100, "Talk")).await;
     assert!(matches!(client.read().await.content, Content::Init(_)));
     // Of an open stream, of one that is over by then, and of one that never was.
-    client.send(Frames::default().reset(100).reset(100).reset(7).call(1, (0, [0, 0]), "next")).await;
+    client
+        .send(Frames::default().reset(100).reset(100).reset(7).call(1, (0, [0, 0]), "next"))
+        .await;
     let next = client.read().await;
     assert_eq!((next.key(), message(&next)), (Key::Call(1), text("next")));
     client.hears_nothing_more().await;
@@ -136,7 +141,13 @@ async fn a_call_of_id_0_is_a_call_and_an_answer_without_a_header_is_its_answer()
 
     let mut client = Peer::of_a_server().await;
     let nothing = text("a body").encode_to_vec();
-    client.send(Frames::default().frame([0, 0], &[], 0, [0, 0], &nothing).call(0, (0, [0, 0]), "next")).await;
+    client
+        .send(Frames::default().frame([0, 0], &[], 0, [0, 0], &nothing).call(
+            0,
+            (0, [0, 0]),
+            "next",
+        ))
+        .await;
     let refused = client.read().await;
     let Content::Answer { meta, .. } = &refused.content else { panic!("{refused:?}") };
     assert!(meta.request_id == 0 && meta.ret != 0, "a request for nothing is refused: {meta:?}");
@@ -152,7 +163,11 @@ async fn a_server_stream_needs_no_close_of_its_client() {
         client.send(Frames::default().data(id, "count 3")).await;
         for number in ["0", "1", "2"] {
             let next = client.read().await;
-            let next = if matches!(next.content, Content::Feedback(_)) { client.read().await } else { next };
+            let next = if matches!(next.content, Content::Feedback(_)) {
+                client.read().await
+            } else {
+                next
+            };
             assert_eq!((next.key(), message(&next)), (Key::Stream(id), text(number)));
         }
         assert!(client.read().await.is_normal_close());

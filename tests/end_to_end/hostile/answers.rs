@@ -18,7 +18,8 @@ async fn answers_that_nobody_reads_stay_inside_the_budget_and_the_rest_are_refus
     const CALLS: u32 = 200;
     let victim = Victim::start(|server| server.max_unsent(32 * MIB)).await;
     let mut offender = Offender::connect_from(&victim, ELSEWHERE).await;
-    let asked: Vec<_> = (1..=CALLS).flat_map(|id| raw::call(id, "Unary", "large 1000000")).collect();
+    let asked: Vec<_> =
+        (1..=CALLS).flat_map(|id| raw::call(id, "Unary", "large 1000000")).collect();
     offender.insist(&asked).await;
     let mut greatest = 0;
     // The system takes some megabytes, and then all that is made waits.
@@ -39,7 +40,11 @@ async fn answers_that_nobody_reads_stay_inside_the_budget_and_the_rest_are_refus
         let answer = ResponseProtocol::decode(&came.payload[..came.header]).unwrap();
         if answer.ret != 0 {
             let said = String::from_utf8_lossy(&answer.error_msg).into_owned();
-            assert!(answer.ret == 31 && said.contains("of 33554432 bytes"), "{}: {said}", answer.ret);
+            assert!(
+                answer.ret == 31 && said.contains("of 33554432 bytes"),
+                "{}: {said}",
+                answer.ret
+            );
             assert!(said.contains("not sent yet (max_unsent)"), "{said}");
             refused += 1;
         }

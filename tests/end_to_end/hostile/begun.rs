@@ -25,7 +25,8 @@ async fn frames_that_are_begun_and_never_end_count_and_do_not_stay() {
     const BUDGET: usize = 40 * MIB;
     // Longer than it takes three of them to begin, on a machine that may be slow.
     let victim =
-        Victim::start(|server| server.max_unread(BUDGET).frame_timeout(Duration::from_secs(6))).await;
+        Victim::start(|server| server.max_unread(BUDGET).frame_timeout(Duration::from_secs(6)))
+            .await;
     let mut offenders = join_all((0..12).map(|_| Offender::connect_from(&victim, ELSEWHERE))).await;
     let frame = raw::call(2, "Unary", &"x".repeat(9_000_000));
     let (mut greatest, mut refused) = (0, 0);
@@ -63,7 +64,10 @@ async fn one_frame_that_is_too_large_is_answered_and_what_comes_behind_it_as_wel
         let answer = answer(&offender.next().await);
         assert_eq!((answer.request_id, answer.ret), (id, code));
         let said = String::from_utf8_lossy(&answer.error_msg).into_owned();
-        assert!(code == 0 || said.contains("at most 1048576 are accepted (max_message_received)"), "{said}");
+        assert!(
+            code == 0 || said.contains("at most 1048576 are accepted (max_message_received)"),
+            "{said}"
+        );
     }
     assert!(victim.handle.buffered().unread < MIB);
     offender.send(&raw::data(100, "still here")).await;

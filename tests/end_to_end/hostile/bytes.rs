@@ -14,8 +14,9 @@ async fn send(address: &str, bytes: &[u8]) -> (Vec<u8>, bool) {
     let mut socket = TcpStream::connect(address).await.unwrap();
     socket.write_all(bytes).await.unwrap();
     let mut back = Vec::new();
-    let closed =
-        tokio::time::timeout(Duration::from_millis(300), socket.read_to_end(&mut back)).await.is_ok();
+    let closed = tokio::time::timeout(Duration::from_millis(300), socket.read_to_end(&mut back))
+        .await
+        .is_ok();
     (back, closed)
 }
 
@@ -97,7 +98,10 @@ async fn a_header_that_comes_byte_by_byte_is_understood() {
         tokio::task::yield_now().await;
     }
     let mut head = [0; 16];
-    tokio::time::timeout(Duration::from_secs(20), socket.read_exact(&mut head)).await.unwrap().unwrap();
+    tokio::time::timeout(Duration::from_secs(20), socket.read_exact(&mut head))
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(
         (&head[..4], &head[10..]),
         (&[0x09, 0x30, 0, 0][..], &[0, 0, 0, 7, 1, 9][..]),
@@ -139,7 +143,12 @@ async fn a_method_name_as_long_as_a_header_may_be_is_refused_like_any_other() {
     let (back, closed) = send(&address, &frame).await;
     assert!(!closed, "the connection lives");
     let size = usize::from(u16::from_be_bytes([back[8], back[9]]));
-    let meta: trill_proto::ResponseProtocol = trill::prost::Message::decode(&back[16..16 + size]).unwrap();
+    let meta: trill_proto::ResponseProtocol =
+        trill::prost::Message::decode(&back[16..16 + size]).unwrap();
     assert_eq!((meta.request_id, meta.ret), (7, 12));
-    assert!(meta.error_msg.len() < 2_000, "and the text stays readable: {} bytes", meta.error_msg.len());
+    assert!(
+        meta.error_msg.len() < 2_000,
+        "and the text stays readable: {} bytes",
+        meta.error_msg.len()
+    );
 }

@@ -21,7 +21,8 @@ async fn more_streams_than_are_allowed_are_refused_one_by_one_with_the_settings_
     for number in 0..200 {
         let came = offender.next().await;
         assert_eq!((came.kind, came.id), (1, 100 + number), "each is answered");
-        let answer: trill_proto::InitMeta = trill::prost::Message::decode(&came.payload[..]).unwrap();
+        let answer: trill_proto::InitMeta =
+            trill::prost::Message::decode(&came.payload[..]).unwrap();
         let answer = answer.response_meta.unwrap_or_default();
         assert_eq!(answer.ret, if number < 50 { 0 } else { 22 });
         let text = String::from_utf8_lossy(&answer.error_msg);
@@ -38,7 +39,8 @@ const UNSENT: usize = 256 * KIB + 2 * 10_000_000 + MIB;
 
 #[tokio::test]
 async fn a_hundred_thousand_inits_stay_inside_the_budgets() {
-    let victim = Victim::start(|server| server.max_streams_per_connection(1_000).max_unread(64 * MIB)).await;
+    let victim =
+        Victim::start(|server| server.max_streams_per_connection(1_000).max_unread(64 * MIB)).await;
     let mut offender = Offender::connect(&victim).await;
     let inits: Vec<u8> = (100..100_100).flat_map(|id| raw::init(id, "Talk", 65_535)).collect();
     let taken = offender.press(&inits).await;
@@ -66,11 +68,13 @@ async fn streams_that_are_opened_and_reset_at_once_leave_nothing() {
 #[tokio::test]
 async fn a_client_that_reads_none_of_its_answers_is_cut_off() {
     let victim =
-        Victim::start(|server| server.max_message_sent(10_000).max_calls_per_connection(1_000)).await;
+        Victim::start(|server| server.max_message_sent(10_000).max_calls_per_connection(1_000))
+            .await;
     let mut offender = Offender::connect(&victim).await;
     let mut most = 0;
     for id in 0.. {
-        let calls: Vec<u8> = (0..100).flat_map(|n| raw::call(100 * id + n, "Unary", "large 1000")).collect();
+        let calls: Vec<u8> =
+            (0..100).flat_map(|n| raw::call(100 * id + n, "Unary", "large 1000")).collect();
         most = most.max(victim.handle.buffered().unsent);
         if !offender.insist(&calls).await {
             break;

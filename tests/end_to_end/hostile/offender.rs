@@ -63,7 +63,10 @@ impl Offender {
 
     /// Sends, however long the server lets this client wait. `false`: the server has closed the connection.
     pub(crate) async fn insist(&mut self, bytes: &[u8]) -> bool {
-        timeout(SOME_TIME, self.0.write_all(bytes)).await.expect("the server reads or closes").is_ok()
+        timeout(SOME_TIME, self.0.write_all(bytes))
+            .await
+            .expect("the server reads or closes")
+            .is_ok()
     }
 
     /// Says that it sends no more.

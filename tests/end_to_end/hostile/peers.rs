@@ -152,7 +152,8 @@ async fn a_peer_is_what_the_application_says() {
 #[tokio::test]
 async fn fifteen_hundred_clients_that_were_silent_and_call_at_once_lose_no_call() {
     // Longer than it takes them all to connect, on a machine that may be slow.
-    let victim = Victim::start(|server| server.new_connection_grace(Duration::from_secs(600))).await;
+    let victim =
+        Victim::start(|server| server.new_connection_grace(Duration::from_secs(600))).await;
     let mut clients = Vec::new();
     while clients.len() < 1_500 {
         clients.extend(join_all((0..100).map(|_| victim.another_client())).await);
@@ -177,5 +178,9 @@ async fn what_is_refused_is_counted_by_its_cause() {
     garbage[16..].fill(0xff);
     offender.send(&garbage).await;
     let refused = refused(&victim, |refused| refused.unreadable == 1).await;
-    assert_eq!((refused.too_many_calls, refused.unsupported, refused.no_room), (2, 2, 0), "{refused:?}");
+    assert_eq!(
+        (refused.too_many_calls, refused.unsupported, refused.no_room),
+        (2, 2, 0),
+        "{refused:?}"
+    );
 }

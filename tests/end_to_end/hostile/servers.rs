@@ -27,14 +27,18 @@ async fn a_server_that_is_none_is_an_error_that_says_so() {
     let client = EverythingClient::new(Channel::connect(&address).await.unwrap());
     let error = client.unary(text("")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Protocol);
-    assert!(error.to_string().contains("not tRPC") && error.to_string().contains(&address), "{error}");
+    assert!(
+        error.to_string().contains("not tRPC") && error.to_string().contains(&address),
+        "{error}"
+    );
 }
 
 #[tokio::test]
 async fn an_answer_that_does_not_decode_is_an_error_at_the_caller() {
     // Request 1 is answered with a body that is no Text.
     let address =
-        scripted(&[0x09, 0x30, 0, 0, 0, 0, 0, 19, 0, 2, 0, 0, 0, 1, 1, 0, 0x18, 1, 0xff], false).await;
+        scripted(&[0x09, 0x30, 0, 0, 0, 0, 0, 19, 0, 2, 0, 0, 0, 1, 1, 0, 0x18, 1, 0xff], false)
+            .await;
     let client = EverythingClient::new(Channel::connect(&address).await.unwrap());
     let error = client.unary(text("")).await.unwrap_err();
     assert_eq!((error.kind(), error.code().0), (ErrorKind::Decode, 122));
@@ -44,7 +48,8 @@ async fn an_answer_that_does_not_decode_is_an_error_at_the_caller() {
 async fn a_stream_whose_connection_closes_in_the_middle_never_looks_ended() {
     // INIT is answered, one message comes, then the connection closes.
     const ANSWER: &[u8] = &[
-        0x09, 0x30, 1, 1, 0, 0, 0, 22, 0, 0, 0, 0, 0, 100, 0, 0, 0x12, 0, 0x18, 0xff, 0xff, 0x03, //
+        0x09, 0x30, 1, 1, 0, 0, 0, 22, 0, 0, 0, 0, 0, 100, 0, 0, 0x12, 0, 0x18, 0xff, 0xff,
+        0x03, //
         0x09, 0x30, 1, 2, 0, 0, 0, 19, 0, 0, 0, 0, 0, 100, 0, 0, 0x0a, 1, b'x',
     ];
     let address = scripted(ANSWER, true).await;
@@ -60,7 +65,8 @@ async fn a_stream_whose_connection_closes_in_the_middle_never_looks_ended() {
 #[tokio::test]
 async fn a_message_that_does_not_decode_fails_that_read_and_the_stream_goes_on() {
     const ANSWER: &[u8] = &[
-        0x09, 0x30, 1, 1, 0, 0, 0, 22, 0, 0, 0, 0, 0, 100, 0, 0, 0x12, 0, 0x18, 0xff, 0xff, 0x03, //
+        0x09, 0x30, 1, 1, 0, 0, 0, 22, 0, 0, 0, 0, 0, 100, 0, 0, 0x12, 0, 0x18, 0xff, 0xff,
+        0x03, //
         0x09, 0x30, 1, 2, 0, 0, 0, 17, 0, 0, 0, 0, 0, 100, 0, 0, 0xff, //
         0x09, 0x30, 1, 2, 0, 0, 0, 19, 0, 0, 0, 0, 0, 100, 0, 0, 0x0a, 1, b'x', //
         0x09, 0x30, 1, 4, 0, 0, 0, 16, 0, 0, 0, 0, 0, 100, 0, 0,
@@ -79,7 +85,8 @@ async fn a_message_that_does_not_decode_fails_that_read_and_the_stream_goes_on()
 async fn messages_before_a_failure_are_read_however_early_it_comes() {
     // INIT is answered, one message comes, then a RESET with 4001.
     const ANSWER: &[u8] = &[
-        0x09, 0x30, 1, 1, 0, 0, 0, 22, 0, 0, 0, 0, 0, 100, 0, 0, 0x12, 0, 0x18, 0xff, 0xff, 0x03, //
+        0x09, 0x30, 1, 1, 0, 0, 0, 22, 0, 0, 0, 0, 0, 100, 0, 0, 0x12, 0, 0x18, 0xff, 0xff,
+        0x03, //
         0x09, 0x30, 1, 2, 0, 0, 0, 19, 0, 0, 0, 0, 0, 100, 0, 0, 0x0a, 1, b'x', //
         0x09, 0x30, 1, 4, 0, 0, 0, 21, 0, 0, 0, 0, 0, 100, 0, 0, 8, 1, 0x10, 0xa1, 0x1f,
     ];

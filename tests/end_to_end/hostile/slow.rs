@@ -24,7 +24,8 @@ async fn are_closed(offenders: &mut [Offender]) {
 
 #[tokio::test]
 async fn headers_that_come_byte_by_byte_lose_their_connections_after_the_first_frames_time() {
-    let victim = Victim::start(|server| server.first_frame_timeout(Duration::from_millis(300))).await;
+    let victim =
+        Victim::start(|server| server.first_frame_timeout(Duration::from_millis(300))).await;
     let mut offenders = offenders(&victim).await;
     let bytes = raw::init(100, "Talk", 65_535);
     for at in 0..10 {
@@ -41,7 +42,8 @@ async fn headers_that_come_byte_by_byte_lose_their_connections_after_the_first_f
 
 #[tokio::test]
 async fn giant_sizes_cost_their_connection_and_the_largest_allowed_costs_no_memory() {
-    let victim = Victim::start(|server| server.first_frame_timeout(Duration::from_millis(300))).await;
+    let victim =
+        Victim::start(|server| server.first_frame_timeout(Duration::from_millis(300))).await;
     let mut giants = offenders(&victim).await;
     for offender in &mut giants {
         offender.send(&raw::claim(u32::MAX, 100)).await;
@@ -100,7 +102,10 @@ async fn half_open_connections_leave_nothing_in_any_state() {
         ("half a frame", init("Talk")[..20].to_vec()),
         ("an upload", init("Upload")),
         ("a talk whose handler does not read", hang),
-        ("a download that is held back", [init("Download"), raw::data(100, "fill 1000 1000")].concat()),
+        (
+            "a download that is held back",
+            [init("Download"), raw::data(100, "fill 1000 1000")].concat(),
+        ),
     ] {
         let mut offender = Offender::connect(&victim).await;
         offender.send(&bytes).await;

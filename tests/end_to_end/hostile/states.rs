@@ -20,7 +20,10 @@ fn states() -> Vec<(&'static str, Vec<u8>)> {
         ("a refused INIT", init("Nothing")),
         ("a call", raw::call(1, "Unary", "hang")),
         ("a one-way call", raw::call(1, "Notify", "sleep 20")),
-        ("a call and half of another", [raw::call(1, "Unary", "hang"), raw::claim(100, 2)].concat()),
+        (
+            "a call and half of another",
+            [raw::call(1, "Unary", "hang"), raw::claim(100, 2)].concat(),
+        ),
         ("an upload", open("Upload", "hello")),
         ("an upload that is not read", open("Upload", "hang")),
         ("an upload and half a message", [open("Upload", "hello"), raw::claim(100, 100)].concat()),
@@ -76,7 +79,9 @@ async fn frames_after_a_close_end_the_stream_if_it_is_open_and_nothing_if_it_is_
     let (code, why) = offender.next().await.reset().expect("the stream is broken off");
     assert_eq!(code, 1000, "{why}");
     // Over: every frame is dropped, so that the next answer is the next stream's.
-    for late in [raw::data(100, "late"), raw::feedback(100, 1), raw::close(100), raw::reset(100, 161)] {
+    for late in
+        [raw::data(100, "late"), raw::feedback(100, 1), raw::close(100), raw::reset(100, 161)]
+    {
         offender.send(&late).await;
     }
     offender.send(&[raw::init(101, "Talk", 65_535), raw::data(101, "hello")].concat()).await;

@@ -22,7 +22,8 @@ pub(crate) struct Victim {
 impl Victim {
     /// A server with these settings, which nobody has attacked yet.
     pub(crate) async fn start(set: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Self {
-        let bound = set(Server::builder().service(Obedient::new().0)).bind("127.0.0.1:0").await.unwrap();
+        let bound =
+            set(Server::builder().service(Obedient::new().0)).bind("127.0.0.1:0").await.unwrap();
         let (handle, address) = (bound.handle(), bound.local_addr().to_string());
         tokio::spawn(bound.serve());
         let client = EverythingClient::new(Channel::connect(&address).await.unwrap());

@@ -29,8 +29,8 @@ fn main() {
 }
 
 fn write(here: &Path, target: &str, mut seeds: Vec<Vec<u8>>) {
-    let found =
-        fs::read_to_string(here.join("found").join(target).with_extension("txt")).expect("the found inputs");
+    let found = fs::read_to_string(here.join("found").join(target).with_extension("txt"))
+        .expect("the found inputs");
     seeds.extend(found.lines().filter(|line| !line.starts_with('#')).map(unhex));
     let folder = here.join("corpus").join(target);
     fs::create_dir_all(&folder).expect("a folder for the corpus");
@@ -50,6 +50,7 @@ fn text<'a>(case: &'a Value, field: &str) -> &'a str {
 }
 
 fn unhex(text: &str) -> Vec<u8> {
-    let digits = |at: usize| u8::from_str_radix(&text[at..at + 2], 16).expect("two hexadecimal digits");
+    let digits =
+        |at: usize| u8::from_str_radix(&text[at..at + 2], 16).expect("two hexadecimal digits");
     (0..text.len()).step_by(2).map(digits).collect()
 }

@@ -40,7 +40,8 @@ async fn main() -> Result<()> {
                     hold("ready").await;
                 }
                 "download" | "flood" => {
-                    let order = if kind == "flood" { "fill 1000 1000;hang" } else { "count 1;hang" };
+                    let order =
+                        if kind == "flood" { "fill 1000 1000;hang" } else { "count 1;hang" };
                     let mut reader = client.download(text(order)).await?;
                     reader.read().await?;
                     hold("ready").await;

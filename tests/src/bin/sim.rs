@@ -29,7 +29,10 @@ fn main() -> ExitCode {
             println!("{} seeds", seed + 1 - options.start);
         }
     }
-    println!("{} seeds kept all promises: {lines} events in {took:?} of virtual time", options.seeds);
+    println!(
+        "{} seeds kept all promises: {lines} events in {took:?} of virtual time",
+        options.seeds
+    );
     ExitCode::SUCCESS
 }
 

@@ -98,8 +98,10 @@ impl Actor<'_> {
                     }
                 };
                 // What fails on a handle was judged where it failed; here and below.
-                let _ =
-                    futures::join!(self.write_all(Writer::new(writer, self.party), &mut rng_too), reading);
+                let _ = futures::join!(
+                    self.write_all(Writer::new(writer, self.party), &mut rng_too),
+                    reading
+                );
             }
             Kind::Download => {
                 let opening = world.doing(call, "client", "opens");
@@ -123,12 +125,19 @@ impl Actor<'_> {
     }
 
     /// Reads and writes in the style of the party.
-    pub(super) async fn converse(&self, reader: Reader, writer: Writer, rng: &mut Rng) -> Result<()> {
+    pub(super) async fn converse(
+        &self,
+        reader: Reader,
+        writer: Writer,
+        rng: &mut Rng,
+    ) -> Result<()> {
         let mut rng_too = rng.fork();
         match self.party.style {
             Style::Together => {
-                let (read, written) =
-                    futures::join!(self.read_all(reader, rng), self.write_all(writer, &mut rng_too));
+                let (read, written) = futures::join!(
+                    self.read_all(reader, rng),
+                    self.write_all(writer, &mut rng_too)
+                );
                 read.and(written)
             }
             Style::WriteFirst => {
@@ -200,11 +209,15 @@ impl Actor<'_> {
     ) -> Result<()> {
         let role = "writer";
         let Some(second) = second else {
-            let _doing = self.world.doing(self.call, role, format!("writes {number}, {size} bytes"));
+            let _doing =
+                self.world.doing(self.call, role, format!("writes {number}, {size} bytes"));
             return self.write_one(writer, number, size, rng).await;
         };
-        let Writer::Shared(writer) = writer else { unreachable!("two at once need a shared handle") };
-        let _doing = self.world.doing(self.call, role, format!("writes {number} and the next at once"));
+        let Writer::Shared(writer) = writer else {
+            unreachable!("two at once need a shared handle")
+        };
+        let _doing =
+            self.world.doing(self.call, role, format!("writes {number} and the next at once"));
         let (mut one, mut other) = (Writer::Shared(writer.clone()), Writer::Shared(writer.clone()));
         let (mut rng, mut rng_too) = (rng.fork(), rng.fork());
         let (first, second) = futures::join!(
@@ -215,7 +228,13 @@ impl Actor<'_> {
     }
 
     /// Writes one message, sometimes only at the second or third attempt.
-    async fn write_one(&self, writer: &mut Writer, number: u32, size: usize, rng: &mut Rng) -> Result<()> {
+    async fn write_one(
+        &self,
+        writer: &mut Writer,
+        number: u32,
+        size: usize,
+        rng: &mut Rng,
+    ) -> Result<()> {
         let parcel = Parcel::new(self.call, self.side == Side::Server, number, size);
         for _ in 0..self.attempts(rng) {
             let limit = millis(rng, 0..=20);
@@ -248,7 +267,8 @@ impl Actor<'_> {
     pub(super) async fn read_all(&self, mut reader: Reader, rng: &mut Rng) -> Result<()> {
         let mut count = 0;
         while self.party.reads.is_none_or(|most| count < most) {
-            let _doing = self.world.doing(self.call, "reader", format!("waits for message {count}"));
+            let _doing =
+                self.world.doing(self.call, "reader", format!("waits for message {count}"));
             let read = match &reader {
                 Reader::Shared(reader) if rng.bool() => {
                     let (mut one, mut other) =
@@ -267,7 +287,10 @@ impl Actor<'_> {
                 Ok(true) => self.pause(self.party.read_pause, rng).await,
                 Ok(false) => {
                     if !matches!(self.read_one(&mut reader, rng).await, Ok(false)) {
-                        self.world.violate(&format!("call {}: there is something behind the end", self.call));
+                        self.world.violate(&format!(
+                            "call {}: there is something behind the end",
+                            self.call
+                        ));
                     }
                     return Ok(());
                 }
@@ -329,14 +352,16 @@ impl Actor<'_> {
         let mut sizes = self.party.sizes.iter().cycle();
         let mut number = 0;
         while self.party.reads.is_none_or(|most| (number as usize) < most) {
-            let reading = self.world.doing(self.call, "echo", format!("waits for message {number}"));
+            let reading =
+                self.world.doing(self.call, "echo", format!("waits for message {number}"));
             if !self.read_one(&mut reader, rng).await? {
                 return Ok(());
             }
             drop(reading);
             self.pause(self.party.read_pause, rng).await;
             let size = sizes.next().copied().unwrap_or(0).min(20_000);
-            let _doing = self.world.doing(self.call, "echo", format!("writes {number}, {size} bytes"));
+            let _doing =
+                self.world.doing(self.call, "echo", format!("writes {number}, {size} bytes"));
             let written = self.write_one(&mut writer, number, size, rng).await;
             if let Err(error) = written {
                 self.world.failed(self.call, self.side, false, &error);

@@ -48,7 +48,12 @@ pub(super) trait Sim {
 
     async fn upload(&self, cx: Context, reader: AsyncReader<Parcel>) -> Result<Parcel>;
 
-    async fn download(&self, cx: Context, request: Parcel, writer: AsyncWriter<Parcel>) -> Result<()>;
+    async fn download(
+        &self,
+        cx: Context,
+        request: Parcel,
+        writer: AsyncWriter<Parcel>,
+    ) -> Result<()>;
 
     async fn talk(&self, cx: Context, rw: AsyncReaderWriter<Parcel, Parcel>) -> Result<()>;
 

@@ -161,7 +161,12 @@ impl World {
         (state.tail.iter().cloned().collect(), state.lines, state.hash.finish())
     }
 
-    pub(super) fn doing(&self, call: usize, role: &'static str, what: impl Into<String>) -> Doing<'_> {
+    pub(super) fn doing(
+        &self,
+        call: usize,
+        role: &'static str,
+        what: impl Into<String>,
+    ) -> Doing<'_> {
         self.state().doing.insert((call, role), what.into());
         Doing { world: self, who: (call, role) }
     }
@@ -169,8 +174,11 @@ impl World {
     /// What is being waited for.
     pub(super) fn waits(&self) -> String {
         let state = self.state();
-        let waits: Vec<_> =
-            state.doing.iter().map(|((call, role), what)| format!("call {call} {role}: {what}")).collect();
+        let waits: Vec<_> = state
+            .doing
+            .iter()
+            .map(|((call, role), what)| format!("call {call} {role}: {what}"))
+            .collect();
         if waits.is_empty() { "nobody waits in a call".to_owned() } else { waits.join("; ") }
     }
 
@@ -189,7 +197,14 @@ impl World {
         let stirred = self.now();
         let mut state = self.state();
         state.current[of] = Some(state.links.len());
-        state.links.push(Connected { of, channel: Some(channel), knobs, troubles: 0, stirred, cut: false });
+        state.links.push(Connected {
+            of,
+            channel: Some(channel),
+            knobs,
+            troubles: 0,
+            stirred,
+            cut: false,
+        });
     }
 
     /// The connection that stands for a link of the plan, and a client on it.
@@ -208,7 +223,8 @@ impl World {
     }
 
     pub(super) fn drop_channels(&self) {
-        let channels: Vec<_> = self.state().links.iter_mut().map(|link| link.channel.take()).collect();
+        let channels: Vec<_> =
+            self.state().links.iter_mut().map(|link| link.channel.take()).collect();
         drop(channels);
     }
 
@@ -334,10 +350,14 @@ impl World {
             way.accepted.get(way.read - 1).copied()
         };
         if parcel.call as usize != call || parcel.down != down || !parcel.is_whole() {
-            self.violate(&format!("call {call} got what is another's: {} {}", parcel.call, parcel.number));
+            self.violate(&format!(
+                "call {call} got what is another's: {} {}",
+                parcel.call, parcel.number
+            ));
         } else if expected != Some(number) {
-            let text =
-                format!("call {call} read message {number}, and the next that was written is {expected:?}");
+            let text = format!(
+                "call {call} read message {number}, and the next that was written is {expected:?}"
+            );
             self.violate(&text);
         }
     }
@@ -353,7 +373,10 @@ impl World {
             (if down { it.outcome == Some(Outcome::Ok) } else { finished }, unread)
         };
         if !good {
-            self.violate(&format!("call {call}: the {} saw an end that nobody made", side_of(!down)));
+            self.violate(&format!(
+                "call {call}: the {} saw an end that nobody made",
+                side_of(!down)
+            ));
         } else if unread > 0 {
             self.violate(&format!(
                 "call {call}: the {} saw the end before {unread} messages",
@@ -378,7 +401,8 @@ impl World {
     pub(super) fn failed(&self, call: usize, by: Side, reads: bool, error: &Error) {
         self.log(&format!("call {call} {by:?} fails: {error}"));
         if !self.has_cause(call, by, error) {
-            return self.violate(&format!("call {call}: an error without a cause at the {by:?}: {error}"));
+            return self
+                .violate(&format!("call {call}: an error without a cause at the {by:?}: {error}"));
         }
         // What one side fails with comes behind its messages.
         let unread = {
@@ -389,7 +413,9 @@ impl World {
         let codes = [self.handlers_code(call), self.state().calls[call].failed_with];
         let said = error.kind() == ErrorKind::Status && codes.contains(&Some(error.func_ret()));
         if reads && said && unread > 0 {
-            self.violate(&format!("call {call}: the {by:?} read an error before {unread} messages"));
+            self.violate(&format!(
+                "call {call}: the {by:?} read an error before {unread} messages"
+            ));
         }
     }
 

@@ -137,7 +137,11 @@ impl Plan {
     /// The largest message of those that use a link, with what is around its body.
     pub(super) fn largest(&self, link: usize) -> usize {
         let calls = self.calls.iter().filter(|call| call.link == link);
-        calls.flat_map(|call| call.client.sizes.iter().chain(&call.server.sizes)).max().unwrap_or(&0) + 64
+        calls
+            .flat_map(|call| call.client.sizes.iter().chain(&call.server.sizes))
+            .max()
+            .unwrap_or(&0)
+            + 64
     }
 
     pub(super) fn is_without_flow_control(&self, link: usize) -> bool {
@@ -232,7 +236,8 @@ impl Party {
             _ => Then::Finish,
         };
         let sits = one_in(rng, 12);
-        let pause = |rng: &mut Rng| if one_in(rng, 3) { millis(rng, 0..=8) } else { Duration::ZERO };
+        let pause =
+            |rng: &mut Rng| if one_in(rng, 3) { millis(rng, 0..=8) } else { Duration::ZERO };
         Self {
             style,
             sizes: sizes(rng),

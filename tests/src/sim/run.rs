@@ -79,7 +79,8 @@ pub fn run(seed: u64) -> Result<Report, Box<Failure>> {
 
 async fn act(world: &Arc<World>) {
     let network = Network::new(world.plan.seed);
-    let server = Server::builder().service(Handlers(Arc::clone(world))).window(world.plan.server_window);
+    let server =
+        Server::builder().service(Handlers(Arc::clone(world))).window(world.plan.server_window);
     let host = network.serve(server).expect("the plan keeps to what can be set");
     let mut others = vec![
         tokio::spawn(watch::measure(Arc::clone(world))),
@@ -91,7 +92,8 @@ async fn act(world: &Arc<World>) {
         others.push(tokio::spawn(watch::keep_pace(Arc::clone(world), of)));
     }
     drop(host);
-    let calls = (0..world.plan.calls.len()).map(|call| tokio::spawn(client::call(Arc::clone(world), call)));
+    let calls =
+        (0..world.plan.calls.len()).map(|call| tokio::spawn(client::call(Arc::clone(world), call)));
     for (call, ended) in join_all(calls).await.into_iter().enumerate() {
         if let Err(error) = ended {
             world.violate(&format!("the client of call {call}: {error}"));

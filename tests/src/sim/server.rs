@@ -46,7 +46,12 @@ impl Sim for Handlers {
         running.answers(ended)
     }
 
-    async fn download(&self, cx: Context, request: Parcel, writer: AsyncWriter<Parcel>) -> Result<()> {
+    async fn download(
+        &self,
+        cx: Context,
+        request: Parcel,
+        writer: AsyncWriter<Parcel>,
+    ) -> Result<()> {
         let running = Running::begin(&self.0, &cx)?;
         let (actor, mut rng) = running.actor();
         actor.world.read(actor.call, false, &request);
@@ -100,7 +105,8 @@ impl Running {
 
     fn actor(&self) -> (Actor<'_>, Rng) {
         let plan = self.world.call_plan(self.call);
-        let actor = Actor { world: &self.world, call: self.call, side: Side::Server, party: &plan.server };
+        let actor =
+            Actor { world: &self.world, call: self.call, side: Side::Server, party: &plan.server };
         (actor, Rng::with_seed(!plan.seed))
     }
 

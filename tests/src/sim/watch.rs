@@ -52,13 +52,16 @@ pub(super) async fn keep_pace(world: Arc<World>, of: usize) {
     while !world.is_over() && !world.has_failed() {
         let Some((link, client)) = world.client(of) else { return };
         let pinging = async {
-            let mut rw = in_time(&world, link, of, "opening a stream", client.pings().into_future()).await?;
+            let mut rw =
+                in_time(&world, link, of, "opening a stream", client.pings().into_future()).await?;
             for number in 0..5 {
                 let ping_pong = async {
                     rw.write(ping(number)).await?;
                     rw.read().await
                 };
-                if in_time(&world, link, of, "a ping on a stream", ping_pong).await? != Some(ping(number)) {
+                if in_time(&world, link, of, "a ping on a stream", ping_pong).await?
+                    != Some(ping(number))
+                {
                     world.violate("a ping came back as something else");
                 }
                 tokio::time::sleep(Duration::from_millis(13)).await;
@@ -84,7 +87,13 @@ fn ping(number: u32) -> Parcel {
 }
 
 /// Waits for something that depends on nobody but the network. It must not take long while the network is well.
-async fn in_time<T>(world: &World, link: usize, of: usize, what: &str, work: impl Future<Output = T>) -> T {
+async fn in_time<T>(
+    world: &World,
+    link: usize,
+    of: usize,
+    what: &str,
+    work: impl Future<Output = T>,
+) -> T {
     // It waits behind what is queued, and behind one message of each stream that waits for room, each way.
     let queued = OUTBOX + world.plan.largest(of) * world.plan.calls.len();
     let limit = 2 * world.time_for(link, queued);
@@ -97,7 +106,9 @@ async fn in_time<T>(world: &World, link: usize, of: usize, what: &str, work: imp
             () = tokio::time::sleep(limit) => {}
         }
         if !world.plan.is_without_flow_control(of) && world.was_well_since(link, since) {
-            world.violate(&format!("{what} beside the others took more than {limit:?} on connection {link}"));
+            world.violate(&format!(
+                "{what} beside the others took more than {limit:?} on connection {link}"
+            ));
         }
     }
 }
@@ -120,8 +131,8 @@ fn measure_one(world: &World, number: usize, of: usize, link: &Link) {
             Side::Client => world.plan.links[of].window,
             Side::Server => world.plan.server_window,
         };
-        let unread =
-            largest + if world.plan.is_without_flow_control(of) { WITHOUT_WINDOW } else { window as usize };
+        let unread = largest
+            + if world.plan.is_without_flow_control(of) { WITHOUT_WINDOW } else { window as usize };
         let unwritten = OUTBOX + largest + SEND_BUFFER_SIZE * census.streams + CONTROL;
         if census.unread_of_one > unread || census.unwritten > unwritten {
             let text = format!(
@@ -168,7 +179,10 @@ async fn settle(world: &World, when: &str, left: impl Fn() -> Vec<String>) {
             return;
         }
         if world.now() > until {
-            return world.violate(&format!("{SETTLING:?} later there is still {when}: {}", left.join(", ")));
+            return world.violate(&format!(
+                "{SETTLING:?} later there is still {when}: {}",
+                left.join(", ")
+            ));
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }

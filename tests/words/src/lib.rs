@@ -53,7 +53,11 @@ mod tests {
             Ok(req)
         }
 
-        async fn send(&self, _: Context, mut reader: AsyncReader<names::Context>) -> Result<names::Context> {
+        async fn send(
+            &self,
+            _: Context,
+            mut reader: AsyncReader<names::Context>,
+        ) -> Result<names::Context> {
             Ok(reader.read().await?.unwrap_or_default())
         }
 
@@ -80,7 +84,8 @@ mod tests {
 
     #[tokio::test]
     async fn messages_called_as_our_types_travel() {
-        let client = names::ContextsClient::new(Server::builder().service(Mine).in_memory().unwrap());
+        let client =
+            names::ContextsClient::new(Server::builder().service(Mine).in_memory().unwrap());
         let context = names::Context { text: "a".to_owned() };
         assert_eq!(client.get(context.clone()).await.unwrap(), context);
         let mut reader = client.receive(names::AsyncReader { text: "b".to_owned() }).await.unwrap();

@@ -51,7 +51,11 @@ fn mistakes_in_rpc() {
             UNARY,
             "an alias is a whole path on the wire; write one, such as \"/v1/greet\", or remove it",
         ),
-        ("#[rpc(alias = \"/a\", alias = \"/a\")]", UNARY, "this alias is given twice; remove one of the two"),
+        (
+            "#[rpc(alias = \"/a\", alias = \"/a\")]",
+            UNARY,
+            "this alias is given twice; remove one of the two",
+        ),
     ] {
         assert_eq!(check(quote!(), &format!("{rpc} {method}")).1, [text], "{rpc}");
     }
@@ -89,8 +93,7 @@ fn json_on_a_service_of_streams_is_a_mistake() {
 #[test]
 fn mistakes_in_the_trait_itself() {
     let no_parameters = "a service is one table of methods, so its trait has no parameters; make the type that implements it generic";
-    let no_clause =
-        "a service trait has no `where` clause; bound the type that implements it, or add a supertrait";
+    let no_clause = "a service trait has no `where` clause; bound the type that implements it, or add a supertrait";
     for (item, text) in [
         ("trait Greeter<T> {}", no_parameters),
         ("trait Greeter<'a> {}", no_parameters),
@@ -105,7 +108,11 @@ fn mistakes_in_the_trait_itself() {
 fn mistakes_on_an_impl() {
     let orphan = "only a type of this crate, or an `Arc` of any, can be made a service by the attribute; remove it and serve `GreeterServer::new(..)`";
     for (args, item, text) in [
-        (quote!(package = "a"), "impl Greeter for Me {}", "`package` belongs on the trait; remove it here"),
+        (
+            quote!(package = "a"),
+            "impl Greeter for Me {}",
+            "`package` belongs on the trait; remove it here",
+        ),
         (
             quote!(path = "a"),
             "impl Greeter for Me {}",

@@ -84,7 +84,10 @@ fn mistakes_in_the_context() {
         ("req: Q", missing),
         ("cx: Cx, req: Q", missing),
         ("req: Q, cx: Context", "the `Context` comes first; write `&self, cx: Context, ..`"),
-        ("cx: &Context, req: Q", "the `Context` is borrowed; take it by value: it is cheap to clone"),
+        (
+            "cx: &Context, req: Q",
+            "the `Context` is borrowed; take it by value: it is cheap to clone",
+        ),
         (
             "cx: Context, req: Q, other: Context",
             "a call has one `Context`, its first argument, and one request; remove this one",
@@ -126,7 +129,11 @@ fn mistakes_in_what_a_method_takes() {
         ),
         ("req: impl Message", "A", "the type on the wire must be known; name the message's type"),
         ("req: _", "A", "the type on the wire must be known; name the message's type"),
-        ("req: Option<Self>", "A", "`Self` means another type in the generated client; name the type"),
+        (
+            "req: Option<Self>",
+            "A",
+            "`Self` means another type in the generated client; name the type",
+        ),
         (
             "reader: AsyncReader<Q, A>",
             "A",
@@ -137,7 +144,11 @@ fn mistakes_in_what_a_method_takes() {
             "()",
             "the messages of this handle are missing or too many; write `AsyncReaderWriter<Request, Answer>`",
         ),
-        ("reader: AsyncReader<&str>", "A", "a message is owned, since it comes from the network; take `str`"),
+        (
+            "reader: AsyncReader<&str>",
+            "A",
+            "a message is owned, since it comes from the network; take `str`",
+        ),
         (
             "reader: SharedReader<Q>",
             "A",
@@ -203,17 +214,26 @@ fn mistakes_in_what_a_method_takes() {
 
 #[test]
 fn mistakes_in_what_a_method_gives() {
-    let through_the_writer = "the answers of this stream go through its writer; return `Result<()>`";
+    let through_the_writer =
+        "the answers of this stream go through its writer; return `Result<()>`";
     for (argument, output, text) in [
         ("req: Q", "A", "every call can fail; write `-> Result<A>`"),
         ("req: Q", "Option<a::A>", "every call can fail; write `-> Result<Option<a::A>>`"),
-        ("req: Q", "Result", "this `Result` does not say what the answer is; write `Result<Answer>`"),
+        (
+            "req: Q",
+            "Result",
+            "this `Result` does not say what the answer is; write `Result<Answer>`",
+        ),
         (
             "req: Q",
             "impl Future<Output = Result<A>>",
             "the future is not written out here; write `async fn .. -> Result<Answer>`",
         ),
-        ("req: Q", "Result<&str>", "a message is owned, since it comes from the network; take `str`"),
+        (
+            "req: Q",
+            "Result<&str>",
+            "a message is owned, since it comes from the network; take `str`",
+        ),
         (
             "req: Q",
             "Result<AsyncReader<A>>",
@@ -233,6 +253,7 @@ fn mistakes_in_what_a_method_gives() {
             "{argument} -> {output}"
         );
     }
-    let text = "every call can fail; write `-> Result<Answer>`, or `-> Result<()>` if there is no answer";
+    let text =
+        "every call can fail; write `-> Result<Answer>`, or `-> Result<()>` if there is no answer";
     assert_eq!(check(quote!(), "async fn m(&self, cx: Context, req: Q);").1, [text]);
 }

@@ -18,14 +18,23 @@ fn the_kind_follows_from_the_arguments() {
         ("async fn m(&self, _: Context, _: Q) -> Result<A>;", Kind::Unary),
         ("async fn m(&self, cx: Context, req: ()) -> Result<()>;", Kind::Unary),
         ("#[rpc(oneway)] async fn m(&self, cx: Context, req: Q) -> Result<()>;", Kind::OneWay),
-        ("async fn m(&self, cx: Context, reader: AsyncReader<Q>) -> Result<A>;", Kind::ClientStream),
-        ("async fn m(&self, cx: Context, req: Q, writer: AsyncWriter<A>) -> Result<()>;", Kind::ServerStream),
+        (
+            "async fn m(&self, cx: Context, reader: AsyncReader<Q>) -> Result<A>;",
+            Kind::ClientStream,
+        ),
+        (
+            "async fn m(&self, cx: Context, req: Q, writer: AsyncWriter<A>) -> Result<()>;",
+            Kind::ServerStream,
+        ),
         ("async fn m(&self, cx: Context, rw: AsyncReaderWriter<Q, A>) -> Result<()>;", Kind::Bidi),
         (
             "async fn m(&self, cx: trill::Context, rw: ::trill::AsyncReaderWriter<a::Q, A>) -> trill::Result<()>;",
             Kind::Bidi,
         ),
-        ("async fn m(&self, cx: (Context), reader: (AsyncReader<Q>)) -> (Result<A>);", Kind::ClientStream),
+        (
+            "async fn m(&self, cx: (Context), reader: (AsyncReader<Q>)) -> (Result<A>);",
+            Kind::ClientStream,
+        ),
         (
             "async fn m(&self, cx: Context, mut reader: AsyncReader<Q>) -> Result<A> { body }",
             Kind::ClientStream,
@@ -45,9 +54,21 @@ fn names_on_the_wire() {
             "async fn say_hello(&self, cx: Context, req: Q) -> Result<A>;",
             "/a.b.Greeter/SayHello",
         ),
-        (quote!(), "async fn say_hello(&self, cx: Context, req: Q) -> Result<A>;", "/Greeter/SayHello"),
-        (quote!(name = "greet"), "async fn r#type(&self, cx: Context, req: Q) -> Result<A>;", "/greet/Type"),
-        (quote!(), "async fn get_v2_of_URL(&self, cx: Context, req: Q) -> Result<A>;", "/Greeter/GetV2OfURL"),
+        (
+            quote!(),
+            "async fn say_hello(&self, cx: Context, req: Q) -> Result<A>;",
+            "/Greeter/SayHello",
+        ),
+        (
+            quote!(name = "greet"),
+            "async fn r#type(&self, cx: Context, req: Q) -> Result<A>;",
+            "/greet/Type",
+        ),
+        (
+            quote!(),
+            "async fn get_v2_of_URL(&self, cx: Context, req: Q) -> Result<A>;",
+            "/Greeter/GetV2OfURL",
+        ),
         (
             quote!(),
             "#[rpc(name = \"say_hello\")] async fn m(&self, cx: Context, req: Q) -> Result<A>;",

@@ -54,7 +54,12 @@ impl Half {
 
     /// Tries to send, as a writer does: through its send buffer while that is granted, else through
     /// the connection.
-    pub(super) fn send(&mut self, end: &mut End, message: &[u8], grant: bool) -> Result<Sent, SendError> {
+    pub(super) fn send(
+        &mut self,
+        end: &mut End,
+        message: &[u8],
+        grant: bool,
+    ) -> Result<Sent, SendError> {
         self.may_write = false;
         let write = |out: &mut Vec<u8>| out.extend_from_slice(message);
         if let Some(send_buffer) = &mut self.send_buffer {

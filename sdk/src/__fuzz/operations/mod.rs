@@ -260,7 +260,10 @@ impl World {
                 Event::Call => {
                     let call = self.server.next_call();
                     let number = u32::from_be_bytes(call.body[..].try_into().expect("four bytes"));
-                    assert!(number < self.made && !self.came.contains(&number), "a call came twice");
+                    assert!(
+                        number < self.made && !self.came.contains(&number),
+                        "a call came twice"
+                    );
                     self.came.push(number);
                     if call.one_way {
                         self.server.with(|conn| conn.release_call(call.key));
@@ -277,14 +280,16 @@ impl World {
 
     fn tell_half(&mut self, side: Side, event: &Event) {
         let is_its = |half: &Half| match event {
-            Event::Readable(key) | Event::Writable(key) | Event::Changed(key) | Event::CreditRevoked(key) => {
-                half.key == *key
-            }
+            Event::Readable(key)
+            | Event::Writable(key)
+            | Event::Changed(key)
+            | Event::CreditRevoked(key) => half.key == *key,
             Event::Room(ticket) => half.ticket == Some(*ticket),
             _ => false,
         };
         let end = if side == Side::Client { &mut self.client } else { &mut self.server };
-        let half = self.talks.iter_mut().filter_map(|talk| talk.half(side)).find(|half| is_its(half));
+        let half =
+            self.talks.iter_mut().filter_map(|talk| talk.half(side)).find(|half| is_its(half));
         match (half, event) {
             (Some(half), Event::Readable(_)) => half.may_read = true,
             (Some(half), Event::Writable(_) | Event::Room(_)) => half.may_write = true,
@@ -297,7 +302,8 @@ impl World {
     /// Lets everybody go on who was told to, until nothing moves any more.
     fn settle(&mut self) {
         loop {
-            let mut moved = self.carry(Side::Server, usize::MAX) | self.carry(Side::Client, usize::MAX);
+            let mut moved =
+                self.carry(Side::Server, usize::MAX) | self.carry(Side::Client, usize::MAX);
             self.tell();
             while !self.serving.is_empty() {
                 self.answer(0);

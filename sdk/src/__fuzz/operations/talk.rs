@@ -105,7 +105,9 @@ impl Talk {
     pub(super) fn read(&mut self, side: Side, end: &mut End, count: usize) -> bool {
         let number = self.number;
         let other = if side == Side::Client { Side::Server } else { Side::Client };
-        let Some((half, _, flow)) = self.parts(side).filter(|(half, ..)| !half.deaf) else { return false };
+        let Some((half, _, flow)) = self.parts(side).filter(|(half, ..)| !half.deaf) else {
+            return false;
+        };
         (half.may_read, half.waiting_read) = (false, false);
         let (mut moved, mut left) = (false, count);
         while left > 0 {
@@ -128,8 +130,15 @@ impl Talk {
             }
             let Some(payload) = half.inbox.front().and_then(Messages::next) else { continue };
             let payload = payload.into_bytes();
-            let Some(len) = flow.sent.get(flow.received) else { panic!("a message that nobody sent") };
-            assert_eq!(payload, message(number, other, flow.received, *len), "message {}", flow.received);
+            let Some(len) = flow.sent.get(flow.received) else {
+                panic!("a message that nobody sent")
+            };
+            assert_eq!(
+                payload,
+                message(number, other, flow.received, *len),
+                "message {}",
+                flow.received
+            );
             flow.received += 1;
             half.consumed.0 += 1;
             half.consumed.1 += payload.len();
@@ -154,7 +163,9 @@ impl Talk {
                 assert!(self.broken || self.closed.as_ref() == Some(&*outcome), "{outcome:?}");
                 assert!(all || self.broken, "{} of {} messages", flow.received, flow.sent.len());
             }
-            (Side::Server, Take::Ended, Some(Ending::Local)) => assert!(self.broken || self.closed.is_some()),
+            (Side::Server, Take::Ended, Some(Ending::Local)) => {
+                assert!(self.broken || self.closed.is_some())
+            }
             (_, Take::Ended, Some(Ending::Refused(_))) => assert!(flow.sent.is_empty()),
             (_, Take::Ended, Some(ending)) => {
                 assert!(self.broken, "{ending:?} of a stream that nobody broke off");
@@ -163,7 +174,9 @@ impl Talk {
     }
 
     pub(super) fn half_close(&mut self, end: &mut End) {
-        let Some(half) = self.client.as_mut().filter(|_| self.opened && !self.half_closed) else { return };
+        let Some(half) = self.client.as_mut().filter(|_| self.opened && !self.half_closed) else {
+            return;
+        };
         half.stop_writing(end);
         end.with(|conn| conn.half_close(half.key));
         self.half_closed = true;
@@ -264,7 +277,11 @@ impl Talk {
     /// Everybody read all there was, so nobody has a reason to wait for another.
     pub(super) fn nobody_waits(&self) {
         for half in self.client.iter().chain(&self.server) {
-            assert_eq!(half.waiting_write, None, "stream {}: a writer was forgotten: {half:?}", self.number);
+            assert_eq!(
+                half.waiting_write, None,
+                "stream {}: a writer was forgotten: {half:?}",
+                self.number
+            );
             assert!(!half.waiting_look, "stream {}: its opener was forgotten", self.number);
         }
     }
@@ -284,7 +301,11 @@ impl Talk {
     pub(super) fn has_ended(&self, client: &End) {
         let Some(half) = &self.client else { return };
         assert!(ending(client, half.key).is_some(), "stream {} never ends", self.number);
-        assert!(half.deaf || self.down.ended, "stream {}: its reader was not told of the end", self.number);
+        assert!(
+            half.deaf || self.down.ended,
+            "stream {}: its reader was not told of the end",
+            self.number
+        );
         let delivered = self.broken || half.deaf || self.down.received == self.down.sent.len();
         assert!(delivered, "stream {}: a message is missing", self.number);
     }

@@ -25,7 +25,11 @@ pub(super) enum NotConnected {
 /// connects for as long as somebody waits for it.
 ///
 /// Cancel safe.
-pub(super) fn connection(channel: Channel, patient: Option<bool>, deadline: Option<Instant>) -> Connecting {
+pub(super) fn connection(
+    channel: Channel,
+    patient: Option<bool>,
+    deadline: Option<Instant>,
+) -> Connecting {
     Box::pin(async move {
         let mut waiting = pin!(channel.wait(patient));
         // Before there is a timer: where a runtime has none, this fails.
@@ -45,7 +49,8 @@ pub(super) fn connection(channel: Channel, patient: Option<bool>, deadline: Opti
 }
 
 /// A call that waits for a connection.
-pub(super) type Connecting = Pin<Box<dyn Future<Output = Result<Link, NotConnected>> + Send + Sync>>;
+pub(super) type Connecting =
+    Pin<Box<dyn Future<Output = Result<Link, NotConnected>> + Send + Sync>>;
 
 /// The error of a call that was not sent because there is no connection.
 pub(super) fn not_connected(
@@ -72,7 +77,9 @@ pub(super) fn not_connected(
     let text = format!("the call was not sent, because there was no connection within {limit}");
     let error = |text| subject.error(ErrorKind::Timeout, Origin::Caller, code, text).not_sent();
     match channel.last_failure() {
-        Some(last) => error(format!("{text}; the last attempt failed: {}", last.message())).with_source(last),
+        Some(last) => {
+            error(format!("{text}; the last attempt failed: {}", last.message())).with_source(last)
+        }
         None => error(format!("{text}; the first attempt goes on")),
     }
 }

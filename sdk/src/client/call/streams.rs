@@ -14,8 +14,8 @@ use bytes::Bytes;
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::service::{CallOptions, Limit};
 use crate::stream::{
-    AsyncReader, AsyncReaderWriter, AsyncWriter, Compression, Message, Reply, StreamRef, Subject, send_error,
-    timed_out,
+    AsyncReader, AsyncReaderWriter, AsyncWriter, Compression, Message, Reply, StreamRef, Subject,
+    send_error, timed_out,
 };
 use crate::transport::{
     Ending, Head, Lack, Link, SendError, SendTicket, StreamKey, WeakLink, now, sleep, wait_until,
@@ -136,7 +136,10 @@ async fn send_request<Req: Message, Resp: Message>(
 }
 
 /// Waits for what opens a stream, within the time that it has for that.
-async fn before_open_timeout(stream: &StreamRef, sending: impl Future<Output = Result<()>>) -> Result<()> {
+async fn before_open_timeout(
+    stream: &StreamRef,
+    sending: impl Future<Output = Result<()>>,
+) -> Result<()> {
     let mut sending = pin!(sending);
     // Most often there is room, and no need of a timer.
     if let Poll::Ready(sent) = futures::poll!(sending.as_mut()) {
@@ -160,7 +163,12 @@ fn request_not_sent(stream: &StreamRef) -> Error {
          peer reads so little that {unsent} bytes wait for it (max_unsent_per_connection)",
         config.open_timeout,
     );
-    stream.subject().error(ErrorKind::Timeout, Origin::Caller, Code::CLIENT_INVOKE_TIMEOUT_ERR, text)
+    stream.subject().error(
+        ErrorKind::Timeout,
+        Origin::Caller,
+        Code::CLIENT_INVOKE_TIMEOUT_ERR,
+        text,
+    )
 }
 
 impl<Req: Message, Resp: Message> Bidi<Req, Resp> {
@@ -242,7 +250,10 @@ impl Open {
                 Step::Sent(stream) => ready!(stream.link().poll_opened(stream.key(), cx)),
                 Step::SentElsewhere(_, opened) => ready!(opened.as_mut().poll(cx)),
                 Step::Failed(_) | Step::Over => {
-                    panic!("the stream of {} was polled after it was opened", self.target.method.path)
+                    panic!(
+                        "the stream of {} was polled after it was opened",
+                        self.target.method.path
+                    )
                 }
             };
             let step = std::mem::replace(&mut self.step, Step::Over);
@@ -257,7 +268,9 @@ impl Open {
     fn start(&mut self, cx: &Context<'_>) -> Result<Step> {
         let Self { target, options, .. } = self;
         let mut unsent = Unsent::new(target, std::mem::take(options))?;
-        let Some(link) = target.channel.pick() else { return Ok(unsent.wait(target.clone(), None)) };
+        let Some(link) = target.channel.pick() else {
+            return Ok(unsent.wait(target.clone(), None));
+        };
         unsent.check_timers(target, &link)?;
         let mut ticket = None;
         match link.poll_open(&mut unsent.head, unsent.idle_timeout, None, &mut ticket, cx) {
@@ -266,7 +279,9 @@ impl Open {
                 unsent.not_sent(target, &link, error)?;
                 Ok(unsent.wait(target.clone(), None))
             }
-            Poll::Pending => Ok(unsent.wait(target.clone(), Some(Unopened { link, ticket, open_by: None }))),
+            Poll::Pending => {
+                Ok(unsent.wait(target.clone(), Some(Unopened { link, ticket, open_by: None })))
+            }
         }
     }
 
@@ -278,7 +293,8 @@ impl Open {
                 Ok(stream)
             }
             Err(ending) => {
-                if let Ending::Refused(outcome) | Ending::Reset(outcome) | Ending::Closed(outcome) = &ending
+                if let Ending::Refused(outcome) | Ending::Reset(outcome) | Ending::Closed(outcome) =
+                    &ending
                     && is_refusal(outcome)
                 {
                     self.target.channel.handle_refused(stream.link());
@@ -384,7 +400,13 @@ impl Unsent {
 
     fn subject(&self, target: &Target, peer: Arc<str>) -> Subject {
         let limit = self.limit.as_ref().map(Limit::time);
-        Subject { method: Cow::Borrowed(target.method.path), peer, client: true, stream: true, limit }
+        Subject {
+            method: Cow::Borrowed(target.method.path),
+            peer,
+            client: true,
+            stream: true,
+            limit,
+        }
     }
 }
 
@@ -405,14 +427,20 @@ async fn send(target: Target, mut unsent: Unsent, mut unopened: Option<Unopened>
         match on.open(&mut unsent).await {
             Ok(Some(Ok(key))) => return Ok(unsent.sent(&target, on.link.clone(), key, on.open_by)),
             Ok(Some(Err(error))) => unsent.not_sent(&target, &on.link, error)?,
-            Ok(None) => return Err(on.no_room(&unsent, &unsent.subject(&target, on.link.peer_text()))),
+            Ok(None) => {
+                return Err(on.no_room(&unsent, &unsent.subject(&target, on.link.peer_text())));
+            }
             Err(lack) => return Err(unsent.subject(&target, on.link.peer_text()).no_timer(lack)),
         }
     }
 }
 
 /// A connection for the stream. `waited` is until when one without a limit of its own waits.
-async fn pick(target: &Target, unsent: &Unsent, waited: &mut Option<Option<Instant>>) -> Result<Link> {
+async fn pick(
+    target: &Target,
+    unsent: &Unsent,
+    waited: &mut Option<Option<Instant>>,
+) -> Result<Link> {
     let channel = &target.channel;
     if let Some(link) = channel.pick() {
         return Ok(link);
@@ -440,7 +468,10 @@ struct Unopened {
 
 impl Unopened {
     /// Sends the head when there is room; `None` if there is none in time.
-    async fn open(&mut self, unsent: &mut Unsent) -> Result<Option<Result<StreamKey, SendError>>, Lack> {
+    async fn open(
+        &mut self,
+        unsent: &mut Unsent,
+    ) -> Result<Option<Result<StreamKey, SendError>>, Lack> {
         // Most often there is room, and no need of a timer.
         if let Poll::Ready(opened) = futures::poll!(poll_fn(|cx| self.poll_open(unsent, cx))) {
             return Ok(Some(opened));
@@ -454,7 +485,11 @@ impl Unopened {
         }
     }
 
-    fn poll_open(&mut self, unsent: &mut Unsent, cx: &Context<'_>) -> Poll<Result<StreamKey, SendError>> {
+    fn poll_open(
+        &mut self,
+        unsent: &mut Unsent,
+        cx: &Context<'_>,
+    ) -> Poll<Result<StreamKey, SendError>> {
         let Unsent { head, limit, idle_timeout, .. } = unsent;
         if let (Some(_), Some(head), Some(limit)) = (self.ticket, &mut *head, limit) {
             // Less is left than when it began to wait. If nothing is, the timer is about to say so.

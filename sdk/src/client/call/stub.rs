@@ -23,7 +23,11 @@ impl Stub {
     }
 
     /// Prepares a unary call.
-    pub fn unary<Req: Message, Resp: Message>(&self, method: usize, request: Req) -> Unary<Req, Resp> {
+    pub fn unary<Req: Message, Resp: Message>(
+        &self,
+        method: usize,
+        request: Req,
+    ) -> Unary<Req, Resp> {
         Unary::new(self.target(method), request)
     }
 
@@ -33,7 +37,10 @@ impl Stub {
     }
 
     /// Prepares a client stream.
-    pub fn client_stream<Req: Message, Resp: Message>(&self, method: usize) -> ClientStream<Req, Resp> {
+    pub fn client_stream<Req: Message, Resp: Message>(
+        &self,
+        method: usize,
+    ) -> ClientStream<Req, Resp> {
         ClientStream::new(self.target(method))
     }
 
@@ -52,6 +59,10 @@ impl Stub {
     }
 
     fn target(&self, method: usize) -> Target {
-        Target { channel: self.channel.clone(), service: self.spec.name, method: &self.spec.methods[method] }
+        Target {
+            channel: self.channel.clone(),
+            service: self.spec.name,
+            method: &self.spec.methods[method],
+        }
     }
 }

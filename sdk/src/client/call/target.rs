@@ -61,7 +61,10 @@ macro_rules! options {
 
         /// Compresses the messages of the call, or with `None` does not. Without it the channel's
         /// [`compression`](crate::client::ChannelBuilder::compression) counts.
-        pub fn compression(mut self, compression: impl Into<Option<crate::stream::Compression>>) -> Self {
+        pub fn compression(
+            mut self,
+            compression: impl Into<Option<crate::stream::Compression>>,
+        ) -> Self {
             self.options_mut().compression = Some(compression.into());
             self
         }

@@ -50,7 +50,10 @@ async fn a_channel_that_is_closed_leaves_nothing_and_calls_fail() {
         assert_eq!(error.kind(), ErrorKind::Closed, "{doing}");
         let error = hint(&channel).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Closed, "{doing}");
-        assert!(error.to_string().contains("the channel was closed") && !error.is_retryable(), "{error}");
+        assert!(
+            error.to_string().contains("the channel was closed") && !error.is_retryable(),
+            "{error}"
+        );
         assert_eq!(channel.ready().await.unwrap_err().kind(), ErrorKind::Closed, "{doing}");
         settle().await;
         assert_eq!((tasks(), network.pending(), network.open("a:1")), (0, 0, 0), "{doing}");

@@ -54,7 +54,10 @@ async fn connections_that_wait_for_their_last_stream_are_bounded_and_close_with_
         pass(ms(100)).await;
     }
     assert_eq!((streams.len(), connections(&channel), network.attempts_at("a:1")), (16, 16, 16));
-    assert!(last.as_ref().is_some_and(|text| text.contains("wait for their last calls")), "{last:?}");
+    assert!(
+        last.as_ref().is_some_and(|text| text.contains("wait for their last calls")),
+        "{last:?}"
+    );
     assert_eq!(channel.open_streams(), 16);
     drop(streams);
     pass(Duration::from_secs(5)).await;
@@ -85,7 +88,9 @@ async fn what_waits_for_room_when_its_server_drains_goes_to_the_next_connection(
     let asked = tokio::spawn(call(&channel).into_future());
     settle().await;
     let request = network.read("a:1");
-    let big = || Stub::new(channel.clone(), &BYTES).oneway(0, vec![0_u8; 200 * 1024]).timeout(ms(3_600_000));
+    let big = || {
+        Stub::new(channel.clone(), &BYTES).oneway(0, vec![0_u8; 200 * 1024]).timeout(ms(3_600_000))
+    };
     let bigs: Vec<_> = (0..20).map(|_| tokio::spawn(big().into_future())).collect();
     let stream = Stub::new(channel.clone(), &STREAMS).bidi::<(), ()>(0);
     let stream = tokio::spawn(stream.into_future());

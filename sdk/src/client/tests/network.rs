@@ -19,8 +19,8 @@ use crate::error::Result;
 use crate::service::{MethodKind, MethodSpec, ServiceSpec};
 use crate::sync::Mutex;
 use crate::transport::{
-    Address, Admitted, Config, Connection, Dispatch, Driver, Ends, Head, IncomingCall, IncomingStream, Link,
-    PeerAddr, Shape, memory_pair, now,
+    Address, Admitted, Config, Connection, Dispatch, Driver, Ends, Head, IncomingCall,
+    IncomingStream, Link, PeerAddr, Shape, memory_pair, now,
 };
 
 /// What is at an address.
@@ -169,7 +169,8 @@ impl Connect for Network {
                         Config::default(),
                         Arc::new(|_: &Head, _: Shape| Ok(Admitted { method: 0 })),
                     );
-                    let (link, driver) = Driver::server(conn, far, PeerAddr::memory(), Arc::new(Drains));
+                    let (link, driver) =
+                        Driver::server(conn, far, PeerAddr::memory(), Arc::new(Drains));
                     if answer == Answer::Drains {
                         link.drain();
                     }

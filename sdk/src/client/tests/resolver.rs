@@ -31,7 +31,8 @@ impl Registry {
     }
 
     fn write(&self, list: Option<&[&str]>) {
-        *self.0.list.lock() = list.map(|list| list.iter().map(|&address| address.to_owned()).collect());
+        *self.0.list.lock() =
+            list.map(|list| list.iter().map(|&address| address.to_owned()).collect());
     }
 
     /// How often it was asked.
@@ -194,7 +195,8 @@ async fn news_is_followed_at_once_and_not_without_a_pause() {
 
 #[tokio::test(start_paused = true)]
 async fn one_bad_address_among_good_ones_is_passed_over() {
-    let (network, registry) = (network(&["a:1"]), Registry::new(&["10.0.0.9", "", "a:1", "host:99999"]));
+    let (network, registry) =
+        (network(&["a:1"]), Registry::new(&["10.0.0.9", "", "a:1", "host:99999"]));
     let channel = connected(&network, &registry).await;
     hint(&channel).await.unwrap();
     let wrong = Registry::new(&["10.0.0.9", "host:99999"]);

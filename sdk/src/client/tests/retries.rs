@@ -40,7 +40,10 @@ async fn an_address_that_refuses_is_tried_again_with_growing_waits() {
     let error = hint(&channel).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Connect);
     assert!(error.is_retryable());
-    assert_eq!(error.to_string(), "cannot connect: nobody listens there (/test.Service/Call at a:1)");
+    assert_eq!(
+        error.to_string(),
+        "cannot connect: nobody listens there (/test.Service/Call at a:1)"
+    );
     assert_eq!(error.source().unwrap().to_string(), "connection refused");
     pass(ms(5000)).await;
     assert_eq!(network.attempts(start), [0, 100, 300, 700, 1500, 2500, 3500, 4500]);
@@ -71,7 +74,8 @@ async fn a_thousand_clients_do_not_come_back_at_the_same_moment() {
     pass(ms(110)).await;
     let second = network.attempts(start).split_off(1000);
     assert!(second.len() >= 1000, "{}", second.len());
-    let (first, last) = (second.iter().take(1000).min().unwrap(), second.iter().take(1000).max().unwrap());
+    let (first, last) =
+        (second.iter().take(1000).min().unwrap(), second.iter().take(1000).max().unwrap());
     // A fifth of the wait of 100 ms is asked for; half of it is promised. The clock counts milliseconds.
     assert!(last - first >= 40, "they came from {first} to {last} ms");
     let heap = (0..=110).map(|at| second.iter().filter(|ms| **ms == at).count()).max().unwrap();
@@ -115,7 +119,10 @@ async fn who_waits_in_vain_is_told_what_for() {
     assert_eq!((error.kind(), error.code().0), (ErrorKind::Timeout, 101));
     assert!(error.is_retryable(), "it was not sent");
     let text = error.to_string();
-    assert!(text.contains("was not sent") && text.contains("2s (timeout)") && text.contains("a:1"), "{text}");
+    assert!(
+        text.contains("was not sent") && text.contains("2s (timeout)") && text.contains("a:1"),
+        "{text}"
+    );
     assert!(error.source().unwrap().to_string().starts_with("cannot connect"), "{error:?}");
 
     // A stream has no limit of its own: that of its opening counts.
@@ -198,7 +205,9 @@ async fn a_call_that_finds_a_dead_connection_waits_for_the_next_one() {
     hint(&channel).await.unwrap();
     assert_eq!(network.open("a:1"), 1);
     // Nor does one of many calls that wait for room on a connection fail when it is lost.
-    let big = || Stub::new(channel.clone(), &BYTES).oneway(0, vec![0_u8; 200 * 1024]).timeout(ms(3_600_000));
+    let big = || {
+        Stub::new(channel.clone(), &BYTES).oneway(0, vec![0_u8; 200 * 1024]).timeout(ms(3_600_000))
+    };
     let calls: Vec<_> = (0..20).map(|_| tokio::spawn(big().into_future())).collect();
     settle().await;
     let waiting = calls.iter().filter(|call| !call.is_finished()).count();
@@ -220,13 +229,17 @@ async fn calls_that_wait_for_room_on_a_connection_end_in_time() {
     let channel = network.builder().connect("a:1").await.unwrap();
     let start = clock();
     // The server does not read, so that only a few fit into what is queued.
-    let big = || Stub::new(channel.clone(), &BYTES).oneway(0, vec![0_u8; 200 * 1024]).timeout(ms(1500));
+    let big =
+        || Stub::new(channel.clone(), &BYTES).oneway(0, vec![0_u8; 200 * 1024]).timeout(ms(1500));
     let calls: Vec<_> = (0..10).map(|_| tokio::spawn(big().into_future())).collect();
     let mut late = 0;
     for call in calls {
         if let Err(error) = call.await.unwrap() {
             assert_eq!(error.kind(), ErrorKind::Timeout);
-            assert!(error.is_retryable() && error.to_string().contains("1.5s (timeout)"), "{error}");
+            assert!(
+                error.is_retryable() && error.to_string().contains("1.5s (timeout)"),
+                "{error}"
+            );
             late += 1;
         }
     }
@@ -251,7 +264,8 @@ async fn a_call_that_waited_for_room_tells_what_is_left() {
     let network = Network::new();
     network.set("a:1", Answer::Accepts);
     let channel = network.builder().connect("a:1").await.unwrap();
-    let big = || Stub::new(channel.clone(), &BYTES).oneway(0, vec![0_u8; 200 * 1024]).timeout(ms(60_000));
+    let big =
+        || Stub::new(channel.clone(), &BYTES).oneway(0, vec![0_u8; 200 * 1024]).timeout(ms(60_000));
     let bigs: Vec<_> = (0..20).map(|_| tokio::spawn(big().into_future())).collect();
     settle().await;
     let small = tokio::spawn(call(&channel).timeout(ms(5000)).into_future());
@@ -329,7 +343,10 @@ const TAKE: MethodSpec =
 async fn a_channel_prints_its_state() {
     let network = Network::new();
     let channel: Channel = network.builder().lazy_all(["a:1", "b:1"]).unwrap();
-    assert_eq!(format!("{channel:?}"), "Channel { peer: \"a:1,b:1\", state: Idle, connections: 0, .. }");
+    assert_eq!(
+        format!("{channel:?}"),
+        "Channel { peer: \"a:1,b:1\", state: Idle, connections: 0, .. }"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -16,7 +16,10 @@ async fn a_pool_has_as_many_connections_as_it_is_told() {
     settle().await;
     assert_eq!((channel.connections(), network.open("a:1")), (3, 3));
     let error = network.builder().connections(0).lazy("a:1").unwrap_err();
-    assert!(error.kind() == ErrorKind::Config && error.to_string().contains("connections"), "{error}");
+    assert!(
+        error.kind() == ErrorKind::Config && error.to_string().contains("connections"),
+        "{error}"
+    );
     let error = network.builder().lazy_all([""; 0]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
 }

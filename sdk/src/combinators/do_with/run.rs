@@ -36,8 +36,11 @@ where
         if let Some((state, body)) = this.start.take() {
             this.run.set(Some(body(state)));
         }
-        let run =
-            this.run.as_mut().as_pin_mut().expect("`do_with(..).run(..)` was polled after it had ended");
+        let run = this
+            .run
+            .as_mut()
+            .as_pin_mut()
+            .expect("`do_with(..).run(..)` was polled after it had ended");
         let outcome = ready!(run.poll(cx));
         this.run.set(None);
         Poll::Ready(outcome)

@@ -21,8 +21,9 @@ impl Wakes {
     /// For `count` children, all of which want their first poll.
     pub(in crate::combinators) fn new(count: usize) -> Self {
         let shared = Arc::new(Mutex::<Queue>::default());
-        let child =
-            |index| Arc::new(Child { index, queued: AtomicBool::new(true), shared: Arc::clone(&shared) });
+        let child = |index| {
+            Arc::new(Child { index, queued: AtomicBool::new(true), shared: Arc::clone(&shared) })
+        };
         Self { children: (0..count).map(child).collect(), turn: (0..count).rev().collect(), shared }
     }
 

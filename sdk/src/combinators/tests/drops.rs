@@ -23,7 +23,10 @@ fn a_run_is_dropped_before_the_loop_asks_again() {
         })
     };
     assert!(Task::new(do_until_stop(stop, body)).poll().is_ready());
-    assert_eq!(log.take(), ["stop?", "body", "run dropped", "stop?", "body", "run dropped", "stop?"]);
+    assert_eq!(
+        log.take(),
+        ["stop?", "body", "run dropped", "stop?", "body", "run dropped", "stop?"]
+    );
 }
 
 #[test]
@@ -62,7 +65,8 @@ fn a_join_that_is_dropped_drops_children_and_outcomes_in_input_order() {
         noted
     }
     let log = Log::default();
-    let children = || (outcome(&log, "a", true), outcome(&log, "b", false), outcome(&log, "c", true));
+    let children =
+        || (outcome(&log, "a", true), outcome(&log, "b", false), outcome(&log, "c", true));
 
     let mut tuple = Task::new(when_all(children()));
     assert!(tuple.poll().is_pending());
@@ -87,7 +91,8 @@ fn the_first_error_drops_everything_before_it_is_handed_out() {
     }
     let log = Log::default();
     let (failing, key) = gate::<Result<()>>();
-    let mut task = Task::new(try_when_all((value(&log, "a", false), failing, value(&log, "c", true))));
+    let mut task =
+        Task::new(try_when_all((value(&log, "a", false), failing, value(&log, "c", true))));
     assert!(task.poll().is_pending());
     key.open(Err(error(1)));
     assert!(task.poll().is_ready());

@@ -7,8 +7,8 @@ use std::rc::Rc;
 
 use super::support::{Task, block_on, error, gates};
 use crate::{
-    Result, do_for, do_for_each, do_until, do_until_stop, do_while, do_with, repeat, try_when_all, when_all,
-    when_any_ok,
+    Result, do_for, do_for_each, do_until, do_until_stop, do_while, do_with, repeat, try_when_all,
+    when_all, when_any_ok,
 };
 
 const MANY: u32 = 1_000_000;
@@ -32,7 +32,9 @@ fn turns_of_another_task<F: Future>(long: F) -> u32 {
 }
 
 /// A million steps on a thread whose stack could not hold a frame for each of them, with another task that is not starved.
-fn is_iterative_and_fair<F: Future<Output = Result<()>>>(long: impl FnOnce() -> F + Send + 'static) {
+fn is_iterative_and_fair<F: Future<Output = Result<()>>>(
+    long: impl FnOnce() -> F + Send + 'static,
+) {
     let thread = std::thread::Builder::new().stack_size(512 * 1024);
     let turns = thread
         .spawn(|| {
@@ -108,7 +110,9 @@ fn do_for_each_takes_a_million_ready_steps() {
 #[test]
 fn loops_with_a_state_take_a_million_ready_steps() {
     is_iterative_and_fair(async || {
-        let count = do_with(0).until(async |n| Ok(if n < MANY { Continue(n + 1) } else { Break(n) })).await?;
+        let count = do_with(0)
+            .until(async |n| Ok(if n < MANY { Continue(n + 1) } else { Break(n) }))
+            .await?;
         assert_eq!(count, MANY);
         Ok(())
     });
@@ -165,7 +169,10 @@ fn a_wake_between_two_halves_of_a_turn_is_not_lost() {
 
     let mut wakes = 0;
     while task.poll().is_pending() {
-        assert!(task.wakes() > wakes, "a poll that gives Pending has woken the task: every child can finish");
+        assert!(
+            task.wakes() > wakes,
+            "a poll that gives Pending has woken the task: every child can finish"
+        );
         wakes = task.wakes();
     }
 }

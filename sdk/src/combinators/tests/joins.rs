@@ -216,7 +216,8 @@ fn try_when_all_knows_the_error_type_of_async_blocks() {
     }
     let sum = block_on(async {
         let (a, b) =
-            try_when_all((async { Ok(step(1).await? + 1) }, async { Ok(step(2).await? + 1) })).await?;
+            try_when_all((async { Ok(step(1).await? + 1) }, async { Ok(step(2).await? + 1) }))
+                .await?;
         let c = try_when_all((0..2).map(|n| async move { Ok(step(n).await? + 1) })).await?;
         Ok::<_, Error>(a + b + c[1])
     });
@@ -241,7 +242,8 @@ fn when_any_gives_the_first_outcome_with_its_index() {
 
 #[test]
 fn when_any_takes_a_failure_as_well_and_keeps_its_index() {
-    let inputs = [1, 2].map(async |n| if n == 2 { Err::<(), _>(error(n)) } else { pending().await });
+    let inputs =
+        [1, 2].map(async |n| if n == 2 { Err::<(), _>(error(n)) } else { pending().await });
     let (index, outcome) = block_on(when_any(inputs)).expect("there were two");
     assert_eq!((index, outcome.unwrap_err().func_ret()), (1, 2));
 }
@@ -310,7 +312,8 @@ fn polling_a_join_after_its_end_panics() {
     fn ends_twice<F: Future>(future: F) -> String {
         let mut task = Task::new(future);
         assert!(task.poll().is_ready());
-        let again = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| task.poll().is_ready()));
+        let again =
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| task.poll().is_ready()));
         let text = again.expect_err("the second poll panics");
         text.downcast_ref::<String>()
             .cloned()

@@ -48,8 +48,10 @@ fn do_until_stop_never_runs_the_body_if_stop_holds_at_first() {
         asked.set(asked.get() + 1);
         true
     };
-    block_on(do_until_stop(stop, || -> std::future::Ready<Result<()>> { unreachable!("stop said so") }))
-        .unwrap();
+    block_on(do_until_stop(stop, || -> std::future::Ready<Result<()>> {
+        unreachable!("stop said so")
+    }))
+    .unwrap();
     assert_eq!(asked.get(), 1);
 }
 
@@ -171,8 +173,10 @@ fn do_for_counts_in_every_integer_type() {
 #[test]
 fn do_for_with_nothing_to_count_never_runs() {
     for n in [0_i64, -3] {
-        block_on(do_for(n, |_| -> std::future::Ready<Result<()>> { unreachable!("there is no number") }))
-            .unwrap();
+        block_on(do_for(n, |_| -> std::future::Ready<Result<()>> {
+            unreachable!("there is no number")
+        }))
+        .unwrap();
     }
 }
 
@@ -200,8 +204,10 @@ fn do_for_each_gives_the_items_in_order_and_may_borrow_them() {
 
 #[test]
 fn do_for_each_of_nothing_never_runs() {
-    block_on(do_for_each([0; 0], |_| -> std::future::Ready<Result<()>> { unreachable!("there is no item") }))
-        .unwrap();
+    block_on(do_for_each([0; 0], |_| -> std::future::Ready<Result<()>> {
+        unreachable!("there is no item")
+    }))
+    .unwrap();
 }
 
 #[test]

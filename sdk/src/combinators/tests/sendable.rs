@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::support::{block_on, error};
 use crate::{
-    Result, do_for, do_for_each, do_until, do_until_stop, do_while, do_with, repeat, try_when_all, when_all,
-    when_any, when_any_ok,
+    Result, do_for, do_for_each, do_until, do_until_stop, do_while, do_with, repeat, try_when_all,
+    when_all, when_any, when_any_ok,
 };
 
 /// Like a shared handle: the methods take `&self`.

@@ -20,7 +20,9 @@ fn a_loop_is_as_large_as_its_parts_and_a_few_words() {
 
     let state = size_of::<[u8; 1_000]>();
     let run = size_of::<std::future::Ready<Result<[u8; 1_000]>>>();
-    assert!(size_of_val(&do_with(big).times(1_u64, |big, _| ready(Ok(big)))) <= state + run + 4 * WORD);
+    assert!(
+        size_of_val(&do_with(big).times(1_u64, |big, _| ready(Ok(big)))) <= state + run + 4 * WORD
+    );
 }
 
 #[test]

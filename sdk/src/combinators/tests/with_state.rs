@@ -50,7 +50,8 @@ fn run_while_gives_the_state_back_untouched_if_the_condition_fails_at_first() {
 
 #[test]
 fn times_gives_state_and_number() {
-    let outcome = block_on(do_with(String::new()).times(3, async |text, i| Ok(format!("{text}{i}"))));
+    let outcome =
+        block_on(do_with(String::new()).times(3, async |text, i| Ok(format!("{text}{i}"))));
     assert_eq!(outcome.unwrap(), "012");
 }
 
@@ -74,7 +75,8 @@ fn for_each_of_nothing_gives_the_state_back() {
 
 #[test]
 fn repeat_ends_only_with_an_error() {
-    let Err(failure) = block_on(do_with(0).repeat(async |n| if n < 100 { Ok(n + 1) } else { Err(error(n)) }));
+    let Err(failure) =
+        block_on(do_with(0).repeat(async |n| if n < 100 { Ok(n + 1) } else { Err(error(n)) }));
     assert_eq!(failure.func_ret(), 100);
 }
 

@@ -21,7 +21,11 @@ impl Account {
     /// Counts a body with `now` bytes. Bodies that are unpacked get half of the connection's room, so
     /// that calls have some. Without room for more nothing changes, but one body of a peer's may go on
     /// all the same: else bodies that are half unpacked would wait for each other.
-    pub(in crate::conn) fn recharge(&mut self, charge: &mut Charge, now: usize) -> Result<(), Overrun> {
+    pub(in crate::conn) fn recharge(
+        &mut self,
+        charge: &mut Charge,
+        now: usize,
+    ) -> Result<(), Overrun> {
         let more = now.saturating_sub(charge.bytes);
         if more > 0 && !charge.overdraws {
             charge.overdraws = match self.can_unpack(more) {
@@ -84,13 +88,17 @@ mod tests {
     fn bodies_that_are_unpacked_get_half_of_the_room_and_one_goes_on_without() {
         let usage = Usage::new(Pool::new(1_000_000));
         let mut account = Account::new(100_000, Some(Arc::clone(&usage)));
-        let (mut one, mut two, mut three) = (Charge::default(), Charge::default(), Charge::default());
+        let (mut one, mut two, mut three) =
+            (Charge::default(), Charge::default(), Charge::default());
         assert_eq!(account.recharge(&mut one, 30_000), Ok(()));
         assert_eq!(account.recharge(&mut two, 20_000), Ok(()));
         assert!(!one.is_none() && !two.overdraws, "that is half of it");
         assert_eq!((account.recharge(&mut two, 90_000), account.held()), (Ok(()), 120_000));
         let over = account.recharge(&mut one, 30_001).unwrap_err();
-        assert_eq!((over.used, over.limit, over.setting), (120_000, 100_000, "max_unread_per_connection"));
+        assert_eq!(
+            (over.used, over.limit, over.setting),
+            (120_000, 100_000, "max_unread_per_connection")
+        );
         assert!(account.recharge(&mut three, 1).is_err() && three.is_none());
         assert_eq!(account.recharge(&mut one, 30_000), Ok(()), "it takes no more than it has");
         let mut other = Account::new(100_000, Some(usage));
@@ -101,12 +109,18 @@ mod tests {
         assert!(account.recharge(&mut one, 60_000).is_err());
         assert_eq!(other.recharge(&mut three, 0), Ok(()));
         assert_eq!(account.recharge(&mut one, 60_000), Ok(()));
-        assert_eq!((account.recharge(&mut one, 0), account.held(), account.reserved()), (Ok(()), 0, 0));
+        assert_eq!(
+            (account.recharge(&mut one, 0), account.held(), account.reserved()),
+            (Ok(()), 0, 0)
+        );
 
         let mut client = Account::new(100_000, None);
         assert_eq!(client.recharge(&mut one, 60_000), Ok(()));
         assert!(client.recharge(&mut two, 1).is_err());
-        assert_eq!((client.recharge(&mut one, 0), client.recharge(&mut two, 60_000)), (Ok(()), Ok(())));
+        assert_eq!(
+            (client.recharge(&mut one, 0), client.recharge(&mut two, 60_000)),
+            (Ok(()), Ok(()))
+        );
     }
 
     #[test]
@@ -120,7 +134,11 @@ mod tests {
         assert_eq!((account.recharge_request(&mut one, 0), account.held()), (Ok(()), 10_000));
         assert_eq!(account.recharge_request(&mut two, 100_000), Ok(()));
         account.hold(0, 1);
-        assert_eq!(account.recharge_request(&mut two, 100_000), Ok(()), "it takes no more than it has");
+        assert_eq!(
+            account.recharge_request(&mut two, 100_000),
+            Ok(()),
+            "it takes no more than it has"
+        );
         assert!(account.recharge_request(&mut two, 100_001).is_err());
     }
 }

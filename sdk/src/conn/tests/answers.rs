@@ -65,7 +65,9 @@ fn an_answer_counts_from_the_moment_its_handler_gives_it_and_without_room_it_is_
 
     while !waiting.is_empty() {
         pair.run();
-        waiting.retain_mut(|(key, ticket)| answer_with(&mut pair.server, *key, MIB, ticket) == Ok(false));
+        waiting.retain_mut(|(key, ticket)| {
+            answer_with(&mut pair.server, *key, MIB, ticket) == Ok(false)
+        });
     }
     pair.run();
     assert_eq!((pair.server.conn.buffered().unsent, pools.unsent.reserved()), (0, 0));

@@ -120,9 +120,10 @@ fn a_message_that_is_too_large_ends_its_call_or_stream_alone_on_both_sides() {
     let too_large = Ending::TooLarge { size: LARGE, limit: MIB };
     assert_eq!(pair.server.conn.ended(served.key), Some(too_large.clone()));
     pair.run();
-    let Some(Ending::Reset(outcome)) = pair.client.conn.ended(key) else { panic!("it was broken off") };
-    let text =
-        "a message takes 2097152 bytes on the wire, at most 1048576 are accepted (max_message_received)";
+    let Some(Ending::Reset(outcome)) = pair.client.conn.ended(key) else {
+        panic!("it was broken off")
+    };
+    let text = "a message takes 2097152 bytes on the wire, at most 1048576 are accepted (max_message_received)";
     assert_eq!((outcome.ret, &outcome.message[..]), (211, text.as_bytes()));
 
     let (key, served) = pair.open();
@@ -134,11 +135,16 @@ fn a_message_that_is_too_large_ends_its_call_or_stream_alone_on_both_sides() {
     assert!(matches!(ending, Some(Ending::Reset(outcome)) if outcome.ret == 311));
 
     // Peers disagree about the id in the fixed header.
-    let call =
-        Begun::Unary { head: UnaryHead { id: 0, ..UnaryHead::default() }, request_id: 7, one_way: false };
+    let call = Begun::Unary {
+        head: UnaryHead { id: 0, ..UnaryHead::default() },
+        request_id: 7,
+        one_way: false,
+    };
     for (why, code) in [(Skip::TooLarge, 1), (Skip::NoRoom, 22)] {
         pair.server.conn.handle_frame(skipped(call, why), pair.now).unwrap();
-        let [Frame::Response { meta, .. }] = &pair.server.output_frames()[..] else { panic!("one answer") };
+        let [Frame::Response { meta, .. }] = &pair.server.output_frames()[..] else {
+            panic!("one answer")
+        };
         assert_eq!((meta.request_id, meta.ret), (7, code));
     }
     let one_way = Begun::Unary { head: UnaryHead::default(), request_id: 8, one_way: true };
@@ -168,7 +174,10 @@ fn what_is_skipped_has_the_time_of_one_frame_for_all_of_it() {
     assert_eq!(server.conn.lost(), None);
     look_until(&mut server, 13 * SECOND);
     let text = server.conn.lost().expect("it takes too long").to_string();
-    assert!(text.contains("a frame of 2097152 bytes") && text.contains("10s (frame_timeout)"), "{text}");
+    assert!(
+        text.contains("a frame of 2097152 bytes") && text.contains("10s (frame_timeout)"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -193,7 +202,10 @@ fn a_frame_that_does_not_go_on_is_not_taken_for_the_one_that_was_skipped_before(
 fn meta_messages_that_are_too_large_end_their_stream_with_the_size_of_what_is_behind_the_header() {
     let mut pair = Pair::new();
     let (key, served) = pair.open();
-    pair.server.conn.handle_frame(skipped(Begun::Control(StreamId(100)), Skip::TooLarge), pair.now).unwrap();
+    pair.server
+        .conn
+        .handle_frame(skipped(Begun::Control(StreamId(100)), Skip::TooLarge), pair.now)
+        .unwrap();
     let size = LARGE - HEADER_LEN;
     let why = Violation::HeaderTooLarge { size, limit: 65_535 };
     assert_eq!(pair.server.conn.ended(served.key), Some(Ending::Violation(why)));
@@ -212,7 +224,10 @@ fn a_message_that_is_skipped_and_that_nobody_would_read_is_credited_by_its_paylo
     let mut pair = Pair::new();
     let (_, served) = pair.open();
     pair.server.conn.discard(served.key, (0, 0));
-    pair.server.conn.handle_frame(skipped(Begun::Data(StreamId(100)), Skip::TooLarge), pair.now).unwrap();
+    pair.server
+        .conn
+        .handle_frame(skipped(Begun::Data(StreamId(100)), Skip::TooLarge), pair.now)
+        .unwrap();
     assert_eq!((credit(&mut pair.server), pair.server.conn.ended(served.key)), (payload, None));
 
     let client = Config { cancel: Cancel::HalfClose, ..Config::default() };
@@ -220,6 +235,9 @@ fn a_message_that_is_skipped_and_that_nobody_would_read_is_credited_by_its_paylo
     let (key, _) = pair.open();
     pair.client.conn.release(key);
     pair.run();
-    pair.client.conn.handle_frame(skipped(Begun::Data(StreamId(100)), Skip::TooLarge), pair.now).unwrap();
+    pair.client
+        .conn
+        .handle_frame(skipped(Begun::Data(StreamId(100)), Skip::TooLarge), pair.now)
+        .unwrap();
     assert_eq!(credit(&mut pair.client), payload);
 }

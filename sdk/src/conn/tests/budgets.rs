@@ -4,8 +4,8 @@ use bytes::Bytes;
 
 use crate::conn::config::CALL_STATE;
 use crate::conn::{
-    CallKey, Config, ConnError, Ending, Event, Outbox, Outcome, Pools, SendError, Sent, StreamId, StreamKey,
-    Take, write_data,
+    CallKey, Config, ConnError, Ending, Event, Outbox, Outcome, Pools, SendError, Sent, StreamId,
+    StreamKey, Take, write_data,
 };
 use crate::wire::{Frame, HEADER_LEN, Messages, Piece};
 
@@ -48,7 +48,10 @@ fn a_thousand_unread_streams_stay_inside_the_servers_budget() {
         flood(&mut pair, &[7; 1_000]);
     }
     let windows = windows(&pair.client);
-    assert!(windows[..20].iter().all(|window| *window == 65_535), "while there is room, windows are whole");
+    assert!(
+        windows[..20].iter().all(|window| *window == 65_535),
+        "while there is room, windows are whole"
+    );
     assert!(windows[999] < 10_000, "{}", windows[999]);
     let unread = pair.server.conn.buffered().unread;
     assert!((8 * MIB..=16 * MIB).contains(&unread), "{unread}");
@@ -145,7 +148,10 @@ fn unary_calls_count_until_they_are_answered_and_answers_until_they_are_taken() 
     assert_eq!(pools.unread.reserved(), 0);
     pair.run();
     let unread = pair.client.conn.buffered().unread;
-    assert!((4_500_000..4_501_000).contains(&unread), "five answers, and what the sixth was told: {unread}");
+    assert!(
+        (4_500_000..4_501_000).contains(&unread),
+        "five answers, and what the sixth was told: {unread}"
+    );
     let answered: Vec<CallKey> = pair
         .client
         .events
@@ -202,14 +208,23 @@ fn two_connections_that_nobody_reads_leave_room_for_the_others() {
     three.client.conn.call_with(&vec![7; 900_000]);
     let (key, _) = flood(&mut three, &[7; 1_000]);
     three.server.next_call();
-    assert_eq!((three.client.conn.ended(key), three.client.events.len()), (None, 0), "nothing is refused");
+    assert_eq!(
+        (three.client.conn.ended(key), three.client.events.len()),
+        (None, 0),
+        "nothing is refused"
+    );
     assert!(windows(&three.client)[0] > 10_000, "{:?}", windows(&three.client));
 }
 
 #[test]
 fn more_than_the_windows_say_stops_the_reading_unless_somebody_waits_for_the_peer() {
     let (_, pools) = pair(64 * MIB);
-    let server = Config { peer: Some(pools.peer()), max_received: MIB, unread: 2 * MIB, ..Config::default() };
+    let server = Config {
+        peer: Some(pools.peer()),
+        max_received: MIB,
+        unread: 2 * MIB,
+        ..Config::default()
+    };
     let mut pair = Pair::with(Config::default(), server);
     let (_, waiting) = pair.open();
     let (_, served) = flood(&mut pair, &vec![7; 900_000]);
@@ -242,7 +257,8 @@ fn streams_that_keep_to_their_windows_wait_before_one_of_them_is_broken_off() {
         pair.run();
     }
     assert!(pools.unread.held() < 20 * MIB, "{} of 32 MiB, by one connection", pools.unread.held());
-    let broken_off = streams.iter().filter(|(_, served)| pair.server.conn.ended(served.key).is_some());
+    let broken_off =
+        streams.iter().filter(|(_, served)| pair.server.conn.ended(served.key).is_some());
     assert_eq!(broken_off.count(), 0);
     for (_, served) in streams.iter().take(10) {
         pair.server.read_all(served.key);
@@ -286,8 +302,10 @@ fn a_stream_that_is_sent_more_far_above_the_limit_is_broken_off_and_no_other() {
     for _ in 0..4 {
         let mut bytes = Vec::new();
         let id = crate::wire::StreamId(101);
-        crate::wire::data(&mut bytes, id, 500_000, |out: &mut Vec<u8>| out.extend_from_slice(&[7; 500_000]))
-            .unwrap();
+        crate::wire::data(&mut bytes, id, 500_000, |out: &mut Vec<u8>| {
+            out.extend_from_slice(&[7; 500_000])
+        })
+        .unwrap();
         pair.server.receive(&bytes, pair.now).unwrap();
     }
     let ending = pair.server.conn.ended(flooded);
@@ -397,12 +415,20 @@ fn what_is_kept_by_reference_counts_like_what_is_copied_until_it_is_written() {
     let size = HEADER_LEN + MIB;
     assert_eq!((server.output_len(), server.buffered().unsent), (size, size));
     let mut ticket = None;
-    assert_eq!(send(server, second, MIB, &mut ticket), Ok(Sent::NoRoom), "one is more than the outbox holds");
+    assert_eq!(
+        send(server, second, MIB, &mut ticket),
+        Ok(Sent::NoRoom),
+        "one is more than the outbox holds"
+    );
 
     let taken = server.take_output(Outbox::default());
     assert_eq!((taken.len(), server.output_len(), server.buffered().unsent), (size, 0, size));
     server.handle_written(HEADER_LEN);
-    assert_eq!(send(server, second, MIB, &mut ticket), Ok(Sent::NoRoom), "a whole payload is on its way");
+    assert_eq!(
+        send(server, second, MIB, &mut ticket),
+        Ok(Sent::NoRoom),
+        "a whole payload is on its way"
+    );
     server.handle_written(MIB);
     assert_eq!(server.buffered().unsent, 0);
     drop(taken);
@@ -427,7 +453,10 @@ fn connections_that_do_not_read_their_refusals_are_not_read_when_they_fill_the_s
             if !pair.server.conn.wants_input() {
                 break;
             }
-            pair.client.conn.call(head("/no/such"), false, None, (0, |_: &mut Vec<u8>| {}), &[]).unwrap();
+            pair.client
+                .conn
+                .call(head("/no/such"), false, None, (0, |_: &mut Vec<u8>| {}), &[])
+                .unwrap();
             let asked = pair.client.output();
             pair.server.receive(&asked, pair.now).unwrap();
         }
@@ -449,7 +478,8 @@ fn keeps_its_read_buffer(window: u32, reader_waits: bool, at_server: bool) -> bo
     let config = || Config { window, ..Config::default() };
     let mut pair = Pair::with(config(), config());
     let (key, served) = pair.open();
-    let (end, key) = if at_server { (&mut pair.server, served.key) } else { (&mut pair.client, key) };
+    let (end, key) =
+        if at_server { (&mut pair.server, served.key) } else { (&mut pair.client, key) };
     if reader_waits {
         assert_eq!(end.read_all(key), (vec![], None));
     }
@@ -467,11 +497,15 @@ fn keeps_its_read_buffer(window: u32, reader_waits: bool, at_server: bool) -> bo
 }
 
 #[test]
-fn a_small_unread_message_keeps_a_read_buffer_only_if_its_reader_waits_and_its_stream_counts_as_much() {
+fn a_small_unread_message_keeps_a_read_buffer_only_if_its_reader_waits_and_its_stream_counts_as_much()
+ {
     for at_server in [true, false] {
         assert!(keeps_its_read_buffer(65_535, true, at_server), "it is read at once, most often");
         for (window, reader_waits) in [(65_535, false), (1_024, true), (0, true), (0, false)] {
-            assert!(!keeps_its_read_buffer(window, reader_waits, at_server), "{window} {reader_waits}");
+            assert!(
+                !keeps_its_read_buffer(window, reader_waits, at_server),
+                "{window} {reader_waits}"
+            );
         }
     }
 }

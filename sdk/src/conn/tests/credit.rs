@@ -10,9 +10,9 @@ use super::pair::{Pair, STREAM, head};
 fn credits(frames: &[Frame]) -> Vec<u32> {
     frames
         .iter()
-        .filter_map(
-            |frame| if let Frame::Feedback { increment, .. } = frame { Some(*increment) } else { None },
-        )
+        .filter_map(|frame| {
+            if let Frame::Feedback { increment, .. } = frame { Some(*increment) } else { None }
+        })
         .collect()
 }
 
@@ -32,11 +32,17 @@ fn a_writer_overdraws_by_one_message_and_goes_on_with_credit() {
     assert_eq!(pair.client.conn.take(key, (0, 0), &mut inbox), Some(Take::Messages));
     pair.client.conn.give_credit(key, 1, 10_003);
     pair.run();
-    assert_eq!(credits(&pair.server.seen), [0; 0], "one message is less than a quarter of the window");
+    assert_eq!(
+        credits(&pair.server.seen),
+        [0; 0],
+        "one message is less than a quarter of the window"
+    );
     pair.client.conn.give_credit(key, 1, 10_003);
     pair.run();
     assert_eq!(credits(&pair.server.seen), [20_006]);
-    assert!(matches!(pair.server.events[..], [Event::Writable(writable)] if writable == served.key));
+    assert!(
+        matches!(pair.server.events[..], [Event::Writable(writable)] if writable == served.key)
+    );
 
     assert_eq!(pair.server.send(served.key, &message), Ok(Sent::Queued));
     assert_eq!(pair.server.send(served.key, &message), Ok(Sent::Queued));
@@ -84,7 +90,10 @@ fn credits_for(pair: &mut Pair, waits_before: bool, size: usize) -> (Vec<u32>, V
 fn who_waits_for_a_message_as_large_as_the_window_gives_its_credit_before_all_of_it_is_there() {
     for waits_before in [true, false] {
         let mut pair = Pair::new();
-        assert_eq!(credits_for(&mut pair, waits_before, 1_000_000), (vec![1_000_000], vec![1_000_000]));
+        assert_eq!(
+            credits_for(&mut pair, waits_before, 1_000_000),
+            (vec![1_000_000], vec![1_000_000])
+        );
         assert_eq!(credits_for(&mut pair, waits_before, 65_535), (vec![65_535], vec![65_535]));
         assert_eq!(credits_for(&mut pair, waits_before, 65_534), (vec![], vec![65_534]));
     }
@@ -149,8 +158,10 @@ fn zero_from_either_side_switches_flow_control_off_in_both_directions() {
 
 /// A stream without flow control whose handler has 40 messages to read, more than one may hold: the client's key and the server's.
 fn full_inbox() -> (Pair, StreamKey, StreamKey) {
-    let mut pair =
-        Pair::with(Config { window: 0, outbox: usize::MAX / 2, ..Config::default() }, Config::default());
+    let mut pair = Pair::with(
+        Config { window: 0, outbox: usize::MAX / 2, ..Config::default() },
+        Config::default(),
+    );
     let (key, served) = pair.open();
     for _ in 0..40 {
         pair.client.send(key, &[0; 10_000]).unwrap();
@@ -210,7 +221,10 @@ fn a_stream_without_credit_that_nobody_reads_is_broken_off_before_it_holds_up_ot
     let (_, other) = pair.open();
     pair.wait(Duration::from_secs(20));
     let ending = pair.server.conn.ending(served).cloned();
-    assert!(matches!(ending, Some(Ending::Overrun(over)) if over.setting == "window is 0"), "{ending:?}");
+    assert!(
+        matches!(ending, Some(Ending::Overrun(over)) if over.setting == "window is 0"),
+        "{ending:?}"
+    );
     assert_eq!(pair.server.conn.ending(other.key), None);
     assert!(pair.server.conn.wants_input(), "the others go on");
     assert!(matches!(pair.client.conn.ending(key), Some(Ending::Reset(why)) if why.ret == 22));
@@ -219,7 +233,8 @@ fn a_stream_without_credit_that_nobody_reads_is_broken_off_before_it_holds_up_ot
 
 #[test]
 fn a_flood_of_empty_messages_counts_too() {
-    let mut pair = Pair::with(Config::default(), Config { max_received: 1_000_000, ..Config::default() });
+    let mut pair =
+        Pair::with(Config::default(), Config { max_received: 1_000_000, ..Config::default() });
     let (key, served) = pair.open();
     for _ in 0..40_000 {
         assert_eq!(pair.client.send(key, b""), Ok(Sent::Queued));
@@ -325,10 +340,15 @@ fn no_credit_is_sent_to_a_client_that_has_half_closed() {
 fn a_message_that_lies_about_its_size_leaves_nothing_behind() {
     let mut pair = Pair::new();
     let (key, served) = pair.open();
-    let lie = pair.client.conn.send(key, 10, &mut None, |out: &mut Vec<u8>| out.extend_from_slice(b"short"));
+    let lie = pair
+        .client
+        .conn
+        .send(key, 10, &mut None, |out: &mut Vec<u8>| out.extend_from_slice(b"short"));
     assert!(lie.is_err());
     let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        pair.client.conn.send(key, 10, &mut None, |_: &mut Vec<u8>| panic!("while it is being written"))
+        pair.client
+            .conn
+            .send(key, 10, &mut None, |_: &mut Vec<u8>| panic!("while it is being written"))
     }));
     assert!(panic.is_err());
     pair.client.send(key, b"whole").unwrap();
@@ -352,7 +372,11 @@ fn a_writer_that_is_lent_its_credit_gives_back_what_it_did_not_use() {
     }
     pair.server.conn.collect(served.key, &frames, credit - 20_000);
     for _ in 0..4 {
-        assert_eq!(pair.server.send(served.key, &[0; 11_384]), Ok(Sent::Queued), "45,535 bytes are left");
+        assert_eq!(
+            pair.server.send(served.key, &[0; 11_384]),
+            Ok(Sent::Queued),
+            "45,535 bytes are left"
+        );
     }
     assert_eq!(pair.server.send(served.key, b""), Ok(Sent::NoCredit));
     pair.run();
@@ -437,7 +461,8 @@ fn a_stream_without_a_window_stalls_beyond_its_cost_and_goes_on_at_half_of_it() 
 }
 
 #[test]
-fn a_stream_that_stalls_its_connection_for_too_long_is_broken_off_with_what_it_holds_and_its_limit() {
+fn a_stream_that_stalls_its_connection_for_too_long_is_broken_off_with_what_it_holds_and_its_limit()
+{
     let stalled = |window, message: &'static [u8], times| {
         let client = Config { window, max_received: 100_000, ..Config::default() };
         let server = Config { max_received: 100_000, ..Config::default() };

@@ -53,7 +53,10 @@ fn a_limit_below_a_millisecond_is_told_as_one_millisecond_by_calls_and_streams()
     let limit = Some(Duration::from_micros(500));
     pair.client.conn.open(Head { timeout: limit, ..head(STREAM) }, None, pair.now).unwrap();
     let none = |_: &mut Vec<u8>| {};
-    pair.client.conn.call(Head { timeout: limit, ..head(UNARY) }, false, None, (0, none), &[]).unwrap();
+    pair.client
+        .conn
+        .call(Head { timeout: limit, ..head(UNARY) }, false, None, (0, none), &[])
+        .unwrap();
     pair.run();
     let end = Some(pair.now + Duration::from_millis(1));
     assert_eq!(pair.server.next_stream().deadline, end);
@@ -63,7 +66,11 @@ fn a_limit_below_a_millisecond_is_told_as_one_millisecond_by_calls_and_streams()
 #[test]
 fn a_stream_that_ends_in_time_leaves_no_timer() {
     let mut pair = Pair::new();
-    let key = pair.client.conn.open(Head { timeout: Some(SECOND), ..head(STREAM) }, None, pair.now).unwrap();
+    let key = pair
+        .client
+        .conn
+        .open(Head { timeout: Some(SECOND), ..head(STREAM) }, None, pair.now)
+        .unwrap();
     pair.run();
     let served = pair.server.next_stream();
     pair.server.conn.close(served.key, Outcome::default());
@@ -102,8 +109,11 @@ fn a_unary_call_ends_at_its_deadline_on_both_sides_and_a_late_answer_is_dropped(
 #[test]
 fn a_timeout_longer_than_time_itself_is_no_timeout() {
     let mut pair = Pair::new();
-    let key =
-        pair.client.conn.open(Head { timeout: Some(Duration::MAX), ..head(STREAM) }, None, pair.now).unwrap();
+    let key = pair
+        .client
+        .conn
+        .open(Head { timeout: Some(Duration::MAX), ..head(STREAM) }, None, pair.now)
+        .unwrap();
     pair.run();
     assert_eq!(pair.client.conn.opened(key), Some(Ok(())));
     assert!(pair.client.events.iter().all(|event| !matches!(event, Event::Stream(_))));

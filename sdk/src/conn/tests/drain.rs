@@ -5,7 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::conn::{
-    CallKey, Config, ConnError, Connection, Ending, Event, Head, MIN_OUTBOX, Outbox, Outcome, SendError, Take,
+    CallKey, Config, ConnError, Connection, Ending, Event, Head, MIN_OUTBOX, Outbox, Outcome,
+    SendError, Take,
 };
 use crate::metadata::Metadata;
 use crate::wire::MAX_ENTRIES;
@@ -66,7 +67,10 @@ fn the_last_end_and_the_last_byte_tell_a_connection_that_drains_and_no_other() {
         pair.server.conn.release_call(got.key);
         let bytes = pair.server.conn.take_output(Outbox::default());
         pair.server.conn.take_events(&mut pair.server.events);
-        assert!(!told(&mut pair.server.events) && !pair.server.conn.is_idle(), "the answer is not written");
+        assert!(
+            !told(&mut pair.server.events) && !pair.server.conn.is_idle(),
+            "the answer is not written"
+        );
         pair.server.conn.handle_written(bytes.len());
         pair.server.conn.take_events(&mut pair.server.events);
         assert_eq!((told(&mut pair.server.events), pair.server.conn.is_idle()), (drains, true));
@@ -82,9 +86,14 @@ fn a_client_that_a_draining_server_has_refused_sends_it_no_more_calls() {
     let asked = call(&mut pair.client.conn, head(UNARY), false).unwrap();
     pair.run();
     let outcome = pair.client.conn.answer(asked).unwrap().unwrap().outcome;
-    assert_eq!((outcome.ret, outcome.metadata), (22, Metadata::new()), "the mark is not for the caller");
+    assert_eq!(
+        (outcome.ret, outcome.metadata),
+        (22, Metadata::new()),
+        "the mark is not for the caller"
+    );
     for one_way in [false, true] {
-        let again = pair.client.conn.call(head(UNARY), one_way, None, (0, |_: &mut Vec<u8>| {}), &[]);
+        let again =
+            pair.client.conn.call(head(UNARY), one_way, None, (0, |_: &mut Vec<u8>| {}), &[]);
         assert_eq!(again, Err(SendError::PeerDrains));
     }
     assert_eq!(pair.client.conn.open(head(STREAM), None, epoch()), Err(SendError::PeerDrains));
@@ -132,7 +141,8 @@ fn a_client_whose_stream_a_draining_server_has_refused_sends_it_no_more_calls() 
 
 #[test]
 fn those_who_wait_for_room_hear_that_the_server_drains() {
-    let mut pair = Pair::with(Config { outbox: MIN_OUTBOX, ..Config::default() }, Config::default());
+    let mut pair =
+        Pair::with(Config { outbox: MIN_OUTBOX, ..Config::default() }, Config::default());
     pair.server.conn.drain();
     call(&mut pair.client.conn, head(UNARY), false).unwrap();
     let request = pair.client.output();
@@ -151,7 +161,8 @@ fn those_who_wait_for_room_hear_that_the_server_drains() {
 #[test]
 fn a_call_or_stream_that_fails_when_it_has_got_room_leaves_it_to_the_next() {
     for is_stream in [false, true] {
-        let mut pair = Pair::with(Config { outbox: MIN_OUTBOX, ..Config::default() }, Config::default());
+        let mut pair =
+            Pair::with(Config { outbox: MIN_OUTBOX, ..Config::default() }, Config::default());
         let client = &mut pair.client.conn;
         let large = |out: &mut Vec<u8>| out.resize(out.len() + MIN_OUTBOX, 0);
         client.call(head(UNARY), true, None, (MIN_OUTBOX, large), &[]).unwrap();

@@ -44,7 +44,9 @@ fn an_error_of_the_handler_is_a_reset_with_its_codes_and_comes_after_the_message
     pair.server.send(served.key, b"first").unwrap();
     pair.server.conn.close(served.key, app(4001, "why"));
     pair.run();
-    assert!(matches!(pair.client.seen.last(), Some(Frame::Close { meta, .. }) if meta.close_type == 1));
+    assert!(
+        matches!(pair.client.seen.last(), Some(Frame::Close { meta, .. }) if meta.close_type == 1)
+    );
     assert_eq!(pair.client.read_all(key), (vec!["first".into()], Some(Take::Ended)));
     assert_eq!(pair.client.conn.ending(key), Some(&Ending::Reset(Arc::new(app(4001, "why")))));
 }
@@ -83,8 +85,12 @@ fn an_end_that_does_not_fit_into_a_frame_keeps_its_codes_and_the_beginning_of_it
     let config = crate::conn::Config { max_sent: 1_024, ..Default::default() };
     let mut pair = Pair::with(Default::default(), config);
     let (key, served) = pair.open();
-    let mut outcome =
-        Outcome { ret: 7, func_ret: 8, message: "long ".repeat(1_000).into(), ..Outcome::default() };
+    let mut outcome = Outcome {
+        ret: 7,
+        func_ret: 8,
+        message: "long ".repeat(1_000).into(),
+        ..Outcome::default()
+    };
     outcome.metadata.insert("key", vec![0; 5_000]);
     pair.server.conn.close(served.key, outcome);
     pair.run();
@@ -102,7 +108,9 @@ fn a_stream_that_is_let_go_of_before_its_end_is_reset_with_161_and_the_handler_l
     pair.client.conn.release(key);
     pair.run();
     assert!(matches!(pair.server.events[..], [Event::Changed(changed)] if changed == served.key));
-    assert!(matches!(pair.server.conn.ended(served.key), Some(Ending::Reset(outcome)) if outcome.ret == 161));
+    assert!(
+        matches!(pair.server.conn.ended(served.key), Some(Ending::Reset(outcome)) if outcome.ret == 161)
+    );
     assert_eq!(pair.server.read_all(served.key), (vec!["last words".into()], Some(Take::Ended)));
     pair.server.conn.close(served.key, app(1, "too late"));
     assert!(pair.server.output().is_empty(), "a RESET is never answered");
@@ -119,7 +127,10 @@ fn waiting_readers_and_writers_are_told_of_the_end() {
     pair.run();
     let told: Vec<_> = pair.client.events.drain(..).collect();
     assert!(matches!(told[..], [Event::Readable(_), Event::Writable(_)]), "{told:?}");
-    assert_eq!(pair.client.send(key, b"x"), Err(SendError::Ended(Ending::Reset(Arc::new(app(5, "enough"))))));
+    assert_eq!(
+        pair.client.send(key, b"x"),
+        Err(SendError::Ended(Ending::Reset(Arc::new(app(5, "enough")))))
+    );
 }
 
 #[test]

@@ -39,7 +39,10 @@ fn eleven_connections_of_one_peer_leave_half_of_the_room_to_others() {
         call_until_refused(pair, &vec![7; 90_000]);
     }
     assert!((31 * MIB..33 * MIB).contains(&pools.unread.held()), "{}", pools.unread.held());
-    assert!(eleven.iter_mut().all(|pair| pair.server.conn.wants_input()), "they hear what is refused");
+    assert!(
+        eleven.iter_mut().all(|pair| pair.server.conn.wants_input()),
+        "they hear what is refused"
+    );
     let mut stranger = connect(&pools.peer());
     let calls = call_until_refused(&mut stranger, &vec![7; 900_000]);
     assert!((18..=19).contains(&calls), "{calls} of 900 kB in half of what is left");
@@ -100,7 +103,11 @@ fn the_state_of_a_peers_stream_counts_until_the_stream_is_let_go_of() {
     let server = Config { peer: Some(pools.peer()), ..Config::default() };
     let mut pair = Pair::with(Config { window: 0, ..Config::default() }, server);
     let (accepted, _) = open(&mut pair, 1_000);
-    assert_eq!((accepted, pools.unread.held()), (512, 512 * 1_024), "half of the room, without windows");
+    assert_eq!(
+        (accepted, pools.unread.held()),
+        (512, 512 * 1_024),
+        "half of the room, without windows"
+    );
     let served = pair.server.next_stream().key;
     pair.server.conn.close(served, Outcome::default());
     assert_eq!(pair.server.conn.buffered().unread, 512 * 1_024, "its handler may still hold it");
@@ -126,7 +133,12 @@ fn however_many_streams_each_peer_has_the_next_one_still_gets_some() {
     for peer in 1..=12 {
         let mut pair = connect(&pools.peer());
         let (accepted, all) = open(&mut pair, 1_000);
-        assert_eq!(accepted, 1_000, "of peer {peer}, with {} bytes reserved", pools.unread.reserved());
+        assert_eq!(
+            accepted,
+            1_000,
+            "of peer {peer}, with {} bytes reserved",
+            pools.unread.reserved()
+        );
         windows.push((all[0], all[999]));
         pairs.push(pair);
     }
@@ -162,7 +174,8 @@ fn streams_of_many_connections_that_keep_to_their_windows_wait_before_one_is_bro
     let pools = Pools::new(32 * MIB, 64 * MIB, 1_000_000);
     let peer = pools.peer();
     let mut pairs: Vec<_> = (0..20).map(|_| connect(&peer)).collect();
-    let streams: Vec<Vec<_>> = pairs.iter_mut().map(|pair| (0..10).map(|_| pair.open()).collect()).collect();
+    let streams: Vec<Vec<_>> =
+        pairs.iter_mut().map(|pair| (0..10).map(|_| pair.open()).collect()).collect();
     let mut sent = 0;
     for round in 0..10 {
         for (pair, streams) in pairs.iter_mut().zip(&streams) {
@@ -215,10 +228,17 @@ fn a_peer_gets_no_more_permits_than_it_leaves_and_gives_each_back_once() {
         let refusal = pair.client.answer();
         assert_eq!(refusal.ret, 22);
         let text = String::from_utf8_lossy(&refusal.message).into_owned();
-        assert!(text.contains("10 of them of this peer, and takes at most 20 (max_calls)"), "{text}");
+        assert!(
+            text.contains("10 of them of this peer, and takes at most 20 (max_calls)"),
+            "{text}"
+        );
     }
     assert_eq!(pools.refusals.counted().too_many_calls, 2);
-    assert_eq!(call_until_refused(&mut connect(&pools.peer()), b"a call"), 5, "half of what is left");
+    assert_eq!(
+        call_until_refused(&mut connect(&pools.peer()), b"a call"),
+        5,
+        "half of what is left"
+    );
 
     // By the end of a call, of a stream and of a connection.
     let call = pairs[0].server.next_call().key;

@@ -19,14 +19,21 @@ pub(super) fn init() -> Vec<u8> {
 
 pub(super) fn init_for(method: &'static str, window: u32) -> Vec<u8> {
     let request_meta = InitRequestMeta { func: method.into(), ..Default::default() };
-    let meta = InitMeta { request_meta: Some(request_meta), init_window_size: window, ..Default::default() };
+    let meta = InitMeta {
+        request_meta: Some(request_meta),
+        init_window_size: window,
+        ..Default::default()
+    };
     bytes(|out| wire::init(out, ID, &meta))
 }
 
 pub(super) fn init_answer(ret: i32) -> Vec<u8> {
     let response_meta = InitResponseMeta { ret, ..Default::default() };
-    let meta =
-        InitMeta { response_meta: Some(response_meta), init_window_size: 65_535, ..Default::default() };
+    let meta = InitMeta {
+        response_meta: Some(response_meta),
+        init_window_size: 65_535,
+        ..Default::default()
+    };
     bytes(|out| wire::init(out, ID, &meta))
 }
 
@@ -40,7 +47,9 @@ pub(super) fn data() -> Vec<u8> {
 }
 
 pub(super) fn data_of(len: usize) -> Vec<u8> {
-    bytes(|out| wire::data(out, ID, len, |out: &mut Vec<u8>| out.resize(out.len() + len, b'x')).unwrap())
+    bytes(|out| {
+        wire::data(out, ID, len, |out: &mut Vec<u8>| out.resize(out.len() + len, b'x')).unwrap()
+    })
 }
 
 pub(super) fn feedback() -> Vec<u8> {

@@ -47,7 +47,8 @@ fn a_stream_that_has_half_closed_before_is_given_up_without_a_second_close() {
     pair.run();
     pair.client.conn.release(key);
     pair.run();
-    let closes = pair.server.seen.iter().filter(|frame| matches!(frame, Frame::Close { .. })).count();
+    let closes =
+        pair.server.seen.iter().filter(|frame| matches!(frame, Frame::Close { .. })).count();
     assert_eq!(closes, 1);
     pair.server.conn.close(served.key, Outcome::framework(7, "an error"));
     pair.run();

@@ -68,10 +68,24 @@ fn the_names_of_callers_count_for_calls_and_streams() {
             ..RequestProtocol::default()
         };
         let (fixed, mut out) = (UnaryHead { id: number, version: 1, reserved: 0 }, Vec::new());
-        crate::wire::request(&mut out, fixed, &meta, crate::wire::ANY, 0, |_: &mut Vec<u8>| {}, &[]).unwrap();
+        crate::wire::request(
+            &mut out,
+            fixed,
+            &meta,
+            crate::wire::ANY,
+            0,
+            |_: &mut Vec<u8>| {},
+            &[],
+        )
+        .unwrap();
         pair.server.receive(&out, pair.now).unwrap();
-        let request = InitRequestMeta { func: STREAM.into(), caller: caller(number), ..Default::default() };
-        let meta = InitMeta { request_meta: Some(request), init_window_size: 65_535, ..Default::default() };
+        let request =
+            InitRequestMeta { func: STREAM.into(), caller: caller(number), ..Default::default() };
+        let meta = InitMeta {
+            request_meta: Some(request),
+            init_window_size: 65_535,
+            ..Default::default()
+        };
         let mut out = Vec::new();
         crate::wire::init(&mut out, StreamId(100 + number), &meta);
         pair.server.receive(&out, pair.now).unwrap();
@@ -93,9 +107,16 @@ fn metadata_counts_with_what_it_takes_in_memory_for_calls_streams_and_their_ends
     assert_eq!(pair.server.conn.buffered().reserved, 0);
 
     let init = |id| {
-        let request =
-            InitRequestMeta { func: STREAM.into(), trans_info: entries(1_000), ..Default::default() };
-        let meta = InitMeta { request_meta: Some(request), init_window_size: 65_535, ..Default::default() };
+        let request = InitRequestMeta {
+            func: STREAM.into(),
+            trans_info: entries(1_000),
+            ..Default::default()
+        };
+        let meta = InitMeta {
+            request_meta: Some(request),
+            init_window_size: 65_535,
+            ..Default::default()
+        };
         let mut out = Vec::new();
         crate::wire::init(&mut out, id, &meta);
         out
@@ -103,12 +124,20 @@ fn metadata_counts_with_what_it_takes_in_memory_for_calls_streams_and_their_ends
     pair.server.receive(&init(StreamId(100)), pair.now).unwrap();
     let stream = pair.server.next_stream();
     let counted = pair.server.conn.buffered();
-    assert!((90_000..150_000).contains(&counted.unread) && counted.reserved > 150_000, "{counted:?}");
+    assert!(
+        (90_000..150_000).contains(&counted.unread) && counted.reserved > 150_000,
+        "{counted:?}"
+    );
     let mut reset = Vec::new();
-    let meta = CloseMeta { close_type: 1, ret: 1, msg: vec![b'x'; 50_000].into(), ..Default::default() };
+    let meta =
+        CloseMeta { close_type: 1, ret: 1, msg: vec![b'x'; 50_000].into(), ..Default::default() };
     crate::wire::close(&mut reset, StreamId(100), &meta);
     pair.server.receive(&reset, pair.now).unwrap();
-    assert_eq!(pair.server.conn.buffered().unread, counted.unread + 50_000, "how it ended is kept as well");
+    assert_eq!(
+        pair.server.conn.buffered().unread,
+        counted.unread + 50_000,
+        "how it ended is kept as well"
+    );
     pair.server.conn.release(stream.key);
     assert_eq!((pair.server.conn.buffered().reserved, pools.unread.reserved()), (0, 0));
 
@@ -141,7 +170,10 @@ fn a_stream_needs_room_for_its_smallest_window_and_its_state() {
         let opened = pair.client.conn.opened(key) == Some(Ok(()));
         let ended = pair.client.conn.ended(key);
         assert_eq!(opened, is_admitted, "{unread} of {needed}: {ended:?}");
-        assert!(is_admitted || matches!(&ended, Some(Ending::Refused(why)) if why.ret == 22), "{ended:?}");
+        assert!(
+            is_admitted || matches!(&ended, Some(Ending::Refused(why)) if why.ret == 22),
+            "{ended:?}"
+        );
     }
 }
 
@@ -149,7 +181,9 @@ fn a_stream_needs_room_for_its_smallest_window_and_its_state() {
 fn more_metadata_entries_than_one_header_carries_end_that_call_or_stream_and_are_not_sent() {
     let mut pair = Pair::new();
     pair.server.receive(&request_with(entries(1_001)), pair.now).unwrap();
-    let [Frame::Response { meta, .. }] = &pair.server.output_frames()[..] else { panic!("one answer") };
+    let [Frame::Response { meta, .. }] = &pair.server.output_frames()[..] else {
+        panic!("one answer")
+    };
     let said = String::from_utf8_lossy(&meta.error_msg).into_owned();
     assert_eq!((meta.ret, meta.request_id), (1, 7));
     assert!(said.contains("more than 1000 metadata entries"), "{said}");
@@ -157,12 +191,18 @@ fn more_metadata_entries_than_one_header_carries_end_that_call_or_stream_and_are
     let (key, served) = pair.open();
     let mut close = Vec::new();
     let id = StreamId(100);
-    crate::wire::close(&mut close, id, &CloseMeta { trans_info: entries(1_001), ..Default::default() });
+    crate::wire::close(
+        &mut close,
+        id,
+        &CloseMeta { trans_info: entries(1_001), ..Default::default() },
+    );
     pair.server.receive(&close, pair.now).unwrap();
     let too_many = Violation::TooManyEntries { limit: 1_000 };
     assert_eq!(pair.server.conn.ended(served.key), Some(Ending::Violation(too_many)));
     pair.run();
-    let Some(Ending::Reset(outcome)) = pair.client.conn.ended(key) else { panic!("{:?}", pair.client.seen) };
+    let Some(Ending::Reset(outcome)) = pair.client.conn.ended(key) else {
+        panic!("{:?}", pair.client.seen)
+    };
     assert_eq!(outcome.ret, 222);
 
     let mut full = head(UNARY);
@@ -195,7 +235,10 @@ fn a_call_that_goes_on_does_not_keep_the_buffer_that_it_came_in() {
         pair.server.conn.handle_frame(frame, pair.now).unwrap();
         pair.server.conn.take_events(&mut pair.server.events);
         let IncomingCall { body, head, attachment, .. } = pair.server.next_call();
-        assert_eq!((&body[..], &attachment[..], &head.caller[..]), (&b"h"[..], &b"i"[..], &b"a caller"[..]));
+        assert_eq!(
+            (&body[..], &attachment[..], &head.caller[..]),
+            (&b"h"[..], &b"i"[..], &b"a caller"[..])
+        );
         assert!(!rest.is_unique());
         // The handler has its message made of the body, and keeps everything else.
         drop(body);

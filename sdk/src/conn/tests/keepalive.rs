@@ -26,7 +26,8 @@ fn feedbacks(end: &End) -> usize {
 }
 
 #[test]
-fn a_connection_without_calls_is_closed_when_it_was_idle_for_the_limit_and_a_quarter_more_at_most() {
+fn a_connection_without_calls_is_closed_when_it_was_idle_for_the_limit_and_a_quarter_more_at_most()
+{
     let mut pair = started(Config::default(), idle(100 * SECOND));
     let (key, served) = pair.open();
     pair.wait(30 * SECOND);
@@ -56,7 +57,10 @@ fn calls_of_a_client_that_sends_nothing_more_do_not_keep_its_connection_for_ever
         pair.wait(SECOND);
     }
     assert_eq!(pair.server.conn.lost(), Some(&ConnError::Idle(100 * SECOND)));
-    assert_eq!(pair.server.conn.call_ending(call.key), Some(Ending::Lost(ConnError::Idle(100 * SECOND))));
+    assert_eq!(
+        pair.server.conn.call_ending(call.key),
+        Some(Ending::Lost(ConnError::Idle(100 * SECOND)))
+    );
 }
 
 #[test]
@@ -80,7 +84,10 @@ fn a_connection_with_an_open_stream_or_call_is_never_idle() {
         pair.wait(SECOND);
     }
     assert_eq!((pair.client.conn.lost(), pair.server.conn.lost()), (None, None));
-    pair.server.conn.reply(served.key, Outcome::default(), 0, (0, |_: &mut Vec<u8>| {}), &[]).unwrap();
+    pair.server
+        .conn
+        .reply(served.key, Outcome::default(), 0, (0, |_: &mut Vec<u8>| {}), &[])
+        .unwrap();
     pair.server.conn.release_call(served.key);
     pair.run();
     assert!(pair.client.conn.answer(call).is_some());
@@ -167,7 +174,9 @@ fn a_short_dead_peer_timeout_makes_a_client_ask_that_waits_for_a_call_and_never_
         pair.wait(SECOND / 5);
     }
     let asked = |end: &End| {
-        end.seen.iter().any(|frame| matches!(frame, Frame::Feedback { id: StreamId(0), increment: 0 }))
+        end.seen
+            .iter()
+            .any(|frame| matches!(frame, Frame::Feedback { id: StreamId(0), increment: 0 }))
     };
     assert!(asked(&pair.server));
     assert!(!asked(&pair.client), "a client of tRPC-Go would take it for its answer");
@@ -252,8 +261,14 @@ fn a_stream_without_messages_is_broken_off_with_its_own_code_on_either_side() {
             355 => pair.server.conn.ending(served.key),
             _ => pair.client.conn.ending(key),
         };
-        assert!(matches!(theirs, Some(Ending::Reset(outcome)) if outcome.ret == code), "{theirs:?}");
-        assert_eq!((pair.client.conn.next_deadline(), pair.server.conn.next_deadline()), (None, None));
+        assert!(
+            matches!(theirs, Some(Ending::Reset(outcome)) if outcome.ret == code),
+            "{theirs:?}"
+        );
+        assert_eq!(
+            (pair.client.conn.next_deadline(), pair.server.conn.next_deadline()),
+            (None, None)
+        );
     }
 }
 
@@ -279,9 +294,13 @@ fn messages_of_a_writer_with_lent_credit_keep_a_stream_alive_and_giving_it_back_
 }
 
 #[test]
-fn beats_do_not_keep_a_stream_without_messages_alive_and_its_own_limit_counts_before_the_connections() {
-    let config =
-        Config { heartbeat: Some(SECOND), stream_idle_timeout: Some(1000 * SECOND), ..Config::default() };
+fn beats_do_not_keep_a_stream_without_messages_alive_and_its_own_limit_counts_before_the_connections()
+ {
+    let config = Config {
+        heartbeat: Some(SECOND),
+        stream_idle_timeout: Some(1000 * SECOND),
+        ..Config::default()
+    };
     let mut pair = started(config, Config::default());
     let key = pair.client.conn.open(head(STREAM), Some(10 * SECOND), pair.now).unwrap();
     pair.run();

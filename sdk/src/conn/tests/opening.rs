@@ -133,7 +133,9 @@ fn more_streams_than_the_limit_are_refused_until_one_is_over() {
     let (first, served) = pair.open();
     let second = pair.client.conn.open(head(STREAM), None, pair.now).unwrap();
     pair.run();
-    let Some(Err(Ending::Refused(refusal))) = pair.client.conn.opened(second) else { panic!("refused") };
+    let Some(Err(Ending::Refused(refusal))) = pair.client.conn.opened(second) else {
+        panic!("refused")
+    };
     assert_eq!(refusal.ret, 22);
     assert!(refusal.message.ends_with(b"at most 1 (max_streams_per_connection)"));
 
@@ -151,7 +153,9 @@ fn a_draining_server_refuses_new_streams_and_keeps_the_old() {
     pair.server.conn.drain();
     let late = pair.client.conn.open(head(STREAM), None, pair.now).unwrap();
     pair.run();
-    assert!(matches!(pair.client.conn.opened(late), Some(Err(Ending::Refused(why))) if why.ret == 22));
+    assert!(
+        matches!(pair.client.conn.opened(late), Some(Err(Ending::Refused(why))) if why.ret == 22)
+    );
     pair.client.send(key, b"still here").unwrap();
     pair.run();
     assert_eq!(pair.server.read_all(served.key).0, ["still here"]);
@@ -177,7 +181,10 @@ fn metadata_that_does_not_fit_into_a_frame_is_refused_before_anything_is_written
     let mut client = End::client(Config { max_sent: 2_000, ..Config::default() });
     let mut large = head(STREAM);
     large.metadata.insert("key", vec![0; 3_000]);
-    assert!(matches!(client.conn.open(large, None, epoch()), Err(SendError::TooLarge { limit: 2_000, .. })));
+    assert!(matches!(
+        client.conn.open(large, None, epoch()),
+        Err(SendError::TooLarge { limit: 2_000, .. })
+    ));
     assert!(client.output().is_empty());
 }
 

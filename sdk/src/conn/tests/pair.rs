@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 
 use crate::conn::{
-    Admission, Admitted, Config, ConnError, Connection, Event, Head, Inbox, IncomingCall, IncomingStream,
-    Outcome, SendError, Sent, Shape, StreamKey, Take,
+    Admission, Admitted, Config, ConnError, Connection, Event, Head, Inbox, IncomingCall,
+    IncomingStream, Outcome, SendError, Sent, Shape, StreamKey, Take,
 };
 use crate::wire::{Decoder, Frame, Messages, Outbox, Side};
 
@@ -63,7 +63,14 @@ impl End {
     }
 
     fn new(conn: Connection, side: Side) -> Self {
-        Self { conn, events: Vec::new(), calls: Vec::new(), side, input: BytesMut::new(), seen: Vec::new() }
+        Self {
+            conn,
+            events: Vec::new(),
+            calls: Vec::new(),
+            side,
+            input: BytesMut::new(),
+            seen: Vec::new(),
+        }
     }
 
     /// Everything it wants to write.
@@ -127,8 +134,9 @@ impl End {
     }
 
     pub(super) fn send(&mut self, key: StreamKey, message: &[u8]) -> Result<Sent, SendError> {
-        let sent =
-            self.conn.send(key, message.len(), &mut None, |out: &mut Vec<u8>| out.extend_from_slice(message));
+        let sent = self.conn.send(key, message.len(), &mut None, |out: &mut Vec<u8>| {
+            out.extend_from_slice(message)
+        });
         self.conn.take_events(&mut self.events);
         sent
     }
@@ -195,7 +203,8 @@ impl Pair {
 
     /// Opens a stream: the client's key and what the server got.
     pub(super) fn open(&mut self) -> (StreamKey, IncomingStream) {
-        let key = self.client.conn.open(head(STREAM), None, self.now).expect("the connection is open");
+        let key =
+            self.client.conn.open(head(STREAM), None, self.now).expect("the connection is open");
         self.run();
         assert_eq!(self.client.conn.opened(key), Some(Ok(())));
         (key, self.server.next_stream())

@@ -169,12 +169,16 @@ fn a_violation_says_what_the_peer_did() {
 
 #[test]
 fn the_reset_that_overtakes_the_end_in_a_server_of_trpc_go_is_passed_over() {
-    let reset = CloseMeta { close_type: 1, ret: 1, msg: "uninitialized meta".into(), ..Default::default() };
+    let reset =
+        CloseMeta { close_type: 1, ret: 1, msg: "uninitialized meta".into(), ..Default::default() };
     let mut client = End::client(Config::default());
     let key = client.conn.open(head(STREAM), None, epoch()).unwrap();
     client.output();
     client.receive(&init_answer(0), epoch()).unwrap();
-    assert_eq!(effect(&mut client, Some(key), &bytes(|out| wire::close(out, ID, &reset))), Effect::Nothing);
+    assert_eq!(
+        effect(&mut client, Some(key), &bytes(|out| wire::close(out, ID, &reset))),
+        Effect::Nothing
+    );
     assert_eq!(effect(&mut client, Some(key), &data()), Effect::Nothing);
     assert_eq!(effect(&mut client, Some(key), &close(0, 0)), Effect::Over);
     assert!(matches!(client.conn.ending(key), Some(Ending::Closed(outcome)) if outcome.is_ok()));
@@ -190,10 +194,15 @@ fn the_reset_that_overtakes_the_end_in_a_server_of_trpc_go_is_passed_over() {
     assert!(waits(&mut client));
     client.conn.handle_timeout(epoch() + Duration::from_millis(999));
     assert_eq!(client.conn.ending(key), None);
-    client.receive(&bytes(|out| wire::close(out, ID, &reset)), epoch() + Duration::from_millis(999)).unwrap();
+    client
+        .receive(&bytes(|out| wire::close(out, ID, &reset)), epoch() + Duration::from_millis(999))
+        .unwrap();
     client.conn.handle_timeout(epoch() + Duration::from_secs(1));
     client.output();
-    assert!(client.events.iter().any(|event| matches!(event, Event::Readable(_))), "the reader hears of it");
+    assert!(
+        client.events.iter().any(|event| matches!(event, Event::Readable(_))),
+        "the reader hears of it"
+    );
     assert!(matches!(client.conn.ending(key), Some(Ending::Reset(outcome)) if outcome.ret == 1));
     assert_eq!(client.conn.next_deadline(), None);
 
@@ -216,5 +225,8 @@ fn the_reset_that_overtakes_the_end_in_a_server_of_trpc_go_is_passed_over() {
     let mut client = End::client(Config::default());
     let key = client.conn.open(head(STREAM), None, epoch()).unwrap();
     client.output();
-    assert_eq!(effect(&mut client, Some(key), &bytes(|out| wire::close(out, ID, &reset))), Effect::Over);
+    assert_eq!(
+        effect(&mut client, Some(key), &bytes(|out| wire::close(out, ID, &reset))),
+        Effect::Over
+    );
 }

@@ -10,7 +10,8 @@ use crate::wire::{self, CloseMeta, Frame, Messages, UnaryHead};
 use trill_proto::{RequestProtocol, ResponseProtocol};
 
 use super::frames::{
-    ID, bare_init, bytes, close, data, data_of, feedback, garbage, init, init_answer, init_for, unknown_kind,
+    ID, bare_init, bytes, close, data, data_of, feedback, garbage, init, init_answer, init_for,
+    unknown_kind,
 };
 use super::pair::{End, STREAM, UNARY, epoch, head};
 
@@ -293,9 +294,15 @@ impl Case {
             None => self.ask(event)?,
         };
         let sent: Vec<_> = self.end.output_frames().iter().map(frame_text).collect();
-        let woken: Vec<_> =
-            self.end.events.iter().filter(|event| !matches!(event, Event::Idle)).map(event_text).collect();
-        let told: Vec<_> = std::iter::once(result).filter(|text| !text.is_empty()).chain(woken).collect();
+        let woken: Vec<_> = self
+            .end
+            .events
+            .iter()
+            .filter(|event| !matches!(event, Event::Idle))
+            .map(event_text)
+            .collect();
+        let told: Vec<_> =
+            std::iter::once(result).filter(|text| !text.is_empty()).chain(woken).collect();
         let or_nothing = |text: String| if text.is_empty() { "-".to_owned() } else { text };
         Some([self.then(), or_nothing(sent.join(", ")), or_nothing(told.join(", "))])
     }
@@ -375,7 +382,10 @@ impl Case {
                 nothing
             }
             "end with an error" => {
-                conn.close(key, Outcome { func_ret: 7, message: "why".into(), ..Outcome::default() });
+                conn.close(
+                    key,
+                    Outcome { func_ret: 7, message: "why".into(), ..Outcome::default() },
+                );
                 nothing
             }
             "reset" if conn.ending(key).is_some() => return None,
@@ -421,7 +431,10 @@ impl Case {
         for (is, what) in [
             (count > 0, "a message unread"),
             (stream.recv.discard, "reader gone"),
-            (stream.recv.ended && stream.state != crate::conn::stream::State::RemoteClosed, "input ended"),
+            (
+                stream.recv.ended && stream.state != crate::conn::stream::State::RemoteClosed,
+                "input ended",
+            ),
             (!stream.send.window.is_open() && stream.ending.is_none(), "no credit"),
             (self.end.conn.cancelled.contains(ID), "cancelled"),
         ] {
@@ -462,18 +475,22 @@ fn frame(event: &str) -> Option<Vec<u8>> {
         "a frame of unknown kind" => unknown_kind(),
         "an INIT that is garbage" => garbage(),
         "a unary request with this id" => {
-            let meta = RequestProtocol { request_id: ID.0, func: UNARY.into(), ..Default::default() };
+            let meta =
+                RequestProtocol { request_id: ID.0, func: UNARY.into(), ..Default::default() };
             bytes(|out| {
-                wire::request(out, unary_head(), &meta, wire::ANY, 0, |_: &mut Vec<u8>| {}, &[]).unwrap();
+                wire::request(out, unary_head(), &meta, wire::ANY, 0, |_: &mut Vec<u8>| {}, &[])
+                    .unwrap();
             })
         }
         "a unary answer with this id" => {
             let meta = ResponseProtocol { request_id: ID.0, ..Default::default() };
             bytes(|out| {
-                wire::response(out, unary_head(), &meta, wire::ANY, 0, |_: &mut Vec<u8>| {}, &[]).unwrap();
+                wire::response(out, unary_head(), &meta, wire::ANY, 0, |_: &mut Vec<u8>| {}, &[])
+                    .unwrap();
             })
         }
-        "a unary request with this id that is garbage" | "a unary answer with this id that is garbage" => {
+        "a unary request with this id that is garbage"
+        | "a unary answer with this id that is garbage" => {
             let mut frame = garbage();
             (frame[2], frame[9]) = (0, 4);
             frame

@@ -43,7 +43,8 @@ fn a_message_in_either_direction_begins_the_time_anew() {
     for turn in 0..10 {
         assert_eq!(read(&mut pair.client, key), None, "turn {turn}");
         (0..9).for_each(|_| pair.wait(SECOND));
-        let (end, of) = if turn % 2 == 0 { (&mut pair.client, key) } else { (&mut pair.server, served.key) };
+        let (end, of) =
+            if turn % 2 == 0 { (&mut pair.client, key) } else { (&mut pair.server, served.key) };
         assert_eq!(end.send(of, b"x"), Ok(Sent::Queued));
         pair.run();
         assert_eq!(pair.client.read_all(key).1, None, "turn {turn}");

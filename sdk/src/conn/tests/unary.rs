@@ -15,12 +15,30 @@ fn call(
     body: &'static [u8],
     attachment: &[u8],
 ) -> Result<Option<CallKey>, SendError> {
-    conn.call(head, false, None, (body.len(), |out: &mut Vec<u8>| out.extend_from_slice(body)), attachment)
+    conn.call(
+        head,
+        false,
+        None,
+        (body.len(), |out: &mut Vec<u8>| out.extend_from_slice(body)),
+        attachment,
+    )
 }
 
-fn reply(conn: &mut Connection, key: CallKey, outcome: Outcome, body: &'static [u8], attachment: &[u8]) {
-    conn.reply(key, outcome, 0, (body.len(), |out: &mut Vec<u8>| out.extend_from_slice(body)), attachment)
-        .unwrap();
+fn reply(
+    conn: &mut Connection,
+    key: CallKey,
+    outcome: Outcome,
+    body: &'static [u8],
+    attachment: &[u8],
+) {
+    conn.reply(
+        key,
+        outcome,
+        0,
+        (body.len(), |out: &mut Vec<u8>| out.extend_from_slice(body)),
+        attachment,
+    )
+    .unwrap();
     conn.release_call(key);
 }
 
@@ -33,7 +51,10 @@ fn request_and_answer_carry_body_metadata_attachment_and_both_codes() {
     let key = call(&mut pair.client.conn, sent, b"request", b"beside").unwrap().unwrap();
     pair.run();
     let got = pair.server.next_call();
-    assert_eq!((&got.body[..], &got.attachment[..], got.one_way), (&b"request"[..], &b"beside"[..], false));
+    assert_eq!(
+        (&got.body[..], &got.attachment[..], got.one_way),
+        (&b"request"[..], &b"beside"[..], false)
+    );
     assert_eq!(got.head.metadata.get_str("there"), Some("1"));
     assert_eq!(got.head.timeout, Some(Duration::from_millis(1_500)));
 
@@ -60,7 +81,9 @@ fn a_request_says_who_calls_and_which_service_and_method() {
         ..head(UNARY)
     };
     call(&mut client.conn, sent, b"", &[]).unwrap();
-    let [Frame::Request { meta, .. }] = &client.output_frames()[..] else { panic!("one request is sent") };
+    let [Frame::Request { meta, .. }] = &client.output_frames()[..] else {
+        panic!("one request is sent")
+    };
     let names = [&meta.caller[..], &meta.callee[..], &meta.func[..]];
     assert_eq!(names, [&b"trpc.a.b.c"[..], b"test.Pair", UNARY.as_bytes()]);
     assert_eq!((meta.message_type, meta.content_type, meta.content_encoding), (1, 2, 3));
@@ -69,8 +92,9 @@ fn a_request_says_who_calls_and_which_service_and_method() {
 #[test]
 fn answers_may_come_in_any_order() {
     let mut pair = Pair::new();
-    let keys: Vec<_> =
-        (0..3).map(|_| call(&mut pair.client.conn, head(UNARY), b"", &[]).unwrap().unwrap()).collect();
+    let keys: Vec<_> = (0..3)
+        .map(|_| call(&mut pair.client.conn, head(UNARY), b"", &[]).unwrap().unwrap())
+        .collect();
     pair.run();
     let calls: Vec<_> = (0..3).map(|_| pair.server.next_call()).collect();
     for (call, body) in calls.iter().zip([&b"a"[..], b"b", b"c"]).rev() {
@@ -124,7 +148,9 @@ fn an_answer_repeats_the_fixed_header_of_its_request() {
     let got = server.next_call();
     reply(&mut server.conn, got.key, Outcome::default(), b"", &[]);
     let frames = server.output_frames();
-    let [Frame::Response { head, meta, .. }] = &frames[..] else { panic!("one answer: {frames:?}") };
+    let [Frame::Response { head, meta, .. }] = &frames[..] else {
+        panic!("one answer: {frames:?}")
+    };
     assert_eq!(*head, strange);
     assert_eq!((meta.request_id, meta.message_type), (0, 5));
 }
@@ -175,9 +201,20 @@ fn a_lost_connection_ends_calls_on_both_sides() {
 fn a_peer_that_sends_requests_and_reads_no_answers_is_cut_off() {
     let mut server = End::server(Config { max_sent: 10_000, outbox: 10_000, ..Config::default() });
     let mut bytes = Vec::new();
-    let meta =
-        trill_proto::RequestProtocol { func: Bytes::from_static(b"/no.Such/Method"), ..Default::default() };
-    crate::wire::request(&mut bytes, UnaryHead::default(), &meta, ANY, 0, |_: &mut Vec<u8>| {}, &[]).unwrap();
+    let meta = trill_proto::RequestProtocol {
+        func: Bytes::from_static(b"/no.Such/Method"),
+        ..Default::default()
+    };
+    crate::wire::request(
+        &mut bytes,
+        UnaryHead::default(),
+        &meta,
+        ANY,
+        0,
+        |_: &mut Vec<u8>| {},
+        &[],
+    )
+    .unwrap();
     let ended = (0..1_000_000).find_map(|_| server.receive(&bytes, super::pair::epoch()).err());
     assert!(matches!(ended, Some(ConnError::PeerNotReading { .. })));
 }
@@ -191,7 +228,10 @@ fn an_answer_that_cannot_be_read_fails_its_call_if_it_can_be_found_and_else_the_
         let handled = client.receive(&std::mem::take(&mut garbage), super::pair::epoch());
         if found {
             assert_eq!(handled, Ok(()));
-            assert!(matches!(client.conn.answer(key), Some(Err(Ending::BadAnswer(FrameFault::Protobuf(_))))));
+            assert!(matches!(
+                client.conn.answer(key),
+                Some(Err(Ending::BadAnswer(FrameFault::Protobuf(_))))
+            ));
         } else {
             assert!(matches!(handled, Err(ConnError::BadAnswer(FrameFault::Protobuf(_)))));
         }
@@ -218,7 +258,10 @@ fn an_error_keeps_as_much_of_its_text_as_fits() {
         (fit, pair.client.conn.answer(key).unwrap().unwrap())
     };
     let (fit, whole) = answer(vec![b'x'; 400], 400);
-    assert_eq!((fit, whole.outcome.message.len(), whole.outcome.metadata.len()), (Fit::Whole, 400, 1));
+    assert_eq!(
+        (fit, whole.outcome.message.len(), whole.outcome.metadata.len()),
+        (Fit::Whole, 400, 1)
+    );
     let (fit, alone) = answer(vec![b'x'; 1_000], 400);
     assert_eq!(
         (fit, alone.outcome.message.len(), alone.outcome.metadata.len()),
@@ -226,7 +269,9 @@ fn an_error_keeps_as_much_of_its_text_as_fits() {
     );
     let (fit, cut) = answer(vec![b'x'; 2_000], 0);
     assert_eq!((fit, cut.outcome.func_ret), (Fit::Cut, 7));
-    assert!(cut.outcome.message.len() > 850 && cut.outcome.message.ends_with(b"... (cut: max_header)"));
+    assert!(
+        cut.outcome.message.len() > 850 && cut.outcome.message.ends_with(b"... (cut: max_header)")
+    );
 }
 
 #[test]
@@ -255,7 +300,13 @@ fn an_answer_counts_with_body_attachment_and_text_until_it_is_taken() {
     let key = call(&mut pair.client.conn, head(UNARY), b"", &[]).unwrap().unwrap();
     pair.run();
     let got = pair.server.next_call();
-    reply(&mut pair.server.conn, got.key, Outcome::framework(7, "0123456789"), &[0; 100], &[0; 1_000]);
+    reply(
+        &mut pair.server.conn,
+        got.key,
+        Outcome::framework(7, "0123456789"),
+        &[0; 100],
+        &[0; 1_000],
+    );
     pair.run();
     assert_eq!(pair.client.conn.buffered().unread, 1_110);
     pair.client.conn.answer(key).unwrap().unwrap();

@@ -34,7 +34,8 @@ fn server(config: Config) -> End {
     end.conn = Connection::server(
         config,
         Arc::new(|head, shape| {
-            let (unary, stream) = (head.method == UNARY.as_bytes(), head.method == STREAM.as_bytes());
+            let (unary, stream) =
+                (head.method == UNARY.as_bytes(), head.method == STREAM.as_bytes());
             if head.content_type != 0 || head.content_encoding != 0 {
                 return Err(Outcome::framework(1, "unknown content"));
             }
@@ -106,7 +107,9 @@ fn run(vector: &Vector, bytes: &[u8]) -> Result {
     for frame in end.output_frames() {
         match frame {
             Frame::Response { meta, .. } if meta.ret != 0 => result.refused_calls += 1,
-            Frame::Init { meta, .. } if meta.response_meta.as_ref().is_some_and(|meta| meta.ret != 0) => {
+            Frame::Init { meta, .. }
+                if meta.response_meta.as_ref().is_some_and(|meta| meta.ret != 0) =>
+            {
                 result.rejected += 1;
             }
             Frame::Close { meta, .. } if meta.close_type == 1 => result.resets += 1,
@@ -122,10 +125,15 @@ fn is(verdict: &str, vector: &Vector, result: &Result) -> bool {
         "need_more" => quiet && result.frames == vector.good_frames && result.refused_calls == 0,
         "connection_error" => result.connection_error && result.frames == vector.good_frames,
         "unary_error" => {
-            quiet && result.frames == vector.good_frames && result.refused_calls + result.failed_calls == 1
+            quiet
+                && result.frames == vector.good_frames
+                && result.refused_calls + result.failed_calls == 1
         }
         "reject" => {
-            !result.connection_error && result.rejected == 1 && result.streams == 0 && result.live == 0
+            !result.connection_error
+                && result.rejected == 1
+                && result.streams == 0
+                && result.live == 0
         }
         "stream_error" => !result.connection_error && result.resets == 1 && result.live == 0,
         "ignore" | "accept" => quiet && result.refused_calls == 0,

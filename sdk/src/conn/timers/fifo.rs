@@ -48,7 +48,9 @@ impl Fifo {
     /// Takes a deadline out. Gives `false` if it is not here.
     #[inline]
     pub(super) fn remove(&mut self, key: usize, at: Instant) -> bool {
-        let Some(node) = self.nodes.get_mut(key).filter(|node| node.at == Some(at)) else { return false };
+        let Some(node) = self.nodes.get_mut(key).filter(|node| node.at == Some(at)) else {
+            return false;
+        };
         node.at = None;
         let Node { before, after, .. } = *node;
         let (first, last) = self.ends.expect("what is in the list makes it one");

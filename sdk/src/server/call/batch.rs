@@ -76,7 +76,9 @@ impl BatchTask {
                     Ok(Some(Started::Done)) => {}
                     Ok(Some(Started::Parked)) => return self.give_tasks(),
                     Ok(None) => return,
-                    Err(_) => tracing::error!(peer = %link.peer(), "an answer panicked while it was written"),
+                    Err(_) => {
+                        tracing::error!(peer = %link.peer(), "an answer panicked while it was written")
+                    }
                 }
                 // Large bodies have used it up.
                 if !has_budget_remaining() {

@@ -233,8 +233,13 @@ impl Context {
     }
 
     pub(super) fn take_extras(&self) -> Extras {
-        let mut extras =
-            self.0.rare.lock().as_mut().map(|rare| std::mem::take(&mut rare.extras)).unwrap_or_default();
+        let mut extras = self
+            .0
+            .rare
+            .lock()
+            .as_mut()
+            .map(|rare| std::mem::take(&mut rare.extras))
+            .unwrap_or_default();
         extras.compression = extras.compression.or(self.0.server_state.compression);
         extras
     }

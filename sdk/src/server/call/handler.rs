@@ -14,8 +14,8 @@ use crate::metadata::Metadata;
 use crate::service::{CallRef, MethodSpec, ServiceSpec};
 use crate::stream::{
     AsyncReader, AsyncReaderWriter, AsyncWriter, Compression, EncodeOnce, FromJson, JsonMessage,
-    LARGE_TO_COMPRESS, Message, StreamRef, Subject, ToJson, elsewhere, ending_error, outcome_of, send_error,
-    wire_encoding,
+    LARGE_TO_COMPRESS, Message, StreamRef, Subject, ToJson, elsewhere, ending_error, outcome_of,
+    send_error, wire_encoding,
 };
 use crate::transport::{Ending, IncomingCall, IncomingStream, Link, Outcome, SendError, pay};
 
@@ -60,9 +60,18 @@ impl ServerCall {
     ) -> Self {
         let peer = link.peer().clone();
         // The router has refused what is not known.
-        let compression = Compression::of_body(call.head.content_encoding, &call.body).ok().flatten();
+        let compression =
+            Compression::of_body(call.head.content_encoding, &call.body).ok().flatten();
         let IncomingCall { key, one_way, head, deadline, body, attachment, .. } = call;
-        let cx = Context::new((service, method), head, peer, deadline, attachment, compression, server_state);
+        let cx = Context::new(
+            (service, method),
+            head,
+            peer,
+            deadline,
+            attachment,
+            compression,
+            server_state,
+        );
         let held = CallRef::new(link, key);
         let incoming = Incoming::Call { call: held, one_way, body };
         Self { cx, incoming, at_once }
@@ -77,8 +86,15 @@ impl ServerCall {
         let peer = link.peer().clone();
         let compression = Compression::from_wire(stream.head.content_encoding).ok().flatten();
         let IncomingStream { key, head, deadline, .. } = stream;
-        let cx =
-            Context::new((service, method), head, peer, deadline, Bytes::new(), compression, server_state);
+        let cx = Context::new(
+            (service, method),
+            head,
+            peer,
+            deadline,
+            Bytes::new(),
+            compression,
+            server_state,
+        );
         let held = StreamRef::new(link, key, method.path, false, compression, None);
         Self { cx, incoming: Incoming::Stream(held), at_once: false }
     }
@@ -165,7 +181,9 @@ impl ServerCall {
             drop(reader);
             let request = match Request::of_stream(body).decode(None, Account::Stream(&stream)) {
                 Ok(decoded) => decoded?,
-                Err(request) => Box::pin(request.decode_elsewhere(None, Account::Stream(&stream))).await?,
+                Err(request) => {
+                    Box::pin(request.decode_elsewhere(None, Account::Stream(&stream))).await?
+                }
             };
             handler(cx, request, AsyncWriter::new(stream)).await
         })
@@ -224,7 +242,8 @@ impl ServerCall {
                     let request = match request.decode(from_json, Account::Call(call)) {
                         Ok(decoded) => decoded?,
                         Err(request) => {
-                            Box::pin(request.decode_elsewhere(from_json, Account::Call(call))).await?
+                            Box::pin(request.decode_elsewhere(from_json, Account::Call(call)))
+                                .await?
                         }
                     };
                     handler(cx, request).await
@@ -244,12 +263,17 @@ impl ServerCall {
         Started::Done
     }
 
-    fn run_stream<Fut>(self, start: impl FnOnce(Context, StreamRef) -> Fut + Send + 'static) -> Started
+    fn run_stream<Fut>(
+        self,
+        start: impl FnOnce(Context, StreamRef) -> Fut + Send + 'static,
+    ) -> Started
     where
         Fut: Future<Output = Result<()>> + Send + 'static,
     {
         let Self { cx, incoming, .. } = self;
-        let Incoming::Stream(stream) = incoming else { unreachable!("the router knows unary from stream") };
+        let Incoming::Stream(stream) = incoming else {
+            unreachable!("the router knows unary from stream")
+        };
         let work = start(cx.clone(), stream.clone());
         tokio::spawn(StreamRun::new(work, EndGuard(cx), stream));
         Started::Done
@@ -275,7 +299,9 @@ async fn reply<Resp: Message>(
         Finished::Panicked => return drop(call.refuse(panicked(method), &[])),
         Finished::Cancelled(Ending::Deadline) => {
             let text = "the time the caller allows has passed";
-            return drop(call.refuse(Outcome::framework(Code::SERVER_FULL_LINK_TIMEOUT_ERR.0, text), &[]));
+            return drop(
+                call.refuse(Outcome::framework(Code::SERVER_FULL_LINK_TIMEOUT_ERR.0, text), &[]),
+            );
         }
         // The connection is gone, and with it the caller.
         Finished::Cancelled(_) => return,
@@ -284,7 +310,9 @@ async fn reply<Resp: Message>(
     let mut message = EncodeOnce::Message(message);
     let mut size = match encode(cx, || message.size()) {
         Ok(size) => size,
-        Err(panicked) => return drop(call.refuse(outcome_of(&panicked, own, Metadata::new()), &[])),
+        Err(panicked) => {
+            return drop(call.refuse(outcome_of(&panicked, own, Metadata::new()), &[]));
+        }
     };
     if size >= LARGE || to_json.is_some() || compression.is_some() {
         message = match Box::pin(encoded(message, size, (to_json, compression), cx, &call)).await {
@@ -303,7 +331,9 @@ async fn reply<Resp: Message>(
             pay(size / ENCODED);
             replied
         }
-        Err(panicked) => return drop(call.refuse(outcome_of(&panicked, own, Metadata::new()), &[])),
+        Err(panicked) => {
+            return drop(call.refuse(outcome_of(&panicked, own, Metadata::new()), &[]));
+        }
     };
     if let Err(error) = replied {
         // Nobody is there to be answered.
@@ -365,7 +395,10 @@ fn encode<R>(cx: &Context, part: impl FnOnce() -> R) -> Result<R> {
 }
 
 /// The same for what waits.
-async fn encoding<R>(cx: &Context, mut poll: impl FnMut(&mut task::Context<'_>) -> Poll<R>) -> Result<R> {
+async fn encoding<R>(
+    cx: &Context,
+    mut poll: impl FnMut(&mut task::Context<'_>) -> Poll<R>,
+) -> Result<R> {
     poll_fn(|task| match encode(cx, || poll(task)) {
         Ok(polled) => polled.map(Ok),
         Err(panicked) => Poll::Ready(Err(panicked)),

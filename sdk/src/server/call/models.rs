@@ -82,12 +82,13 @@ fn loom_batch_tasks_answer_each_call_once_and_leave_nothing_unwritten() {
         let mut says = Vec::new();
         (1..=3).for_each(|id| request(&mut says, id));
         let (socket, ends) = Socket::of_client(says);
-        let router =
-            Router::new(&[Arc::new(Refusing)], Arc::new(ServerState::new(None))).expect("one service");
+        let router = Router::new(&[Arc::new(Refusing)], Arc::new(ServerState::new(None)))
+            .expect("one service");
         let router = Arc::new(router);
         let conn = Connection::server(Config::default(), router.admission());
         let threads = Arc::new(Threads { router, batch_tasks: Mutex::default() });
-        let (link, driver) = Driver::server(conn, ends, PeerAddr::memory(), Arc::clone(&threads) as _);
+        let (link, driver) =
+            Driver::server(conn, ends, PeerAddr::memory(), Arc::clone(&threads) as _);
         let its = Arc::clone(&socket);
         // It only looks at what has been written: nothing it does lets the server go on.
         let peer = thread::spawn(move || {

@@ -8,8 +8,8 @@ use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::service::CallRef;
 use crate::stream::{
     Compression, DecodeError, Effort, FromJson, JsonError, LARGE_JSON, Message, STEPPED, StreamRef,
-    UnpackError, decode_granted, decode_on_task, decode_small, elsewhere, json_steps, pay_for_decoding,
-    unpack,
+    UnpackError, decode_granted, decode_on_task, decode_small, elsewhere, json_steps,
+    pay_for_decoding, unpack,
 };
 use crate::transport::{BodyCharge, COPIED, Link, Overrun};
 
@@ -104,7 +104,9 @@ impl Request {
         }
         let (message, effort) = decode_small::<Req>(&self.body);
         if effort.extra() < COUNTED && self.counted == self.body.len() {
-            return Ok(message.map_err(|error| not_the_message::<Req>(&error, account.undecodable())));
+            return Ok(
+                message.map_err(|error| not_the_message::<Req>(&error, account.undecodable()))
+            );
         }
         Ok(self.count_small(message, effort, account))
     }
@@ -118,7 +120,8 @@ impl Request {
         account: Account<'_>,
     ) -> Result<Req> {
         pay_for_decoding(0, effort.steps);
-        let message = message.map_err(|error| not_the_message::<Req>(&error, account.undecodable()))?;
+        let message =
+            message.map_err(|error| not_the_message::<Req>(&error, account.undecodable()))?;
         let kept = self.body.len() + counts(effort.extra_of(message.size()));
         settle(Ok(message), kept, self.counted, account)
     }
@@ -323,9 +326,10 @@ impl From<Refused> for Error {
     #[cold]
     fn from(why: Refused) -> Self {
         match why {
-            Refused::Unpack(error) => {
-                undecodable(Code::SERVER_DECODE_ERR, format!("the request cannot be unpacked: {error}"))
-            }
+            Refused::Unpack(error) => undecodable(
+                Code::SERVER_DECODE_ERR,
+                format!("the request cannot be unpacked: {error}"),
+            ),
             Refused::NoRoom { needed, over, while_it_is } => {
                 no_room(format_args!("{needed} bytes while it is {while_it_is}"), &over)
             }
@@ -341,7 +345,8 @@ mod tests {
 
     /// Decodes a request with such a field out of a larger buffer, and gives whether that is kept.
     fn keeps_its_buffer(field: usize) -> bool {
-        let message = RequestProtocol { func: vec![b'x'; field].into(), ..RequestProtocol::default() };
+        let message =
+            RequestProtocol { func: vec![b'x'; field].into(), ..RequestProtocol::default() };
         let mut read = Vec::new();
         message.write_to(&mut read);
         let size = read.len();

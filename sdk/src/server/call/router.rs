@@ -38,7 +38,10 @@ struct Entry {
 impl Router {
     /// # Errors
     /// Two methods have the same path.
-    pub(crate) fn new(services: &[Arc<dyn Service>], server_state: Arc<ServerState>) -> Result<Self> {
+    pub(crate) fn new(
+        services: &[Arc<dyn Service>],
+        server_state: Arc<ServerState>,
+    ) -> Result<Self> {
         let mut router =
             Self { paths: HashMap::new(), entries: Vec::new(), services: Vec::new(), server_state };
         for service in services {
@@ -76,11 +79,17 @@ impl Router {
         let spec = self.entries[entry].spec;
         match (shape, spec.kind.is_stream()) {
             (Shape::Unary, true) => {
-                let text = format!("{} is a stream: open it with INIT, not with a unary request", spec.path);
+                let text = format!(
+                    "{} is a stream: open it with INIT, not with a unary request",
+                    spec.path
+                );
                 return refuse(Code::SERVER_NOFUNC_ERR, text);
             }
             (Shape::Stream, false) => {
-                let text = format!("{} is unary: call it with a unary request, not with a stream", spec.path);
+                let text = format!(
+                    "{} is unary: call it with a unary request, not with a stream",
+                    spec.path
+                );
                 return refuse(Code::SERVER_NOFUNC_ERR, text);
             }
             _ => {}
@@ -89,8 +98,13 @@ impl Router {
             0 => {}
             JSON if spec.json => {}
             other => {
-                let known = if spec.json { "0 (protobuf) and 2 (JSON) are" } else { "only 0 (protobuf) is" };
-                let text = format!("{} does not take content_type {other}, {known} known", spec.path);
+                let known = if spec.json {
+                    "0 (protobuf) and 2 (JSON) are"
+                } else {
+                    "only 0 (protobuf) is"
+                };
+                let text =
+                    format!("{} does not take content_type {other}, {known} known", spec.path);
                 return refuse(Code::SERVER_DECODE_ERR, text);
             }
         }
@@ -103,8 +117,10 @@ impl Router {
     fn unknown(&self, method: &Bytes) -> Result<Admitted, Outcome> {
         // A name that nobody knows may be of any length; the refusal stays readable.
         let path = String::from_utf8_lossy(&method[..method.len().min(SHOWN_PATH)]);
-        let service =
-            path.strip_prefix('/').and_then(|path| path.rsplit_once('/')).map(|(service, _)| service);
+        let service = path
+            .strip_prefix('/')
+            .and_then(|path| path.rsplit_once('/'))
+            .map(|(service, _)| service);
         let (code, text) = match service {
             Some(service) if !self.services.contains(&service) => (
                 Code::SERVER_NOSERVICE_ERR,
@@ -121,7 +137,13 @@ impl Router {
     pub(super) fn start(&self, link: &Link, call: IncomingCall, at_once: bool) -> Started {
         let entry = &self.entries[call.admitted.method];
         let names = (entry.service.spec(), entry.spec);
-        let call = ServerCall::unary_call(link.clone(), call, names, Arc::clone(&self.server_state), at_once);
+        let call = ServerCall::unary_call(
+            link.clone(),
+            call,
+            names,
+            Arc::clone(&self.server_state),
+            at_once,
+        );
         entry.service.dispatch(entry.index, call)
     }
 }

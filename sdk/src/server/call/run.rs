@@ -29,7 +29,9 @@ pub enum Started {
 /// Runs a call: to its end if it does not have to wait, else in a task of its own. It is made where
 /// it stays, because it is large.
 #[inline]
-pub(super) fn start_at_once<F: Future<Output = ()> + Send + 'static>(call: impl FnOnce() -> F) -> Started {
+pub(super) fn start_at_once<F: Future<Output = ()> + Send + 'static>(
+    call: impl FnOnce() -> F,
+) -> Started {
     let mut call = Box::into_pin(Box::write(Box::new_uninit(), call()));
     // Whatever it waits for is asked again by the task, which polls it at once.
     if call.as_mut().poll(&mut task::Context::from_waker(Waker::noop())).is_ready() {
@@ -129,7 +131,10 @@ impl<F: Future<Output = Result<()>>> Future for StreamRun<F> {
         match finished {
             Finished::Done(Ok(())) => close_well(stream, cx, metadata),
             Finished::Done(Err(error)) => {
-                log_fit(cx, &stream.close(outcome_of(&error, (cx.method(), cx.peer().as_str()), metadata)));
+                log_fit(
+                    cx,
+                    &stream.close(outcome_of(&error, (cx.method(), cx.peer().as_str()), metadata)),
+                );
             }
             Finished::Panicked => drop(stream.close(panicked(cx.method()))),
             // The stream is over already.

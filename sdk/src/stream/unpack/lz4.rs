@@ -72,7 +72,8 @@ impl Decoder for Lz4 {
         if block.len() > frame.block_max {
             return Err(broken("a block is larger than its frame allows"));
         }
-        let unpacked = if size & STORED == 0 { block_size(block, frame.block_max)? } else { block.len() };
+        let unpacked =
+            if size & STORED == 0 { block_size(block, frame.block_max)? } else { block.len() };
         plain.check(unpacked)?;
         if unpacked > most {
             return Ok(Step::Large(unpacked));
@@ -100,7 +101,8 @@ impl Frame {
         if is_packed {
             plain.bytes.resize(start + unpacked, 0);
             let (before, room) = plain.bytes.split_at_mut(start);
-            let from = if self.linked { self.start.max(start.saturating_sub(WINDOW)) } else { start };
+            let from =
+                if self.linked { self.start.max(start.saturating_sub(WINDOW)) } else { start };
             let filled = decompress_into_with_dict(block, room, &before[from..]).map_err(broken)?;
             if filled != unpacked {
                 return Err(broken("a block does not give what it says"));
@@ -157,7 +159,8 @@ fn begin(packed: &mut Bytes, start: usize) -> Result<Option<Frame>, UnpackError>
         other => return Err(broken(format!("the frame has blocks of an unknown size ({other})"))),
     };
     let has = |bit: u8| flags & bit != 0;
-    let content_size = if has(0b1000) { Some(rest.try_get_u64_le().map_err(|_| cut())?) } else { None };
+    let content_size =
+        if has(0b1000) { Some(rest.try_get_u64_le().map_err(|_| cut())?) } else { None };
     if has(0b1) {
         return Err(broken("the frame needs a dictionary"));
     }

@@ -48,7 +48,8 @@ impl Decoder for SnappyBlock {
         if size > most {
             return Ok(Step::Large(size));
         }
-        plain.add(size, |room| snap::raw::Decoder::new().decompress(packed, room).map_err(broken))?;
+        plain
+            .add(size, |room| snap::raw::Decoder::new().decompress(packed, room).map_err(broken))?;
         let work = size + packed.len();
         self.0 = None;
         Ok(Step::Worked(work))

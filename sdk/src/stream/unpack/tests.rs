@@ -36,11 +36,13 @@ fn every_kind_of_lz4_frame_unpacks() {
     use lz4_flex::frame::{BlockMode, BlockSize, FrameInfo};
 
     let text: Vec<_> = (0..30_000_u32).flat_map(|n| (n / 7).to_le_bytes()).collect();
-    let noise: Vec<_> = (0..70_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let noise: Vec<_> =
+        (0..70_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
     let pieces: [&[u8]; 4] = [&text, b"", &noise, &text];
     let all = pieces.concat();
     for mode in [BlockMode::Independent, BlockMode::Linked] {
-        for size in [BlockSize::Max64KB, BlockSize::Max256KB, BlockSize::Max1MB, BlockSize::Max4MB] {
+        for size in [BlockSize::Max64KB, BlockSize::Max256KB, BlockSize::Max1MB, BlockSize::Max4MB]
+        {
             for sums in [false, true] {
                 let said = sums.then_some(all.len() as u64);
                 let info = FrameInfo::new().block_mode(mode).block_size(size).content_size(said);
@@ -48,7 +50,10 @@ fn every_kind_of_lz4_frame_unpacks() {
                 let packed = lz4_with(info, &pieces);
                 let twice = Bytes::from([&packed[..], &packed].concat());
                 assert_eq!(Compression::Lz4.unpack(packed.clone().into(), LIMIT).unwrap(), all);
-                assert_eq!(Compression::Lz4.unpack(twice, LIMIT).unwrap(), [&all[..], &all].concat());
+                assert_eq!(
+                    Compression::Lz4.unpack(twice, LIMIT).unwrap(),
+                    [&all[..], &all].concat()
+                );
                 if !sums {
                     continue;
                 }
@@ -170,9 +175,10 @@ fn a_step_that_would_give_more_than_it_may_does_nothing() {
     let info = lz4_flex::frame::FrameInfo::new().block_size(lz4_flex::frame::BlockSize::Max4MB);
     let plain = vec![7; 1_500_000];
     let lz4 = lz4_with(info, &[&plain]);
-    for (compression, packed) in
-        [(Compression::Snappy, Compression::Snappy.compress(&plain).to_vec()), (Compression::Lz4, lz4)]
-    {
+    for (compression, packed) in [
+        (Compression::Snappy, Compression::Snappy.compress(&plain).to_vec()),
+        (Compression::Lz4, lz4),
+    ] {
         let steps = steps(compression, &packed, 1 << 20).unwrap();
         assert_eq!(steps.last(), Some(&Step::Large(plain.len())), "{compression:?}");
         assert_eq!(Compression::unpack(compression, packed.into(), LIMIT).unwrap(), plain);

@@ -52,7 +52,11 @@ impl Driver {
     }
 
     /// Waits until the calls of a client that sends nothing more are answered, or the client is gone.
-    pub(super) fn poll_answered(&mut self, output: &dyn Output, cx: &mut Context<'_>) -> Poll<ConnError> {
+    pub(super) fn poll_answered(
+        &mut self,
+        output: &dyn Output,
+        cx: &mut Context<'_>,
+    ) -> Poll<ConnError> {
         loop {
             let owes = self.run(|state| {
                 state.set_driver(cx);

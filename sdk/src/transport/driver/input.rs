@@ -64,7 +64,8 @@ impl Driver {
             let Reading { paused, short } = self.reading;
             // What a peer has left behind that is gone is not much, and only behind it is its end.
             if paused && !input.is_closed() {
-                if self.poll_recheck(if short { Unseen::Room } else { Unseen::End }, cx).is_ready() {
+                if self.poll_recheck(if short { Unseen::Room } else { Unseen::End }, cx).is_ready()
+                {
                     self.reading = self.run(State::reading);
                     continue;
                 }
@@ -81,7 +82,9 @@ impl Driver {
                         self.handle_input()?;
                         continue;
                     }
-                    Room::None if self.poll_recheck(Unseen::RoomForFrame, cx).is_ready() => continue,
+                    Room::None if self.poll_recheck(Unseen::RoomForFrame, cx).is_ready() => {
+                        continue;
+                    }
                     Room::None => return Ok(()),
                 }
             }
@@ -167,8 +170,11 @@ impl Driver {
                     let now = now();
                     state.note_heard(now);
                     state.conn.count_input(counted);
-                    state.conn.expect_calls(frames.iter().filter(|frame| frame.is_request()).count());
-                    let handled = frames.drain(..).try_for_each(|frame| state.conn.handle_frame(frame, now));
+                    state
+                        .conn
+                        .expect_calls(frames.iter().filter(|frame| frame.is_request()).count());
+                    let handled =
+                        frames.drain(..).try_for_each(|frame| state.conn.handle_frame(frame, now));
                     state.conn.handle_front(front, now);
                     (handled, state.reading(), state.conn.peer_drains())
                 });

@@ -28,9 +28,11 @@ impl Wake for Wakes {
 #[tokio::test(start_paused = true)]
 async fn the_flusher_hears_of_bytes_when_a_deadline_passes_in_the_same_poll() {
     let (near, _far) = memory_pair();
-    let (_link, mut driver) = Driver::client(Connection::client(Config::default()), near, PeerAddr::memory());
+    let (_link, mut driver) =
+        Driver::client(Connection::client(Config::default()), near, PeerAddr::memory());
     let mut cx = Context::from_waker(Waker::noop());
-    let open = |state: &mut State| state.conn.open(Head::default(), None, now()).expect("it is open");
+    let open =
+        |state: &mut State| state.conn.open(Head::default(), None, now()).expect("it is open");
     driver.run(open);
     assert!(Pin::new(&mut driver).poll(&mut cx).is_pending());
     assert!(driver.timer.is_some(), "the peer has so long to accept the stream");
@@ -78,7 +80,8 @@ const NOTHING: [u8; 18] = *b"\x09\x30\x01\x03\0\0\0\x12\0\0\0\0\0\x64\0\0\x08\x0
 #[tokio::test]
 async fn a_peer_that_floods_keeps_the_thread_for_a_few_frames_at_a_time() {
     let (near, far) = memory_pair();
-    let (_link, mut driver) = Driver::client(Connection::client(Config::default()), near, PeerAddr::memory());
+    let (_link, mut driver) =
+        Driver::client(Connection::client(Config::default()), near, PeerAddr::memory());
     let wakes = Arc::new(Wakes::default());
     let waker = Waker::from(Arc::clone(&wakes));
     let sent = 3_000;
@@ -103,10 +106,12 @@ async fn a_peer_that_floods_keeps_the_thread_for_a_few_frames_at_a_time() {
 fn with_metadata(entries: usize) -> Vec<u8> {
     let trans_info =
         (0..entries).map(|at| TransInfoEntry::new(format!("key {at}"), vec![b'x'; 40])).collect();
-    let meta = RequestProtocol { request_id: 7, func: "/a/b".into(), trans_info, ..Default::default() };
+    let meta =
+        RequestProtocol { request_id: 7, func: "/a/b".into(), trans_info, ..Default::default() };
     let mut frame = Vec::new();
     let body = |_: &mut Vec<u8>| {};
-    wire::request(&mut frame, UnaryHead::default(), &meta, wire::ANY, 0, body, &[]).expect("it fits");
+    wire::request(&mut frame, UnaryHead::default(), &meta, wire::ANY, 0, body, &[])
+        .expect("it fits");
     frame
 }
 
@@ -114,7 +119,11 @@ fn with_metadata(entries: usize) -> Vec<u8> {
 struct Flood(Vec<u8>);
 
 impl Input for Flood {
-    fn poll_read(&mut self, _: &mut Context<'_>, buf: &mut BytesMut) -> Poll<std::io::Result<usize>> {
+    fn poll_read(
+        &mut self,
+        _: &mut Context<'_>,
+        buf: &mut BytesMut,
+    ) -> Poll<std::io::Result<usize>> {
         let count = self.0.len().min(buf.capacity() - buf.len());
         buf.extend_from_slice(&self.0[..count]);
         self.0.drain(..count);
@@ -127,7 +136,8 @@ impl Input for Flood {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_floods_with_large_headers_gives_way_after_each_and_waits_if_they_are_refused() {
+async fn a_peer_that_floods_with_large_headers_gives_way_after_each_and_waits_if_they_are_refused()
+{
     let refuse = |_: &Head, _: Shape| Err(crate::conn::Outcome::default());
     for (entries, refused) in [(10, false), (900, false), (1_100, true)] {
         let (mut near, _far) = memory_pair();
@@ -155,14 +165,18 @@ async fn a_peer_that_floods_with_large_headers_gives_way_after_each_and_waits_if
             "{entries} entries: {gave_way} times"
         );
         let waited = now() - began;
-        assert!(!refused || waited >= Duration::from_millis(gave_way), "{waited:?}, {gave_way} times");
+        assert!(
+            !refused || waited >= Duration::from_millis(gave_way),
+            "{waited:?}, {gave_way} times"
+        );
     }
 }
 
 #[tokio::test]
 async fn a_frame_goes_on_behind_the_byte_that_was_written_ahead() {
     let (near, mut far) = memory_pair();
-    let (link, mut driver) = Driver::client(Connection::client(Config::default()), near, PeerAddr::memory());
+    let (link, mut driver) =
+        Driver::client(Connection::client(Config::default()), near, PeerAddr::memory());
     let mut cx = Context::from_waker(Waker::noop());
     driver.run(State::probe).unwrap();
     driver.run(State::probe).unwrap();
@@ -188,7 +202,8 @@ async fn a_connection_that_waits_for_room_hears_of_its_peers_end() {
     const LARGE: usize = 250 * 1024;
     /// The first stream of a connection.
     const ID: StreamId = StreamId(100);
-    let config = Config { max_received: LARGE + HEADER_LEN, unread: 64 * 1024, ..Config::default() };
+    let config =
+        Config { max_received: LARGE + HEADER_LEN, unread: 64 * 1024, ..Config::default() };
     let (near, far) = memory_pair();
     let (link, mut driver) = Driver::client(Connection::client(config), near, PeerAddr::memory());
     let mut cx = Context::from_waker(Waker::noop());
@@ -205,8 +220,14 @@ async fn a_connection_that_waits_for_room_hears_of_its_peers_end() {
     far.output.try_write(&accepted).unwrap();
     // Somebody waits for an answer, so the connection is read whatever is unread.
     let none = |_: &mut Vec<u8>| {};
-    let call =
-        link.poll_call(&mut Some(Head::default()), (false, None, now()), (0, none), &[], &mut None, &cx);
+    let call = link.poll_call(
+        &mut Some(Head::default()),
+        (false, None, now()),
+        (0, none),
+        &[],
+        &mut None,
+        &cx,
+    );
     assert!(call.is_ready(), "it is sent");
 
     for piece in message.chunks(32 * 1024) {
@@ -251,7 +272,8 @@ async fn a_socket_is_looked_into_before_the_first_call_and_then_only_when_it_has
     let (near, far) = memory_pair();
     let looks = Arc::new(Looks::default());
     let ends = Ends { input: near.input, output: Arc::<Looks>::clone(&looks) };
-    let (link, mut driver) = Driver::client(Connection::client(Config::default()), ends, PeerAddr::memory());
+    let (link, mut driver) =
+        Driver::client(Connection::client(Config::default()), ends, PeerAddr::memory());
     let mut cx = Context::from_waker(Waker::noop());
     let looks_of_calls = || {
         let before = looks.0.load(Ordering::Relaxed);
@@ -260,7 +282,8 @@ async fn a_socket_is_looked_into_before_the_first_call_and_then_only_when_it_has
         for _ in 0..100 {
             let how = (true, None, now());
             assert!(
-                link.poll_call(&mut Some(Head::default()), how, (0, none), &[], &mut None, &cx).is_ready()
+                link.poll_call(&mut Some(Head::default()), how, (0, none), &[], &mut None, &cx)
+                    .is_ready()
             );
         }
         looks.0.load(Ordering::Relaxed) - before
@@ -284,12 +307,17 @@ fn message(len: usize) -> Vec<u8> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_waits_for_others_to_leave_room_looks_ever_more_rarely_and_goes_on_soon() {
+async fn a_connection_that_waits_for_others_to_leave_room_looks_ever_more_rarely_and_goes_on_soon()
+{
     let pools = Pools::new(100_000, 100_000, 10);
     let peer = pools.peer();
     let server = |admit: bool| {
-        let config =
-            Config { peer: Some(Arc::clone(&peer)), max_received: 80_000, window: 0, ..Config::default() };
+        let config = Config {
+            peer: Some(Arc::clone(&peer)),
+            max_received: 80_000,
+            window: 0,
+            ..Config::default()
+        };
         let admission = move |_: &Head, _: Shape| {
             if admit { Ok(Admitted { method: 0 }) } else { Err(crate::conn::Outcome::default()) }
         };
@@ -299,7 +327,8 @@ async fn a_connection_that_waits_for_others_to_leave_room_looks_ever_more_rarely
     other.hold_input(29_000, Begun::Data(StreamId(100))).expect("there is room");
 
     let (near, far) = memory_pair();
-    let (link, mut driver) = Driver::server(server(true), near, PeerAddr::memory(), Arc::new(Nothing));
+    let (link, mut driver) =
+        Driver::server(server(true), near, PeerAddr::memory(), Arc::new(Nothing));
     let polls = Cell::new(0);
     let mut drive_for = async |limit: Duration| {
         polls.set(0);

@@ -4,7 +4,8 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use crate::conn::{
-    Answer, Body, CallKey, Cause, ConnError, Ending, Fit, Head, Outcome, Overrun, SendError, SendTicket,
+    Answer, Body, CallKey, Cause, ConnError, Ending, Fit, Head, Outcome, Overrun, SendError,
+    SendTicket,
 };
 use crate::transport::shared::Next;
 
@@ -33,7 +34,9 @@ impl Link {
             match state.conn.claim_room(body.0 + attachment.len(), ticket) {
                 Ok(true) => {}
                 Ok(false) => return (state.wait_for_room(ticket.as_ref(), cx), Next::Parks),
-                Err(ending) => return (Poll::Ready(Err(SendError::Ended(ending))), Next::Continues),
+                Err(ending) => {
+                    return (Poll::Ready(Err(SendError::Ended(ending))), Next::Continues);
+                }
             }
             let head = head.take().expect("a request is sent once");
             let sent = state.conn.call(head, one_way, deadline, body, attachment);
@@ -48,7 +51,11 @@ impl Link {
     }
 
     /// Waits for the answer. Once it is given, the key is not ours any more.
-    pub(crate) fn poll_answer(&self, key: CallKey, cx: &Context<'_>) -> Poll<Result<Answer, Ending>> {
+    pub(crate) fn poll_answer(
+        &self,
+        key: CallKey,
+        cx: &Context<'_>,
+    ) -> Poll<Result<Answer, Ending>> {
         self.shared().poll(|state| match state.conn.answer(key) {
             Some(answer) => {
                 state.wakers.forget_call(key);
@@ -97,9 +104,12 @@ impl Link {
                     state.conn.hold_answer(key, size);
                     return (state.wait_for_room(ticket.as_ref(), cx), Next::Parks);
                 }
-                Err(ending) => return (Poll::Ready(Err(SendError::Ended(ending))), Next::Continues),
+                Err(ending) => {
+                    return (Poll::Ready(Err(SendError::Ended(ending))), Next::Continues);
+                }
             }
-            let replied = state.conn.reply(key, std::mem::take(outcome), content_encoding, body, attachment);
+            let replied =
+                state.conn.reply(key, std::mem::take(outcome), content_encoding, body, attachment);
             if replied.is_ok() {
                 state.conn.release_call(key);
                 state.wakers.forget_call(key);
@@ -119,7 +129,12 @@ impl Link {
     }
 
     /// Counts the body of a peer's call as `now` bytes from now on, and no more as `before`. If there is no room for that, nothing changes.
-    pub(crate) fn recount_call(&self, key: CallKey, before: usize, now: usize) -> Result<(), Overrun> {
+    pub(crate) fn recount_call(
+        &self,
+        key: CallKey,
+        before: usize,
+        now: usize,
+    ) -> Result<(), Overrun> {
         self.shared().with(|state| state.conn.recount_call(key, before, now))
     }
 

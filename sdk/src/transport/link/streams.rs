@@ -4,8 +4,8 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use crate::conn::{
-    Backlog, Body, ConnError, Ending, Fit, Head, Inbox, Outcome, Overrun, SendError, SendTicket, Sent,
-    StreamKey, Take,
+    Backlog, Body, ConnError, Ending, Fit, Head, Inbox, Outcome, Overrun, SendError, SendTicket,
+    Sent, StreamKey, Take,
 };
 use crate::transport::now;
 use crate::transport::send_buffer::{SEND_BUFFER_SIZE, SendBuffer, Sender};
@@ -194,7 +194,8 @@ impl Link {
         let window = self.config().window as usize;
         let peer_waits = window > 0 && consumed.1 >= window;
         let next = if peer_waits { Next::Parks } else { Next::Continues };
-        self.shared().with_next(|state| (state.conn.give_credit(key, consumed.0, consumed.1), next));
+        self.shared()
+            .with_next(|state| (state.conn.give_credit(key, consumed.0, consumed.1), next));
     }
 
     pub(crate) fn half_close(&self, key: StreamKey) {

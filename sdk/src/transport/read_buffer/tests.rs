@@ -37,7 +37,8 @@ impl Input for Source {
 
 fn frame(size: usize) -> Vec<u8> {
     let mut frame = Vec::new();
-    write_data(&mut frame, StreamId(7), size, |out: &mut Vec<u8>| out.resize(out.len() + size, 7)).unwrap();
+    write_data(&mut frame, StreamId(7), size, |out: &mut Vec<u8>| out.resize(out.len() + size, 7))
+        .unwrap();
     frame
 }
 
@@ -70,7 +71,11 @@ fn a_peer_that_has_sent_a_large_frame_gets_room_for_the_next_at_once_and_for_no_
     );
 
     let next = frame(MIB);
-    assert_eq!(feed(&mut read_buffer, &next[..20_000]), 2, "some for the header, and all that is announced");
+    assert_eq!(
+        feed(&mut read_buffer, &next[..20_000]),
+        2,
+        "some for the header, and all that is announced"
+    );
     assert_eq!(feed(&mut read_buffer, &next[20_000..]), 0);
     read_buffer.decode().unwrap();
 
@@ -101,7 +106,8 @@ fn a_frame_gets_no_more_memory_than_it_says_it_takes() {
 fn read_and_wait(read_buffer: &mut ReadBuffer, bytes: &[u8]) -> (usize, bool) {
     let mut source = Source { left: bytes.to_vec(), room: 0, grown: 0 };
     let mut messages = 0;
-    while let Poll::Ready(read) = read_buffer.poll_read(&mut source, &mut Context::from_waker(Waker::noop()))
+    while let Poll::Ready(read) =
+        read_buffer.poll_read(&mut source, &mut Context::from_waker(Waker::noop()))
     {
         assert!(read.unwrap() > 0, "there is always room");
         read_buffer.decode().unwrap();
@@ -118,12 +124,18 @@ fn what_is_there_of_a_frame_keeps_no_read_buffer_while_no_more_comes_and_counts_
     let (large, other) = (frame(60_000), [frame(30_000), frame(30_000)].concat());
     for there in [1, UNCOUNTED, UNCOUNTED + 1, large.len() - 1] {
         let (mut read_buffer, counts) = (read_buffer(), there > UNCOUNTED);
-        assert_eq!(read_and_wait(&mut read_buffer, &[&other, &large[..there]].concat()), (2, counts));
+        assert_eq!(
+            read_and_wait(&mut read_buffer, &[&other, &large[..there]].concat()),
+            (2, counts)
+        );
         let (held, counted) = if counts { (large.len(), large.len()) } else { (there, 0) };
         assert_eq!((read_buffer.bytes.capacity(), read_buffer.counted()), (held, counted));
         assert_eq!(read_and_wait(&mut read_buffer, &[]), (0, false), "it is told once");
 
-        assert_eq!(read_and_wait(&mut read_buffer, &[&large[there..], &other].concat()), (3, false));
+        assert_eq!(
+            read_and_wait(&mut read_buffer, &[&large[there..], &other].concat()),
+            (3, false)
+        );
         assert_eq!((read_buffer.counted(), read_buffer.front().came), (0, 0));
     }
 }
@@ -209,7 +221,8 @@ fn headers_that_no_read_has_brought_whole_get_no_more_room_than_a_read_takes() {
     // Requests of 5 MB, and of more than may be, of whose headers there is half.
     for size in [0x00, 0x7f] {
         let mut read_buffer = read_buffer();
-        let mut begun = vec![0x09, 0x30, 0, 0, size, 0x4c, 0x4b, 0x40, 0xff, 0xff, 0, 0, 0, 1, 1, 0];
+        let mut begun =
+            vec![0x09, 0x30, 0, 0, size, 0x4c, 0x4b, 0x40, 0xff, 0xff, 0, 0, 0, 1, 1, 0];
         begun.resize(30_000, 0);
         assert_eq!(read_and_wait(&mut read_buffer, &begun), (0, true));
         assert_eq!(read_buffer.counted(), begun.len() + READ_MAX);
@@ -225,9 +238,13 @@ fn a_frame_that_is_too_large_is_told_once_its_headers_are_there_and_its_bytes_ar
     assert!(read_buffer.frames.is_empty() && !read_buffer.has_come());
     feed(&mut read_buffer, &large[HEADER_LEN - 1..20_000]);
     read_buffer.decode().unwrap();
-    let told = Frame::Skipped { of: Begun::Data(StreamId(7)), size: large.len(), why: Skip::TooLarge };
+    let told =
+        Frame::Skipped { of: Begun::Data(StreamId(7)), size: large.len(), why: Skip::TooLarge };
     assert_eq!(read_buffer.frames, [told]);
-    assert_eq!((read_buffer.front(), read_buffer.has_come()), (Front { came: 1, skipped: true }, false));
+    assert_eq!(
+        (read_buffer.front(), read_buffer.has_come()),
+        (Front { came: 1, skipped: true }, false)
+    );
     read_buffer.frames.clear();
 
     feed(&mut read_buffer, &large[20_000..]);

@@ -84,7 +84,8 @@ impl Shared {
         let mut incoming = Incoming::default();
         state.sort_events(&mut wake, &mut incoming);
         debug_assert!(incoming.is_empty(), "only the driver makes incoming work");
-        let driver = if state.needs_driver() { state.driver_waker() } else { state.waker_for_work() };
+        let driver =
+            if state.needs_driver() { state.driver_waker() } else { state.waker_for_work() };
         drop(state);
         wake_all(wake, driver);
     }
@@ -125,7 +126,8 @@ impl State {
         }
         match output.try_write(&[FIRST_BYTE]) {
             Ok(count) => self.flush.ahead = count,
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+            Err(error)
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
             Err(error) => return Err(error),
         }
         Ok(())

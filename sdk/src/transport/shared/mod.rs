@@ -256,7 +256,8 @@ impl Shared {
     pub(super) fn end_batch_task(&self) {
         let mut state = self.state.lock();
         state.batch_tasks -= 1;
-        let driver = if state.needs_driver() { state.driver_waker() } else { state.waker_for_time() };
+        let driver =
+            if state.needs_driver() { state.driver_waker() } else { state.waker_for_time() };
         drop(state);
         driver.into_iter().for_each(Waker::wake);
         self.flush();
@@ -351,7 +352,11 @@ impl State {
         self.conn.output_len() > 0 || self.flush.busy || self.flush.blocked
     }
 
-    pub(super) fn wait_for_room<T>(&mut self, ticket: Option<&SendTicket>, cx: &Context<'_>) -> Poll<T> {
+    pub(super) fn wait_for_room<T>(
+        &mut self,
+        ticket: Option<&SendTicket>,
+        cx: &Context<'_>,
+    ) -> Poll<T> {
         let ticket = ticket.expect("who finds no room gets a ticket");
         self.wakers.ticket(*ticket).wait(cx);
         Poll::Pending

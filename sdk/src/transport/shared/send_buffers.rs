@@ -29,7 +29,8 @@ pub(super) struct SendBuffers {
 impl State {
     /// Tells whether there is a send buffer for one more writer.
     pub(in crate::transport) fn may_grant(&self) -> bool {
-        self.send_buffers.granted.len() < if self.flush.blocked { MAX_GRANTED_BLOCKED } else { MAX_GRANTED }
+        self.send_buffers.granted.len()
+            < if self.flush.blocked { MAX_GRANTED_BLOCKED } else { MAX_GRANTED }
     }
 
     /// Collects send buffers while the socket is full. Their frames may wait for long, so they are
@@ -50,9 +51,14 @@ impl State {
     }
 
     /// Grants the stream's credit to its writer.
-    pub(in crate::transport) fn grant(&mut self, key: StreamKey, send_buffer: &mut Option<SendBuffer>) {
+    pub(in crate::transport) fn grant(
+        &mut self,
+        key: StreamKey,
+        send_buffer: &mut Option<SendBuffer>,
+    ) {
         let (id, credit) = self.conn.grant_credit(key);
-        let send_buffer = send_buffer.get_or_insert_with(|| SendBuffer::new(id, self.conn.config().max_sent));
+        let send_buffer =
+            send_buffer.get_or_insert_with(|| SendBuffer::new(id, self.conn.config().max_sent));
         send_buffer.grant(credit, self.send_buffers.spare.pop().unwrap_or_default());
         self.wakers.stream(key).send_buffer = Some(send_buffer.clone());
         self.send_buffers.granted.push_back(key);
@@ -60,8 +66,12 @@ impl State {
 
     /// Queues what is in the stream's send buffer. Its writer has to ask again.
     pub(in crate::transport) fn collect(&mut self, key: StreamKey) {
-        let Some((mut frames, credit)) =
-            self.wakers.stream(key).send_buffer.take().and_then(|send_buffer| send_buffer.collect())
+        let Some((mut frames, credit)) = self
+            .wakers
+            .stream(key)
+            .send_buffer
+            .take()
+            .and_then(|send_buffer| send_buffer.collect())
         else {
             return;
         };

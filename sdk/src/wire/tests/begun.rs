@@ -51,7 +51,11 @@ fn a_protobuf_header_that_is_too_large_is_not_looked_into() {
             let decoder = Decoder::new(side, MAX_FRAME).with_max_header(max_header);
             let one_way = side == Side::Server && request_id == 9;
             let begun = Begun::Unary { head: HEAD, request_id, one_way };
-            assert_eq!(decoder.begun(&bytes), Some((begun, size)), "{side:?}, at most {max_header}");
+            assert_eq!(
+                decoder.begun(&bytes),
+                Some((begun, size)),
+                "{side:?}, at most {max_header}"
+            );
         }
     }
 }

@@ -32,7 +32,10 @@ pub(super) fn describe(frame: &Frame, bytes: &[u8], at: usize) -> Value {
     let behind_meta = start + usize::from(header.header_size);
     let fields = match frame {
         Frame::Request { head, meta, body, attachment } => {
-            assert_eq!((head.id, head.version, head.reserved), (header.id, header.version, header.reserved));
+            assert_eq!(
+                (head.id, head.version, head.reserved),
+                (header.id, header.version, header.reserved)
+            );
             json!({
                 "kind": "unary_request",
                 "meta": request_meta(meta),
@@ -41,7 +44,10 @@ pub(super) fn describe(frame: &Frame, bytes: &[u8], at: usize) -> Value {
             })
         }
         Frame::Response { head, meta, body, attachment } => {
-            assert_eq!((head.id, head.version, head.reserved), (header.id, header.version, header.reserved));
+            assert_eq!(
+                (head.id, head.version, head.reserved),
+                (header.id, header.version, header.reserved)
+            );
             json!({
                 "kind": "unary_response",
                 "meta": response_meta(meta),
@@ -66,7 +72,9 @@ pub(super) fn describe(frame: &Frame, bytes: &[u8], at: usize) -> Value {
             json!({ "kind": "close", "meta": close_meta(meta) })
         }
         Frame::Skipped { .. } => unreachable!("the decoder gives none"),
-        Frame::BadUnary { why, .. } | Frame::BadStream { why, .. } => json!({ "fault": why.to_string() }),
+        Frame::BadUnary { why, .. } | Frame::BadStream { why, .. } => {
+            json!({ "fault": why.to_string() })
+        }
     };
     extend(&mut described, fields);
     described
@@ -144,7 +152,8 @@ fn close_meta(meta: &CloseMeta) -> Value {
 
 /// The golden files speak of a map: keys ascending, the last of equal keys.
 fn trans_info(entries: &[TransInfoEntry]) -> Value {
-    let map: BTreeMap<&str, &[u8]> = entries.iter().map(|entry| (entry.key(), entry.value())).collect();
+    let map: BTreeMap<&str, &[u8]> =
+        entries.iter().map(|entry| (entry.key(), entry.value())).collect();
     map.into_iter().map(|(key, value)| json!({ "key": key, "value_hex": hex(value) })).collect()
 }
 
@@ -164,6 +173,8 @@ fn bytes_at(bytes: &Bytes, at: usize) -> Value {
 }
 
 fn extend(object: &mut Value, fields: Value) {
-    let (Value::Object(object), Value::Object(fields)) = (object, fields) else { panic!("objects only") };
+    let (Value::Object(object), Value::Object(fields)) = (object, fields) else {
+        panic!("objects only")
+    };
     object.extend(fields);
 }

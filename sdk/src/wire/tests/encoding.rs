@@ -15,8 +15,15 @@ fn write_request(
     write: impl FnOnce(&mut Vec<u8>),
 ) -> (Result<(), WireError>, Vec<u8>) {
     let mut out = b"before".to_vec();
-    let result =
-        request(&mut out, HEAD, meta, Largest { frame: limit, header: usize::MAX }, body_len, write, &[]);
+    let result = request(
+        &mut out,
+        HEAD,
+        meta,
+        Largest { frame: limit, header: usize::MAX },
+        body_len,
+        write,
+        &[],
+    );
     (result, out)
 }
 
@@ -35,7 +42,8 @@ fn a_frame_may_be_exactly_as_long_as_the_limit() {
 #[test]
 fn a_body_beyond_the_size_field_is_refused_whatever_the_limit() {
     let meta = RequestProtocol::default();
-    let (result, out) = write_request(&meta, usize::MAX, u32::MAX as usize - 15, |_| unreachable!());
+    let (result, out) =
+        write_request(&meta, usize::MAX, u32::MAX as usize - 15, |_| unreachable!());
     let (size, limit) = (u32::MAX as usize + 1, u32::MAX as usize);
     assert_eq!((result, &out[..]), (Err(WireError::FrameTooLarge { size, limit }), &b"before"[..]));
     let (result, _) = write_request(&meta, usize::MAX, usize::MAX, |_| unreachable!());
@@ -45,12 +53,15 @@ fn a_body_beyond_the_size_field_is_refused_whatever_the_limit() {
 #[test]
 fn a_protobuf_header_beyond_its_size_field_is_refused() {
     // Two bytes of field and length, three of the length once it is over 16,383.
-    let mut meta = ResponseProtocol { error_msg: vec![b'x'; 65_535 - 4].into(), ..Default::default() };
+    let mut meta =
+        ResponseProtocol { error_msg: vec![b'x'; 65_535 - 4].into(), ..Default::default() };
     let mut out = Vec::new();
     assert_eq!(response(&mut out, HEAD, &meta, ANY, 0, |_: &mut Vec<u8>| {}, &[]), Ok(()));
     let decoded = Decoder::new(Side::Client, MAX_FRAME).decode(&mut BytesMut::from(&out[..]));
     out.clear();
-    assert!(matches!(decoded, Ok(Some(Frame::Response { meta, .. })) if meta.error_msg.len() == 65_531));
+    assert!(
+        matches!(decoded, Ok(Some(Frame::Response { meta, .. })) if meta.error_msg.len() == 65_531)
+    );
 
     meta.error_msg = vec![b'x'; 65_535 - 3].into();
     let result = response(&mut out, HEAD, &meta, ANY, 0, |_: &mut Vec<u8>| unreachable!(), &[]);
@@ -67,9 +78,14 @@ fn a_header_over_the_limit_that_was_set_is_neither_written_nor_looked_into() {
         response(&mut out, HEAD, &meta, small, 0, |_: &mut Vec<u8>| unreachable!(), &[]),
         Err(WireError::HeaderTooLarge { size: 2_003, limit: 2_002 })
     );
-    response(&mut out, HEAD, &meta, Largest { header: 2_003, ..ANY }, 0, |_: &mut Vec<u8>| {}, &[]).unwrap();
+    response(&mut out, HEAD, &meta, Largest { header: 2_003, ..ANY }, 0, |_: &mut Vec<u8>| {}, &[])
+        .unwrap();
     init(&mut out, StreamId(100), &InitMeta { init_window_size: 7, ..Default::default() });
-    close(&mut out, StreamId(100), &CloseMeta { msg: vec![b'x'; 2_000].into(), ..Default::default() });
+    close(
+        &mut out,
+        StreamId(100),
+        &CloseMeta { msg: vec![b'x'; 2_000].into(), ..Default::default() },
+    );
 
     let decoder = Decoder::new(Side::Client, MAX_FRAME).with_max_header(2_002);
     let (frames, error) = drain(decoder, &mut BytesMut::from(&out[..]));
@@ -80,7 +96,10 @@ fn a_header_over_the_limit_that_was_set_is_neither_written_nor_looked_into() {
     assert_eq!((frames.len(), error), (3, None));
 
     let (frames, error) = drain(decoder.with_max_header(2_003), &mut BytesMut::from(&out[..]));
-    assert!(matches!(frames[..], [Frame::Response { .. }, Frame::Init { .. }, Frame::Close { .. }]));
+    assert!(matches!(
+        frames[..],
+        [Frame::Response { .. }, Frame::Init { .. }, Frame::Close { .. }]
+    ));
     assert_eq!(error, None, "a header of exactly the limit is looked into");
 }
 

@@ -38,7 +38,12 @@ impl Case {
     fn check(&self, frames: &[Frame], error: Option<WireError>, left: usize) {
         let good = frames.iter().filter(|frame| is_good(frame)).count();
         assert_eq!(good, self.good_frames, "{}: {frames:?}", self.name);
-        assert_eq!(error.is_some(), self.expect == Verdict::ConnectionError, "{}: {error:?}", self.name);
+        assert_eq!(
+            error.is_some(),
+            self.expect == Verdict::ConnectionError,
+            "{}: {error:?}",
+            self.name
+        );
         let only_good = good == frames.len();
         match self.expect {
             Verdict::NeedMore => assert!(only_good, "{}: {frames:?}", self.name),
@@ -53,7 +58,11 @@ impl Case {
             }
             Verdict::Reject | Verdict::StreamError | Verdict::Ignore | Verdict::Accept => {
                 assert_eq!(left, 0, "{}", self.name);
-                assert!(!frames.iter().any(|frame| matches!(frame, Frame::BadUnary { .. })), "{}", self.name);
+                assert!(
+                    !frames.iter().any(|frame| matches!(frame, Frame::BadUnary { .. })),
+                    "{}",
+                    self.name
+                );
             }
         }
     }
@@ -66,7 +75,12 @@ fn every_malformed_input_gets_its_verdict() {
         for cuts in [vec![], (0..bytes.len()).collect()] {
             let (frames, error, left) = feed(case.decoder(), &bytes, cuts);
             if case.every_prefix {
-                assert_eq!((frames.len(), left.len()), (1, 0), "{}: the whole is one frame", case.name);
+                assert_eq!(
+                    (frames.len(), left.len()),
+                    (1, 0),
+                    "{}: the whole is one frame",
+                    case.name
+                );
                 continue;
             }
             case.check(&frames, error, left.len());
@@ -82,7 +96,12 @@ fn every_prefix_that_is_promised_to_wait_does() {
         let bytes = unhex(&case.hex);
         for len in 0..bytes.len() {
             let (frames, error, left) = feed(case.decoder(), &bytes[..len], []);
-            assert_eq!((frames.len(), error, left.len()), (0, None, len), "{} cut at {len}", case.name);
+            assert_eq!(
+                (frames.len(), error, left.len()),
+                (0, None, len),
+                "{} cut at {len}",
+                case.name
+            );
         }
         seen += 1;
     }
@@ -92,7 +111,8 @@ fn every_prefix_that_is_promised_to_wait_does() {
 #[test]
 fn both_sides_agree_on_what_ends_a_connection() {
     for case in vectors::<Case>("trpc_invalid.json") {
-        if case.role == "any" && matches!(case.expect, Verdict::NeedMore | Verdict::ConnectionError) {
+        if case.role == "any" && matches!(case.expect, Verdict::NeedMore | Verdict::ConnectionError)
+        {
             let bytes = unhex(&case.hex);
             let limit = case.limit.unwrap_or(MAX_FRAME);
             let (_, server, server_left) = feed(Decoder::new(Side::Server, limit), &bytes, []);
@@ -141,7 +161,11 @@ fn an_error_of_the_connection_names_value_and_limit() {
         let case = cases.iter().find(|case| case.name == name).expect(name);
         let mut buf = BytesMut::from(&unhex(&case.hex)[..]);
         assert_eq!(drain(case.decoder(), &mut buf), (vec![], Some(error)), "{name}");
-        assert_eq!(drain(case.decoder(), &mut buf), (vec![], Some(error)), "{name}: the error stays");
+        assert_eq!(
+            drain(case.decoder(), &mut buf),
+            (vec![], Some(error)),
+            "{name}: the error stays"
+        );
         assert_eq!(case.decoder().missing(&buf), 0, "{name}: no byte more would help");
         assert_eq!(error.to_string(), text);
     }
@@ -160,10 +184,17 @@ fn a_fault_inside_a_frame_names_its_call_or_stream() {
     let why = FrameFault::AttachmentOverrun { request_id: 1, attachment: 1000, left: 3 };
     assert_eq!(first("unary_attachment_size_over_rest"), Frame::BadUnary { head, why });
     let id = StreamId(100);
-    assert_eq!(first("stream_frame_type_0"), Frame::BadStream { id, why: FrameFault::UnknownKind(0) });
-    assert_eq!(first("stream_frame_type_5"), Frame::BadStream { id, why: FrameFault::UnknownKind(5) });
+    assert_eq!(
+        first("stream_frame_type_0"),
+        Frame::BadStream { id, why: FrameFault::UnknownKind(0) }
+    );
+    assert_eq!(
+        first("stream_frame_type_5"),
+        Frame::BadStream { id, why: FrameFault::UnknownKind(5) }
+    );
     for name in ["init_garbage", "feedback_garbage", "close_garbage"] {
-        let Frame::BadStream { id: StreamId(100), why: FrameFault::Protobuf(_) } = first(name) else {
+        let Frame::BadStream { id: StreamId(100), why: FrameFault::Protobuf(_) } = first(name)
+        else {
             panic!("{name}: {:?}", first(name));
         };
     }

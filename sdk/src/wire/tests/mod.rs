@@ -30,7 +30,9 @@ fn drain(decoder: Decoder, buf: &mut BytesMut) -> (Vec<Frame>, Option<WireError>
     loop {
         match decoder.decode(buf) {
             Ok(Some(Frame::Data { id, messages })) => {
-                frames.extend(messages.singles().into_iter().map(|messages| Frame::Data { id, messages }));
+                frames.extend(
+                    messages.singles().into_iter().map(|messages| Frame::Data { id, messages }),
+                );
             }
             Ok(Some(frame)) => frames.push(frame),
             Ok(None) => return (frames, None),
@@ -54,7 +56,10 @@ fn feed(
             return (frames, error, buf);
         }
         let missing = decoder.missing(&buf);
-        assert!((1..=MAX_FRAME).contains(&missing), "a decoder that waits knows for how much, not {missing}");
+        assert!(
+            (1..=MAX_FRAME).contains(&missing),
+            "a decoder that waits knows for how much, not {missing}"
+        );
         from = to;
     }
     (frames, None, buf)

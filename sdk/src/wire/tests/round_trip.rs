@@ -101,8 +101,16 @@ pub(super) fn request_meta() -> impl Strategy<Value = RequestProtocol> {
     let names = (blob(40), blob(40), blob(400));
     let numbers = (number(), number(), number(), number(), number(), number(), number(), number());
     (names, numbers, trans_info()).prop_map(|((caller, callee, func), numbers, trans_info)| {
-        let (version, call_type, request_id, timeout, message_type, content_type, content_encoding, size) =
-            numbers;
+        let (
+            version,
+            call_type,
+            request_id,
+            timeout,
+            message_type,
+            content_type,
+            content_encoding,
+            size,
+        ) = numbers;
         RequestProtocol {
             version,
             call_type,
@@ -121,18 +129,27 @@ pub(super) fn request_meta() -> impl Strategy<Value = RequestProtocol> {
 }
 
 fn response_frame() -> impl Strategy<Value = Frame> {
-    (head(), response_meta(), blob(300), blob(100)).prop_map(|(head, mut meta, body, attachment)| {
-        meta.attachment_size = u32::try_from(attachment.len()).expect("small");
-        Frame::Response { head, meta, body, attachment }
-    })
+    (head(), response_meta(), blob(300), blob(100)).prop_map(
+        |(head, mut meta, body, attachment)| {
+            meta.attachment_size = u32::try_from(attachment.len()).expect("small");
+            Frame::Response { head, meta, body, attachment }
+        },
+    )
 }
 
 pub(super) fn response_meta() -> impl Strategy<Value = ResponseProtocol> {
     let numbers = (number(), number(), number(), number(), number(), number(), number());
     (numbers, code(), code(), blob(400), trans_info()).prop_map(
         |(numbers, ret, func_ret, error_msg, trans_info)| {
-            let (version, call_type, request_id, message_type, content_type, content_encoding, size) =
-                numbers;
+            let (
+                version,
+                call_type,
+                request_id,
+                message_type,
+                content_type,
+                content_encoding,
+                size,
+            ) = numbers;
             ResponseProtocol {
                 version,
                 call_type,
@@ -171,15 +188,18 @@ fn init_meta() -> impl Strategy<Value = InitMeta> {
     );
     let response_meta =
         (any::<i32>(), blob(40)).prop_map(|(ret, error_msg)| InitResponseMeta { ret, error_msg });
-    (prop::option::of(request_meta), prop::option::of(response_meta), any::<(u32, u32, u32)>()).prop_map(
-        |(request_meta, response_meta, (init_window_size, content_type, content_encoding))| InitMeta {
-            request_meta,
-            response_meta,
-            init_window_size,
-            content_type,
-            content_encoding,
-        },
-    )
+    (prop::option::of(request_meta), prop::option::of(response_meta), any::<(u32, u32, u32)>())
+        .prop_map(
+            |(request_meta, response_meta, (init_window_size, content_type, content_encoding))| {
+                InitMeta {
+                    request_meta,
+                    response_meta,
+                    init_window_size,
+                    content_type,
+                    content_encoding,
+                }
+            },
+        )
 }
 
 fn close_meta() -> impl Strategy<Value = CloseMeta> {

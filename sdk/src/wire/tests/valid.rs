@@ -25,12 +25,14 @@ struct Golden {
 
 impl Case {
     fn frames(&self) -> Vec<Golden> {
-        let number =
-            |value: &Value| usize::try_from(value.as_u64().expect("a number")).expect("of this machine");
+        let number = |value: &Value| {
+            usize::try_from(value.as_u64().expect("a number")).expect("of this machine")
+        };
         self.frames
             .iter()
             .map(|frame| {
-                let side = if frame["kind"] == "unary_response" { Side::Client } else { Side::Server };
+                let side =
+                    if frame["kind"] == "unary_response" { Side::Client } else { Side::Server };
                 let mut fields = frame.clone();
                 fields.as_object_mut().expect("an object").remove("dir");
                 let (at, len) = (number(&frame["at"]), number(&frame["len"]));
@@ -104,10 +106,20 @@ fn every_prefix_of_a_frame_waits_for_the_rest() {
         for golden in case.frames() {
             let mut buf = BytesMut::new();
             for (have, byte) in bytes[golden.at..golden.at + golden.len].iter().enumerate() {
-                assert_eq!(golden.decoder.decode(&mut buf), Ok(None), "{} cut at {have}", case.name);
+                assert_eq!(
+                    golden.decoder.decode(&mut buf),
+                    Ok(None),
+                    "{} cut at {have}",
+                    case.name
+                );
                 assert_eq!(buf.len(), have, "{}: nothing is taken from half a frame", case.name);
                 let whole = if have < HEADER_LEN { HEADER_LEN } else { golden.len };
-                assert_eq!(golden.decoder.missing(&buf), whole - have, "{} cut at {have}", case.name);
+                assert_eq!(
+                    golden.decoder.missing(&buf),
+                    whole - have,
+                    "{} cut at {have}",
+                    case.name
+                );
                 buf.extend_from_slice(&[*byte]);
             }
             assert_eq!(golden.decoder.missing(&buf), 0, "{}", case.name);
@@ -125,7 +137,8 @@ fn payloads_are_slices_of_the_buffer() {
         for golden in case.frames() {
             let frame = golden.read(&mut buf);
             let parts = match frame {
-                Frame::Request { body, attachment, .. } | Frame::Response { body, attachment, .. } => {
+                Frame::Request { body, attachment, .. }
+                | Frame::Response { body, attachment, .. } => {
                     vec![("body", body), ("attachment", attachment)]
                 }
                 Frame::Data { messages, .. } => vec![("body", messages.first())],

@@ -29,9 +29,9 @@ fn write_on_idle(bencher: Bencher<'_, '_>) {
         }
         (number, Word::new())
     };
-    bencher
-        .with_inputs(input)
-        .bench_local_values(|(number, word)| ready(writers[number].write(word)).expect("the stream is open"));
+    bencher.with_inputs(input).bench_local_values(|(number, word)| {
+        ready(writers[number].write(word)).expect("the stream is open")
+    });
 }
 
 /// A read whose message has come. Now and then it takes a batch from the connection, and gives credit back.
@@ -39,7 +39,8 @@ fn write_on_idle(bencher: Bencher<'_, '_>) {
 fn read_ready(bencher: Bencher<'_, '_>) {
     let sides = Sides::new();
     let client = sides.client();
-    let mut reader = sides.wait_for(async move { client.give(Word::new()).await.expect("the stream opens") });
+    let mut reader =
+        sides.wait_for(async move { client.give(Word::new()).await.expect("the stream opens") });
     let mut inputs = (0..READS).cycle();
     let input = || {
         let number = inputs.next().expect("it has no end");
@@ -48,9 +49,9 @@ fn read_ready(bencher: Bencher<'_, '_>) {
         }
         number
     };
-    bencher
-        .with_inputs(input)
-        .bench_local_values(|_| ready(reader.read()).expect("the stream is open").expect("it has no end"));
+    bencher.with_inputs(input).bench_local_values(|_| {
+        ready(reader.read()).expect("the stream is open").expect("it has no end")
+    });
 }
 
 /// The message, as that of the workloads.
@@ -101,7 +102,8 @@ struct Sides {
 
 impl Sides {
     fn new() -> Self {
-        let runtime = || Builder::new_current_thread().enable_time().build().expect("a runtime starts");
+        let runtime =
+            || Builder::new_current_thread().enable_time().build().expect("a runtime starts");
         Self { server: runtime(), client: runtime() }
     }
 

@@ -35,14 +35,15 @@ fn header_decode(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn decode_and_take_400(bencher: Bencher<'_, '_>) {
     let (frames, decoder) = (frames(RUN), Decoder::default());
-    bencher.counter(ItemsCount::new(RUN)).with_inputs(|| BytesMut::from(&frames[..])).bench_local_refs(
-        |input| {
+    bencher
+        .counter(ItemsCount::new(RUN))
+        .with_inputs(|| BytesMut::from(&frames[..]))
+        .bench_local_refs(|input| {
             let mut messages = decoder.decode(input);
             while let Some(len) = messages.take() {
                 black_box(len);
             }
-        },
-    );
+        });
 }
 
 /// A queue that gives out its message before the next one comes.

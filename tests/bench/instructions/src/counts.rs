@@ -75,10 +75,14 @@ impl Counting {
         };
         if self.record {
             let text = serde_json::to_string_pretty(&counted)? + "\n";
-            std::fs::write(&self.file, text).with_context(|| format!("writing {}", self.file.display()))?;
+            std::fs::write(&self.file, text)
+                .with_context(|| format!("writing {}", self.file.display()))?;
             for work in Work::ALL {
                 let BothSides { server, client } = counted.of(work);
-                println!("recorded, per message of {}: server {server}, client {client}", work.name());
+                println!(
+                    "recorded, per message of {}: server {server}, client {client}",
+                    work.name()
+                );
             }
             return Ok(());
         }
@@ -124,11 +128,16 @@ impl Counts {
     /// Sets `counted` beside what was recorded, from which it may differ by `within` per cent.
     fn compare(&self, counted: &Self, within: f64) -> Result<Verdict> {
         if self.architecture != counted.architecture {
-            bail!("the recorded counts are for {}, not for {}", self.architecture, counted.architecture);
+            bail!(
+                "the recorded counts are for {}, not for {}",
+                self.architecture,
+                counted.architecture
+            );
         }
         let mut verdict = Verdict { text: String::new(), grown: false };
         if self.rustc != counted.rustc {
-            verdict.text += &format!("recorded with {}, counted with {}\n", self.rustc, counted.rustc);
+            verdict.text +=
+                &format!("recorded with {}, counted with {}\n", self.rustc, counted.rustc);
         }
         for work in Work::ALL {
             verdict.text += &format!("instructions per message of {}\n", work.name());
@@ -136,7 +145,8 @@ impl Counts {
                 let (before, now) = (self.of(work).of(side), counted.of(work).of(side));
                 let growth = (now / before - 1.0) * 100.0;
                 verdict.grown |= growth > within;
-                verdict.text += &format!("  {}: recorded {before}, now {now}, {growth:+.1} %\n", side.name());
+                verdict.text +=
+                    &format!("  {}: recorded {before}, now {now}, {growth:+.1} %\n", side.name());
             }
         }
         Ok(verdict)
@@ -152,7 +162,8 @@ fn percent(text: &str) -> Result<f64> {
 
 /// What one message more costs, to a tenth of an instruction.
 fn per_message(work: Work, side: Side, keep: Option<&Path>) -> Result<f64> {
-    let profile = keep.map(|folder| folder.join(format!("callgrind.out.{}.{}", work.name(), side.name())));
+    let profile =
+        keep.map(|folder| folder.join(format!("callgrind.out.{}.{}", work.name(), side.name())));
     let (few, many) = work.lengths();
     let short = count(work, side, few, None)?;
     let long = count(work, side, many, profile.as_deref())?;
@@ -174,7 +185,8 @@ fn count(work: Work, side: Side, messages: u64, profile: Option<&Path>) -> Resul
         .context("valgrind does not start; is it installed?")?;
     let said = String::from_utf8_lossy(&run.stderr);
     ensure!(run.status.success(), "the run under valgrind failed:\n{said}");
-    let collected = collected(&said).with_context(|| format!("valgrind names no count:\n{said}"))?;
+    let collected =
+        collected(&said).with_context(|| format!("valgrind names no count:\n{said}"))?;
     ensure!(collected > 0, "nothing was counted: no function is called like {COUNTED}");
     Ok(collected)
 }
@@ -191,14 +203,23 @@ mod tests {
     fn counts(server: f64, client: f64) -> Counts {
         let other = BothSides { server: 10.0, client: 20.0 };
         let (w2, w3, w4, w6, w10) = (other, other, other, BothSides { server, client }, other);
-        Counts { rustc: "rustc 1".to_owned(), architecture: "x86_64".to_owned(), w2, w3, w4, w6, w10 }
+        Counts {
+            rustc: "rustc 1".to_owned(),
+            architecture: "x86_64".to_owned(),
+            w2,
+            w3,
+            w4,
+            w6,
+            w10,
+        }
     }
 
     #[test]
     fn a_count_may_grow_by_as_much_as_is_said_and_no_more() {
         let recorded = counts(100.0, 200.0);
-        let grown =
-            |server, within| recorded.compare(&counts(server, 150.0), within).expect("they compare").grown;
+        let grown = |server, within| {
+            recorded.compare(&counts(server, 150.0), within).expect("they compare").grown
+        };
         assert!(!grown(104.9, WITHIN));
         assert!(grown(105.1, WITHIN));
         assert!(!grown(100.9, 1.0));
@@ -221,14 +242,19 @@ mod tests {
         let recorded = counts(100.0, 200.0);
         let newer = Counts { rustc: "rustc 2".to_owned(), ..recorded.clone() };
         let verdict = recorded.compare(&newer, WITHIN).expect("they compare");
-        assert!(verdict.text.contains("recorded with rustc 1, counted with rustc 2"), "{}", verdict.text);
+        assert!(
+            verdict.text.contains("recorded with rustc 1, counted with rustc 2"),
+            "{}",
+            verdict.text
+        );
         let other = Counts { architecture: "aarch64".to_owned(), ..recorded.clone() };
         assert!(recorded.compare(&other, WITHIN).is_err());
     }
 
     #[test]
     fn the_count_is_found_in_what_valgrind_says() {
-        let said = "==7== Events    : Ir\n==7== Collected : 1234\n==7== \n==7== I   refs:      1,234\n";
+        let said =
+            "==7== Events    : Ir\n==7== Collected : 1234\n==7== \n==7== I   refs:      1,234\n";
         assert_eq!(collected(said), Some(1234));
         assert_eq!(collected("==7== Events    : Ir\n"), None);
     }

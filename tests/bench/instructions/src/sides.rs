@@ -43,7 +43,8 @@ impl Sides {
     /// Sends and checks the messages over a connection in memory.
     pub(crate) fn run(&self) -> Result<()> {
         let (server, client) = (runtime()?, runtime()?);
-        let channel = trill::__bench::in_memory_between(work::server(), server.handle(), client.handle())?;
+        let channel =
+            trill::__bench::in_memory_between(work::server(), server.handle(), client.handle())?;
         let reading = client.spawn(self.work.run(channel, self.messages));
         let mut turns = 0;
         while !reading.is_finished() {
@@ -82,7 +83,9 @@ mod tests {
 
     #[test]
     fn both_sides_come_to_the_end() {
-        for (work, counted) in Work::ALL.into_iter().flat_map(|work| Side::ALL.map(|side| (work, side))) {
+        for (work, counted) in
+            Work::ALL.into_iter().flat_map(|work| Side::ALL.map(|side| (work, side)))
+        {
             Sides { work, counted, messages: 3_000 }.run().expect("every message arrives");
         }
     }

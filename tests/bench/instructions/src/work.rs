@@ -7,7 +7,9 @@ use anyhow::{Result, ensure};
 use bytes::Bytes;
 use clap::ValueEnum;
 use tokio::task::JoinSet;
-use trill::{AsyncReader, AsyncReaderWriter, AsyncWriter, Channel, Context, Server, server::ServerBuilder};
+use trill::{
+    AsyncReader, AsyncReaderWriter, AsyncWriter, Channel, Context, Server, server::ServerBuilder,
+};
 
 /// What the two sides do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -69,7 +71,12 @@ struct Echo {
 #[trill::service(package = "bench")]
 trait Echoes {
     async fn unary(&self, cx: Context, request: Echo) -> trill::Result<Echo>;
-    async fn download(&self, cx: Context, request: Echo, writer: AsyncWriter<Echo>) -> trill::Result<()>;
+    async fn download(
+        &self,
+        cx: Context,
+        request: Echo,
+        writer: AsyncWriter<Echo>,
+    ) -> trill::Result<()>;
     async fn talk(&self, cx: Context, rw: AsyncReaderWriter<Echo, Echo>) -> trill::Result<()>;
 }
 
@@ -115,7 +122,10 @@ async fn call(channel: Channel, calls: u64) -> Result<()> {
             for seq in (first..calls).step_by(IN_FLIGHT as usize) {
                 let answer = client.unary(Echo { payload: payload.clone(), seq }).await?;
                 ensure!(answer.seq == seq, "answer {} came to call {seq}", answer.seq);
-                ensure!(answer.payload == payload, "the payload of call {seq} is not what was sent");
+                ensure!(
+                    answer.payload == payload,
+                    "the payload of call {seq} is not what was sent"
+                );
             }
             Ok(())
         });
@@ -136,7 +146,10 @@ async fn ping_pong(channel: Channel, messages: u64) -> Result<()> {
     for seq in 0..messages {
         let ping = Echo { payload: Bytes::from_static(PAYLOAD), seq };
         stream.write(ping.clone()).await?;
-        ensure!(stream.read().await? == Some(ping), "message {seq} did not come back as it was sent");
+        ensure!(
+            stream.read().await? == Some(ping),
+            "message {seq} did not come back as it was sent"
+        );
     }
     stream.finish_writing().await?;
     ensure!(stream.read().await?.is_none(), "there was a message too many");
@@ -165,7 +178,10 @@ async fn churn(channel: Channel, streams: u64) -> Result<()> {
                 let ping = Echo { payload: Bytes::from_static(PAYLOAD), seq };
                 let (mut reader, mut writer) = client.talk().await?.split();
                 writer.write(ping.clone()).await?;
-                ensure!(reader.read().await? == Some(ping), "stream {seq} gave back something else");
+                ensure!(
+                    reader.read().await? == Some(ping),
+                    "stream {seq} gave back something else"
+                );
                 writer.finish().await?;
                 ensure!(reader.read().await?.is_none(), "there was a message too many");
             }

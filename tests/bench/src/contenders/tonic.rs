@@ -18,7 +18,11 @@ use crate::process::announce;
 use generated::echoes_client::EchoesClient;
 use generated::echoes_server::{Echoes, EchoesServer};
 
-#[expect(unreachable_pub, clippy::allow_attributes_without_reason, reason = "tonic-build writes it")]
+#[expect(
+    unreachable_pub,
+    clippy::allow_attributes_without_reason,
+    reason = "tonic-build writes it"
+)]
 mod generated {
     include!(concat!(env!("OUT_DIR"), "/bench.Echoes.rs"));
 }
@@ -49,7 +53,10 @@ impl Echoes for FromIterators {
         Ok(Response::new(request.into_inner()))
     }
 
-    async fn download(&self, request: Request<Echo>) -> Result<Response<Self::DownloadStream>, Status> {
+    async fn download(
+        &self,
+        request: Request<Echo>,
+    ) -> Result<Response<Self::DownloadStream>, Status> {
         let source = Source::asked_for_by(request.into_inner());
         Ok(Response::new(stream::iter(Answers(source))))
     }
@@ -58,7 +65,10 @@ impl Echoes for FromIterators {
         count(request.into_inner()).await
     }
 
-    async fn talk(&self, request: Request<Streaming<Echo>>) -> Result<Response<Self::TalkStream>, Status> {
+    async fn talk(
+        &self,
+        request: Request<Streaming<Echo>>,
+    ) -> Result<Response<Self::TalkStream>, Status> {
         Ok(Response::new(request.into_inner()))
     }
 }
@@ -86,7 +96,10 @@ impl Echoes for FromChannels {
         Ok(Response::new(request.into_inner()))
     }
 
-    async fn download(&self, request: Request<Echo>) -> Result<Response<Self::DownloadStream>, Status> {
+    async fn download(
+        &self,
+        request: Request<Echo>,
+    ) -> Result<Response<Self::DownloadStream>, Status> {
         let (sender, receiver) = mpsc::channel(CAPACITY);
         tokio::spawn(async move {
             for echo in Source::asked_for_by(request.into_inner()) {
@@ -102,7 +115,10 @@ impl Echoes for FromChannels {
         count(request.into_inner()).await
     }
 
-    async fn talk(&self, request: Request<Streaming<Echo>>) -> Result<Response<Self::TalkStream>, Status> {
+    async fn talk(
+        &self,
+        request: Request<Streaming<Echo>>,
+    ) -> Result<Response<Self::TalkStream>, Status> {
         let (sender, receiver) = mpsc::channel(CAPACITY);
         tokio::spawn(async move {
             let mut messages = request.into_inner();
@@ -182,7 +198,8 @@ impl<F> Clone for Client<F> {
 
 impl<F: Form> Unary for Client<F> {
     async fn connect(address: SocketAddr) -> Result<Self> {
-        let channel = Endpoint::from_shared(format!("http://{address}"))?.tcp_nodelay(true).connect().await?;
+        let channel =
+            Endpoint::from_shared(format!("http://{address}"))?.tcp_nodelay(true).connect().await?;
         Ok(Self { client: EchoesClient::new(channel), form: PhantomData })
     }
 

@@ -13,7 +13,12 @@ use crate::process::announce;
 #[trill::service(package = "bench")]
 trait Echoes {
     async fn unary(&self, cx: Context, request: Echo) -> trill::Result<Echo>;
-    async fn download(&self, cx: Context, request: Echo, writer: AsyncWriter<Echo>) -> trill::Result<()>;
+    async fn download(
+        &self,
+        cx: Context,
+        request: Echo,
+        writer: AsyncWriter<Echo>,
+    ) -> trill::Result<()>;
     async fn upload(&self, cx: Context, reader: AsyncReader<Echo>) -> trill::Result<Echo>;
     async fn talk(&self, cx: Context, rw: AsyncReaderWriter<Echo, Echo>) -> trill::Result<()>;
 }
@@ -42,7 +47,9 @@ impl Echoes for Service {
         let mut check: Option<Check> = None;
         while let Some(echo) = reader.read().await? {
             let check = check.get_or_insert_with(|| Check::new(payload(echo.payload.len())));
-            check.accept(&echo).map_err(|wrong| Status::new(Code::SERVER_SYSTEM_ERR, wrong.to_string()))?;
+            check
+                .accept(&echo)
+                .map_err(|wrong| Status::new(Code::SERVER_SYSTEM_ERR, wrong.to_string()))?;
         }
         Ok(Echo { seq: check.map_or(0, |check| check.seen()), ..Echo::default() })
     }

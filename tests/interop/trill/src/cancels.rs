@@ -15,8 +15,9 @@ pub(crate) async fn all(go: &str) -> usize {
             ("middle", "in the middle"),
             ("blocked", "while the writer is blocked"),
         ] {
-            let name =
-                format!("{kind}: cancelled {moment}, in silence: the handler is dropped with the connection");
+            let name = format!(
+                "{kind}: cancelled {moment}, in silence: the handler is dropped with the connection"
+            );
             failed += cell("Go client -> Trill server", &name, cancelled(go, handler, when)).await;
         }
     }

@@ -49,7 +49,10 @@ pub(crate) async fn waiting<T>(what: &'static str, future: impl Future<Output = 
 }
 
 /// As [`waiting`], for what gives an error of Trill.
-pub(crate) async fn fine<T>(what: &'static str, future: impl IntoFuture<Output = Result<T>>) -> Outcome<T> {
+pub(crate) async fn fine<T>(
+    what: &'static str,
+    future: impl IntoFuture<Output = Result<T>>,
+) -> Outcome<T> {
     waiting(what, future.into_future()).await.map_err(|error| format!("{what}: {error}"))
 }
 

@@ -107,19 +107,22 @@ impl Pair<'_> {
         self.holder(&server, kind).await?.kill().await;
         if self.server_is_go && matches!(kind, "unary" | "download" | "blocked") {
             // A handler of tRPC-Go that does not touch its stream notices nothing: it must be let go.
-            let client =
-                EverythingClient::new(fine("the connection", Channel::connect(&server.address)).await?);
+            let client = EverythingClient::new(
+                fine("the connection", Channel::connect(&server.address)).await?,
+            );
             fine("an answer", client.unary(text("resume"))).await?;
         }
         let how = if self.server_is_go { "ended" } else { "dropped" };
-        waiting("the handler's end", server.peer.has_said(&format!("{} {how}", handler(kind)))).await;
+        waiting("the handler's end", server.peer.has_said(&format!("{} {how}", handler(kind))))
+            .await;
         leave(&mut self.holder(&server, kind).await?).await
     }
 
     async fn client_leaves(&self, kind: &str) -> Outcome {
         let mut server = ServerProcess::start(self.server).await;
         leave(&mut self.holder(&server, kind).await?).await?;
-        waiting("the handler's end", server.peer.has_said(&format!("{} ended", handler(kind)))).await;
+        waiting("the handler's end", server.peer.has_said(&format!("{} ended", handler(kind))))
+            .await;
         leave(&mut self.holder(&server, kind).await?).await
     }
 
@@ -154,7 +157,8 @@ async fn router_killed(client: &str, trill: &str, go: &str, kind: &str) -> Outco
 
 async fn behind_the_router(client: &str, trill: &str, go: &str, kind: &str) -> Outcome {
     let (mut server, address) = (ServerProcess::start(go).await, free_address());
-    let mut router = ServerProcess::start_as(trill, &["router", &address, &server.address], &address).await;
+    let mut router =
+        ServerProcess::start_as(trill, &["router", &address, &server.address], &address).await;
     let mut client = holder(client, &address, kind, &server.address).await?;
     server.peer.kill().await;
     passed_on(&waiting("the client to notice", client.says()).await)?;

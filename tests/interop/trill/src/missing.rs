@@ -9,7 +9,12 @@ pub(crate) trait Everything {
     #[rpc(oneway)]
     async fn missing_notify(&self, cx: Context, request: Text) -> Result<()>;
     async fn missing_upload(&self, cx: Context, reader: AsyncReader<Text>) -> Result<Text>;
-    async fn missing_download(&self, cx: Context, request: Text, writer: AsyncWriter<Text>) -> Result<()>;
+    async fn missing_download(
+        &self,
+        cx: Context,
+        request: Text,
+        writer: AsyncWriter<Text>,
+    ) -> Result<()>;
     async fn missing_talk(&self, cx: Context, rw: AsyncReaderWriter<Text, Text>) -> Result<()>;
 }
 

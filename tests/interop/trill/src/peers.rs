@@ -111,14 +111,16 @@ impl ServerProcess {
 
 /// An address that nobody listens at.
 pub(crate) fn free_address() -> String {
-    let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    let free =
+        std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
     free.expect("a free port").to_string()
 }
 
 /// A Trill server of both services in this process.
 pub(crate) async fn listen(address: &str) -> (ServerHandle, String, Log) {
     let (service, log) = Obedient::new();
-    let bound = Server::builder().service(service).service(Mirror).bind(address).await.expect("it is free");
+    let bound =
+        Server::builder().service(service).service(Mirror).bind(address).await.expect("it is free");
     let (handle, local) = (bound.handle(), bound.local_addr().to_string());
     tokio::spawn(bound.serve());
     (handle, local, log)
@@ -133,8 +135,10 @@ pub(crate) async fn go_calls_trill(program: &str) -> usize {
     let pair = "Go client -> Trill server with settings";
     let (service, log) = Obedient::new();
     drop(log);
-    let server =
-        Server::builder().service(service).app_errors(AppErrors::Close).compression(Compression::Gzip);
+    let server = Server::builder()
+        .service(service)
+        .app_errors(AppErrors::Close)
+        .compression(Compression::Gzip);
     let bound = server.bind("127.0.0.1:0").await.expect("it is free");
     let address = bound.local_addr().to_string();
     tokio::spawn(bound.serve());

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use tokio::sync::Mutex;
-use trill::{AsyncReader, AsyncReaderWriter, AsyncWriter, Channel, Context, ErrorKind, Result, Server};
+use trill::{
+    AsyncReader, AsyncReaderWriter, AsyncWriter, Channel, Context, ErrorKind, Result, Server,
+};
 use trill_tests::{Everything, EverythingClient, Text};
 
 use crate::shapes::{Shape, Shapes, ShapesClient, Which};
@@ -11,7 +13,8 @@ use crate::shapes::{Shape, Shapes, ShapesClient, Which};
 /// Serves at an address, and passes calls on to `upstream`. Gives the address.
 pub(crate) async fn serve(address: &str, upstream: &str) -> String {
     let upstream = Arc::new(Upstream { address: upstream.to_owned(), channel: Mutex::default() });
-    let server = Server::builder().service(Router(upstream.clone())).service(ShapesRouter(upstream));
+    let server =
+        Server::builder().service(Router(upstream.clone())).service(ShapesRouter(upstream));
     let bound = server.bind(address).await.expect("a free port");
     let address = bound.local_addr().to_string();
     tokio::spawn(bound.serve());
@@ -56,8 +59,12 @@ impl Router {
 #[trill::service]
 impl Everything for Router {
     async fn unary(&self, cx: Context, request: Text) -> Result<Text> {
-        let call =
-            self.client().await?.unary(request).options(cx.child()).attachment(cx.attachment().clone());
+        let call = self
+            .client()
+            .await?
+            .unary(request)
+            .options(cx.child())
+            .attachment(cx.attachment().clone());
         let response = self.0.heed(call.response().await).await?;
         for (key, value) in response.metadata.iter() {
             cx.set_metadata(key, value.to_vec());
@@ -93,7 +100,12 @@ impl Everything for Router {
         Ok(response.message)
     }
 
-    async fn download(&self, cx: Context, request: Text, mut writer: AsyncWriter<Text>) -> Result<()> {
+    async fn download(
+        &self,
+        cx: Context,
+        request: Text,
+        mut writer: AsyncWriter<Text>,
+    ) -> Result<()> {
         let opened = self.client().await?.download(request).options(cx.child()).await;
         let mut reader = self.0.heed(opened).await?;
         let passed = async {

@@ -15,8 +15,16 @@ mod wire {
 }
 
 /// The names of the samples.
-pub(crate) const SAMPLES: [&str; 8] =
-    ["empty", "full", "lowest", "highest", "defaults set", "large", "nested choice", "unknown enum"];
+pub(crate) const SAMPLES: [&str; 8] = [
+    "empty",
+    "full",
+    "lowest",
+    "highest",
+    "defaults set",
+    "large",
+    "nested choice",
+    "unknown enum",
+];
 
 /// The sample of that name. `go/shapes.go` has the same.
 pub(crate) fn sample(name: &str) -> Option<Shape> {

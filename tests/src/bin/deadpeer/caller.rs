@@ -78,7 +78,10 @@ async fn quiet(client: &EverythingClient) -> Result<()> {
 
 /// Nothing but a call, so that there is no stream to say something on.
 async fn one_call(client: EverythingClient) -> Result<()> {
-    report("unary, alone", async move { client.unary(text("hang")).timeout(NEVER).await.map(drop) });
+    report(
+        "unary, alone",
+        async move { client.unary(text("hang")).timeout(NEVER).await.map(drop) },
+    );
     Ok(())
 }
 
@@ -97,6 +100,9 @@ async fn connect(address: &str, limit: Option<Duration>) -> Result<EverythingCli
 fn report(name: &'static str, operation: impl Future<Output = Result<()>> + Send + 'static) {
     tokio::spawn(async move {
         let ended = operation.await;
-        println!("{name}\t{}", ended.map_or_else(|error: Error| error.to_string(), |()| "well".to_owned()));
+        println!(
+            "{name}\t{}",
+            ended.map_or_else(|error: Error| error.to_string(), |()| "well".to_owned())
+        );
     });
 }

@@ -84,13 +84,17 @@ pub(super) async fn run(
 
 /// Prints what ended when, and says whether all of it did as it must.
 fn table(ended: &[Line], cut: Instant, limit: Duration) -> bool {
-    println!("| side | operation | times | last after | verdict | error |\n|---|---|--:|--:|---|---|");
+    println!(
+        "| side | operation | times | last after | verdict | error |\n|---|---|--:|--:|---|---|"
+    );
     let mut good = true;
     for &(side, name, count, setting) in EXPECTED {
         let mine: Vec<_> = ended
             .iter()
             .filter(|line| line.side == side)
-            .filter_map(|line| Some((line.at, line.text.split_once('\t').filter(|it| it.0 == name)?.1)))
+            .filter_map(|line| {
+                Some((line.at, line.text.split_once('\t').filter(|it| it.0 == name)?.1))
+            })
             .collect();
         let last = mine.iter().map(|(at, _)| at.duration_since(cut)).max();
         let error = mine.first().map_or("", |(_, error)| error);
@@ -156,7 +160,8 @@ async fn until_ready(lines: &mut mpsc::Receiver<Line>, side: &str) -> Result<(),
 /// A router that does not forward drops what is not for itself, and says nothing.
 async fn forward(router: &str, on: bool) -> Result<(), Fault> {
     let command = format!("echo {} > /proc/sys/net/ipv4/ip_forward", u8::from(on));
-    let status = Command::new("ip").args(["netns", "exec", router, "sh", "-c", &command]).status().await?;
+    let status =
+        Command::new("ip").args(["netns", "exec", router, "sh", "-c", &command]).status().await?;
     if status.success() { Ok(()) } else { Err(format!("{command} in {router}: {status}").into()) }
 }
 

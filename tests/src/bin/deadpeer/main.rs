@@ -10,7 +10,8 @@ use std::time::Duration;
 
 type Fault = Box<dyn std::error::Error + Send + Sync>;
 
-const USAGE: &str = "deadpeer judge CALLER-NS ROUTER-NS SERVER-NS SERVER-ADDRESS default|MILLISECONDS
+const USAGE: &str =
+    "deadpeer judge CALLER-NS ROUTER-NS SERVER-NS SERVER-ADDRESS default|MILLISECONDS
 deadpeer serve ADDRESS default|MILLISECONDS
 deadpeer call ADDRESS default|MILLISECONDS";
 

@@ -179,7 +179,8 @@ impl Options {
 }
 
 fn modes(names: &str) -> Result<Vec<String>, String> {
-    let is_there = |name: &str| name == never_ends::NAME || MODES.iter().any(|mode| mode.name == name);
+    let is_there =
+        |name: &str| name == never_ends::NAME || MODES.iter().any(|mode| mode.name == name);
     match names.split(',').find(|name| !is_there(name)) {
         Some(name) => Err(format!("there is no mode {name}")),
         None => Ok(names.split(',').map(str::to_owned).collect()),
@@ -207,7 +208,9 @@ mod tests {
         assert_eq!((some.rounds, some.seconds, some.short), (3, 1, true));
         assert!(some.has("places") && some.has("never-ends") && !some.has("bytes"));
         let short = read("--short").expect("it is an option");
-        assert!(SHORT.iter().all(|name| MODES.iter().any(|mode| mode.name == *name) && short.has(name)));
+        assert!(
+            SHORT.iter().all(|name| MODES.iter().any(|mode| mode.name == *name) && short.has(name))
+        );
         assert!(!short.has("nothing") && !short.has(never_ends::NAME));
         for wrong in ["--modes none", "--rounds", "--rounds 0", "--seconds x", "--only INIT"] {
             assert!(read(wrong).is_err(), "{wrong} was taken");

@@ -48,7 +48,8 @@ pub(crate) async fn measure(mode: &Mode, side: Side, lengths: Lengths) -> Result
     let other = Process::start(&["serve"]).await;
     let memory = Watch::over(&mut server);
     let address = address(&server)?;
-    let strangers = Strangers::connect(address, lengths.limit).await.map_err(|error| error.to_string())?;
+    let strangers =
+        Strangers::connect(address, lengths.limit).await.map_err(|error| error.to_string())?;
     strangers.measure(CALM).await;
     let calm = until_sampled(&memory).await;
 

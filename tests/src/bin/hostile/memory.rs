@@ -36,7 +36,9 @@ impl FromStr for Sample {
     fn from_str(line: &str) -> Result<Self, String> {
         let numbers: Result<Vec<u64>, _> = line.split(' ').map(str::parse).collect();
         match numbers.map_err(|error| format!("{line}: {error}"))?[..] {
-            [at, resident, counted] => Ok(Self { at: Duration::from_millis(at), resident, counted }),
+            [at, resident, counted] => {
+                Ok(Self { at: Duration::from_millis(at), resident, counted })
+            }
             _ => Err(format!("{line}: three numbers were expected")),
         }
     }
@@ -110,7 +112,8 @@ mod tests {
     }
 
     fn growth(attacked: &[Sample]) -> Growth {
-        Growth::between(&[sample(0, 9, 0), sample(100, 10, 0)], attacked).expect("there are samples")
+        Growth::between(&[sample(0, 9, 0), sample(100, 10, 0)], attacked)
+            .expect("there are samples")
     }
 
     #[test]

@@ -65,7 +65,8 @@ pub(crate) type Seen = [Served; 3];
 
 impl Strangers {
     pub(crate) async fn connect(address: SocketAddr, limit: Duration) -> Result<Self> {
-        let client = async || Channel::connect(address.to_string()).await.map(EverythingClient::new);
+        let client =
+            async || Channel::connect(address.to_string()).await.map(EverythingClient::new);
         Ok(Self { address, call: client().await?, stream: client().await?, limit })
     }
 
@@ -112,7 +113,11 @@ impl Strangers {
 }
 
 /// How long a piece of work took from when it was due, if it was served.
-async fn timed(piece: BoxFuture<'static, Result<()>>, due: Instant, limit: Duration) -> Option<Duration> {
+async fn timed(
+    piece: BoxFuture<'static, Result<()>>,
+    due: Instant,
+    limit: Duration,
+) -> Option<Duration> {
     let ended = tokio::time::timeout_at(due + limit, piece).await;
     matches!(ended, Ok(Ok(()))).then(|| due.elapsed())
 }

@@ -115,7 +115,8 @@ impl Report {
         if let Some(why) = &self.broken {
             return format!("FAIL: {why}");
         }
-        let faults = [(Fault::Memory, "memory"), (Fault::Served, "served"), (Fault::Latency, "latency")];
+        let faults =
+            [(Fault::Memory, "memory"), (Fault::Served, "served"), (Fault::Latency, "latency")];
         let counted = faults.map(|(fault, name)| {
             let count = self.rounds.iter().filter(|round| round.has(fault)).count();
             (count > 0).then(|| format!("{name} {count}/{}", self.rounds.len()))
@@ -137,7 +138,12 @@ impl Report {
         // The worst round: the one that is furthest above its limit, or nearest to it.
         let worst = growths.into_iter().flatten().max_by_key(|it| it.grown * 1_000 / it.limit());
         worst.map_or_else(String::new, |it| {
-            format!("{:>5} of {:>5} MiB, {} counted", it.grown / 1024, it.limit() / 1024, it.counted / 1024)
+            format!(
+                "{:>5} of {:>5} MiB, {} counted",
+                it.grown / 1024,
+                it.limit() / 1024,
+                it.counted / 1024
+            )
         })
     }
 
@@ -147,7 +153,8 @@ impl Report {
 
     fn elsewhere(&self, at: usize, which: impl Fn(&Served) -> Duration) -> Option<f64> {
         let rounds = self.rounds.iter().filter_map(|round| round.elsewhere);
-        let figures: Vec<_> = rounds.map(|measured| milliseconds(which(&measured.seen[at]))).collect();
+        let figures: Vec<_> =
+            rounds.map(|measured| milliseconds(which(&measured.seen[at]))).collect();
         (!figures.is_empty()).then(|| median(figures.into_iter()))
     }
 
@@ -155,7 +162,9 @@ impl Report {
         let ratios: Vec<_> = self
             .rounds
             .iter()
-            .filter_map(|round| Some(ratio(which(&round.here.seen[at]), which(&round.elsewhere?.seen[at]))))
+            .filter_map(|round| {
+                Some(ratio(which(&round.here.seen[at]), which(&round.elsewhere?.seen[at])))
+            })
             .collect();
         (!ratios.is_empty()).then(|| median(ratios.into_iter()))
     }
@@ -173,7 +182,12 @@ impl Display for Report {
         writeln!(f, "{} ({}): {}", self.name, self.text, self.verdict())?;
         writeln!(f, "    memory     {}", self.memory())?;
         for (at, kind) in Kind::ALL.into_iter().enumerate() {
-            write!(f, "    {:<10} {:>5.1} % served", kind.name(), self.of(at, |served| served.part) * 100.0)?;
+            write!(
+                f,
+                "    {:<10} {:>5.1} % served",
+                kind.name(),
+                self.of(at, |served| served.part) * 100.0
+            )?;
             let (p50, p99) = (|it: &Served| it.p50, |it: &Served| it.p99);
             self.latency(f, "p50", at, p50)?;
             self.latency(f, "p99", at, p99)?;

@@ -85,7 +85,8 @@ impl Caller {
         let kind = fastrand::usize(..KINDS.len());
         let before = self.incidents.as_ref().map_or(0, |incidents| incidents.so_far());
         let outcome = tokio::time::timeout(HANGS, self.one(kind)).await;
-        let failed = |why: String| self.verdict.fail(format!("{} to {}: {why}", KINDS[kind], self.address));
+        let failed =
+            |why: String| self.verdict.fail(format!("{} to {}: {why}", KINDS[kind], self.address));
         count(&self.verdict.calls);
         match outcome {
             Ok(Ok(Outcome::Done)) => {}
@@ -93,7 +94,8 @@ impl Caller {
             Ok(Ok(Outcome::Wrong(what))) => failed(what),
             Ok(Err(error)) => {
                 count(&self.verdict.broken);
-                let calm = self.incidents.as_ref().is_some_and(|incidents| incidents.none_since(before));
+                let calm =
+                    self.incidents.as_ref().is_some_and(|incidents| incidents.none_since(before));
                 if calm || !is_of_a_fault(&error) {
                     failed(format!("{:?}: {error}", error.kind()));
                 }
@@ -156,11 +158,15 @@ impl Caller {
 
     async fn download(&self, slowly: bool) -> Result<Outcome> {
         let count = fastrand::u64(0..2_000);
-        let mut reader = self.client.download(text(format!("count {count}"))).timeout(OWN_LIMIT).await?;
+        let mut reader =
+            self.client.download(text(format!("count {count}"))).timeout(OWN_LIMIT).await?;
         let mut next = 0;
         while let Some(message) = reader.read().await? {
             if message.text != next.to_string() {
-                return Ok(Outcome::Wrong(format!("message {next} of {count} is {:?}", message.text)));
+                return Ok(Outcome::Wrong(format!(
+                    "message {next} of {count} is {:?}",
+                    message.text
+                )));
             }
             next += 1;
             self.counted();
@@ -186,7 +192,9 @@ impl Caller {
             while let Some(answer) = reader.read().await? {
                 if answer != message(next) {
                     let begin: String = answer.text.chars().take(20).collect();
-                    return Ok(Outcome::Wrong(format!("message {next} of {count} begins with {begin:?}")));
+                    return Ok(Outcome::Wrong(format!(
+                        "message {next} of {count} begins with {begin:?}"
+                    )));
                 }
                 next += 1;
                 self.counted();
@@ -213,7 +221,9 @@ impl Caller {
         loop {
             match reader.read().await {
                 Ok(Some(_)) => self.counted(),
-                Ok(None) => return Ok(Outcome::Wrong("half of a stream looks like all of it".into())),
+                Ok(None) => {
+                    return Ok(Outcome::Wrong("half of a stream looks like all of it".into()));
+                }
                 Err(error) => return timed_out(Err(error)),
             }
         }
@@ -285,7 +295,8 @@ impl Caller {
     }
 
     async fn fail_there(&self) -> Result<Outcome> {
-        let mut reader = self.client.download(text("count 3;error 4002 as told")).timeout(OWN_LIMIT).await?;
+        let mut reader =
+            self.client.download(text("count 3;error 4002 as told")).timeout(OWN_LIMIT).await?;
         for number in 0..3 {
             let message = reader.read().await?;
             if message != Some(text(number.to_string())) {
@@ -294,7 +305,9 @@ impl Caller {
             self.counted();
         }
         match reader.read().await {
-            Ok(message) => Ok(Outcome::Wrong(format!("the handler has failed, but {message:?} came"))),
+            Ok(message) => {
+                Ok(Outcome::Wrong(format!("the handler has failed, but {message:?} came")))
+            }
             Err(error) if error.func_ret() == 4_002 => Ok(Outcome::Done),
             Err(error) => Err(error),
         }

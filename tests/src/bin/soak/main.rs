@@ -39,7 +39,9 @@ async fn main() -> ExitCode {
         ["serve", address] => serve(address).await,
         ["call", address] => call(address).await,
         _ => {
-            eprintln!("usage: soak [--minutes COUNT], a whole number of at least 1; 2 if it is not said");
+            eprintln!(
+                "usage: soak [--minutes COUNT], a whole number of at least 1; 2 if it is not said"
+            );
             ExitCode::from(2)
         }
     }
@@ -55,7 +57,14 @@ async fn soak(length: Duration) -> ExitCode {
     let verdict = Arc::new(Verdict::new());
     let world = World::start(&verdict).await;
     let mut samples = Samples::default();
-    println!("{:>7}  {:>9}  {:>6}  {:>5}  {}", "seconds", "resident", "tasks", "files", verdict::HEAD);
+    println!(
+        "{:>7}  {:>9}  {:>6}  {:>5}  {}",
+        "seconds",
+        "resident",
+        "tasks",
+        "files",
+        verdict::HEAD
+    );
     let seconds = usize::try_from(length.as_secs()).unwrap_or(usize::MAX);
     for second in 1..=seconds {
         tokio::time::sleep(SAMPLE).await;
@@ -75,7 +84,11 @@ async fn soak(length: Duration) -> ExitCode {
     for failure in rehearsal.failures().into_iter().chain(verdict.failures()) {
         println!("FAILED {failure}");
     }
-    if rehearsal.has_failed() || verdict.has_failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    if rehearsal.has_failed() || verdict.has_failed() {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    }
 }
 
 /// A server until its input ends.

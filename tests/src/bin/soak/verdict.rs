@@ -71,6 +71,9 @@ impl Display for Counts<'_> {
         let Verdict { calls, messages, given_up, broken, restarts, kills, .. } = self.0;
         let (calls, messages, given_up) = (value(calls), value(messages), value(given_up));
         let (broken, restarts, kills) = (value(broken), value(restarts), value(kills));
-        write!(f, "{calls:>11}  {messages:>11}  {given_up:>10}  {broken:>10}  {restarts:>8}  {kills:>5}")
+        write!(
+            f,
+            "{calls:>11}  {messages:>11}  {given_up:>10}  {broken:>10}  {restarts:>8}  {kills:>5}"
+        )
     }
 }

@@ -39,7 +39,13 @@ impl World {
         callers.push(Caller::several(&home, verdict, Some(&of_home)));
         callers.push(Caller::several(&away.said, verdict, Some(&of_away)));
         let others = (0..PROCESSES)
-            .map(|_| tokio::spawn(faults::kill_callers(home.clone(), Arc::clone(verdict), stopping.clone())))
+            .map(|_| {
+                tokio::spawn(faults::kill_callers(
+                    home.clone(),
+                    Arc::clone(verdict),
+                    stopping.clone(),
+                ))
+            })
             .collect();
         let home = faults::restart(handle, home, of_home, Arc::clone(verdict), stopping.clone());
         let away = faults::kill_server(away, of_away, Arc::clone(verdict), stopping);
@@ -89,5 +95,7 @@ async fn is_empty(handle: &ServerHandle) -> Result<(), String> {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(EMPTY_LIMIT, empty).await.map_err(|_| format!("{:?} is left", handle.buffered()))
+    tokio::time::timeout(EMPTY_LIMIT, empty)
+        .await
+        .map_err(|_| format!("{:?} is left", handle.buffered()))
 }

@@ -12,13 +12,15 @@ use bytes::Bytes;
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::service::{CallOptions, CallRef, Limit, Request};
 use crate::stream::{
-    Compression, DecodeError, Decoding, EncodeOnce, FromJson, JSON, JsonError, Message, STEPPED, Subject,
-    ToJson, UnpackError, Unpacking, answer_error, decode, decode_json, ending_error, poll_time, send_error,
-    timed_out, unpack_counted, wire_encoding,
+    Compression, DecodeError, Decoding, EncodeOnce, FromJson, JSON, JsonError, Message, STEPPED,
+    Subject, ToJson, UnpackError, Unpacking, answer_error, decode, decode_json, ending_error,
+    poll_time, send_error, timed_out, unpack_counted, wire_encoding,
 };
 use crate::transport::{Answer, Head, Lack, SendError, now, sleep_until};
 
-use super::super::connecting::{Connecting, Limited, NotConnected, connection, is_refusal, not_connected};
+use super::super::connecting::{
+    Connecting, Limited, NotConnected, connection, is_refusal, not_connected,
+};
 use super::super::target::Target;
 
 /// Everything that is said of a call before it is sent.
@@ -141,7 +143,8 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
                     self.patient = call.options.wait_for_ready;
                     let options = std::mem::take(&mut call.options);
                     let link = call.target.channel.pick();
-                    let head = call.target.head(options, timeout.flatten(), (content_type, encoding));
+                    let head =
+                        call.target.head(options, timeout.flatten(), (content_type, encoding));
                     let Some(link) = link else {
                         self.wait_for_connection(head);
                         continue;
@@ -158,7 +161,8 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
                     (Request::new(link, head), now())
                 }
                 Step::Request(_) => {
-                    let Step::Request(request) = std::mem::replace(&mut self.step, Step::Start) else {
+                    let Step::Request(request) = std::mem::replace(&mut self.step, Step::Start)
+                    else {
                         unreachable!("it was one")
                     };
                     (request, now())
@@ -174,7 +178,12 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
 
     /// Sends the request. One that has to wait, or cannot be sent, is kept: most requests are sent
     /// at once, and so are moved less.
-    fn poll_request(&mut self, mut request: Request, now: Instant, cx: &mut Context<'_>) -> Poll<Result<()>> {
+    fn poll_request(
+        &mut self,
+        mut request: Request,
+        now: Instant,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<()>> {
         // It has waited: less is left than when it began to.
         if let (Some(_), Some(limit)) = (&self.late, &self.limit) {
             match limit.left(now) {
@@ -313,7 +322,11 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
             Step::Sent(None) => unreachable!("a one-way call has no answer"),
             Step::Unpacking(..) => return self.poll_unpacked(cx),
             Step::Decoding(..) => unreachable!("the answer has come"),
-            Step::Start | Step::Connecting(..) | Step::Request(_) | Step::Failed(_) | Step::Over => {
+            Step::Start
+            | Step::Connecting(..)
+            | Step::Request(_)
+            | Step::Failed(_)
+            | Step::Over => {
                 ready!(self.poll_sent(cx))?;
                 // The answer will wake the task.
                 let Some(late) = &mut self.late else { return Poll::Pending };
@@ -369,7 +382,8 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
             let Step::Sent(Some(held)) = std::mem::replace(&mut self.step, Step::Start) else {
                 unreachable!("the answer came to a call that was sent")
             };
-            let unpacking = unpack_counted(held.link(), compression, std::mem::take(&mut answer.body));
+            let unpacking =
+                unpack_counted(held.link(), compression, std::mem::take(&mut answer.body));
             self.step = Step::Unpacking(held, Some(answer), unpacking);
         }
         Ok(())
@@ -424,7 +438,9 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
             (other, _) => return Poll::Ready(Err(self.not_asked_for(other))),
         };
         let decoding = match decoded {
-            Ok(message) => return Poll::Ready(self.decoded(message).map(|message| (message, answer))),
+            Ok(message) => {
+                return Poll::Ready(self.decoded(message).map(|message| (message, answer)));
+            }
             Err(decoding) => decoding,
         };
         self.step = match std::mem::replace(&mut self.step, Step::Over) {
@@ -469,15 +485,16 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
             Undecoded::Message(error) => {
                 self.undecodable(format!("the answer is not a {name}")).with_source(error)
             }
-            Undecoded::Json(error) => {
-                self.undecodable(format!("the answer is not the JSON of a {name}")).with_source(error)
-            }
+            Undecoded::Json(error) => self
+                .undecodable(format!("the answer is not the JSON of a {name}"))
+                .with_source(error),
         }
     }
 
     #[cold]
     fn not_asked_for(&self, content_type: u32) -> Error {
-        let text = format!("the answer has content_type {content_type}, which the call did not ask for");
+        let text =
+            format!("the answer has content_type {content_type}, which the call did not ask for");
         self.undecodable(text)
     }
 
@@ -487,7 +504,8 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
     }
 
     fn not_json(&self, error: JsonError) -> Error {
-        let text = format!("the request cannot be written as JSON, as {}", std::any::type_name::<Req>());
+        let text =
+            format!("the request cannot be written as JSON, as {}", std::any::type_name::<Req>());
         self.subject()
             .error(ErrorKind::Encode, Origin::Caller, Code::CLIENT_ENCODE_ERR, text)
             .with_source(error)
@@ -509,9 +527,11 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
             Step::Sent(Some(call)) | Step::Unpacking(call, ..) | Step::Decoding(call, ..) => {
                 call.link().peer_text()
             }
-            Step::Start | Step::Connecting(..) | Step::Sent(None) | Step::Failed(_) | Step::Over => {
-                channel.peer_text()
-            }
+            Step::Start
+            | Step::Connecting(..)
+            | Step::Sent(None)
+            | Step::Failed(_)
+            | Step::Over => channel.peer_text(),
         };
         let limit = self.limit.as_ref().map(Limit::time);
         Subject { method: Cow::Borrowed(method.path), peer, client: true, stream: false, limit }

@@ -83,7 +83,9 @@ impl FrameReader {
 
     async fn fill(&mut self) -> Result<usize> {
         let missing = match self.buffer.first_chunk() {
-            Some(length) => (HEADER + u32::from_be_bytes(*length) as usize).saturating_sub(self.buffer.len()),
+            Some(length) => {
+                (HEADER + u32::from_be_bytes(*length) as usize).saturating_sub(self.buffer.len())
+            }
             None => HEADER,
         };
         self.buffer.reserve(missing.max(CHUNK));

@@ -22,7 +22,8 @@ pub(super) async fn all(pair: &str, server: &mut ServerProcess) -> usize {
             (When::Blocked, "while the writer is blocked"),
         ] {
             let name = format!("{}: cancelled {moment}", kind.name());
-            let reset = format!("{name}, by RESET: the handler is not told and ends with the connection");
+            let reset =
+                format!("{name}, by RESET: the handler is not told and ends with the connection");
             failed += cell(pair, &reset, reset_is_not_seen(server, kind, when)).await;
             let polite = format!("{name}, by half-close: the handler ends");
             failed += cell(pair, &polite, half_close_is_seen(server, kind, when)).await;
@@ -55,7 +56,8 @@ async fn reset_is_not_seen(server: &mut ServerProcess, kind: Kind, when: When) -
 async fn half_close_is_seen(server: &mut ServerProcess, kind: Kind, when: When) -> Outcome {
     server.peer.said();
     let polite = Channel::builder().cancel(Cancel::HalfClose);
-    let client = EverythingClient::new(fine("the connection", polite.connect(&server.address)).await?);
+    let client =
+        EverythingClient::new(fine("the connection", polite.connect(&server.address)).await?);
     drop(waiting("the stream to get there", open(&client, kind, when)).await?);
     if when.waits(kind) {
         fine("an answer", client.unary(text("resume"))).await?;

@@ -30,7 +30,8 @@ pub(super) async fn all(pair: &str, client: &EverythingClient) -> usize {
     })
     .await;
     failed += cell(pair, "server stream: application error", async {
-        let mut reader = fine("the opening", client.download(text("error 4001 the reason"))).await?;
+        let mut reader =
+            fine("the opening", client.download(text("error 4001 the reason"))).await?;
         same(code(reader.read().await), (4001, "the reason".into()))
     })
     .await;
@@ -47,7 +48,8 @@ pub(super) async fn all(pair: &str, client: &EverythingClient) -> usize {
     })
     .await;
     failed += cell(pair, "server stream: metadata with an error", async {
-        let mut reader = fine("the opening", client.download(text("meta back there;error 4001 why"))).await?;
+        let mut reader =
+            fine("the opening", client.download(text("meta back there;error 4001 why"))).await?;
         same(next(&mut reader).await?, Some(text("")))?;
         same(code(reader.read().await), (4001, "why".into()))?;
         same(reader.metadata().and_then(|metadata| metadata.get_str("back")), Some("there"))
@@ -63,8 +65,9 @@ pub(super) async fn all(pair: &str, client: &EverythingClient) -> usize {
     .await;
     failed += cell(pair, "server stream: gzip, zlib, both snappy, lz4 frame", async {
         for compression in COMPRESSIONS {
-            let call =
-                client.download(text("large 5000;large 0;large 200000;count 10")).compression(compression);
+            let call = client
+                .download(text("large 5000;large 0;large 200000;count 10"))
+                .compression(compression);
             let mut reader = fine("the opening", call).await?;
             for size in [5_000, 0, 200_000] {
                 same(next(&mut reader).await?, Some(text("x".repeat(size))))?;

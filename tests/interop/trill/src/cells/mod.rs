@@ -20,8 +20,13 @@ use crate::router;
 use crate::shapes::ShapesClient;
 
 /// Those that tRPC-Go knows; the last is its number 2.
-const COMPRESSIONS: [Compression; 5] =
-    [Compression::Gzip, Compression::Zlib, Compression::Snappy, Compression::Lz4, Compression::SnappyGo];
+const COMPRESSIONS: [Compression; 5] = [
+    Compression::Gzip,
+    Compression::Zlib,
+    Compression::Snappy,
+    Compression::Lz4,
+    Compression::SnappyGo,
+];
 
 /// Sizes of texts about the window of 65,535 bytes: four bytes of a message are not its text.
 const AROUND_THE_WINDOW: [(&str, &[usize]); 7] = [

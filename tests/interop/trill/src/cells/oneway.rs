@@ -22,7 +22,8 @@ pub(super) async fn all(pair: &str, client: &EverythingClient) -> usize {
         .await;
     }
     failed += cell(pair, "one-way: metadata to the server", async {
-        fine("the one-way call", client.notify(text("meta back there")).metadata("tenant", "blue")).await?;
+        fine("the one-way call", client.notify(text("meta back there")).metadata("tenant", "blue"))
+            .await?;
         told(client, "tenant=blue").await
     })
     .await;
@@ -43,7 +44,11 @@ pub(super) async fn all(pair: &str, client: &EverythingClient) -> usize {
     failed
 }
 
-pub(super) async fn unknown(pair: &str, client: &EverythingClient, missing: &MissingClient) -> usize {
+pub(super) async fn unknown(
+    pair: &str,
+    client: &EverythingClient,
+    missing: &MissingClient,
+) -> usize {
     cell(pair, "one-way: unknown method, which nobody gets", async {
         fine("the one-way call", missing.missing_notify(text("news"))).await?;
         same(fine("an answer", client.unary(text("on"))).await?, text("on"))

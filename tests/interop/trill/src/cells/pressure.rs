@@ -21,24 +21,28 @@ pub(super) async fn all(pair: &str, client: &EverythingClient, hops: usize) -> u
         uploaded(client, "pace 1", false, hops).await
     })
     .await;
-    failed += cell(pair, "client stream: 10,000 messages, the server does not read for a while", async {
-        uploaded(client, "wait", true, hops).await
-    })
-    .await;
+    failed +=
+        cell(pair, "client stream: 10,000 messages, the server does not read for a while", async {
+            uploaded(client, "wait", true, hops).await
+        })
+        .await;
     failed += cell(pair, "server stream: 10,000 messages, the client reads slowly", async {
-        let mut reader = fine("the opening", client.download(text(format!("fill {COUNT} 100")))).await?;
+        let mut reader =
+            fine("the opening", client.download(text(format!("fill {COUNT} 100")))).await?;
         read_all(&mut reader, true).await
     })
     .await;
-    failed += cell(pair, "server stream: 10,000 messages, the client does not read for a while", async {
-        let before = written(client).await?;
-        let mut reader = fine("the opening", client.download(text(format!("fill {COUNT} 100")))).await?;
-        while written(client).await? - before < WINDOW {}
-        settle().await;
-        bounded(written(client).await? - before, hops)?;
-        read_all(&mut reader, false).await
-    })
-    .await;
+    failed +=
+        cell(pair, "server stream: 10,000 messages, the client does not read for a while", async {
+            let before = written(client).await?;
+            let mut reader =
+                fine("the opening", client.download(text(format!("fill {COUNT} 100")))).await?;
+            while written(client).await? - before < WINDOW {}
+            settle().await;
+            bounded(written(client).await? - before, hops)?;
+            read_all(&mut reader, false).await
+        })
+        .await;
     failed += cell(pair, "bidi stream: 10,000 messages each way, the server reads slowly", async {
         let (mut reader, mut writer) = fine("the opening", client.talk()).await?.split();
         fine("a write", writer.write(text("pace 1"))).await?;
@@ -54,8 +58,10 @@ pub(super) async fn all(pair: &str, client: &EverythingClient, hops: usize) -> u
         write.await
     })
     .await;
-    failed +=
-        cell(pair, "bidi stream: 10,000 messages each way, the server does not read for a while", async {
+    failed += cell(
+        pair,
+        "bidi stream: 10,000 messages each way, the server does not read for a while",
+        async {
             let (mut reader, mut writer) = fine("the opening", client.talk()).await?.split();
             fine("a write", writer.write(text("wait"))).await?;
             let (write, progress) = write_all(writer);
@@ -65,10 +71,13 @@ pub(super) async fn all(pair: &str, client: &EverythingClient, hops: usize) -> u
             same(next(&mut reader).await?, Some(text("resumed")))?;
             read_all(&mut reader, false).await?;
             write.await
-        })
-        .await;
-    failed +=
-        cell(pair, "bidi stream: 10,000 messages each way, the client does not read for a while", async {
+        },
+    )
+    .await;
+    failed += cell(
+        pair,
+        "bidi stream: 10,000 messages each way, the client does not read for a while",
+        async {
             let (mut reader, writer) = fine("the opening", client.talk()).await?.split();
             let before = written(client).await?;
             let (write, progress) = write_all(writer);
@@ -78,8 +87,9 @@ pub(super) async fn all(pair: &str, client: &EverythingClient, hops: usize) -> u
             bounded(progress.load(Ordering::Relaxed), 2 * hops)?;
             read_all(&mut reader, false).await?;
             write.await
-        })
-        .await;
+        },
+    )
+    .await;
     failed
 }
 
@@ -139,7 +149,11 @@ async fn read_all(reader: &mut AsyncReader<Text>, slowly: bool) -> Outcome {
 }
 
 async fn written(client: &EverythingClient) -> Outcome<usize> {
-    fine("an answer", client.unary(text("written"))).await?.text.parse().map_err(|_| "no number".to_owned())
+    fine("an answer", client.unary(text("written")))
+        .await?
+        .text
+        .parse()
+        .map_err(|_| "no number".to_owned())
 }
 
 /// Waits until the window is used, and a writer that knows no bound would have gone on.

@@ -27,7 +27,8 @@ pub(super) async fn all(pair: &str, client: &ShapesClient) -> usize {
         for name in SAMPLES {
             let shape = sample(name).expect("it is in the list");
             fine("a write", rw.write(shape.clone())).await?;
-            same(fine("a message", rw.read()).await?, Some(shape)).map_err(|why| format!("{name}: {why}"))?;
+            same(fine("a message", rw.read()).await?, Some(shape))
+                .map_err(|why| format!("{name}: {why}"))?;
         }
         fine("the end", rw.finish()).await.map(drop)
     })

@@ -30,7 +30,10 @@ pub(super) async fn all(pair: &str, client: &EverythingClient) -> usize {
     })
     .await;
     failed += cell(pair, "bidi stream: error after some messages", async {
-        same(refused(client, &["one", "two", "error 4001 the reason"]).await?, (4001, "the reason".into()))
+        same(
+            refused(client, &["one", "two", "error 4001 the reason"]).await?,
+            (4001, "the reason".into()),
+        )
     })
     .await;
     failed += cell(pair, "bidi stream: metadata both ways", async {
@@ -77,7 +80,10 @@ pub(super) async fn all(pair: &str, client: &EverythingClient) -> usize {
 }
 
 pub(super) async fn unknown(pair: &str, missing: &MissingClient) -> usize {
-    cell(pair, "bidi stream: unknown method", async { same(code(missing.missing_talk().await).0, 12) }).await
+    cell(pair, "bidi stream: unknown method", async {
+        same(code(missing.missing_talk().await).0, 12)
+    })
+    .await
 }
 
 /// Writes a message of that size, and reads it back.

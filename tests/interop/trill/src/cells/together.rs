@@ -27,7 +27,10 @@ pub(super) async fn all(pair: &str, client: &EverythingClient) -> usize {
                 same(fine("a message", rw.read()).await?, Some(message))?;
             }
             if number % 10 == 0 {
-                same(fine("an answer", client.unary(text("in between"))).await?, text("in between"))?;
+                same(
+                    fine("an answer", client.unary(text("in between"))).await?,
+                    text("in between"),
+                )?;
             }
             fine("the end", rw.finish()).await.map(drop)
         }))
@@ -63,7 +66,8 @@ pub(super) async fn other_windows(pair: &str, address: &str) -> usize {
     })
     .await;
     failed += cell(pair, "bidi stream: a window of 1,000,000", async {
-        let wide = fine("the connection", Channel::builder().window(1_000_000).connect(address)).await?;
+        let wide =
+            fine("the connection", Channel::builder().window(1_000_000).connect(address)).await?;
         let mut rw = fine("the opening", EverythingClient::new(wide).talk()).await?;
         for size in [900_000, 0, 900_000, 5] {
             super::talk::echo(&mut rw, size).await?;

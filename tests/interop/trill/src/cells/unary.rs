@@ -18,7 +18,10 @@ pub(super) async fn all(pair: &str, client: &EverythingClient) -> usize {
         .await;
     }
     failed += cell(pair, "unary: application error", async {
-        same(codes(client.unary(text("error 4001 the reason")).await), (0, 4001, "the reason".into()))
+        same(
+            codes(client.unary(text("error 4001 the reason")).await),
+            (0, 4001, "the reason".into()),
+        )
     })
     .await;
     failed += cell(pair, "unary: framework error", async {
@@ -35,7 +38,8 @@ pub(super) async fn all(pair: &str, client: &EverythingClient) -> usize {
     failed += cell(pair, "unary: timeout, which the handler knows", async {
         let call = client.unary(text("left")).timeout(Duration::from_secs(5));
         let left = fine("an answer", call).await?.text;
-        same(left.parse::<u32>().is_ok_and(|left| (1..=5_000).contains(&left)), true).map_err(|_| left)
+        same(left.parse::<u32>().is_ok_and(|left| (1..=5_000).contains(&left)), true)
+            .map_err(|_| left)
     })
     .await;
     failed += cell(pair, "unary: attachment both ways", async {
@@ -81,5 +85,8 @@ pub(super) async fn all(pair: &str, client: &EverythingClient) -> usize {
 }
 
 pub(super) async fn unknown(pair: &str, missing: &MissingClient) -> usize {
-    cell(pair, "unary: unknown method", async { same(codes(missing.missing(text("")).await).0, 12) }).await
+    cell(pair, "unary: unknown method", async {
+        same(codes(missing.missing(text("")).await).0, 12)
+    })
+    .await
 }

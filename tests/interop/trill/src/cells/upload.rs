@@ -24,7 +24,10 @@ pub(super) async fn all(pair: &str, client: &EverythingClient) -> usize {
     })
     .await;
     failed += cell(pair, "client stream: error after some messages", async {
-        same(refused(client, &["one", "two", "error 4001 the reason"]).await?, (4001, "the reason".into()))
+        same(
+            refused(client, &["one", "two", "error 4001 the reason"]).await?,
+            (4001, "the reason".into()),
+        )
     })
     .await;
     failed += cell(pair, "client stream: metadata both ways", async {
@@ -47,7 +50,8 @@ pub(super) async fn all(pair: &str, client: &EverythingClient) -> usize {
     .await;
     failed += cell(pair, "client stream: gzip, zlib, both snappy, lz4 frame", async {
         for compression in COMPRESSIONS {
-            let (mut writer, reply) = fine("the opening", client.upload().compression(compression)).await?;
+            let (mut writer, reply) =
+                fine("the opening", client.upload().compression(compression)).await?;
             for size in [5_000, 0, 200_000] {
                 fine("a write", writer.write(text("x".repeat(size)))).await?;
             }
@@ -67,8 +71,10 @@ pub(super) async fn all(pair: &str, client: &EverythingClient) -> usize {
 }
 
 pub(super) async fn unknown(pair: &str, missing: &MissingClient) -> usize {
-    cell(pair, "client stream: unknown method", async { same(code(missing.missing_upload().await).0, 12) })
-        .await
+    cell(pair, "client stream: unknown method", async {
+        same(code(missing.missing_upload().await).0, 12)
+    })
+    .await
 }
 
 /// Sends messages of these sizes, and gives the answer.

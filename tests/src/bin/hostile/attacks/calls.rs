@@ -21,7 +21,13 @@ pub(super) async fn large_requests(target: Target) -> Result<()> {
 /// Ten connections that call one-way handlers that hang, and are closed when the server has begun.
 pub(super) async fn one_way_places(target: Target) -> Result<()> {
     let body = text("hang").encode_to_vec();
-    let call = |id| Request { id, method: "Notify", one_way: true, body: body.clone(), ..Request::default() };
+    let call = |id| Request {
+        id,
+        method: "Notify",
+        one_way: true,
+        body: body.clone(),
+        ..Request::default()
+    };
     let bytes = join((1..11_001).map(|id| call(id).frame()));
     let built = target.send_each(vec![bytes; 10], Answers::Read).await?;
     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -46,9 +52,7 @@ pub(super) async fn bytes_dropped(target: Target) -> Result<()> {
 fn ever_smaller_calls(body: impl Fn(usize) -> Vec<u8>) -> Bytes {
     let sizes = [(50, 1_000_000), (100, 10_000), (200, 1_000), (1_000, 100)];
     let each = sizes.into_iter().flat_map(|(count, size)| std::iter::repeat_n(size, count));
-    join(
-        (1..).zip(each).map(|(id, size)| {
-            Request { id, method: "Unary", body: body(size), ..Request::default() }.frame()
-        }),
-    )
+    join((1..).zip(each).map(|(id, size)| {
+        Request { id, method: "Unary", body: body(size), ..Request::default() }.frame()
+    }))
 }

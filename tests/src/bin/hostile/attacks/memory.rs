@@ -25,7 +25,8 @@ pub(super) async fn partial_frames(target: Target) -> Result<()> {
 }
 
 pub(super) async fn call_metadata(target: Target) -> Result<()> {
-    let (metadata, body) = (raw::entries(CALL_ENTRY, EMPTY_ENTRIES, false), text("hang").encode_to_vec());
+    let (metadata, body) =
+        (raw::entries(CALL_ENTRY, EMPTY_ENTRIES, false), text("hang").encode_to_vec());
     let call = |id| Request {
         id,
         method: "Unary",
@@ -61,7 +62,8 @@ pub(super) async fn unread_small(target: Target) -> Result<()> {
         let mut id = 0;
         while id < 20_000 {
             let next = id + pace.next().await;
-            let portion: Vec<_> = (id..next).flat_map(|id| raw::call(id, "Unary", "large 10000")).collect();
+            let portion: Vec<_> =
+                (id..next).flat_map(|id| raw::call(id, "Unary", "large 10000")).collect();
             id = next;
             // The server does not read it any more either, which is its right.
             match tokio::time::timeout(Duration::from_secs(1), socket.write_all(&portion)).await {
@@ -75,7 +77,8 @@ pub(super) async fn unread_small(target: Target) -> Result<()> {
 
 pub(super) async fn unpacked_calls(target: Target) -> Result<()> {
     let body = gzip(&text(format!("hang {}", "y".repeat(9_900_000))).encode_to_vec());
-    let call = |id| Request { id, method: "Unary", packed: 1, body: body.clone(), ..Request::default() };
+    let call =
+        |id| Request { id, method: "Unary", packed: 1, body: body.clone(), ..Request::default() };
     let bytes = join((1..101).map(|id| call(id).frame()));
     target.hold([bytes], Answers::Read).await
 }
@@ -96,7 +99,8 @@ pub(super) async fn unpacked_streams(target: Target) -> Result<()> {
 /// Server streams, whose handlers hang with their requests.
 pub(super) async fn stream_requests(target: Target) -> Result<()> {
     let request = gzip(&text(format!("hang {}", "y".repeat(9_900_000))).encode_to_vec());
-    let stream = |id| [raw::open(id, "Download", 65_535, 1, &[]), raw::raw_data(id, &request)].concat();
+    let stream =
+        |id| [raw::open(id, "Download", 65_535, 1, &[]), raw::raw_data(id, &request)].concat();
     let bytes = join((100..250).map(stream));
     target.hold([bytes], Answers::Read).await
 }
@@ -106,9 +110,15 @@ pub(super) async fn pinned_buffers(target: Target) -> Result<()> {
     let (small, large) = (text("hang").encode_to_vec(), vec![0; 65_000]);
     let bytes = join((1..3_001_u32).map(|number| {
         let (id, body) = (2 * number, small.clone());
-        let kept =
-            Request { id, method: "Unary", caller: "trpc.test.hostile.pin", body, ..Request::default() };
-        let refused = Request { id: id + 1, method: "Nope", body: large.clone(), ..Request::default() };
+        let kept = Request {
+            id,
+            method: "Unary",
+            caller: "trpc.test.hostile.pin",
+            body,
+            ..Request::default()
+        };
+        let refused =
+            Request { id: id + 1, method: "Nope", body: large.clone(), ..Request::default() };
         [kept.frame(), refused.frame()].concat()
     }));
     target.hold([bytes], Answers::Read).await

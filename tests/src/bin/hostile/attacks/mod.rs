@@ -82,7 +82,8 @@ modes! {
 
 /// Attacks until this process is killed, and says when the attack is under way.
 pub(crate) async fn run(name: &str, address: &str) -> std::result::Result<(), String> {
-    let mode = MODES.iter().find(|mode| mode.name == name).ok_or(format!("there is no mode {name}"))?;
+    let mode =
+        MODES.iter().find(|mode| mode.name == name).ok_or(format!("there is no mode {name}"))?;
     let target = Target::at(address)?;
     let attack = (mode.attack)(target.clone());
     tokio::spawn(async move {

@@ -13,12 +13,14 @@ pub(super) async fn inits(target: Target) -> Result<()> {
 }
 
 pub(super) async fn init_reset(target: Target) -> Result<()> {
-    each_frame(&target, 5_000, |id| [raw::init(id, "Talk", 65_535), raw::reset(id, 161)].concat()).await
+    each_frame(&target, 5_000, |id| [raw::init(id, "Talk", 65_535), raw::reset(id, 161)].concat())
+        .await
 }
 
 pub(super) async fn after_close(target: Target) -> Result<()> {
     each_frame(&target, 2_500, |id| {
-        let late = [raw::data(id, "late"), raw::feedback(id, 1), raw::close(id), raw::reset(id, 161)];
+        let late =
+            [raw::data(id, "late"), raw::feedback(id, 1), raw::close(id), raw::reset(id, 161)];
         [raw::init(id, "Talk", 65_535), raw::close(id), late.concat()].concat()
     })
     .await

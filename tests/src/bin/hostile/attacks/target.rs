@@ -72,7 +72,8 @@ impl Target {
     /// Waits until the attack is under way: until it says so, or the server takes no more of it.
     pub(super) async fn attacked(&self) {
         let (began, mut written) = (now(), 0);
-        while timeout(STALLED, self.under_way.notified()).await.is_err() && began.elapsed() < BUILD {
+        while timeout(STALLED, self.under_way.notified()).await.is_err() && began.elapsed() < BUILD
+        {
             let before = std::mem::replace(&mut written, self.written.load(Relaxed));
             if written > 0 && written == before {
                 return;
@@ -97,7 +98,12 @@ impl Target {
     /// A connection. A server that lets nobody in is asked again.
     pub(super) async fn connect(&self) -> TcpStream {
         loop {
-            match self.socket().expect("there are sockets and ports left").connect(self.server).await {
+            match self
+                .socket()
+                .expect("there are sockets and ports left")
+                .connect(self.server)
+                .await
+            {
                 Ok(connected) => return connected,
                 Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
             }
@@ -111,7 +117,11 @@ impl Target {
     }
 
     /// A connection for each that sends its bytes, and is then held for ever.
-    pub(super) async fn hold(&self, each: impl IntoIterator<Item = Bytes>, answers: Answers) -> Result<()> {
+    pub(super) async fn hold(
+        &self,
+        each: impl IntoIterator<Item = Bytes>,
+        answers: Answers,
+    ) -> Result<()> {
         let built = self.send_each(each, answers).await?;
         self.is_built();
         built.hold().await
@@ -209,7 +219,8 @@ async fn read_answers(reader: OwnedReadHalf, tell: oneshot::Sender<()>) -> Resul
     loop {
         let mut head = [0; 16];
         reader.read_exact(&mut head).await?;
-        let number = |at: usize| u32::from_be_bytes(head[at..at + 4].try_into().expect("four bytes"));
+        let number =
+            |at: usize| u32::from_be_bytes(head[at..at + 4].try_into().expect("four bytes"));
         if head[2] == 0 && number(10) == LAST {
             tell.take().map(|tell| tell.send(()));
         }

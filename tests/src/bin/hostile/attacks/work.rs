@@ -51,7 +51,8 @@ pub(super) async fn gzip_members(target: Target) -> Result<()> {
 pub(super) async fn paced_elements(target: Target) -> Result<()> {
     let body = gzip(&empty_elements(500_000));
     each_frame(&target, 50, |id| {
-        Request { id, method: DROP_LIST, packed: 1, body: body.clone(), ..Request::default() }.frame()
+        Request { id, method: DROP_LIST, packed: 1, body: body.clone(), ..Request::default() }
+            .frame()
     })
     .await
 }
