@@ -21,7 +21,8 @@ impl Greeter for Combined {
 }
 
 impl StreamGreeter for Combined {
-    /// `do_with` hands owned state from one round to the next: here the reader, and what was heard so far.
+    /// `do_with` hands owned state from one round to the next: here the reader, and what was heard
+    /// so far.
     async fn client_stream_say_hello(
         &self,
         _cx: Context,

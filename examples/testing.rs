@@ -1,6 +1,8 @@
-//! Testing without ports: a mock of a service, a handler by itself, and a network that fails on purpose, in virtual time.
+//! Testing without ports: a mock of a service, a handler by itself, and a network that fails on
+//! purpose, in virtual time.
 //!
-//! Each function here could be a `#[tokio::test(start_paused = true)]`; this program runs them one after the other.
+//! Each function here could be a `#[tokio::test(start_paused = true)]`; this program runs them one
+//! after the other.
 
 use std::time::Duration;
 

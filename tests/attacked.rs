@@ -1,5 +1,6 @@
-//! What peers can make a server hold, counted by the allocator and by the server: the two must agree, or the budgets mean nothing. A binary of
-//! its own, because everything that runs beside it would be counted as well.
+//! What peers can make a server hold, counted by the allocator and by the server: the two must
+//! agree, or the budgets mean nothing. A binary of its own, because everything that runs beside it
+//! would be counted as well.
 
 #[path = "counting.rs"]
 mod counting;

@@ -1,5 +1,5 @@
-//! What requests count with covers the memory that their messages take, counted by the allocator. A binary
-//! of its own, because everything that runs beside it would be counted as well.
+//! What requests count with covers the memory that their messages take, counted by the allocator. A
+//! binary of its own, because everything that runs beside it would be counted as well.
 
 #[path = "counting.rs"]
 mod counting;

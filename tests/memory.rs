@@ -1,5 +1,6 @@
-//! What slow readers cost in memory, counted by the allocator. Server and client have threads of their own, and what a thread allocates
-//! counts for its side. A binary of its own, because everything that runs beside it would be counted as well.
+//! What slow readers cost in memory, counted by the allocator. Server and client have threads of
+//! their own, and what a thread allocates counts for its side. A binary of its own, because
+//! everything that runs beside it would be counted as well.
 
 #[path = "counting.rs"]
 mod counting;
@@ -178,7 +179,8 @@ async fn slow_readers_hold_at_most_256_kib_each_and_ten_thousand_stay_inside_the
     for size in [32, 60_000] {
         ten_thousand(&servers, size).await;
     }
-    // Clients may take a while to write what nobody reads. Both sides together, because a shutdown frees the server's memory from here.
+    // Clients may take a while to write what nobody reads. Both sides together, because a shutdown
+    // frees the server's memory from here.
     let left = || LIVE.iter().map(|bytes| bytes.load(Ordering::Relaxed)).sum::<isize>() - at_first;
     for _ in 0..20 {
         if left() < 2 * MIB.cast_signed() {
@@ -222,7 +224,8 @@ async fn a_few(servers: &tokio::runtime::Runtime, shape: (usize, usize), size: u
     handle.shutdown(Duration::from_millis(10)).await;
 }
 
-/// Little that is not read, scattered among much that is: it must not keep the read buffers in which it came.
+/// Little that is not read, scattered among much that is: it must not keep the read buffers in
+/// which it came.
 async fn beside_a_fast_one(servers: &tokio::runtime::Runtime) {
     let (handle, address) = serve(servers, |builder| builder).await;
     let client = client_of(&address).await;
@@ -282,7 +285,8 @@ async fn idle(servers: &tokio::runtime::Runtime) {
     handle.shutdown(Duration::from_millis(10)).await;
 }
 
-/// With whole windows these would hold 1 GB and more. All are of one peer, which gets half of the server's room.
+/// With whole windows these would hold 1 GB and more. All are of one peer, which gets half of the
+/// server's room.
 async fn ten_thousand(servers: &tokio::runtime::Runtime, size: usize) {
     const BUDGET: usize = 192 * MIB;
     let (handle, address) = serve(servers, |builder| builder.max_unread(2 * BUDGET)).await;

@@ -1,11 +1,12 @@
-//! The table in ARCHITECTURE.md of which room may know which is true: nothing imports what its row does
-//! not name, no row names what is not imported, and each room stands above all that it knows.
+//! The table in ARCHITECTURE.md of which room may know which is true: nothing imports what its row
+//! does not name, no row names what is not imported, and each room stands above all that it knows.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Not rooms: the crate's front, and what looks behind all doors for tests, tools and generated code.
+/// Not rooms: the crate's front, and what looks behind all doors for tests, tools and generated
+/// code.
 const FRONT: [&str; 6] = ["lib", "golden", "testing", "__bench", "__fuzz", "__private"];
 
 type Names = BTreeSet<String>;
@@ -35,8 +36,8 @@ fn source_files(folder: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// The rooms that a file's code names by `crate::`. Comments link wherever they like, and so do unit tests, which
-/// stand at the end of a file.
+/// The rooms that a file's code names by `crate::`. Comments link wherever they like, and so do
+/// unit tests, which stand at the end of a file.
 fn named(source: &str) -> Names {
     let code = source.split("\nmod tests {").next().unwrap_or_default();
     let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));

@@ -1,4 +1,5 @@
-//! A short run of the simulation. The long one: `cargo run --release -p trill-tests --bin sim -- --seeds 10000`.
+//! A short run of the simulation. The long one:
+//! `cargo run --release -p trill-tests --bin sim -- --seeds 10000`.
 
 use trill_tests::sim;
 

@@ -1,7 +1,8 @@
 //! A chat room: every client has one stream, and the server pushes to all.
 //!
-//! `chat serve --listen 127.0.0.1:8000` opens a room, `chat join --to 127.0.0.1:8000 --user ada` enters it and sends what is typed.
-//! Without arguments three clients meet in a room inside this process.
+//! `chat serve --listen 127.0.0.1:8000` opens a room, `chat join --to 127.0.0.1:8000 --user ada`
+//! enters it and sends what is typed. Without arguments three clients meet in a room inside this
+//! process.
 
 mod room;
 
@@ -97,7 +98,8 @@ async fn print_all(heard: &mut AsyncReader<ChatMessage>) -> trill::Result<()> {
     Ok(())
 }
 
-/// Reads on a thread of its own: waiting for a terminal cannot be cancelled, and the program should not wait for it either.
+/// Reads on a thread of its own: waiting for a terminal cannot be cancelled, and the program should
+/// not wait for it either.
 fn typed_lines() -> mpsc::Receiver<String> {
     let (typed, lines) = mpsc::channel(1);
     std::thread::spawn(move || {

@@ -8,8 +8,9 @@ use trill::{AsyncReader, AsyncReaderWriter, AsyncWriter, Context, Result};
 
 use crate::wire::{ChatMessage, ChatService};
 
-/// Keeps the last [`KEPT`] messages for those who are slow. Who is slower than that misses the oldest and is told how many:
-/// one client that does not read can neither stop the others nor fill the server's memory.
+/// Keeps the last [`KEPT`] messages for those who are slow. Who is slower than that misses the
+/// oldest and is told how many: one client that does not read can neither stop the others nor fill
+/// the server's memory.
 pub(crate) struct Room {
     messages: broadcast::Sender<ChatMessage>,
 }

@@ -1,8 +1,10 @@
 //! Copies a directory tree of any size to another machine, over one stream, in bounded memory.
 //!
-//! `filesync serve --listen 127.0.0.1:8000 --into DIR` takes trees, `filesync push --to 127.0.0.1:8000 DIR` sends one. Either side
-//! may be killed and started again: files that are complete are not sent again, and a file that is not goes on where it stopped.
-//! Every file is checked by its SHA-256. Without arguments the program copies a small tree to itself.
+//! `filesync serve --listen 127.0.0.1:8000 --into DIR` takes trees,
+//! `filesync push --to 127.0.0.1:8000 DIR` sends one. Either side may be killed and started again:
+//! files that are complete are not sent again, and a file that is not goes on where it stopped.
+//! Every file is checked by its SHA-256. Without arguments the program copies a small tree to
+//! itself.
 
 mod demo;
 mod gate;
@@ -100,7 +102,8 @@ async fn push(to: &str, dir: &Path, retries: u32) -> anyhow::Result<()> {
     }
 }
 
-/// A text of somebody else's, such as a file's name, for a terminal: what would move the cursor or begin a line is escaped.
+/// A text of somebody else's, such as a file's name, for a terminal: what would move the cursor or
+/// begin a line is escaped.
 fn shown(text: &str) -> String {
     let shown = text.chars().map(|letter| {
         if letter.is_control() { letter.escape_debug().to_string() } else { letter.to_string() }

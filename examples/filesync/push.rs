@@ -26,8 +26,8 @@ pub(crate) struct Report {
     pub(crate) problems: u64,
 }
 
-/// Pushes `dir` to the server at `to`. When the connection is lost it starts again, where it was, up to `retries` times; the channel
-/// connects again by itself.
+/// Pushes `dir` to the server at `to`. When the connection is lost it starts again, where it was,
+/// up to `retries` times; the channel connects again by itself.
 ///
 /// # Errors
 ///
@@ -65,8 +65,8 @@ pub(crate) fn bar() -> ProgressBar {
         .with_style(ProgressStyle::with_template(style).expect("the template is well formed"))
 }
 
-/// The way of an entry: scan (a thread) → offer → match with the server's answer → read (a thread) → upload.
-/// All of them run at once, with short queues between.
+/// The way of an entry: scan (a thread) → offer → match with the server's answer → read (a thread)
+/// → upload. All of them run at once, with short queues between.
 async fn push_once(channel: &Channel, root: &Path, bar: &ProgressBar) -> Result<Report> {
     let client = FileSyncClient::new(channel.clone());
     let session = RandomState::new().hash_one(0).to_string();
@@ -91,7 +91,8 @@ async fn push_once(channel: &Channel, root: &Path, bar: &ProgressBar) -> Result<
         offer(to_offer, offers, offered),
         match_up(to_match, standings, matched),
     )?;
-    // Only a push that came to its end may look like one: a thread that died closed its queue as well.
+    // Only a push that came to its end may look like one: a thread that died closed its queue as
+    // well.
     scanning.await?;
     reading.await?;
     writer.finish().await?;

@@ -14,7 +14,8 @@ use crate::scan::permissions;
 use crate::tree::Tree;
 use crate::wire::{Action, Begin, Failure, Link, Step, Summary, Target};
 
-/// Takes the steps of one push, in order. Nothing here waits for the network, so it belongs on a blocking thread.
+/// Takes the steps of one push, in order. Nothing here waits for the network, so it belongs on a
+/// blocking thread.
 pub(crate) struct Receiver<'a> {
     tree: &'a Tree,
     file: Option<Incoming>,
@@ -40,7 +41,8 @@ impl<'a> Receiver<'a> {
         Self { tree, file: None, summary: Summary::default() }
     }
 
-    /// Carries out one step. What goes wrong with one file is noted in the summary, and the others go on.
+    /// Carries out one step. What goes wrong with one file is noted in the summary, and the others
+    /// go on.
     ///
     /// # Errors
     ///
@@ -52,7 +54,8 @@ impl<'a> Receiver<'a> {
             Ok(()) => Ok(()),
             Err(error) if is_no_room(&error) => Err(NoRoom(error)),
             Err(error) => {
-                // Without the file its other chunks fall on the floor: one failure is reported, not thousands.
+                // Without the file its other chunks fall on the floor: one failure is reported, not
+                // thousands.
                 self.file = None;
                 self.note(path, &error);
                 Ok(())

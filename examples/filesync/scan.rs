@@ -109,7 +109,8 @@ impl Iterator for Scan {
     }
 }
 
-/// Without the path, which a problem has already. The other kind of error, a loop of links, is for walks that follow them.
+/// Without the path, which a problem has already. The other kind of error, a loop of links, is for
+/// walks that follow them.
 fn plain(error: walkdir::Error) -> io::Error {
     error.into_io_error().unwrap_or_else(|| io::Error::other("a loop of links"))
 }
@@ -134,7 +135,8 @@ impl fmt::Display for Problem {
     }
 }
 
-/// A tree that was itself the destination of a push may hold partial files; they are nobody's content.
+/// A tree that was itself the destination of a push may hold partial files; they are nobody's
+/// content.
 fn is_content(found: &DirEntry) -> bool {
     found.depth() != 1 || found.file_name() != OsStr::new(STAGING)
 }

@@ -44,7 +44,8 @@ impl Outbox {
     ///
     /// # Errors
     ///
-    /// `Skip` if the file cannot be read or changes meanwhile; `Hangup` if nobody takes steps any more.
+    /// `Skip` if the file cannot be read or changes meanwhile; `Hangup` if nobody takes steps any
+    /// more.
     pub(crate) fn send_file(&self, file: &FileEntry, standing: &Standing) -> Result<(), Stop> {
         let start = self.bar.position();
         let result = self.send_content(file, standing).map_err(|failure| match failure {

@@ -67,7 +67,8 @@ impl FileSync for Destination {
             Status::app(code::NO_ROOM, format!("nothing more can be stored: {error}"))
         })?;
         if summary.failed + summary.abandoned == 0 {
-            // Everything is in its place, so whatever is left of earlier pushes is of no use. If it stays, no harm is done.
+            // Everything is in its place, so whatever is left of earlier pushes is of no use. If it
+            // stays, no harm is done.
             let tree = Arc::clone(&self.tree);
             let _ = spawn_blocking(move || tree.clear()).await;
         }
@@ -92,7 +93,8 @@ impl Destination {
     }
 }
 
-/// Runs until the stream ends. The pass comes back at the end: as long as this thread writes, nobody else may.
+/// Runs until the stream ends. The pass comes back at the end: as long as this thread writes,
+/// nobody else may.
 fn write_steps(
     tree: &Tree,
     mut arrived: mpsc::Receiver<Step>,
@@ -121,7 +123,8 @@ const QUEUED_STEPS: usize = 8;
 /// How long a push waits for the one before it, which may just be ending.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How long a push may send nothing, which keeps all others out. To read the largest file that is there already takes less.
+/// How long a push may send nothing, which keeps all others out. To read the largest file that is
+/// there already takes less.
 const STALLED: Duration = Duration::from_secs(10 * 60);
 
 #[cfg(test)]

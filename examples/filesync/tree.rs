@@ -57,8 +57,8 @@ impl Tree {
     ///
     /// # Errors
     ///
-    /// If the path is not safe, or a directory above it is missing or is not a real directory: a link inside the tree must
-    /// not lead out of it.
+    /// If the path is not safe, or a directory above it is missing or is not a real directory: a
+    /// link inside the tree must not lead out of it.
     pub(crate) fn locate(&self, path: &[u8]) -> io::Result<PathBuf> {
         check(path)?;
         let mut place = self.root.clone();
@@ -72,7 +72,8 @@ impl Tree {
         Ok(place)
     }
 
-    /// Where the file for `path` grows. The name is a hash, so that it is never too long and never one of the tree's own.
+    /// Where the file for `path` grows. The name is a hash, so that it is never too long and never
+    /// one of the tree's own.
     pub(crate) fn part(&self, path: &[u8]) -> PathBuf {
         self.root.join(STAGING).join(format!("{}.part", hash::name_of(path)))
     }

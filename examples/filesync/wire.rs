@@ -3,8 +3,9 @@
 use trill::prost::{Message, Oneof, bytes::Bytes};
 use trill::{AsyncReader, AsyncReaderWriter, Context, Result};
 
-/// A push is two streams side by side: on one the client learns what is there already, on the other it sends the rest.
-/// Both carry the same [`SESSION`] in their metadata, so that the server can keep two pushes apart.
+/// A push is two streams side by side: on one the client learns what is there already, on the other
+/// it sends the rest. Both carry the same [`SESSION`] in their metadata, so that the server can
+/// keep two pushes apart.
 #[trill::service(package = "trill.example.filesync")]
 pub(crate) trait FileSync {
     /// Answers every offer, in order, with what the server holds of that file.
@@ -20,7 +21,8 @@ pub(crate) const SESSION: &str = "filesync-session";
 /// How much of a file one message carries.
 pub(crate) const CHUNK: usize = 128 * 1024;
 
-/// Credit for some chunks under way, so that a long line does not make the sender wait for each one.
+/// Credit for some chunks under way, so that a long line does not make the sender wait for each
+/// one.
 pub(crate) const WINDOW: u32 = 1024 * 1024;
 
 /// The application's codes.
@@ -65,7 +67,8 @@ pub(crate) struct Prefix {
     pub sha256: Vec<u8>,
 }
 
-/// One step of a push. The steps of a file are `Same`, or `Begin`, any number of `Chunk`s, and `End` or `Abandon`.
+/// One step of a push. The steps of a file are `Same`, or `Begin`, any number of `Chunk`s, and
+/// `End` or `Abandon`.
 #[derive(Clone, PartialEq, Message)]
 #[prost(prost_path = "::trill::prost")]
 pub(crate) struct Step {

@@ -1,6 +1,8 @@
-//! Client, router, server: calls of every kind pass through a router that adds nothing and loses nothing.
+//! Client, router, server: calls of every kind pass through a router that adds nothing and loses
+//! nothing.
 //!
-//! `forward --messages 1000000` sends that many messages each way through the router and tells the rate and the memory used.
+//! `forward --messages 1000000` sends that many messages each way through the router and tells the
+//! rate and the memory used.
 
 mod router;
 mod upstream;

@@ -1,8 +1,9 @@
 //! A service that answers nothing itself: each call goes on to another server.
 //!
-//! What makes it transparent: metadata and the remaining time go up with `cx.child()`, trailing metadata comes back down, an
-//! error from above is returned as it is, a message is read only when the one before it has been written, and both directions of
-//! a stream run at once. A client that goes away drops the handler, and with it the call above.
+//! What makes it transparent: metadata and the remaining time go up with `cx.child()`, trailing
+//! metadata comes back down, an error from above is returned as it is, a message is read only when
+//! the one before it has been written, and both directions of a stream run at once. A client that
+//! goes away drops the handler, and with it the call above.
 
 use trill::{
     AsyncReader, AsyncReaderWriter, AsyncWriter, Channel, Context, Message, Metadata, Result,
@@ -80,7 +81,8 @@ impl StreamGreeter for Router {
         {
             let down = pump(&mut from_above, &mut replies);
             tokio::pin!(down);
-            // The stream ends when the server above ends it, whether or not the client has more to say.
+            // The stream ends when the server above ends it, whether or not the client has more to
+            // say.
             tokio::select! {
                 done = &mut down => done?,
                 sent = up => outcome(sent, down).await?,
@@ -91,7 +93,8 @@ impl StreamGreeter for Router {
     }
 }
 
-/// Moves messages until the reader's peer has said all. A full window on one side stops the reading on the other.
+/// Moves messages until the reader's peer has said all. A full window on one side stops the reading
+/// on the other.
 async fn pump<T: Message>(from: &mut AsyncReader<T>, to: &mut AsyncWriter<T>) -> Result<()> {
     while let Some(message) = from.read().await? {
         to.write(message).await?;
@@ -108,7 +111,8 @@ async fn pump_and_finish<T: Message>(
     to.finish().await
 }
 
-/// What the server above says counts. If that is a failure, what went wrong on the way up is the reason.
+/// What the server above says counts. If that is a failure, what went wrong on the way up is the
+/// reason.
 async fn outcome<T>(sent: Result<()>, answer: impl Future<Output = Result<T>>) -> Result<T> {
     match sent {
         Ok(()) => answer.await,

@@ -32,7 +32,8 @@ async fn client_stream(client: &StreamGreeterClient) -> Result<()> {
         println!("> {name}");
         writer.write(request(name)).await?;
     }
-    // Without this the server would wait for more; a writer that is only dropped takes the call back.
+    // Without this the server would wait for more; a writer that is only dropped takes the call
+    // back.
     writer.finish().await?;
     println!("< {}", reply.await?.msg);
     Ok(())

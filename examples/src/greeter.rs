@@ -1,6 +1,7 @@
 //! Two small services with all kinds of calls.
 //!
-//! They are those of tRPC-Cpp's examples, names, messages and texts alike, so that its programs can talk to these.
+//! They are those of tRPC-Cpp's examples, names, messages and texts alike, so that its programs can
+//! talk to these.
 
 use trill::prost::Message;
 use trill::{AsyncReader, AsyncReaderWriter, AsyncWriter, Context, Result};

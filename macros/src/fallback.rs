@@ -11,7 +11,8 @@ use crate::expand;
 use crate::model::Service;
 use crate::parse::{Written, complete, named};
 
-/// The user's trait, a server that answers nothing, a client with the methods that are right, and the errors.
+/// The user's trait, a server that answers nothing, a client with the methods that are right, and
+/// the errors.
 ///
 /// Whoever implements the trait, serves it or calls those methods compiles as before.
 pub(crate) fn service(

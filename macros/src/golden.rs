@@ -4,7 +4,8 @@ use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::{Attribute, Item, Meta};
 
-/// Compares with the file that is checked in; with `TRILL_BLESS` in the environment it is written instead.
+/// Compares with the file that is checked in; with `TRILL_BLESS` in the environment it is written
+/// instead.
 fn expands(name: &str) {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden");
     let source =

@@ -1,8 +1,9 @@
 //! The `#[trill::service]` attribute.
 //!
-//! `args` and `parse` read what is written, `check` turns it into the `model` and collects the mistakes, `expand` writes the code.
-//! After a mistake `fallback` writes what keeps the rest of the user's program compiling. Deliberately absent: any knowledge of how
-//! calls work. The expansion is tables and one call per method into `trill::__private`.
+//! `args` and `parse` read what is written, `check` turns it into the `model` and collects the
+//! mistakes, `expand` writes the code. After a mistake `fallback` writes what keeps the rest of the
+//! user's program compiling. Deliberately absent: any knowledge of how calls work. The expansion is
+//! tables and one call per method into `trill::__private`.
 #![forbid(unsafe_code)]
 
 mod args;
@@ -22,7 +23,8 @@ use quote::quote;
 
 use crate::mistakes::Mistakes;
 
-// The documentation stands where `trill` re-exports the attribute, so that its examples can use `trill`. This is its last paragraph.
+// The documentation stands where `trill` re-exports the attribute, so that its examples can use
+// `trill`. This is its last paragraph.
 /// All mistakes of a trait are reported at once, each at its place and with the next step.
 #[proc_macro_attribute]
 pub fn service(

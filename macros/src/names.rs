@@ -61,7 +61,8 @@ pub(crate) fn free(name: &str, code: &TokenStream) -> Ident {
     Ident::new(&name, Span::call_site())
 }
 
-/// The same identifier as one of generated code: editors still find the user's, lints know that nobody wrote it.
+/// The same identifier as one of generated code: editors still find the user's, lints know that
+/// nobody wrote it.
 pub(crate) fn generated(ident: &Ident) -> Ident {
     let mut ident = ident.clone();
     ident.set_span(generated_span(ident.span()));

@@ -241,7 +241,8 @@ pub(crate) fn typed(signature: &Signature) -> impl Iterator<Item = &PatType> {
     })
 }
 
-/// A type that can be a message, as far as one can see without knowing it. Whether it is one, `trill::Message` says.
+/// A type that can be a message, as far as one can see without knowing it. Whether it is one,
+/// `trill::Message` says.
 fn message(ty: &Type) -> syn::Result<&Type> {
     let text = match bare(ty) {
         Type::Reference(reference) => {
@@ -268,7 +269,8 @@ fn message(ty: &Type) -> syn::Result<&Type> {
     Err(syn::Error::new_spanned(ty, text))
 }
 
-/// Gives a handle the right number of messages, so that the compiler has no error of its own for it.
+/// Gives a handle the right number of messages, so that the compiler has no error of its own for
+/// it.
 pub(crate) fn complete(ty: &mut Type) {
     if let Type::Path(path) = ty
         && let Some(last) = path.path.segments.last_mut()
@@ -309,7 +311,8 @@ fn type_arguments(arguments: &PathArguments) -> Vec<&Type> {
         .collect()
 }
 
-/// The type without the parentheses around it, and without the invisible ones that `macro_rules` leaves.
+/// The type without the parentheses around it, and without the invisible ones that `macro_rules`
+/// leaves.
 fn bare(ty: &Type) -> &Type {
     match ty {
         Type::Paren(inner) => bare(&inner.elem),

@@ -4,8 +4,8 @@ use std::fmt;
 
 /// A framework return code of the tRPC protocol: the `ret` of an answer, 0 for success.
 ///
-/// The set is open: peers send codes of their own, negative ones included, so this is a number with names for the known values,
-/// not an enum.
+/// The set is open: peers send codes of their own, negative ones included, so this is a number with
+/// names for the known values, not an enum.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Code(pub i32);
 

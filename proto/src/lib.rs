@@ -1,8 +1,9 @@
 //! The tRPC wire protocol's own messages and return codes.
 //!
-//! [`RequestProtocol`] and [`ResponseProtocol`] are the headers of unary frames; [`InitMeta`], [`FeedbackMeta`] and [`CloseMeta`]
-//! are the payloads of stream frames; [`Code`] is what the peers say when something fails. Byte fields are
-//! [`bytes::Bytes`], so that decoding from a read buffer copies nothing.
+//! [`RequestProtocol`] and [`ResponseProtocol`] are the headers of unary frames; [`InitMeta`],
+//! [`FeedbackMeta`] and [`CloseMeta`] are the payloads of stream frames; [`Code`] is what the peers
+//! say when something fails. Byte fields are [`bytes::Bytes`], so that decoding from a read buffer
+//! copies nothing.
 //!
 //! | feature | what it adds |
 //! |---|---|

@@ -5,7 +5,8 @@ use bytes::Bytes;
 include!(concat!(env!("OUT_DIR"), "/trpc.rs"));
 
 impl TransInfoEntry {
-    /// Makes an entry that is written with both its parts, as the other implementations do, even if one is empty.
+    /// Makes an entry that is written with both its parts, as the other implementations do, even if
+    /// one is empty.
     #[must_use]
     pub fn new(key: impl Into<String>, value: impl Into<Bytes>) -> Self {
         Self { key: Some(key.into()), value: Some(value.into()) }

@@ -247,7 +247,8 @@ fn generate(test: &str, config: Config, proto: &str) -> PathBuf {
     out
 }
 
-/// Compares with the file that is checked in; with `TRILL_BLESS` in the environment it is written instead.
+/// Compares with the file that is checked in; with `TRILL_BLESS` in the environment it is written
+/// instead.
 fn golden(out: &Path, generated: &str, expected: &str) {
     let generated = fs::read_to_string(out.join(generated)).expect("generated");
     let path = golden_dir().join(expected);

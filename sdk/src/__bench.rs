@@ -1,4 +1,5 @@
-//! Doors to the inside for the measurements in `tests/bench`. Not for people: it may change in any release.
+//! Doors to the inside for the measurements in `tests/bench`. Not for people: it may change in any
+//! release.
 
 use bytes::BytesMut;
 use tokio::runtime::Handle;
@@ -10,8 +11,8 @@ use crate::server::ServerBuilder;
 use crate::transport::PeerAddr;
 use crate::wire::{self, Frame, Side, StreamId};
 
-/// [`ServerBuilder::in_memory`] with the tasks of the server in one runtime and those of the channel in another, so that the work of
-/// the two sides can be told apart.
+/// [`ServerBuilder::in_memory`] with the tasks of the server in one runtime and those of the
+/// channel in another, so that the work of the two sides can be told apart.
 ///
 /// # Errors
 /// As [`ServerBuilder::in_memory`].
@@ -24,7 +25,8 @@ pub fn in_memory_between(server: ServerBuilder, its: &Handle, clients: &Handle) 
     Ok(Channel::builder().channel(near, PeerAddr::memory()))
 }
 
-/// Appends the frame of one message, which is no more than the fixed header if the message is empty.
+/// Appends the frame of one message, which is no more than the fixed header if the message is
+/// empty.
 pub fn write_data(out: &mut Vec<u8>, message: &[u8]) {
     wire::data(out, StreamId(STREAM), message.len(), |out: &mut Vec<u8>| {
         out.extend_from_slice(message)

@@ -1,7 +1,8 @@
-//! Typed streaming RPC over the tRPC wire of trpc-group (tRPC-Go, tRPC-Cpp): streams you cannot misuse.
+//! Typed streaming RPC over the tRPC wire of trpc-group (tRPC-Go, tRPC-Cpp): streams you cannot
+//! misuse.
 //!
-//! A service is a trait. [`#[trill::service]`](macro@service) makes a server and a typed client of it; a type that implements the trait
-//! is served over TCP, a Unix socket, or inside the process.
+//! A service is a trait. [`#[trill::service]`](macro@service) makes a server and a typed client of
+//! it; a type that implements the trait is served over TCP, a Unix socket, or inside the process.
 //!
 //! ```
 //! use trill::prost::Message;
@@ -32,7 +33,12 @@
 //!         Ok(Number { value })
 //!     }
 //!
-//!     async fn count(&self, _cx: Context, to: Number, mut writer: AsyncWriter<Number>) -> Result<()> {
+//!     async fn count(
+//!         &self,
+//!         _cx: Context,
+//!         to: Number,
+//!         mut writer: AsyncWriter<Number>,
+//!     ) -> Result<()> {
 //!         for value in 1..=to.value {
 //!             writer.write(Number { value }).await?;
 //!         }
@@ -42,7 +48,8 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<()> {
-//! // In a test, or in one process; elsewhere `bind(address)`, `serve()` and `Channel::connect(address)`.
+//! // In a test, or in one process; elsewhere `bind(address)`, `serve()` and
+//! // `Channel::connect(address)`.
 //! let client = NumbersClient::new(Server::builder().service(MyNumbers).in_memory()?);
 //!
 //! let mut reader = client.count(Number { value: 4 }).await?;
@@ -58,12 +65,14 @@
 //!
 //! # The idea
 //!
-//! Streams are read and written through handles whose futures borrow them, so that two reads at once, two writes at once, or a write
-//! after the end do not compile ([`AsyncReader`], [`AsyncWriter`], [`AsyncReaderWriter`]). Every future can be dropped at any time:
-//! no message is lost, doubled or torn. A reader's `None` means that the peer ended explicitly and without an error, and nothing else.
+//! Streams are read and written through handles whose futures borrow them, so that two reads at
+//! once, two writes at once, or a write after the end do not compile ([`AsyncReader`],
+//! [`AsyncWriter`], [`AsyncReaderWriter`]). Every future can be dropped at any time: no message is
+//! lost, doubled or torn. A reader's `None` means that the peer ended explicitly and without an
+//! error, and nothing else.
 //!
-//! What waits, waits for the peer's credit or the peer's message; `.timeout(limit)` on the operation, or a timeout on the call, bounds
-//! it. A handler whose caller is gone is dropped.
+//! What waits, waits for the peer's credit or the peer's message; `.timeout(limit)` on the
+//! operation, or a timeout on the call, bounds it. A handler whose caller is gone is dropped.
 //!
 //! # Modules
 //!
@@ -132,7 +141,8 @@ pub mod __fuzz;
 #[doc(hidden)]
 pub mod __private;
 
-/// The crate that messages are derived with. Messages name it with `#[prost(prost_path = "trill::prost")]`.
+/// The crate that messages are derived with. Messages name it with
+/// `#[prost(prost_path = "trill::prost")]`.
 pub use prost;
 
 pub use combinators::{
@@ -152,7 +162,8 @@ pub use {
     transport::PeerAddr,
 };
 
-/// Turns a trait into a service: a server and a typed client. On an `impl` of such a trait it makes the type servable.
+/// Turns a trait into a service: a server and a typed client. On an `impl` of such a trait it makes
+/// the type servable.
 ///
 /// ```
 /// use trill::prost::Message;
@@ -190,16 +201,19 @@ pub use {
 /// | `req: A, writer: AsyncWriter<B>` | `Result<()>` | server stream | `AsyncReader<B>` |
 /// | `rw: AsyncReaderWriter<A, B>` | `Result<()>` | bidirectional | `AsyncReaderWriter<B, A>` |
 ///
-/// On a trait `Notes` it makes `NotesServer<T>` and `NotesClient`, and adds `Send + Sync + 'static` to the trait, whose methods return
-/// `Send` futures. On an `impl Notes for MyNotes` it makes `MyNotes` something that
-/// [`ServerBuilder::service`](server::ServerBuilder::service) takes as it stands. A type that implements several services is wrapped
-/// for each: `NotesServer::new(my_notes)`.
+/// On a trait `Notes` it makes `NotesServer<T>` and `NotesClient`, and adds `Send + Sync + 'static`
+/// to the trait, whose methods return `Send` futures. On an `impl Notes for MyNotes` it makes
+/// `MyNotes` something that [`ServerBuilder::service`](server::ServerBuilder::service) takes as it
+/// stands. A type that implements several services is wrapped for each:
+/// `NotesServer::new(my_notes)`.
 ///
-/// Arguments on the trait: `package` (a protobuf package; without it the service's name stands alone), `name` (the service's name on the
-/// wire instead of the trait's), `json` (unary methods take JSON as well, which needs the feature `json`), `crate` (the path of this
-/// crate, if it is renamed). On methods: `#[rpc(name = "..", alias = "..", oneway, json)]`;
-/// without a name, `say_hello` is `SayHello` on the wire. An alias is a whole path, byte for byte. A method may have a body, which serves
-/// where an `impl` has none, and a `#[cfg]`. Docs and `#[deprecated]` are repeated on the client's method.
+/// Arguments on the trait: `package` (a protobuf package; without it the service's name stands
+/// alone), `name` (the service's name on the wire instead of the trait's), `json` (unary methods
+/// take JSON as well, which needs the feature `json`), `crate` (the path of this crate, if it is
+/// renamed). On methods: `#[rpc(name = "..", alias = "..", oneway, json)]`; without a name,
+/// `say_hello` is `SayHello` on the wire. An alias is a whole path, byte for byte. A method may
+/// have a body, which serves where an `impl` has none, and a `#[cfg]`. Docs and `#[deprecated]` are
+/// repeated on the client's method.
 #[cfg(feature = "runtime")]
 pub use trill_macros::service;
 

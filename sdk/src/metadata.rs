@@ -7,9 +7,10 @@ use trill_proto::TransInfoEntry;
 
 /// Metadata of a call: text keys with values of any bytes.
 ///
-/// It travels with the request of a call and with its end, never in between. Keys that start with `trpc-` belong to the
-/// framework. A key stands at most once; what a peer sent twice counts as it was sent last. One call or end carries 1,000 pairs at most:
-/// what has more is not sent, and the error says so.
+/// It travels with the request of a call and with its end, never in between. Keys that start with
+/// `trpc-` belong to the framework. A key stands at most once; what a peer sent twice counts as it
+/// was sent last. One call or end carries 1,000 pairs at most: what has more is not sent, and the
+/// error says so.
 ///
 /// ```
 /// use trill::Metadata;

@@ -8,123 +8,137 @@ use crate::transport::{BadAddress, Config, MAX_HEADER, MIN_WINDOW};
 /// The methods of a builder with a field `config` that set what both sides of a connection have.
 macro_rules! shared_settings {
     () => {
-        /// Bytes of messages that the peer may send on one stream before it must wait for this side to read. Default: 65,535;
-        /// from 1,024; 0 switches flow control off in both directions.
+        /// Bytes of messages that the peer may send on one stream before it must wait for this side
+        /// to read. Default: 65,535; from 1,024; 0 switches flow control off in both directions.
         ///
-        /// What is in the window is what a slow reader lags behind: small, frequent messages whose newest is the one that counts want
-        /// a small one. Many or large messages want a large one: with `window` bytes under way, a stream carries one window in a round
-        /// trip.
+        /// What is in the window is what a slow reader lags behind: small, frequent messages whose
+        /// newest is the one that counts want a small one. Many or large messages want a large one:
+        /// with `window` bytes under way, a stream carries one window in a round trip.
         ///
-        /// The last message may go beyond it. If a reader waits while a message as large as the window comes in, the peer may send the next
-        /// one already.
+        /// The last message may go beyond it. If a reader waits while a message as large as the
+        /// window comes in, the peer may send the next one already.
         ///
-        /// Without flow control, a connection is not read while 256 KiB of one of its streams wait for their reader. A stream that holds up
-        /// others so for 10 seconds is broken off ([`ErrorKind::Limit`](crate::ErrorKind::Limit), code 22). Calls that come when the
-        /// connection is not read any more are not seen, so they do not count: they wait until the stream is read, and
-        /// a client of Trill takes the connection for lost after its
+        /// Without flow control, a connection is not read while 256 KiB of one of its streams wait
+        /// for their reader. A stream that holds up others so for 10 seconds is broken off
+        /// ([`ErrorKind::Limit`](crate::ErrorKind::Limit), code 22). Calls that come when the
+        /// connection is not read any more are not seen, so they do not count: they wait until the
+        /// stream is read, and a client of Trill takes the connection for lost after its
         /// [`dead_peer_timeout`](Self::dead_peer_timeout).
         pub fn window(mut self, bytes: u32) -> Self {
             self.config.window = bytes;
             self
         }
 
-        /// The largest frame to send: one message with its headers. Default: 10,000,000 bytes, which is what tRPC-Cpp accepts.
+        /// The largest frame to send: one message with its headers. Default: 10,000,000 bytes,
+        /// which is what tRPC-Cpp accepts.
         pub fn max_message_sent(mut self, bytes: usize) -> Self {
             self.config.max_sent = bytes;
             self
         }
 
-        /// The largest frame to accept. A larger one ends its call or stream, with code 1 or 211 at a server and 122 or 311 at a client;
-        /// what is left of it is dropped as it comes, within [`frame_timeout`](Self::frame_timeout), or the connection ends. Default: 10
-        /// MiB, which is what tRPC-Go sends at most.
+        /// The largest frame to accept. A larger one ends its call or stream, with code 1 or 211 at
+        /// a server and 122 or 311 at a client; what is left of it is dropped as it comes, within
+        /// [`frame_timeout`](Self::frame_timeout), or the connection ends. Default: 10 MiB, which
+        /// is what tRPC-Go sends at most.
         pub fn max_message_received(mut self, bytes: usize) -> Self {
             self.config.max_received = bytes;
             self
         }
 
-        /// Bytes of one connection that may be received and not yet read or answered, together with what the windows of its streams
-        /// promise. Default: 256 MiB.
+        /// Bytes of one connection that may be received and not yet read or answered, together with
+        /// what the windows of its streams promise. Default: 256 MiB.
         ///
-        /// As room gets short, streams are given smaller windows, down to 1 KiB: a peer's writers wait for credit more often, and those
-        /// who are read go on. When there is none left, a server refuses new calls and streams of this connection with code 22. A peer
-        /// can send more than its windows say, by one message per stream or because it does not keep to them: then the connection is
-        /// not read, unless somebody on this side waits for something on it, such as a reader for a message or a writer for credit.
-        /// While it is not read, a peer that breaks a single stream off is not noticed; one that closes the connection is. From a
-        /// quarter and one message above the limit on, streams are broken off that are not read and are sent more. Buffers are not
-        /// always full, so memory can be up to half as much again.
+        /// As room gets short, streams are given smaller windows, down to 1 KiB: a peer's writers
+        /// wait for credit more often, and those who are read go on. When there is none left, a
+        /// server refuses new calls and streams of this connection with code 22. A peer can send
+        /// more than its windows say, by one message per stream or because it does not keep to
+        /// them: then the connection is not read, unless somebody on this side waits for something
+        /// on it, such as a reader for a message or a writer for credit. While it is not read, a
+        /// peer that breaks a single stream off is not noticed; one that closes the connection is.
+        /// From a quarter and one message above the limit on, streams are broken off that are not
+        /// read and are sent more. Buffers are not always full, so memory can be up to half as much
+        /// again.
         pub fn max_unread_per_connection(mut self, bytes: usize) -> Self {
             self.config.unread = bytes;
             self
         }
 
-        /// Bytes of one connection that may be written and not yet sent before its writers wait. Default: 256 KiB. One message may go
-        /// beyond it, and streams that are written fast have up to 16 KiB each beside it, 256 KiB together while the socket is full.
+        /// Bytes of one connection that may be written and not yet sent before its writers wait.
+        /// Default: 256 KiB. One message may go beyond it, and streams that are written fast have
+        /// up to 16 KiB each beside it, 256 KiB together while the socket is full.
         pub fn max_unsent_per_connection(mut self, bytes: usize) -> Self {
             self.config.outbox = bytes;
             self
         }
 
-        /// The largest header of a call or stream, to send and to accept: metadata, method and caller, or the text of an error, in bytes
-        /// as they are on the wire. A larger one fails its call or stream. Of an error that
-        /// does not fit, the metadata is left out, and then the text is cut to what fits and ends with `... (cut: max_header)`;
-        /// the server logs both. Default: 65,535 bytes, which is the most that unary calls can
-        /// say.
+        /// The largest header of a call or stream, to send and to accept: metadata, method and
+        /// caller, or the text of an error, in bytes as they are on the wire. A larger one fails
+        /// its call or stream. Of an error that does not fit, the metadata is left out, and then
+        /// the text is cut to what fits and ends with `... (cut: max_header)`; the server logs
+        /// both. Default: 65,535 bytes, which is the most that unary calls can say.
         pub fn max_header(mut self, bytes: usize) -> Self {
             self.config.max_header = bytes;
             self
         }
 
-        /// How long a frame of the peer's that is begun may take for each 64 KiB of it, before its connection is ended. Default: 10
-        /// seconds.
+        /// How long a frame of the peer's that is begun may take for each 64 KiB of it, before its
+        /// connection is ended. Default: 10 seconds.
         ///
-        /// A frame that is larger than [`max_message_received`](Self::max_message_received) has this time for all of it. Time in which
-        /// this side does not read does not count, but for a message of a stream that waits for room. It takes up to a quarter longer.
+        /// A frame that is larger than [`max_message_received`](Self::max_message_received) has
+        /// this time for all of it. Time in which this side does not read does not count, but for a
+        /// message of a stream that waits for room. It takes up to a quarter longer.
         pub fn frame_timeout(mut self, limit: Duration) -> Self {
             self.config.frame_timeout = limit;
             self
         }
 
-        /// How long the peer's host may be silent before the connection counts as lost, and with it every call and stream on it: the
-        /// host is gone, or the network between. Default: 20 seconds; from 500 milliseconds to a day.
+        /// How long the peer's host may be silent before the connection counts as lost, and with it
+        /// every call and stream on it: the host is gone, or the network between. Default: 20
+        /// seconds; from 500 milliseconds to a day.
         ///
-        /// TCP notices it by itself (keepalive, and TCP_USER_TIMEOUT on Linux). Below 2 seconds the connection sends an empty FEEDBACK
-        /// after a tenth of that time without traffic, while a stream is open or a client waits for a call; a server with nothing but
-        /// unary calls in work learns it after 2 seconds. A peer whose TCP takes no byte for so long counts as dead too. One whose
-        /// *process* is frozen does not while its system still acknowledges what comes: deadlines, `read_timeout` and
-        /// `stream_idle_timeout` are for that. Unix sockets need none of this.
+        /// TCP notices it by itself (keepalive, and TCP_USER_TIMEOUT on Linux). Below 2 seconds the
+        /// connection sends an empty FEEDBACK after a tenth of that time without traffic, while a
+        /// stream is open or a client waits for a call; a server with nothing but unary calls in
+        /// work learns it after 2 seconds. A peer whose TCP takes no byte for so long counts as
+        /// dead too. One whose *process* is frozen does not while its system still acknowledges
+        /// what comes: deadlines, `read_timeout` and `stream_idle_timeout` are for that. Unix
+        /// sockets need none of this.
         pub fn dead_peer_timeout(mut self, limit: Duration) -> Self {
             self.config.dead_peer_timeout = limit;
             self
         }
 
-        /// How long one read of a stream may wait that has no `.timeout` of its own, or `None` for ever. The stream stays usable after it
-        /// (code 254 at a server, 354 at a client). For the items of a reader as a [`futures::Stream`] too, not for the answer of a client
-        /// stream. Default: for ever.
+        /// How long one read of a stream may wait that has no `.timeout` of its own, or `None` for
+        /// ever. The stream stays usable after it (code 254 at a server, 354 at a client). For the
+        /// items of a reader as a [`futures::Stream`] too, not for the answer of a client stream.
+        /// Default: for ever.
         pub fn read_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
             self.config.read_timeout = limit.into();
             self
         }
 
-        /// How long one write to a stream may wait that has no `.timeout` of its own, or `None` for ever. Nothing of the message was sent
-        /// then, and the stream stays usable (code 234 at a server, 334 at a client). A writer as a [`futures::Sink`] still holds its
-        /// message. Default: for ever.
+        /// How long one write to a stream may wait that has no `.timeout` of its own, or `None` for
+        /// ever. Nothing of the message was sent then, and the stream stays usable (code 234 at a
+        /// server, 334 at a client). A writer as a [`futures::Sink`] still holds its message.
+        /// Default: for ever.
         pub fn write_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
             self.config.write_timeout = limit.into();
             self
         }
 
-        /// How long a stream may be without a message in either direction before it is broken off with code 255 by a server and 355 by
-        /// a client, or `None` for ever. It lives for a quarter longer at most. Default: for ever.
+        /// How long a stream may be without a message in either direction before it is broken off
+        /// with code 255 by a server and 355 by a client, or `None` for ever. It lives for a
+        /// quarter longer at most. Default: for ever.
         pub fn stream_idle_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
             self.config.stream_idle_timeout = limit.into();
             self
         }
 
-        /// Sends an empty FEEDBACK on an open stream, once its connection would be quiet for so long, or `None` for never. Default:
-        /// never.
+        /// Sends an empty FEEDBACK on an open stream, once its connection would be quiet for so
+        /// long, or `None` for never. Default: never.
         ///
-        /// For proxies and peers that close quiet connections: tRPC-Cpp does after 60 seconds at a server and 50 at a client, with
-        /// streams open.
+        /// For proxies and peers that close quiet connections: tRPC-Cpp does after 60 seconds at a
+        /// server and 50 at a client, with streams open.
         pub fn heartbeat(mut self, every: impl Into<Option<Duration>>) -> Self {
             self.config.heartbeat = every.into();
             self

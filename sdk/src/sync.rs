@@ -1,5 +1,5 @@
-//! The primitives that hand-written synchronisation is made of, in one place. Under `cfg(trill_loom)` they are loom's, whose models try
-//! every order of events (`CONTRIBUTING.md`).
+//! The primitives that hand-written synchronisation is made of, in one place. Under
+//! `cfg(trill_loom)` they are loom's, whose models try every order of events (`CONTRIBUTING.md`).
 
 #[cfg(all(trill_loom, test))]
 use loom::sync as primitives;
@@ -12,7 +12,8 @@ use primitives::MutexGuard;
 
 pub(crate) use primitives::atomic::{AtomicBool, Ordering};
 
-/// A mutex that does not poison: what it guards is kept consistent by its users, also when they panic.
+/// A mutex that does not poison: what it guards is kept consistent by its users, also when they
+/// panic.
 #[derive(Debug, Default)]
 pub(crate) struct Mutex<T>(primitives::Mutex<T>);
 

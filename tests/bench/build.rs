@@ -1,5 +1,6 @@
-//! Generates the clients and servers that are not made by a macro. No protobuf compiler is needed: tonic is told the one service by
-//! hand and takes this crate's own messages, and ttrpc has a parser in Rust.
+//! Generates the clients and servers that are not made by a macro. No protobuf compiler is needed:
+//! tonic is told the one service by hand and takes this crate's own messages, and ttrpc has a
+//! parser in Rust.
 
 use tonic_build::manual::{Builder, Method, MethodBuilder, Service};
 

@@ -1,5 +1,6 @@
-//! Unusual services, which must compile all the same, and run. They are not cases of `compile_fail`,
-//! because that would build all that they need once more, where a check is enough for mistakes.
+//! Unusual services, which must compile all the same, and run. They are not cases of
+//! `compile_fail`, because that would build all that they need once more, where a check is enough
+//! for mistakes.
 #![allow(
     unused,
     unreachable_pub,

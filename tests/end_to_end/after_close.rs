@@ -104,7 +104,8 @@ async fn a_channel_that_nobody_holds_leaves_no_task_and_no_socket() {
     }
 }
 
-/// The server has stopped reading: what is queued can never be written, and that must not hold the connection for ever.
+/// The server has stopped reading: what is queued can never be written, and that must not hold the
+/// connection for ever.
 #[tokio::test]
 async fn a_peer_that_takes_no_bytes_does_not_keep_a_dropped_channel_alive() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

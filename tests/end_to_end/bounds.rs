@@ -1,4 +1,5 @@
-//! Limits of time and number that end something: connections, streams, single operations, whole servers.
+//! Limits of time and number that end something: connections, streams, single operations, whole
+//! servers.
 
 use std::time::Duration;
 

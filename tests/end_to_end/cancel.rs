@@ -270,7 +270,8 @@ async fn a_client_of_a_go_server_can_give_up_with_a_normal_close() {
     let client = EverythingClient::new(channel.clone());
     drop(client.talk().await.unwrap());
     reported(&mut log, "talk ended").await;
-    // The handler of a server stream has all its input already: it ends when it has written all, and nobody reads that.
+    // The handler of a server stream has all its input already: it ends when it has written all,
+    // and nobody reads that.
     drop(client.download(text("count 50000")).await.unwrap());
     reported(&mut log, "download ended").await;
     assert!(client.unary(text("still there")).await.is_ok());

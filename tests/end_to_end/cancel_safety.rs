@@ -1,4 +1,5 @@
-//! Reads and writes that are dropped at random: what arrives is exactly what was accepted, in order.
+//! Reads and writes that are dropped at random: what arrives is exactly what was accepted, in
+//! order.
 
 use std::future::Future;
 use std::pin::pin;

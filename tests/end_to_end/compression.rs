@@ -132,7 +132,8 @@ async fn what_unpacks_to_more_than_the_limit_is_refused() {
 
 #[tokio::test]
 async fn a_server_may_have_a_compression_of_its_own() {
-    // The answer to a request that is not compressed, as it is on the wire: its encoding and its size.
+    // The answer to a request that is not compressed, as it is on the wire: its encoding and its
+    // size.
     async fn answer(compression: impl Into<Option<Compression>>) -> (u32, usize) {
         let (service, _log) = Obedient::new();
         let server = Server::builder().service(service).compression(compression);

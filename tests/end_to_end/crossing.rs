@@ -1,4 +1,5 @@
-//! Calls and connections that cross a shutdown: none is left in the dark but those whose handler ran.
+//! Calls and connections that cross a shutdown: none is left in the dark but those whose handler
+//! ran.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
@@ -41,7 +42,8 @@ impl Counting {
         (handle, address)
     }
 
-    /// Calls until a call fails, and says if nobody can know whether that one was carried out, although it was not.
+    /// Calls until a call fails, and says if nobody can know whether that one was carried out,
+    /// although it was not.
     async fn call_until_it_fails(self, client: AbsentClient, name: String) -> Option<Error> {
         for number in 0.. {
             let call = format!("{name}/{number}");
@@ -84,7 +86,8 @@ impl Counting {
     }
 }
 
-/// Shuts servers down while others call them and come to them, and says which calls were left in the dark.
+/// Shuts servers down while others call them and come to them, and says which calls were left in
+/// the dark.
 async fn cross(addresses: impl Iterator<Item = String>) -> Vec<String> {
     let service = Counting::default();
     let (mut waiting, mut dark) = (JoinSet::new(), Vec::new());

@@ -80,7 +80,8 @@ impl Guest {
                 Box::new(reader)
             }
             Self::NeverReadsItsSocket => {
-                // Without a window the client's connection stops reading when the stream's reader does.
+                // Without a window the client's connection stops reading when the stream's reader
+                // does.
                 let channel = Channel::builder().window(0).connect(address).await.unwrap();
                 let order = text("fill 1000 100000;hang");
                 let mut reader = EverythingClient::new(channel).download(order).await.unwrap();
@@ -109,15 +110,16 @@ impl Guest {
     }
 }
 
-/// Nothing holds the server any more when its reports end. That is so when the shutdown is; a busy machine gets some seconds for the last
-/// steps of its tasks, far less than the 10 s after which a connection gives up by itself.
+/// Nothing holds the server any more when its reports end. That is so when the shutdown is; a busy
+/// machine gets some seconds for the last steps of its tasks, far less than the 10 s after which a
+/// connection gives up by itself.
 async fn is_gone(mut log: Log) -> bool {
     let drained = async { while log.recv().await.is_some() {} };
     tokio::time::timeout(Duration::from_secs(5), drained).await.is_ok()
 }
 
-/// The bound is kept by the clock of the server's own runtime, which stands still while it has something to do: a busy machine does not
-/// count.
+/// The bound is kept by the clock of the server's own runtime, which stands still while it has
+/// something to do: a busy machine does not count.
 async fn shut_down_with(guests: &[Guest]) {
     let before = tasks();
     let (handle, address, log) = listen("127.0.0.1:0").await;
@@ -374,7 +376,8 @@ fn stream_frame(frame_type: u8, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// The system forgets what is on its way as soon as bytes come for a socket that is closed. So the server waits for the client's end.
+/// The system forgets what is on its way as soon as bytes come for a socket that is closed. So the
+/// server waits for the client's end.
 #[tokio::test]
 async fn a_client_that_reads_slowly_and_goes_on_sending_gets_its_answer() {
     let (handle, address, mut log) = listen("127.0.0.1:0").await;

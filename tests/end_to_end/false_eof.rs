@@ -1,4 +1,5 @@
-//! Nothing but the peer's explicit good end looks like one: every way to end, in every kind of call, seen from both sides.
+//! Nothing but the peer's explicit good end looks like one: every way to end, in every kind of
+//! call, seen from both sides.
 
 use std::time::Duration;
 
@@ -17,8 +18,8 @@ use crate::proxy::{Cut, Proxy};
 const LONG: Duration = Duration::from_secs(20);
 const KINDS: [&str; 4] = ["unary", "upload", "download", "talk"];
 
-/// How a call ends, and in each of the four kinds what the client sees and what the server's handler does. `-` is nobody, `or` leaves
-/// open who of two is first.
+/// How a call ends, and in each of the four kinds what the client sees and what the server's
+/// handler does. `-` is nobody, `or` leaves open who of two is first.
 const TABLE: [(Cause, [&str; 4], [&str; 4]); 14] = [
     // Without a good end, a test that finds none would say nothing.
     (Cause::GoodEnd, ["end"; 4], ["end"; 4]),
@@ -55,7 +56,8 @@ const TABLE: [(Cause, [&str; 4], [&str; 4]); 14] = [
     (Cause::ClientKilled, ["-"; 4], NETWORK_AT_SERVER),
     (
         Cause::Deadline,
-        // A stream's limit is the server's too, rounded down: either side may be the first to say so.
+        // A stream's limit is the server's too, rounded down: either side may be the first to say
+        // so.
         [
             "Timeout 101/0",
             "Timeout 101/0 or Timeout 24/0",
@@ -69,7 +71,8 @@ const TABLE: [(Cause, [&str; 4], [&str; 4]); 14] = [
             "Timeout 24/0 or Canceled 101/0",
         ],
     ),
-    // The wire cannot cancel a unary call: its handler goes on, until the channel goes with the test.
+    // The wire cannot cancel a unary call: its handler goes on, until the channel goes with the
+    // test.
     (
         Cause::HandlesDropped,
         ["-"; 4],
@@ -327,7 +330,8 @@ fn in_short(error: &Error) -> String {
     format!("{:?} {}/{}", error.kind(), error.code().0, error.func_ret())
 }
 
-/// Says when it begins, and what it saw in the end. An order decides what it does: `well`, `fail`, `panic`, or go on for ever.
+/// Says when it begins, and what it saw in the end. An order decides what it does: `well`, `fail`,
+/// `panic`, or go on for ever.
 struct Witness(UnboundedSender<String>);
 
 /// What a handler reports, at the latest when it is dropped.

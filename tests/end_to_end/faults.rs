@@ -1,6 +1,7 @@
 //! What goes wrong, and what the error says of it: one table.
 //!
-//! `cargo test -p trill-tests --test end_to_end faults -- --nocapture` prints all texts side by side.
+//! `cargo test -p trill-tests --test end_to_end faults -- --nocapture` prints all texts side by
+//! side.
 
 use std::time::Duration;
 
@@ -55,8 +56,7 @@ macro_rules! faults {
 
 #[rustfmt::skip]
 const FAULTS: &[Fault] = faults! {
-    // What goes wrong                             how                      kind     who    code retry  method  peer  the text
-    // Before there is a connection.
+    // What goes wrong how kind who code retry method peer the text Before there is a connection.
     "an unknown host"                              unknown_host(),          Connect  Peer   111 again, "Unary" peer, ["name cannot be resolved"];
     "an unknown host, asked for by a resolver"     unknown_name(),          Connect  Peer   131 again, "Unary" peer, ["cannot find the servers"];
     "nobody listens"                               refused(),               Connect  Peer   111 again, "Unary" peer, ["nobody listens there"];
@@ -430,7 +430,8 @@ async fn lost(how: Cut) -> Error {
 }
 
 async fn dead_peer() -> Error {
-    // Its system takes no more bytes, and it never reads. That is how a dead one looks to whoever writes.
+    // Its system takes no more bytes, and it never reads. That is how a dead one looks to whoever
+    // writes.
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let builder = Channel::builder().dead_peer_timeout(Duration::from_millis(500));
     let channel = builder.connect(listener.local_addr().unwrap().to_string()).await.unwrap();
@@ -687,7 +688,8 @@ async fn stream_idle() -> Error {
 
 // What servers refuse and break off.
 
-/// A server with a call that was sent to it and hangs there: what sees it end, and what others can do.
+/// A server with a call that was sent to it and hangs there: what sees it end, and what others can
+/// do.
 struct Busy {
     held: tokio::task::JoinHandle<Error>,
     client: Client,

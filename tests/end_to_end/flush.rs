@@ -38,7 +38,8 @@ async fn one_way_calls_that_are_flushed_arrive_though_their_runtime_ends() {
     }
 }
 
-/// A client of a peer that takes next to nothing, with a message on the way that is too large for that.
+/// A client of a peer that takes next to nothing, with a message on the way that is too large for
+/// that.
 async fn stalled() -> (Channel, EverythingClient, tokio::net::TcpStream) {
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();

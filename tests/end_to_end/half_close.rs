@@ -1,4 +1,5 @@
-//! Clients that end their direction of the socket: some wait for answers, as `nc` and simple scripts do, and some are gone.
+//! Clients that end their direction of the socket: some wait for answers, as `nc` and simple
+//! scripts do, and some are gone.
 
 use std::time::Duration;
 
@@ -44,7 +45,8 @@ async fn a_client_that_half_closes_its_socket_gets_the_answers_to_its_calls() {
             socket.write_all(&raw::call(id, "Unary", order)).await.unwrap();
         }
         socket.shutdown().await.unwrap();
-        // It has seen the end by then, most often: the answer to the second call comes behind it, or the first byte of another one.
+        // It has seen the end by then, most often: the answer to the second call comes behind it,
+        // or the first byte of another one.
         let mut first = [0];
         socket.read_exact(&mut first).await.unwrap();
         tokio::time::sleep(Duration::from_millis(round % 5)).await;

@@ -27,7 +27,8 @@ async fn a_slow_handler_delays_no_other_call_on_the_connection() {
     assert_eq!(slow.unwrap(), text("slept"));
 }
 
-/// Keeps its thread until the gate opens, or waits for a while as a future should, if it is told so.
+/// Keeps its thread until the gate opens, or waits for a while as a future should, if it is told
+/// so.
 struct Gated(std::sync::Mutex<std::sync::mpsc::Receiver<()>>);
 
 #[trill::service(package = "test")]
@@ -72,7 +73,8 @@ async fn all_but_one_are_answered(words: Vec<&'static str>) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn a_handler_that_keeps_its_thread_delays_no_call_that_came_with_it() {
-    // It is among the first, in the midst, or the last that is begun: then the answers before it are not yet written.
+    // It is among the first, in the midst, or the last that is begun: then the answers before it
+    // are not yet written.
     for place in [0, 1, 2, 3, 15, 16, 17, 50, 100, 198, 199] {
         let mut words = vec!["go"; 200];
         words[place] = "keep the thread";

@@ -7,7 +7,8 @@ use trill::testing::{Cut, Direction, Network};
 use trill::{AsyncReader, AsyncReaderWriter, Channel, Context, ErrorKind, Result, Server};
 use trill_tests::now;
 
-/// Around the size from which a payload is kept by reference, around what a read of a socket offers, and beyond.
+/// Around the size from which a payload is kept by reference, around what a read of a socket
+/// offers, and beyond.
 const SIZES: [usize; 9] = [0, 1, 32_767, 32_768, 65_536, 65_537, 100, 1_048_576, 300_000];
 
 /// `prost` takes `Bytes` for a message with one field.
@@ -45,7 +46,8 @@ fn payload(number: usize) -> Bytes {
     (0..size).map(|at| (at * 31 + at / 251 + number * 7) as u8).collect()
 }
 
-/// Both directions at once: whoever gets too large a message says so, and everything else on the connection goes on.
+/// Both directions at once: whoever gets too large a message says so, and everything else on the
+/// connection goes on.
 #[tokio::test]
 async fn one_message_that_is_too_large_costs_one_call_or_stream_and_no_other() {
     let server = Server::builder().service(Repeats).max_message_received(100_000);
@@ -137,7 +139,8 @@ async fn the_credit_for_a_large_message_is_written_before_its_reader_gets_to_wor
     let large = Bytes::from(vec![7; 1024 * 1024]);
     rw.write(large.clone()).await.unwrap();
     assert!(rw.read().await.unwrap() == Some(large.clone()));
-    // Nobody else has run since then. The field's key and length are 4 bytes, the frame's header 16, and the credit 4.
+    // Nobody else has run since then. The field's key and length are 4 bytes, the frame's header
+    // 16, and the credit 4.
     let (message, credit) = (16 + 4 + large.len() as u64, 16 + 4);
     assert_eq!(link.carried(Direction::ToServer) - opened, message + credit);
 }

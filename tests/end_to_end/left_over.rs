@@ -18,7 +18,8 @@ pub(crate) fn tasks() -> usize {
     tokio::runtime::Handle::current().metrics().num_alive_tasks()
 }
 
-/// The TCP sockets of this process that have to do with `address`: its listener, and both ends of its connections.
+/// The TCP sockets of this process that have to do with `address`: its listener, and both ends of
+/// its connections.
 #[cfg(target_os = "linux")]
 pub(crate) fn sockets_at(address: &str) -> Vec<String> {
     let port: u16 = address.rsplit_once(':').unwrap().1.parse().unwrap();
@@ -50,9 +51,9 @@ pub(crate) fn sockets_at(_address: &str) -> Vec<String> {
     Vec::new()
 }
 
-/// Whether somebody else could listen there now. A test beside this one that starts a process holds a
-/// copy of the listening socket until that process has become another program, so it is tried for a
-/// while: with the thread asleep, because tasks of this test must not free the address meanwhile.
+/// Whether somebody else could listen there now. A test beside this one that starts a process holds
+/// a copy of the listening socket until that process has become another program, so it is tried for
+/// a while: with the thread asleep, because tasks of this test must not free the address meanwhile.
 pub(crate) fn is_free(address: &str) -> bool {
     (0..500).any(|_| {
         let bound = std::net::TcpListener::bind(address).is_ok();

@@ -168,8 +168,8 @@ async fn a_small_window_carries_messages_of_any_size_both_ways() {
     futures::join!(write, read);
 }
 
-/// "No limit" is often written so. The greatest of each is a setting like any other: nothing adds to
-/// it or doubles it.
+/// "No limit" is often written so. The greatest of each is a setting like any other: nothing adds
+/// to it or doubles it.
 #[tokio::test]
 async fn the_greatest_limits_are_settings_like_others() {
     const MOST: usize = usize::MAX;

@@ -55,8 +55,8 @@ async fn streams_that_are_given_up_at_a_server_that_does_not_read_do_not_pile_up
     assert_eq!(rw.read().await.unwrap(), Some(text("hello")));
 }
 
-/// A server stream that the server accepts before it stands still, when another stream has filled the
-/// outbox.
+/// A server stream that the server accepts before it stands still, when another stream has filled
+/// the outbox.
 struct Accepted {
     opening: ServerStream<Text, Text>,
     link: Link,

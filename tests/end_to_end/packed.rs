@@ -1,5 +1,6 @@
-//! Bodies that are packed in legal but unusual ways, and such that end too early or too late. What is
-//! unpacked is all of the body, or the body is refused: in each codec, in each kind of call, both ways.
+//! Bodies that are packed in legal but unusual ways, and such that end too early or too late. What
+//! is unpacked is all of the body, or the body is refused: in each codec, in each kind of call,
+//! both ways.
 
 use std::io::Write;
 
@@ -28,7 +29,8 @@ const SNAPPY: &[u8] = b"\xff\x06\x00\x00sNaPpY";
 /// What is to become of a body: the letters of its message, or a refusal.
 type Taken = Option<usize>;
 
-/// Two messages' fields. Who takes both sees the second; who takes the first alone sees another text.
+/// Two messages' fields. Who takes both sees the second; who takes the first alone sees another
+/// text.
 fn halves() -> [Vec<u8>; 2] {
     [text("a".repeat(400)).encode_to_vec(), text("b".repeat(600)).encode_to_vec()]
 }

@@ -44,7 +44,8 @@ impl Proxy {
                         }
                     }
                     if how != Cut::Rst {
-                        // Closing a socket with something unread in it would be a reset: the client closes first.
+                        // Closing a socket with something unread in it would be a reset: the client
+                        // closes first.
                         let _ = tokio::io::copy(&mut client, &mut tokio::io::sink()).await;
                         reset(&server);
                     }
@@ -75,8 +76,8 @@ async fn pass_on(client: &mut TcpStream, server: &mut TcpStream) {
     let _ = to_server.shutdown().await;
 }
 
-/// Lets the end of a connection be a reset. The server would keep answers for a client that has ended its direction only, and the clients
-/// here are gone then.
+/// Lets the end of a connection be a reset. The server would keep answers for a client that has
+/// ended its direction only, and the clients here are gone then.
 fn reset(side: &TcpStream) {
     socket2::SockRef::from(side).set_linger(Some(std::time::Duration::ZERO)).unwrap();
 }

@@ -1,5 +1,5 @@
-//! Channels whose server goes away and comes back, over real sockets. What happens when is tested with a clock that stands still, in
-//! `sdk/src/client/tests`.
+//! Channels whose server goes away and comes back, over real sockets. What happens when is tested
+//! with a clock that stands still, in `sdk/src/client/tests`.
 
 use std::time::Duration;
 
@@ -68,7 +68,8 @@ async fn calls_outlast_restarts_and_only_those_that_were_sent_fail() {
                         // Whoever is to know is told where.
                         assert_eq!(error.peer(), Some(&*peer));
                         assert_eq!(error.method(), Some("/test.all.Everything/Unary"));
-                        // It was sent, and nobody knows what became of it; or the server has refused it, or broken it off.
+                        // It was sent, and nobody knows what became of it; or the server has
+                        // refused it, or broken it off.
                         match (error.kind(), error.code().0) {
                             (ErrorKind::Network, _) | (ErrorKind::Timeout, 21) => {
                                 assert!(!error.is_retryable(), "{error:?}");
@@ -103,11 +104,13 @@ async fn a_call_that_was_not_sent_waits_for_the_new_connection_without_being_tol
     let channel = Channel::builder().reconnect(SOON).connect(&server.address).await.unwrap();
     for _ in 0..10 {
         client(&channel).unary(text("before")).await.unwrap();
-        // The old connection lasts long enough for the first attempt to be made at once, and there is always somebody to answer.
+        // The old connection lasts long enough for the first attempt to be made at once, and there
+        // is always somebody to answer.
         tokio::time::sleep(Duration::from_millis(15)).await;
         server.kill().await;
         server.start().await;
-        // The channel may not have heard of it; what it has not sent it sends on the new connection.
+        // The channel may not have heard of it; what it has not sent it sends on the new
+        // connection.
         let mut watch = channel.watch();
         watch.until(State::is_ready).await.unwrap();
         let answer = loop {

@@ -1,4 +1,5 @@
-//! Several servers, one of which refuses calls or fails: it gets fewer of them, whatever the balance.
+//! Several servers, one of which refuses calls or fails: it gets fewer of them, whatever the
+//! balance.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

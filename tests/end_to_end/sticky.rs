@@ -1,4 +1,5 @@
-//! After the end: the same error again and again, once from a `futures::Stream`, and nobody is driven mad.
+//! After the end: the same error again and again, once from a `futures::Stream`, and nobody is
+//! driven mad.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -155,7 +156,8 @@ async fn a_writer_whose_peer_does_not_read_gets_the_error_as_soon_as_its_reader_
     let (mut reader, mut writer) =
         EverythingClient::new(channel.clone()).talk().await.unwrap().split();
     let large = text("x".repeat(10_000));
-    // The outbox fills once the system takes no more, however much that is. It is left with room for the next message.
+    // The outbox fills once the system takes no more, however much that is. It is left with room
+    // for the next message.
     let backlog = || channel.buffered().unsent;
     loop {
         writer.write(large.clone()).await.unwrap();
@@ -174,8 +176,8 @@ async fn a_writer_whose_peer_does_not_read_gets_the_error_as_soon_as_its_reader_
     }
 }
 
-/// A peer says why, and closes the connection while bytes are on their way to it, which the system answers with a reset. The reason was
-/// received before that, and counts.
+/// A peer says why, and closes the connection while bytes are on their way to it, which the system
+/// answers with a reset. The reason was received before that, and counts.
 #[tokio::test]
 async fn what_came_before_a_write_failed_is_read_first() {
     use std::io::{Read, Write};

@@ -94,7 +94,8 @@ async fn both_sides_that_write_first_are_warned_once_each() {
     rw.finish().await.unwrap();
 }
 
-/// Those who wait for what only the other side can bring are no mistake: subscriptions, and handlers whose client is silent.
+/// Those who wait for what only the other side can bring are no mistake: subscriptions, and
+/// handlers whose client is silent.
 #[tokio::test(start_paused = true)]
 async fn who_waits_as_it_should_is_not_warned() {
     let warnings = Warnings::default();

@@ -1,5 +1,5 @@
-//! Few bytes that unpack to many: they cost their sender's calls, and neither a thread nor memory that
-//! nobody counts. Turns are counted, not time.
+//! Few bytes that unpack to many: they cost their sender's calls, and neither a thread nor memory
+//! that nobody counts. Turns are counted, not time.
 
 use std::future::{IntoFuture, poll_fn};
 use std::pin::Pin;
@@ -140,7 +140,8 @@ async fn calls_that_came_together_let_others_go_on_after_so_many_unpacked_bytes(
             assert_eq!(read::<ResponseProtocol>(&mut socket).await.0.ret, 0);
         }
         other.abort();
-        // Nine in a turn of a batch; without a limit by bytes they are 16. They may be two batches or three.
+        // Nine in a turn of a batch; without a limit by bytes they are 16. They may be two batches
+        // or three.
         turns.check(100, 36, codec);
     }
 }
@@ -223,7 +224,8 @@ impl Absent for LeavesBehind {
     }
 }
 
-/// One limit is the call's own, one the channel's, and one is inherited. Each comes before the minute.
+/// One limit is the call's own, one the channel's, and one is inherited. Each comes before the
+/// minute.
 #[tokio::test(start_paused = true)]
 async fn an_answer_waits_for_room_to_unpack_for_no_longer_than_its_call_may_take() {
     let host = Network::new(1).serve(Server::builder().service(Obedient::new().0)).unwrap();
@@ -394,8 +396,8 @@ async fn a_request_that_is_decoded_counts_with_what_its_message_keeps() {
     }
 }
 
-/// Calls whose answers get large, each waited for by a thread for blocking work, until there is none
-/// left for the unpacking.
+/// Calls whose answers get large, each waited for by a thread for blocking work, until there is
+/// none left for the unpacking.
 #[test]
 fn answers_are_unpacked_while_all_threads_for_blocking_work_wait_for_them() {
     let small =
@@ -460,7 +462,8 @@ async fn large_messages_pay_for_their_decoding_and_small_ones_do_not() {
     }
 }
 
-/// Calls a server in a runtime of one thread, and gives how many threads for blocking work that took.
+/// Calls a server in a runtime of one thread, and gives how many threads for blocking work that
+/// took.
 fn threads_for(request: Text, compression: Option<Compression>) -> usize {
     let threads = Arc::new(AtomicUsize::new(0));
     let started = Arc::clone(&threads);

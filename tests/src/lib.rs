@@ -74,15 +74,17 @@ pub trait Hints {
     async fn hint(&self, cx: Context, request: Text) -> Result<()>;
 }
 
-/// Does what it is told: `error 7 why` (application code), `fail 31 why` (framework code), `panic`, `hang`, `sleep 50`
-/// (milliseconds), `stay` (reports `stays`, then hangs), `count 10` (writes ten messages), `large 1000` (answers with so
-/// many bytes), `heavy 1000` (the same, off the threads of tasks), `meta key value` (sends it back),
-/// `need key value` (an error if the metadata of the call is not that), `attach` (sends the attachment back), `done` (returns), or
-/// anything else, which is echoed.
+/// Does what it is told: `error 7 why` (application code), `fail 31 why` (framework code), `panic`,
+/// `hang`, `sleep 50` (milliseconds), `stay` (reports `stays`, then hangs), `count 10` (writes ten
+/// messages), `large 1000` (answers with so many bytes), `heavy 1000` (the same, off the threads of
+/// tasks), `meta key value` (sends it back), `need key value` (an error if the metadata of the call
+/// is not that), `attach` (sends the attachment back), `done` (returns), or anything else, which is
+/// echoed.
 ///
-/// Orders for back-pressure: `wait` (until a call says `resume`), `pace 5` (from now on sleeps so many milliseconds after every
-/// 100 messages it reads), `fill 10 1000` (writes ten messages of 1000 bytes), `written` (how many bytes of messages
-/// its streams have written so far), `told` (the last one-way message, as it was obeyed), `running` (see [`running_handlers`]).
+/// Orders for back-pressure: `wait` (until a call says `resume`), `pace 5` (from now on sleeps so
+/// many milliseconds after every 100 messages it reads), `fill 10 1000` (writes ten messages of
+/// 1000 bytes), `written` (how many bytes of messages its streams have written so far), `told` (the
+/// last one-way message, as it was obeyed), `running` (see [`running_handlers`]).
 ///
 /// It tells what became of its handlers through a channel.
 #[derive(Debug)]
@@ -387,7 +389,8 @@ pub async fn listen(address: &str) -> (trill::server::ServerHandle, String, Log)
     (handle, local, log)
 }
 
-/// A listener that lets nobody in and says nothing, because its queue is full, as long as all of this is held; and its address.
+/// A listener that lets nobody in and says nothing, because its queue is full, as long as all of
+/// this is held; and its address.
 ///
 /// # Panics
 /// There is no socket to be had.

@@ -47,7 +47,8 @@ impl Process {
         Self { child, _input: input, output: Some(output), said: said.trim_end().to_owned() }
     }
 
-    /// The lines that follow the first one, for a process that says more. Nobody can have them twice.
+    /// The lines that follow the first one, for a process that says more. Nobody can have them
+    /// twice.
     pub fn lines(&mut self) -> Option<Lines<BufReader<ChildStdout>>> {
         self.output.take().map(AsyncBufReadExt::lines)
     }

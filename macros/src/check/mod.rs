@@ -177,8 +177,8 @@ fn trait_name(ident: &Ident, mistakes: &mut Mistakes) -> String {
     name
 }
 
-/// No two methods have the same name, in Rust or on the wire. Methods that are compiled under conditions may exclude each other:
-/// those are left to the compiler and to the server's table.
+/// No two methods have the same name, in Rust or on the wire. Methods that are compiled under
+/// conditions may exclude each other: those are left to the compiler and to the server's table.
 fn distinct(methods: &mut Vec<Method>, mistakes: &mut Mistakes) {
     let mut idents = HashSet::new();
     methods.retain(|method| {

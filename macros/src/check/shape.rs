@@ -10,7 +10,8 @@ use crate::model::{Kind, Shape};
 use crate::names::text_of;
 use crate::parse::{Argument, Role, is_unit};
 
-/// Finds the kind of call for the arguments after the context. `answer` is `None` if it was not understood, which is reported already.
+/// Finds the kind of call for the arguments after the context. `answer` is `None` if it was not
+/// understood, which is reported already.
 pub(super) fn check(
     signature: &Signature,
     arguments: &[Argument<'_>],

@@ -8,8 +8,8 @@ use crate::model::Handler;
 
 /// Lets `Server::builder().service(..)` take the type of this `impl`.
 ///
-/// The way goes through a hidden method of the trait, so that nobody needs to import the server type. The marker tells this
-/// `impl` from those of other services for the same type.
+/// The way goes through a hidden method of the trait, so that nobody needs to import the server
+/// type. The marker tells this `impl` from those of other services for the same type.
 pub(crate) fn into_service(handler: &Handler, item: &ItemImpl) -> TokenStream {
     let Handler { krate, cfgs, service } = handler;
     let ty = &item.self_ty;

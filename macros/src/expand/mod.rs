@@ -1,7 +1,7 @@
 //! From the model to code.
 //!
-//! The code names everything by absolute paths, needs no `use`, and has no logic of its own: a table, and for each method one call
-//! into `trill::__private`.
+//! The code names everything by absolute paths, needs no `use`, and has no logic of its own: a
+//! table, and for each method one call into `trill::__private`.
 
 mod client;
 mod into_service;

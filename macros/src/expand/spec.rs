@@ -9,7 +9,8 @@ use crate::names;
 
 /// An enum that counts the methods, and the table in the same order.
 ///
-/// Both carry the methods' `#[cfg]`s, so that a variant's number is its place in the table whatever is compiled.
+/// Both carry the methods' `#[cfg]`s, so that a variant's number is its place in the table whatever
+/// is compiled.
 pub(crate) fn spec(service: &Service) -> TokenStream {
     let Service { krate, attributes, wire_name, methods, parameter, .. } = service;
     let table = names::generated(&names::table(&service.ident));

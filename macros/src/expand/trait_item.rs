@@ -11,7 +11,8 @@ use syn::{
 use crate::names;
 use crate::parse::named;
 
-/// The trait, each `async fn` as a function that returns a `Send` future. It is implemented with `async fn` all the same.
+/// The trait, each `async fn` as a function that returns a `Send` future. It is implemented with
+/// `async fn` all the same.
 ///
 /// A hidden method makes the server of it, for whoever knows the trait only.
 pub(crate) fn trait_item(krate: &Path, item: &ItemTrait) -> TokenStream {
@@ -47,7 +48,8 @@ pub(crate) fn trait_item(krate: &Path, item: &ItemTrait) -> TokenStream {
 
 /// `async fn f() -> T` as `fn f() -> impl Future<Output = T> + Send`.
 ///
-/// A plain `fn` is treated alike: it comes here only after the mistake is reported, and its implementations are `async` already.
+/// A plain `fn` is treated alike: it comes here only after the mistake is reported, and its
+/// implementations are `async` already.
 fn desugar(method: &mut TraitItemFn) {
     let output: Type = match &method.sig.output {
         ReturnType::Type(_, output) if matches!(**output, Type::ImplTrait(_)) => return,

@@ -46,14 +46,16 @@ impl Config {
         }
     }
 
-    /// Sets the path under which the generated code finds Trill, when it is not a dependency of that name: `::my_rpc::trill`.
+    /// Sets the path under which the generated code finds Trill, when it is not a dependency of
+    /// that name: `::my_rpc::trill`.
     pub fn crate_path(mut self, path: impl Into<String>) -> Self {
         self.crate_path = path.into();
         self
     }
 
-    /// Marks the services with `json`: their unary methods take JSON as well. Their messages then need serde's traits, from a
-    /// [`prost`](Self::prost) `type_attribute`, or from the crate `pbjson-build`.
+    /// Marks the services with `json`: their unary methods take JSON as well. Their messages then
+    /// need serde's traits, from a [`prost`](Self::prost) `type_attribute`, or from the crate
+    /// `pbjson-build`.
     pub fn json(mut self) -> Self {
         self.json = true;
         self
@@ -84,14 +86,16 @@ impl Config {
         self
     }
 
-    /// Changes how messages are generated. Whatever prost can be told can be said here, but for three things that
-    /// [`compile`](Self::compile) sets itself: the service generator, the path of prost, and `out_dir` when it is set here.
+    /// Changes how messages are generated. Whatever prost can be told can be said here, but for
+    /// three things that [`compile`](Self::compile) sets itself: the service generator, the path of
+    /// prost, and `out_dir` when it is set here.
     pub fn prost(mut self, change: impl FnOnce(&mut prost_build::Config)) -> Self {
         change(&mut self.prost);
         self
     }
 
-    /// Compiles `.proto` files, one Rust file for each package, and tells cargo which files to watch.
+    /// Compiles `.proto` files, one Rust file for each package, and tells cargo which files to
+    /// watch.
     ///
     /// # Errors
     ///

@@ -5,14 +5,15 @@ use std::{fmt, io};
 
 /// Why `.proto` files were not compiled.
 ///
-/// `Display` and `Debug` print the same text, since a `build.rs` that returns the error from `main` shows the latter. The
-/// wording is not promised.
+/// `Display` and `Debug` print the same text, since a `build.rs` that returns the error from `main`
+/// shows the latter. The wording is not promised.
 pub struct Error(Box<Kind>);
 
 enum Kind {
     /// A file to compile is not there.
     Missing { proto: PathBuf, includes: Vec<PathBuf> },
-    /// A file is not there that another one imports, or a file to compile is outside of the include paths.
+    /// A file is not there that another one imports, or a file to compile is outside of the include
+    /// paths.
     NotIncluded { source: protox::Error, includes: Vec<PathBuf> },
     /// A file is wrong.
     Proto(protox::Error),
@@ -95,7 +96,8 @@ impl std::error::Error for Error {
     }
 }
 
-/// protox prints file, line and column with `Debug` only, and where a file ends too early not even that.
+/// protox prints file, line and column with `Debug` only, and where a file ends too early not even
+/// that.
 fn located(error: &protox::Error) -> String {
     let text = format!("{error:?}");
     match error.file() {

@@ -98,7 +98,8 @@ fn wire_name(package: &str, name: &str) -> String {
     if package.is_empty() { name.to_owned() } else { format!("{package}.{name}") }
 }
 
-/// The comments as docs, or else `fallback`, so that crates that deny undocumented items can include the code.
+/// The comments as docs, or else `fallback`, so that crates that deny undocumented items can
+/// include the code.
 fn docs(out: &mut String, indent: u8, comments: &Comments, fallback: &str) {
     if comments.leading.is_empty() && comments.trailing.is_empty() {
         let fallback = Comments { leading: vec![format!(" {fallback}")], ..Comments::default() };
@@ -115,8 +116,8 @@ fn deprecated(out: &mut String, indent: usize, is_deprecated: bool) -> std::fmt:
     }
 }
 
-/// Whether the service attribute makes the name on the wire of the Rust name, so that it need not be written down. Doubtful
-/// names are.
+/// Whether the service attribute makes the name on the wire of the Rust name, so that it need not
+/// be written down. Doubtful names are.
 fn gives_back(rust: &str, wire: &str) -> bool {
     let rust = rust.strip_prefix("r#").unwrap_or(rust);
     let mut camel = String::new();

@@ -1,6 +1,7 @@
 //! Bytes read as decisions.
 
-/// Takes decisions off the front of an input. When the input is used up, every decision is the first one.
+/// Takes decisions off the front of an input. When the input is used up, every decision is the
+/// first one.
 #[derive(Debug)]
 pub(super) struct Choices<'a>(&'a [u8]);
 

@@ -1,4 +1,5 @@
-//! A whole connection against a peer that sends anything, with an application that does anything it may.
+//! A whole connection against a peer that sends anything, with an application that does anything it
+//! may.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -19,8 +20,9 @@ use super::epoch;
 
 /// Runs a connection against a peer and an application that do what `input` says.
 ///
-/// It must not panic, tell of streams and calls that the application does not hold, write what its peer may not read there, send without
-/// credit, or let anything grow without bound. Once the application has let go of everything, nothing is left.
+/// It must not panic, tell of streams and calls that the application does not hold, write what its
+/// peer may not read there, send without credit, or let anything grow without bound. Once the
+/// application has let go of everything, nothing is left.
 ///
 /// # Panics
 /// When one of these promises does not hold.
@@ -36,7 +38,8 @@ pub fn connection(input: &[u8]) {
     run.finish();
 }
 
-/// The input of [`connection`] in which the peer of a server or a client sends `bytes`. The client has opened a stream and made a call.
+/// The input of [`connection`] in which the peer of a server or a client sends `bytes`. The client
+/// has opened a stream and made a call.
 #[must_use]
 pub fn connection_seed(client: bool, bytes: &[u8]) -> Vec<u8> {
     let mut seed = vec![if client { 0x80 } else { 0 }];

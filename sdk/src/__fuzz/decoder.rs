@@ -6,7 +6,8 @@ use crate::wire::{Decoder, Frame, Messages, Side, WireError};
 
 use super::choices::Choices;
 
-/// Decodes `input` whole, in pieces and byte by byte: alike, and what was understood survives being written and read again.
+/// Decodes `input` whole, in pieces and byte by byte: alike, and what was understood survives being
+/// written and read again.
 ///
 /// The first byte chooses side and limit, the second the pieces; the rest is what a peer sends.
 ///
@@ -42,7 +43,8 @@ pub fn decoder_seed(client: bool, bytes: &[u8]) -> Vec<u8> {
     seed
 }
 
-/// The frames, the error, and how many bytes are left when `bytes` come in pieces of `size`, each `grow` longer than the one before.
+/// The frames, the error, and how many bytes are left when `bytes` come in pieces of `size`, each
+/// `grow` longer than the one before.
 fn read(
     decoder: Decoder,
     mut bytes: &[u8],

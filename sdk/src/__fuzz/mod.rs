@@ -1,6 +1,8 @@
-//! Doors to the inside for the fuzz targets in `tests/fuzz`. Not for people: it may change in any release.
+//! Doors to the inside for the fuzz targets in `tests/fuzz`. Not for people: it may change in any
+//! release.
 //!
-//! Each target takes any bytes and panics when a promise of the rooms below does not hold. The same functions run as ordinary tests.
+//! Each target takes any bytes and panics when a promise of the rooms below does not hold. The same
+//! functions run as ordinary tests.
 
 mod choices;
 mod connection;

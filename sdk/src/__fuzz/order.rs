@@ -143,7 +143,8 @@ impl Order {
                 }
             }
             Frame::Init { id, meta } if self.side == Side::Client => {
-                // Another one ends the stream, with a RESET that was written; one for a stream that was given up is dropped.
+                // Another one ends the stream, with a RESET that was written; one for a stream that
+                // was given up is dropped.
                 let asked =
                     self.streams.get_mut(&id.0).filter(|stream| stream.phase == Phase::Asked);
                 let Some(stream) = asked else { return };
@@ -156,7 +157,8 @@ impl Order {
             }
             Frame::Close { id, meta } => {
                 let ends = match self.side {
-                    // A RESET with this text may be passed over (`conn/inbound.rs`); if it is not, the stream is over all the same.
+                    // A RESET with this text may be passed over (`conn/inbound.rs`); if it is not,
+                    // the stream is over all the same.
                     Side::Client => meta.msg != "uninitialized meta",
                     Side::Server => meta.close_type == 1 || meta.ret != 0 || meta.func_ret != 0,
                 };

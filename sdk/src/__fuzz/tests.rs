@@ -1,4 +1,5 @@
-//! The fuzz targets on what is known: the protocol's vectors, recorded conversations, what fuzzing has found, and random inputs.
+//! The fuzz targets on what is known: the protocol's vectors, recorded conversations, what fuzzing
+//! has found, and random inputs.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -37,7 +38,8 @@ fn peers() -> Vec<Vec<u8>> {
     all
 }
 
-/// Inputs that fuzzing has found, one in hexadecimal digits on each line of `tests/fuzz/found/<target>.txt`.
+/// Inputs that fuzzing has found, one in hexadecimal digits on each line of
+/// `tests/fuzz/found/<target>.txt`.
 fn found(target: &str) -> Vec<Vec<u8>> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fuzz/found").join(target);
     let text = std::fs::read_to_string(path.with_extension("txt")).expect("the file is there");

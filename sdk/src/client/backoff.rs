@@ -7,15 +7,17 @@ use crate::error::{Code, Error, ErrorKind, Origin, Result};
 
 /// How long a channel waits before it tries again to connect.
 ///
-/// The first wait is `first`, and each further one `factor` times longer, up to `max`. Of each wait a random part, `jitter` of it, is
-/// left out, so that clients that failed at the same moment do not come back at the same moment. A connection that lasts longer than
-/// the next wait would be starts the count again.
+/// The first wait is `first`, and each further one `factor` times longer, up to `max`. Of each wait
+/// a random part, `jitter` of it, is left out, so that clients that failed at the same moment do
+/// not come back at the same moment. A connection that lasts longer than the next wait would be
+/// starts the count again.
 ///
 /// ```
 /// use std::time::Duration;
 /// use trill::client::Backoff;
 ///
-/// let patient = Backoff { first: Duration::from_secs(1), max: Duration::from_secs(60), ..Backoff::default() };
+/// let (first, max) = (Duration::from_secs(1), Duration::from_secs(60));
+/// let patient = Backoff { first, max, ..Backoff::default() };
 /// assert_eq!(patient.factor, 2.0);
 /// ```
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -26,7 +28,8 @@ pub struct Backoff {
     pub max: Duration,
     /// By how much each wait is longer than the one before. Default: 2.
     pub factor: f64,
-    /// Which part of a wait is random, from 0 (none) to 1 (all of it). Default: 0.5, so that the first wait is 50 to 100 ms.
+    /// Which part of a wait is random, from 0 (none) to 1 (all of it). Default: 0.5, so that the
+    /// first wait is 50 to 100 ms.
     pub jitter: f64,
 }
 
@@ -109,8 +112,9 @@ impl Attempts {
         backoff.wait(self.failures, random)
     }
 
-    /// The first new attempt is made at once. It is a failure all the same if the connection did not last, so that a server that accepts
-    /// connections and closes them is not called without a pause.
+    /// The first new attempt is made at once. It is a failure all the same if the connection did
+    /// not last, so that a server that accepts connections and closes them is not called without a
+    /// pause.
     pub(super) fn handle_lost(&mut self, backoff: &Backoff, now: Instant, random: f64) -> Duration {
         let lasted = self
             .connected
@@ -123,8 +127,8 @@ impl Attempts {
         self.first_at_once(backoff, random)
     }
 
-    /// An attempt panicked. That is no answer of the peer, so the first new attempt is made at once:
-    /// those who wait fail with the panic, and the next call has another attempt.
+    /// An attempt panicked. That is no answer of the peer, so the first new attempt is made at
+    /// once: those who wait fail with the panic, and the next call has another attempt.
     pub(super) fn handle_panicked(&mut self, backoff: &Backoff, random: f64) -> Duration {
         self.first_at_once(backoff, random)
     }

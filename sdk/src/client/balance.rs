@@ -7,7 +7,8 @@ use crate::transport::Link;
 
 use super::share::Share;
 
-/// Which of a channel's connections a call or stream takes. Only those that are there count: one that is lost, is being made, or was told that its server shuts down is passed over.
+/// Which of a channel's connections a call or stream takes. Only those that are there count: one
+/// that is lost, is being made, or was told that its server shuts down is passed over.
 ///
 /// One whose server refuses calls, because it is overloaded or fails (codes 22, 23, 31,
 /// 111, 131 and 141), gets fewer of them: a quarter for each refusal, down to one call in 256 of
@@ -20,8 +21,8 @@ pub enum Balance {
     /// One after the other.
     #[default]
     RoundRobin,
-    /// The one with the fewest calls and streams of this channel. It looks at each connection for each call, so it is for pools of a few
-    /// dozen at most.
+    /// The one with the fewest calls and streams of this channel. It looks at each connection for
+    /// each call, so it is for pools of a few dozen at most.
     LeastLoaded,
 }
 
@@ -137,7 +138,8 @@ impl Picker {
     }
 }
 
-/// All indices, beginning with that of `turn`, so that connections with the same load take turns as well.
+/// All indices, beginning with that of `turn`, so that connections with the same load take turns as
+/// well.
 fn in_turn(turn: usize, count: usize) -> impl Iterator<Item = usize> {
     (0..count).map(move |offset| turn.wrapping_add(offset) % count)
 }

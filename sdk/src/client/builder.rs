@@ -21,8 +21,8 @@ use super::resolve::{AnyResolve, Resolve};
 use super::runtime::{Guard, Task};
 use super::subchannels::Subchannels;
 
-/// How many connections a channel has to one address at most. Each is a task and a socket at both ends; more calls need no more
-/// connections.
+/// How many connections a channel has to one address at most. Each is a task and a socket at both
+/// ends; more calls need no more connections.
 const MAX_CONNECTIONS: usize = 1_024;
 
 /// Settings of a channel, made by [`Channel::builder`].
@@ -59,21 +59,22 @@ impl ChannelBuilder {
         }
     }
 
-    /// How long an attempt to connect may take, with all addresses of the name. Default: 10 seconds.
+    /// How long an attempt to connect may take, with all addresses of the name. Default: 10
+    /// seconds.
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
         self.connect_timeout = limit;
         self
     }
 
-    /// How long a unary call may take that does not say so itself; `None` for no limit. Default: 10 seconds. Streams have no limit
-    /// unless one is set on the call.
+    /// How long a unary call may take that does not say so itself; `None` for no limit. Default: 10
+    /// seconds. Streams have no limit unless one is set on the call.
     pub fn timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.timeout = limit.into();
         self
     }
 
-    /// How long a server may take to accept a stream, with the time for which the stream waits for room
-    /// to send its head and the request of a server stream. Default: 10 seconds.
+    /// How long a server may take to accept a stream, with the time for which the stream waits for
+    /// room to send its head and the request of a server stream. Default: 10 seconds.
     pub fn open_timeout(mut self, limit: Duration) -> Self {
         self.config.open_timeout = limit;
         self
@@ -81,31 +82,33 @@ impl ChannelBuilder {
 
     shared_settings!();
 
-    /// How long the connection may be without a call or stream before it is closed, or `None` for ever. It lives for a quarter longer at
-    /// most. Default: never. Servers close idle connections too: those of Trill after 5 minutes, those of tRPC-Go and tRPC-Cpp after 60
-    /// seconds.
+    /// How long the connection may be without a call or stream before it is closed, or `None` for
+    /// ever. It lives for a quarter longer at most. Default: never. Servers close idle connections
+    /// too: those of Trill after 5 minutes, those of tRPC-Go and tRPC-Cpp after 60 seconds.
     pub fn idle_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.config.idle_timeout = limit.into();
         self
     }
 
-    /// How messages of calls and streams are compressed that do not say so themselves; `None` for not at all. Default: not at all.
+    /// How messages of calls and streams are compressed that do not say so themselves; `None` for
+    /// not at all. Default: not at all.
     ///
-    /// Streams: a server of tRPC-Go compresses in both directions like the client; one of tRPC-Cpp does not understand compressed
-    /// streams.
+    /// Streams: a server of tRPC-Go compresses in both directions like the client; one of tRPC-Cpp
+    /// does not understand compressed streams.
     pub fn compression(mut self, compression: impl Into<Option<Compression>>) -> Self {
         self.compression = compression.into();
         self
     }
 
-    /// How streams are given up, when a handle is dropped or a deadline passes before their end. Default: [`Cancel::Reset`].
+    /// How streams are given up, when a handle is dropped or a deadline passes before their end.
+    /// Default: [`Cancel::Reset`].
     pub fn cancel(mut self, cancel: Cancel) -> Self {
         self.config.cancel = cancel;
         self
     }
 
-    /// The id of the first unary call; the following ones count up. Default: 1, as tRPC-Go does; tRPC-Cpp starts with 0. No peer needs a
-    /// certain one: it helps to compare recorded bytes.
+    /// The id of the first unary call; the following ones count up. Default: 1, as tRPC-Go does;
+    /// tRPC-Cpp starts with 0. No peer needs a certain one: it helps to compare recorded bytes.
     pub fn first_request_id(mut self, id: u32) -> Self {
         self.config.first_request_id = id;
         self
@@ -117,22 +120,24 @@ impl ChannelBuilder {
         self
     }
 
-    /// How long to wait between attempts to connect. Default: 50 to 100 ms at first, and twice as long each time, up to 10 seconds.
+    /// How long to wait between attempts to connect. Default: 50 to 100 ms at first, and twice as
+    /// long each time, up to 10 seconds.
     pub fn reconnect(mut self, backoff: Backoff) -> Self {
         self.backoff = backoff;
         self
     }
 
-    /// Whether calls and streams wait until there is a connection, however many attempts fail; a call can say so itself. They wait for as
-    /// long as their own limit of time allows, a stream that has none for [`open_timeout`](Self::open_timeout). Default: `false`: they wait
-    /// while an attempt is being made, and fail when it fails.
+    /// Whether calls and streams wait until there is a connection, however many attempts fail; a
+    /// call can say so itself. They wait for as long as their own limit of time allows, a stream
+    /// that has none for [`open_timeout`](Self::open_timeout). Default: `false`: they wait while an
+    /// attempt is being made, and fail when it fails.
     pub fn wait_for_ready(mut self, wait: bool) -> Self {
         self.wait_for_ready = wait;
         self
     }
 
-    /// How many connections to make to each address, 1,024 at most. Default: 1, which is enough for most: any number of calls and streams
-    /// share it.
+    /// How many connections to make to each address, 1,024 at most. Default: 1, which is enough for
+    /// most: any number of calls and streams share it.
     pub fn connections(mut self, count: usize) -> Self {
         self.connections = count;
         self
@@ -144,8 +149,8 @@ impl ChannelBuilder {
         self
     }
 
-    /// How often to ask a [resolver](Resolve) for addresses, or with `None` that it is asked only when a connection fails. Default: 30
-    /// seconds.
+    /// How often to ask a [resolver](Resolve) for addresses, or with `None` that it is asked only
+    /// when a connection fails. Default: 30 seconds.
     pub fn resolve_every(mut self, interval: impl Into<Option<Duration>>) -> Self {
         self.resolve_every = interval.into();
         self
@@ -163,8 +168,8 @@ impl ChannelBuilder {
         first(self.lazy(address)?).await
     }
 
-    /// Like [`connect`](Self::connect), to several addresses with servers that do the same. Waits for the first connection; the others are
-    /// made meanwhile.
+    /// Like [`connect`](Self::connect), to several addresses with servers that do the same. Waits
+    /// for the first connection; the others are made meanwhile.
     ///
     /// # Errors
     /// As those of `connect`: it fails when nobody answers at any of the addresses.
@@ -175,7 +180,8 @@ impl ChannelBuilder {
         first(self.lazy_all(addresses)?).await
     }
 
-    /// Like [`connect_all`](Self::connect_all), to the addresses that a resolver knows, such as [`Dns`](super::Dns).
+    /// Like [`connect_all`](Self::connect_all), to the addresses that a resolver knows, such as
+    /// [`Dns`](super::Dns).
     ///
     /// # Errors
     /// As those of `connect_all`. It fails as well when the resolver knows no address.
@@ -183,8 +189,8 @@ impl ChannelBuilder {
         first(self.lazy_with(resolver)?).await
     }
 
-    /// A channel to `host:port`, or to `unix:` and a path, that connects with the first call. Waits for nothing; calls must be made within
-    /// a tokio runtime.
+    /// A channel to `host:port`, or to `unix:` and a path, that connects with the first call. Waits
+    /// for nothing; calls must be made within a tokio runtime.
     ///
     /// # Errors
     /// The address or a setting makes no sense ([`ErrorKind::Config`]).
@@ -216,7 +222,8 @@ impl ChannelBuilder {
         Ok(self.build(&target, None, subchannels))
     }
 
-    /// Like [`lazy_all`](Self::lazy_all), to the addresses that a resolver knows, which is asked with the first call.
+    /// Like [`lazy_all`](Self::lazy_all), to the addresses that a resolver knows, which is asked
+    /// with the first call.
     ///
     /// # Errors
     /// A setting makes no sense ([`ErrorKind::Config`]).
@@ -226,7 +233,8 @@ impl ChannelBuilder {
         Ok(self.build(&target, Some(Arc::new(resolver)), Subchannels::named()))
     }
 
-    /// A channel over a connection that is there already, and that is not replaced: the channel ends with it.
+    /// A channel over a connection that is there already, and that is not replaced: the channel
+    /// ends with it.
     pub(crate) fn channel(self, ends: Ends, peer: PeerAddr) -> Channel {
         self.hold(ends, peer, |_| ()).0
     }

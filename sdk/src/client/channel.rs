@@ -14,14 +14,17 @@ use super::builder::ChannelBuilder;
 use super::pool::Pool;
 use super::state::{State, StateWatch};
 
-/// The way to a server, or to several that do the same: one or more connections, on each of which any number of calls and streams go on at
-/// the same time.
+/// The way to a server, or to several that do the same: one or more connections, on each of which
+/// any number of calls and streams go on at the same time.
 ///
-/// A connection whose server says that it shuts down gets no more calls: what is open on it goes on, and another one is made at once.
+/// A connection whose server says that it shuts down gets no more calls: what is open on it goes
+/// on, and another one is made at once.
 ///
-/// A connection that is lost is replaced. What was sent on it fails, and is never sent again by itself; a call that was not sent yet waits
-/// for another connection, within its own limit of time. When an attempt to connect fails, those who wait for it fail with its error, which
-/// [is retryable](Error::is_retryable), unless the channel or the call [waits for it](ChannelBuilder::wait_for_ready).
+/// A connection that is lost is replaced. What was sent on it fails, and is never sent again by
+/// itself; a call that was not sent yet waits for another connection, within its own limit of time.
+/// When an attempt to connect fails, those who wait for it fail with its error, which
+/// [is retryable](Error::is_retryable), unless the channel or the call
+/// [waits for it](ChannelBuilder::wait_for_ready).
 ///
 /// ```
 /// # use trill::{Channel, Result};
@@ -38,8 +41,8 @@ use super::state::{State, StateWatch};
 /// ends, calls on the connection end with [`ErrorKind::Closed`](crate::ErrorKind::Closed), and the
 /// next call connects from its own runtime.
 ///
-/// Clones share the connections. **On drop** of the last clone no new connection is made; what is queued is still written, and each
-/// connection closes with its last call and stream.
+/// Clones share the connections. **On drop** of the last clone no new connection is made; what is
+/// queued is still written, and each connection closes with its last call and stream.
 #[derive(Clone)]
 pub struct Channel(Arc<Inner>);
 
@@ -57,12 +60,13 @@ pub(super) struct CallDefaults {
 }
 
 impl Channel {
-    /// Connects with default settings to `host:port`, or to `unix:` and a path. Waits for the connection, at most
-    /// [`connect_timeout`](ChannelBuilder::connect_timeout). Must be called within a tokio runtime.
+    /// Connects with default settings to `host:port`, or to `unix:` and a path. Waits for the
+    /// connection, at most [`connect_timeout`](ChannelBuilder::connect_timeout). Must be called
+    /// within a tokio runtime.
     ///
     /// # Errors
-    /// The address is not one ([`ErrorKind::Config`](crate::ErrorKind::Config)), or nobody answers there
-    /// ([`ErrorKind::Connect`](crate::ErrorKind::Connect)).
+    /// The address is not one ([`ErrorKind::Config`](crate::ErrorKind::Config)), or nobody answers
+    /// there ([`ErrorKind::Connect`](crate::ErrorKind::Connect)).
     pub async fn connect(address: impl AsRef<str>) -> Result<Self> {
         Self::builder().connect(address).await
     }
@@ -80,7 +84,8 @@ impl Channel {
         Arc::clone(&self.0.pool)
     }
 
-    /// What the channel connects to, as text: the address, the addresses with commas between, or the resolver's name.
+    /// What the channel connects to, as text: the address, the addresses with commas between, or
+    /// the resolver's name.
     #[must_use]
     pub fn peer(&self) -> &str {
         &self.0.pool.config.target
@@ -98,9 +103,11 @@ impl Channel {
         self.0.pool.watch()
     }
 
-    /// Connects if that has not happened yet, and waits until there is a connection: through any number of failures.
+    /// Connects if that has not happened yet, and waits until there is a connection: through any
+    /// number of failures.
     ///
-    /// **Cancel safety**: dropping the future loses nothing; a connection that is being made is made.
+    /// **Cancel safety**: dropping the future loses nothing; a connection that is being made is
+    /// made.
     ///
     /// # Errors
     /// The channel was closed, or the runtime has no timers or no sockets
@@ -121,13 +128,15 @@ impl Channel {
         self.0.pool.all_links().iter().map(Link::live_streams).sum()
     }
 
-    /// How many bytes of all connections wait in memory now; what streams of lost connections still hold is not counted. Ready at once.
+    /// How many bytes of all connections wait in memory now; what streams of lost connections still
+    /// hold is not counted. Ready at once.
     #[must_use]
     pub fn buffered(&self) -> Buffered {
         self.0.pool.all_links().iter().map(Link::buffered).sum()
     }
 
-    /// Closes the connections now, and makes no more. Calls and streams end with an error, and so do those that are yet to come.
+    /// Closes the connections now, and makes no more. Calls and streams end with an error, and so
+    /// do those that are yet to come.
     pub fn close(&self) {
         self.0.pool.close();
     }

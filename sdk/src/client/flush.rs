@@ -9,12 +9,14 @@ use super::channel::Channel;
 use super::pool::Pool;
 
 impl Channel {
-    /// Waits until all that was queued so far on the channel's connections is in the socket: one-way calls, which nobody answers,
-    /// and messages of streams. The system sends what is in the socket even if this process ends then. Nothing tells whether the
-    /// peer gets and handles it.
+    /// Waits until all that was queued so far on the channel's connections is in the socket:
+    /// one-way calls, which nobody answers, and messages of streams. The system sends what is in
+    /// the socket even if this process ends then. Nothing tells whether the peer gets and handles
+    /// it.
     ///
-    /// A one-way call is queued once its future is ready. Waits for as long as the peers take nothing; a peer that is gone is given
-    /// up after [`dead_peer_timeout`](crate::client::ChannelBuilder::dead_peer_timeout).
+    /// A one-way call is queued once its future is ready. Waits for as long as the peers take
+    /// nothing; a peer that is gone is given up after
+    /// [`dead_peer_timeout`](crate::client::ChannelBuilder::dead_peer_timeout).
     ///
     /// **Cancel safety**: dropping the future changes nothing; what is queued is still written.
     ///
@@ -29,8 +31,9 @@ impl Channel {
     ///
     /// # Errors
     /// A connection was lost before all that was queued on it was written, since the last flush
-    /// ([`ErrorKind::Network`], or [`ErrorKind::Closed`] if this side closed it). What was not written
-    /// is not sent again. A loss that a flush has waited for may be told by the next one as well.
+    /// ([`ErrorKind::Network`], or [`ErrorKind::Closed`] if this side closed it). What was not
+    /// written is not sent again. A loss that a flush has waited for may be told by the next one as
+    /// well.
     pub async fn flush(&self) -> Result<()> {
         let pool = self.pool();
         let links = pool.all_links();

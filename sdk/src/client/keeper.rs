@@ -1,4 +1,5 @@
-//! The tasks of a channel: one for each connection, which makes it, drives it and replaces it, and one that asks for addresses.
+//! The tasks of a channel: one for each connection, which makes it, drives it and replaces it, and
+//! one that asks for addresses.
 //!
 //! They decide nothing: [`Subchannels`] does.
 
@@ -176,7 +177,8 @@ async fn run(pool: &Pool, mut driver: Driver, peer: Arc<str>, drains: impl FnOnc
     why
 }
 
-/// Drives the one connection that a channel was given. It is not replaced: the channel ends with it.
+/// Drives the one connection that a channel was given. It is not replaced: the channel ends with
+/// it.
 pub(super) async fn hold(mut guard: Guard, driver: Driver) {
     guard.begin();
     let target = Arc::clone(&guard.pool.config.target);

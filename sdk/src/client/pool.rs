@@ -24,7 +24,8 @@ use super::runtime::{self, Guard, Task};
 use super::state::{State, StateWatch};
 use super::subchannels::{Start, Subchannels};
 
-/// The connections of a channel. Its tasks hold it as well, and end when it is [released](Self::release).
+/// The connections of a channel. Its tasks hold it as well, and end when it is
+/// [released](Self::release).
 pub(super) struct Pool {
     /// What a call needs. It is replaced, never changed, so that calls need no lock.
     picker: ArcSwap<Picker>,
@@ -36,7 +37,8 @@ pub(super) struct Pool {
     states: watch::Sender<State>,
     /// Ends the task that asks for addresses.
     pub(super) over: Signal,
-    /// A connection failed: somebody else may have become its server. Wakes the task that asks for addresses.
+    /// A connection failed: somebody else may have become its server. Wakes the task that asks for
+    /// addresses.
     pub(super) ask_again: Notify,
     /// Why the last connection ended that had something left to write, until a flush tells it.
     pub(super) unwritten: Mutex<Option<Error>>,
@@ -128,7 +130,8 @@ impl Pool {
         }
     }
 
-    /// Waits for a connection. When the attempts that are going on fail, this fails as well, unless `patient`: then it waits for others.
+    /// Waits for a connection. When the attempts that are going on fail, this fails as well, unless
+    /// `patient`: then it waits for others.
     ///
     /// Cancel safe: it holds nothing.
     pub(super) async fn wait(self: &Arc<Self>, patient: bool) -> Result<Link> {
@@ -149,7 +152,8 @@ impl Pool {
         }
     }
 
-    /// Why there is no use in waiting. `known` is how many failures there were when the waiting began.
+    /// Why there is no use in waiting. `known` is how many failures there were when the waiting
+    /// began.
     fn failure(&self, patient: bool, known: &mut Option<u64>) -> Option<Error> {
         let subchannels = self.subchannels.lock();
         if let Some(why) = subchannels.closed() {
@@ -253,7 +257,8 @@ impl Pool {
         self.subchannels.lock().failures().1.cloned()
     }
 
-    /// Nobody can call any more: no connection is made, and those that are there close when their last call has ended.
+    /// Nobody can call any more: no connection is made, and those that are there close when their
+    /// last call has ended.
     pub(super) fn release(&self) {
         self.end(self.closed_error("the channel was dropped"));
     }

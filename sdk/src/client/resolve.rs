@@ -6,11 +6,13 @@ use std::future::{Future, pending};
 use std::io;
 use std::pin::Pin;
 
-/// Tells a channel where its servers are, again and again: for a registry, a file, or whatever knows them.
+/// Tells a channel where its servers are, again and again: for a registry, a file, or whatever
+/// knows them.
 ///
 /// A channel asks when it needs its first connection, when a connection fails, every
-/// [`resolve_every`](super::ChannelBuilder::resolve_every), and when [`changed`](Self::changed) says so. It connects to addresses that are
-/// new; a connection to one that is gone takes no new calls, and closes with the last that it has.
+/// [`resolve_every`](super::ChannelBuilder::resolve_every), and when [`changed`](Self::changed)
+/// says so. It connects to addresses that are new; a connection to one that is gone takes no new
+/// calls, and closes with the last that it has.
 ///
 /// ```
 /// use std::io;
@@ -36,22 +38,24 @@ pub trait Resolve: Send + Sync + 'static {
     /// The addresses now, as `host:port` or `unix:` and a path. One that is neither is left out,
     /// with a warning in the log, unless all are so.
     ///
-    /// An error and an empty list change nothing for connections that are there; without any, calls fail as if nobody had answered. The
-    /// channel gives an answer as long as a connection ([`connect_timeout`](super::ChannelBuilder::connect_timeout)), then drops the future.
+    /// An error and an empty list change nothing for connections that are there; without any, calls
+    /// fail as if nobody had answered. The channel gives an answer as long as a connection
+    /// ([`connect_timeout`](super::ChannelBuilder::connect_timeout)), then drops the future.
     ///
     /// # Errors
     /// Whatever kept it from knowing. A panic counts as an error, too.
     fn resolve(&self) -> impl Future<Output = io::Result<Vec<String>>> + Send;
 
-    /// Waits until it is worth asking again, for those who are told of changes. The channel drops the future when it asks for another
-    /// reason. It asks at once, but for this reason at most once a second. Without it: never.
+    /// Waits until it is worth asking again, for those who are told of changes. The channel drops
+    /// the future when it asks for another reason. It asks at once, but for this reason at most
+    /// once a second. Without it: never.
     fn changed(&self) -> impl Future<Output = ()> + Send {
         pending()
     }
 }
 
-/// The addresses that DNS has for a `host:port`: one connection, or as many as [`connections`](super::ChannelBuilder::connections) says, to
-/// each of them.
+/// The addresses that DNS has for a `host:port`: one connection, or as many as
+/// [`connections`](super::ChannelBuilder::connections) says, to each of them.
 ///
 /// A channel to a `host:port` without this asks DNS as well, and connects to the first address that
 /// answers. The next one is tried when one fails, or has not answered for 250 milliseconds.

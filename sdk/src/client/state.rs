@@ -6,7 +6,8 @@ use tokio::sync::watch;
 
 use crate::error::Error;
 
-/// What a channel is doing. With several connections it is the best that one of them does: ready before connecting before waiting.
+/// What a channel is doing. With several connections it is the best that one of them does: ready
+/// before connecting before waiting.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum State {
@@ -16,14 +17,16 @@ pub enum State {
     Connecting,
     /// There is a connection.
     Ready,
-    /// Nobody answered. Calls fail, unless they [`wait_for_ready`](super::ChannelBuilder::wait_for_ready).
+    /// Nobody answered. Calls fail, unless they
+    /// [`wait_for_ready`](super::ChannelBuilder::wait_for_ready).
     TransientFailure {
         /// What went wrong last.
         why: Error,
         /// When the next attempt is made, by tokio's clock.
         retry_at: Instant,
     },
-    /// The channel was closed, or all its clones were dropped: there will be no connection any more.
+    /// The channel was closed, or all its clones were dropped: there will be no connection any
+    /// more.
     Closed,
 }
 
@@ -73,8 +76,8 @@ impl StateWatch {
         self.states.borrow().clone()
     }
 
-    /// At first the state now, then waits until it changes. A state that is over before anybody looks is not told. `None` after
-    /// [`State::Closed`].
+    /// At first the state now, then waits until it changes. A state that is over before anybody
+    /// looks is not told. `None` after [`State::Closed`].
     ///
     /// **Cancel safety**: dropping the future loses nothing.
     pub async fn next(&mut self) -> Option<State> {
@@ -88,8 +91,8 @@ impl StateWatch {
         Some(self.states.borrow_and_update().clone())
     }
 
-    /// Waits until the channel is in a state that `wanted` is true of; gives it. `None` if the channel was closed before. For example
-    /// `watch.until(State::is_ready)`.
+    /// Waits until the channel is in a state that `wanted` is true of; gives it. `None` if the
+    /// channel was closed before. For example `watch.until(State::is_ready)`.
     ///
     /// **Cancel safety**: dropping the future loses nothing.
     pub async fn until(&mut self, mut wanted: impl FnMut(&State) -> bool) -> Option<State> {

@@ -29,9 +29,9 @@ pub(super) struct Subchannels {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Id(u64);
 
-/// The number of connections, for each that is wanted, that may wait for their last calls before another
-/// one is made to their address. Each but the newest has outlived a server, or the servers there refuse
-/// for ever.
+/// The number of connections, for each that is wanted, that may wait for their last calls before
+/// another one is made to their address. Each but the newest has outlived a server, or the servers
+/// there refuse for ever.
 const MOST_ASIDE: usize = 16;
 
 /// A connection whose address was taken away, or whose server drains.
@@ -157,7 +157,8 @@ impl Subchannels {
         starts
     }
 
-    /// There are new addresses, of which none is there twice. They are to be connected to at once: who asked for them has a call.
+    /// There are new addresses, of which none is there twice. They are to be connected to at once:
+    /// who asked for them has a call.
     pub(super) fn handle_addresses(&mut self, addresses: &[Address], each: usize) -> Vec<Start> {
         if self.closed.is_some() {
             return Vec::new();
@@ -207,8 +208,8 @@ impl Subchannels {
         }
     }
 
-    /// The server of a connection drains. The connection is put aside until its last call has ended, and
-    /// another one takes its place, as if it were lost.
+    /// The server of a connection drains. The connection is put aside until its last call has
+    /// ended, and another one takes its place, as if it were lost.
     pub(super) fn handle_drains(
         &mut self,
         id: Id,
@@ -243,8 +244,8 @@ impl Subchannels {
         vec![Start::Subchannel { id: new.id, address, gone: Arc::clone(&new.gone), wait }]
     }
 
-    /// The server of the one connection that the channel was given drains. It is put aside, and there
-    /// will be no other.
+    /// The server of the one connection that the channel was given drains. It is put aside, and
+    /// there will be no other.
     pub(super) fn handle_given_drains(&mut self, why: Error) {
         let list = std::mem::take(&mut self.list);
         self.dismiss(list);
@@ -271,8 +272,8 @@ impl Subchannels {
         Then::Wait(subchannel.fail(why, backoff, (now, random)))
     }
 
-    /// A connection is over. It is replaced at once if it was of use, else when there is a call: a server that closes connections on which
-    /// nothing happens is left in peace.
+    /// A connection is over. It is replaced at once if it was of use, else when there is a call: a
+    /// server that closes connections on which nothing happens is left in peace.
     pub(super) fn handle_lost(
         &mut self,
         id: Id,
@@ -295,7 +296,8 @@ impl Subchannels {
         Then::Wait(wait)
     }
 
-    /// A connection was closed on this side because nobody used it. The next call makes another one.
+    /// A connection was closed on this side because nobody used it. The next call makes another
+    /// one.
     pub(super) fn handle_idle(&mut self, id: Id) {
         self.draining.retain(|aside| aside.id != id);
         if let Some(subchannel) = self.find(id) {

@@ -12,10 +12,11 @@ use crate::error::Result;
 
 /// Runs `body(0)`, `body(1)` and so on to `body(n - 1)`, one after the other.
 ///
-/// `n` is any integer of which a [`Range`] can count, and the body gets the same type. With `n` 0 or less the body
-/// never runs.
+/// `n` is any integer of which a [`Range`] can count, and the body gets the same type. With `n` 0
+/// or less the body never runs.
 ///
-/// **On drop** and **cancel safety**: as for [all loops](crate::combinators#what-all-loops-have-in-common).
+/// **On drop** and **cancel safety**: as for
+/// [all loops](crate::combinators#what-all-loops-have-in-common).
 ///
 /// # Errors
 /// The first error of the body ends the loop and is passed on; the rest is skipped.

@@ -12,9 +12,11 @@ use crate::error::Result;
 
 /// Runs `body` on each item of `items`, in order, one after the other.
 ///
-/// The next item is taken when the run before has finished; after an error no more are taken. No items, no runs.
+/// The next item is taken when the run before has finished; after an error no more are taken. No
+/// items, no runs.
 ///
-/// **On drop** and **cancel safety**: as for [all loops](crate::combinators#what-all-loops-have-in-common).
+/// **On drop** and **cancel safety**: as for
+/// [all loops](crate::combinators#what-all-loops-have-in-common).
 ///
 /// # Errors
 /// The first error of the body ends the loop and is passed on; the rest is skipped.

@@ -12,9 +12,11 @@ use crate::error::Result;
 
 /// Runs `body` again and again until it breaks.
 ///
-/// `Ok(Continue(()))` asks for another run, `Ok(Break(value))` ends the loop with `value`. The body runs at least once.
+/// `Ok(Continue(()))` asks for another run, `Ok(Break(value))` ends the loop with `value`. The body
+/// runs at least once.
 ///
-/// **On drop** and **cancel safety**: as for [all loops](crate::combinators#what-all-loops-have-in-common).
+/// **On drop** and **cancel safety**: as for
+/// [all loops](crate::combinators#what-all-loops-have-in-common).
 ///
 /// # Errors
 /// The first error of the body ends the loop and is passed on.

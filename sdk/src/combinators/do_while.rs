@@ -12,10 +12,11 @@ use crate::error::Result;
 
 /// Runs `body` again and again as long as `condition` says `true`.
 ///
-/// `condition` is asked before every run, the first one included: if it says `false` at once, the body never runs. After an
-/// error it is not asked again.
+/// `condition` is asked before every run, the first one included: if it says `false` at once, the
+/// body never runs. After an error it is not asked again.
 ///
-/// **On drop** and **cancel safety**: as for [all loops](crate::combinators#what-all-loops-have-in-common).
+/// **On drop** and **cancel safety**: as for
+/// [all loops](crate::combinators#what-all-loops-have-in-common).
 ///
 /// # Errors
 /// The first error of the body ends the loop and is passed on.

@@ -1,4 +1,5 @@
-//! Loops and joins over futures, each a named future without a clock, a task or a runtime behind it.
+//! Loops and joins over futures, each a named future without a clock, a task or a runtime behind
+//! it.
 //!
 //! | | runs | ends with |
 //! |---|---|---|
@@ -15,25 +16,32 @@
 //!
 //! # What all loops have in common
 //!
-//! * The body is a plain closure that returns a future of [`Result`](crate::Result): `|| async { .. }`, or, of a
-//!   `shared()` handle, `|| writer.write(..)`. A handle of its own, or anything else that a body changes by `&mut`, goes
-//!   through [`do_with()`]: a plain closure cannot lend it to its future (the compiler says that a captured variable
-//!   escapes, or that the closure does not implement `FnMut`). One run follows another; a run's future is dropped before anything else of the loop is asked.
+//! * The body is a plain closure that returns a future of [`Result`](crate::Result):
+//!   `|| async { .. }`, or, of a `shared()` handle, `|| writer.write(..)`. A handle of its own, or
+//!   anything else that a body changes by `&mut`, goes through [`do_with()`]: a plain closure
+//!   cannot lend it to its future (the compiler says that a captured variable escapes, or that the
+//!   closure does not implement `FnMut`). One run follows another; a run's future is dropped before
+//!   anything else of the loop is asked.
 //! * Nothing runs before the first poll. The first error ends the loop.
-//! * They need no allocation and no stack, however many runs are ready at once. After 64 such runs in one poll a loop wakes
-//!   itself and lets its runtime go on with other tasks.
-//! * **Cancel safety**: dropping a loop drops the run it is in and starts no other; it is as safe as that run's future.
+//! * They need no allocation and no stack, however many runs are ready at once. After 64 such runs
+//!   in one poll a loop wakes itself and lets its runtime go on with other tasks.
+//! * **Cancel safety**: dropping a loop drops the run it is in and starts no other; it is as safe
+//!   as that run's future.
 //! * **Panics**: polling a loop or a join after it has ended panics.
 //!
 //! # What all joins have in common
 //!
 //! * They take calls as they are: `try_when_all((client.a(x), client.b(y)))`.
-//! * They poll a child only if it woke. Children that woke between two polls are polled in input order.
-//! * A child is dropped as soon as it has finished. What is left is dropped, in input order, in the poll that ends the join,
-//!   before its outcome is handed out, or with the join if it is dropped before.
-//! * A loop whose body borrows, as a child inside a trait's async method, has to stand in an `async` block of its own, such as
-//!   `try_when_all((async { do_for(3, |i| ..).await }, ..))`: rustc 1.95 cannot prove such a loop general enough otherwise.
-//! * They hold their children in one task: none of them runs unless the join is polled. Spawn what has to run in parallel.
+//! * They poll a child only if it woke. Children that woke between two polls are polled in input
+//!   order.
+//! * A child is dropped as soon as it has finished. What is left is dropped, in input order, in the
+//!   poll that ends the join, before its outcome is handed out, or with the join if it is dropped
+//!   before.
+//! * A loop whose body borrows, as a child inside a trait's async method, has to stand in an
+//!   `async` block of its own, such as `try_when_all((async { do_for(3, |i| ..).await }, ..))`:
+//!   rustc 1.95 cannot prove such a loop general enough otherwise.
+//! * They hold their children in one task: none of them runs unless the join is polled. Spawn what
+//!   has to run in parallel.
 
 mod do_for;
 mod do_for_each;

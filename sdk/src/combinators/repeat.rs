@@ -13,7 +13,8 @@ use crate::error::Result;
 
 /// Runs `body` for ever; only an error ends it.
 ///
-/// **On drop** and **cancel safety**: as for [all loops](crate::combinators#what-all-loops-have-in-common).
+/// **On drop** and **cancel safety**: as for
+/// [all loops](crate::combinators#what-all-loops-have-in-common).
 ///
 /// # Errors
 /// The first error of the body ends the loop and is passed on: the only way out.

@@ -23,8 +23,8 @@ where
 {
     /// Runs the loop until it ends, waits, or has had its turn.
     ///
-    /// `start` gives the next run or ends the loop; `finished` takes a run's value and ends the loop or lets it go on.
-    /// `parts` is what both of them work on.
+    /// `start` gives the next run or ends the loop; `finished` takes a run's value and ends the
+    /// loop or lets it go on. `parts` is what both of them work on.
     pub(super) fn drive<P, Out>(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -41,7 +41,8 @@ where
                 },
                 RunProjection::Running(run) => {
                     let outcome = ready!(run.poll(cx));
-                    // The run is dropped first: what it borrowed or locked is free when the loop looks at its parts again.
+                    // The run is dropped first: what it borrowed or locked is free when the loop
+                    // looks at its parts again.
                     self.set(Self::Next);
                     match outcome.map(|value| finished(parts, value)) {
                         Ok(ControlFlow::Continue(())) => {}

@@ -12,13 +12,15 @@ use crate::error::Result;
 
 /// Runs all futures at once and gives every value, in input order, unless one of them fails.
 ///
-/// Takes what [`when_all`](crate::when_all) takes, with [`Result`] as the output of each future. Without futures it is
-/// ready at once. If several have failed between two polls, the error of the first in input order among those counts.
+/// Takes what [`when_all`](crate::when_all) takes, with [`Result`] as the output of each future.
+/// Without futures it is ready at once. If several have failed between two polls, the error of the
+/// first in input order among those counts.
 ///
-/// **On drop** it drops the futures that have not finished and the values of those that have. The first error does the
-/// same before it is handed out.
+/// **On drop** it drops the futures that have not finished and the values of those that have. The
+/// first error does the same before it is handed out.
 ///
-/// **Cancel safety**: dropping it loses the values that were there; otherwise it is as safe as its futures.
+/// **Cancel safety**: dropping it loses the values that were there; otherwise it is as safe as its
+/// futures.
 ///
 /// # Errors
 /// The first error of a future ends the join and is passed on.

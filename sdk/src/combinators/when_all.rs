@@ -11,15 +11,17 @@ use super::turn::Turn;
 
 /// Runs all futures at once and gives every outcome, in input order, whatever it is.
 ///
-/// `inputs` is a tuple of up to twelve futures, each of a type of its own, and gives a tuple; or anything that can be
-/// iterated over and gives futures of one type, and gives a `Vec`. Without futures the join is ready at once. It never
-/// fails: outcomes that are errors stand in their place ([`try_when_all`](crate::try_when_all) ends at the first one).
+/// `inputs` is a tuple of up to twelve futures, each of a type of its own, and gives a tuple; or
+/// anything that can be iterated over and gives futures of one type, and gives a `Vec`. Without
+/// futures the join is ready at once. It never fails: outcomes that are errors stand in their place
+/// ([`try_when_all`](crate::try_when_all) ends at the first one).
 ///
 /// Iterators are read to their end here, before the first poll.
 ///
 /// **On drop** it drops the futures that have not finished and the outcomes of those that have.
 ///
-/// **Cancel safety**: dropping it loses the outcomes that were there; otherwise it is as safe as its futures.
+/// **Cancel safety**: dropping it loses the outcomes that were there; otherwise it is as safe as
+/// its futures.
 ///
 /// # Panics
 /// If polled after it has ended.

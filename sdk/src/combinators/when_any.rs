@@ -6,17 +6,19 @@ use std::task::{Context, Poll};
 use super::join::{Children, Each, POLLED_AFTER_END, Wakes};
 use super::opaque_debug;
 
-/// Runs all futures at once and gives the first outcome, success or failure, with the index of its future.
+/// Runs all futures at once and gives the first outcome, success or failure, with the index of its
+/// future.
 ///
-/// Without futures the outcome is `None`, at once. If several are ready when the join is polled, the lowest index wins;
-/// those behind it are then not polled any more.
+/// Without futures the outcome is `None`, at once. If several are ready when the join is polled,
+/// the lowest index wins; those behind it are then not polled any more.
 ///
 /// Iterators are read to their end here, before the first poll.
 ///
-/// **On drop** it drops all futures. The first outcome does the same with the losers before it is handed out, so
-/// nothing of them is left when the `.await` returns.
+/// **On drop** it drops all futures. The first outcome does the same with the losers before it is
+/// handed out, so nothing of them is left when the `.await` returns.
 ///
-/// **Cancel safety**: dropping it loses nothing that was there; otherwise it is as safe as its futures, and so is losing.
+/// **Cancel safety**: dropping it loses nothing that was there; otherwise it is as safe as its
+/// futures, and so is losing.
 ///
 /// # Panics
 /// If polled after it has ended.
@@ -27,7 +29,8 @@ use super::opaque_debug;
 ///
 /// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
 /// # runtime.block_on(async {
-/// let first = trill::when_any((0..3).map(async |n| if n == 1 { "ready" } else { future::pending().await })).await;
+/// let one_of_three = async |n| if n == 1 { "ready" } else { future::pending().await };
+/// let first = trill::when_any((0..3).map(one_of_three)).await;
 /// assert_eq!(first, Some((1, "ready")));
 ///
 /// let none = trill::when_any([future::ready(()); 0]).await;

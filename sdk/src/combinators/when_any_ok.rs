@@ -8,17 +8,20 @@ use super::opaque_debug;
 use super::turn::Turn;
 use crate::error::{Error, Result};
 
-/// Runs all futures at once and gives the first success with the index of its future, or the last failure if all fail.
+/// Runs all futures at once and gives the first success with the index of its future, or the last
+/// failure if all fail.
 ///
-/// Without futures the outcome is `None`, at once. If several are ready when the join is polled, they are taken in
-/// input order: the lowest index wins among successes, and of failures the highest index counts as the later one.
+/// Without futures the outcome is `None`, at once. If several are ready when the join is polled,
+/// they are taken in input order: the lowest index wins among successes, and of failures the
+/// highest index counts as the later one.
 ///
 /// Iterators are read to their end here, before the first poll.
 ///
-/// **On drop** it drops the futures that have not finished. The first success does the same with the losers before it
-/// is handed out, so nothing of them is left when the `.await` returns.
+/// **On drop** it drops the futures that have not finished. The first success does the same with
+/// the losers before it is handed out, so nothing of them is left when the `.await` returns.
 ///
-/// **Cancel safety**: dropping it loses the last failure; otherwise it is as safe as its futures, and so is losing.
+/// **Cancel safety**: dropping it loses the last failure; otherwise it is as safe as its futures,
+/// and so is losing.
 ///
 /// # Errors
 /// If every future fails: the error that came last in time.

@@ -1,4 +1,5 @@
-//! Answers that wait for room in the outbox: from the moment at which the handler gives one, it counts as what is queued does.
+//! Answers that wait for room in the outbox: from the moment at which the handler gives one, it
+//! counts as what is queued does.
 
 use super::Connection;
 use super::calls::Call;
@@ -8,8 +9,9 @@ use super::refusals::Cause;
 use super::streaming::SendError;
 
 impl Connection {
-    /// An answer of so many bytes may be queued, if there is room in the server's budget. One that goes beyond it is taken while others
-    /// have left some, and small ones are always, as refusals are.
+    /// An answer of so many bytes may be queued, if there is room in the server's budget. One that
+    /// goes beyond it is taken while others have left some, and small ones are always, as refusals
+    /// are.
     #[inline]
     pub(crate) fn admit_answer(&self, key: CallKey, bytes: usize) -> Result<(), SendError> {
         if self.queued() + self.answers + bytes <= MIN_OUTBOX {

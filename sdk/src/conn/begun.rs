@@ -1,4 +1,5 @@
-//! A frame that is begun and not whole: what it holds, how long it may take, and what becomes of one that is not taken.
+//! A frame that is begun and not whole: what it holds, how long it may take, and what becomes of
+//! one that is not taken.
 
 use std::time::Instant;
 
@@ -29,7 +30,8 @@ pub(crate) struct Front {
     pub(crate) skipped: bool,
 }
 
-/// Watches the frame at the front. No frame is timed by itself: a look now and then sees whether it has grown.
+/// Watches the frame at the front. No frame is timed by itself: a look now and then sees whether it
+/// has grown.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
     /// Counts frames that came.
@@ -90,7 +92,8 @@ impl Connection {
         }
     }
 
-    /// Ends the connection if the frame at the front has not grown for too long, unless it is this side that does not read.
+    /// Ends the connection if the frame at the front has not grown for too long, unless it is this
+    /// side that does not read.
     pub(super) fn look_at_front(&mut self, now: Instant) {
         let (front, limit) = (self.watch.front, self.config.frame_timeout);
         let Some(mark) = self.watch.mark.take().filter(|_| front.came > 0 && self.lost.is_none())
@@ -117,7 +120,8 @@ impl Connection {
         self.look_later(now);
     }
 
-    /// Whether there is room for `bytes` of the frame at the front, which it holds from then on. One answer at a time is the client's own wish.
+    /// Whether there is room for `bytes` of the frame at the front, which it holds from then on.
+    /// One answer at a time is the client's own wish.
     pub(crate) fn hold_input(&mut self, bytes: usize, of: Begun) -> Result<(), Overrun> {
         // What it has is no reason to give it no more.
         let before = self.watch.held;
@@ -133,8 +137,9 @@ impl Connection {
         room
     }
 
-    /// No more comes for now, and what is there of a frame that one read takes holds `bytes`. It needs
-    /// not ask for room: it ends within the frame timeout, and until then its connection is read.
+    /// No more comes for now, and what is there of a frame that one read takes holds `bytes`. It
+    /// needs not ask for room: it ends within the frame timeout, and until then its connection is
+    /// read.
     pub(crate) fn count_settled(&mut self, bytes: usize) {
         self.watch.of_stream = false;
         self.count_input(bytes);

@@ -20,7 +20,8 @@ use super::config::DEFAULT_WINDOW;
 
 pub(crate) use charge::Charge;
 
-/// How far an account may differ from what it last told the pool. Small traffic stays below it and costs no shared counter.
+/// How far an account may differ from what it last told the pool. Small traffic stays below it and
+/// costs no shared counter.
 const STEP: usize = 4 * 1024;
 
 /// Those who are expected beside those who are there, when room is shared out.
@@ -30,21 +31,25 @@ const TO_COME: usize = 16;
 const CONNECTION: &str = "max_unread_per_connection";
 const POOL: &str = "max_unread";
 
-/// Bytes that wait in memory: of a connection ([`Channel::buffered`](crate::Channel::buffered)), or of all connections of a server
+/// Bytes that wait in memory: of a connection ([`Channel::buffered`](crate::Channel::buffered)), or
+/// of all connections of a server
 /// ([`ServerHandle::buffered`](crate::server::ServerHandle::buffered)).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub struct Buffered {
-    /// Received, and not yet read by the application; answers count until their callers have them, and
-    /// requests until they are answered: while they are unpacked with what that takes, and from then on
-    /// with what their messages keep. The request of a server stream counts for as long as the stream is
-    /// there. Messages of other streams and answers count while they are unpacked, from 16 KiB on.
-    /// Metadata counts with what it takes in memory, as long as its call or stream is there, and a frame that is larger than 64 KiB
-    /// with the part of it that has come. At a server, each stream counts with 1 KiB for its state.
+    /// Received, and not yet read by the application; answers count until their callers have them,
+    /// and requests until they are answered: while they are unpacked with what that takes, and from
+    /// then on with what their messages keep. The request of a server stream counts for as long as
+    /// the stream is there. Messages of other streams and answers count while they are unpacked,
+    /// from 16 KiB on. Metadata counts with what it takes in memory, as long as its call or stream
+    /// is there, and a frame that is larger than 64 KiB with the part of it that has come. At a
+    /// server, each stream counts with 1 KiB for its state.
     pub unread: usize,
-    /// The same together with what the windows of open streams promise: what counts for `max_unread` and `max_unread_per_connection`.
+    /// The same together with what the windows of open streams promise: what counts for
+    /// `max_unread` and `max_unread_per_connection`.
     pub reserved: usize,
-    /// Written, and not yet in the socket, with answers that wait for room: what counts for `max_unsent` and `max_unsent_per_connection`.
+    /// Written, and not yet in the socket, with answers that wait for room: what counts for
+    /// `max_unsent` and `max_unsent_per_connection`.
     pub unsent: usize,
 }
 
@@ -255,9 +260,9 @@ impl Account {
 
     /// Whether the connection, and the server, hold no more than they may. The connections of a
     /// peer that has more than it leaves are read for an eighth and one `message` more. Then those
-    /// wait that hold more than a window, so that streams that keep to theirs are not broken off for
-    /// the message that may go beyond each of them. The others wait from a quarter on: many of them
-    /// are much, too.
+    /// wait that hold more than a window, so that streams that keep to theirs are not broken off
+    /// for the message that may go beyond each of them. The others wait from a quarter on: many of
+    /// them are much, too.
     pub(super) fn is_within(&self, message: usize) -> bool {
         let peer_is = |peer: &Arc<Usage>| {
             let (held, limit) = (peer.pool.held(), peer.pool.limit);
@@ -268,7 +273,8 @@ impl Account {
         self.held.now <= self.limit && self.peer.as_ref().is_none_or(peer_is)
     }
 
-    /// Whether what is held, with `more`, is no more than a quarter and one `message` over the limit.
+    /// Whether what is held, with `more`, is no more than a quarter and one `message` over the
+    /// limit.
     pub(super) fn is_sound(&self, more: usize, message: usize) -> Result<(), Overrun> {
         match self.can_hold(more) {
             Err(over) if over.excess(more) > over.limit / 4 + message => Err(over),
@@ -370,7 +376,8 @@ mod tests {
         assert_eq!((pool.reserved(), pool.held(), pool.sharers.load(Ordering::Relaxed)), (0, 0, 0));
     }
 
-    /// A shared counter that each message touches makes the threads of a server wait for each other.
+    /// A shared counter that each message touches makes the threads of a server wait for each
+    /// other.
     #[test]
     fn a_pool_is_told_every_four_kibibytes_and_not_in_between() {
         let pool = Pool::new(1_000_000);

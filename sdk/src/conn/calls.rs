@@ -1,4 +1,5 @@
-//! The set of unary calls of a connection: ours that wait for an answer, and the peer's that are being worked on.
+//! The set of unary calls of a connection: ours that wait for an answer, and the peer's that are
+//! being worked on.
 
 use std::time::Instant;
 
@@ -117,7 +118,8 @@ impl Calls {
         CallKey(self.slab.insert(Call::Incoming(incoming)))
     }
 
-    /// Ends a call of ours with what came for it. Nothing is found for an answer that comes too late.
+    /// Ends a call of ours with what came for it. Nothing is found for an answer that comes too
+    /// late.
     pub(super) fn answer(
         &mut self,
         id: u32,

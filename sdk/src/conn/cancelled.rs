@@ -1,12 +1,14 @@
 //! Streams that this client has cancelled with a normal CLOSE, and that the server has not ended
 //! yet.
 //!
-//! A handler of tRPC-Go never learns of a RESET: what frees it is the end of its input, or credit for what it still writes. So
-//! what comes is dropped, and its credit given back, until the server ends the stream.
+//! A handler of tRPC-Go never learns of a RESET: what frees it is the end of its input, or credit
+//! for what it still writes. So what comes is dropped, and its credit given back, until the server
+//! ends the stream.
 //!
-//! A server that never does would have them kept for ever. So the oldest is forgotten when there are too many, and the server is told
-//! with a RESET: what still comes on it is dropped as before, and only a handler that hears no RESET and writes more than a window
-//! stays blocked until the connection ends. A limit that refused new streams instead would lose work.
+//! A server that never does would have them kept for ever. So the oldest is forgotten when there
+//! are too many, and the server is told with a RESET: what still comes on it is dropped as before,
+//! and only a handler that hears no RESET and writes more than a window stays blocked until the
+//! connection ends. A limit that refused new streams instead would lose work.
 
 use std::collections::BTreeMap;
 

@@ -26,8 +26,9 @@ impl Connection {
         }
     }
 
-    /// A server ends the stream with the outcome of its handler. Nothing happens if the stream is over.
-    /// A good outcome whose metadata does not fit into a frame leaves the stream open for another one.
+    /// A server ends the stream with the outcome of its handler. Nothing happens if the stream is
+    /// over. A good outcome whose metadata does not fit into a frame leaves the stream open for
+    /// another one.
     pub(crate) fn close(&mut self, key: StreamKey, outcome: Outcome) -> Fit {
         let stream = self.streams.get_mut(key);
         if stream.state == State::Closed {
@@ -36,7 +37,8 @@ impl Connection {
         let id = stream.id;
         let closes = outcome.ret == 0 && self.config.app_errors == AppErrors::Close;
         let fit = if outcome.is_ok() || closes {
-            // A tRPC-Cpp writer that is blocked on the window is not woken by a normal CLOSE: it needs its credit first.
+            // A tRPC-Cpp writer that is blocked on the window is not woken by a normal CLOSE: it
+            // needs its credit first.
             if stream.state.can_receive()
                 && !stream.recv.ended
                 && let Some(increment) = stream.recv.window.settle_all()
@@ -71,8 +73,8 @@ impl Connection {
         self.give_credit(key, messages + consumed.0, bytes + consumed.1);
     }
 
-    /// The application knows that it needs nothing more of the peer, such as after the one request of a server stream. What still
-    /// comes is dropped, and no credit is given any more.
+    /// The application knows that it needs nothing more of the peer, such as after the one request
+    /// of a server stream. What still comes is dropped, and no credit is given any more.
     pub(crate) fn end_input(&mut self, key: StreamKey) {
         self.streams.get_mut(key).recv.ended = true;
         self.discard(key, (0, 0));
@@ -100,7 +102,8 @@ impl Connection {
         self.tell_if_idle();
     }
 
-    /// Tells the peer that this side wants nothing more of a stream that is not over, in the way the peer understands.
+    /// Tells the peer that this side wants nothing more of a stream that is not over, in the way
+    /// the peer understands.
     pub(super) fn break_off(&mut self, key: StreamKey, outcome: Outcome) {
         let stream = self.streams.get_mut(key);
         let polite = self.config.cancel == Cancel::HalfClose && self.side == Side::Client;
@@ -137,7 +140,8 @@ impl Connection {
         self.write_close(id, RESET, outcome)
     }
 
-    /// Writes CLOSE. If metadata and text do not fit into a frame, the codes and as much of the text as fits go out.
+    /// Writes CLOSE. If metadata and text do not fit into a frame, the codes and as much of the
+    /// text as fits go out.
     fn write_close(&mut self, id: StreamId, close_type: i32, outcome: Outcome) -> Fit {
         let bare = outcome.without_metadata();
         if self.try_close(id, close_type, outcome).is_ok() {

@@ -7,7 +7,8 @@ use crate::wire::Largest;
 
 use super::peer::Peer;
 
-/// The protocol's default window, and the smallest that its peers announce by themselves: 65,535 bytes (`trpc: docs/en/trpc_protocol_design.md`).
+/// The protocol's default window, and the smallest that its peers announce by themselves: 65,535
+/// bytes (`trpc: docs/en/trpc_protocol_design.md`).
 pub(super) const DEFAULT_WINDOW: u32 = 65_535;
 
 /// What tRPC-Cpp accepts in one frame by default, so what is sent at most.
@@ -18,23 +19,23 @@ pub(crate) const DEFAULT_MAX_RECEIVED: usize = 10 * 1024 * 1024;
 
 /// What a unary frame can say of its header's size.
 pub(crate) const MAX_HEADER: usize = u16::MAX as usize;
-/// The smallest window that may be set, and that is announced when room is short. All known peers take a window as it is. A stream
-/// with it is slow and never stands still.
+/// The smallest window that may be set, and that is announced when room is short. All known peers
+/// take a window as it is. A stream with it is slow and never stands still.
 pub(crate) const MIN_WINDOW: u32 = 1024;
 
-/// The room that a window takes: what it says, half as much for the headers of small messages, and some for the message that may go
-/// beyond it.
+/// The room that a window takes: what it says, half as much for the headers of small messages, and
+/// some for the message that may go beyond it.
 pub(super) const fn room_for(window: u32) -> usize {
     if window == 0 { 0 } else { window as usize + window as usize / 2 + SLACK }
 }
 const SLACK: usize = 512;
 
-/// What a server keeps for each stream beside what came on it: its state, the handles of its handler, and a
-/// small task. `tests/memory.rs` measures it.
+/// What a server keeps for each stream beside what came on it: its state, the handles of its
+/// handler, and a small task. `tests/memory.rs` measures it.
 pub(super) const STREAM_STATE: usize = 1024;
 
-/// The memory that a server keeps for each call beside what came with it: its state and the task of its handler. The mode
-/// `one-way-places` of `hostile` measures it.
+/// The memory that a server keeps for each call beside what came with it: its state and the task of
+/// its handler. The mode `one-way-places` of `hostile` measures it.
 pub(super) const CALL_STATE: usize = 1024;
 
 /// What a connection may always queue, however short the server's room is.
@@ -44,27 +45,30 @@ pub(super) const MIN_OUTBOX: usize = 16 * 1024;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub enum Cancel {
-    /// RESET with code 161. Right for servers of Trill and tRPC-Cpp, whose handlers learn it at once. A handler of tRPC-Go never does:
-    /// it stays blocked until the connection ends.
+    /// RESET with code 161. Right for servers of Trill and tRPC-Cpp, whose handlers learn it at
+    /// once. A handler of tRPC-Go never does: it stays blocked until the connection ends.
     #[default]
     Reset,
-    /// A normal CLOSE, as if there were no more to send; what still comes is dropped. For servers of tRPC-Go, whose handlers see the end
-    /// of their input and usually return. A handler cannot tell it from a complete input. That also holds for
-    /// [`fail`](crate::AsyncWriter::fail): these servers drop a CLOSE with a code before their handlers could see it, so it goes out
-    /// without, and the status stays here.
+    /// A normal CLOSE, as if there were no more to send; what still comes is dropped. For servers
+    /// of tRPC-Go, whose handlers see the end of their input and usually return. A handler cannot
+    /// tell it from a complete input. That also holds for [`fail`](crate::AsyncWriter::fail): these
+    /// servers drop a CLOSE with a code before their handlers could see it, so it goes out without,
+    /// and the status stays here.
     HalfClose,
 }
 
-/// How a server ends a stream whose handler failed with a code of the application ([`Status::app`](crate::Status::app)).
+/// How a server ends a stream whose handler failed with a code of the application
+/// ([`Status::app`](crate::Status::app)).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub enum AppErrors {
-    /// RESET with the code. Right for clients of Trill and tRPC-Cpp. A stream client of tRPC-Go sees the text and code 0: it does not
-    /// look for an application's code there.
+    /// RESET with the code. Right for clients of Trill and tRPC-Cpp. A stream client of tRPC-Go
+    /// sees the text and code 0: it does not look for an application's code there.
     #[default]
     Reset,
-    /// A normal CLOSE with the code. For stream clients of tRPC-Go, which see it then, as do those of Trill and of tRPC-Cpp's fiber threads.
-    /// An asynchronous client of tRPC-Cpp (merge threads) takes it for a good end.
+    /// A normal CLOSE with the code. For stream clients of tRPC-Go, which see it then, as do those
+    /// of Trill and of tRPC-Cpp's fiber threads. An asynchronous client of tRPC-Cpp (merge threads)
+    /// takes it for a good end.
     Close,
 }
 
@@ -146,8 +150,8 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The largest number of bytes that may wait for the socket with everything counted: what writers may queue, one message beyond
-    /// it, and a share for answers that nobody can hold back.
+    /// The largest number of bytes that may wait for the socket with everything counted: what
+    /// writers may queue, one message beyond it, and a share for answers that nobody can hold back.
     pub(super) fn outbox_hard(&self) -> usize {
         self.outbox.saturating_add(2 * self.max_sent + 1024 * 1024)
     }
@@ -157,7 +161,8 @@ impl Config {
         share.max(MIN_OUTBOX).min(self.outbox)
     }
 
-    /// What is announced to the peer of a new or grown stream when a fair share of the room is `share`.
+    /// What is announced to the peer of a new or grown stream when a fair share of the room is
+    /// `share`.
     pub(super) fn window_of(&self, share: usize) -> u32 {
         let window = share.saturating_sub(SLACK) / 3 * 2;
         u32::try_from(window).unwrap_or(u32::MAX).max(MIN_WINDOW).min(self.window)
@@ -168,7 +173,8 @@ impl Config {
         Largest { frame: self.max_sent, header: self.max_header }
     }
 
-    /// Whether the peer is to be noticed dead faster than the system's keepalive can, which counts in seconds.
+    /// Whether the peer is to be noticed dead faster than the system's keepalive can, which counts
+    /// in seconds.
     pub(crate) fn probes(&self) -> bool {
         self.dead_peer_timeout < PROBE_BELOW
     }
@@ -182,8 +188,8 @@ impl Config {
     }
 }
 
-/// Below this the connection itself sends something now and then while somebody waits. TCP asks an idle peer after a second at the
-/// earliest, and gives it up after another.
+/// Below this the connection itself sends something now and then while somebody waits. TCP asks an
+/// idle peer after a second at the earliest, and gives it up after another.
 pub(crate) const PROBE_BELOW: Duration = Duration::from_secs(2);
 
 #[cfg(test)]

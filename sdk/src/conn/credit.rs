@@ -2,7 +2,8 @@
 
 /// The sender's view of the peer's window, in bytes of DATA payload.
 ///
-/// Signed, because a message is never split: it may start while the window is above zero and may take it below.
+/// Signed, because a message is never split: it may start while the window is above zero and may
+/// take it below.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SendWindow {
     /// What the peer announced at first. 0: it does not count.
@@ -89,7 +90,8 @@ impl RecvWindow {
         self.received += bytes as u64;
     }
 
-    /// Counts bytes the application took. Once a quarter of the window is owed, it is time to [`settle`](Self::settle).
+    /// Counts bytes the application took. Once a quarter of the window is owed, it is time to
+    /// [`settle`](Self::settle).
     pub(super) fn consume(&mut self, bytes: usize) -> bool {
         let bytes = bytes as u64;
         let given = bytes.min(u64::from(self.ahead));
@@ -101,8 +103,8 @@ impl RecvWindow {
         self.owed >= u64::from(self.size / 4)
     }
 
-    /// A message of so many bytes is on its way, and is consumed as soon as it is there. Whether to give the credit for it now, because
-    /// its sender has none left.
+    /// A message of so many bytes is on its way, and is consumed as soon as it is there. Whether to
+    /// give the credit for it now, because its sender has none left.
     pub(super) fn advance(&mut self, bytes: u32) -> bool {
         let gives = self.size > 0
             && self.ahead == 0
@@ -118,7 +120,8 @@ impl RecvWindow {
         self.ahead as usize
     }
 
-    /// Everything that was received and not given back, whether the application has taken it or not: it will not.
+    /// Everything that was received and not given back, whether the application has taken it or
+    /// not: it will not.
     pub(super) fn settle_all(&mut self) -> Option<u32> {
         let given = std::mem::take(&mut self.ahead);
         self.received = self.received.saturating_sub(u64::from(given));
@@ -126,8 +129,9 @@ impl RecvWindow {
         self.settle(self.size)
     }
 
-    /// Gives the increment to send: what is owed, and what makes the window `size` from now on. A window shrinks by what is not given
-    /// back, so it may take several times until it is that small.
+    /// Gives the increment to send: what is owed, and what makes the window `size` from now on. A
+    /// window shrinks by what is not given back, so it may take several times until it is that
+    /// small.
     pub(super) fn settle(&mut self, size: u32) -> Option<u32> {
         let owed = std::mem::take(&mut self.owed);
         if self.size == 0 {
@@ -137,8 +141,8 @@ impl RecvWindow {
         // A window that shrinks holds back what is owed, and one that grows gives more.
         let less = u64::from(self.size.saturating_sub(size)).min(owed);
         let more = u64::from(size.saturating_sub(self.size));
-        // A frame is at most u32::MAX long and a quarter of the window is far below it, so this fits in practice; the rest would
-        // follow with the next message.
+        // A frame is at most u32::MAX long and a quarter of the window is far below it, so this
+        // fits in practice; the rest would follow with the next message.
         let increment = u32::try_from(owed - less + more).unwrap_or(u32::MAX);
         let rest = owed - less + more - u64::from(increment);
         self.owed = rest;

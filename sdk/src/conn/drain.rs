@@ -1,4 +1,5 @@
-//! How a server's connection comes to its end in order: no new work, then idle, then an answer for all that is left.
+//! How a server's connection comes to its end in order: no new work, then idle, then an answer for
+//! all that is left.
 
 use trill_proto::Code;
 
@@ -12,8 +13,8 @@ use super::event::{Ending, Event, Outcome};
 /// that refuses. Clients of other libraries see a key that means nothing to them.
 const DRAINING: &str = "trill-draining";
 
-/// The text of a refusal. The refusal of a stream has no field for metadata, so there the text is the
-/// mark: clients of other versions know no other one.
+/// The text of a refusal. The refusal of a stream has no field for metadata, so there the text is
+/// the mark: clients of other versions know no other one.
 const REFUSAL: &str =
     "the server is draining, because it is shutting down: try another one, or later";
 
@@ -81,8 +82,9 @@ impl Connection {
         self.streams.held() == 0 && self.calls.is_empty()
     }
 
-    /// The peer sends nothing more: its streams are lost, because they may have been cut. Gives whether something is still to be
-    /// written, as [`owes_answers`](Self::owes_answers) does from now on; [`Event::Idle`] tells when to look again.
+    /// The peer sends nothing more: its streams are lost, because they may have been cut. Gives
+    /// whether something is still to be written, as [`owes_answers`](Self::owes_answers) does from
+    /// now on; [`Event::Idle`] tells when to look again.
     pub(crate) fn handle_input_end(&mut self) -> bool {
         self.input_ended = true;
         for key in self.streams.live_keys() {
@@ -96,7 +98,8 @@ impl Connection {
         self.calls.owe_answers() || !self.output.is_empty() || self.in_flight > 0
     }
 
-    /// Answers all calls and streams that are going on with a code, because the server does not wait for their handlers any longer.
+    /// Answers all calls and streams that are going on with a code, because the server does not
+    /// wait for their handlers any longer.
     pub(crate) fn shut_down(&mut self) {
         self.draining = true;
         let outcome =

@@ -66,7 +66,8 @@ impl ConnError {
         Self::Wire(error)
     }
 
-    /// What a failed read or write of the socket says. `limit` is the dead peer timeout that the socket was given.
+    /// What a failed read or write of the socket says. `limit` is the dead peer timeout that the
+    /// socket was given.
     pub(crate) fn of_io(kind: io::ErrorKind, limit: Duration) -> Self {
         match kind {
             io::ErrorKind::TimedOut

@@ -1,4 +1,5 @@
-//! What crosses the border between the protocol and those above it. Nothing here is special to one wire.
+//! What crosses the border between the protocol and those above it. Nothing here is special to one
+//! wire.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,7 +17,8 @@ use super::send_queue::SendTicket;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
 pub(crate) struct StreamKey(pub(crate) usize);
 
-/// A unary call of this connection: one of ours that waits for its answer, or one of the peer's that a handler works on.
+/// A unary call of this connection: one of ours that waits for its answer, or one of the peer's
+/// that a handler works on.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
 pub(crate) struct CallKey(pub(crate) usize);
 
@@ -45,8 +47,8 @@ impl Head {
             + self.metadata.cost()
     }
 
-    /// The memory that is kept of it as long as the call or stream goes on. Most often all calls share one
-    /// caller's name, but each can bring another.
+    /// The memory that is kept of it as long as the call or stream goes on. Most often all calls
+    /// share one caller's name, but each can bring another.
     #[inline]
     pub(super) fn kept(&self) -> usize {
         self.caller.len() + self.metadata.cost()

@@ -1,4 +1,5 @@
-//! Outcomes that do not fit into a frame. A caller is told of an error in any case, with as much of its text as fits.
+//! Outcomes that do not fit into a frame. A caller is told of an error in any case, with as much of
+//! its text as fits.
 
 use bytes::Bytes;
 

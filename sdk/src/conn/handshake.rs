@@ -9,7 +9,8 @@ use crate::wire::{InitMeta, InitRequestMeta, InitResponseMeta};
 
 use super::event::{Head, Outcome};
 
-/// INIT has no field for a deadline, so it travels as metadata. Peers that do not know the key pass it over.
+/// INIT has no field for a deadline, so it travels as metadata. Peers that do not know the key pass
+/// it over.
 pub(super) const TIMEOUT_KEY: &str = "trill-timeout-ms";
 
 /// The INIT that opens a stream.
@@ -73,7 +74,8 @@ pub(super) fn read_request(meta: InitMeta) -> Option<(Head, u32)> {
     Some((head, meta.init_window_size))
 }
 
-/// What a server's INIT says: its window, or why not. A missing `response_meta` is success (both peers take it so).
+/// What a server's INIT says: its window, or why not. A missing `response_meta` is success (both
+/// peers take it so).
 pub(super) fn read_answer(meta: InitMeta) -> Result<u32, Outcome> {
     let InitResponseMeta { ret, error_msg } = meta.response_meta.unwrap_or_default();
     if ret == 0 { Ok(meta.init_window_size) } else { Err(Outcome::framework(ret, error_msg)) }

@@ -21,7 +21,8 @@ use super::stream::{Action, Idle, Input, Moved, Recv, Send, State, Stream};
 use super::timers::Timer;
 use super::{Connection, drain, handshake};
 
-/// `close_type` of a CLOSE that breaks the stream off; everything else counts as a normal CLOSE (both peers take it so).
+/// `close_type` of a CLOSE that breaks the stream off; everything else counts as a normal CLOSE
+/// (both peers take it so).
 pub(super) const RESET: i32 = 1;
 
 /// What a stream without flow control may hold before the connection is not read further.
@@ -31,7 +32,8 @@ const STALL_WITHOUT_WINDOW: usize = 256 * 1024;
 const SHORT: usize = 256;
 
 impl Connection {
-    /// Takes one frame of the peer's. An error ends the connection: report it with [`handle_lost`](Self::handle_lost).
+    /// Takes one frame of the peer's. An error ends the connection: report it with
+    /// [`handle_lost`](Self::handle_lost).
     pub(crate) fn handle_frame(&mut self, frame: Frame, now: Instant) -> Result<(), ConnError> {
         self.keepalive.note();
         self.watch.note();
@@ -111,8 +113,8 @@ impl Connection {
         }
     }
 
-    /// The stream that takes `bytes` of messages for this id. Without one they are dropped, and what
-    /// that means for the stream, or for one that was given up, is done here.
+    /// The stream that takes `bytes` of messages for this id. Without one they are dropped, and
+    /// what that means for the stream, or for one that was given up, is done here.
     #[inline]
     pub(super) fn find_receiver(&mut self, id: StreamId, bytes: usize) -> Option<StreamKey> {
         let Some(key) = self.streams.find(id) else {
@@ -144,7 +146,8 @@ impl Connection {
         let stream = self.streams.get_mut(key);
         let before = stream.recv.held();
         let more = messages.bytes() + messages.count() * HEADER_LEN;
-        // Only a peer that sends much more than it was promised room for can bring this about. A reader that waits takes it at once.
+        // Only a peer that sends much more than it was promised room for can bring this about. A
+        // reader that waits takes it at once.
         if before + more > stream.recv.charged
             && !stream.recv.waiting
             && let Err(over) = self.unread.is_sound(more, self.config.max_received)
@@ -189,7 +192,8 @@ impl Connection {
             self.remember_reset(key, &meta, now);
             return;
         }
-        // A client has nothing to report with a normal CLOSE: one with a code can only mean that it failed.
+        // A client has nothing to report with a normal CLOSE: one with a code can only mean that it
+        // failed.
         let broken_off =
             meta.close_type == RESET || (!client && (meta.ret != 0 || meta.func_ret != 0));
         let input = if broken_off { Input::Reset } else { Input::Close };
@@ -246,8 +250,8 @@ impl Connection {
         }
     }
 
-    /// A call or stream may go on for long, so what is kept of its head must not hold on to the buffer that it was read into. The decoder has
-    /// seen to the metadata.
+    /// A call or stream may go on for long, so what is kept of its head must not hold on to the
+    /// buffer that it was read into. The decoder has seen to the metadata.
     #[inline]
     pub(super) fn let_go_of_input(&mut self, head: &mut Head) {
         // The method is found by now.
@@ -371,7 +375,8 @@ impl Connection {
             _ => Violation::BadFrame,
         };
         let Some(key) = self.streams.find(id) else {
-            // A peer that opens a stream with garbage waits for an answer; one that sends garbage for no stream gets the same.
+            // A peer that opens a stream with garbage waits for an answer; one that sends garbage
+            // for no stream gets the same.
             if self.side == Side::Server {
                 self.count_refusal(Cause::Unreadable);
                 let outcome = Outcome::framework(self.decode_code(), violation.to_string());
@@ -428,7 +433,8 @@ impl Connection {
         }
     }
 
-    /// The cost at which a stream's inbox stops the reading. A peer that keeps to its window never gets there.
+    /// The cost at which a stream's inbox stops the reading. A peer that keeps to its window never
+    /// gets there.
     pub(super) fn stall_at(&self, window: u32) -> usize {
         if window == 0 {
             STALL_WITHOUT_WINDOW

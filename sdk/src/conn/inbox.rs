@@ -4,13 +4,15 @@ use std::collections::VecDeque;
 
 use crate::wire::{HEADER_LEN, Messages};
 
-/// The first room for copies: some messages, so that a reader who is only a little behind costs one allocation.
+/// The first room for copies: some messages, so that a reader who is only a little behind costs one
+/// allocation.
 const TAIL: usize = 512;
 
 /// A queue of messages, in the pieces in which they came. One piece needs no memory of its own.
 ///
-/// When a reader does not keep up, messages are copied behind each other. A slice would keep a whole read buffer in memory for as
-/// long as it is unread, together with what others have long read. It stays one if it is most of what it keeps.
+/// When a reader does not keep up, messages are copied behind each other. A slice would keep a
+/// whole read buffer in memory for as long as it is unread, together with what others have long
+/// read. It stays one if it is most of what it keeps.
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
     first: Option<Messages>,

@@ -19,9 +19,10 @@ use super::timers::Timer;
 /// How many looks an idle timeout is long. A connection lives for one look longer at most.
 const IDLE_LOOKS: u32 = 4;
 
-/// An id that no client uses, for a FEEDBACK of a client that is about no stream. Servers of Trill and tRPC-Cpp drop it; one of tRPC-Go
-/// answers with a RESET, which is dropped here (`go: codec_stream.go`). A server never sends it: a client of tRPC-Go takes whatever comes
-/// on a connection of its pool for the answer to its call.
+/// An id that no client uses, for a FEEDBACK of a client that is about no stream. Servers of Trill
+/// and tRPC-Cpp drop it; one of tRPC-Go answers with a RESET, which is dropped here
+/// (`go: codec_stream.go`). A server never sends it: a client of tRPC-Go takes whatever comes on a
+/// connection of its pool for the answer to its call.
 const NO_STREAM: StreamId = StreamId(0);
 
 #[derive(Debug, Default)]
@@ -110,7 +111,8 @@ impl Connection {
         }
     }
 
-    /// Sends something that means nothing, if nothing came and went since the last look and somebody waits for the peer.
+    /// Sends something that means nothing, if nothing came and went since the last look and
+    /// somebody waits for the peer.
     pub(super) fn keep_alive(&mut self, now: Instant) {
         // One-way calls go on without their connection: nobody is left to hear of it.
         if self.lost.is_some() {

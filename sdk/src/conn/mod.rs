@@ -5,7 +5,8 @@
 //! [`handle_frame`](Connection::handle_frame), the application's operations with `open`, `send`,
 //! `call` and so on. Time is an argument.
 //!
-//! Deliberately absent: encoding of messages (room 4), retries and naming (front doors), anything that waits.
+//! Deliberately absent: encoding of messages (room 4), retries and naming (front doors), anything
+//! that waits.
 
 mod answers;
 mod begun;
@@ -86,9 +87,11 @@ pub(crate) use streams::growth;
 
 /// One connection's protocol state.
 ///
-/// The contract: after any call that takes `&mut self`, hand out [`take_events`](Self::take_events) and
-/// [`take_calls`](Self::take_calls), write [`take_output`](Self::take_output) to the peer, and call [`handle_timeout`](Self::handle_timeout) no later than
-/// [`next_deadline`](Self::next_deadline). Stop reading from the peer while [`wants_input`](Self::wants_input) is false.
+/// The contract: after any call that takes `&mut self`, hand out [`take_events`](Self::take_events)
+/// and [`take_calls`](Self::take_calls), write [`take_output`](Self::take_output) to the peer, and
+/// call [`handle_timeout`](Self::handle_timeout) no later than
+/// [`next_deadline`](Self::next_deadline). Stop reading from the peer while
+/// [`wants_input`](Self::wants_input) is false.
 pub(crate) struct Connection {
     side: Side,
     config: Config,
@@ -119,7 +122,8 @@ pub(crate) struct Connection {
     /// The connection was lost before all was written.
     unwritten: bool,
     events: Vec<Event>,
-    /// Calls of the peer's that nobody has taken. Many come at once, so they are not each in a box of its own.
+    /// Calls of the peer's that nobody has taken. Many come at once, so they are not each in a box
+    /// of its own.
     arrived: Vec<IncomingCall>,
     stall: Stall,
     /// Somebody has begun to wait for the peer since that was looked at last.
@@ -230,7 +234,8 @@ impl Connection {
         self.output.len()
     }
 
-    /// Gives the bytes to write and continues in `spare`. Report progress with [`handle_written`](Self::handle_written).
+    /// Gives the bytes to write and continues in `spare`. Report progress with
+    /// [`handle_written`](Self::handle_written).
     pub(crate) fn take_output(&mut self, spare: Outbox) -> Outbox {
         debug_assert!(spare.is_empty(), "the spare buffer would be sent");
         let taken = std::mem::replace(&mut self.output, spare);
@@ -273,7 +278,8 @@ impl Connection {
         self.unread.recharge(charge, now)
     }
 
-    /// Counts what a request takes beside its body with `now` bytes. Without room for that nothing changes.
+    /// Counts what a request takes beside its body with `now` bytes. Without room for that nothing
+    /// changes.
     pub(crate) fn recharge_request(
         &mut self,
         charge: &mut Charge,
@@ -287,8 +293,9 @@ impl Connection {
         self.timers.next()
     }
 
-    /// Whether the peer's bytes are wanted. They are not while a stream without credit has more messages than its reader takes, while
-    /// too much is unread and nobody here waits for the peer, or while the peer leaves too many answers unread.
+    /// Whether the peer's bytes are wanted. They are not while a stream without credit has more
+    /// messages than its reader takes, while too much is unread and nobody here waits for the peer,
+    /// or while the peer leaves too many answers unread.
     pub(crate) fn wants_input(&mut self) -> bool {
         self.asking = false;
         self.reads()
@@ -303,7 +310,8 @@ impl Connection {
     }
 
     /// Whether messages of streams wait here, whole or begun. Only they can go beyond what there is
-    /// room for: calls are refused before that, and the peer must hear it, however much others hold.
+    /// room for: calls are refused before that, and the peer must hear it, however much others
+    /// hold.
     fn holds_messages(&self) -> bool {
         self.watch.holds_message() || self.streams.is_any(|stream| stream.recv.held() > 0)
     }
@@ -315,18 +323,21 @@ impl Connection {
             && (self.asking || self.unread.is_within(self.config.max_received))
     }
 
-    /// Whether the peer's bytes are not wanted for lack of room. Nobody tells when other connections leave some, so ask now and then.
+    /// Whether the peer's bytes are not wanted for lack of room. Nobody tells when other
+    /// connections leave some, so ask now and then.
     pub(crate) fn is_short(&self) -> bool {
         !self.stall.is_on()
     }
 
-    /// Whether what the peer says may be answered. Refusals and answers wait for no room, so a connection that has more unsent than its
-    /// server's other connections have room left for is not read.
+    /// Whether what the peer says may be answered. Refusals and answers wait for no room, so a
+    /// connection that has more unsent than its server's other connections have room left for is
+    /// not read.
     fn may_answer(&self) -> bool {
         self.queued() + self.answers <= MIN_OUTBOX || self.unsent.can_reserve(0).is_ok()
     }
 
-    /// Whether somebody can only go on when the peer's bytes are read: a reader, a writer without credit, a caller.
+    /// Whether somebody can only go on when the peer's bytes are read: a reader, a writer without
+    /// credit, a caller.
     fn is_hungry(&self) -> bool {
         self.calls.is_waited_for() || self.streams.is_any(Stream::is_hungry)
     }
@@ -375,7 +386,8 @@ impl Connection {
         self.lost.as_ref()
     }
 
-    /// The connection is over: every call and stream on it ends with `why`. Only the first reason counts.
+    /// The connection is over: every call and stream on it ends with `why`. Only the first reason
+    /// counts.
     pub(crate) fn handle_lost(&mut self, why: &ConnError) {
         if self.lost.is_some() {
             return;
@@ -412,7 +424,8 @@ impl Connection {
         self.written + self.queued() as u64
     }
 
-    /// Whether so many bytes are written, or never will be; else [`Event::Idle`] tells when to ask again.
+    /// Whether so many bytes are written, or never will be; else [`Event::Idle`] tells when to ask
+    /// again.
     pub(crate) fn flushed(&mut self, target: u64) -> Option<Result<(), ConnError>> {
         match &self.lost {
             _ if self.written >= target => Some(Ok(())),
@@ -439,7 +452,8 @@ impl Connection {
         self.output.len() + self.in_flight
     }
 
-    /// Counts what is queued. The server's room may be shorter or wider than it was then, which changes what may be queued here.
+    /// Counts what is queued. The server's room may be shorter or wider than it was then, which
+    /// changes what may be queued here.
     #[inline]
     fn count_unsent(&mut self) {
         let unsent = self.queued() + self.granted + self.answers;

@@ -1,8 +1,9 @@
-//! The RESET with which a server of tRPC-Go answers a frame for a stream that it has just ended, while its own CLOSE is still on the
-//! way to the socket (`go: codec_stream.go`, `encodeCloseFrame` forgets the stream first).
+//! The RESET with which a server of tRPC-Go answers a frame for a stream that it has just ended,
+//! while its own CLOSE is still on the way to the socket (`go: codec_stream.go`, `encodeCloseFrame`
+//! forgets the stream first).
 //!
-//! The real end follows, with the status, so the RESET is remembered only. When no end follows it is one: a handler may have
-//! said these very words.
+//! The real end follows, with the status, so the RESET is remembered only. When no end follows it
+//! is one: a handler may have said these very words.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,7 +18,8 @@ use super::event::{Ending, Outcome, StreamKey};
 use super::inbound::RESET;
 use super::timers::Timer;
 
-/// How long the real end may take to come. It is in the server's hands already, behind a window of messages at most.
+/// How long the real end may take to come. It is in the server's hands already, behind a window of
+/// messages at most.
 const WAIT: Duration = Duration::from_secs(1);
 
 /// Streams that wait for their real end: when they wait no more, and how they end then.

@@ -54,8 +54,8 @@ pub struct Refused {
     /// (code 22). Requests that found no room when they were unpacked are among them, and
     /// server streams whose requests found none.
     pub no_room: u64,
-    /// Answers that were dropped and replaced by an error, because too much was unsent: `max_unsent`
-    /// (code 31: the handlers have run).
+    /// Answers that were dropped and replaced by an error, because too much was unsent:
+    /// `max_unsent` (code 31: the handlers have run).
     pub dropped_answers: u64,
     /// Calls and streams beyond `max_calls`, `max_calls_per_connection` or
     /// `max_streams_per_connection` (code 22).
@@ -69,8 +69,8 @@ pub struct Refused {
     pub broken_off_streams: u64,
     /// One-way calls that were dropped some time after their connection: `abandoned_call_timeout`.
     pub abandoned_calls: u64,
-    /// Connections that were closed as they came: `max_connections`, and `max_accepts_per_second` if
-    /// too many of a peer wait for it.
+    /// Connections that were closed as they came: `max_connections`, and `max_accepts_per_second`
+    /// if too many of a peer wait for it.
     pub too_many_connections: u64,
     /// Connections that were closed because they had been silent for long and there were too many
     /// of them: `max_new_connections`.

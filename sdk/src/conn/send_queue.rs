@@ -35,8 +35,8 @@ impl SendQueue {
         self.limit = limit;
     }
 
-    /// Asks for room for `bytes` more, with `queued` in the outbox. `true`: put them in now, and the ticket is used up. `false`: wait
-    /// with the ticket until it is granted.
+    /// Asks for room for `bytes` more, with `queued` in the outbox. `true`: put them in now, and
+    /// the ticket is used up. `false`: wait with the ticket until it is granted.
     pub(super) fn claim(
         &mut self,
         queued: usize,

@@ -11,8 +11,8 @@ use super::event::{Ending, Outcome};
 use super::refusals::Cause;
 use super::timers::{Timer, Timers};
 
-/// How long the other calls and streams of a connection may be held up by such streams. Less than the 20 s after which a peer of ours would
-/// take a connection that takes no bytes for dead.
+/// How long the other calls and streams of a connection may be held up by such streams. Less than
+/// the 20 s after which a peer of ours would take a connection that takes no bytes for dead.
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// The stall of a connection's reading, if there is one.

@@ -81,7 +81,8 @@ pub(crate) enum Sent {
 pub(crate) struct Backlog {
     /// Of all streams and calls, for the socket.
     pub(crate) queued: usize,
-    /// Sent on this stream and not credited, and the window it is measured by. `None` if nobody counts.
+    /// Sent on this stream and not credited, and the window it is measured by. `None` if nobody
+    /// counts.
     pub(crate) uncredited: Option<(u64, u32)>,
 }
 
@@ -99,8 +100,9 @@ pub(crate) enum Take {
 }
 
 impl Connection {
-    /// Opens a stream: INIT goes out, and [`Event::Changed`](super::Event::Changed) tells when it is open or over. `idle_timeout` is its own, if it is not to be
-    /// the connection's. It does not wait for [room](Self::claim_room): ask for that before.
+    /// Opens a stream: INIT goes out, and [`Event::Changed`](super::Event::Changed) tells when it
+    /// is open or over. `idle_timeout` is its own, if it is not to be the connection's. It does not
+    /// wait for [room](Self::claim_room): ask for that before.
     pub(crate) fn open(
         &mut self,
         head: Head,
@@ -175,7 +177,8 @@ impl Connection {
         self.streams.get(key).open_by
     }
 
-    /// Whether the stream is open, if that is known; else [`Event::Changed`](super::Event::Changed) tells when it is.
+    /// Whether the stream is open, if that is known; else [`Event::Changed`](super::Event::Changed)
+    /// tells when it is.
     pub(crate) fn opened(&mut self, key: StreamKey) -> Option<Result<(), Ending>> {
         let stream = self.streams.get_mut(key);
         match &stream.ending {
@@ -188,7 +191,8 @@ impl Connection {
         }
     }
 
-    /// How the stream ended, if it has; else [`Event::Changed`](super::Event::Changed) tells when it does.
+    /// How the stream ended, if it has; else [`Event::Changed`](super::Event::Changed) tells when
+    /// it does.
     pub(crate) fn ended(&mut self, key: StreamKey) -> Option<Ending> {
         let stream = self.streams.get_mut(key);
         stream.watched = stream.ending.is_none();
@@ -241,7 +245,8 @@ impl Connection {
         Ok(Sent::Queued)
     }
 
-    /// A writer waits for room: [`Event::Writable`](super::Event::Writable) tells it of the end of its stream.
+    /// A writer waits for room: [`Event::Writable`](super::Event::Writable) tells it of the end of
+    /// its stream.
     pub(crate) fn wait_for_room(&mut self, key: StreamKey) {
         self.streams.get_mut(key).send.waiting_for_room = true;
     }
@@ -281,8 +286,9 @@ impl Connection {
         }
     }
 
-    /// Reports what the application consumed of messages it took before, and takes all that are there. Credit goes back to the peer
-    /// by what is consumed, not by what is taken. `None`: there is nothing yet; [`Event::Readable`](super::Event::Readable) tells when.
+    /// Reports what the application consumed of messages it took before, and takes all that are
+    /// there. Credit goes back to the peer by what is consumed, not by what is taken. `None`: there
+    /// is nothing yet; [`Event::Readable`](super::Event::Readable) tells when.
     pub(crate) fn take(
         &mut self,
         key: StreamKey,
@@ -325,8 +331,9 @@ impl Connection {
         self.count_unread(key, before);
     }
 
-    /// A reader waits. If a message is on its way to it that is as large as the window, its sender has no credit left, and nobody needs to
-    /// wait for the whole of it: with the credit now, the next one follows at once. It is no more than a fair share of the room.
+    /// A reader waits. If a message is on its way to it that is as large as the window, its sender
+    /// has no credit left, and nobody needs to wait for the whole of it: with the credit now, the
+    /// next one follows at once. It is no more than a fair share of the room.
     pub(super) fn give_credit_ahead(&mut self, key: StreamKey) {
         let stream = self.streams.get_mut(key);
         let Some((id, size)) = self.arriving.filter(|(id, _)| *id == stream.id) else { return };
@@ -348,8 +355,8 @@ impl Connection {
         self.unread.reserve(0, bytes);
     }
 
-    /// The handler of a server stream keeps its request of so many bytes, which counts for as long as
-    /// the application holds the stream. Without room for it nothing changes.
+    /// The handler of a server stream keeps its request of so many bytes, which counts for as long
+    /// as the application holds the stream. Without room for it nothing changes.
     pub(crate) fn keep_request(&mut self, key: StreamKey, bytes: usize) -> Result<(), Overrun> {
         self.unread.can_hold(bytes)?;
         self.keep(key, bytes);
@@ -362,7 +369,8 @@ impl Connection {
         self.count_unread(key, 0);
     }
 
-    /// Takes back what was written from `before` on, if it is larger than a frame or its header may be.
+    /// Takes back what was written from `before` on, if it is larger than a frame or its header may
+    /// be.
     pub(super) fn check_written(&mut self, before: usize) -> Result<(), SendError> {
         let size = self.output.len() - before;
         let error = if size > self.config.max_sent {

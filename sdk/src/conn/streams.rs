@@ -8,13 +8,15 @@ use crate::wire::StreamId;
 use super::event::StreamKey;
 use super::stream::Stream;
 
-/// The first id of a client's streams: peers call 0 to 99 reserved (`go: stream/client.go`, `cpp: trpc_client_stream_handler.h`).
+/// The first id of a client's streams: peers call 0 to 99 reserved (`go: stream/client.go`,
+/// `cpp: trpc_client_stream_handler.h`).
 const FIRST_ID: u32 = 100;
 
 #[derive(Debug)]
 pub(super) struct Streams {
     slab: Slab<Stream>,
-    /// Streams that are not over. One that is over lives on in the slab until the application lets go of its key.
+    /// Streams that are not over. One that is over lives on in the slab until the application lets
+    /// go of its key.
     live: HashMap<u32, usize>,
     next_id: u32,
     /// The stream of the last frame: frames of one stream come in runs.
@@ -26,7 +28,8 @@ impl Streams {
         Self { slab: Slab::new(), live: HashMap::new(), next_id: FIRST_ID, last: None }
     }
 
-    /// An id for a new stream of ours. After the last they begin anew; one that is still in use is passed over.
+    /// An id for a new stream of ours. After the last they begin anew; one that is still in use is
+    /// passed over.
     pub(super) fn next_id(&mut self, is_taken: impl Fn(StreamId) -> bool) -> StreamId {
         loop {
             let id = self.next_id;
@@ -111,7 +114,8 @@ impl Streams {
     /// The keys of all streams that are not over.
     pub(super) fn live_keys(&self) -> Vec<StreamKey> {
         let mut keys: Vec<_> = self.live.values().map(|key| StreamKey(*key)).collect();
-        // Not in the order of the map, which differs from run to run: tests under a seed repeat themselves.
+        // Not in the order of the map, which differs from run to run: tests under a seed repeat
+        // themselves.
         keys.sort_unstable();
         keys
     }
@@ -134,8 +138,8 @@ impl Streams {
     }
 }
 
-/// How much room is added for more streams: an eighth of what there is, as idle streams should cost little. Twice as much would
-/// be a quarter unused on average.
+/// How much room is added for more streams: an eighth of what there is, as idle streams should cost
+/// little. Twice as much would be a quarter unused on average.
 pub(crate) fn growth(len: usize) -> usize {
     (len / 8).max(16)
 }

@@ -1,7 +1,8 @@
 //! Streams on which both sides may be waiting for each other.
 //!
-//! The protocol allows it, and no limit of time ends it by default, so whoever waits on this side is told once. Nothing is timed by
-//! message: a look now and then sees which streams wait, and whether something has moved.
+//! The protocol allows it, and no limit of time ends it by default, so whoever waits on this side
+//! is told once. Nothing is timed by message: a look now and then sees which streams wait, and
+//! whether something has moved.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,8 @@ use super::timers::Timer;
 /// How often to look.
 const EVERY: Duration = Duration::from_secs(5);
 
-/// How many looks in a row must find a stream waiting: it has waited for 10 seconds then, and for 15 at most.
+/// How many looks in a row must find a stream waiting: it has waited for 10 seconds then, and for
+/// 15 at most.
 const LOOKS: u8 = 3;
 
 /// Whoever waits has been told.
@@ -102,7 +104,8 @@ impl Connection {
         self.set_stuck_timer(now);
     }
 
-    /// Whether whoever begins to wait on this stream now is to be told that it has waited for long; once.
+    /// Whether whoever begins to wait on this stream now is to be told that it has waited for long;
+    /// once.
     #[inline]
     pub(super) fn take_stuck(&mut self, key: StreamKey) -> bool {
         let looks = &mut self.streams.get_mut(key).recv.stuck_looks;

@@ -21,11 +21,13 @@ use super::send_queue::SendTicket;
 use super::streaming::{SendError, check_metadata};
 use super::timers::Timer;
 
-/// The version byte of a unary frame that carries the request id in its fixed header, as tRPC-Go writes it.
+/// The version byte of a unary frame that carries the request id in its fixed header, as tRPC-Go
+/// writes it.
 const VERSION: u8 = 1;
 
 impl Connection {
-    /// Whether `bytes` more may be queued; else [`Event::Room`] tells when it is this ticket's turn.
+    /// Whether `bytes` more may be queued; else [`Event::Room`] tells when it is this ticket's
+    /// turn.
     pub(crate) fn claim_room(
         &mut self,
         bytes: usize,
@@ -40,8 +42,8 @@ impl Connection {
         Ok(self.send_queue.claim(queued, bytes, ticket))
     }
 
-    /// Sends a request. A one-way call has no key: nothing will come for it. Else [`Event::CallChanged`] tells when the answer is
-    /// there, or the deadline has passed.
+    /// Sends a request. A one-way call has no key: nothing will come for it. Else
+    /// [`Event::CallChanged`] tells when the answer is there, or the deadline has passed.
     pub(crate) fn call(
         &mut self,
         head: Head,
@@ -120,8 +122,8 @@ impl Connection {
         }
     }
 
-    /// Answers a call of the peer's. A one-way call is not answered. An answer that cannot be sent as it is leaves the call open for
-    /// another one.
+    /// Answers a call of the peer's. A one-way call is not answered. An answer that cannot be sent
+    /// as it is leaves the call open for another one.
     pub(crate) fn reply(
         &mut self,
         key: CallKey,
@@ -156,8 +158,9 @@ impl Connection {
         Ok(())
     }
 
-    /// Answers a call of the peer's without a message. If metadata, text or attachment do not fit into a frame, the codes and as
-    /// much of the text as fits go out: the caller gets an answer in any case.
+    /// Answers a call of the peer's without a message. If metadata, text or attachment do not fit
+    /// into a frame, the codes and as much of the text as fits go out: the caller gets an answer in
+    /// any case.
     pub(crate) fn refuse(&mut self, key: CallKey, outcome: Outcome, attachment: &[u8]) -> Fit {
         let bare = outcome.without_metadata();
         let none = |_: &mut Vec<u8>| {};
@@ -173,7 +176,8 @@ impl Connection {
         Fit::Cut
     }
 
-    /// The application lets go of a call. A caller who still waits is told that there will be no answer.
+    /// The application lets go of a call. A caller who still waits is told that there will be no
+    /// answer.
     pub(crate) fn release_call(&mut self, key: CallKey) {
         if matches!(self.calls.get_mut(key), Call::Incoming(call) if !call.answered) {
             self.refuse(key, Outcome::framework(Code::SERVER_SYSTEM_ERR.0, DROPPED), &[]);
@@ -196,8 +200,8 @@ impl Connection {
         self.tell_if_idle();
     }
 
-    /// The body of a peer's call held `before` bytes and holds `now`: it was unpacked, or is not needed any more. Without room for more,
-    /// it keeps the count that it had.
+    /// The body of a peer's call held `before` bytes and holds `now`: it was unpacked, or is not
+    /// needed any more. Without room for more, it keeps the count that it had.
     pub(crate) fn recount_call(
         &mut self,
         key: CallKey,
@@ -228,7 +232,8 @@ impl Connection {
                 *deadline = deadline.filter(|_| ending != Ending::Deadline);
                 self.answered(id, Err(ending));
             }
-            // Nobody waits for a one-way call from the start: its caller may be gone, its work is still wanted.
+            // Nobody waits for a one-way call from the start: its caller may be gone, its work is
+            // still wanted.
             Call::Incoming(call)
                 if call.one_way
                     && matches!(&ending, Ending::Lost(why) if *why != ConnError::Shutdown) => {}
@@ -283,7 +288,8 @@ impl Connection {
             metadata: Metadata::from_wire(meta.trans_info),
         };
         self.hear_drain(&mut outcome);
-        // Peers disagree about the id in the fixed header; the one in the protobuf header is always right.
+        // Peers disagree about the id in the fixed header; the one in the protobuf header is always
+        // right.
         let (content_type, content_encoding) = (meta.content_type, meta.content_encoding);
         let answer = Answer { outcome, body, attachment, content_type, content_encoding };
         self.answered(meta.request_id, Ok(answer));
@@ -360,7 +366,8 @@ impl Connection {
         self.tell_if_idle();
     }
 
-    /// A unary frame whose inside cannot be read. Only the fixed header tells which call it is about.
+    /// A unary frame whose inside cannot be read. Only the fixed header tells which call it is
+    /// about.
     pub(super) fn handle_bad_unary(
         &mut self,
         frame: UnaryHead,
@@ -368,7 +375,8 @@ impl Connection {
     ) -> Result<(), ConnError> {
         match self.side {
             Side::Server => {
-                // Clients that pair by the protobuf header write the id here as well, but for tRPC-Cpp.
+                // Clients that pair by the protobuf header write the id here as well, but for
+                // tRPC-Cpp.
                 let incoming = Incoming::unknown(frame, frame.id);
                 self.count_refusal(Cause::Unreadable);
                 self.refuse_call(
@@ -381,7 +389,8 @@ impl Connection {
                 self.answered(frame.id, Err(Ending::BadAnswer(why)));
                 Ok(())
             }
-            // tRPC-Cpp writes 0 into the fixed header, so the call cannot be found: it must not wait for its deadline.
+            // tRPC-Cpp writes 0 into the fixed header, so the call cannot be found: it must not
+            // wait for its deadline.
             Side::Client => Err(ConnError::BadAnswer(why)),
         }
     }

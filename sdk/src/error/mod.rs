@@ -17,12 +17,14 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why a call, a read, a write or a connection failed.
 ///
-/// [`kind`](Self::kind) is for programs, the text is for people; the wording may change between releases. A handler that
-/// answered with a status gives [`ErrorKind::Status`] and [`status`](Self::status), or [`ErrorKind::Timeout`] and the status if its code says
-/// so; everything else went wrong on the way.
+/// [`kind`](Self::kind) is for programs, the text is for people; the wording may change between
+/// releases. A handler that answered with a status gives [`ErrorKind::Status`] and
+/// [`status`](Self::status), or [`ErrorKind::Timeout`] and the status if its code says so;
+/// everything else went wrong on the way.
 ///
-/// `Display` and `Debug` escape control characters, line breaks and characters that change the direction of writing, because the
-/// text may be a peer's; [`message`](Self::message) gives it as it is.
+/// `Display` and `Debug` escape control characters, line breaks and characters that change the
+/// direction of writing, because the text may be a peer's; [`message`](Self::message) gives it as
+/// it is.
 ///
 /// Clones are cheap: one failure is often reported to many waiters.
 #[derive(Clone)]
@@ -48,9 +50,11 @@ struct Inner {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The peer's handler, or the peer's framework, answered with a status; or a client has failed its stream with one.
+    /// The peer's handler, or the peer's framework, answered with a status; or a client has failed
+    /// its stream with one.
     Status,
-    /// A limit of time passed: the call's deadline, or the timeout of one operation; here, or at the peer, which answered so.
+    /// A limit of time passed: the call's deadline, or the timeout of one operation; here, or at
+    /// the peer, which answered so.
     Timeout,
     /// The call was given up: a handle was dropped, or one side cancelled.
     Canceled,
@@ -153,7 +157,8 @@ impl Error {
         self.0.answered.then_some(&self.0.status)
     }
 
-    /// The framework's code that describes this failure best: the peer's own, or the one the protocol has for it.
+    /// The framework's code that describes this failure best: the peer's own, or the one the
+    /// protocol has for it.
     #[must_use]
     pub fn code(&self) -> Code {
         self.0.status.code()
@@ -217,12 +222,14 @@ impl Error {
         self.code() == Code::SERVER_OVERLOAD_ERR && self.func_ret() == 0
     }
 
-    /// What a peer is told when its handler returns this error: the same codes and text. `own` are the handler's method and peer: of
-    /// a failure elsewhere, which the handler passes on, the text also says which method it was and where it failed. What another
-    /// server answered is passed on as it is.
+    /// What a peer is told when its handler returns this error: the same codes and text. `own` are
+    /// the handler's method and peer: of a failure elsewhere, which the handler passes on, the text
+    /// also says which method it was and where it failed. What another server answered is passed on
+    /// as it is.
     ///
-    /// The one exception is code 22, which says to callers that no handler has begun. This one has: code 31 takes its place, with a
-    /// text that says where it was, unless the handler has made the status itself.
+    /// The one exception is code 22, which says to callers that no handler has begun. This one has:
+    /// code 31 takes its place, with a text that says where it was, unless the handler has made the
+    /// status itself.
     pub(crate) fn to_status(&self, own: (&str, &str)) -> Status {
         let status = self.0.status.clone();
         let is_here = match (self.method(), self.peer()) {

@@ -3,8 +3,8 @@
 use std::any::Any;
 use std::fmt::{self, Write as _};
 
-/// Shows a text so that it cannot pass for anything else: line breaks, control characters and those that change the direction of
-/// writing are escaped.
+/// Shows a text so that it cannot pass for anything else: line breaks, control characters and those
+/// that change the direction of writing are escaped.
 pub(crate) struct Shown<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Shown<'_> {

@@ -40,7 +40,8 @@ pub(super) trait Serve {
     fn refuse(&self, accepted: Accepted);
 }
 
-/// Serves all connections, until the listener is broken, and says why it is. Those whose turn has not come are in `waiting`.
+/// Serves all connections, until the listener is broken, and says why it is. Those whose turn has
+/// not come are in `waiting`.
 pub(super) async fn accept_all(
     listener: &impl Accept,
     dead_peer_timeout: Duration,
@@ -88,7 +89,8 @@ pub(super) async fn accept_all(
     }
 }
 
-/// Serves those whose turn has come. One whose client has gone meanwhile takes no turn: it costs next to nothing.
+/// Serves those whose turn has come. One whose client has gone meanwhile takes no turn: it costs
+/// next to nothing.
 fn serve_waiting(pace: &mut Pace, waiting: &mut Waiting, server: &impl Serve) {
     while pace.is_open()
         && let Some(accepted) = waiting.pop()
@@ -219,7 +221,8 @@ mod tests {
         }
     }
 
-    /// How many connections were accepted and how long it took, until the listener broke with the code.
+    /// How many connections were accepted and how long it took, until the listener broke with the
+    /// code.
     async fn accepted(codes: &[i32]) -> (usize, Duration, Option<i32>) {
         let listener = Failing(Mutex::new(codes.iter().copied().collect()), Mutex::default());
         let (serving, mut waiting) = (Serving::new(), Waiting::new(1));
@@ -290,7 +293,8 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[tokio::test(start_paused = true)]
     async fn what_the_system_says_of_one_connection_costs_the_next_one_nothing() {
-        // ENETDOWN, EPROTO, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH, EOPNOTSUPP, ENETUNREACH, ECONNABORTED, ECONNRESET, ETIMEDOUT, EINTR.
+        // ENETDOWN, EPROTO, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH, EOPNOTSUPP, ENETUNREACH,
+        // ECONNABORTED, ECONNRESET, ETIMEDOUT, EINTR.
         for code in [100, 71, 92, 112, 64, 113, 95, 101, 103, 104, 110, 4] {
             assert_eq!(
                 accepted(&[0, code, code, 0]).await,

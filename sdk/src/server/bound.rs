@@ -16,8 +16,8 @@ use super::connections::Connections;
 use super::pace::Pace;
 use super::waiting::Waiting;
 
-/// How long a listener that is being closed still accepts connections that had begun: the packets of a handshake on this machine, or in
-/// a rack, are there by then.
+/// How long a listener that is being closed still accepts connections that had begun: the packets
+/// of a handshake on this machine, or in a rack, are there by then.
 const SETTLE: Duration = Duration::from_millis(10);
 
 /// How long that takes at most, however many come.
@@ -28,7 +28,8 @@ const UNBIND_LIMIT: Duration = Duration::from_millis(200);
 
 /// A server that listens, made by [`ServerBuilder::bind`](super::ServerBuilder::bind).
 ///
-/// **On drop** the address is free again; connections that were accepted go on until their clients close them.
+/// **On drop** the address is free again; connections that were accepted go on until their clients
+/// close them.
 #[must_use = "a server does nothing until it serves"]
 pub struct Bound {
     listener: Listener,
@@ -90,17 +91,19 @@ impl Bound {
         }
     }
 
-    /// Accepts connections and serves them, until the server is [shut down](ServerHandle::shutdown). Calls run in tasks of their own.
+    /// Accepts connections and serves them, until the server is
+    /// [shut down](ServerHandle::shutdown). Calls run in tasks of their own.
     ///
-    /// Errors of single connections, and a system that is short of file descriptors or memory, do not end it: accepting goes on, after
-    /// a pause of 100 ms if the system is short. A program that has spawned the future hears of its end by
-    /// [`ServerHandle::stopped`].
+    /// Errors of single connections, and a system that is short of file descriptors or memory, do
+    /// not end it: accepting goes on, after a pause of 100 ms if the system is short. A program
+    /// that has spawned the future hears of its end by [`ServerHandle::stopped`].
     ///
-    /// **On drop** of the future the address is free again, and connections that were accepted go on.
+    /// **On drop** of the future the address is free again, and connections that were accepted go
+    /// on.
     ///
     /// # Errors
-    /// The listening socket is broken: connections that were accepted go on. Or the runtime has no timers or
-    /// no sockets ([`ErrorKind::Config`]).
+    /// The listening socket is broken: connections that were accepted go on. Or the runtime has no
+    /// timers or no sockets ([`ErrorKind::Config`]).
     pub async fn serve(self) -> Result<()> {
         check_runtime("serve", true)?;
         self.stage.send_replace(Stage::Accepting);
@@ -165,19 +168,23 @@ impl ServerHandle {
         Self { connections, stopped: Arc::default(), listening: None }
     }
 
-    /// How many bytes of all connections wait in memory now. Ready at once; it looks at each connection, so ask some times a second at most.
+    /// How many bytes of all connections wait in memory now. Ready at once; it looks at each
+    /// connection, so ask some times a second at most.
     #[must_use]
     pub fn buffered(&self) -> Buffered {
         self.connections.buffered()
     }
 
-    /// Waits until the server accepts no connections any more, and says why. For programs that have spawned
-    /// [`serve`](Bound::serve). `Ok`: somebody has shut it down, and the shutdown is complete.
+    /// Waits until the server accepts no connections any more, and says why. For programs that have
+    /// spawned [`serve`](Bound::serve). `Ok`: somebody has shut it down, and the shutdown is
+    /// complete.
     ///
-    /// Any number of tasks may wait, also before the server serves. **Cancel safe**: it changes nothing.
+    /// Any number of tasks may wait, also before the server serves. **Cancel safe**: it changes
+    /// nothing.
     ///
     /// # Errors
-    /// The listening socket is broken ([`ErrorKind::Network`]), or the serving future was dropped ([`ErrorKind::Closed`]).
+    /// The listening socket is broken ([`ErrorKind::Network`]), or the serving future was dropped
+    /// ([`ErrorKind::Closed`]).
     pub async fn stopped(&self) -> Result<()> {
         let Some(Listening { local, mut stage }) = self.listening.clone() else {
             self.stopped.wait().await;
@@ -211,18 +218,23 @@ impl ServerHandle {
         self.connections.refused()
     }
 
-    /// Shuts the server down. At once it refuses new connections, calls and streams (code 22, for callers to try elsewhere) and tells the
-    /// handlers ([`Context::draining`]). When the last call has ended, or `grace` has passed, it closes all connections.
+    /// Shuts the server down. At once it refuses new connections, calls and streams (code 22, for
+    /// callers to try elsewhere) and tells the handlers ([`Context::draining`]). When the last call
+    /// has ended, or `grace` has passed, it closes all connections.
     ///
-    /// Calls that cross the shutdown on their way here are refused as well, for 100 ms after the last answer if `grace` lasts as long. With
-    /// a `grace` of zero, what is going on ends with code 21 at once, and what the server has received by then is refused.
+    /// Calls that cross the shutdown on their way here are refused as well, for 100 ms after the
+    /// last answer if `grace` lasts as long. With a `grace` of zero, what is going on ends with
+    /// code 21 at once, and what the server has received by then is refused.
     ///
-    /// Waits for the last call, at most `grace`, and then for at most 1 s until the answers are written and all tasks of the server have
-    /// ended, so that no task, socket or port is left. A call that is not ready in time ends with code 21 at its caller, and its handler is
-    /// dropped. Only a handler that keeps its thread and never awaits outlives that, because nothing can stop it.
+    /// Waits for the last call, at most `grace`, and then for at most 1 s until the answers are
+    /// written and all tasks of the server have ended, so that no task, socket or port is left. A
+    /// call that is not ready in time ends with code 21 at its caller, and its handler is dropped.
+    /// Only a handler that keeps its thread and never awaits outlives that, because nothing can
+    /// stop it.
     ///
-    /// Can be called again and at the same time: the shortest grace counts, and each call waits for the end. **On drop** of the future the
-    /// server goes on refusing new work, and what is going on goes on: call it again to wait or to close.
+    /// Can be called again and at the same time: the shortest grace counts, and each call waits for
+    /// the end. **On drop** of the future the server goes on refusing new work, and what is going
+    /// on goes on: call it again to wait or to close.
     ///
     /// [`Context::draining`]: crate::Context::draining
     pub async fn shutdown(&self, grace: Duration) {

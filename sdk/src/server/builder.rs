@@ -20,7 +20,8 @@ use super::connections::Connections;
 use super::files::Files;
 use super::peers::KeyOf;
 
-/// Clients of the protocol close idle connections after 50 seconds. Those that do not are gone, or will come back.
+/// Clients of the protocol close idle connections after 50 seconds. Those that do not are gone, or
+/// will come back.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 
 /// The door to a server: [`Server::builder`].
@@ -63,7 +64,8 @@ pub struct ServerBuilder {
 }
 
 impl ServerBuilder {
-    /// Adds a service: a generated `...Server`, or a type whose `impl` of a service trait carries `#[trill::service]`.
+    /// Adds a service: a generated `...Server`, or a type whose `impl` of a service trait carries
+    /// `#[trill::service]`.
     ///
     /// A type that has two such `impl`s is wrapped, to say which is meant:
     /// `GreeterServer::new(both)`. The compiler shows the name of the parameter, which is always
@@ -78,29 +80,33 @@ impl ServerBuilder {
 
     shared_settings!();
 
-    /// How the answers of unary calls are compressed, or with `None` that they are not, whatever their requests are. Default: as the
-    /// request is. [`Context::set_compression`](crate::Context::set_compression) decides for one answer.
+    /// How the answers of unary calls are compressed, or with `None` that they are not, whatever
+    /// their requests are. Default: as the request is.
+    /// [`Context::set_compression`](crate::Context::set_compression) decides for one answer.
     ///
-    /// All peers of the protocol unpack an answer as its header says, whatever they asked with. The messages of a stream are compressed
-    /// as its opener says, in both directions.
+    /// All peers of the protocol unpack an answer as its header says, whatever they asked with. The
+    /// messages of a stream are compressed as its opener says, in both directions.
     pub fn compression(mut self, compression: impl Into<Option<Compression>>) -> Self {
         self.compression = Some(compression.into());
         self
     }
 
-    /// How a stream ends whose handler fails with a code of the application. Default: [`AppErrors::Reset`].
+    /// How a stream ends whose handler fails with a code of the application. Default:
+    /// [`AppErrors::Reset`].
     pub fn app_errors(mut self, app_errors: AppErrors) -> Self {
         self.config.app_errors = app_errors;
         self
     }
 
-    /// How many streams one connection may have open; further ones are refused with code 22. Default: 100,000.
+    /// How many streams one connection may have open; further ones are refused with code 22.
+    /// Default: 100,000.
     pub fn max_streams_per_connection(mut self, count: usize) -> Self {
         self.config.max_streams = count;
         self
     }
 
-    /// How many unary calls of one connection may be in work; further ones are refused with code 22. Default: 10,000.
+    /// How many unary calls of one connection may be in work; further ones are refused with code
+    /// 22. Default: 10,000.
     pub fn max_calls_per_connection(mut self, count: usize) -> Self {
         self.config.max_calls = count;
         self
@@ -127,9 +133,9 @@ impl ServerBuilder {
         self
     }
 
-    /// Bytes of all connections together that may be received and not yet read or answered, together with what the windows of their
-    /// streams promise. Default: 512 MiB. What happens when room is short is said at
-    /// [`max_unread_per_connection`](Self::max_unread_per_connection).
+    /// Bytes of all connections together that may be received and not yet read or answered,
+    /// together with what the windows of their streams promise. Default: 512 MiB. What happens when
+    /// room is short is said at [`max_unread_per_connection`](Self::max_unread_per_connection).
     ///
     /// No [peer](Self::peer_key) gets more than it leaves to the others: one alone half of it at
     /// most, two together three quarters. Messages that go beyond a window can bring it above that;
@@ -144,24 +150,25 @@ impl ServerBuilder {
     /// it gets short, each connection may queue less than
     /// [`max_unsent_per_connection`](Self::max_unsent_per_connection), down to 16 KiB, which it may
     /// always: writers wait, and go on as their peers read. An answer counts from the moment its
-    /// handler returns it. No [peer](Self::peer_key) gets more than it leaves to the others: when it
-    /// has more answers and refusals unsent than that, those of its connections with more than 16
-    /// KiB are not read, and a further answer of more than 16 KiB is dropped: its caller gets code
-    /// 22.
+    /// handler returns it. No [peer](Self::peer_key) gets more than it leaves to the others: when
+    /// it has more answers and refusals unsent than that, those of its connections with more than
+    /// 16 KiB are not read, and a further answer of more than 16 KiB is dropped: its caller gets
+    /// code 22.
     pub fn max_unsent(mut self, bytes: usize) -> Self {
         self.unsent = bytes;
         self
     }
 
-    /// How long a connection may be without a call or stream before it is closed, or `None` for ever. It lives for a quarter longer at
-    /// most. Default: 5 minutes. The calls of a client that has ended its direction of the socket do not count.
+    /// How long a connection may be without a call or stream before it is closed, or `None` for
+    /// ever. It lives for a quarter longer at most. Default: 5 minutes. The calls of a client that
+    /// has ended its direction of the socket do not count.
     pub fn idle_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.config.idle_timeout = limit.into();
         self
     }
 
-    /// How long a client's first frame may take from its first byte until it is whole, before its connection is closed. Default: 10
-    /// seconds. A client that sends nothing at all is idle.
+    /// How long a client's first frame may take from its first byte until it is whole, before its
+    /// connection is closed. Default: 10 seconds. A client that sends nothing at all is idle.
     pub fn first_frame_timeout(mut self, limit: Duration) -> Self {
         self.config.first_frame_timeout = limit;
         self
@@ -187,9 +194,9 @@ impl ServerBuilder {
     /// [peer](Self::peer_key) gets more than it leaves to the others. Default: 100,000.
     ///
     /// A server at an address has at most as many as the process may open files (`ulimit -n`) when
-    /// it binds, less those that are open and an eighth, or 16 if that is more. If this is less than
-    /// a number that was set, `bind` warns in the log. Several servers of one process share its files:
-    /// give each its part.
+    /// it binds, less those that are open and an eighth, or 16 if that is more. If this is less
+    /// than a number that was set, `bind` warns in the log. Several servers of one process share
+    /// its files: give each its part.
     pub fn max_connections(mut self, count: usize) -> Self {
         self.accept_limits.connections = count;
         self
@@ -222,20 +229,21 @@ impl ServerBuilder {
 
     /// How many connections the server begins to serve within a second, or `None` for any number.
     /// Further ones wait for the next second, and [peers](Self::peer_key) take turns. If more wait
-    /// than that, or than a sixteenth of [`max_connections`](Self::max_connections), those of the peer
-    /// with most are closed that came last. One that its client has closed meanwhile counts for
-    /// nothing. Default: 10,000.
+    /// than that, or than a sixteenth of [`max_connections`](Self::max_connections), those of the
+    /// peer with most are closed that came last. One that its client has closed meanwhile counts
+    /// for nothing. Default: 10,000.
     pub fn max_accepts_per_second(mut self, count: impl Into<Option<u32>>) -> Self {
         self.accept_limits.accepts_per_second = count.into();
         self
     }
 
-    /// Listens at `host:port`, or at `unix:` and a path; port 0 takes a free one. Connections wait until the server
-    /// [serves](Bound::serve). Must be called within a tokio runtime.
+    /// Listens at `host:port`, or at `unix:` and a path; port 0 takes a free one. Connections wait
+    /// until the server [serves](Bound::serve). Must be called within a tokio runtime.
     ///
     /// # Errors
-    /// The address or a setting makes no sense, two methods have one name, or there is no runtime ([`ErrorKind::Config`]); or nobody can
-    /// listen there ([`ErrorKind::Bind`]), for the reason that the text says.
+    /// The address or a setting makes no sense, two methods have one name, or there is no runtime
+    /// ([`ErrorKind::Config`]); or nobody can listen there ([`ErrorKind::Bind`]), for the reason
+    /// that the text says.
     pub async fn bind(mut self, address: impl AsRef<str>) -> Result<Bound> {
         let address = Address::parse(address.as_ref())?;
         check_runtime("bind", true)?;
@@ -261,11 +269,13 @@ impl ServerBuilder {
         Ok(Bound::new(listener, local, connections))
     }
 
-    /// Serves inside this process, without a port, and gives a channel to it: for tests of handlers and clients. The server ends
-    /// with the last clone of the channel. Must be called within a tokio runtime.
+    /// Serves inside this process, without a port, and gives a channel to it: for tests of handlers
+    /// and clients. The server ends with the last clone of the channel. Must be called within a
+    /// tokio runtime.
     ///
     /// # Errors
-    /// A setting makes no sense, two methods have one name, or there is no runtime ([`ErrorKind::Config`]).
+    /// A setting makes no sense, two methods have one name, or there is no runtime
+    /// ([`ErrorKind::Config`]).
     pub fn in_memory(self) -> Result<Channel> {
         Ok(Channel::builder().channel(self.serve_in_memory()?, PeerAddr::memory()))
     }

@@ -45,7 +45,8 @@ impl Default for AcceptLimits {
 const WAITING_PART: usize = 16;
 
 impl AcceptLimits {
-    /// How many connections may wait to be served: no more than get their turn within a second, and few beside those that are served.
+    /// How many connections may wait to be served: no more than get their turn within a second, and
+    /// few beside those that are served.
     pub(super) fn waiting(&self) -> usize {
         let second = self.accepts_per_second.map_or(usize::MAX, |count| count as usize);
         (self.connections / WAITING_PART).min(second).max(1)

@@ -19,18 +19,20 @@ use super::connection_set::{AcceptLimits, ConnectionSet, Full};
 use super::peers::{Key, KeyOf};
 use super::waiting::Accepted;
 
-/// How long the connections are read after the last answer, so that calls which had begun by then are refused and not cut off: a round
-/// trip to anywhere near.
+/// How long the connections are read after the last answer, so that calls which had begun by then
+/// are refused and not cut off: a round trip to anywhere near.
 const READ_ON: Duration = Duration::from_millis(100);
 
 /// In how many steps.
 const STEPS: u32 = 10;
 
-/// How long a connection may take to write the answers to what was broken off, and its peer to read them.
+/// How long a connection may take to write the answers to what was broken off, and its peer to read
+/// them.
 const FLUSH_LIMIT: Duration = Duration::from_millis(400);
 
-/// How long the tasks of connections and handlers may take to end once their connections are closed. Only a handler that keeps its
-/// thread, or hands its stream to a task that keeps it, takes as long.
+/// How long the tasks of connections and handlers may take to end once their connections are
+/// closed. Only a handler that keeps its thread, or hands its stream to a task that keeps it, takes
+/// as long.
 const LEAVE_LIMIT: Duration = Duration::from_millis(400);
 
 pub(super) struct Connections {
@@ -81,8 +83,9 @@ impl Connections {
         self.start_as(Accepted { ends, peer, key })
     }
 
-    /// Serves one connection in a task, which ends with the connection and the last of its handlers: a one-way call may go on when its
-    /// caller is gone, and a shutdown must know of it. A connection for which there is no room is closed.
+    /// Serves one connection in a task, which ends with the connection and the last of its
+    /// handlers: a one-way call may go on when its caller is gone, and a shutdown must know of it.
+    /// A connection for which there is no room is closed.
     pub(super) fn start_as(self: &Arc<Self>, accepted: Accepted) -> Result<Link, Full> {
         let Accepted { ends, peer, key } = accepted;
         let entered = self.open.lock().enter(key.as_ref());
@@ -98,7 +101,8 @@ impl Connections {
         silent
             .iter()
             .for_each(|link| link.close_if_silent(&ConnError::TooManyNew { limit, silence }));
-        // Looked at behind the insertion: whoever sets a signal goes through the inserted ones after that.
+        // Looked at behind the insertion: whoever sets a signal goes through the inserted ones
+        // after that.
         if self.server_state.drain.has_begun() {
             link.drain();
         }
@@ -146,8 +150,9 @@ impl Connections {
         self.links().iter().map(Link::buffered).sum()
     }
 
-    /// Waits until the last call and stream has ended, and then for a moment in which what was on its way here is refused; or until
-    /// somebody closes the connections all the same. They have to be draining.
+    /// Waits until the last call and stream has ended, and then for a moment in which what was on
+    /// its way here is refused; or until somebody closes the connections all the same. They have to
+    /// be draining.
     pub(super) async fn quiet(&self) {
         let quiet = async {
             self.idle().await;
@@ -162,14 +167,16 @@ impl Connections {
         }
     }
 
-    /// Waits until no call and no stream is going on. There is nothing new on connections that drain, so each needs to be idle once.
+    /// Waits until no call and no stream is going on. There is nothing new on connections that
+    /// drain, so each needs to be idle once.
     async fn idle(&self) {
         for link in self.links() {
             link.idle().await;
         }
     }
 
-    /// Answers what is still going on, ends all connections, and waits until their tasks and the handlers' have ended: at most 0.8 s.
+    /// Answers what is still going on, ends all connections, and waits until their tasks and the
+    /// handlers' have ended: at most 0.8 s.
     pub(super) async fn close(&self) {
         self.closing.set();
         self.links().iter().for_each(Link::shut_down);
@@ -216,8 +223,8 @@ impl Serve for Arc<Connections> {
     }
 }
 
-/// Waits for [`READ_ON`] in steps. A step that comes late does not shorten the next one: time in which
-/// a busy machine gave this process no turn is no time in which it has read.
+/// Waits for [`READ_ON`] in steps. A step that comes late does not shorten the next one: time in
+/// which a busy machine gave this process no turn is no time in which it has read.
 async fn read_on() {
     let mut steps = tokio::time::interval(READ_ON / STEPS);
     steps.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -33,7 +33,8 @@ impl Pace {
         self.passed = self.passed.saturating_add(1);
     }
 
-    /// Waits until the next second, after one who may not pass. **Cancel safe**: it changes nothing.
+    /// Waits until the next second, after one who may not pass. **Cancel safe**: it changes
+    /// nothing.
     pub(super) async fn wait(&self) {
         tokio::time::sleep_until((self.since + SECOND).into()).await;
     }

@@ -12,9 +12,9 @@ pub(super) struct Accepted {
     pub(super) key: Option<Key>,
 }
 
-/// A queue for each peer, and peers take turns. The system's own queue is one for all peers, so it is
-/// emptied as fast as connections come. Connections without a key share one, in the order in which they
-/// came.
+/// A queue for each peer, and peers take turns. The system's own queue is one for all peers, so it
+/// is emptied as fast as connections come. Connections without a key share one, in the order in
+/// which they came.
 pub(super) struct Waiting {
     queue: FairQueue<Option<Key>, Accepted>,
     /// The number of the next one.

@@ -43,7 +43,8 @@ impl CallRef {
         self.link.poll_call_ended(self.key(), cx)
     }
 
-    /// Answers a call of the peer's when there is room. A message that cannot be sent leaves the call open.
+    /// Answers a call of the peer's when there is room. A message that cannot be sent leaves the
+    /// call open.
     pub(crate) fn poll_reply(
         &mut self,
         outcome: &mut Outcome,
@@ -104,8 +105,8 @@ impl Request {
         Self { link: Some(link), head: Some(head), ticket: None }
     }
 
-    /// Sends it when there is room; `how` is whether it is one-way, its deadline, and the time now. The
-    /// task is woken when the answer is there. A one-way call gives no call.
+    /// Sends it when there is room; `how` is whether it is one-way, its deadline, and the time now.
+    /// The task is woken when the answer is there. A one-way call gives no call.
     pub(crate) fn poll_send(
         &mut self,
         how: (bool, Option<Instant>, Instant),

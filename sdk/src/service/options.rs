@@ -9,8 +9,8 @@ use crate::stream::{Compression, TimeLimit};
 
 /// Settings of one call: a limit of time and metadata.
 ///
-/// Made by [`Context::child`](crate::Context::child) for calls that a handler makes on behalf of its caller, or by hand for settings
-/// that many calls share.
+/// Made by [`Context::child`](crate::Context::child) for calls that a handler makes on behalf of
+/// its caller, or by hand for settings that many calls share.
 #[derive(Clone, Debug, Default)]
 pub struct CallOptions {
     pub(crate) timeout: Option<Duration>,
@@ -91,7 +91,8 @@ impl CallOptions {
         Self::default()
     }
 
-    /// Gives the call at most `limit`, from the moment it is awaited; an inherited deadline that comes earlier counts instead.
+    /// Gives the call at most `limit`, from the moment it is awaited; an inherited deadline that
+    /// comes earlier counts instead.
     #[must_use]
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = Some(limit);
@@ -99,7 +100,8 @@ impl CallOptions {
     }
 
     /// Ends the stream when no message comes or goes for `limit`, whatever the channel's
-    /// [`stream_idle_timeout`](crate::client::ChannelBuilder::stream_idle_timeout) is. Unary calls pass it over.
+    /// [`stream_idle_timeout`](crate::client::ChannelBuilder::stream_idle_timeout) is. Unary calls
+    /// pass it over.
     #[must_use]
     pub fn stream_idle_timeout(mut self, limit: Duration) -> Self {
         self.stream_idle_timeout = Some(limit);
@@ -121,8 +123,8 @@ impl CallOptions {
         self
     }
 
-    /// Whether the call waits until there is a connection, however many attempts fail, whatever the channel's
-    /// [`wait_for_ready`](crate::client::ChannelBuilder::wait_for_ready) is.
+    /// Whether the call waits until there is a connection, however many attempts fail, whatever the
+    /// channel's [`wait_for_ready`](crate::client::ChannelBuilder::wait_for_ready) is.
     #[must_use]
     pub fn wait_for_ready(mut self, wait: bool) -> Self {
         self.wait_for_ready = Some(wait);

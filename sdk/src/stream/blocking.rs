@@ -1,10 +1,10 @@
 //! Long work on tokio's threads for blocking work.
 //!
-//! Bodies that are to be unpacked, decoded or packed wait in a queue of their runtime, which owns them
-//! meanwhile. A thread of that runtime takes one, and hands what comes of it to its task. The peers
-//! have turns, and each peer's oldest body goes first. So neither a task that is not polled nor a
-//! thread that does not come keeps another body waiting: the task of a body that no thread has begun
-//! takes it back and goes on by itself.
+//! Bodies that are to be unpacked, decoded or packed wait in a queue of their runtime, which owns
+//! them meanwhile. A thread of that runtime takes one, and hands what comes of it to its task. The
+//! peers have turns, and each peer's oldest body goes first. So neither a task that is not polled
+//! nor a thread that does not come keeps another body waiting: the task of a body that no thread
+//! has begun takes it back and goes on by itself.
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -28,14 +28,15 @@ use crate::transport;
 /// A body waits so long while no thread begins with one: as long as some rounds take.
 const PATIENCE: Duration = Duration::from_millis(20);
 
-/// After how many rounds a thread is given back, for those who wait for one. tokio starts a new thread
-/// for each that is asked for while none is idle, and each keeps memory of what it has freed.
+/// After how many rounds a thread is given back, for those who wait for one. tokio starts a new
+/// thread for each that is asked for while none is idle, and each keeps memory of what it has
+/// freed.
 const ROUNDS: usize = 64;
 
 static QUEUES: LazyLock<Mutex<HashMap<Id, Queue>>> = LazyLock::new(Mutex::default);
 
-/// How many threads of a runtime do such work at a time: more would only take turns on the processors, and
-/// keep tokio's threads from what else the program has for them.
+/// How many threads of a runtime do such work at a time: more would only take turns on the
+/// processors, and keep tokio's threads from what else the program has for them.
 static THREADS: LazyLock<usize> = LazyLock::new(|| available_parallelism().map_or(1, usize::from));
 
 /// The bodies of one runtime. It is there as long as one waits or a thread is asked for or at work.
@@ -81,8 +82,8 @@ impl Body {
 
 /// Does long work where that keeps no task from its turn, or here if no thread comes for it.
 ///
-/// Waits for a thread, as long as threads begin with others. Dropping the future takes the work back; what
-/// has begun goes on to its end. A panic of the work is one of the task.
+/// Waits for a thread, as long as threads begin with others. Dropping the future takes the work
+/// back; what has begun goes on to its end. A panic of the work is one of the task.
 pub(crate) async fn elsewhere<R: Send + 'static>(
     peer: usize,
     work: impl FnOnce() -> R + Send + 'static,
@@ -95,8 +96,8 @@ pub(crate) async fn elsewhere<R: Send + 'static>(
 
 /// Does a round of work on a body where that keeps no task from its turn.
 ///
-/// Waits for a thread, as long as threads begin rounds. Dropping the future takes the body out of the
-/// queue; a round that has begun goes on to its end.
+/// Waits for a thread, as long as threads begin rounds. Dropping the future takes the body out of
+/// the queue; a round that has begun goes on to its end.
 pub(super) async fn round<I: Send + 'static, R: Send + 'static>(
     body: Body,
     input: I,
@@ -162,7 +163,8 @@ impl QueuedJob {
         queued
     }
 
-    /// Waits until no round has begun for a while, then gives the work back. `None`: a thread has it.
+    /// Waits until no round has begun for a while, then gives the work back. `None`: a thread has
+    /// it.
     fn poll_not_begun(
         &mut self,
         patience: &mut Pin<&mut tokio::time::Sleep>,

@@ -10,10 +10,11 @@ use super::message::Message;
 #[cfg(all(test, feature = "compression"))]
 use super::unpack::{Step, Unpacker};
 
-/// How messages are compressed, one by one. The first four mean the same to all peers of the protocol; number 2 means two things.
+/// How messages are compressed, one by one. The first four mean the same to all peers of the
+/// protocol; number 2 means two things.
 ///
-/// Needs the feature `compression`, which is on by default; without it this type has no values, and peers that send compressed
-/// messages are refused.
+/// Needs the feature `compression`, which is on by default; without it this type has no values, and
+/// peers that send compressed messages are refused.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum Compression {
@@ -29,21 +30,21 @@ pub enum Compression {
     /// LZ4's frame format, `content_encoding` 6.
     #[cfg(feature = "compression")]
     Lz4,
-    /// Snappy's stream format as `content_encoding` 2, which is what tRPC-Go means by it. For peers that know no other;
-    /// [`Snappy`](Self::Snappy) is right for all.
+    /// Snappy's stream format as `content_encoding` 2, which is what tRPC-Go means by it. For peers
+    /// that know no other; [`Snappy`](Self::Snappy) is right for all.
     ///
-    /// The format has no end. A body that its sender has cut between two chunks of 64 KiB passes for a
-    /// whole one; every other codec shows that, and the body is refused.
+    /// The format has no end. A body that its sender has cut between two chunks of 64 KiB passes
+    /// for a whole one; every other codec shows that, and the body is refused.
     #[cfg(feature = "compression")]
     SnappyGo,
-    /// Snappy's block format as `content_encoding` 2, which is what tRPC-Cpp means by it. For peers that know no other;
-    /// [`Snappy`](Self::Snappy) is right for all.
+    /// Snappy's block format as `content_encoding` 2, which is what tRPC-Cpp means by it. For peers
+    /// that know no other; [`Snappy`](Self::Snappy) is right for all.
     #[cfg(feature = "compression")]
     SnappyCpp,
 }
 
-/// What Snappy's stream format begins with (`google/snappy: framing_format.txt`). The block format cannot: there, the bytes would
-/// copy from far before the beginning.
+/// What Snappy's stream format begins with (`google/snappy: framing_format.txt`). The block format
+/// cannot: there, the bytes would copy from far before the beginning.
 #[cfg(feature = "compression")]
 pub(super) const SNAPPY_STREAM: &[u8] = b"\xff\x06\x00\x00sNaPpY";
 
@@ -84,7 +85,8 @@ impl fmt::Display for UnpackError {
 impl std::error::Error for UnpackError {}
 
 impl Compression {
-    /// The compression of a `content_encoding`: `Ok(None)` for none, `Err` with the reason for one that is not supported.
+    /// The compression of a `content_encoding`: `Ok(None)` for none, `Err` with the reason for one
+    /// that is not supported.
     pub(crate) fn from_wire(encoding: u32) -> Result<Option<Self>, String> {
         match encoding {
             0 => Ok(None),
@@ -107,8 +109,8 @@ impl Compression {
         }
     }
 
-    /// The compression of a body, from its number and, where peers disagree about the number, from its bytes: the answer must be in the
-    /// format of the request.
+    /// The compression of a body, from its number and, where peers disagree about the number, from
+    /// its bytes: the answer must be in the format of the request.
     pub(crate) fn of_body(encoding: u32, body: &[u8]) -> Result<Option<Self>, String> {
         let compression = Self::from_wire(encoding)?;
         #[cfg(feature = "compression")]
@@ -136,7 +138,8 @@ impl Compression {
         }
     }
 
-    /// Encodes and compresses a message. An empty message stays empty: tRPC-Cpp cannot unpack a compressed one.
+    /// Encodes and compresses a message. An empty message stays empty: tRPC-Cpp cannot unpack a
+    /// compressed one.
     pub(crate) fn pack(self, message: &impl Message) -> Bytes {
         let mut plain = Vec::with_capacity(message.size());
         message.write_to(&mut plain);

@@ -40,7 +40,8 @@ impl<T: Message> EncodeOnce<T> {
         }
     }
 
-    /// The same for a message of a stream. A large one is compressed where that keeps no task from its turn.
+    /// The same for a message of a stream. A large one is compressed where that keeps no task from
+    /// its turn.
     ///
     /// Dropping the message ends that. A panic of its code is one of the task.
     pub(crate) fn poll_compressed(
@@ -73,7 +74,8 @@ impl<T: Message> EncodeOnce<T> {
         }
     }
 
-    /// The same for a unary call, which may be JSON: then it becomes the message's text, compressed if it is to be.
+    /// The same for a unary call, which may be JSON: then it becomes the message's text, compressed
+    /// if it is to be.
     ///
     /// # Errors
     /// JSON cannot express the message, which stays as it is.

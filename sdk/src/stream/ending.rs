@@ -202,7 +202,8 @@ pub(crate) fn timed_out(subject: &Subject) -> Error {
     subject.error(ErrorKind::Timeout, Origin::Caller, code, text)
 }
 
-/// Whether a client has broken a stream off without a status of its own: it has dropped the stream, or did not want to wait.
+/// Whether a client has broken a stream off without a status of its own: it has dropped the stream,
+/// or did not want to wait.
 fn has_given_up(outcome: &Outcome) -> bool {
     let codes = [
         Code::CLIENT_CANCELED_ERR,

@@ -10,19 +10,23 @@ use super::message::Message;
 use super::stepped::Decoding;
 use super::unpacking::pay_for_decoding;
 
-/// The `content_type` of JSON (`TrpcContentEncodeType.TRPC_JSON_ENCODE` in `trpc.proto`); protobuf has 0.
+/// The `content_type` of JSON (`TrpcContentEncodeType.TRPC_JSON_ENCODE` in `trpc.proto`); protobuf
+/// has 0.
 pub(crate) const JSON: u32 = 2;
 
 /// A message that can travel as JSON (`content_type` 2) as well.
 ///
-/// Implemented for every message that has serde's `Serialize` and `DeserializeOwned`; it cannot be implemented for anything else. Needs the
-/// feature `json`, which is off by default; without it no type has it.
+/// Implemented for every message that has serde's `Serialize` and `DeserializeOwned`; it cannot be
+/// implemented for anything else. Needs the feature `json`, which is off by default; without it no
+/// type has it.
 ///
-/// Peers of the protocol write protobuf's JSON: the names of the `.proto` file, fields that are not set written as their defaults or left
-/// out, `bytes` in base64. For messages of strings, `bool`, 32-bit and floating numbers, and such messages, serde's derive with
-/// `#[serde(default)]` on the type does just that, but for NaN and the infinities: serde_json writes `null` for
-/// them, where the mapping has `"NaN"` and `"Infinity"`, and a peer refuses that `null`. tRPC-Go refuses fields it does not know. For 64-bit numbers, `bytes`, enums and `oneof`
-/// take the crate `pbjson-build`, whose code follows the whole mapping.
+/// Peers of the protocol write protobuf's JSON: the names of the `.proto` file, fields that are not
+/// set written as their defaults or left out, `bytes` in base64. For messages of strings, `bool`,
+/// 32-bit and floating numbers, and such messages, serde's derive with `#[serde(default)]` on the
+/// type does just that, but for NaN and the infinities: serde_json writes `null` for them, where
+/// the mapping has `"NaN"` and `"Infinity"`, and a peer refuses that `null`. tRPC-Go refuses fields
+/// it does not know. For 64-bit numbers, `bytes`, enums and `oneof` take the crate `pbjson-build`,
+/// whose code follows the whole mapping.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be sent as JSON",
     label = "expected a message with serde's `Serialize` and `Deserialize`",
@@ -64,7 +68,8 @@ pub(crate) type FromJson<T> = fn(&[u8]) -> Result<T, JsonError>;
 /// JSON from this size on is read elsewhere: that takes 0.05 to 0.2 ms.
 pub(crate) const LARGE_JSON: usize = 8 * 1024;
 
-/// Reads the JSON of a message that is not small here, or begins to do so where that keeps no task from its turn.
+/// Reads the JSON of a message that is not small here, or begins to do so where that keeps no task
+/// from its turn.
 pub(crate) fn decode_json<T: Message>(
     peer: usize,
     from_json: FromJson<T>,
@@ -119,7 +124,8 @@ impl<T: Message + serde::Serialize + serde::de::DeserializeOwned> JsonMessage fo
     }
 }
 
-/// Whether `T` is `()`: the message without fields, which is `{}` for protobuf and `null` for serde.
+/// Whether `T` is `()`: the message without fields, which is `{}` for protobuf and `null` for
+/// serde.
 #[cfg(feature = "json")]
 fn is_unit<T: 'static>() -> bool {
     std::any::TypeId::of::<T>() == std::any::TypeId::of::<()>()

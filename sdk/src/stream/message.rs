@@ -4,16 +4,18 @@ use bytes::{Buf, BufMut};
 
 /// What can be sent and received: every prost message, and so every message of a `.proto` file.
 ///
-/// Implemented for all `T: prost::Message + Default + 'static`, which includes `String`, `Vec<u8>`, `bytes::Bytes`, `bool`,
-/// the numbers and `()` as the protobuf wrapper messages. It cannot be implemented for anything else.
-/// The derive macro of the same name is `trill::prost::Message`.
+/// Implemented for all `T: prost::Message + Default + 'static`, which includes `String`, `Vec<u8>`,
+/// `bytes::Bytes`, `bool`, the numbers and `()` as the protobuf wrapper messages. It cannot be
+/// implemented for anything else. The derive macro of the same name is `trill::prost::Message`.
 ///
-/// A message is encoded while its connection is locked. An `encode_raw` or `encoded_len` written by hand must not use a
-/// channel, a call or a handle: on the same connection it would wait for itself.
+/// A message is encoded while its connection is locked. An `encode_raw` or `encoded_len` written by
+/// hand must not use a channel, a call or a handle: on the same connection it would wait for
+/// itself.
 ///
-/// A message of many parts is decoded twice, because the first time its bytes end after 4,096 parts. A `merge_field`
-/// written by hand that panics there, because it looks for its bytes before it reads the first of them, is decoded the
-/// second time like others; with `panic = "abort"` it must look before each read.
+/// A message of many parts is decoded twice, because the first time its bytes end after 4,096
+/// parts. A `merge_field` written by hand that panics there, because it looks for its bytes before
+/// it reads the first of them, is decoded the second time like others; with `panic = "abort"` it
+/// must look before each read.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a message that can be sent",
     label = "expected a protobuf message here",

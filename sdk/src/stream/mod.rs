@@ -1,7 +1,7 @@
 //! ROOM 4: handles. What users read from and write to.
 //!
-//! A handle turns messages into bytes and back, and asks the connection through `transport::Link`. Deliberately
-//! absent: methods, deadlines, who called.
+//! A handle turns messages into bytes and back, and asks the connection through `transport::Link`.
+//! Deliberately absent: methods, deadlines, who called.
 
 mod blocking;
 mod closed;

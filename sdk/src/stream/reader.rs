@@ -25,24 +25,26 @@ use super::unpacking::{Unpacking, unpack_counted};
 
 /// Reads messages of type `T` from a stream, one at a time.
 ///
-/// `None` is given only when the peer has ended its direction explicitly and without an error; a lost connection, a reset or a
-/// handler that failed is an error. Messages that came before the end are always given first. After the end, every further
-/// read gives the same end again.
+/// `None` is given only when the peer has ended its direction explicitly and without an error; a
+/// lost connection, a reset or a handler that failed is an error. Messages that came before the end
+/// are always given first. After the end, every further read gives the same end again.
 ///
 /// Also a [`futures::Stream`] of `Result<T>`, which gives an error once and then ends.
 ///
-/// **On drop** what is not read is forgotten, and the peer keeps its credit, so that the other direction can go on. When both halves
-/// of a client's stream are gone before the end, the peer's handler is told that the call is cancelled.
+/// **On drop** what is not read is forgotten, and the peer keeps its credit, so that the other
+/// direction can go on. When both halves of a client's stream are gone before the end, the peer's
+/// handler is told that the call is cancelled.
 pub struct AsyncReader<T> {
     stream: StreamRef,
-    /// In a box, because a handler's future holds its handle several times over. A reader that waits has none, as long as nothing
-    /// has to be kept: most streams wait most of the time.
+    /// In a box, because a handler's future holds its handle several times over. A reader that
+    /// waits has none, as long as nothing has to be kept: most streams wait most of the time.
     state: Option<Box<State<T>>>,
     message: PhantomData<fn() -> T>,
 }
 
 struct State<T> {
-    /// Messages taken from the connection. They belong to the handle, so a dropped future loses none.
+    /// Messages taken from the connection. They belong to the handle, so a dropped future loses
+    /// none.
     batch: Inbox,
     /// What was given out and is not yet reported: messages and bytes.
     consumed: (usize, usize),
@@ -106,16 +108,17 @@ impl<T: Message> AsyncReader<T> {
 
     /// Reads the next message; `None` when the peer has ended its direction.
     ///
-    /// Waits until a message or the end is there; [`timeout`](Read::timeout) bounds that, or the `read_timeout` of the channel or server.
-    /// The borrow makes a second read at the same
-    /// time a compile error; [`shared`](Self::shared) gives handles that queue instead.
+    /// Waits until a message or the end is there; [`timeout`](Read::timeout) bounds that, or the
+    /// `read_timeout` of the channel or server. The borrow makes a second read at the same time a
+    /// compile error; [`shared`](Self::shared) gives handles that queue instead.
     ///
     /// **Cancel safety**: dropping the future loses nothing; the next read gives the message.
     ///
     /// # Errors
-    /// How the stream ended, if not well: the peer's status, a lost connection, the deadline. A message that does not decode is an error
-    /// of this read alone ([`ErrorKind::Decode`]), and so is one for which there was no room to unpack it for a minute
-    /// ([`ErrorKind::Limit`], code 22 at a server, 124 at a client); the next read goes on behind it.
+    /// How the stream ended, if not well: the peer's status, a lost connection, the deadline. A
+    /// message that does not decode is an error of this read alone ([`ErrorKind::Decode`]), and so
+    /// is one for which there was no room to unpack it for a minute ([`ErrorKind::Limit`], code 22
+    /// at a server, 124 at a client); the next read goes on behind it.
     pub fn read(&mut self) -> Read<'_, T> {
         Read { reader: self, clock: Clock::Counts }
     }
@@ -132,14 +135,15 @@ impl<T: Message> AsyncReader<T> {
         self.stream.link().peer()
     }
 
-    /// Makes handles that can be cloned and used at the same time; their reads take turns in the order of asking.
+    /// Makes handles that can be cloned and used at the same time; their reads take turns in the
+    /// order of asking.
     #[must_use]
     pub fn shared(self) -> SharedReader<T> {
         SharedReader::new(self)
     }
 
-    /// Reads the next message, unpacked and not decoded. If it is large, it is in memory of its own, because
-    /// a handler may keep it for long.
+    /// Reads the next message, unpacked and not decoded. If it is large, it is in memory of its
+    /// own, because a handler may keep it for long.
     pub(crate) async fn read_body(&mut self) -> Result<Option<Bytes>> {
         let mut clock = Clock::Counts;
         poll_fn(|cx| {
@@ -191,7 +195,8 @@ impl<T: Message> AsyncReader<T> {
 
     /// Takes the messages that are there, or waits for them. At the end it gives how reading ends.
     fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<()>>> {
-        // Once for what a read of the socket brought: that is at most a window, some 100 µs of work.
+        // Once for what a read of the socket brought: that is at most a window, some 100 µs of
+        // work.
         let coop = ready!(tokio::task::coop::poll_proceed(cx));
         if let Some(end) = self.end() {
             coop.made_progress();
@@ -222,7 +227,8 @@ impl<T: Message> AsyncReader<T> {
         Poll::Ready(None)
     }
 
-    /// The next message of those that were taken. There is none yet if it has to be decoded elsewhere.
+    /// The next message of those that were taken. There is none yet if it has to be decoded
+    /// elsewhere.
     #[inline]
     fn next(&mut self) -> Poll<Result<Option<T>>> {
         let Some(state) = self.state.as_mut() else { return Poll::Pending };
@@ -382,7 +388,8 @@ impl<T> AsyncReader<T> {
         self.state.get_or_insert_default()
     }
 
-    /// Reports what was given out, if it is so much that this is worth it before the batch is empty.
+    /// Reports what was given out, if it is so much that this is worth it before the batch is
+    /// empty.
     #[inline]
     fn give_credit(&mut self) {
         let link = self.stream.link();
@@ -487,7 +494,8 @@ pub struct Read<'a, T> {
 }
 
 impl<T: Message> Read<'_, T> {
-    /// Gives this read at most `limit`, counted from the first poll, whatever the `read_timeout` is. The stream stays usable after a timeout, and no message is lost.
+    /// Gives this read at most `limit`, counted from the first poll, whatever the `read_timeout`
+    /// is. The stream stays usable after a timeout, and no message is lost.
     ///
     /// # Errors
     /// In addition: [`ErrorKind::Timeout`] (code 254 at a server, 354 at a client).

@@ -13,12 +13,14 @@ use super::reader::{AsyncReader, Read};
 use super::shared::SharedReaderWriter;
 use super::writer::{AsyncWriter, Write};
 
-/// Reads messages of type `R` and writes messages of type `W` on one stream; the two directions are independent of each other.
+/// Reads messages of type `R` and writes messages of type `W` on one stream; the two directions are
+/// independent of each other.
 ///
-/// To read and write at the same time, [`split`](Self::split) it or make it [`shared`](Self::shared).
+/// To read and write at the same time, [`split`](Self::split) it or make it
+/// [`shared`](Self::shared).
 ///
-/// **On drop** at a client, before the end, the stream is broken off and the peer's handler is told. In a handler, dropping means
-/// nothing: the stream ends with the handler's outcome.
+/// **On drop** at a client, before the end, the stream is broken off and the peer's handler is
+/// told. In a handler, dropping means nothing: the stream ends with the handler's outcome.
 #[derive(Debug)]
 pub struct AsyncReaderWriter<R, W> {
     /// In a box, because a handler's future holds its handle several times over.
@@ -30,7 +32,8 @@ impl<R: Message, W: Message> AsyncReaderWriter<R, W> {
         Self { halves: Box::new((AsyncReader::new(stream.clone()), AsyncWriter::new(stream))) }
     }
 
-    /// Reads the next message; `None` when the peer has ended its direction. See [`AsyncReader::read`].
+    /// Reads the next message; `None` when the peer has ended its direction. See
+    /// [`AsyncReader::read`].
     ///
     /// **Cancel safety**: dropping the future loses nothing.
     pub fn read(&mut self) -> Read<'_, R> {
@@ -57,7 +60,8 @@ impl<R: Message, W: Message> AsyncReaderWriter<R, W> {
         (reader, writer)
     }
 
-    /// Ends the writing direction; reading goes on. In a handler it does nothing. Writes fail afterwards.
+    /// Ends the writing direction; reading goes on. In a handler it does nothing. Writes fail
+    /// afterwards.
     ///
     /// # Errors
     /// How the stream ended, if it is over already and not well.
@@ -65,8 +69,9 @@ impl<R: Message, W: Message> AsyncReaderWriter<R, W> {
         poll_fn(|cx| self.halves.1.poll_finish(cx)).await
     }
 
-    /// Ends the writing direction, drops what was not read and what still comes, and waits for the peer's final status. Gives the
-    /// metadata of that status. In a handler it returns at once: the stream ends when the handler returns.
+    /// Ends the writing direction, drops what was not read and what still comes, and waits for the
+    /// peer's final status. Gives the metadata of that status. In a handler it returns at once: the
+    /// stream ends when the handler returns.
     ///
     /// Dropping the future breaks the stream off.
     ///
@@ -87,7 +92,8 @@ impl<R: Message, W: Message> AsyncReaderWriter<R, W> {
         self.halves.0.metadata()
     }
 
-    /// Waits until the stream is over, and gives the error that writes give from then on. See [`AsyncWriter::closed`].
+    /// Waits until the stream is over, and gives the error that writes give from then on. See
+    /// [`AsyncWriter::closed`].
     ///
     /// **Cancel safety**: dropping the future changes nothing.
     pub fn closed(&self) -> Closed<'_> {
@@ -100,12 +106,14 @@ impl<R: Message, W: Message> AsyncReaderWriter<R, W> {
         self.halves.0.peer()
     }
 
-    /// Breaks the stream off with a status, which the peer's reader gives as it is. See [`AsyncWriter::fail`].
+    /// Breaks the stream off with a status, which the peer's reader gives as it is. See
+    /// [`AsyncWriter::fail`].
     pub fn fail(self, status: impl Into<Status>) {
         self.halves.1.fail(status);
     }
 
-    /// Makes handles that can be cloned and used at the same time; reads take turns among themselves, and so do writes.
+    /// Makes handles that can be cloned and used at the same time; reads take turns among
+    /// themselves, and so do writes.
     #[must_use]
     pub fn shared(self) -> SharedReaderWriter<R, W> {
         let (reader, writer) = self.split();

@@ -23,7 +23,8 @@ use super::timeout::poll_time;
 pub struct Response<T> {
     /// The message.
     pub message: T,
-    /// The metadata of the answer. Servers of tRPC-Cpp and tRPC-Go send the request's metadata back in it.
+    /// The metadata of the answer. Servers of tRPC-Cpp and tRPC-Go send the request's metadata back
+    /// in it.
     pub metadata: Metadata,
     /// Bytes beside the message; only unary answers can have some.
     pub attachment: Bytes,
@@ -43,16 +44,17 @@ impl<T> Response<T> {
 
 /// The future answer to a client stream.
 ///
-/// Ready when the server has ended the call: with its message, or with the error. That may be before the writer has finished.
-/// The stream's limit of time counts until the message is unpacked and decoded.
-/// **On drop** the answer is not wanted any more, and the writer may go on. **Cancel safety**: polling it through `&mut` and
-/// dropping the borrow loses nothing.
+/// Ready when the server has ended the call: with its message, or with the error. That may be
+/// before the writer has finished. The stream's limit of time counts until the message is unpacked
+/// and decoded. **On drop** the answer is not wanted any more, and the writer may go on. **Cancel
+/// safety**: polling it through `&mut` and dropping the borrow loses nothing.
 ///
 /// # Panics
 /// When it is polled after it was ready.
 ///
 /// # Errors
-/// How the call ended, if not well. A server that ends the call well but without a message, or with two, broke the protocol.
+/// How the call ended, if not well. A server that ends the call well but without a message, or with
+/// two, broke the protocol.
 #[must_use = "futures do nothing unless polled"]
 pub struct Reply<T> {
     reader: AsyncReader<T>,
@@ -80,7 +82,8 @@ impl<T: Message> Reply<T> {
 
     fn poll_outcome(&mut self, cx: &mut Context<'_>) -> Poll<Result<T>> {
         loop {
-            // The message alone proves nothing: tRPC-Cpp sends an empty one before an error. The end decides.
+            // The message alone proves nothing: tRPC-Cpp sends an empty one before an error. The
+            // end decides.
             match ready!(self.reader.poll_read(cx))? {
                 Some(_) if self.message.is_some() => {
                     return Poll::Ready(Err(self.broken("the server answered more than once")));
@@ -96,8 +99,8 @@ impl<T: Message> Reply<T> {
         }
     }
 
-    /// Waits until the call's time has passed, while its message is unpacked or decoded. For all else the
-    /// connection does.
+    /// Waits until the call's time has passed, while its message is unpacked or decoded. For all
+    /// else the connection does.
     #[cold]
     fn poll_overdue(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
         let stream = self.reader.stream();

@@ -20,8 +20,8 @@ use super::timeout::{Clock, Patience, TimedOut, Timeout};
 use super::turn::{Turn, TurnTicket};
 use super::writer::AsyncWriter;
 
-/// A handle and the queue of those who want it. The mutex is free whenever a turn begins, because only the one whose turn it is
-/// locks it, and only during a poll.
+/// A handle and the queue of those who want it. The mutex is free whenever a turn begins, because
+/// only the one whose turn it is locks it, and only during a poll.
 struct Queued<H> {
     turn: Turn,
     handle: Mutex<H>,
@@ -76,8 +76,9 @@ impl<H> Drop for InTurn<H> {
 
 /// An [`AsyncReader`] that can be cloned: made by [`AsyncReader::shared`].
 ///
-/// Reads that overlap take turns in the order in which they were first polled, so each message goes to exactly one of them.
-/// **On drop** of the last clone and the last pending read, as for [`AsyncReader`].
+/// Reads that overlap take turns in the order in which they were first polled, so each message goes
+/// to exactly one of them. **On drop** of the last clone and the last pending read, as for
+/// [`AsyncReader`].
 pub struct SharedReader<T>(Arc<Queued<AsyncReader<T>>>);
 
 impl<T: Message> SharedReader<T> {
@@ -85,8 +86,8 @@ impl<T: Message> SharedReader<T> {
         Self(Queued::new(reader))
     }
 
-    /// Reads the next message; `None` when the peer has ended its direction. As [`AsyncReader::read`], after the reads asked for
-    /// before.
+    /// Reads the next message; `None` when the peer has ended its direction. As
+    /// [`AsyncReader::read`], after the reads asked for before.
     ///
     /// **Cancel safety**: dropping the future leaves the queue and loses nothing.
     pub fn read(&self) -> SharedRead<T> {
@@ -119,8 +120,8 @@ pub struct SharedRead<T> {
 }
 
 impl<T: Message> SharedRead<T> {
-    /// Gives this read at most `limit`, counted from the first poll, the time in the queue included. The stream stays usable after
-    /// a timeout, and no message is lost.
+    /// Gives this read at most `limit`, counted from the first poll, the time in the queue
+    /// included. The stream stays usable after a timeout, and no message is lost.
     pub fn timeout(mut self, limit: Duration) -> Timeout<Self> {
         self.clock = Clock::Off;
         Timeout::new(self, limit)
@@ -171,8 +172,8 @@ impl<T> fmt::Debug for SharedRead<T> {
 
 /// An [`AsyncWriter`] that can be cloned: made by [`AsyncWriter::shared`].
 ///
-/// Writes that overlap take turns in the order in which they were first polled; messages are never interleaved. **On drop** of the
-/// last clone and the last pending write, as for [`AsyncWriter`].
+/// Writes that overlap take turns in the order in which they were first polled; messages are never
+/// interleaved. **On drop** of the last clone and the last pending write, as for [`AsyncWriter`].
 pub struct SharedWriter<T>(Arc<Queued<AsyncWriter<T>>>);
 
 impl<T: Message> SharedWriter<T> {
@@ -180,7 +181,8 @@ impl<T: Message> SharedWriter<T> {
         Self(Queued::new(writer))
     }
 
-    /// Writes one message: ready once it is queued. As [`AsyncWriter::write`], after the writes asked for before.
+    /// Writes one message: ready once it is queued. As [`AsyncWriter::write`], after the writes
+    /// asked for before.
     ///
     /// **Cancel safety**: dropping the future leaves the whole message queued, or nothing of it.
     pub fn write(&self, message: T) -> SharedWrite<T> {
@@ -192,8 +194,9 @@ impl<T: Message> SharedWriter<T> {
         }
     }
 
-    /// Ends this direction for all clones, after the writes asked for before. Later writes of a client fail. In a handler
-    /// clones can still write, because the stream ends when the handler returns. As [`AsyncWriter::finish`].
+    /// Ends this direction for all clones, after the writes asked for before. Later writes of a
+    /// client fail. In a handler clones can still write, because the stream ends when the handler
+    /// returns. As [`AsyncWriter::finish`].
     ///
     /// # Errors
     /// How the stream ended, if it is over already and not well.
@@ -202,8 +205,8 @@ impl<T: Message> SharedWriter<T> {
         poll_fn(|cx| turn.poll(cx, AsyncWriter::poll_finish)).await
     }
 
-    /// Waits until the stream is over, and gives the error that writes give from then on. As [`AsyncWriter::closed`]; it
-    /// waits for no turn, so others can write meanwhile.
+    /// Waits until the stream is over, and gives the error that writes give from then on. As
+    /// [`AsyncWriter::closed`]; it waits for no turn, so others can write meanwhile.
     ///
     /// **Cancel safety**: dropping the future changes nothing.
     pub async fn closed(&self) -> Error {
@@ -211,7 +214,8 @@ impl<T: Message> SharedWriter<T> {
         Closed::new(&stream).await
     }
 
-    /// Breaks the stream off with a status for all clones, at once: operations that wait fail. As [`AsyncWriter::fail`].
+    /// Breaks the stream off with a status for all clones, at once: operations that wait fail. As
+    /// [`AsyncWriter::fail`].
     pub fn fail(&self, status: impl Into<Status>) {
         let status = status.into();
         self.0.handle.lock().break_off(&status);
@@ -240,8 +244,8 @@ pub struct SharedWrite<T: Message> {
 }
 
 impl<T: Message> SharedWrite<T> {
-    /// Gives this write at most `limit`, counted from the first poll, the time in the queue included. After a timeout nothing of the
-    /// message was sent, and the stream stays usable.
+    /// Gives this write at most `limit`, counted from the first poll, the time in the queue
+    /// included. After a timeout nothing of the message was sent, and the stream stays usable.
     pub fn timeout(mut self, limit: Duration) -> Timeout<Self> {
         self.clock = Clock::Off;
         Timeout::new(self, limit)
@@ -281,7 +285,8 @@ impl<T: Message> TimedOut for SharedWrite<T> {
 impl<T: Message> Drop for SharedWrite<T> {
     fn drop(&mut self) {
         if self.turn.ticket.is_some() {
-            // Only the one whose turn it is can have a ticket; for another, the handle is busy and there is nothing to give back.
+            // Only the one whose turn it is can have a ticket; for another, the handle is busy and
+            // there is nothing to give back.
             let cx = Context::from_waker(std::task::Waker::noop());
             if self.turn.queued.turn.poll_turn(&mut self.turn.ticket, &cx).is_ready() {
                 self.turn.queued.handle.lock().stop_waiting();
@@ -296,8 +301,8 @@ impl<T: Message> fmt::Debug for SharedWrite<T> {
     }
 }
 
-/// An [`AsyncReaderWriter`](super::AsyncReaderWriter) that can be cloned. Reads queue among reads, writes among writes; a read and
-/// a write do not wait for each other.
+/// An [`AsyncReaderWriter`](super::AsyncReaderWriter) that can be cloned. Reads queue among reads,
+/// writes among writes; a read and a write do not wait for each other.
 pub struct SharedReaderWriter<R, W> {
     reader: SharedReader<R>,
     writer: SharedWriter<W>,
@@ -326,7 +331,8 @@ impl<R: Message, W: Message> SharedReaderWriter<R, W> {
         self.writer.finish().await
     }
 
-    /// Waits until the stream is over, and gives the error that writes give from then on; see [`SharedWriter::closed`].
+    /// Waits until the stream is over, and gives the error that writes give from then on; see
+    /// [`SharedWriter::closed`].
     ///
     /// **Cancel safety**: dropping the future changes nothing.
     pub async fn closed(&self) -> Error {
@@ -338,8 +344,9 @@ impl<R: Message, W: Message> SharedReaderWriter<R, W> {
         self.writer.fail(status);
     }
 
-    /// Ends the writing direction, after the operations asked for before, drops what was not read, and waits for the peer's final
-    /// status. In a handler it returns at once. See [`AsyncReaderWriter::finish`](super::AsyncReaderWriter::finish).
+    /// Ends the writing direction, after the operations asked for before, drops what was not read,
+    /// and waits for the peer's final status. In a handler it returns at once. See
+    /// [`AsyncReaderWriter::finish`](super::AsyncReaderWriter::finish).
     ///
     /// # Errors
     /// How the stream ended, if not well.

@@ -1,7 +1,8 @@
 //! Decoding that counts its steps.
 //!
-//! A step is a key, a length, a number or a piece of bytes, at whatever depth the message has it. Steps
-//! tell what bytes do not: two bytes may be an element of a list, which takes 32 in memory and more.
+//! A step is a key, a length, a number or a piece of bytes, at whatever depth the message has it.
+//! Steps tell what bytes do not: two bytes may be an element of a list, which takes 32 in memory
+//! and more.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -17,12 +18,12 @@ use super::unpacking::pay_for_decoding;
 /// How many steps a task does on its own thread: 0.05 to 0.2 ms of work.
 const ON_TASK: usize = 4 * 1024;
 
-/// The most that a step leaves in memory: an empty element of 32 bytes is two steps, and lists grow to
-/// twice what they need.
+/// The most that a step leaves in memory: an empty element of 32 bytes is two steps, and lists grow
+/// to twice what they need.
 const STEP: usize = 32;
 
-/// Steps of so many bytes are numbers, or very small texts. What they leave counts by the step, half
-/// as much: 8 bytes, in a list of twice its size.
+/// Steps of so many bytes are numbers, or very small texts. What they leave counts by the step,
+/// half as much: 8 bytes, in a list of twice its size.
 const NUMBER: std::ops::RangeInclusive<usize> = 4..=10;
 
 /// The effort that decoding a message took.
@@ -45,8 +46,8 @@ impl Effort {
         self.steps.saturating_mul(STEP) - self.numbers * (STEP / 2)
     }
 
-    /// The same of a message that takes so many bytes when it is written. Whatever has left something
-    /// takes one at least.
+    /// The same of a message that takes so many bytes when it is written. Whatever has left
+    /// something takes one at least.
     pub(crate) fn extra_of(self, written: usize) -> usize {
         self.extra().min(written.saturating_mul(STEP))
     }
@@ -75,8 +76,8 @@ pub(crate) fn decode<T: Message>(
     })
 }
 
-/// Decodes a small message, of whose fields each is a copy: a slice would keep the buffer into which it
-/// was read.
+/// Decodes a small message, of whose fields each is a copy: a slice would keep the buffer into
+/// which it was read.
 #[inline]
 pub(crate) fn decode_small<T: Message>(bytes: &[u8]) -> (Result<T, DecodeError>, Effort) {
     debug_assert!(bytes.len() < STEPPED, "it would keep a task for too long");
@@ -93,8 +94,8 @@ pub(crate) fn decode_on_task<T: Message>(
     decode_granted(bytes, shares, &mut |_| false)
 }
 
-/// Decodes a message while it may go on, which is asked each time with what it will have taken next.
-/// `None`: it might not.
+/// Decodes a message while it may go on, which is asked each time with what it will have taken
+/// next. `None`: it might not.
 ///
 /// Its fields share the memory of `bytes` if it `shares`, as far as their types can.
 pub(crate) fn decode_granted<T: Message>(

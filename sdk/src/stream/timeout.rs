@@ -14,8 +14,9 @@ use crate::transport::{Lack, sleep};
 
 /// An operation with a limit of time: the future of `.timeout(limit)` on a read or a write.
 ///
-/// The clock starts with the first poll. If the operation and the limit are ready together, the operation wins; a limit of zero
-/// gives what is ready at once. **On drop** and after the limit, the operation is dropped, which loses nothing.
+/// The clock starts with the first poll. If the operation and the limit are ready together, the
+/// operation wins; a limit of zero gives what is ready at once. **On drop** and after the limit,
+/// the operation is dropped, which loses nothing.
 #[must_use = "futures do nothing unless polled"]
 #[pin_project]
 #[derive(Debug)]
@@ -35,8 +36,8 @@ pub(super) trait TimedOut {
     fn no_timer(&self, lack: Lack) -> Error;
 }
 
-/// Whether the connection's `read_timeout` or `write_timeout` counts for an operation. Small and without a destructor, because most
-/// operations never wait.
+/// Whether the connection's `read_timeout` or `write_timeout` counts for an operation. Small and
+/// without a destructor, because most operations never wait.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) enum Clock {
     /// It does, and the operation has not waited yet.
@@ -48,7 +49,8 @@ pub(super) enum Clock {
     Off,
 }
 
-/// The timer of a default limit. A handle keeps it from one operation to the next; it is made when one has to wait for the first time.
+/// The timer of a default limit. A handle keeps it from one operation to the next; it is made when
+/// one has to wait for the first time.
 #[derive(Debug, Default)]
 pub(super) struct Patience(Option<Pin<Box<Sleep>>>);
 
@@ -80,8 +82,8 @@ impl Patience {
     }
 }
 
-/// Whether the time is up. An operation that unpacks uses up the task's turn each time, so the timer does
-/// not ask for what is left of that.
+/// Whether the time is up. An operation that unpacks uses up the task's turn each time, so the
+/// timer does not ask for what is left of that.
 pub(crate) fn poll_time(timer: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<()> {
     pin!(unconstrained(timer)).poll(cx)
 }

@@ -5,7 +5,8 @@ use std::task::{Context, Poll, Waker};
 
 use crate::sync::Mutex;
 
-/// A queue for something that only one may use at a time. Whoever asks first is served first; one that gives up leaves the queue.
+/// A queue for something that only one may use at a time. Whoever asks first is served first; one
+/// that gives up leaves the queue.
 #[derive(Debug, Default)]
 pub(super) struct Turn(Mutex<Queue>);
 

@@ -44,8 +44,8 @@ pub(crate) type Unpacking = Pin<Box<dyn Future<Output = Result<Bytes, UnpackErro
 
 /// Unpacks a body, which counts at its connection meanwhile.
 ///
-/// Waits for room that others have, as long as it may come. Nobody waits for ever: a message that is
-/// half unpacked may belong to a handle that nobody reads from any more.
+/// Waits for room that others have, as long as it may come. Nobody waits for ever: a message that
+/// is half unpacked may belong to a handle that nobody reads from any more.
 pub(crate) fn unpack_counted(link: &Link, compression: Compression, packed: Bytes) -> Unpacking {
     let limit = link.config().max_received;
     let mut charge = link.charge();
@@ -53,7 +53,8 @@ pub(crate) fn unpack_counted(link: &Link, compression: Compression, packed: Byte
     Box::pin(unpack(link.peer_key(), compression, packed, limit, hold))
 }
 
-/// Counts a body by `recount`, each time that it takes more. Without room that is tried again, for a minute.
+/// Counts a body by `recount`, each time that it takes more. Without room that is tried again, for
+/// a minute.
 fn hold_by(
     mut recount: impl FnMut(usize) -> Result<(), Overrun>,
 ) -> impl FnMut(usize) -> Poll<Result<(), UnpackError>> {
@@ -77,9 +78,10 @@ fn hold_by(
 
 /// Unpacks a body to at most `limit` bytes.
 ///
-/// The peers have turns at what goes on elsewhere. `hold` is told how many bytes are in memory for it, packed and unpacked, before there are many
-/// more; its error ends the unpacking. While it is pending, it is asked again every 10 ms. Dropping the future ends it, too: what goes on elsewhere does
-/// so for 1 MiB at most.
+/// The peers have turns at what goes on elsewhere. `hold` is told how many bytes are in memory for
+/// it, packed and unpacked, before there are many more; its error ends the unpacking. While it is
+/// pending, it is asked again every 10 ms. Dropping the future ends it, too: what goes on elsewhere
+/// does so for 1 MiB at most.
 #[cfg(not(feature = "compression"))]
 pub(crate) async fn unpack<E: From<UnpackError>>(
     _peer: usize,
@@ -115,15 +117,17 @@ mod here {
     /// What a task has before it gives way: 128 units. Gzip unpacks that in some 150 µs.
     const TURN: usize = 128 * UNIT;
 
-    /// The most that is unpacked elsewhere before the task is asked whether it may go on. A round begins with
-    /// 64 KiB and is as large as what there is: room for all of it is asked for while the body still waits.
+    /// The most that is unpacked elsewhere before the task is asked whether it may go on. A round
+    /// begins with 64 KiB and is as large as what there is: room for all of it is asked for while
+    /// the body still waits.
     const ROUND: usize = 1024 * 1024;
 
     /// How long [`later`] waits.
     const LATER: Duration = Duration::from_millis(10);
 
-    /// What is unpacked on the task's own thread: some 25 µs of work. Tasks run in the order in which they
-    /// were woken, so a peer with a thousand of them keeps all others waiting; elsewhere the peers have turns.
+    /// What is unpacked on the task's own thread: some 25 µs of work. Tasks run in the order in
+    /// which they were woken, so a peer with a thousand of them keeps all others waiting; elsewhere
+    /// the peers have turns.
     const ON_TASK: usize = 8 * 1024;
 
     pub(crate) async fn unpack<E: From<UnpackError>>(
@@ -189,7 +193,8 @@ mod here {
         UnpackError::Broken(io::Error::other("unpacking it panicked"))
     }
 
-    /// Waits for a moment, in whichever runtime it is polled. Outside of runtimes it gives way once.
+    /// Waits for a moment, in whichever runtime it is polled. Outside of runtimes it gives way
+    /// once.
     async fn later() {
         let (mut timer, mut given) = (None, false);
         poll_fn(|cx| {
@@ -236,8 +241,8 @@ mod here {
         }
     }
 
-    /// Pays what is owed, in as many turns of the task as that takes. On other runtimes than tokio it
-    /// is free.
+    /// Pays what is owed, in as many turns of the task as that takes. On other runtimes than tokio
+    /// it is free.
     async fn pay(owed: &mut usize) {
         let poll_pay = |cx: &mut Context<'_>| {
             while *owed >= UNIT {

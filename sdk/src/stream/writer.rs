@@ -22,13 +22,14 @@ use super::timeout::{Clock, Patience, TimedOut, Timeout};
 
 /// Writes messages of type `T` to a stream, one at a time.
 ///
-/// A write is ready once its message is queued for the socket. It waits while the peer gives no credit or the connection has no
-/// room, so a slow peer slows its writer down and nothing else.
+/// A write is ready once its message is queued for the socket. It waits while the peer gives no
+/// credit or the connection has no room, so a slow peer slows its writer down and nothing else.
 ///
 /// Also a [`futures::Sink`] of `T`, which holds back at most one message until it is flushed.
 ///
-/// **On drop** at a client, without [`finish`](Self::finish): the stream is broken off, so that the peer can never mistake half of
-/// the messages for all of them. In a handler, dropping means nothing: the stream ends with the handler's outcome.
+/// **On drop** at a client, without [`finish`](Self::finish): the stream is broken off, so that the
+/// peer can never mistake half of the messages for all of them. In a handler, dropping means
+/// nothing: the stream ends with the handler's outcome.
 pub struct AsyncWriter<T> {
     stream: StreamRef,
     /// Most writers write now and then and have nothing to keep: this is there for those who wait,
@@ -72,25 +73,26 @@ impl<T: Message> AsyncWriter<T> {
 
     /// Writes one message: ready once it is queued.
     ///
-    /// Waits for the peer's credit and for room in the connection; [`timeout`](Write::timeout) bounds that, or the `write_timeout` of the
-    /// channel or server. The borrow makes a second
-    /// write at the same time a compile error; [`shared`](Self::shared) gives handles that queue instead.
+    /// Waits for the peer's credit and for room in the connection; [`timeout`](Write::timeout)
+    /// bounds that, or the `write_timeout` of the channel or server. The borrow makes a second
+    /// write at the same time a compile error; [`shared`](Self::shared) gives handles that queue
+    /// instead.
     ///
-    /// **Cancel safety**: dropping the future leaves the whole message queued, or nothing of it. It was queued only if the future was
-    /// ready.
+    /// **Cancel safety**: dropping the future leaves the whole message queued, or nothing of it. It
+    /// was queued only if the future was ready.
     ///
     /// # Errors
-    /// [`ErrorKind::Limit`] if the message is too large: nothing was sent, and the stream goes on. Else how the stream ended, with the
-    /// peer's codes and text if it gave some.
+    /// [`ErrorKind::Limit`] if the message is too large: nothing was sent, and the stream goes on.
+    /// Else how the stream ended, with the peer's codes and text if it gave some.
     pub fn write(&mut self, message: T) -> Write<'_, T> {
         Write { writer: self, message: Some(EncodeOnce::Message(message)), clock: Clock::Counts }
     }
 
-    /// Ends this direction. A client tells the peer that no more messages come; in a handler this only gives up the handle, because
-    /// the stream ends when the handler returns.
+    /// Ends this direction. A client tells the peer that no more messages come; in a handler this
+    /// only gives up the handle, because the stream ends when the handler returns.
     ///
-    /// Ready at once, unless a message of the sink must be written first. Dropping the future before it is ready breaks the stream off
-    /// at a client.
+    /// Ready at once, unless a message of the sink must be written first. Dropping the future
+    /// before it is ready breaks the stream off at a client.
     ///
     /// # Errors
     /// How the stream ended, if it is over already and not well.
@@ -98,14 +100,15 @@ impl<T: Message> AsyncWriter<T> {
         poll_fn(|cx| self.poll_finish(cx)).await
     }
 
-    /// Waits until the stream is over, and gives the error that writes give from then on: for those who write now and then,
-    /// and want to know before the next message that nobody takes it.
+    /// Waits until the stream is over, and gives the error that writes give from then on: for those
+    /// who write now and then, and want to know before the next message that nobody takes it.
     ///
-    /// That is a stream that the peer has ended, well or not, a lost connection, and an end on this side. A client that has
-    /// ended its input is not the end of a handler's stream. Waits for as long as the stream lives; any number of tasks may
-    /// wait.
+    /// That is a stream that the peer has ended, well or not, a lost connection, and an end on this
+    /// side. A client that has ended its input is not the end of a handler's stream. Waits for as
+    /// long as the stream lives; any number of tasks may wait.
     ///
-    /// **Cancel safety**: dropping the future changes nothing. When it is ready, so is every later one.
+    /// **Cancel safety**: dropping the future changes nothing. When it is ready, so is every later
+    /// one.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -135,18 +138,20 @@ impl<T: Message> AsyncWriter<T> {
         self.stream.link().peer()
     }
 
-    /// Makes handles that can be cloned and used at the same time; their writes take turns in the order of asking.
+    /// Makes handles that can be cloned and used at the same time; their writes take turns in the
+    /// order of asking.
     #[must_use]
     pub fn shared(self) -> SharedWriter<T> {
         SharedWriter::new(self)
     }
 
-    /// Breaks the stream off with a status: the peer's reader gives its codes and its text, behind the messages that were written
-    /// before. A status without a code goes out with code 999.
+    /// Breaks the stream off with a status: the peer's reader gives its codes and its text, behind
+    /// the messages that were written before. A status without a code goes out with code 999.
     ///
-    /// At once, in both directions. Nothing happens if the stream is over. In a handler, the stream and with it the handler end here.
-    /// With [`Cancel::HalfClose`](crate::client::Cancel) a client's status does not reach the server, whose handler sees the end of its
-    /// input: say in a message that it is not complete.
+    /// At once, in both directions. Nothing happens if the stream is over. In a handler, the stream
+    /// and with it the handler end here. With [`Cancel::HalfClose`](crate::client::Cancel) a
+    /// client's status does not reach the server, whose handler sees the end of its input: say in a
+    /// message that it is not complete.
     pub fn fail(self, status: impl Into<Status>) {
         self.break_off(&status.into());
     }
@@ -402,8 +407,8 @@ pub struct Write<'a, T: Message> {
 }
 
 impl<T: Message> Write<'_, T> {
-    /// Gives this write at most `limit`, counted from the first poll, whatever the `write_timeout` is. After a timeout nothing of the message was sent, and the stream
-    /// stays usable.
+    /// Gives this write at most `limit`, counted from the first poll, whatever the `write_timeout`
+    /// is. After a timeout nothing of the message was sent, and the stream stays usable.
     ///
     /// # Errors
     /// In addition: [`ErrorKind::Timeout`] (code 234 at a server, 334 at a client).

@@ -11,10 +11,12 @@ use crate::server::call::{Context, IntoService, ServerCall, Service, Started};
 use crate::service::{MethodKind, MethodSpec, ServiceSpec};
 use crate::stream::{AsyncReaderWriter, Message};
 
-/// A client of `service`, which lives in this process as long as the client: a mock of it, or the real one.
+/// A client of `service`, which lives in this process as long as the client: a mock of it, or the
+/// real one.
 ///
-/// Say which client is wanted: `let client: GreeterClient = trill::testing::client(MockGreeter);`. The calls go through the whole
-/// library, encoding and flow control included. Must be called within a tokio runtime. See the [module](super) for an example.
+/// Say which client is wanted: `let client: GreeterClient = trill::testing::client(MockGreeter);`.
+/// The calls go through the whole library, encoding and flow control included. Must be called
+/// within a tokio runtime. See the [module](super) for an example.
 ///
 /// # Panics
 /// If two methods of the service have one name on the wire.
@@ -27,8 +29,9 @@ pub fn client<Client: From<Channel>, Marker>(service: impl IntoService<Marker>) 
 
 /// Runs one handler of a bidirectional stream, and gives the client's end of that stream.
 ///
-/// Ready when the handler has been started. The stream ends as that of a served method does: with what the handler returns. The handler is
-/// dropped when the client's end is. Must be called within a tokio runtime.
+/// Ready when the handler has been started. The stream ends as that of a served method does: with
+/// what the handler returns. The handler is dropped when the client's end is. Must be called within
+/// a tokio runtime.
 ///
 /// ```
 /// # use trill::prost::Message;

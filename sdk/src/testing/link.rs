@@ -9,12 +9,15 @@ use crate::transport::{Census, Watch};
 
 use super::pipe::{Pipe, TO_CLIENT, TO_SERVER};
 
-/// One connection of a [`Network`](super::Network), and what happens to its bytes. Clones are of the same connection.
+/// One connection of a [`Network`](super::Network), and what happens to its bytes. Clones are of
+/// the same connection.
 ///
-/// Every knob works at once, and on bytes that are on the way as well; what has arrived, has arrived. A new link has no faults and
-/// no delay, and holds 64 KiB in each direction, on the way and unread together: then a writer waits, as it would for a socket.
+/// Every knob works at once, and on bytes that are on the way as well; what has arrived, has
+/// arrived. A new link has no faults and no delay, and holds 64 KiB in each direction, on the way
+/// and unread together: then a writer waits, as it would for a socket.
 ///
-/// There is no keepalive in here: a partition lasts until it is [healed](Self::heal) or the connection is [cut](Self::cut).
+/// There is no keepalive in here: a partition lasts until it is [healed](Self::heal) or the
+/// connection is [cut](Self::cut).
 ///
 /// **On drop** nothing happens: the connection goes on as it is.
 #[derive(Clone)]
@@ -47,10 +50,11 @@ pub enum Side {
 /// How a connection is lost.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Cut {
-    /// As by RST: what is on the way is lost, and both ends see `ConnectionReset` behind what has arrived.
+    /// As by RST: what is on the way is lost, and both ends see `ConnectionReset` behind what has
+    /// arrived.
     Reset,
-    /// As by FIN: what is on the way still arrives, and then both ends see the end of their input. What is written later is
-    /// refused with `BrokenPipe`.
+    /// As by FIN: what is on the way still arrives, and then both ends see the end of their input.
+    /// What is written later is refused with `BrokenPipe`.
     Fin,
 }
 
@@ -59,30 +63,33 @@ impl Link {
         Self { pipe, client, server }
     }
 
-    /// How long bytes are on the way, in both directions. Each write draws from the range; nothing overtakes, so what is sent close
-    /// together may arrive together. Default: no time.
+    /// How long bytes are on the way, in both directions. Each write draws from the range; nothing
+    /// overtakes, so what is sent close together may arrive together. Default: no time.
     pub fn delay(&self, range: RangeInclusive<Duration>) {
         self.pipe.set_delay(&range);
     }
 
-    /// How many bytes a second each direction carries; `None` for as many as are sent. Default: `None`.
+    /// How many bytes a second each direction carries; `None` for as many as are sent. Default:
+    /// `None`.
     pub fn throttle(&self, bytes_per_second: impl Into<Option<u64>>) {
         self.pipe.set_rate(bytes_per_second.into().map(|rate| rate.max(1)));
     }
 
-    /// How many bytes one read of an end gives at most: each read draws from the range. `None` for all that are there, with all frames
-    /// that came together. Default: `None`.
+    /// How many bytes one read of an end gives at most: each read draws from the range. `None` for
+    /// all that are there, with all frames that came together. Default: `None`.
     pub fn split_reads(&self, sizes: impl Into<Option<RangeInclusive<usize>>>) {
         self.pipe.set_reads(sizes.into().as_ref());
     }
 
-    /// Lets nothing arrive any more in a direction, until the link is [healed](Self::heal). Nothing is lost. Neither end is told.
+    /// Lets nothing arrive any more in a direction, until the link is [healed](Self::heal). Nothing
+    /// is lost. Neither end is told.
     pub fn partition(&self, direction: Direction) {
         self.pipe.partition(direction.ways());
     }
 
-    /// Lets one end stand still, as a stopped process would, until the link is [healed](Self::heal): it takes no bytes and sends none.
-    /// What was on the way arrives and lies there. The program behind that end runs on, and so do its deadlines; it just cannot be
+    /// Lets one end stand still, as a stopped process would, until the link is
+    /// [healed](Self::heal): it takes no bytes and sends none. What was on the way arrives and lies
+    /// there. The program behind that end runs on, and so do its deadlines; it just cannot be
     /// heard.
     pub fn freeze(&self, side: Side) {
         self.pipe.freeze(side.output());
@@ -98,8 +105,9 @@ impl Link {
         self.pipe.cut(how);
     }
 
-    /// Loses the connection after so many more bytes have arrived in this direction, or in whichever comes first: inside a frame, for
-    /// instance. What is behind them is lost in this direction. Another call replaces this one.
+    /// Loses the connection after so many more bytes have arrived in this direction, or in
+    /// whichever comes first: inside a frame, for instance. What is behind them is lost in this
+    /// direction. Another call replaces this one.
     pub fn cut_after(&self, direction: Direction, bytes: u64, how: Cut) {
         self.pipe.cut_after(direction.ways(), bytes, how);
     }
@@ -116,8 +124,8 @@ impl Link {
         direction.ways().iter().map(|way| self.pipe.carried(*way)).sum()
     }
 
-    /// What an end holds now: streams, calls, bytes, tasks that wait. `None` when nothing of that end is left: its connection is over and
-    /// all handles are dropped.
+    /// What an end holds now: streams, calls, bytes, tasks that wait. `None` when nothing of that
+    /// end is left: its connection is over and all handles are dropped.
     #[must_use]
     pub fn census(&self, side: Side) -> Option<Census> {
         match side {

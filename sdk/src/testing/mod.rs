@@ -1,7 +1,8 @@
-//! For tests: clients of mocks and handlers without a port, and a network whose faults are chosen (feature `testing`).
+//! For tests: clients of mocks and handlers without a port, and a network whose faults are chosen
+//! (feature `testing`).
 //!
-//! [`client`] gives a client of anything that implements a service's trait, and [`bidi`] runs one handler. Code that takes a
-//! `GreeterClient` is tested with a mock that implements `Greeter`:
+//! [`client`] gives a client of anything that implements a service's trait, and [`bidi`] runs one
+//! handler. Code that takes a `GreeterClient` is tested with a mock that implements `Greeter`:
 //!
 //! ```
 //! # use trill::prost::Message;
@@ -37,9 +38,10 @@
 //!
 //! # Faults
 //!
-//! A [`Network`] serves and connects inside the process. Each connection has a [`Link`], whose knobs can be turned while calls go on: delay,
-//! throttled bandwidth, reads in pieces, a partition in one direction or both, a peer that stands still, and the loss of the connection
-//! by RST or FIN, at once or at any byte.
+//! A [`Network`] serves and connects inside the process. Each connection has a [`Link`], whose
+//! knobs can be turned while calls go on: delay, throttled bandwidth, reads in pieces, a partition
+//! in one direction or both, a peer that stands still, and the loss of the connection by RST or
+//! FIN, at once or at any byte.
 //!
 //! ```
 //! use std::time::Duration;
@@ -51,11 +53,17 @@
 //! # #[prost(prost_path = "trill::prost")]
 //! # pub struct Hello { #[prost(string, tag = "1")] pub msg: String }
 //! # #[trill::service(package = "demo")]
-//! # pub trait Echo { async fn echo(&self, cx: Context, rw: AsyncReaderWriter<Hello, Hello>) -> Result<()>; }
+//! # pub trait Echo {
+//! #     async fn echo(&self, cx: Context, rw: AsyncReaderWriter<Hello, Hello>) -> Result<()>;
+//! # }
 //! # struct MyEcho;
 //! # #[trill::service]
 //! # impl Echo for MyEcho {
-//! #     async fn echo(&self, _cx: Context, mut rw: AsyncReaderWriter<Hello, Hello>) -> Result<()> {
+//! #     async fn echo(
+//! #         &self,
+//! #         _cx: Context,
+//! #         mut rw: AsyncReaderWriter<Hello, Hello>,
+//! #     ) -> Result<()> {
 //! #         while let Some(hello) = rw.read().await? { rw.write(hello).await?; }
 //! #         Ok(())
 //! #     }
@@ -84,9 +92,10 @@
 //!
 //! # Virtual time, and the same run again
 //!
-//! All waiting is done on tokio's clock. With `#[tokio::test(start_paused = true)]` (tokio's feature `test-util`) five seconds of silence
-//! cost none. On a current-thread runtime with a paused clock, the same program with the same seed does the same, step by step, as long
-//! as it takes its own decisions the same way: `tokio::select!` needs its `biased;` for that.
+//! All waiting is done on tokio's clock. With `#[tokio::test(start_paused = true)]` (tokio's
+//! feature `test-util`) five seconds of silence cost none. On a current-thread runtime with a
+//! paused clock, the same program with the same seed does the same, step by step, as long as it
+//! takes its own decisions the same way: `tokio::select!` needs its `biased;` for that.
 
 mod handler;
 mod link;

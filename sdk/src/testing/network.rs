@@ -14,14 +14,15 @@ use crate::transport::PeerAddr;
 use super::link::Link;
 use super::pipe::pipe;
 
-/// A network inside this process, whose faults are chosen and, for a seed, the same in each run. See the [module](super).
+/// A network inside this process, whose faults are chosen and, for a seed, the same in each run.
+/// See the [module](super).
 #[derive(Clone)]
 pub struct Network(Arc<Mutex<Rng>>);
 
 /// A server of a [`Network`].
 ///
-/// Clones are of the same server. **On drop** of the last clone nothing more can be connected, and connections go on until
-/// their clients close them.
+/// Clones are of the same server. **On drop** of the last clone nothing more can be connected, and
+/// connections go on until their clients close them.
 #[derive(Clone)]
 pub struct Host {
     network: Network,
@@ -35,22 +36,24 @@ impl Network {
         Self(Arc::new(Mutex::new(Rng::with_seed(seed))))
     }
 
-    /// Makes a server that can be [connected](Host::connect) to, with all settings of the builder and without a port.
+    /// Makes a server that can be [connected](Host::connect) to, with all settings of the builder
+    /// and without a port.
     ///
     /// # Errors
-    /// A setting makes no sense, or two methods have one name ([`ErrorKind::Config`](crate::ErrorKind::Config)).
+    /// A setting makes no sense, or two methods have one name
+    /// ([`ErrorKind::Config`](crate::ErrorKind::Config)).
     pub fn serve(&self, server: ServerBuilder) -> Result<Host> {
         Ok(Host { network: self.clone(), server: Arc::new(server.unbound()?) })
     }
 }
 
 impl Host {
-    /// Connects a channel, and gives the knobs of that one connection. Ready at once: there is nothing to wait for. Must be called
-    /// within a tokio runtime.
+    /// Connects a channel, and gives the knobs of that one connection. Ready at once: there is
+    /// nothing to wait for. Must be called within a tokio runtime.
     ///
     /// # Errors
-    /// The server has been shut down ([`ErrorKind::Connect`](crate::ErrorKind::Connect)), or a setting makes no sense
-    /// ([`ErrorKind::Config`](crate::ErrorKind::Config)).
+    /// The server has been shut down ([`ErrorKind::Connect`](crate::ErrorKind::Connect)), or a
+    /// setting makes no sense ([`ErrorKind::Config`](crate::ErrorKind::Config)).
     pub fn connect(&self, channel: ChannelBuilder) -> Result<(Channel, Link)> {
         let seed = self.network.0.lock().u64(..);
         let (near, far, pipe) = pipe(seed);

@@ -1,4 +1,5 @@
-//! The bytes between the two ends of a connection, and everything that can happen to them on the way.
+//! The bytes between the two ends of a connection, and everything that can happen to them on the
+//! way.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -64,9 +65,11 @@ struct Way {
     abandoned: bool,
     /// After so many more bytes the connection is cut.
     fuse: Option<(u64, Cut)>,
-    /// The driver of the reading end. Whoever writes wakes it, and whoever changes what happens to the bytes.
+    /// The driver of the reading end. Whoever writes wakes it, and whoever changes what happens to
+    /// the bytes.
     reader: Option<Waker>,
-    /// The driver of the writing end. The reader wakes it when there is room, and whoever changes what happens to the bytes.
+    /// The driver of the writing end. The reader wakes it when there is room, and whoever changes
+    /// what happens to the bytes.
     writer: Option<Waker>,
 }
 
@@ -152,7 +155,8 @@ impl Pipe {
         state.ways.iter().all(|way| way.shut.is_none() && way.end.is_none() && !way.abandoned)
     }
 
-    /// Changes what happens to the bytes from now on: what has arrived until now, has arrived. Both drivers look again.
+    /// Changes what happens to the bytes from now on: what has arrived until now, has arrived. Both
+    /// drivers look again.
     fn change(&self, change: impl FnOnce(&mut State)) {
         let mut state = self.0.lock();
         state.arrive();
@@ -296,7 +300,8 @@ impl Way {
     }
 }
 
-/// The end of a direction at which its bytes come out. Dropping it tells the writer, if nothing stands in the way.
+/// The end of a direction at which its bytes come out. Dropping it tells the writer, if nothing
+/// stands in the way.
 struct Reading {
     pipe: Arc<Pipe>,
     way: usize,

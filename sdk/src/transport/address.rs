@@ -114,8 +114,8 @@ pub(crate) struct BadAddress(pub(crate) String);
 
 /// The address of one end of a connection, for people and logs.
 ///
-/// It prints as `127.0.0.1:8000`, `unix:/run/service.sock` or `memory`. A peer on a Unix socket usually has no name of its own
-/// and prints as `unix`.
+/// It prints as `127.0.0.1:8000`, `unix:/run/service.sock` or `memory`. A peer on a Unix socket
+/// usually has no name of its own and prints as `unix`.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct PeerAddr(Arc<Inner>);
 

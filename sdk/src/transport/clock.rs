@@ -1,5 +1,5 @@
-//! The only place that reads the time, and that makes timers where the runtime may have none. The clock is
-//! tokio's, so that tests can pause it.
+//! The only place that reads the time, and that makes timers where the runtime may have none. The
+//! clock is tokio's, so that tests can pause it.
 
 use std::fmt;
 use std::future::Future;

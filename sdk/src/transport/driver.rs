@@ -33,7 +33,8 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the end of the input may take to come when writing has failed.
 const LAST_INPUT: Duration = Duration::from_millis(200);
 
-/// Where a server's connection hands over the peer's calls. Called on the driver's task: it must only start the work.
+/// Where a server's connection hands over the peer's calls. Called on the driver's task: it must
+/// only start the work.
 pub(crate) trait Dispatch: Send + Sync + 'static {
     fn call(&self, link: &Link, call: IncomingCall);
 
@@ -43,8 +44,8 @@ pub(crate) trait Dispatch: Send + Sync + 'static {
     fn stream(&self, link: &Link, stream: Box<IncomingStream>);
 }
 
-/// Drives one connection until it is over, at a server also until the last handler has let go of it, and then says why. Dropping it
-/// loses the connection for everybody on it.
+/// Drives one connection until it is over, at a server also until the last handler has let go of
+/// it, and then says why. Dropping it loses the connection for everybody on it.
 ///
 /// Its owner is the channel or the server that spawned it.
 #[must_use = "a connection does nothing unless it is driven"]
@@ -145,8 +146,8 @@ impl Driver {
         }
     }
 
-    /// Drives the connection until it is over, and says why, or until its server drains: `None`, and
-    /// the connection is to be driven on.
+    /// Drives the connection until it is over, and says why, or until its server drains: `None`,
+    /// and the connection is to be driven on.
     pub(crate) async fn until_peer_drains(&mut self) -> Option<ConnError> {
         poll_fn(|cx| match Pin::new(&mut *self).poll(cx) {
             Poll::Ready(why) => Poll::Ready(Some(why)),
@@ -200,7 +201,8 @@ impl Driver {
             if let Some(why) = lost {
                 return Poll::Ready(why);
             }
-            // A peer that has closed the connection may have said before why. The input comes to its end as well, behind that.
+            // A peer that has closed the connection may have said before why. The input comes to
+            // its end as well, behind that.
             if let Some(kind) = failed {
                 let limit =
                     self.failing.get_or_insert_with(|| Box::pin(tokio::time::sleep(LAST_INPUT)));
@@ -266,8 +268,9 @@ impl Driver {
         }
     }
 
-    /// Does what is due, and sleeps until more is. Tells what else there is to do. A deadline that is met leaves the timer as it is: it fires
-    /// for nothing, once, and the next deadline, which most often is later, needs none of its own.
+    /// Does what is due, and sleeps until more is. Tells what else there is to do. A deadline that
+    /// is met leaves the timer as it is: it fires for nothing, once, and the next deadline, which
+    /// most often is later, needs none of its own.
     fn poll_timers(&mut self, cx: &mut Context<'_>) -> Todo {
         loop {
             let (armed, (todo, flusher)) = self.run(|state| {
@@ -308,7 +311,8 @@ impl Driver {
         result
     }
 
-    /// Waits until the handlers of a connection that is over have let go of it. One-way calls go on without it, until their deadlines.
+    /// Waits until the handlers of a connection that is over have let go of it. One-way calls go on
+    /// without it, until their deadlines.
     fn poll_handlers_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.server.is_none() {
             return Poll::Ready(());

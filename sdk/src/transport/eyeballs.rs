@@ -1,5 +1,5 @@
-//! Connecting to a name that has several addresses, after RFC 8305 ("Happy Eyeballs"): one that says
-//! nothing does not cost the others.
+//! Connecting to a name that has several addresses, after RFC 8305 ("Happy Eyeballs"): one that
+//! says nothing does not cost the others.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -10,8 +10,8 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 
-/// How long an attempt has for itself before the next one begins: the "Connection Attempt Delay" that
-/// RFC 8305, section 8, recommends.
+/// How long an attempt has for itself before the next one begins: the "Connection Attempt Delay"
+/// that RFC 8305, section 8, recommends.
 const NEXT_AFTER: Duration = Duration::from_millis(250);
 
 /// Connects to the address that answers first. The next attempt begins after a while, or as soon as
@@ -51,8 +51,8 @@ pub(super) async fn first<T, F: Future<Output = io::Result<T>>>(
     }
 }
 
-/// The system's order, but with the two families in turns (section 4): a network that drops all of one
-/// costs one attempt, not one for each of its addresses.
+/// The system's order, but with the two families in turns (section 4): a network that drops all of
+/// one costs one attempt, not one for each of its addresses.
 fn in_order(addresses: Vec<SocketAddr>) -> VecDeque<SocketAddr> {
     let Some(first) = addresses.first().map(SocketAddr::is_ipv6) else { return VecDeque::new() };
     let (one, other): (Vec<_>, Vec<_>) =

@@ -1,7 +1,8 @@
 //! The task that writes what several have queued on a connection.
 //!
-//! While it is in the system call, which may take as long as the peer takes to answer when both share a processor, the driver can be woken
-//! by that answer and read it. A connection that never had several streams or calls at once has no such task.
+//! While it is in the system call, which may take as long as the peer takes to answer when both
+//! share a processor, the driver can be woken by that answer and read it. A connection that never
+//! had several streams or calls at once has no such task.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -10,7 +11,8 @@ use std::task::{Context, Poll};
 
 use super::shared::Shared;
 
-/// Writes when it is woken, by whoever leaves bytes in an empty outbox or by the driver. Never ends: its owner is the driver, which aborts it.
+/// Writes when it is woken, by whoever leaves bytes in an empty outbox or by the driver. Never
+/// ends: its owner is the driver, which aborts it.
 pub(super) struct Flusher {
     shared: Arc<Shared>,
     /// It has let the others go first once, before it writes.

@@ -16,8 +16,8 @@ use super::send_buffer::Sender;
 use super::shared::Shared;
 use super::{Output, PeerAddr, now};
 
-/// A hold on a connection. While one exists, the connection stays open; when the last is dropped, what is queued is still written,
-/// then the connection closes.
+/// A hold on a connection. While one exists, the connection stays open; when the last is dropped,
+/// what is queued is still written, then the connection closes.
 #[derive(Clone)]
 pub(crate) struct Link(Arc<Hold>);
 
@@ -186,7 +186,8 @@ impl Link {
         self.shared().with(|state| state.conn.drain());
     }
 
-    /// Waits until nothing is going on and everything is written, on a connection that is [draining](Self::drain).
+    /// Waits until nothing is going on and everything is written, on a connection that is
+    /// [draining](Self::drain).
     pub(crate) async fn idle(&self) {
         let poll_idle = |cx: &mut Context<'_>| {
             self.shared().with(|state| {
@@ -219,7 +220,8 @@ impl Link {
         poll_fn(poll_flushed).await
     }
 
-    /// Answers what is going on with a code, and ends the connection once that is written and the peer has ended it as well.
+    /// Answers what is going on with a code, and ends the connection once that is written and the
+    /// peer has ended it as well.
     pub(crate) fn shut_down(&self) {
         self.shared().with(|state| {
             state.collect_all();

@@ -1,7 +1,8 @@
 //! ROOM 3: the one room with tokio, sockets, tasks, wakers and a clock.
 //!
-//! [`driver`] moves bytes between a socket and a [`Connection`]; [`shared`] is how handles and the driver
-//! share that connection. The rooms above see [`Link`], and what it re-exports of the protocol's vocabulary.
+//! [`driver`] moves bytes between a socket and a [`Connection`]; [`shared`] is how handles and the
+//! driver share that connection. The rooms above see [`Link`], and what it re-exports of the
+//! protocol's vocabulary.
 //!
 //! Deliberately absent: what a message means, which methods exist, who may call.
 
@@ -55,7 +56,8 @@ pub(crate) use crate::conn::{
 };
 pub use crate::conn::{AppErrors, Buffered, Cancel, Refused};
 
-/// One end of a connection. The seam under which bytes travel: a socket, or something that behaves like one.
+/// One end of a connection. The seam under which bytes travel: a socket, or something that behaves
+/// like one.
 pub(crate) struct Ends {
     pub(crate) input: Box<dyn Input>,
     pub(crate) output: Arc<dyn Output>,
@@ -80,8 +82,8 @@ pub(crate) trait Input: Send + 'static {
     }
 }
 
-/// What the peer gets. All methods take `&self`, because whoever has bytes to send may send them; [`shared`] sees to it that one does
-/// at a time.
+/// What the peer gets. All methods take `&self`, because whoever has bytes to send may send them;
+/// [`shared`] sees to it that one does at a time.
 pub(crate) trait Output: Send + Sync + 'static {
     /// Writes what fits.
     fn try_write(&self, bytes: &[u8]) -> io::Result<usize>;

@@ -1,5 +1,6 @@
-//! Models of what tasks on several threads do with one connection: loom tries the orders in which they can meet. A task that sleeps with
-//! something left to do is a deadlock here, because no timer ever fires.
+//! Models of what tasks on several threads do with one connection: loom tries the orders in which
+//! they can meet. A task that sleeps with something left to do is a deadlock here, because no timer
+//! ever fires.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -104,7 +105,8 @@ impl Socket {
         writer.into_iter().chain(reader).chain(waiting).for_each(Waker::wake);
     }
 
-    /// Waits until the peer has got so many messages, with a link in hand: nothing else wakes the driver meanwhile.
+    /// Waits until the peer has got so many messages, with a link in hand: nothing else wakes the
+    /// driver meanwhile.
     pub(crate) fn wait_for(&self, count: usize) {
         self.wait(|state| state.got.len() >= count);
     }
@@ -223,8 +225,8 @@ fn writer_of_three(link: Link, key: StreamKey, socket: &Arc<Socket>) -> thread::
     })
 }
 
-/// Tries the orders of events in which threads are interrupted up to `preemptions` times: as many as take a few seconds. Timers can be
-/// made and never fire.
+/// Tries the orders of events in which threads are interrupted up to `preemptions` times: as many
+/// as take a few seconds. Timers can be made and never fire.
 pub(crate) fn model(preemptions: usize, run: impl Fn() + Send + Sync + 'static) {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");

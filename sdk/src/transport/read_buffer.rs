@@ -10,18 +10,21 @@ use crate::wire::{Begun, COPIED, Decoder, Frame, Skip, StreamId, WireError};
 
 use super::Input;
 
-/// How many frames are handled under one lock: about 2 µs, so that a writer who meets the lock spins rather than sleeps.
+/// How many frames are handled under one lock: about 2 µs, so that a writer who meets the lock
+/// spins rather than sleeps.
 pub(super) const FRAMES_PER_LOCK: usize = 128;
 
-/// The room a read offers, at first and at most. It doubles when a read fills it. A message that is not read keeps its whole buffer in
-/// memory, so this is also what a slow reader may cost beside its messages; writers hand over no more at once either.
+/// The room a read offers, at first and at most. It doubles when a read fills it. A message that is
+/// not read keeps its whole buffer in memory, so this is also what a slow reader may cost beside
+/// its messages; writers hand over no more at once either.
 const READ_MIN: usize = 4 * 1024;
 const READ_MAX: usize = 64 * 1024;
 
 /// A header from this size on is work to be reckoned with. Others are little beside their frame.
 const LARGE_HEADER: usize = 2 * 1024;
 
-/// So many bytes of large headers are as much work as a usual frame. Metadata costs some 5 ns a byte.
+/// So many bytes of large headers are as much work as a usual frame. Metadata costs some 5 ns a
+/// byte.
 const HEADER_AS_FRAME: usize = 128;
 
 /// So much of a frame that is begun may be in memory without being counted: the account's step.
@@ -132,8 +135,9 @@ impl ReadBuffer {
         }
     }
 
-    /// What a large frame at the front needs in memory to go on, if that is more than it has; what it is about, and how large it is. The room
-    /// doubles as the frame's bytes come, up to what is announced, unless the peer has sent one as large before.
+    /// What a large frame at the front needs in memory to go on, if that is more than it has; what
+    /// it is about, and how large it is. The room doubles as the frame's bytes come, up to what is
+    /// announced, unless the peer has sent one as large before.
     #[inline]
     pub(super) fn wants(&self) -> Option<(usize, Begun, usize)> {
         if self.bytes.is_empty() || self.bytes.len() < self.granted {
@@ -149,7 +153,8 @@ impl ReadBuffer {
         Some((room, of, size))
     }
 
-    /// The large frame at the front has so much room from now on. No more than that: to grow by doubling would take twice what is announced.
+    /// The large frame at the front has so much room from now on. No more than that: to grow by
+    /// doubling would take twice what is announced.
     pub(super) fn grant(&mut self, room: usize) {
         self.move_to(room);
         (self.granted, self.is_large) = (room, false);
@@ -162,8 +167,8 @@ impl ReadBuffer {
         (self.bytes, self.memory) = (bytes, memory);
     }
 
-    /// No more comes for now. What is there of a frame must not keep a read buffer for as long: it gets
-    /// memory of its own. `true` if that is so much that it counts.
+    /// No more comes for now. What is there of a frame must not keep a read buffer for as long: it
+    /// gets memory of its own. `true` if that is so much that it counts.
     #[inline]
     pub(super) fn settle(&mut self) -> bool {
         if !self.is_large || self.bytes.is_empty() || self.granted > 0 {
@@ -173,7 +178,8 @@ impl ReadBuffer {
             self.leave_buffer();
             return false;
         }
-        // Of one that is larger than a read, the headers end within the room. Then it asks, or is refused.
+        // Of one that is larger than a read, the headers end within the room. Then it asks, or is
+        // refused.
         let more = match self.decoder.missing(&self.bytes) {
             0 => READ_MAX,
             missing => missing.min(READ_MAX),
@@ -237,7 +243,8 @@ impl ReadBuffer {
         self.skip == 0 && (self.skipped || !self.frames.is_empty())
     }
 
-    /// The message at the front, if it is large and has no room yet: the next read makes it, so this is told once.
+    /// The message at the front, if it is large and has no room yet: the next read makes it, so
+    /// this is told once.
     pub(super) fn arriving(&self) -> Option<(StreamId, u32)> {
         if self.granted > 0 || self.decoder.missing(&self.bytes) <= READ_MAX {
             return None;

@@ -84,7 +84,8 @@ pub(crate) struct Sender {
 }
 
 impl Sender {
-    /// Writes a message of `len` bytes into the send buffer, or gives `body` back if the connection must be asked.
+    /// Writes a message of `len` bytes into the send buffer, or gives `body` back if the connection
+    /// must be asked.
     #[inline]
     pub(crate) fn send<B: Body>(&self, len: usize, body: B) -> Result<Result<(), SendError>, B> {
         match &self.send_buffer {

@@ -18,8 +18,8 @@ use tokio_util::io::poll_read_buf;
 use super::eyeballs;
 use super::{Address, Ends, Input, Output, PROBE_BELOW, PeerAddr};
 
-/// The reading half of a socket. It knows that a read that does not fill the buffer has taken everything, so it does not ask the
-/// system again before more has come.
+/// The reading half of a socket. It knows that a read that does not fill the buffer has taken
+/// everything, so it does not ask the system again before more has come.
 struct Reading<R>(R);
 
 macro_rules! input_for {
@@ -49,7 +49,8 @@ macro_rules! input_for {
     };
 }
 
-/// How many bytes are there, up to one. The system is asked, because the runtime may not have heard yet.
+/// How many bytes are there, up to one. The system is asked, because the runtime may not have heard
+/// yet.
 fn peek(socket: &SockRef<'_>) -> io::Result<usize> {
     socket.peek(&mut [std::mem::MaybeUninit::uninit()])
 }
@@ -112,7 +113,8 @@ fn unix_ends(stream: UnixStream) -> Ends {
     Ends { input: Box::new(Reading(read)), output: Arc::new(write) }
 }
 
-/// Connects, and prepares the socket. `dead_peer_timeout` is how long the peer's host may stay silent.
+/// Connects, and prepares the socket. `dead_peer_timeout` is how long the peer's host may stay
+/// silent.
 pub(crate) async fn connect(
     address: &Address,
     dead_peer_timeout: Duration,
@@ -138,10 +140,12 @@ pub(crate) async fn connect(
 #[error(transparent)]
 pub(crate) struct UnknownHost(io::Error);
 
-/// How long the owner of a socket file may take to answer whether it is there. Only one whose system is busy takes any time.
+/// How long the owner of a socket file may take to answer whether it is there. Only one whose
+/// system is busy takes any time.
 const OWNER_LIMIT: Duration = Duration::from_secs(1);
 
-/// A bound socket. A Unix socket's file is removed when the listener is dropped, if it is still this socket's.
+/// A bound socket. A Unix socket's file is removed when the listener is dropped, if it is still
+/// this socket's.
 #[derive(Debug)]
 pub(crate) enum Listener {
     Tcp(TcpListener),
@@ -181,7 +185,8 @@ impl Listener {
         }
     }
 
-    /// Waits for the next connection, and prepares its socket. Cancel safe: a connection is given out or stays in the queue.
+    /// Waits for the next connection, and prepares its socket. Cancel safe: a connection is given
+    /// out or stays in the queue.
     pub(crate) async fn accept(&self, dead_peer_timeout: Duration) -> io::Result<(Ends, PeerAddr)> {
         match self {
             Self::Tcp(listener) => loop {
@@ -202,8 +207,8 @@ impl Listener {
         }
     }
 
-    /// Begins no more connections. Those that have begun can still be accepted: whoever closes a listener resets them, and with them
-    /// what their clients have sent already.
+    /// Begins no more connections. Those that have begun can still be accepted: whoever closes a
+    /// listener resets them, and with them what their clients have sent already.
     pub(crate) fn stop_listening(&self) {
         match self {
             Self::Tcp(listener) => ignore_new(listener),
@@ -220,9 +225,10 @@ impl Drop for Listener {
     }
 }
 
-/// Lets the system drop the packets that begin a connection, which are those with SYN and neither ACK nor RST. Their senders repeat them
-/// after a second, and are refused then, or reach the next server at this port. The listener's connections inherit the filter, which lets
-/// pass everything that a connection sends.
+/// Lets the system drop the packets that begin a connection, which are those with SYN and neither
+/// ACK nor RST. Their senders repeat them after a second, and are refused then, or reach the next
+/// server at this port. The listener's connections inherit the filter, which lets pass everything
+/// that a connection sends.
 #[cfg(target_os = "linux")]
 fn ignore_new(listener: &TcpListener) {
     use socket2::SockFilter;
@@ -260,8 +266,8 @@ impl SocketFile {
         Ok(Self { path: path.to_owned(), id: file_id(path)? })
     }
 
-    /// Removes the file, unless the path is another's by now: a server that took this one's place must not lose it. The socket must
-    /// still be open.
+    /// Removes the file, unless the path is another's by now: a server that took this one's place
+    /// must not lose it. The socket must still be open.
     fn remove(&self) {
         if file_id(&self.path).is_ok_and(|id| id == self.id) {
             // Somebody may remove it at the same time; there is nobody to tell.
@@ -276,8 +282,9 @@ fn file_id(path: &Path) -> io::Result<(u64, u64)> {
     std::fs::symlink_metadata(path).map(|found| (found.dev(), found.ino()))
 }
 
-/// Makes sure that nothing is at the path. A socket file that nobody listens on is left from a process that was killed, and is removed. One
-/// with an owner stays, also if the owner hangs: it is asked without waiting for it. Whatever else is there is somebody's.
+/// Makes sure that nothing is at the path. A socket file that nobody listens on is left from a
+/// process that was killed, and is removed. One with an owner stays, also if the owner hangs: it is
+/// asked without waiting for it. Whatever else is there is somebody's.
 async fn remove_stale(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::FileTypeExt;
 

@@ -51,8 +51,8 @@ pub(super) struct Wakers {
     /// Who waits for the end of a stream beside its opener or the task of its handler: few do.
     closed: BTreeMap<usize, Vec<(Watcher, Waker)>>,
     last_watcher: u64,
-    /// Those who shut the server down, and the driver of a lost connection: whoever ends the last call, or writes the last bytes, wakes
-    /// them.
+    /// Those who shut the server down, and the driver of a lost connection: whoever ends the last
+    /// call, or writes the last bytes, wakes them.
     idle: Vec<Waker>,
 }
 

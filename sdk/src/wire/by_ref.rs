@@ -1,7 +1,7 @@
 //! Large pieces of a message that encodes itself are appended by reference.
 //!
-//! `prost` hands every `bytes` field of type [`Bytes`](bytes::Bytes) to [`BufMut::put`] as a clone, which is a reference. A buffer that is
-//! only a buffer copies it.
+//! `prost` hands every `bytes` field of type [`Bytes`](bytes::Bytes) to [`BufMut::put`] as a clone,
+//! which is a reference. A buffer that is only a buffer copies it.
 
 use bytes::buf::UninitSlice;
 use bytes::{Buf, BufMut};
@@ -12,9 +12,11 @@ use super::outbox::{LARGE, Outbox};
     unsafe_code,
     reason = "a buffer that takes pieces by reference can only be made so; it passes everything on"
 )]
-// SAFETY: the trait asks that `chunk_mut` gives the memory behind what was written, the same one until it is advanced, that `advance_mut`
-// counts as written what was initialised there, and that `chunk_mut` is empty only if `remaining_mut` is 0. The first two are those of
-// the one `Vec` that is inside, which makes room for the third. Nothing else here touches memory that is not initialised.
+// SAFETY: the trait asks that `chunk_mut` gives the memory behind what was written, the same one
+// until it is advanced, that `advance_mut` counts as written what was initialised there, and that
+// `chunk_mut` is empty only if `remaining_mut` is 0. The first two are those of the one `Vec` that
+// is inside, which makes room for the third. Nothing else here touches memory that is not
+// initialised.
 unsafe impl BufMut for Outbox {
     #[inline]
     fn remaining_mut(&self) -> usize {
@@ -23,7 +25,8 @@ unsafe impl BufMut for Outbox {
 
     #[inline]
     unsafe fn advance_mut(&mut self, count: usize) {
-        // SAFETY: the caller promises for this buffer what the `Vec` asks for, whose memory it was given.
+        // SAFETY: the caller promises for this buffer what the `Vec` asks for, whose memory it was
+        // given.
         unsafe { self.copied().advance_mut(count) }
     }
 

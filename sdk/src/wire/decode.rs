@@ -14,8 +14,8 @@ use super::id::StreamId;
 use super::messages::Messages;
 use super::plain;
 
-/// Takes frames off the front of a buffer. Nothing is remembered between calls: the buffer is the memory, so bytes may come in
-/// any pieces.
+/// Takes frames off the front of a buffer. Nothing is remembered between calls: the buffer is the
+/// memory, so bytes may come in any pieces.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Decoder {
     side: Side,
@@ -29,18 +29,21 @@ impl Decoder {
         Self { side, max_frame, max_header: MAX_HEADER }
     }
 
-    /// The same for headers of `max_header` bytes at most, by which the meta messages of a stream are meant as well. They are not looked
-    /// into if they are larger: a few bytes on the wire can make many in memory.
+    /// The same for headers of `max_header` bytes at most, by which the meta messages of a stream
+    /// are meant as well. They are not looked into if they are larger: a few bytes on the wire can
+    /// make many in memory.
     pub(crate) const fn with_max_header(self, max_header: usize) -> Self {
         Self { max_header, ..self }
     }
 
-    /// Takes the next frame and adds it to `frames`; `false` while it is not there whole. Bodies, attachments and messages are slices of
-    /// the buffer. A frame is much to move, so it is made where it stays.
+    /// Takes the next frame and adds it to `frames`; `false` while it is not there whole. Bodies,
+    /// attachments and messages are slices of the buffer. A frame is much to move, so it is made
+    /// where it stays.
     ///
     /// # Errors
     ///
-    /// When the front of the buffer is not a frame. Frames before it have been given out; calling again gives the same error.
+    /// When the front of the buffer is not a frame. Frames before it have been given out; calling
+    /// again gives the same error.
     #[inline]
     pub(crate) fn decode_to(
         &self,
@@ -88,9 +91,10 @@ impl Decoder {
         Frame::Data { id: StreamId(first.id), messages: Messages::new(take(buf, end), count) }
     }
 
-    /// How many more bytes the frame at the front needs, as far as can be known; 0 when [`decode`](Self::decode) has something to
-    /// say. Without a fixed header 1 to 16, and never more than the frame limit: but a peer that has proven nothing chose the
-    /// number, so do not allocate it at once.
+    /// How many more bytes the frame at the front needs, as far as can be known; 0 when
+    /// [`decode`](Self::decode) has something to say. Without a fixed header 1 to 16, and never
+    /// more than the frame limit: but a peer that has proven nothing chose the number, so do not
+    /// allocate it at once.
     pub(crate) fn missing(&self, buf: &[u8]) -> usize {
         let size = match buf.first_chunk().map(|fixed| Header::from_bytes(fixed, self.max_frame)) {
             None => HEADER_LEN,
@@ -100,8 +104,8 @@ impl Decoder {
         size.saturating_sub(buf.len())
     }
 
-    /// What the frame at the front is about, and how large it is, also if that is more than may be received. `None` while its headers are
-    /// not there.
+    /// What the frame at the front is about, and how large it is, also if that is more than may be
+    /// received. `None` while its headers are not there.
     pub(crate) fn begun(&self, buf: &[u8]) -> Option<(Begun, usize)> {
         let header = Header::from_bytes(buf.first_chunk()?, usize::MAX).ok()?;
         let (id, size) = (StreamId(header.id), header.total_size as usize);
@@ -275,8 +279,8 @@ fn close(bytes: &[u8]) -> Result<CloseMeta, FrameFault> {
     Ok(meta)
 }
 
-/// The names and the metadata in here may live as long as the stream. They are copied, so that they do not keep a whole read
-/// buffer alive for that long.
+/// The names and the metadata in here may live as long as the stream. They are copied, so that they
+/// do not keep a whole read buffer alive for that long.
 fn read<M: Message + Default>(bytes: &[u8]) -> Result<M, FrameFault> {
     Ok(M::decode(bytes)?)
 }

@@ -59,7 +59,8 @@ pub(crate) struct Largest {
 ///
 /// # Errors
 ///
-/// When the message has another size than announced. Then nothing is appended; nor if `body` panics.
+/// When the message has another size than announced. Then nothing is appended; nor if `body`
+/// panics.
 ///
 /// # Panics
 ///
@@ -102,13 +103,13 @@ pub(crate) fn close(out: &mut Vec<u8>, id: StreamId, meta: &CloseMeta) {
     control(out, CLOSE, id, meta);
 }
 
-/// Appends a request: the headers, then what `body` appends, which has to be exactly `body_len` bytes, then the attachment.
-/// `meta` is sent as it is, so it already names the attachment's size.
+/// Appends a request: the headers, then what `body` appends, which has to be exactly `body_len`
+/// bytes, then the attachment. `meta` is sent as it is, so it already names the attachment's size.
 ///
 /// # Errors
 ///
-/// When the frame or its protobuf header is over `limit`, the header is over 65,535 bytes, or the body has another size than announced. In
-/// each case nothing is appended; nor if `body` panics.
+/// When the frame or its protobuf header is over `limit`, the header is over 65,535 bytes, or the
+/// body has another size than announced. In each case nothing is appended; nor if `body` panics.
 pub(crate) fn request(
     out: &mut impl Target,
     head: UnaryHead,
@@ -208,7 +209,8 @@ fn stream_header(kind: u8, id: StreamId, len: usize) -> [u8; HEADER_LEN] {
     Header { frame_type, kind, total_size, header_size: 0, id, version: 0, reserved: 0 }.to_bytes()
 }
 
-/// Takes a frame back unless it was finished, so that a message that panics or lies about its size leaves no half frame.
+/// Takes a frame back unless it was finished, so that a message that panics or lies about its size
+/// leaves no half frame.
 struct Uncommitted<'a, T: Target> {
     out: &'a mut T,
     start: usize,

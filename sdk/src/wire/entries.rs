@@ -1,6 +1,7 @@
 //! Metadata as it comes: how many entries a header may have, and one of each key.
 //!
-//! An entry takes two bytes on the wire and a hundred in memory, so they are counted before they are decoded.
+//! An entry takes two bytes on the wire and a hundred in memory, so they are counted before they
+//! are decoded.
 
 use std::collections::HashSet;
 
@@ -12,13 +13,15 @@ use trill_proto::prost::encoding::{
 
 use super::error::FrameFault;
 
-/// The most entries that one header carries. Callers set a few dozen; a header of 64 KiB could have 32,000, which would take 3 MB.
+/// The most entries that one header carries. Callers set a few dozen; a header of 64 KiB could have
+/// 32,000, which would take 3 MB.
 pub(crate) const MAX_ENTRIES: usize = 1_000;
 
 /// The fewest bytes that an entry takes: its key and its length.
 const ENTRY_MIN: usize = 2;
 
-/// Up to so many entries are compared with each other, which needs no memory; more are put in a set.
+/// Up to so many entries are compared with each other, which needs no memory; more are put in a
+/// set.
 const FEW: usize = 16;
 
 /// Where the entries stand in each message: the numbers of the fields, from the outside in.
@@ -39,8 +42,8 @@ pub(super) fn check(message: &[u8], path: &[u32]) -> Result<(), FrameFault> {
     Ok(())
 }
 
-/// How many entries stand in front of the first fault, where decoding ends as well. Once they are too
-/// many the rest is not looked at: a header of 64 KiB may hold 32,000.
+/// How many entries stand in front of the first fault, where decoding ends as well. Once they are
+/// too many the rest is not looked at: a header of 64 KiB may hold 32,000.
 fn count(mut message: &[u8], path: &[u32]) -> usize {
     let [field, inner @ ..] = path else { return 1 };
     let mut entries = 0;

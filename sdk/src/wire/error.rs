@@ -3,7 +3,8 @@
 use thiserror::Error;
 use trill_proto::prost::DecodeError;
 
-/// The fixed header is wrong, so nobody knows where the next frame starts: the connection is over. Or a frame cannot be written.
+/// The fixed header is wrong, so nobody knows where the next frame starts: the connection is over.
+/// Or a frame cannot be written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 pub(crate) enum WireError {
     #[error("a frame starts with 0x{found:04x}, not with the 0x0930 of tRPC{}", spoken(*found))]
@@ -22,7 +23,8 @@ pub(crate) enum WireError {
     #[error("a frame of {size} bytes says that its protobuf header takes {header}")]
     HeaderOverrun { header: usize, size: usize },
 
-    /// Only of a frame to be written: the field for the size has 16 bits, and we may have a limit below that.
+    /// Only of a frame to be written: the field for the size has 16 bits, and we may have a limit
+    /// below that.
     #[error("a protobuf header of {size} bytes is over the limit of {limit}")]
     HeaderTooLarge { size: usize, limit: usize },
 
@@ -40,7 +42,8 @@ fn spoken(magic: u16) -> &'static str {
     }
 }
 
-/// The inside of a well delimited frame is wrong: it ends that call or that stream, and nothing else.
+/// The inside of a well delimited frame is wrong: it ends that call or that stream, and nothing
+/// else.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub(crate) enum FrameFault {
     #[error("the request has no protobuf header")]

@@ -14,7 +14,8 @@ pub(crate) enum Side {
     Server,
 }
 
-/// What a unary frame carries in its fixed header. A server repeats it in the answer, because some clients pair by it.
+/// What a unary frame carries in its fixed header. A server repeats it in the answer, because some
+/// clients pair by it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct UnaryHead {
     pub(crate) id: u32,
@@ -41,13 +42,15 @@ pub(crate) enum Frame {
     BadUnary { head: UnaryHead, why: FrameFault },
     /// A stream frame with a fault inside.
     BadStream { id: StreamId, why: FrameFault },
-    /// A frame that is not taken, although its headers are right. Its bytes are dropped as they come; the decoder never gives this.
+    /// A frame that is not taken, although its headers are right. Its bytes are dropped as they
+    /// come; the decoder never gives this.
     Skipped { of: Begun, size: usize, why: Skip },
 }
 
-/// A body, an attachment or messages of a smaller size are copied when they are kept for long. A slice
-/// keeps all of the memory of which it is one, a read buffer with what others have sent. What is larger
-/// may stay a slice: the read buffer sees to it that it [keeps little](keeps_little), or tells its size.
+/// A body, an attachment or messages of a smaller size are copied when they are kept for long. A
+/// slice keeps all of the memory of which it is one, a read buffer with what others have sent. What
+/// is larger may stay a slice: the read buffer sees to it that it [keeps little](keeps_little), or
+/// tells its size.
 pub(crate) const COPIED: usize = 32 * 1024;
 
 /// Whether a slice of `memory` bytes keeps no more than half as much again as it counts.
@@ -62,8 +65,9 @@ impl Frame {
         matches!(self, Self::Request { .. })
     }
 
-    /// The frame was cut from so much memory. Large pieces of a call that would keep much more than they
-    /// count get memory of their own. Messages of a stream, most of which are read at once, remember it.
+    /// The frame was cut from so much memory. Large pieces of a call that would keep much more than
+    /// they count get memory of their own. Messages of a stream, most of which are read at once,
+    /// remember it.
     #[inline]
     pub(crate) fn set_memory(&mut self, memory: usize) {
         match self {

@@ -7,8 +7,8 @@ use super::header::HEADER_LEN;
 
 /// Whole DATA frames of one stream, one behind the other.
 ///
-/// A message is found when it is wanted: handing over a thousand of them costs as much as handing over one, and only what is kept
-/// counts a reference.
+/// A message is found when it is wanted: handing over a thousand of them costs as much as handing
+/// over one, and only what is kept counts a reference.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Messages {
     frames: Bytes,
@@ -20,8 +20,8 @@ pub(crate) struct Messages {
 }
 
 impl Messages {
-    /// `frames` are `count` whole DATA frames of one stream, as the decoder gave them or [`copy_to`](Self::copy_to) wrote them, in memory of
-    /// their own.
+    /// `frames` are `count` whole DATA frames of one stream, as the decoder gave them or
+    /// [`copy_to`](Self::copy_to) wrote them, in memory of their own.
     pub(crate) fn new(frames: Bytes, count: usize) -> Self {
         Self { memory: frames.len(), frames, at: 0, count }
     }

@@ -17,13 +17,14 @@
 //!                      | kind 4 CLOSE     CloseMeta    |
 //! ```
 //!
-//! `total size` counts everything, these 16 bytes included. In unary frames `kind` means nothing; in stream frames `header`,
-//! `vers.` and `rsv.` mean nothing.
+//! `total size` counts everything, these 16 bytes included. In unary frames `kind` means nothing;
+//! in stream frames `header`, `vers.` and `rsv.` mean nothing.
 //!
-//! A fault in the fixed header ends the connection ([`WireError`]), because nobody knows where the next frame starts. A fault
-//! behind it ends one call or one stream ([`FrameFault`]).
+//! A fault in the fixed header ends the connection ([`WireError`]), because nobody knows where the
+//! next frame starts. A fault behind it ends one call or one stream ([`FrameFault`]).
 //!
-//! Deliberately absent: which ids are in use, states, windows. A frame is right or wrong by itself here.
+//! Deliberately absent: which ids are in use, states, windows. A frame is right or wrong by itself
+//! here.
 
 mod body;
 mod by_ref;

@@ -7,11 +7,13 @@ use bytes::Bytes;
 use super::body::Body;
 use super::encode::Target;
 
-/// From here on a piece of a message is kept by reference. Half of it could be a read buffer's rest that is kept with it, and a smaller one is
-/// copied faster than a system call finds one more piece.
+/// From here on a piece of a message is kept by reference. Half of it could be a read buffer's rest
+/// that is kept with it, and a smaller one is copied faster than a system call finds one more
+/// piece.
 pub(crate) const LARGE: usize = 32 * 1024;
 
-/// Bytes, most of them copied into one buffer, and between them large pieces of messages that are the application's own memory.
+/// Bytes, most of them copied into one buffer, and between them large pieces of messages that are
+/// the application's own memory.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     copied: Vec<u8>,
@@ -77,7 +79,8 @@ impl Outbox {
         self.by_ref.is_empty().then_some(&self.copied)
     }
 
-    /// Fills `into` with what lies behind the first `from` bytes, in order, and gives the count of slices.
+    /// Fills `into` with what lies behind the first `from` bytes, in order, and gives the count of
+    /// slices.
     pub(crate) fn slices<'a>(&'a self, from: usize, into: &mut [IoSlice<'a>]) -> usize {
         let mut skip = from;
         let rests = self.pieces().filter_map(|piece| {

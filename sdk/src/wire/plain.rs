@@ -1,10 +1,12 @@
-//! The protobuf headers of unary frames, as they mostly are: without metadata, each field once and short. These are read and written here,
-//! in a fraction of the time; all others by prost, which makes the same of them.
+//! The protobuf headers of unary frames, as they mostly are: without metadata, each field once and
+//! short. These are read and written here, in a fraction of the time; all others by prost, which
+//! makes the same of them.
 
 use bytes::Bytes;
 use trill_proto::{RequestProtocol, ResponseProtocol};
 
-/// Reads the header at the front of `frame`, which takes so many bytes, if it is plain. Names are slices of the frame.
+/// Reads the header at the front of `frame`, which takes so many bytes, if it is plain. Names are
+/// slices of the frame.
 #[inline]
 pub(super) fn request(frame: &Bytes, header_len: usize) -> Option<RequestProtocol> {
     let mut fields = Fields { header: &frame[..header_len], frame, at: 0 };
@@ -184,7 +186,8 @@ impl Fields<'_> {
     }
 }
 
-/// Number fields that stand behind each other, on their way into a header: one append for all of them.
+/// Number fields that stand behind each other, on their way into a header: one append for all of
+/// them.
 #[derive(Default)]
 struct Numbers {
     /// Of up to five fields with a key and up to five bytes each.

@@ -10,8 +10,8 @@ use clap::Args;
 use crate::row::Row;
 use crate::workload::{Figure, Workload};
 
-/// A row is slower when its median ratio and its lower quartile are above this. A machine's mood moves
-/// single rounds by more, and three quarters of them by less.
+/// A row is slower when its median ratio and its lower quartile are above this. A machine's mood
+/// moves single rounds by more, and three quarters of them by less.
 const SLOWER: f64 = 1.03;
 
 /// The settings of the comparison.

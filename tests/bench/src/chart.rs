@@ -11,8 +11,8 @@ use crate::contender::Contender;
 use crate::report::Report;
 use crate::workload::{Figure, Workload};
 
-/// Draws one group of bars for each workload in which both Trill and tonic were measured. A bar starts at tonic's best form: to the
-/// right is better, to the left is worse.
+/// Draws one group of bars for each workload in which both Trill and tonic were measured. A bar
+/// starts at tonic's best form: to the right is better, to the left is worse.
 pub(crate) fn draw(report: &Report, path: &Path) -> Result<()> {
     let groups: Vec<Group> =
         Workload::ALL.iter().filter_map(|workload| Group::new(report, *workload)).collect();

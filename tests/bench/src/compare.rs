@@ -37,7 +37,8 @@ pub(crate) struct Comparison {
     svg: Option<PathBuf>,
 }
 
-/// Measures each contender in turn, in each workload, in each round; so what disturbs the machine for a while disturbs all of them.
+/// Measures each contender in turn, in each workload, in each round; so what disturbs the machine
+/// for a while disturbs all of them.
 pub(crate) async fn run(comparison: &Comparison) -> Result<()> {
     let pairs = comparison.pairs();
     ensure!(!pairs.is_empty(), "none of these contenders takes part in these workloads");

@@ -112,8 +112,8 @@ impl Driver {
         }
     }
 
-    /// Does the work shortly, and more and more of it, until it is known how much fills the time. Then does that and measures.
-    /// `unit` is how many pieces of work a round has.
+    /// Does the work shortly, and more and more of it, until it is known how much fills the time.
+    /// Then does that and measures. `unit` is how many pieces of work a round has.
     async fn measure<F, Fut>(self, unit: u64, run: F) -> Result<Measured>
     where
         F: Fn(u64) -> Fut,
@@ -302,7 +302,8 @@ const AT_A_TIME: u64 = 64;
 const IDLE: usize = 10_000;
 const CONNECTIONS: usize = 1_000;
 
-/// A run that takes more than one part in so many of the time is long enough to tell the rate, and to be warm.
+/// A run that takes more than one part in so many of the time is long enough to tell the rate, and
+/// to be warm.
 const WARM: f64 = 6.0;
 
 #[cfg(test)]

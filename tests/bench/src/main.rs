@@ -1,4 +1,5 @@
-//! Compares Trill with what could be used instead, side by side in one run. See the README beside it.
+//! Compares Trill with what could be used instead, side by side in one run. See the README beside
+//! it.
 
 mod against;
 mod chart;

@@ -1,4 +1,5 @@
-//! What came out: medians, ratios, and how the goals stand. As Markdown, to be pasted where it is needed.
+//! What came out: medians, ratios, and how the goals stand. As Markdown, to be pasted where it is
+//! needed.
 
 use std::fmt;
 
@@ -63,7 +64,8 @@ impl Report {
             .find(|row| row.workload == workload.name() && row.contender == contender.name())
     }
 
-    /// Trill's figures divided by the other's. Processor time goes along, because it is steadier than rates on a busy machine.
+    /// Trill's figures divided by the other's. Processor time goes along, because it is steadier
+    /// than rates on a busy machine.
     fn ratios(&self, workload: Workload, contender: Contender) -> String {
         let mut figures = vec![workload.figure()];
         if workload == Workload::Connections {

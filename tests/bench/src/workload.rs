@@ -157,7 +157,8 @@ impl Workload {
             Self::UnaryMany => &[Trill, Tonic, Tarpc, Ttrpc, Tcp],
             Self::PingPong | Self::PingPongOneThread => &[Trill, Tonic, Ttrpc, TcpNaive],
             Self::Download | Self::Large => &[Trill, TonicIter, TonicChannel, Ttrpc, Tcp],
-            // Not ttrpc: its server starts a task for each message that comes, and so does not keep their order.
+            // Not ttrpc: its server starts a task for each message that comes, and so does not keep
+            // their order.
             Self::Upload | Self::Talk | Self::TalkMany => &[Trill, TonicIter, TonicChannel, Tcp],
             Self::Idle | Self::Churn => &[Trill, Tonic, Ttrpc],
             Self::Connections => &[Trill, Tonic, Tarpc, Ttrpc],

@@ -59,7 +59,8 @@ impl Conversation {
         String::from_utf8(func.into()).unwrap()
     }
 
-    /// Their asynchronous server: another program than the others, with texts of its own and flow control off.
+    /// Their asynchronous server: another program than the others, with texts of its own and flow
+    /// control off.
     pub(super) fn has_merge_server(&self) -> bool {
         self.name.contains("(merge server)")
     }

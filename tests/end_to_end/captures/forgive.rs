@@ -9,11 +9,13 @@ use super::frame::{Content, Frame, Side};
 pub(super) fn forgive_request(conversation: &Conversation, frame: &mut Frame) {
     match &mut frame.content {
         Content::Request { meta, body } => {
-            // Ours repeats the request's id in the fixed header, for servers and clients of tRPC-Go; theirs leaves it empty.
+            // Ours repeats the request's id in the fixed header, for servers and clients of
+            // tRPC-Go; theirs leaves it empty.
             (frame.id, frame.version) = (0, 0);
             unpack(meta.content_encoding, body);
         }
-        // Their asynchronous program calls the service by a name of its own; only `func` selects the method.
+        // Their asynchronous program calls the service by a name of its own; only `func` selects
+        // the method.
         Content::Init(meta) if conversation.has_merge_server() => {
             meta.request_meta.as_mut().expect("it is always there").callee = "".into();
         }
@@ -25,7 +27,8 @@ pub(super) fn forgive_request(conversation: &Conversation, frame: &mut Frame) {
 pub(super) fn forgive_answer(conversation: &Conversation, frame: &mut Frame) {
     match &mut frame.content {
         Content::Answer { meta, body } => {
-            // Theirs sends the metadata of the request back as well. Ours sends what the handler says.
+            // Theirs sends the metadata of the request back as well. Ours sends what the handler
+            // says.
             let echoed = |key: &str| {
                 conversation.sent(Side::Client).any(|request| match request.content {
                     Content::Request { meta, .. } => {
@@ -37,7 +40,8 @@ pub(super) fn forgive_answer(conversation: &Conversation, frame: &mut Frame) {
             meta.trans_info.retain(|entry| !echoed(entry.key()));
             unpack(meta.content_encoding, body);
         }
-        // Their fiber server puts the word OK into the text of a client stream's good end; ours leaves it empty, as their others do.
+        // Their fiber server puts the word OK into the text of a client stream's good end; ours
+        // leaves it empty, as their others do.
         Content::Close(meta) if meta.ret == 0 && meta.func_ret == 0 && meta.msg == "OK" => {
             meta.msg = "".into();
         }

@@ -13,7 +13,8 @@ pub(super) enum Side {
     Server,
 }
 
-/// Everything that a frame says, with the pairs of maps in order of their keys: writers of protobuf may put them in any order.
+/// Everything that a frame says, with the pairs of maps in order of their keys: writers of protobuf
+/// may put them in any order.
 #[derive(Debug, PartialEq)]
 pub(super) struct Frame {
     /// Of the fixed header: for streams their id, for unary calls whatever the client says.

@@ -1,5 +1,6 @@
-//! The recorded programs of tRPC-Cpp, over real sockets and in both roles: our server answers their clients' bytes as their servers
-//! did, and our client says what their clients said and understands what their servers answered.
+//! The recorded programs of tRPC-Cpp, over real sockets and in both roles: our server answers their
+//! clients' bytes as their servers did, and our client says what their clients said and understands
+//! what their servers answered.
 
 mod call;
 mod conversation;

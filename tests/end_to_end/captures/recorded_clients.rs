@@ -65,8 +65,8 @@ async fn replay(conversation: &Conversation) -> Vec<Frame> {
     got
 }
 
-/// Compares frame by frame. Calls and streams are independent of each other, so their frames may come in another order among
-/// themselves.
+/// Compares frame by frame. Calls and streams are independent of each other, so their frames may
+/// come in another order among themselves.
 fn compare(conversation: &Conversation, got: Vec<Frame>) {
     let name = &conversation.name;
     let expected: Vec<_> = conversation.sent(Side::Server).collect();

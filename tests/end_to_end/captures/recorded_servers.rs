@@ -47,7 +47,8 @@ struct Script<'a> {
 }
 
 impl Script<'_> {
-    /// Waits for what the recorded client sent, and answers with the recorded bytes. Gives what came beyond the recording.
+    /// Waits for what the recorded client sent, and answers with the recorded bytes. Gives what
+    /// came beyond the recording.
     async fn play(mut self, listener: TcpListener) -> Vec<Frame> {
         let (mut socket, _) = listener.accept().await.unwrap();
         socket.set_nodelay(true).unwrap();

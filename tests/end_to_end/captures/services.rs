@@ -24,7 +24,8 @@ pub(super) trait Cap {
     async fn down(&self, cx: Context, request: Note, writer: AsyncWriter<Note>) -> Result<()>;
 }
 
-/// The same service for clients that do not want to hear what it says: there is one method, and each call of it may be one-way.
+/// The same service for clients that do not want to hear what it says: there is one method, and
+/// each call of it may be one-way.
 #[trill::service(package = "trpc.test.cap", name = "Cap")]
 pub(super) trait Deaf {
     #[rpc(oneway)]
@@ -86,7 +87,8 @@ impl Cap for Recital {
     }
 }
 
-/// Counts what comes, and sends as much as it is asked for: the text starts with the size of a message.
+/// Counts what comes, and sends as much as it is asked for: the text starts with the size of a
+/// message.
 pub(super) struct MyBench;
 
 #[trill::service]

@@ -1,7 +1,7 @@
 //! What the peers are known to stumble over, or to do differently from what one would expect.
 //!
-//! Each test speaks for one side byte by byte. Where nothing may be sent, the next frame is asked for instead: it is the answer to
-//! something that came later.
+//! Each test speaks for one side byte by byte. Where nothing may be sent, the next frame is asked
+//! for instead: it is the answer to something that came later.
 
 use trill::Code;
 use trill::prost::Message;

@@ -131,7 +131,8 @@ async fn a_connection_that_is_closed_for_its_bytes_leaves_one_log_line_with_peer
 #[tokio::test]
 async fn a_method_name_as_long_as_a_header_may_be_is_refused_like_any_other() {
     let (_handle, address, _log) = listen("127.0.0.1:0").await;
-    // Neither the name nor what its refusal says of it may be too long for the answer's header; not even as replaced characters.
+    // Neither the name nor what its refusal says of it may be too long for the answer's header; not
+    // even as replaced characters.
     let name = [&b"/"[..], &[0xff; 65_000]].concat();
     let mut header = vec![0x18, 7, 0x3a, 0xe9, 0xfb, 0x03];
     header.extend_from_slice(&name);

@@ -33,8 +33,8 @@ async fn more_streams_than_are_allowed_are_refused_one_by_one_with_the_settings_
     victim.is_as_before().await;
 }
 
-/// What must be answered cannot be held back: a peer that reads none of it is cut off beyond `max_unsent_per_connection`, two messages and
-/// 1 MiB.
+/// What must be answered cannot be held back: a peer that reads none of it is cut off beyond
+/// `max_unsent_per_connection`, two messages and 1 MiB.
 const UNSENT: usize = 256 * KIB + 2 * 10_000_000 + MIB;
 
 #[tokio::test]
@@ -80,7 +80,8 @@ async fn a_client_that_reads_none_of_its_answers_is_cut_off() {
             break;
         }
     }
-    // The limit for these settings, the answers of calls that came together, and those of a thousand calls that wait for room.
+    // The limit for these settings, the answers of calls that came together, and those of a
+    // thousand calls that wait for room.
     assert!(most < 3 * MIB, "{most} bytes");
     victim.serves_others().await;
     drop(offender);
@@ -108,7 +109,8 @@ async fn a_client_that_ignores_its_window_is_held_back_and_a_hundred_streams_of_
     victim.is_as_before().await;
 }
 
-/// A client that stays within its windows: the stream that nobody reads takes its window and no more, of whatever the others use.
+/// A client that stays within its windows: the stream that nobody reads takes its window and no
+/// more, of whatever the others use.
 #[tokio::test]
 async fn beside_a_stream_whose_window_is_full_a_hundred_others_of_the_channel_go_on() {
     let victim = Victim::start(|server| server).await;

@@ -1,4 +1,5 @@
-//! Peers that mean harm, or behave as if they did. Each test asks the same: others are served meanwhile, and afterwards nothing is left.
+//! Peers that mean harm, or behave as if they did. Each test asks the same: others are served
+//! meanwhile, and afterwards nothing is left.
 
 mod answers;
 mod begun;

@@ -49,7 +49,8 @@ impl Offender {
         self.0.write_all(bytes).await.unwrap();
     }
 
-    /// Gives how much of it the server took before it let this client wait for 300 ms, or closed the connection.
+    /// Gives how much of it the server took before it let this client wait for 300 ms, or closed
+    /// the connection.
     pub(crate) async fn press(&mut self, bytes: &[u8]) -> usize {
         let mut taken = 0;
         while taken < bytes.len() {
@@ -61,7 +62,8 @@ impl Offender {
         taken
     }
 
-    /// Sends, however long the server lets this client wait. `false`: the server has closed the connection.
+    /// Sends, however long the server lets this client wait. `false`: the server has closed the
+    /// connection.
     pub(crate) async fn insist(&mut self, bytes: &[u8]) -> bool {
         timeout(SOME_TIME, self.0.write_all(bytes))
             .await

@@ -80,7 +80,8 @@ async fn a_message_that_does_not_decode_fails_that_read_and_the_stream_goes_on()
     assert_eq!(rw.read().await.unwrap(), None);
 }
 
-/// A server may end a stream before the caller has come to look at the opening, and even before it has taken the request.
+/// A server may end a stream before the caller has come to look at the opening, and even before it
+/// has taken the request.
 #[tokio::test]
 async fn messages_before_a_failure_are_read_however_early_it_comes() {
     // INIT is answered, one message comes, then a RESET with 4001.

@@ -28,7 +28,8 @@ impl Victim {
         tokio::spawn(bound.serve());
         let client = EverythingClient::new(Channel::connect(&address).await.unwrap());
         client.unary(text("hello")).await.unwrap();
-        // A call's task ends a moment after its answer; streams are begun and ended below the same way.
+        // A call's task ends a moment after its answer; streams are begun and ended below the same
+        // way.
         sleep(Duration::from_millis(50)).await;
         let tasks = tasks();
         Self { handle, address, client, tasks }

@@ -1,4 +1,5 @@
-//! Writes the inputs that fuzzing starts from into `corpus/`: the protocol's vectors, recorded conversations, and what was found before.
+//! Writes the inputs that fuzzing starts from into `corpus/`: the protocol's vectors, recorded
+//! conversations, and what was found before.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,7 +1,9 @@
-//! The other process of tests that stop or kill one. It says when it is ready, and goes on until its input ends.
+//! The other process of tests that stop or kill one. It says when it is ready, and goes on until
+//! its input ends.
 //!
-//! `peer serve` serves an `Obedient` and says its address. `peer hold <address> <kind>` calls one method of that kind there, waits until its
-//! handler is at work, and holds the call; `flood` is a download of much more than a window, of which it reads the first message.
+//! `peer serve` serves an `Obedient` and says its address. `peer hold <address> <kind>` calls one
+//! method of that kind there, waits until its handler is at work, and holds the call; `flood` is a
+//! download of much more than a window, of which it reads the first message.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! Runs the simulation for many seeds: `--seeds 10000 --start 0`, or for one of them again: `--seed 42`.
+//! Runs the simulation for many seeds: `--seeds 10000 --start 0`, or for one of them again:
+//! `--seed 42`.
 
 use std::process::ExitCode;
 use std::time::Duration;

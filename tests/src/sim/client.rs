@@ -148,7 +148,8 @@ impl Actor<'_> {
         }
     }
 
-    /// Writes all messages, and ends as planned. What fails is looked at here; it is given back for a handler, which ends with it.
+    /// Writes all messages, and ends as planned. What fails is looked at here; it is given back for
+    /// a handler, which ends with it.
     pub(super) async fn write_all(&self, mut writer: Writer, rng: &mut Rng) -> Result<()> {
         let mut number = 0;
         let mut sizes = self.party.sizes.iter();
@@ -308,7 +309,8 @@ impl Actor<'_> {
         Ok(())
     }
 
-    /// Reads one message, sometimes only at the second or third attempt. Gives whether there was one.
+    /// Reads one message, sometimes only at the second or third attempt. Gives whether there was
+    /// one.
     async fn read_one(&self, reader: &mut Reader, rng: &mut Rng) -> Result<bool> {
         for _ in 0..self.attempts(rng) {
             let limit = millis(rng, 0..=20);

@@ -155,7 +155,8 @@ impl World {
         self.state().violation.is_some()
     }
 
-    /// The last lines of what happened, how many there were, and a number that stands for all of them.
+    /// The last lines of what happened, how many there were, and a number that stands for all of
+    /// them.
     pub(super) fn trace(&self) -> (Vec<String>, u64, u64) {
         let state = self.state();
         (state.tail.iter().cloned().collect(), state.lines, state.hash.finish())
@@ -268,7 +269,8 @@ impl World {
         self.state().calls[call].link
     }
 
-    /// How long something may be on the way at most, behind `queued` bytes: a connection carries 64 KiB a delay.
+    /// How long something may be on the way at most, behind `queued` bytes: a connection carries 64
+    /// KiB a delay.
     pub(super) fn time_for(&self, link: usize, queued: usize) -> Duration {
         let of = self.state().links[link].of;
         // A clock of whole milliseconds rounds up.
@@ -397,7 +399,8 @@ impl World {
         }
     }
 
-    /// Something failed. There must be a cause. `reads` tells that it was a read, behind which no message is left.
+    /// Something failed. There must be a cause. `reads` tells that it was a read, behind which no
+    /// message is left.
     pub(super) fn failed(&self, call: usize, by: Side, reads: bool, error: &Error) {
         self.log(&format!("call {call} {by:?} fails: {error}"));
         if !self.has_cause(call, by, error) {

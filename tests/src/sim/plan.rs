@@ -125,7 +125,8 @@ impl Plan {
         let shutdown = one_in(&mut rng, 10)
             .then(|| Shutdown { at: millis(&mut rng, 0..=500), grace: millis(&mut rng, 0..=300) });
         let mut plan = Self { seed, server_window: window(&mut rng), links, calls, shutdown };
-        // Rule 21 of the protocol: without flow control a reader that sits holds up its whole connection, its own reset included.
+        // Rule 21 of the protocol: without flow control a reader that sits holds up its whole
+        // connection, its own reset included.
         for call in 0..plan.calls.len() {
             if plan.is_without_flow_control(plan.calls[call].link) {
                 (plan.calls[call].client.sits, plan.calls[call].server.sits) = (false, false);

@@ -14,7 +14,8 @@ use super::plan::Plan;
 use super::server::{Handlers, PLANNED_PANIC};
 use super::{client, faults, watch};
 
-/// How long a run may take, in virtual time. The longest wait that a plan may hold is that for a unary call's timeout, 10 s.
+/// How long a run may take, in virtual time. The longest wait that a plan may hold is that for a
+/// unary call's timeout, 10 s.
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// What a run did.

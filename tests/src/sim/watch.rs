@@ -19,16 +19,20 @@ const SEND_BUFFER_SIZE: usize = 16 * 1024;
 /// Frames that are no messages: they wait for no room.
 const CONTROL: usize = 64 * 1024;
 
-/// What a stream without flow control may hold before its connection is not read (`conn/inbound.rs`), and what one read may bring on top.
+/// What a stream without flow control may hold before its connection is not read
+/// (`conn/inbound.rs`), and what one read may bring on top.
 const WITHOUT_WINDOW: usize = 512 * 1024;
 
-/// How long the last bytes and tasks may take to go. A connection that nobody holds has 10 s to write what is queued.
+/// How long the last bytes and tasks may take to go. A connection that nobody holds has 10 s to
+/// write what is queued.
 const SETTLING: Duration = Duration::from_secs(30);
 
-/// A client has let go of a stream: its handler must be over within a round trip, if the network stays well.
+/// A client has let go of a stream: its handler must be over within a round trip, if the network
+/// stays well.
 pub(super) fn handler_must_end(world: &Arc<World>, call: usize) {
     let Some(link) = world.link_of(call) else { return };
-    // Rule 21 of the protocol: without flow control a slow reader holds the connection back, and the news with it.
+    // Rule 21 of the protocol: without flow control a slow reader holds the connection back, and
+    // the news with it.
     let of = world.links()[link].0;
     if world.plan.is_without_flow_control(of) {
         return;
@@ -86,7 +90,8 @@ fn ping(number: u32) -> Parcel {
     Parcel::new(usize::MAX & 0xffff, false, number, 5)
 }
 
-/// Waits for something that depends on nobody but the network. It must not take long while the network is well.
+/// Waits for something that depends on nobody but the network. It must not take long while the
+/// network is well.
 async fn in_time<T>(
     world: &World,
     link: usize,
@@ -94,7 +99,8 @@ async fn in_time<T>(
     what: &str,
     work: impl Future<Output = T>,
 ) -> T {
-    // It waits behind what is queued, and behind one message of each stream that waits for room, each way.
+    // It waits behind what is queued, and behind one message of each stream that waits for room,
+    // each way.
     let queued = OUTBOX + world.plan.largest(of) * world.plan.calls.len();
     let limit = 2 * world.time_for(link, queued);
     let mut work = pin!(work);

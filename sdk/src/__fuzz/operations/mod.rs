@@ -16,10 +16,12 @@ use super::epoch;
 use half::Half;
 use talk::Talk;
 
-/// Carries out the operations that `input` says on a client and a server, with bytes between them that come in any pieces.
+/// Carries out the operations that `input` says on a client and a server, with bytes between them
+/// that come in any pieces.
 ///
-/// Every message arrives once, whole and in order. A reader's end is what the writer said, and comes after its last message. A task
-/// that waits is told when it may go on: at the end nobody waits for anything. Every call gets its own answer, once.
+/// Every message arrives once, whole and in order. A reader's end is what the writer said, and
+/// comes after its last message. A task that waits is told when it may go on: at the end nobody
+/// waits for anything. Every call gets its own answer, once.
 ///
 /// # Panics
 /// When one of these promises does not hold.

@@ -18,7 +18,8 @@ pub(super) struct Talk {
     half_closed: bool,
     /// The server's outcome.
     closed: Option<Outcome>,
-    /// One side gave up, or the connection is gone: what was on the way may be lost, and nothing else.
+    /// One side gave up, or the connection is gone: what was on the way may be lost, and nothing
+    /// else.
     pub(super) broken: bool,
     /// Giving up looks like a half-close to the server.
     polite: bool,

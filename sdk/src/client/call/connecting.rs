@@ -21,8 +21,8 @@ pub(super) enum NotConnected {
     NoTimer(Lack),
 }
 
-/// Waits for a connection until the deadline. `patient` is what the call says of failing attempts, if it does. It holds the channel, which
-/// connects for as long as somebody waits for it.
+/// Waits for a connection until the deadline. `patient` is what the call says of failing attempts,
+/// if it does. It holds the channel, which connects for as long as somebody waits for it.
 ///
 /// Cancel safe.
 pub(super) fn connection(

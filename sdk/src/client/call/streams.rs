@@ -26,9 +26,9 @@ use super::target::{Target, debug_as_name, options};
 
 /// A client stream: set options, then `.await` it for the writer and the future answer.
 ///
-/// Opening waits for room in the connection's outbox, as a call does, and then for one round trip: the
-/// server's acceptance, never a message of its handler. Both together take `open_timeout` at most.
-/// Nothing is sent before it is polled, and options that are set after the first poll have no
+/// Opening waits for room in the connection's outbox, as a call does, and then for one round trip:
+/// the server's acceptance, never a message of its handler. Both together take `open_timeout` at
+/// most. Nothing is sent before it is polled, and options that are set after the first poll have no
 /// promised effect. **On drop** the stream is broken off.
 #[must_use = "a stream does nothing unless it is awaited"]
 pub struct ClientStream<Req, Resp> {
@@ -39,11 +39,11 @@ pub struct ClientStream<Req, Resp> {
 /// A server stream: set options, then `.await` it for the reader.
 ///
 /// Opening waits for room in the connection's outbox, as a call does, then for one round trip: the
-/// server's acceptance, never a message of its handler; and then for room for the request. All together
-/// take `open_timeout` at most. A connection that is lost before the request is sent is an
-/// error; if the server has ended the stream, the reader says how.
-/// Nothing is sent before it is polled, and options that are set after the first poll have no
-/// promised effect. **On drop** the stream is broken off.
+/// server's acceptance, never a message of its handler; and then for room for the request. All
+/// together take `open_timeout` at most. A connection that is lost before the request is sent is an
+/// error; if the server has ended the stream, the reader says how. Nothing is sent before it is
+/// polled, and options that are set after the first poll have no promised effect. **On drop** the
+/// stream is broken off.
 #[must_use = "a stream does nothing unless it is awaited"]
 pub struct ServerStream<Req, Resp> {
     open: Open,
@@ -57,9 +57,9 @@ type Sending<Resp> = Pin<Box<dyn Future<Output = Result<AsyncReader<Resp>>> + Se
 
 /// A bidirectional stream: set options, then `.await` it for the reader and writer.
 ///
-/// Opening waits for room in the connection's outbox, as a call does, and then for one round trip: the
-/// server's acceptance, never a message of its handler. Both together take `open_timeout` at most.
-/// Nothing is sent before it is polled, and options that are set after the first poll have no
+/// Opening waits for room in the connection's outbox, as a call does, and then for one round trip:
+/// the server's acceptance, never a message of its handler. Both together take `open_timeout` at
+/// most. Nothing is sent before it is polled, and options that are set after the first poll have no
 /// promised effect. **On drop** the stream is broken off.
 #[must_use = "a stream does nothing unless it is awaited"]
 pub struct Bidi<Req, Resp> {
@@ -118,8 +118,8 @@ impl<Req: Message, Resp: Message> Future for ServerStream<Req, Resp> {
     }
 }
 
-/// Sends the only message that a server stream's client has, within the time that the stream has to be
-/// opened.
+/// Sends the only message that a server stream's client has, within the time that the stream has to
+/// be opened.
 async fn send_request<Req: Message, Resp: Message>(
     stream: StreamRef,
     request: Req,
@@ -220,8 +220,8 @@ impl Open {
         Self { target, options: CallOptions::new(), step: Step::Start }
     }
 
-    /// Opens the stream. One that fails pays into tokio's budget, so that a task that tries again and
-    /// again lets others go on.
+    /// Opens the stream. One that fails pays into tokio's budget, so that a task that tries again
+    /// and again lets others go on.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<StreamRef>> {
         if !matches!(self.step, Step::Failed(_)) {
             match ready!(self.poll_open(cx)) {
@@ -314,8 +314,8 @@ struct Sent {
 }
 
 impl Sent {
-    /// Its limits of time are the connection's to keep, but for one whose runtime may stand still while
-    /// ours does not: there they are looked after here.
+    /// Its limits of time are the connection's to keep, but for one whose runtime may stand still
+    /// while ours does not: there they are looked after here.
     fn wait_for_server(self) -> Step {
         let Self { stream, open_by, deadline } = self;
         let link = stream.link();
@@ -360,7 +360,8 @@ impl Unsent {
         Ok(())
     }
 
-    /// On a connection that another runtime drives the limits of time are kept here, if they can be.
+    /// On a connection that another runtime drives the limits of time are kept here, if they can
+    /// be.
     fn check_timers(&self, target: &Target, link: &Link) -> Result<()> {
         if !link.is_driven_elsewhere() {
             return Ok(());
@@ -377,8 +378,8 @@ impl Unsent {
         Sent { stream, open_by, deadline: self.deadline() }
     }
 
-    /// Why it could not be sent, unless another connection is to be tried: on one that was lost before
-    /// there was anything of it in the connection, or whose server drains, nobody has it.
+    /// Why it could not be sent, unless another connection is to be tried: on one that was lost
+    /// before there was anything of it in the connection, or whose server drains, nobody has it.
     #[cold]
     fn not_sent(&self, target: &Target, link: &Link, error: SendError) -> Result<()> {
         match &error {

@@ -69,14 +69,16 @@ macro_rules! options {
             self
         }
 
-        /// Whether the call waits until there is a connection, however many attempts fail. Without it the channel's
-        /// [`wait_for_ready`](crate::client::ChannelBuilder::wait_for_ready) counts.
+        /// Whether the call waits until there is a connection, however many attempts fail. Without
+        /// it the channel's [`wait_for_ready`](crate::client::ChannelBuilder::wait_for_ready)
+        /// counts.
         pub fn wait_for_ready(mut self, wait: bool) -> Self {
             self.options_mut().wait_for_ready = Some(wait);
             self
         }
 
-        /// Takes all options from `options`, such as those of [`Context::child`](crate::Context::child).
+        /// Takes all options from `options`, such as those of
+        /// [`Context::child`](crate::Context::child).
         pub fn options(mut self, options: CallOptions) -> Self {
             *self.options_mut() = options;
             self

@@ -35,7 +35,8 @@ pub struct Unary<Req, Resp> {
 ///
 /// Ready once the request is queued for the socket; [`Channel::flush`](crate::Channel::flush) waits
 /// until it is written there, which a program that ends needs. Nobody tells whether it arrived, and
-/// whether the handler succeeded. Options that are set after the first poll have no promised effect.
+/// whether the handler succeeded. Options that are set after the first poll have no promised
+/// effect.
 #[must_use = "a call does nothing unless it is awaited"]
 pub struct OneWay<Req> {
     call: CallFuture<Req, ()>,
@@ -54,8 +55,8 @@ impl<Req: Message, Resp: Message> Unary<Req, Resp> {
         self
     }
 
-    /// Sends the request as JSON, and wants the answer so: for servers that know nothing else. A method of Trill takes it if it is
-    /// marked with `json`. Needs the feature `json`.
+    /// Sends the request as JSON, and wants the answer so: for servers that know nothing else. A
+    /// method of Trill takes it if it is marked with `json`. Needs the feature `json`.
     pub fn json(mut self) -> Self
     where
         Req: JsonMessage,
@@ -89,7 +90,8 @@ impl<Req: Message> OneWay<Req> {
         self
     }
 
-    /// Sends the request as JSON. A method of Trill takes it if it is marked with `json`. Needs the feature `json`.
+    /// Sends the request as JSON. A method of Trill takes it if it is marked with `json`. Needs the
+    /// feature `json`.
     pub fn json(mut self) -> Self
     where
         Req: JsonMessage,

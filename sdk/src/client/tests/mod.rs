@@ -1,4 +1,5 @@
-//! Channels over connections that a test makes, with a clock that stands still: who is connected to, when, and what calls see of it.
+//! Channels over connections that a test makes, with a clock that stands still: who is connected
+//! to, when, and what calls see of it.
 
 mod closing;
 mod draining;

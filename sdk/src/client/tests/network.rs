@@ -82,7 +82,8 @@ impl Network {
     pub(super) fn open(&self, address: &str) -> usize {
         let mut inside = self.0.lock();
         let Some(ends) = inside.accepted.get_mut(address) else { return 0 };
-        // A pipe whose reader is gone breaks; one that takes no bytes because there are none would take others.
+        // A pipe whose reader is gone breaks; one that takes no bytes because there are none would
+        // take others.
         ends.retain(|ends| {
             ends.output.try_write(b"").is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
         });
@@ -103,7 +104,8 @@ impl Network {
         read.to_vec()
     }
 
-    /// The server of the oldest connection says that it drains, to the call that begins these bytes.
+    /// The server of the oldest connection says that it drains, to the call that begins these
+    /// bytes.
     pub(super) fn refuse(&self, address: &str, request: &[u8]) {
         let header = usize::from(u16::from_be_bytes([request[8], request[9]]));
         let asked = RequestProtocol::decode(&request[16..16 + header]).unwrap();

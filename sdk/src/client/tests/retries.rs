@@ -76,7 +76,8 @@ async fn a_thousand_clients_do_not_come_back_at_the_same_moment() {
     assert!(second.len() >= 1000, "{}", second.len());
     let (first, last) =
         (second.iter().take(1000).min().unwrap(), second.iter().take(1000).max().unwrap());
-    // A fifth of the wait of 100 ms is asked for; half of it is promised. The clock counts milliseconds.
+    // A fifth of the wait of 100 ms is asked for; half of it is promised. The clock counts
+    // milliseconds.
     assert!(last - first >= 40, "they came from {first} to {last} ms");
     let heap = (0..=110).map(|at| second.iter().filter(|ms| **ms == at).count()).max().unwrap();
     assert!(heap < 100, "{heap} of them came in one millisecond");

@@ -23,8 +23,9 @@ use crate::error::Result;
 
 /// Starts a loop that owns `state`: each run gets it by value and gives it back for the next.
 ///
-/// This is the way to loop over something that only one future at a time may borrow, such as a stream's exclusive handle. The
-/// methods of [`DoWith`] are the loops; nothing runs before one of them is called and its future is polled.
+/// This is the way to loop over something that only one future at a time may borrow, such as a
+/// stream's exclusive handle. The methods of [`DoWith`] are the loops; nothing runs before one of
+/// them is called and its future is polled.
 ///
 /// ```
 /// use std::ops::ControlFlow::{Break, Continue};
@@ -47,8 +48,8 @@ pub fn do_with<S>(state: S) -> DoWith<S> {
 
 /// A state that waits for its loop; made by [`do_with()`].
 ///
-/// **On drop**: a loop that is dropped drops the state with the run that has it. An error of a run ends the loop; the
-/// state went with that run, unless the error carries it.
+/// **On drop**: a loop that is dropped drops the state with the run that has it. An error of a run
+/// ends the loop; the state went with that run, unless the error carries it.
 #[must_use = "a state does nothing until one of the loops is called"]
 #[derive(Clone)]
 pub struct DoWith<S> {
@@ -67,7 +68,8 @@ impl<S> DoWith<S> {
 
     /// Runs `body` until it breaks, as [`do_until`](crate::do_until) does.
     ///
-    /// `Ok(Continue(state))` asks for another run with that state, `Ok(Break(value))` ends the loop with `value`.
+    /// `Ok(Continue(state))` asks for another run with that state, `Ok(Break(value))` ends the loop
+    /// with `value`.
     pub fn until<F, Fut, B>(self, body: F) -> WithUntil<S, F, Fut>
     where
         F: FnMut(S) -> Fut,
@@ -76,7 +78,8 @@ impl<S> DoWith<S> {
         WithUntil::new(self.state, body)
     }
 
-    /// Runs `body` until `stop` says `true`, as [`do_until_stop`](crate::do_until_stop) does, and gives the state back.
+    /// Runs `body` until `stop` says `true`, as [`do_until_stop`](crate::do_until_stop) does, and
+    /// gives the state back.
     ///
     /// `stop` sees the state before every run, the first one included.
     pub fn until_stop<P, F, Fut>(self, stop: P, body: F) -> WithUntilStop<S, P, F, Fut>
@@ -88,7 +91,8 @@ impl<S> DoWith<S> {
         WithUntilStop::new(self.state, stop, body)
     }
 
-    /// Runs `body` as long as `condition` says `true`, as [`do_while`](crate::do_while) does, and gives the state back.
+    /// Runs `body` as long as `condition` says `true`, as [`do_while`](crate::do_while) does, and
+    /// gives the state back.
     ///
     /// `condition` sees the state before every run, the first one included.
     #[doc(alias = "do_while")]
@@ -110,7 +114,8 @@ impl<S> DoWith<S> {
         WithRepeat::new(self.state, body)
     }
 
-    /// Runs `body` with the numbers 0 to `n - 1`, as [`do_for`](crate::do_for) does, and gives the state back.
+    /// Runs `body` with the numbers 0 to `n - 1`, as [`do_for`](crate::do_for) does, and gives the
+    /// state back.
     #[doc(alias = "do_for")]
     pub fn times<N, F, Fut>(self, n: N, body: F) -> WithTimes<S, N, F, Fut>
     where
@@ -122,7 +127,8 @@ impl<S> DoWith<S> {
         WithTimes::new(self.state, n, body)
     }
 
-    /// Runs `body` on each item, as [`do_for_each`](crate::do_for_each) does, and gives the state back.
+    /// Runs `body` on each item, as [`do_for_each`](crate::do_for_each) does, and gives the state
+    /// back.
     #[doc(alias = "do_for_each")]
     pub fn for_each<I, F, Fut>(self, items: I, body: F) -> WithForEach<S, I::IntoIter, F, Fut>
     where

@@ -13,8 +13,8 @@ pub(super) use wakes::Wakes;
 
 use crate::error::Error;
 
-/// What [`when_all`](crate::when_all) takes: a tuple of up to twelve futures, or anything that can be iterated over and
-/// gives futures.
+/// What [`when_all`](crate::when_all) takes: a tuple of up to twelve futures, or anything that can
+/// be iterated over and gives futures.
 ///
 /// `Kind` tells the two apart and is always inferred. The trait is sealed.
 #[diagnostic::on_unimplemented(
@@ -38,7 +38,8 @@ pub trait Children: sealed::Children {
     #[doc(hidden)]
     fn count(&self) -> usize;
 
-    /// Polls one child. Ready means that it has finished with this poll; a child that had finished before is left alone.
+    /// Polls one child. Ready means that it has finished with this poll; a child that had finished
+    /// before is left alone.
     #[doc(hidden)]
     fn poll_child(self: Pin<&mut Self>, index: usize, cx: &mut Context<'_>) -> Poll<()>;
 
@@ -47,8 +48,8 @@ pub trait Children: sealed::Children {
     fn take_outputs(self: Pin<&mut Self>) -> Self::Outputs;
 }
 
-/// Futures that may fail, as [`try_when_all`](crate::try_when_all) needs them: with [`Result`](crate::Result) as their
-/// output.
+/// Futures that may fail, as [`try_when_all`](crate::try_when_all) needs them: with
+/// [`Result`](crate::Result) as their output.
 #[diagnostic::on_unimplemented(
     message = "`try_when_all` needs futures that give a `trill::Result`",
     note = "for futures of any output there is `when_all`"

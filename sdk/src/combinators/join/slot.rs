@@ -16,7 +16,8 @@ pub(super) enum Slot<F: Future> {
 }
 
 impl<F: Future> Slot<F> {
-    /// Polls the child. Ready means that it finished just now; then it is dropped and its outcome kept.
+    /// Polls the child. Ready means that it finished just now; then it is dropped and its outcome
+    /// kept.
     pub(super) fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let SlotProjection::Running(child) = self.as_mut().project() else {
             // A child may wake itself in the very poll that finishes it.

@@ -1,7 +1,8 @@
-//! Tuples of futures, as [`when_all`](crate::when_all) and [`try_when_all`](crate::try_when_all) keep them: without a
-//! place on the heap.
+//! Tuples of futures, as [`when_all`](crate::when_all) and [`try_when_all`](crate::try_when_all)
+//! keep them: without a place on the heap.
 //!
-//! The types are here so that the type of a join can be written down; there is nothing to do with them.
+//! The types are here so that the type of a join can be written down; there is nothing to do with
+//! them.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};

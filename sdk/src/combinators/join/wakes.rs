@@ -8,8 +8,8 @@ use crate::sync::{AtomicBool, Mutex, Ordering};
 
 /// One waker per child, and the children that woke.
 ///
-/// After [`start_turn`](Self::start_turn) the caller polls what [`next`](Self::next) gives. It may stop before the end
-/// if it wakes its task itself: what is left is kept for the next turn.
+/// After [`start_turn`](Self::start_turn) the caller polls what [`next`](Self::next) gives. It may
+/// stop before the end if it wakes its task itself: what is left is kept for the next turn.
 pub(in crate::combinators) struct Wakes {
     children: Vec<Arc<Child>>,
     /// Who is to be polled in this turn, highest index first, so that `pop` gives the lowest.
@@ -33,8 +33,9 @@ impl Wakes {
         let old_len = self.turn.len();
         {
             let mut queue = self.shared.lock();
-            // The new waker must be in place before the queue is looked at, under the same lock: a child that wakes
-            // later finds it. The old one is dropped after the lock is free, because that may drop a whole task.
+            // The new waker must be in place before the queue is looked at, under the same lock: a
+            // child that wakes later finds it. The old one is dropped after the lock is free,
+            // because that may drop a whole task.
             mem::swap(&mut queue.task, &mut waker);
             self.turn.append(&mut queue.woken);
         }
@@ -47,8 +48,8 @@ impl Wakes {
     pub(in crate::combinators) fn next(&mut self) -> Option<(usize, Waker)> {
         let index = self.turn.pop()?;
         let child = &self.children[index];
-        // Before the poll, so that a wake during it counts; a swap, not a store, so that what a skipped waker did
-        // before is seen.
+        // Before the poll, so that a wake during it counts; a swap, not a store, so that what a
+        // skipped waker did before is seen.
         child.queued.swap(false, Ordering::AcqRel);
         Some((index, Waker::from(Arc::clone(child))))
     }

@@ -13,7 +13,8 @@ use crate::{
 
 const MANY: u32 = 1_000_000;
 
-/// Runs `long` beside a second task on one thread; says how often the second had its turn until `long` ended.
+/// Runs `long` beside a second task on one thread; says how often the second had its turn until
+/// `long` ended.
 fn turns_of_another_task<F: Future>(long: F) -> u32 {
     let local = tokio::task::LocalSet::new();
     let turns = Rc::new(Cell::new(0));
@@ -31,7 +32,8 @@ fn turns_of_another_task<F: Future>(long: F) -> u32 {
     seen.get()
 }
 
-/// A million steps on a thread whose stack could not hold a frame for each of them, with another task that is not starved.
+/// A million steps on a thread whose stack could not hold a frame for each of them, with another
+/// task that is not starved.
 fn is_iterative_and_fair<F: Future<Output = Result<()>>>(
     long: impl FnOnce() -> F + Send + 'static,
 ) {

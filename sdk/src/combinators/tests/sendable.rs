@@ -1,4 +1,5 @@
-//! Every combinator, inside a trait's async method whose future is promised to be `Send`: the place where handlers stand.
+//! Every combinator, inside a trait's async method whose future is promised to be `Send`: the place
+//! where handlers stand.
 
 use std::ops::ControlFlow::{Break, Continue};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -220,7 +221,8 @@ sendable! {
     }
 }
 
-/// The futures are `Send` exactly if their parts are: a table by type, for those that are stored and spawned.
+/// The futures are `Send` exactly if their parts are: a table by type, for those that are stored
+/// and spawned.
 #[test]
 fn named_futures_are_send_and_sync_when_their_parts_are() {
     fn is_send_sync<T: Send + Sync>(_: &T) {}

@@ -18,9 +18,9 @@ impl Charge {
 }
 
 impl Account {
-    /// Counts a body with `now` bytes. Bodies that are unpacked get half of the connection's room, so
-    /// that calls have some. Without room for more nothing changes, but one body of a peer's may go on
-    /// all the same: else bodies that are half unpacked would wait for each other.
+    /// Counts a body with `now` bytes. Bodies that are unpacked get half of the connection's room,
+    /// so that calls have some. Without room for more nothing changes, but one body of a peer's may
+    /// go on all the same: else bodies that are half unpacked would wait for each other.
     pub(in crate::conn) fn recharge(
         &mut self,
         charge: &mut Charge,
@@ -43,8 +43,8 @@ impl Account {
         Ok(())
     }
 
-    /// Counts what a request takes beside its body, in the room that requests have. Without room for
-    /// more nothing changes, and none goes on all the same.
+    /// Counts what a request takes beside its body, in the room that requests have. Without room
+    /// for more nothing changes, and none goes on all the same.
     pub(in crate::conn) fn recharge_request(
         &mut self,
         charge: &mut Charge,

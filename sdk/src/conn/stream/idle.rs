@@ -33,7 +33,8 @@ impl Idle {
         self.next.take()
     }
 
-    /// `moved` says whether there were messages since the last look. `true`: there were none for too long.
+    /// `moved` says whether there were messages since the last look. `true`: there were none for
+    /// too long.
     pub(in crate::conn) fn look(&mut self, moved: bool) -> bool {
         self.looks = if moved { 0 } else { self.looks + 1 };
         self.looks == LOOKS

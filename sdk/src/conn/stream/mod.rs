@@ -28,8 +28,8 @@ pub(crate) struct Stream {
     /// When INIT must be answered, which stays when it was, and when the whole stream must be over.
     pub(super) open_by: Option<Instant>,
     pub(super) end_by: Option<Instant>,
-    /// What its state at a server takes, its metadata, the request that its handler has, and the status
-    /// that it ended with.
+    /// What its state at a server takes, its metadata, the request that its handler has, and the
+    /// status that it ended with.
     pub(super) kept: usize,
     /// Somebody watches the stream as a whole: its opener, or the task of its handler.
     pub(super) watched: bool,

@@ -6,14 +6,16 @@ use super::super::config::room_for;
 use super::super::credit::RecvWindow;
 use super::super::inbox::Inbox;
 
-/// What a queued message counts beside its bytes when a stream is held back, so that a flood of empty messages is as well.
+/// What a queued message counts beside its bytes when a stream is held back, so that a flood of
+/// empty messages is as well.
 const OVERHEAD: usize = 64;
 
 #[derive(Debug)]
 pub(crate) struct Recv {
     pub(in crate::conn) window: RecvWindow,
     pub(in crate::conn) inbox: Inbox,
-    /// What came and was not consumed, in messages and bytes: in the inbox, or in the hands of a reader that has not given it out.
+    /// What came and was not consumed, in messages and bytes: in the inbox, or in the hands of a
+    /// reader that has not given it out.
     unread: (usize, usize),
     /// What the stream counts in the connection's account.
     pub(in crate::conn) charged: usize,
@@ -60,8 +62,8 @@ impl Recv {
         self.unread.0 += messages.count();
         self.unread.1 += messages.bytes();
         self.window.receive(messages.bytes());
-        // A stream that counts less than a slice keeps gets copies, also for a reader that waits: its handler may be at work for long
-        // before it reads on.
+        // A stream that counts less than a slice keeps gets copies, also for a reader that waits:
+        // its handler may be at work for long before it reads on.
         if self.waiting && self.charged >= messages.memory() {
             self.inbox.push(messages);
         } else {
@@ -86,7 +88,8 @@ impl Recv {
         self.unread.1 + self.unread.0 * HEADER_LEN
     }
 
-    /// What the stream is to be charged: what the peer was promised room for, or more if it sent more.
+    /// What the stream is to be charged: what the peer was promised room for, or more if it sent
+    /// more.
     pub(in crate::conn) fn worth(&self) -> usize {
         self.held().max(room_for(self.window.size()) + self.window.ahead())
     }

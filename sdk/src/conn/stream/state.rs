@@ -12,8 +12,8 @@
 //!
 //! `conn/tests/states.md` lists every state with everything that can happen in it.
 //!
-//! A server has no half-close of its own: its CLOSE is the end of the stream. Whatever comes for a closed stream is dropped,
-//! because its id is forgotten.
+//! A server has no half-close of its own: its CLOSE is the end of the stream. Whatever comes for a
+//! closed stream is dropped, because its id is forgotten.
 
 use super::super::error::Violation;
 
@@ -34,7 +34,8 @@ pub(crate) enum State {
 /// A frame of the peer, as far as the state machine cares.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Input {
-    /// At a client: the answer that accepts the stream. At a server: another INIT for a live stream.
+    /// At a client: the answer that accepts the stream. At a server: another INIT for a live
+    /// stream.
     Init,
     /// At a client: the answer that refuses the stream.
     Refusal,
@@ -68,7 +69,8 @@ pub(crate) enum Action {
 }
 
 impl State {
-    /// The state after a frame of the peer, and what to do about the frame. `client` says which side we are.
+    /// The state after a frame of the peer, and what to do about the frame. `client` says which
+    /// side we are.
     pub(crate) fn receive(self, client: bool, input: Input) -> (Self, Action) {
         use {Action as A, Input as I};
         let violate = |violation| (Self::Closed, A::Violate(violation));

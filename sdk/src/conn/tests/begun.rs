@@ -1,4 +1,5 @@
-//! Frames that are begun: how long they may take, what they hold, and what becomes of those that are not taken.
+//! Frames that are begun: how long they may take, what they hold, and what becomes of those that
+//! are not taken.
 
 use std::time::Duration;
 

@@ -13,7 +13,8 @@ use super::pair::{End, Pair, STREAM, UNARY, head};
 
 const MIB: usize = 1024 * 1024;
 
-/// A pair whose server has so much room for what is unread on one connection, which is half of what it has.
+/// A pair whose server has so much room for what is unread on one connection, which is half of what
+/// it has.
 pub(super) fn pair(unread: usize) -> (Pair, Pools) {
     let pools = Pools::new(2 * unread, 64 * MIB, 1_000_000);
     let server = Config { peer: Some(pools.peer()), max_received: MIB, ..Config::default() };
@@ -194,7 +195,8 @@ fn two_connections_that_nobody_reads_leave_room_for_the_others() {
     let server = || Config { peer: Some(pools.peer()), max_received: MIB, ..Config::default() };
     let mut two = Pair::with(Config::default(), server());
     let mut three = Pair::with(Config::default(), server());
-    // One message may go beyond each window, and calls are not answered. All that the protocol allows is sent.
+    // One message may go beyond each window, and calls are not answered. All that the protocol
+    // allows is sent.
     for _ in 0..20 {
         for pair in [&mut one, &mut two] {
             pair.client.conn.call_with(&vec![7; 900_000]);
@@ -335,7 +337,8 @@ fn a_first_message_on_each_of_many_streams_is_not_kept_far_above_the_limit_eithe
         pair.client.send(*key, &vec![7; 1_000_000]).unwrap();
         pair.run();
     }
-    // A pair has a quarter and one message more for all of a server, which the connection has twice.
+    // A pair has a quarter and one message more for all of a server, which the connection has
+    // twice.
     assert!(pools.unread.held() < 7 * MIB, "{}", pools.unread.held());
     assert_eq!(pair.client.send(waiting, &vec![7; 1_000_000]), Ok(Sent::Queued));
     pair.run();

@@ -1,5 +1,5 @@
-//! Bodies that are unpacked, requests that are kept, and calls count at their connection. Statistics
-//! tell of them.
+//! Bodies that are unpacked, requests that are kept, and calls count at their connection.
+//! Statistics tell of them.
 
 use crate::conn::config::CALL_STATE;
 use crate::conn::{Charge, Config, Event, Outbox, Outcome, Sent};
@@ -46,8 +46,8 @@ fn a_request_that_is_kept_counts_until_its_stream_is_let_go_of() {
     assert_eq!(unread(&pair.server), (0, 0));
 }
 
-/// Only messages of streams can go beyond what there is room for. One that is begun, and of which no
-/// more comes for now, must not keep its connection from being read to its end.
+/// Only messages of streams can go beyond what there is room for. One that is begun, and of which
+/// no more comes for now, must not keep its connection from being read to its end.
 #[test]
 fn a_message_that_has_settled_counts_and_keeps_nobody_from_reading() {
     let mut server = server();

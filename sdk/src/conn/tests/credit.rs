@@ -62,8 +62,8 @@ fn a_message_larger_than_the_window_passes_whole() {
     assert_eq!(pair.client.send(key, b"next"), Ok(Sent::Queued));
 }
 
-/// What its peer is told of credit while half of a message has come, and after all of it was read. The reader begins to wait before the
-/// message comes, or behind its first half.
+/// What its peer is told of credit while half of a message has come, and after all of it was read.
+/// The reader begins to wait before the message comes, or behind its first half.
 fn credits_for(pair: &mut Pair, waits_before: bool, size: usize) -> (Vec<u32>, Vec<u32>) {
     let (key, served) = pair.open();
     let wait = |pair: &mut Pair| assert_eq!(pair.server.read_all(served.key), (vec![], None));
@@ -156,7 +156,8 @@ fn zero_from_either_side_switches_flow_control_off_in_both_directions() {
     }
 }
 
-/// A stream without flow control whose handler has 40 messages to read, more than one may hold: the client's key and the server's.
+/// A stream without flow control whose handler has 40 messages to read, more than one may hold: the
+/// client's key and the server's.
 fn full_inbox() -> (Pair, StreamKey, StreamKey) {
     let mut pair = Pair::with(
         Config { window: 0, outbox: usize::MAX / 2, ..Config::default() },
@@ -178,7 +179,8 @@ fn without_flow_control_a_full_inbox_stops_the_reading_and_an_emptied_one_resume
     assert!(pair.server.conn.wants_input());
 }
 
-/// The 256 KiB that the documentation of `window` names, less what the last message that fits lacks.
+/// The 256 KiB that the documentation of `window` names, less what the last message that fits
+/// lacks.
 #[test]
 fn without_flow_control_an_inbox_below_256_kib_does_not_stop_the_reading() {
     let config = Config { window: 0, outbox: usize::MAX / 2, ..Config::default() };
@@ -307,7 +309,8 @@ fn a_server_gives_owed_credit_back_before_it_closes() {
     );
 }
 
-/// tRPC-Cpp's clients do not half-close a server stream: their one request is complete all the same.
+/// tRPC-Cpp's clients do not half-close a server stream: their one request is complete all the
+/// same.
 #[test]
 fn no_credit_is_given_back_once_the_request_is_complete() {
     let mut pair = Pair::new();

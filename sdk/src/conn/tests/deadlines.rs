@@ -124,8 +124,8 @@ fn a_timeout_longer_than_time_itself_is_no_timeout() {
 }
 
 proptest! {
-    /// Beside a set of all deadlines, which is slower and obvious: a timer that is not set is set, one that is set is cleared, and now and then
-    /// those that are due are taken.
+    /// Beside a set of all deadlines, which is slower and obvious: a timer that is not set is set,
+    /// one that is set is cleared, and now and then those that are due are taken.
     #[test]
     fn timers_come_as_from_a_set_of_all_of_them(
         steps in proptest::collection::vec((0..3_u8, 0..8_usize, 0..30_u32, 0..4_u8), 0..300),

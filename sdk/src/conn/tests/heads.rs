@@ -141,7 +141,8 @@ fn metadata_counts_with_what_it_takes_in_memory_for_calls_streams_and_their_ends
     pair.server.conn.release(stream.key);
     assert_eq!((pair.server.conn.buffered().reserved, pools.unread.reserved()), (0, 0));
 
-    // One connection has half of the server's room at most, however small all of this is on the wire.
+    // One connection has half of the server's room at most, however small all of this is on the
+    // wire.
     let mut refused = 0;
     for id in 0..150 {
         pair.server.receive(&init(StreamId(200 + id)), pair.now).unwrap();

@@ -1,4 +1,5 @@
-//! Quiet connections: closed when idle, kept warm when a stream is open, and never trusted before the first frame.
+//! Quiet connections: closed when idle, kept warm when a stream is open, and never trusted before
+//! the first frame.
 
 use std::time::Duration;
 
@@ -149,7 +150,8 @@ fn a_quiet_stream_beats_and_a_busy_one_does_not() {
 
 #[test]
 fn a_stream_that_is_not_accepted_yet_is_not_beaten_on() {
-    // A client of tRPC-Go takes whatever comes first for the answer to INIT, and its server would not know the stream.
+    // A client of tRPC-Go takes whatever comes first for the answer to INIT, and its server would
+    // not know the stream.
     let mut client = End::client(Config { heartbeat: Some(SECOND), ..Config::default() });
     client.conn.start(epoch());
     client.conn.open(head(STREAM), None, epoch()).unwrap();

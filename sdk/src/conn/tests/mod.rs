@@ -1,4 +1,5 @@
-//! Stories about two connections that talk to each other, and about one that talks to a misbehaving peer. No sockets, no sleeps.
+//! Stories about two connections that talk to each other, and about one that talks to a misbehaving
+//! peer. No sockets, no sleeps.
 
 mod answers;
 mod begun;

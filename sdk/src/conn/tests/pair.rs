@@ -141,7 +141,8 @@ impl End {
         sent
     }
 
-    /// Takes everything there is and counts it as consumed. The second part says why there is no more.
+    /// Takes everything there is and counts it as consumed. The second part says why there is no
+    /// more.
     pub(super) fn read_all(&mut self, key: StreamKey) -> (Vec<Bytes>, Option<Take>) {
         let mut inbox = Inbox::default();
         let mut all = Vec::new();

@@ -1,4 +1,5 @@
-//! Every state of a stream with everything that can happen in it, as one table: `states.md`. A changed transition is a changed line.
+//! Every state of a stream with everything that can happen in it, as one table: `states.md`. A
+//! changed transition is a changed line.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -15,7 +16,8 @@ use super::frames::{
 };
 use super::pair::{End, STREAM, UNARY, epoch, head};
 
-/// Compares with the file that is checked in; with `TRILL_BLESS` in the environment it is written instead.
+/// Compares with the file that is checked in; with `TRILL_BLESS` in the environment it is written
+/// instead.
 #[test]
 fn every_state_with_everything_that_can_happen() {
     let table = table();

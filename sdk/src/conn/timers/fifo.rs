@@ -1,9 +1,10 @@
-//! Deadlines that come in the order in which they were set, as those of things that all get the same time do.
+//! Deadlines that come in the order in which they were set, as those of things that all get the
+//! same time do.
 
 use std::time::Instant;
 
-/// The deadlines of calls or streams, found by their keys: a list through a table, in which setting and clearing one costs the same however
-/// many there are.
+/// The deadlines of calls or streams, found by their keys: a list through a table, in which setting
+/// and clearing one costs the same however many there are.
 #[derive(Debug, Default)]
 pub(super) struct Fifo {
     nodes: Vec<Node>,

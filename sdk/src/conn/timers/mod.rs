@@ -38,8 +38,8 @@ pub(super) enum Timer {
     Abandoned,
 }
 
-/// Calls, and streams that are being opened, mostly have the same time each, so that their deadlines come in order. Those that do not, and
-/// all others, are in the set.
+/// Calls, and streams that are being opened, mostly have the same time each, so that their
+/// deadlines come in order. Those that do not, and all others, are in the set.
 #[derive(Debug, Default)]
 pub(super) struct Timers {
     calls: Fifo,

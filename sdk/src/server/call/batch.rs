@@ -71,7 +71,8 @@ impl BatchTask {
         loop {
             for _ in 0..CALLS_PER_TURN {
                 let start_next = || self.0.next().map(|call| router.start(link, call, true));
-                // Handlers' panics are caught where they run. This is for messages that cannot be encoded without one: it is theirs alone.
+                // Handlers' panics are caught where they run. This is for messages that cannot be
+                // encoded without one: it is theirs alone.
                 match std::panic::catch_unwind(AssertUnwindSafe(start_next)) {
                     Ok(Some(Started::Done)) => {}
                     Ok(Some(Started::Parked)) => return self.give_tasks(),
@@ -108,7 +109,8 @@ impl Drop for BatchTask {
     }
 }
 
-/// Lets other tasks go first. Unlike with tokio's `yield_now`, other threads can take this task over, should the next one keep its thread.
+/// Lets other tasks go first. Unlike with tokio's `yield_now`, other threads can take this task
+/// over, should the next one keep its thread.
 async fn let_others_begin() {
     let mut given = false;
     poll_fn(|cx| {

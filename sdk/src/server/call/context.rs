@@ -15,7 +15,8 @@ use crate::transport::{Head, PeerAddr, now};
 
 use super::server_state::ServerState;
 
-/// What a handler knows of its call: who calls, until when, with which metadata, and whether anybody still waits.
+/// What a handler knows of its call: who calls, until when, with which metadata, and whether
+/// anybody still waits.
 ///
 /// Clones are cheap and speak of the same call. Keeping one does not keep the call alive.
 #[derive(Clone)]
@@ -135,7 +136,8 @@ impl Context {
         self.0.rare.lock().get_or_insert_default().extras.metadata.insert(key, value);
     }
 
-    /// Sends bytes beside the answer of a unary call. Streams have no attachment: there it does nothing.
+    /// Sends bytes beside the answer of a unary call. Streams have no attachment: there it does
+    /// nothing.
     pub fn set_attachment(&self, attachment: impl Into<Bytes>) {
         self.0.rare.lock().get_or_insert_default().extras.attachment = attachment.into();
     }
@@ -147,13 +149,14 @@ impl Context {
     }
 
     /// Compresses the answer of a unary call, or with `None` does not. Without this, the server's
-    /// [`compression`](crate::server::ServerBuilder::compression) counts. The messages of a stream are compressed in both directions as its
-    /// opener said: there it does nothing.
+    /// [`compression`](crate::server::ServerBuilder::compression) counts. The messages of a stream
+    /// are compressed in both directions as its opener said: there it does nothing.
     pub fn set_compression(&self, compression: impl Into<Option<Compression>>) {
         self.0.rare.lock().get_or_insert_default().extras.compression = Some(compression.into());
     }
 
-    /// Options for calls that this handler makes on behalf of its caller: the time that is left and the request's metadata go along.
+    /// Options for calls that this handler makes on behalf of its caller: the time that is left and
+    /// the request's metadata go along.
     #[must_use]
     pub fn child(&self) -> CallOptions {
         CallOptions {
@@ -168,18 +171,21 @@ impl Context {
         }
     }
 
-    /// Tells if the call is over: the caller gave up, its time passed, the connection is gone, the server was shut down, or the call
-    /// has its outcome. For tasks that the handler has spawned: `true` from the moment at which the handler's own future is
-    /// dropped or done. Within that future it is always `false`.
+    /// Tells if the call is over: the caller gave up, its time passed, the connection is gone, the
+    /// server was shut down, or the call has its outcome. For tasks that the handler has spawned:
+    /// `true` from the moment at which the handler's own future is dropped or done. Within that
+    /// future it is always `false`.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.0.over.load(Ordering::SeqCst)
     }
 
-    /// Waits until nobody waits for the outcome any more: until the call is over, given up or with its outcome.
+    /// Waits until nobody waits for the outcome any more: until the call is over, given up or with
+    /// its outcome.
     ///
-    /// The handler's own future is dropped when the call is given up, so this is for tasks that the handler has spawned. It is ready
-    /// after every call, so such a task never outlives its call. **Cancel safety**: dropping the future loses nothing.
+    /// The handler's own future is dropped when the call is given up, so this is for tasks that the
+    /// handler has spawned. It is ready after every call, so such a task never outlives its call.
+    /// **Cancel safety**: dropping the future loses nothing.
     pub async fn cancelled(&self) {
         let Some(signal) = self.signal() else { return };
         signal.wait().await;
@@ -191,17 +197,19 @@ impl Context {
         self.0.server_state.drain.has_begun()
     }
 
-    /// Waits until the server is being shut down, and gives the time that is left for this call: then it is broken off. As
-    /// [`drain_time_left`](Self::drain_time_left).
+    /// Waits until the server is being shut down, and gives the time that is left for this call:
+    /// then it is broken off. As [`drain_time_left`](Self::drain_time_left).
     ///
-    /// Ready at once if the shutdown has begun. **Cancel safety**: dropping the future loses nothing.
+    /// Ready at once if the shutdown has begun. **Cancel safety**: dropping the future loses
+    /// nothing.
     pub async fn draining(&self) -> Duration {
         self.0.server_state.drain.begun().await;
         self.0.server_state.drain.time_left()
     }
 
-    /// How long the server still waits for its handlers; `None` while it is not being shut down, [`Duration::MAX`] if it waits without
-    /// a limit. A second [`shutdown`](crate::server::ServerHandle::shutdown) can make it shorter, never longer.
+    /// How long the server still waits for its handlers; `None` while it is not being shut down,
+    /// [`Duration::MAX`] if it waits without a limit. A second
+    /// [`shutdown`](crate::server::ServerHandle::shutdown) can make it shorter, never longer.
     #[must_use]
     pub fn drain_time_left(&self) -> Option<Duration> {
         self.is_draining().then(|| self.0.server_state.drain.time_left())
@@ -212,7 +220,8 @@ impl Context {
         self.0.json
     }
 
-    /// The call is over. Clones are asked only if there are some, which spares most calls the signal.
+    /// The call is over. Clones are asked only if there are some, which spares most calls the
+    /// signal.
     pub(super) fn end(&self) {
         if Arc::strong_count(&self.0) > 1 {
             let mut rare = self.0.rare.lock();

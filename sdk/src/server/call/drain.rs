@@ -15,7 +15,8 @@ pub(crate) struct Drain {
 }
 
 impl Drain {
-    /// The server is being shut down, and waits until `ends_at` at the latest. What others have said before counts as well.
+    /// The server is being shut down, and waits until `ends_at` at the latest. What others have
+    /// said before counts as well.
     pub(crate) fn begin(&self, ends_at: Option<Instant>) {
         let mut earliest = self.ends_at.lock();
         *earliest = earliest.into_iter().chain(ends_at).min();

@@ -24,18 +24,20 @@ use super::request::{Account, Request};
 use super::run::{EndGuard, Finished, Started, StreamRun, log_fit, panicked, run, start_at_once};
 use super::server_state::ServerState;
 
-/// The bytes of an answer for which a unit of tokio's budget pays: half a megabyte is a turn's work, a
-/// quarter of a millisecond.
+/// The bytes of an answer for which a unit of tokio's budget pays: half a megabyte is a turn's
+/// work, a quarter of a millisecond.
 const ENCODED: usize = 4 * 1024;
 
 /// An answer from this size on is written elsewhere: that takes a millisecond.
 const LARGE: usize = 1024 * 1024;
 
-/// A call that has arrived, in the hands of the generated code, which names the types and the handler.
+/// A call that has arrived, in the hands of the generated code, which names the types and the
+/// handler.
 ///
-/// A call that has to wait does so in a task of its own, so that no handler delays another. The task ends when the handler does, or when
-/// nobody waits for the outcome any more. A one-way call, for which nobody waits, runs to its end, its deadline or the
-/// server's shutdown, also when its caller is gone.
+/// A call that has to wait does so in a task of its own, so that no handler delays another. The
+/// task ends when the handler does, or when nobody waits for the outcome any more. A one-way call,
+/// for which nobody waits, runs to its end, its deadline or the server's shutdown, also when its
+/// caller is gone.
 #[derive(Debug)]
 pub struct ServerCall {
     cx: Context,
@@ -167,7 +169,8 @@ impl ServerCall {
         Fut: Future<Output = Result<()>> + Send + 'static,
     {
         self.run_stream(|cx, stream| async move {
-            // One request, and no waiting for the client's half-close: tRPC-Cpp clients do not send it.
+            // One request, and no waiting for the client's half-close: tRPC-Cpp clients do not send
+            // it.
             let mut reader = AsyncReader::<Req>::new(stream.clone());
             let Some(body) = reader.read_body().await? else {
                 let text = "the client ended the stream without a request";
@@ -200,7 +203,8 @@ impl ServerCall {
         self.run_stream(|cx, stream| handler(cx, AsyncReaderWriter::new(stream)))
     }
 
-    /// Answers that the table and the dispatch of the service disagree. Generated code never gets here.
+    /// Answers that the table and the dispatch of the service disagree. Generated code never gets
+    /// here.
     pub fn unknown_method(self) -> Started {
         let Self { cx, incoming, .. } = self;
         let text = format!("{} has no handler at {}", cx.method(), cx.peer());
@@ -359,8 +363,8 @@ fn not_sent(error: SendError, cx: &Context, call: &CallRef) -> Error {
     error
 }
 
-/// Writes a large answer, or one that is compressed or JSON. Long work is done where that keeps no task
-/// from its turn, and the answer counts meanwhile.
+/// Writes a large answer, or one that is compressed or JSON. Long work is done where that keeps no
+/// task from its turn, and the answer counts meanwhile.
 async fn encoded<Resp: Message>(
     mut message: EncodeOnce<Resp>,
     size: usize,
@@ -384,7 +388,8 @@ async fn encoded<Resp: Message>(
     })
 }
 
-/// Runs what encodes an answer. The message's code may panic, as a handler's may: the log says so, and so does the error.
+/// Runs what encodes an answer. The message's code may panic, as a handler's may: the log says so,
+/// and so does the error.
 fn encode<R>(cx: &Context, part: impl FnOnce() -> R) -> Result<R> {
     catch_unwind(AssertUnwindSafe(part)).map_err(|panic| {
         let (method, peer) = (cx.method(), cx.peer());

@@ -13,8 +13,8 @@ use crate::stream::{
 };
 use crate::transport::{BodyCharge, COPIED, Link, Overrun};
 
-/// What a request takes beside its bytes counts from here on: sixteen steps. For less the count is not
-/// worth the lock, and each call counts 1 KiB besides.
+/// What a request takes beside its bytes counts from here on: sixteen steps. For less the count is
+/// not worth the lock, and each call counts 1 KiB besides.
 const COUNTED: usize = 512;
 
 /// A request from this size on is decoded elsewhere: that takes a millisecond.
@@ -254,8 +254,8 @@ impl Work {
         held.map_err(|over| Refused::NoRoom { needed, over, while_it_is: "decoded" })
     }
 
-    /// Bytes that a message keeps: all of the body if a field shares it, and else what was copied, with
-    /// what it takes beside that.
+    /// Bytes that a message keeps: all of the body if a field shares it, and else what was copied,
+    /// with what it takes beside that.
     fn kept<Req: Message>(&self, message: &Req, effort: Effort) -> usize {
         let is_shared = self.body.len() >= COPIED && !self.body.is_unique();
         let bytes = if is_shared { self.body.len() } else { effort.copied };
@@ -314,8 +314,8 @@ impl From<UnpackError> for Refused {
     }
 }
 
-/// The error of a request that takes more than there is room for. It names no method and no peer, so that its
-/// caller hears code 22: the handler has not begun.
+/// The error of a request that takes more than there is room for. It names no method and no peer,
+/// so that its caller hears code 22: the handler has not begun.
 #[cold]
 fn no_room(takes: std::fmt::Arguments<'_>, over: &Overrun) -> Error {
     let text = format!("the server is overloaded: the request takes {takes}, and {over}");

@@ -103,8 +103,9 @@ where
 
 /// The task of a stream's handler, which ends the stream with the handler's outcome.
 ///
-/// Written out, because an `async` block would keep what it was made of for as long as the stream lives. The fields are dropped from
-/// the first to the last: the handler's future before anybody is told that the call is over.
+/// Written out, because an `async` block would keep what it was made of for as long as the stream
+/// lives. The fields are dropped from the first to the last: the handler's future before anybody is
+/// told that the call is over.
 #[pin_project]
 pub(super) struct StreamRun<F> {
     #[pin]
@@ -161,7 +162,8 @@ fn poll_work<T, F: Future<Output = Result<T>>>(
     })
 }
 
-/// Ends a stream well. One whose metadata cannot be sent fails, as a unary call does: metadata can be the answer.
+/// Ends a stream well. One whose metadata cannot be sent fails, as a unary call does: metadata can
+/// be the answer.
 fn close_well(stream: &StreamRef, cx: &Context, metadata: Metadata) {
     let Fit::Not(error) = stream.close(Outcome { metadata, ..Outcome::default() }) else { return };
     let error = send_error(error, &stream.subject());

@@ -18,8 +18,8 @@ pub trait Service: Send + Sync + 'static {
 
 /// What [`ServerBuilder::service`](crate::server::ServerBuilder::service) takes.
 ///
-/// Implemented by the generated `...Server` types, and by types whose `impl` of a service trait carries `#[trill::service]`. `Marker`
-/// tells several services of one type apart.
+/// Implemented by the generated `...Server` types, and by types whose `impl` of a service trait
+/// carries `#[trill::service]`. `Marker` tells several services of one type apart.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a service",
     label = "this type serves nothing",

@@ -11,8 +11,8 @@ use super::{BEGINNING, Decoder, INPUT, LEAST, PIECE, Plain, Step, trailing};
 /// The most bytes that one byte of deflate gives (RFC 1951: 258 for two bits and more).
 const MOST: usize = 1032;
 
-/// The size that a body of one member says it has: its last four bytes (RFC 1952, section 2.3.1). 0 if
-/// that cannot be.
+/// The size that a body of one member says it has: its last four bytes (RFC 1952, section 2.3.1). 0
+/// if that cannot be.
 pub(super) fn size(packed: &[u8]) -> usize {
     let size = packed.last_chunk().map_or(0, |last| u32::from_le_bytes(*last) as usize);
     if size <= packed.len() * MOST { size } else { 0 }

@@ -180,7 +180,8 @@ fn begin(packed: &mut Bytes, start: usize) -> Result<Option<Frame>, UnpackError>
     }))
 }
 
-/// What a packed block unpacks to, if that is no more than `most` (`lz4/lz4: doc/lz4_Block_format.md`).
+/// What a packed block unpacks to, if that is no more than `most`
+/// (`lz4/lz4: doc/lz4_Block_format.md`).
 fn block_size(mut block: &[u8], most: usize) -> Result<usize, UnpackError> {
     let mut size = 0;
     loop {

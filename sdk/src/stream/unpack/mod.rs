@@ -1,7 +1,7 @@
 //! Unpacking of compressed bodies, in steps that are small.
 //!
-//! A body is taken whole or refused. Concatenated members and frames are one body where their format
-//! says so; anything else behind the end, and an end that is missing, is an error.
+//! A body is taken whole or refused. Concatenated members and frames are one body where their
+//! format says so; anything else behind the end, and an end that is missing, is an error.
 
 mod deflate;
 mod lz4;
@@ -22,7 +22,8 @@ use snappy::{SnappyBlock, SnappyStream};
 /// How much a step unpacks at most, where the format leaves a choice.
 pub(crate) const PIECE: usize = 64 * 1024;
 
-/// How much input a step takes at most, where the format leaves a choice: empty blocks give no output.
+/// How much input a step takes at most, where the format leaves a choice: empty blocks give no
+/// output.
 const INPUT: usize = 16 * 1024;
 
 /// The work of a beginning (a decoder that is made, a member's or frame's header), in bytes that
@@ -142,8 +143,9 @@ impl Plain {
         filled
     }
 
-    /// Makes room: twice as much as there was, or for a large body as much as it says it takes, but none
-    /// that the limit would leave unused. Each time it moves, the allocator may keep what it leaves.
+    /// Makes room: twice as much as there was, or for a large body as much as it says it takes, but
+    /// none that the limit would leave unused. Each time it moves, the allocator may keep what it
+    /// leaves.
     fn reserve(&mut self, more: usize) {
         let (needed, capacity) = (self.bytes.len() + more, self.bytes.capacity());
         if needed <= capacity {

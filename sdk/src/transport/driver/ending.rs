@@ -15,8 +15,9 @@ use super::{Driver, State};
 const READ: usize = 16 * 1024;
 
 impl Driver {
-    /// Waits for the peer's end, on a connection that is being closed. Closing a socket that has unread bytes resets the connection, and
-    /// the system forgets answers that are on their way. So they are read and dropped.
+    /// Waits for the peer's end, on a connection that is being closed. Closing a socket that has
+    /// unread bytes resets the connection, and the system forgets answers that are on their way. So
+    /// they are read and dropped.
     pub(super) fn poll_last_input(
         &mut self,
         input: &mut dyn Input,
@@ -38,8 +39,9 @@ impl Driver {
         Ok(())
     }
 
-    /// The peer sends nothing more. A client that has calls going on may have closed its direction only, and waits for the answers.
-    /// Whether it does is not known before something is written: a peer that has closed both answers that with a reset.
+    /// The peer sends nothing more. A client that has calls going on may have closed its direction
+    /// only, and waits for the answers. Whether it does is not known before something is written: a
+    /// peer that has closed both answers that with a reset.
     pub(super) fn handle_input_end(&mut self) -> Result<(), ConnError> {
         // One that ends in the middle of a frame has been cut off.
         let may_wait = self.server.is_some() && self.read_buffer.front().came == 0;
@@ -51,7 +53,8 @@ impl Driver {
         Ok(())
     }
 
-    /// Waits until the calls of a client that sends nothing more are answered, or the client is gone.
+    /// Waits until the calls of a client that sends nothing more are answered, or the client is
+    /// gone.
     pub(super) fn poll_answered(
         &mut self,
         output: &dyn Output,

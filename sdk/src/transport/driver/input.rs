@@ -18,9 +18,10 @@ use super::recheck::{Recheck, Unseen};
 /// How many reads one poll may do before other tasks get their turn.
 pub(super) const READS_PER_POLL: usize = 8;
 
-/// After how many frames other tasks get their turn; what was read of them stays for the next poll. A peer that does
-/// nothing but send INITs keeps a thread for 0.5 ms at a time, and for 7 when they open streams; with calls, FEEDBACK or garbage it is 0.5 at
-/// most. Without this it was 110 and 12. Large headers count as several frames.
+/// After how many frames other tasks get their turn; what was read of them stays for the next poll.
+/// A peer that does nothing but send INITs keeps a thread for 0.5 ms at a time, and for 7 when they
+/// open streams; with calls, FEEDBACK or garbage it is 0.5 at most. Without this it was 110 and 12.
+/// Large headers count as several frames.
 pub(super) const FRAMES_PER_POLL: usize = 4 * FRAMES_PER_LOCK;
 
 /// The wait of a peer whose large headers are refused. It is the least that tokio's timers know. A
@@ -112,8 +113,8 @@ impl Driver {
         self.handled + self.read_buffer.headers.as_frames() >= FRAMES_PER_POLL
     }
 
-    /// Goes on in another turn of the task. After headers that cost more than other frames, sockets are
-    /// looked at first; a peer whose headers are refused has to wait for a moment.
+    /// Goes on in another turn of the task. After headers that cost more than other frames, sockets
+    /// are looked at first; a peer whose headers are refused has to wait for a moment.
     fn give_way(&mut self, cx: &mut Context<'_>) {
         let mut others: Pin<Box<dyn Future<Output = ()> + Send>> = match self.read_buffer.headers {
             Headers { refused: true, .. } => Box::pin(tokio::time::sleep(AFTER_REFUSED)),
@@ -127,9 +128,9 @@ impl Driver {
         }
     }
 
-    /// Asks for the room of a large frame. A request for which there is none is refused; a message of
-    /// a stream waits, but for one whose peer is gone: no more comes of it than its socket holds, and
-    /// only behind that is the end.
+    /// Asks for the room of a large frame. A request for which there is none is refused; a message
+    /// of a stream waits, but for one whose peer is gone: no more comes of it than its socket
+    /// holds, and only behind that is the end.
     fn make_room(&mut self, (room, of, size): (usize, Begun, usize), is_closed: bool) -> Room {
         if self.run(|state| state.conn.hold_input(room, of)).is_ok() {
             self.read_buffer.grant(room);
@@ -154,7 +155,8 @@ impl Driver {
         self.recheck.get_or_insert_with(|| Box::new(Recheck::new(of))).poll(cx)
     }
 
-    /// Decodes what was read outside the lock, and hands it to the connection in batches, until this poll has done enough.
+    /// Decodes what was read outside the lock, and hands it to the connection in batches, until
+    /// this poll has done enough.
     fn handle_input(&mut self) -> Result<(), ConnError> {
         loop {
             let decoded = self.read_buffer.decode();

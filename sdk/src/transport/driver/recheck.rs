@@ -30,8 +30,8 @@ impl Unseen {
     }
 }
 
-/// Looks for one kind of change. The wait doubles as long as there is none: thousands of connections
-/// that are not read for minutes must not keep a server busy.
+/// Looks for one kind of change. The wait doubles as long as there is none: thousands of
+/// connections that are not read for minutes must not keep a server busy.
 #[derive(Debug)]
 pub(super) struct Recheck {
     of: Unseen,

@@ -65,7 +65,8 @@ async fn a_server_that_is_shut_down_says_so_and_reads_until_its_client_has_ended
     assert!(Pin::new(&mut driver).poll(&mut cx).is_pending());
     let mut read = BytesMut::new();
     assert!(matches!(far.input.poll_read(&mut cx, &mut read), Poll::Ready(Ok(0))), "its end");
-    // More than a connection would read of a peer that leaves its answers unread; nothing of it is looked at.
+    // More than a connection would read of a peer that leaves its answers unread; nothing of it is
+    // looked at.
     for _ in 0..100 {
         assert_eq!(far.output.try_write(&[0; 64 * 1024]).unwrap(), 64 * 1024);
         assert!(Pin::new(&mut driver).poll(&mut cx).is_pending());

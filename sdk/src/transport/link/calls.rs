@@ -12,8 +12,10 @@ use crate::transport::shared::Next;
 use super::Link;
 
 impl Link {
-    /// Sends a request when there is room. Nothing is sent while this is pending. The head stays if the connection is lost or its server drains. The task is woken when the answer is there, so it need
-    /// not ask at once. On a connection that has been quiet it looks first whether the peer has ended it, as of `now`.
+    /// Sends a request when there is room. Nothing is sent while this is pending. The head stays if
+    /// the connection is lost or its server drains. The task is woken when the answer is there, so
+    /// it need not ask at once. On a connection that has been quiet it looks first whether the peer
+    /// has ended it, as of `now`.
     pub(crate) fn poll_call(
         &self,
         head: &mut Option<Head>,
@@ -79,8 +81,9 @@ impl Link {
         })
     }
 
-    /// Answers a call when there is room. Once it is answered, the key is not ours any more. An answer that waits counts as what is queued,
-    /// and one for which the server has no room is not to be kept.
+    /// Answers a call when there is room. Once it is answered, the key is not ours any more. An
+    /// answer that waits counts as what is queued, and one for which the server has no room is not
+    /// to be kept.
     pub(crate) fn poll_reply(
         &self,
         key: CallKey,
@@ -128,7 +131,8 @@ impl Link {
         })
     }
 
-    /// Counts the body of a peer's call as `now` bytes from now on, and no more as `before`. If there is no room for that, nothing changes.
+    /// Counts the body of a peer's call as `now` bytes from now on, and no more as `before`. If
+    /// there is no room for that, nothing changes.
     pub(crate) fn recount_call(
         &self,
         key: CallKey,
@@ -154,7 +158,8 @@ impl Link {
         });
     }
 
-    /// So many tasks run calls of the peer's now, one after the other. Until the last has ended, what is queued waits for them.
+    /// So many tasks run calls of the peer's now, one after the other. Until the last has ended,
+    /// what is queued waits for them.
     pub(crate) fn add_batch_tasks(&self, count: usize) {
         self.shared().with(|state| state.add_batch_tasks(count));
     }

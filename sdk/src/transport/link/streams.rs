@@ -19,9 +19,10 @@ use super::Link;
 const COOP_PER_SEND_BUFFER: usize = 8;
 
 impl Link {
-    /// Opens a stream when there is room; [`poll_opened`](Self::poll_opened) tells what becomes of it. Nothing is sent while this is
-    /// pending. The head stays if the connection is lost or its server drains. INIT must be answered by `open_by`, if that is given.
-    /// On a connection that has been quiet it looks first whether the peer has ended it.
+    /// Opens a stream when there is room; [`poll_opened`](Self::poll_opened) tells what becomes of
+    /// it. Nothing is sent while this is pending. The head stays if the connection is lost or its
+    /// server drains. INIT must be answered by `open_by`, if that is given. On a connection that
+    /// has been quiet it looks first whether the peer has ended it.
     pub(crate) fn poll_open(
         &self,
         head: &mut Option<Head>,
@@ -78,7 +79,8 @@ impl Link {
         })
     }
 
-    /// Waits until the stream is over. Any number of tasks may wait, each with a `watcher` of its own.
+    /// Waits until the stream is over. Any number of tasks may wait, each with a `watcher` of its
+    /// own.
     pub(crate) fn poll_closed(
         &self,
         key: StreamKey,
@@ -103,7 +105,8 @@ impl Link {
         self.shared().with(|state| state.conn.ending(key).cloned())
     }
 
-    /// Sends one message of `len` bytes when credit and room allow. Nothing is sent while this is pending.
+    /// Sends one message of `len` bytes when credit and room allow. Nothing is sent while this is
+    /// pending.
     pub(crate) fn poll_send<B: Body>(
         &self,
         key: StreamKey,
@@ -170,7 +173,8 @@ impl Link {
         self.shared().with(|state| state.conn.backlog(key))
     }
 
-    /// Takes all messages that are there, after counting `consumed` ones (messages, bytes) that were taken before.
+    /// Takes all messages that are there, after counting `consumed` ones (messages, bytes) that
+    /// were taken before.
     pub(crate) fn poll_take(
         &self,
         key: StreamKey,
@@ -223,8 +227,8 @@ impl Link {
         self.shared().with(|state| state.conn.discard(key, consumed));
     }
 
-    /// Nothing more is needed of the peer than its request of so many bytes, which counts from now on.
-    /// Without room for it the stream is to be refused.
+    /// Nothing more is needed of the peer than its request of so many bytes, which counts from now
+    /// on. Without room for it the stream is to be refused.
     pub(crate) fn keep_request(&self, key: StreamKey, bytes: usize) -> Result<(), Overrun> {
         self.shared().with(|state| {
             state.conn.end_input(key);

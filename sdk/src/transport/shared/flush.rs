@@ -15,7 +15,8 @@ const KEEP_CAPACITY: usize = 256 * 1024;
 /// rest is left to the driver.
 const FLUSH_ROUNDS: usize = 4;
 
-/// How many pieces one write to the socket takes at most: the ends of a large message, the message itself, and that for some messages.
+/// How many pieces one write to the socket takes at most: the ends of a large message, the message
+/// itself, and that for some messages.
 const SLICES: usize = 16;
 
 /// The state of flushing to the socket. `busy` makes it one writer at a time.
@@ -24,7 +25,8 @@ pub(super) struct Flush {
     pub(super) busy: bool,
     /// The socket is full: the driver waits for it.
     pub(super) blocked: bool,
-    /// The socket takes nothing any more. The driver reads what came before, and then the connection is lost.
+    /// The socket takes nothing any more. The driver reads what came before, and then the
+    /// connection is lost.
     pub(super) failed: Option<std::io::ErrorKind>,
     /// The task that is to flush has been woken.
     pub(super) woken: bool,
@@ -37,10 +39,11 @@ pub(super) struct Flush {
 }
 
 impl Shared {
-    /// Writes what is queued until nothing is left or the socket is full. Returns at once when another task is at it: that one sees
-    /// what is added.
+    /// Writes what is queued until nothing is left or the socket is full. Returns at once when
+    /// another task is at it: that one sees what is added.
     pub(in crate::transport) fn flush(&self) {
-        // What is kept by reference may be an application's own memory, and so it is let go without the lock: this is dropped behind it.
+        // What is kept by reference may be an application's own memory, and so it is let go without
+        // the lock: this is dropped behind it.
         let mut rest;
         let mut state = self.state.lock();
         if state.flush.busy || state.flush.blocked {
@@ -92,7 +95,8 @@ impl Shared {
 }
 
 impl State {
-    /// The connection is over. Gives what was not sent: it may be an application's own memory, to be let go without the lock.
+    /// The connection is over. Gives what was not sent: it may be an application's own memory, to
+    /// be let go without the lock.
     #[must_use]
     pub(in crate::transport) fn lose(&mut self, why: &ConnError) -> [Outbox; 2] {
         let queued = self.conn.take_output(Outbox::default());
@@ -117,8 +121,9 @@ impl State {
         true
     }
 
-    /// Writes the first byte of the next frame, which is the same for all, unless there is something to write anyhow: a peer that reads
-    /// nothing any more lets the socket fail. Only when an answer is sure to follow.
+    /// Writes the first byte of the next frame, which is the same for all, unless there is
+    /// something to write anyhow: a peer that reads nothing any more lets the socket fail. Only
+    /// when an answer is sure to follow.
     pub(in crate::transport) fn probe(&mut self) -> io::Result<()> {
         let Some(output) = &self.output else { return Ok(()) };
         if !self.is_written() || self.flush.blocked || self.flush.ahead > 0 {
@@ -143,7 +148,8 @@ impl State {
     }
 }
 
-/// Writes what is behind the first `from` bytes, until all is written or the socket takes no more. Says how much it wrote.
+/// Writes what is behind the first `from` bytes, until all is written or the socket takes no more.
+/// Says how much it wrote.
 fn write_out(output: &dyn Output, outbox: &Outbox, from: usize) -> (usize, io::Result<()>) {
     let mut written = from;
     while written < outbox.len() {

@@ -1,4 +1,5 @@
-//! How handles and the driver share a connection: one mutex, held for a few dozen nanoseconds at a time, never across an await.
+//! How handles and the driver share a connection: one mutex, held for a few dozen nanoseconds at a
+//! time, never across an await.
 //!
 //! A handle that leaves bytes in an empty outbox wakes the flusher, or the driver if there is none,
 //! or writes them itself when it has nothing else to do. The driver wakes the tasks in [`Wakers`],
@@ -27,8 +28,8 @@ use super::{Output, PeerAddr, now};
 /// call carries hundreds of small messages.
 const FLUSH_THRESHOLD: usize = 32 * 1024;
 
-/// A connection on which nothing has come for so long is quiet: before something new on it there is a
-/// look into the socket. That costs a system call, so busy connections are spared it.
+/// A connection on which nothing has come for so long is quiet: before something new on it there is
+/// a look into the socket. That costs a system call, so busy connections are spared it.
 const QUIET: Duration = Duration::from_secs(1);
 
 /// The task's next step after an operation. It decides which task writes to the socket.
@@ -50,7 +51,8 @@ pub(super) struct Shared {
     home: Option<runtime::Id>,
     /// The connection is over. It says so without the lock.
     over: AtomicBool,
-    /// The connection takes no new calls and streams of this side's: it is over, or its server drains.
+    /// The connection takes no new calls and streams of this side's: it is over, or its server
+    /// drains.
     closed_to_calls: AtomicBool,
     /// The peer has sent a whole frame.
     first_frame_seen: AtomicBool,
@@ -69,14 +71,17 @@ pub(super) struct State {
     pub(super) armed: Option<Instant>,
     /// The driver does not read, because the protocol did not want input when it looked.
     pub(super) paused: bool,
-    /// Nobody holds the connection any more, or its server has shut it down: it ends when everything is written.
+    /// Nobody holds the connection any more, or its server has shut it down: it ends when
+    /// everything is written.
     pub(super) closing: bool,
-    /// Before it ends, the peer gets the time to read what was written: closing a socket with bytes in it that nobody has read resets
-    /// the connection, and what the peer has not got by then may be lost.
+    /// Before it ends, the peer gets the time to read what was written: closing a socket with bytes
+    /// in it that nobody has read resets the connection, and what the peer has not got by then may
+    /// be lost.
     pub(super) lingering: bool,
     /// The connection is to end for this if its peer has sent nothing yet.
     pub(super) if_silent: Option<ConnError>,
-    /// So many tasks run one call after the other, and write when they are done. In the meantime nobody wakes the driver for that.
+    /// So many tasks run one call after the other, and write when they are done. In the meantime
+    /// nobody wakes the driver for that.
     batch_tasks: usize,
     flush: Flush,
     send_buffers: SendBuffers,
@@ -220,7 +225,8 @@ impl Shared {
         result
     }
 
-    /// Runs the driver's part: like [`with`](Self::with), but new work is handed over, and nobody needs to wake the driver.
+    /// Runs the driver's part: like [`with`](Self::with), but new work is handed over, and nobody
+    /// needs to wake the driver.
     pub(super) fn drive<R>(
         &self,
         wake: &mut Vec<Waker>,
@@ -270,7 +276,8 @@ impl State {
         self.driver.wait(cx);
     }
 
-    /// Whether the driver is to read. If not, whoever changes that wakes it, but for other connections.
+    /// Whether the driver is to read. If not, whoever changes that wakes it, but for other
+    /// connections.
     pub(super) fn reading(&mut self) -> Reading {
         self.paused = !self.conn.wants_input();
         Reading { paused: self.paused, short: self.paused && self.conn.is_short() }
@@ -297,9 +304,9 @@ impl State {
         self.look_at = now + QUIET;
     }
 
-    /// `true` if the peer has ended the connection, which the driver may not have read yet: a server
-    /// closes connections that are silent, and what is written then is lost. It looks once in
-    /// [`QUIET`] at most, so a peer that ends the connection within that time is not seen here.
+    /// `true` if the peer has ended the connection, which the driver may not have read yet: a
+    /// server closes connections that are silent, and what is written then is lost. It looks once
+    /// in [`QUIET`] at most, so a peer that ends the connection within that time is not seen here.
     #[inline]
     pub(super) fn is_ended(&mut self, now: Instant) -> bool {
         now >= self.look_at && self.look(now)
@@ -387,8 +394,8 @@ impl State {
         !self.has_output() && self.flush.rest.is_empty() && !self.flush.busy
     }
 
-    /// Nothing has happened most often: the driver asks after all that it does. A call that has come
-    /// is an event as well.
+    /// Nothing has happened most often: the driver asks after all that it does. A call that has
+    /// come is an event as well.
     #[inline]
     fn sort_events(&mut self, wake: &mut Vec<Waker>, incoming: &mut Incoming) {
         if self.conn.has_events() {
@@ -437,8 +444,8 @@ impl State {
         writer
     }
 
-    /// Whether there is something that only the driver does: it waits for a full socket, and ends a connection that is lost or held by
-    /// nobody.
+    /// Whether there is something that only the driver does: it waits for a full socket, and ends a
+    /// connection that is lost or held by nobody.
     fn needs_driver(&self) -> bool {
         self.flush.blocked || self.closing || self.conn.lost().is_some()
     }

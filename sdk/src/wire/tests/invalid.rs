@@ -22,7 +22,8 @@ enum Verdict {
     NeedMore,
     ConnectionError,
     UnaryError,
-    // The rest is judged by the protocol's state; for the decoder, each frame is good or its fault is that stream's.
+    // The rest is judged by the protocol's state; for the decoder, each frame is good or its fault
+    // is that stream's.
     Reject,
     StreamError,
     Ignore,

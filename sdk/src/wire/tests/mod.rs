@@ -1,6 +1,8 @@
-//! Golden bytes, malformed bytes, conversations recorded from another implementation, and round trips.
+//! Golden bytes, malformed bytes, conversations recorded from another implementation, and round
+//! trips.
 //!
-//! The golden files were made by encoders independent of this crate; they lie in `tests/vectors/` of the workspace.
+//! The golden files were made by encoders independent of this crate; they lie in `tests/vectors/`
+//! of the workspace.
 
 mod begun;
 mod captures;
@@ -41,7 +43,8 @@ fn drain(decoder: Decoder, buf: &mut BytesMut) -> (Vec<Frame>, Option<WireError>
     }
 }
 
-/// Feeds `bytes` in pieces that end at `cuts`, decoding after each; the frames, the error, and what is left.
+/// Feeds `bytes` in pieces that end at `cuts`, decoding after each; the frames, the error, and what
+/// is left.
 fn feed(
     decoder: Decoder,
     bytes: &[u8],

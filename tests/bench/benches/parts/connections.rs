@@ -1,5 +1,5 @@
-//! One operation on a stream of a connection in memory. The two sides have runtimes of their own, which run only between the
-//! measurements, so that the operation is measured alone.
+//! One operation on a stream of a connection in memory. The two sides have runtimes of their own,
+//! which run only between the measurements, so that the operation is measured alone.
 
 use bytes::Bytes;
 use divan::Bencher;
@@ -10,8 +10,8 @@ use trill::{AsyncReader, AsyncWriter, Context, Result, Server};
 
 use crate::{PAYLOAD, ready};
 
-/// A write on a connection where nothing goes on: the message is queued, and the connection's task is woken, from outside of its
-/// runtime. Each write of a sample has a connection of its own.
+/// A write on a connection where nothing goes on: the message is queued, and the connection's task
+/// is woken, from outside of its runtime. Each write of a sample has a connection of its own.
 #[divan::bench(sample_count = 1_000, sample_size = CONNECTIONS)]
 fn write_on_idle(bencher: Bencher<'_, '_>) {
     let sides = Sides::new();
@@ -34,7 +34,8 @@ fn write_on_idle(bencher: Bencher<'_, '_>) {
     });
 }
 
-/// A read whose message has come. Now and then it takes a batch from the connection, and gives credit back.
+/// A read whose message has come. Now and then it takes a batch from the connection, and gives
+/// credit back.
 #[divan::bench(sample_count = 1_000, sample_size = READS)]
 fn read_ready(bencher: Bencher<'_, '_>) {
     let sides = Sides::new();
@@ -138,5 +139,6 @@ const CONNECTIONS: u32 = 32;
 /// How many reads a sample has: fewer than the messages that fit in a window.
 const READS: u32 = 256;
 
-/// There, back with credit, and there again; a task in the middle of much work comes back for the rest.
+/// There, back with credit, and there again; a task in the middle of much work comes back for the
+/// rest.
 const ROUNDS: usize = 8;

@@ -1,7 +1,8 @@
-//! What the parts of a message's way cost, each for itself: `cargo bench -p trill-bench --bench parts`.
+//! What the parts of a message's way cost, each for itself:
+//! `cargo bench -p trill-bench --bench parts`.
 //!
-//! Messages have 32 bytes. No figure includes a socket or the other side's work. Where there are many messages or steps, the time is
-//! for all of them, and the rate below it for one.
+//! Messages have 32 bytes. No figure includes a socket or the other side's work. Where there are
+//! many messages or steps, the time is for all of them, and the rate below it for one.
 
 use bytes::BytesMut;
 use divan::counter::ItemsCount;

@@ -1,10 +1,12 @@
-//! How many instructions a call of W2, a message of W3, W4 and W6 and a stream of W10 cost each side,
-//! counted by valgrind, beside what was recorded before.
+//! How many instructions a call of W2, a message of W3, W4 and W6 and a stream of W10 cost each
+//! side, counted by valgrind, beside what was recorded before.
 //!
-//! Counted is all that a side does in user space between the handler's loop and the connection, and between the connection and the
-//! reader's loop: the program's own part (making a message, checking one), the SDK, the runtime's scheduling, allocation, and half of
-//! the connection in memory that stands for a socket. Not counted: system calls and the kernel. The cost of opening a stream and of
-//! buffers that grow is taken out by counting a short and a long run, and dividing the difference.
+//! Counted is all that a side does in user space between the handler's loop and the connection, and
+//! between the connection and the reader's loop: the program's own part (making a message, checking
+//! one), the SDK, the runtime's scheduling, allocation, and half of the connection in memory that
+//! stands for a socket. Not counted: system calls and the kernel. The cost of opening a stream and
+//! of buffers that grow is taken out by counting a short and a long run, and dividing the
+//! difference.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,6 +1,7 @@
 //! Counts what a message costs in instructions. See the README of the folder above.
 //!
-//! A program of its own: what the compiler makes of the loops depends on what else is in the program.
+//! A program of its own: what the compiler makes of the loops depends on what else is in the
+//! program.
 
 mod counts;
 mod sides;

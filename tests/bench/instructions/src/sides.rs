@@ -1,5 +1,5 @@
-//! The two sides of a workload on one thread, each in a runtime of its own, taking turns: every run does the same, instruction by
-//! instruction.
+//! The two sides of a workload on one thread, each in a runtime of its own, taking turns: every run
+//! does the same, instruction by instruction.
 
 use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};

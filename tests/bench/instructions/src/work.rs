@@ -1,7 +1,7 @@
-//! Five workloads of the comparison: W2, unary calls of which 128 are in flight; W3, one stream on which
-//! one message at a time goes to and fro; W4, one server stream as fast as the handler's
-//! `write().await` loop goes; W6, one stream that is written and read at the same time, and echoed; and
-//! W10, streams that are opened, written, read and finished, 64 at a time.
+//! Five workloads of the comparison: W2, unary calls of which 128 are in flight; W3, one stream on
+//! which one message at a time goes to and fro; W4, one server stream as fast as the handler's
+//! `write().await` loop goes; W6, one stream that is written and read at the same time, and echoed;
+//! and W10, streams that are opened, written, read and finished, 64 at a time.
 
 use anyhow::{Result, ensure};
 use bytes::Bytes;
@@ -34,7 +34,8 @@ impl Work {
         }
     }
 
-    /// The lengths of the two runs. The short one is long enough for all buffers to have their size.
+    /// The lengths of the two runs. The short one is long enough for all buffers to have their
+    /// size.
     pub(crate) fn lengths(self) -> (u64, u64) {
         match self {
             // A message to and fro costs ten times as much, and no buffer grows.

@@ -1,6 +1,8 @@
-//! Those who are compared. Each is written as its users would write it well, behind one small interface.
+//! Those who are compared. Each is written as its users would write it well, behind one small
+//! interface.
 //!
-//! The interface is static: futures and handles keep their own types, so that a contender pays for nothing but itself.
+//! The interface is static: futures and handles keep their own types, so that a contender pays for
+//! nothing but itself.
 
 pub(crate) mod tarpc;
 pub(crate) mod tcp;
@@ -51,7 +53,8 @@ pub(crate) trait Unary: Clone + Send + Sync + 'static {
     }
 }
 
-/// Streams of all kinds. What the client sends comes from a [`Source`], which a contender may pull or push.
+/// Streams of all kinds. What the client sends comes from a [`Source`], which a contender may pull
+/// or push.
 pub(crate) trait Streams: Unary {
     /// What comes from the server.
     type Reader: Reader;
@@ -82,7 +85,8 @@ pub(crate) trait Streams: Unary {
         }
     }
 
-    /// Sends `count` messages on each of so many streams on one connection, and checks what comes back.
+    /// Sends `count` messages on each of so many streams on one connection, and checks what comes
+    /// back.
     fn talk_many(
         &self,
         streams: usize,

@@ -1,4 +1,5 @@
-//! tonic, as its users write it: a server that streams from an iterator or maps the request, or one whose tasks feed channels.
+//! tonic, as its users write it: a server that streams from an iterator or maps the request, or one
+//! whose tasks feed channels.
 
 use std::marker::PhantomData;
 use std::net::SocketAddr;
@@ -40,8 +41,8 @@ async fn count(mut messages: Streaming<Echo>) -> Result<Response<Echo>, Status> 
     Ok(Response::new(Echo { seq: check.map_or(0, |check| check.seen()), ..Echo::default() }))
 }
 
-/// Answers with streams that are ready when they are asked. They are those of `futures`: those of `tokio-stream` pause after every
-/// 32 messages, which makes for small writes.
+/// Answers with streams that are ready when they are asked. They are those of `futures`: those of
+/// `tokio-stream` pause after every 32 messages, which makes for small writes.
 struct FromIterators;
 
 #[tonic::async_trait]
@@ -230,7 +231,8 @@ impl<F: Form> Streams for Client<F> {
         Ok((sender, answer.into_inner()))
     }
 
-    /// The message waits in the channel before the stream is opened, so that it goes along and saves a round trip.
+    /// The message waits in the channel before the stream is opened, so that it goes along and
+    /// saves a round trip.
     async fn exchange(&mut self, request: Echo) -> Result<Echo> {
         let (sender, receiver) = mpsc::channel(CAPACITY);
         sender.send(request).await?;

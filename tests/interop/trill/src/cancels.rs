@@ -1,4 +1,5 @@
-//! Streams that a tRPC-Go client cancels. It forgets them and sends nothing, so that the handler stays until the connection ends.
+//! Streams that a tRPC-Go client cancels. It forgets them and sends nothing, so that the handler
+//! stays until the connection ends.
 
 use trill_tests::Log;
 

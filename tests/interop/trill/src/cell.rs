@@ -84,7 +84,8 @@ pub(crate) fn code<T>(result: Result<T>) -> (i32, String) {
     (code + func_ret, message)
 }
 
-/// Wants an error because of a limit of time. A server that knows the limit may be the first to say so.
+/// Wants an error because of a limit of time. A server that knows the limit may be the first to say
+/// so.
 pub(crate) fn timed_out<T>(result: Result<T>) -> Outcome {
     const CODES: [i32; 3] = [24, 101, 102];
     match result {

@@ -1,4 +1,5 @@
-//! One side goes away while something is open: it is killed, stopped as an operator would, or leaves in order.
+//! One side goes away while something is open: it is killed, stopped as an operator would, or
+//! leaves in order.
 
 use std::env::current_exe;
 use std::time::Duration;
@@ -106,7 +107,8 @@ impl Pair<'_> {
         let mut server = ServerProcess::start(self.server).await;
         self.holder(&server, kind).await?.kill().await;
         if self.server_is_go && matches!(kind, "unary" | "download" | "blocked") {
-            // A handler of tRPC-Go that does not touch its stream notices nothing: it must be let go.
+            // A handler of tRPC-Go that does not touch its stream notices nothing: it must be let
+            // go.
             let client = EverythingClient::new(
                 fine("the connection", Channel::connect(&server.address)).await?,
             );
@@ -182,7 +184,8 @@ async fn leave(client: &mut Peer) -> Outcome {
 
 /// What a client must say that has lost its connection.
 fn network_error(said: &str) -> Outcome {
-    // tRPC-Go says 141 or 171 for calls. On streams its 351 wraps the end of the connection, and a regular end is no error.
+    // tRPC-Go says 141 or 171 for calls. On streams its 351 wraps the end of the connection, and a
+    // regular end is no error.
     let known = [
         "ended: Network ",
         "ended: frame 141 ",

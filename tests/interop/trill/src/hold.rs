@@ -1,4 +1,5 @@
-//! A Trill client that holds something open, and says what becomes of it. `go/hold.go` is the same for tRPC-Go.
+//! A Trill client that holds something open, and says what becomes of it. `go/hold.go` is the same
+//! for tRPC-Go.
 
 use std::time::Duration;
 
@@ -10,10 +11,12 @@ use trill_tests::{EverythingClient, Text, text};
 use crate::cell::Outcome;
 use crate::cells::pressure::{wait_for, write_all};
 
-/// Holds something open and says "open". When the input is closed, it ends that in order, and says "left". When the server is gone
-/// first, it says "ended:" and how, calls until somebody answers again, and says "back".
+/// Holds something open and says "open". When the input is closed, it ends that in order, and says
+/// "left". When the server is gone first, it says "ended:" and how, calls until somebody answers
+/// again, and says "back".
 ///
-/// `worker` is the address of the server that works on it, which may be behind the one that is called.
+/// `worker` is the address of the server that works on it, which may be behind the one that is
+/// called.
 pub(crate) async fn hold(address: &str, kind: &str, worker: &str) {
     match held(address, kind, worker).await {
         Ok(Some(error)) => println!("ended: {:?} {}", error.kind(), error.message()),

@@ -1,7 +1,8 @@
 //! The live matrix: real tRPC-Go programs call Trill, and are called by it.
 //!
-//! `trill-interop GO_PROGRAM` runs all cells against freshly started processes on loopback ports, prints one line a cell, and fails if
-//! one does. A cell that hangs is a failed cell. The other arguments make it one of those processes.
+//! `trill-interop GO_PROGRAM` runs all cells against freshly started processes on loopback ports,
+//! prints one line a cell, and fails if one does. A cell that hangs is a failed cell. The other
+//! arguments make it one of those processes.
 
 mod cancels;
 mod cell;

@@ -146,7 +146,8 @@ pub(crate) async fn go_calls_trill(program: &str) -> usize {
     failed
 }
 
-/// Lets the Go client run its cells against what is at an address, so many connections away, and counts those that failed.
+/// Lets the Go client run its cells against what is at an address, so many connections away, and
+/// counts those that failed.
 pub(crate) async fn go_client(program: &str, address: &str, pair: &str, hops: usize) -> usize {
     run_cells(Peer::start(program, &["client", address, pair, &hops.to_string()])).await
 }

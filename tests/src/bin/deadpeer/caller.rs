@@ -1,4 +1,5 @@
-//! The client: operations of every kind that wait when the packets stop, and some that begin after that.
+//! The client: operations of every kind that wait when the packets stop, and some that begin after
+//! that.
 
 use std::future::Future;
 use std::process::ExitCode;

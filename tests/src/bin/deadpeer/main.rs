@@ -1,5 +1,6 @@
-//! A peer that dies in silence: between two network namespaces packets are dropped and nobody is told. Every operation that waits
-//! has to end, on both sides, within the limit. `tests/deadpeer/run` makes the namespaces and starts this.
+//! A peer that dies in silence: between two network namespaces packets are dropped and nobody is
+//! told. Every operation that waits has to end, on both sides, within the limit.
+//! `tests/deadpeer/run` makes the namespaces and starts this.
 
 mod caller;
 mod judge;

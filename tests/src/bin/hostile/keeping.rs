@@ -1,5 +1,5 @@
-//! Requests that keep what the texts of `Everything` do not: the memory that they were read into, and
-//! the many parts of a list.
+//! Requests that keep what the texts of `Everything` do not: the memory that they were read into,
+//! and the many parts of a list.
 
 use bytes::Bytes;
 use trill::{Context, Result};

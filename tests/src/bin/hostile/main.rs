@@ -5,23 +5,24 @@
 //! loopback interface; the hostile ones come from 127.0.0.2 and up, the strangers from 127.0.0.1.
 //! Each sort of hostile client is a *mode*, and gets a verdict from several rounds:
 //!
-//! - *memory*: the peak of the server's resident memory less the calm server's, against the greatest
-//!   `ServerHandle::buffered` in the same second: at most half as much again, and 64 MiB;
+//! - *memory*: the peak of the server's resident memory less the calm server's, against the
+//!   greatest `ServerHandle::buffered` in the same second: at most half as much again, and 64 MiB;
 //! - *served*: at least nine of ten pieces of the strangers' work are done, of each kind;
-//! - *latency*: the strangers' median is at most twice, and their 99th percentile at most four times,
-//!   what it is while the same attack goes on at *another* server. All processes share the machine's
-//!   processors, and who uses those slows everybody down whichever server it talks to: so what an
-//!   attack costs elsewhere is the machine's doing, and what it costs beyond that is the server's.
+//! - *latency*: the strangers' median is at most twice, and their 99th percentile at most four
+//!   times, what it is while the same attack goes on at *another* server. All processes share the
+//!   machine's processors, and who uses those slows everybody down whichever server it talks to: so
+//!   what an attack costs elsewhere is the machine's doing, and what it costs beyond that is the
+//!   server's.
 //!
-//! A mode fails if three of five rounds do, and the program if a mode does. Rounds that cannot change that
-//! are left out. Latency bears some noise, but not a machine that compiles something meanwhile:
-//! measure on one that does nothing else, and distrust a table in which `nothing`, a process that
-//! sleeps, fails.
+//! A mode fails if three of five rounds do, and the program if a mode does. Rounds that cannot
+//! change that are left out. Latency bears some noise, but not a machine that compiles something
+//! meanwhile: measure on one that does nothing else, and distrust a table in which `nothing`, a
+//! process that sleeps, fails.
 //!
-//! `--short` is for a machine that is busy, and for a build without optimisation: one round a mode, of
-//! the modes that take memory and places, and no verdict on latency.
-//! `hostile serve` is a server with default settings, for other programs. It has the tests' service, and
-//! methods that keep their requests.
+//! `--short` is for a machine that is busy, and for a build without optimisation: one round a mode,
+//! of the modes that take memory and places, and no verdict on latency. `hostile serve` is a server
+//! with default settings, for other programs. It has the tests' service, and methods that keep
+//! their requests.
 
 mod attacks;
 mod keeping;
@@ -39,8 +40,8 @@ use attacks::{MODES, Mode};
 use measure::{Lengths, Side, measure};
 use verdict::{HEAD, Report, Round};
 
-/// The modes of the short form. `places-of-eight` and `unread-large` are not among them: on a busy machine
-/// a build without optimisation works on what they have sent for 10 s and more.
+/// The modes of the short form. `places-of-eight` and `unread-large` are not among them: on a busy
+/// machine a build without optimisation works on what they have sent for 10 s and more.
 const SHORT: &[&str] = &[
     "silent",
     "inits",

@@ -80,7 +80,8 @@ async fn until_sampled(memory: &Watch) -> Vec<Sample> {
     }
 }
 
-/// The samples of the attack, until memory has not grown for a second. Ten seconds of growth are enough.
+/// The samples of the attack, until memory has not grown for a second. Ten seconds of growth are
+/// enough.
 async fn until_settled(memory: &Watch) -> Vec<Sample> {
     let mut samples = memory.take();
     for _ in 0..10 {

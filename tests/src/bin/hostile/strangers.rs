@@ -78,7 +78,8 @@ impl Strangers {
 
     async fn measure_one(&self, kind: Kind, length: Duration) -> Served {
         let mut ticks = interval_at(now() + kind.every(), kind.every());
-        // A client that comes late is late because the machine is: its work is measured from when it was due.
+        // A client that comes late is late because the machine is: its work is measured from when
+        // it was due.
         ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
         let mut begun = JoinSet::new();
         for _ in 0..length.as_millis() / kind.every().as_millis() {

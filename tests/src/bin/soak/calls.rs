@@ -230,7 +230,8 @@ impl Caller {
     }
 
     async fn drop_a_call(&self) -> Result<Outcome> {
-        // Its handler goes on at the server until the deadline: the wire has no word for giving it up.
+        // Its handler goes on at the server until the deadline: the wire has no word for giving it
+        // up.
         let call = self.client.unary(text("sleep 100")).timeout(OWN_LIMIT).into_future();
         let _ = tokio::time::timeout(some_time(), call).await;
         Ok(Outcome::GivenUp)
@@ -354,7 +355,8 @@ fn channel(address: &str) -> Channel {
 fn is_of_a_fault(error: &Error) -> bool {
     match error.kind() {
         ErrorKind::Connect | ErrorKind::Network => true,
-        // Refused because of the shutdown; broken off by it; a handler that was dropped by it; no connection within the call's time.
+        // Refused because of the shutdown; broken off by it; a handler that was dropped by it; no
+        // connection within the call's time.
         ErrorKind::Status => matches!(error.code().0, 21 | 22 | 31),
         ErrorKind::Timeout => true,
         _ => false,

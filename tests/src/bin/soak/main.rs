@@ -1,8 +1,10 @@
-//! Hours of everything: calls and streams of all kinds, given up and broken off, clients and servers that are killed and start again.
-//! `soak --minutes 60`. Fails if a call hangs, a message is lost or out of order, memory grows, or a task or a file descriptor is left.
+//! Hours of everything: calls and streams of all kinds, given up and broken off, clients and
+//! servers that are killed and start again. `soak --minutes 60`. Fails if a call hangs, a message
+//! is lost or out of order, memory grows, or a task or a file descriptor is left.
 //!
-//! One process is measured. It has a server, `home`, that is shut down and started again; clients of it; and clients of `away`, a server
-//! in a process of its own, which is killed and started again. More clients of `home` are in processes that are killed.
+//! One process is measured. It has a server, `home`, that is shut down and started again; clients
+//! of it; and clients of `away`, a server in a process of its own, which is killed and started
+//! again. More clients of `home` are in processes that are killed.
 
 mod calls;
 mod faults;
@@ -48,7 +50,8 @@ async fn main() -> ExitCode {
 }
 
 async fn soak(length: Duration) -> ExitCode {
-    // What starts once and stays is not a leak: the allocator's arenas, and the files that tokio keeps to hear of child processes.
+    // What starts once and stays is not a leak: the allocator's arenas, and the files that tokio
+    // keeps to hear of child processes.
     let (rehearsal, fresh) = (Arc::new(Verdict::new()), samples::look());
     World::start(&rehearsal).await.stop().await;
     tokio::time::sleep(SAMPLE).await;
@@ -98,7 +101,8 @@ async fn serve(address: &str) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Calls until its input ends. It does not know when the server is restarted, so errors are not judged here; messages and hangs are.
+/// Calls until its input ends. It does not know when the server is restarted, so errors are not
+/// judged here; messages and hangs are.
 async fn call(address: &str) -> ExitCode {
     let verdict = Arc::new(Verdict::new());
     let callers = Caller::several(address, &verdict, None);

@@ -62,8 +62,9 @@ impl Samples {
         self.0.push(resident);
     }
 
-    /// Flat means: behind the first fifth, in which buffers and the allocator's arenas are made, the median of the last third is at most the
-    /// median of the first third, a tenth of that, and 4 MiB. Medians, because a peak is no growth.
+    /// Flat means: behind the first fifth, in which buffers and the allocator's arenas are made,
+    /// the median of the last third is at most the median of the first third, a tenth of that, and
+    /// 4 MiB. Medians, because a peak is no growth.
     pub(crate) fn are_flat(&self) -> Result<(), String> {
         let (first, last) = self.thirds();
         if last <= first + first / 10 + SLACK {

@@ -41,7 +41,8 @@ pub(super) struct CallFuture<Req, Resp> {
     limit: Option<Limit>,
     /// What the call says of waiting for a connection.
     patient: Option<bool>,
-    /// When its time has passed, for one that had to wait for room or whose answer is unpacked or decoded.
+    /// When its time has passed, for one that had to wait for room or whose answer is unpacked or
+    /// decoded.
     late: Option<Pin<Box<tokio::time::Sleep>>>,
     step: Step<Resp>,
 }
@@ -222,7 +223,8 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
         why: Poll<SendError>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<()>> {
-        // Nothing of it was sent if the connection is lost or its server drains: another one will do.
+        // Nothing of it was sent if the connection is lost or its server drains: another one will
+        // do.
         let head = match &why {
             Poll::Ready(why) => request.take_head(why),
             Poll::Pending => None,
@@ -248,8 +250,8 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
         limit.left(now()).map(Some).ok_or_else(|| self.deadline_error().not_sent())
     }
 
-    /// Waits until the call's time has passed, while it waits for room, and gives the error of that. What is
-    /// sent has a deadline at its connection.
+    /// Waits until the call's time has passed, while it waits for room, and gives the error of
+    /// that. What is sent has a deadline at its connection.
     #[cold]
     fn poll_too_late(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
         Poll::Ready(match ready!(self.poll_limit(cx)) {

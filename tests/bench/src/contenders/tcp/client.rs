@@ -1,4 +1,5 @@
-//! The calling side. A connection is one conversation: each stream has its own, but for the workload of many streams on one.
+//! The calling side. A connection is one conversation: each stream has its own, but for the
+//! workload of many streams on one.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -48,7 +49,8 @@ impl Unary for Client {
         Ok(answer.echo)
     }
 
-    /// One task keeps that many requests on the way: for each answer of a read goes the next request, all of them in one write.
+    /// One task keeps that many requests on the way: for each answer of a read goes the next
+    /// request, all of them in one write.
     async fn call_many(&self, in_flight: u64, count: u64, payload: Bytes) -> Result<()> {
         let (mut writer, mut reader) = self.new_connection().await?;
         let mut requests = Source::new(count, payload.clone());

@@ -89,7 +89,8 @@ impl FrameReader {
             None => HEADER,
         };
         self.buffer.reserve(missing.max(CHUNK));
-        // Of a large frame no more than its end: what follows would have to be moved, because its memory is given away.
+        // Of a large frame no more than its end: what follows would have to be moved, because its
+        // memory is given away.
         let most = if missing > CHUNK { missing } else { usize::MAX };
         self.socket.read_buf(&mut (&mut self.buffer).limit(most)).await.context("reading")
     }

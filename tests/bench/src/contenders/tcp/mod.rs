@@ -1,5 +1,5 @@
-//! The bound: what hand-written TCP does with the same messages. There is no RPC in it, no flow control but TCP's, and no error
-//! that is told to the peer.
+//! The bound: what hand-written TCP does with the same messages. There is no RPC in it, no flow
+//! control but TCP's, and no error that is told to the peer.
 
 mod client;
 mod frame;

@@ -1,7 +1,7 @@
 //! Streams that the client gives up, and what the server can know of it.
 //!
-//! A tRPC-Go server answers a RESET itself: its handler is not told, and stays in its read or write until the connection ends. A
-//! half-close it does see.
+//! A tRPC-Go server answers a RESET itself: its handler is not told, and stays in its read or write
+//! until the connection ends. A half-close it does see.
 
 use std::time::Duration;
 
@@ -39,7 +39,8 @@ async fn reset_is_not_seen(server: &mut ServerProcess, kind: Kind, when: When) -
     let stream = waiting("the stream to get there", open(&client, kind, when)).await?;
     server.peer.has_said(&format!("{} began", kind.handler())).await;
     drop(stream);
-    // The server serves a connection's frames one after the other. A handler that was told would end meanwhile.
+    // The server serves a connection's frames one after the other. A handler that was told would
+    // end meanwhile.
     fine("an answer", client.unary(text("sleep 20"))).await?;
     let ended = format!("{} ended", kind.handler());
     same(server.peer.said().contains(&ended), false)?;

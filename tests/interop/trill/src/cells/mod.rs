@@ -50,7 +50,8 @@ pub(crate) async fn trill_calls_go(program: &str) -> usize {
     failed
 }
 
-/// The cells that must hold with or without a router in between. `hops` is the number of connections on the way.
+/// The cells that must hold with or without a router in between. `hops` is the number of
+/// connections on the way.
 pub(crate) async fn each_kind(pair: &str, channel: &Channel, hops: usize) -> usize {
     let client = &EverythingClient::new(channel.clone());
     let mut failed = unary::all(pair, client).await;

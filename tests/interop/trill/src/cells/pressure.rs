@@ -108,8 +108,9 @@ async fn uploaded(client: &EverythingClient, order: &str, blocked: bool, hops: u
     same(fine("the answer", reply).await?, text(format!("{counted} messages, {bytes} bytes")))
 }
 
-/// How far a writer may be ahead of a reader that does not read: on each connection the window, and one message that may start as
-/// long as there is any of it; and the message that each program in between has in its hand.
+/// How far a writer may be ahead of a reader that does not read: on each connection the window, and
+/// one message that may start as long as there is any of it; and the message that each program in
+/// between has in its hand.
 pub(super) fn bounded(written: usize, hops: usize) -> Outcome {
     let message = message().encoded_len();
     let limit = hops * (WINDOW + message) + (hops - 1) * message;

@@ -40,7 +40,8 @@ pub(super) async fn all(pair: &str, client: &EverythingClient, hops: usize) -> u
     failed
 }
 
-/// Writes until there is no credit, and then lets the server obey an order that ends the stream. It wants the writer to be woken.
+/// Writes until there is no credit, and then lets the server obey an order that ends the stream. It
+/// wants the writer to be woken.
 async fn blocked_until(
     client: &EverythingClient,
     mut writer: AsyncWriter<Text>,

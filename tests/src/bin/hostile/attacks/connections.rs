@@ -22,7 +22,8 @@ pub(super) async fn silent(target: Target) -> Result<()> {
     target.hold(vec![Bytes::new(); 1_000], Answers::Unread).await
 }
 
-/// Connections that say that they send no more, in the middle of a frame, of an upload or of nothing, and are never closed.
+/// Connections that say that they send no more, in the middle of a frame, of an upload or of
+/// nothing, and are never closed.
 pub(super) async fn half_open(target: Target) -> Result<()> {
     let mut sockets = join_all((0..1_000).map(|_| target.connect())).await;
     for (number, socket) in sockets.iter_mut().enumerate() {

@@ -83,8 +83,8 @@ pub(super) async fn unpacked_calls(target: Target) -> Result<()> {
     target.hold([bytes], Answers::Read).await
 }
 
-/// The handler hangs on the first message. It keeps those that it has read, so they are its own; the ones
-/// behind it wait.
+/// The handler hangs on the first message. It keeps those that it has read, so they are its own;
+/// the ones behind it wait.
 pub(super) async fn unpacked_streams(target: Target) -> Result<()> {
     let hang = gzip(&text("hang").encode_to_vec());
     let message = gzip(&text("y".repeat(9_900_000)).encode_to_vec());

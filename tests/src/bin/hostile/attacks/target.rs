@@ -248,7 +248,8 @@ pub(super) fn join(frames: impl IntoIterator<Item = Vec<u8>>) -> Bytes {
     all.into()
 }
 
-/// When a rate's portions are due. They are small and often, as many peers that know nothing of each other send.
+/// When a rate's portions are due. They are small and often, as many peers that know nothing of
+/// each other send.
 pub(super) struct Pace {
     ticks: Interval,
     pub(super) portion: u32,
