@@ -29,7 +29,7 @@ pub fn in_memory_between(server: ServerBuilder, its: &Handle, clients: &Handle) 
 /// empty.
 pub fn write_data(out: &mut Vec<u8>, message: &[u8]) {
     wire::data(out, StreamId(STREAM), message.len(), |out: &mut Vec<u8>| {
-        out.extend_from_slice(message)
+        out.extend_from_slice(message);
     })
     .expect("the size is that of the message");
 }

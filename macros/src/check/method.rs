@@ -146,7 +146,7 @@ fn pattern(argument: &PatType, mistakes: &mut Mistakes) {
             }
         }
         pattern => {
-            mistakes.at(pattern, "a pattern belongs in the implementation; write a plain name")
+            mistakes.at(pattern, "a pattern belongs in the implementation; write a plain name");
         }
     }
 }

@@ -90,7 +90,7 @@ impl End {
             let queued = self.outbox.len();
             match handled {
                 Ok(()) => {
-                    assert!(queued <= self.outbox_hard(), "{queued} bytes wait for the socket")
+                    assert!(queued <= self.outbox_hard(), "{queued} bytes wait for the socket");
                 }
                 Err(why) => return self.lose(&why),
             }

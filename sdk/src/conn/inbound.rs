@@ -51,7 +51,7 @@ impl Connection {
                 self.handle_request(head, meta, body, attachment, now);
             }
             Frame::Response { meta, body, attachment, .. } => {
-                self.handle_response(meta, body, attachment)
+                self.handle_response(meta, body, attachment);
             }
             Frame::BadUnary { head, why } => self.handle_bad_unary(head, why)?,
             Frame::Skipped { of, size, why } => self.handle_skipped(of, size, why),
@@ -407,7 +407,7 @@ impl Connection {
                 }
             }
             Action::End => {
-                self.end_stream(key, ending.expect("the frame that ends a stream says how"))
+                self.end_stream(key, ending.expect("the frame that ends a stream says how"));
             }
             Action::Violate(violation) => {
                 let code = match violation {

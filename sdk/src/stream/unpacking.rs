@@ -378,7 +378,7 @@ mod tests {
         for compression in ALL {
             let packed = compression.pack_bytes(&[7; 8_000]);
             let paid = paid(async {
-                drop(unpack(0, compression, packed, LIMIT, hold_all).await.unwrap())
+                drop(unpack(0, compression, packed, LIMIT, hold_all).await.unwrap());
             });
             // A unit for 512 bytes of input and output.
             assert!((8_000 / 512..13_000 / 512).contains(&paid), "{compression:?}: {paid} units");

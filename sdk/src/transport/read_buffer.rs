@@ -87,7 +87,7 @@ impl ReadBuffer {
         match polled {
             Poll::Pending => self.shrink(),
             Poll::Ready(Ok(count)) if count == room => {
-                self.read_size = (self.read_size * 2).min(READ_MAX)
+                self.read_size = (self.read_size * 2).min(READ_MAX);
             }
             Poll::Ready(_) => {}
         }

@@ -72,7 +72,7 @@ fn ends(says: impl Into<Bytes>) -> Ends {
 
 fn data(out: &mut Vec<u8>, message: &[u8]) {
     wire::data(out, StreamId(100), message.len(), |out: &mut Vec<u8>| {
-        out.extend_from_slice(message)
+        out.extend_from_slice(message);
     })
     .expect("its size");
 }
@@ -85,7 +85,7 @@ fn only_so_many_writers_have_a_send_buffer_and_fewer_when_the_socket_is_full() {
         let mut task = Context::from_waker(Waker::noop());
         for (key, sender) in keys.iter().zip(&mut senders) {
             let sent = link.poll_send(*key, len, sender, &mut task, |out: &mut Vec<u8>| {
-                out.resize(out.len() + len, 7)
+                out.resize(out.len() + len, 7);
             });
             assert!(matches!(sent, Poll::Ready(Ok(()))));
         }

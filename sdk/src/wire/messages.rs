@@ -126,7 +126,7 @@ impl Messages {
     pub(crate) fn single(id: super::StreamId, payload: &[u8]) -> Self {
         let mut out = Vec::new();
         super::data(&mut out, id, payload.len(), |out: &mut Vec<u8>| {
-            out.extend_from_slice(payload)
+            out.extend_from_slice(payload);
         })
         .expect("the right size");
         Self::new(out.into(), 1)
@@ -221,7 +221,7 @@ mod tests {
         let mut buf = Vec::new();
         for payload in ["one", "two"] {
             data(&mut buf, StreamId(7), 3, |out: &mut Vec<u8>| {
-                out.extend_from_slice(payload.as_bytes())
+                out.extend_from_slice(payload.as_bytes());
             })
             .unwrap();
         }

@@ -29,7 +29,7 @@ impl Frame {
             Self::Data { id, messages } => {
                 let payload = messages.first();
                 data(&mut out, *id, payload.len(), |out: &mut Vec<u8>| {
-                    out.extend_from_slice(&payload)
+                    out.extend_from_slice(&payload);
                 })?;
             }
             Self::Feedback { id, increment } => feedback(&mut out, *id, *increment),

@@ -165,7 +165,7 @@ impl Talk {
                 assert!(all || self.broken, "{} of {} messages", flow.received, flow.sent.len());
             }
             (Side::Server, Take::Ended, Some(Ending::Local)) => {
-                assert!(self.broken || self.closed.is_some())
+                assert!(self.broken || self.closed.is_some());
             }
             (_, Take::Ended, Some(Ending::Refused(_))) => assert!(flow.sent.is_empty()),
             (_, Take::Ended, Some(ending)) => {

@@ -305,7 +305,7 @@ fn a_stream_that_is_sent_more_far_above_the_limit_is_broken_off_and_no_other() {
         let mut bytes = Vec::new();
         let id = crate::wire::StreamId(101);
         crate::wire::data(&mut bytes, id, 500_000, |out: &mut Vec<u8>| {
-            out.extend_from_slice(&[7; 500_000])
+            out.extend_from_slice(&[7; 500_000]);
         })
         .unwrap();
         pair.server.receive(&bytes, pair.now).unwrap();

@@ -48,7 +48,7 @@ pub(super) fn data() -> Vec<u8> {
 
 pub(super) fn data_of(len: usize) -> Vec<u8> {
     bytes(|out| {
-        wire::data(out, ID, len, |out: &mut Vec<u8>| out.resize(out.len() + len, b'x')).unwrap()
+        wire::data(out, ID, len, |out: &mut Vec<u8>| out.resize(out.len() + len, b'x')).unwrap();
     })
 }
 

@@ -135,7 +135,7 @@ impl End {
 
     pub(super) fn send(&mut self, key: StreamKey, message: &[u8]) -> Result<Sent, SendError> {
         let sent = self.conn.send(key, message.len(), &mut None, |out: &mut Vec<u8>| {
-            out.extend_from_slice(message)
+            out.extend_from_slice(message);
         });
         self.conn.take_events(&mut self.events);
         sent

@@ -78,7 +78,7 @@ impl BatchTask {
                     Ok(Some(Started::Parked)) => return self.give_tasks(),
                     Ok(None) => return,
                     Err(_) => {
-                        tracing::error!(peer = %link.peer(), "an answer panicked while it was written")
+                        tracing::error!(peer = %link.peer(), "an answer panicked while it was written");
                     }
                 }
                 // Large bodies have used it up.

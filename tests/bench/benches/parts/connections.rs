@@ -30,7 +30,7 @@ fn write_on_idle(bencher: Bencher<'_, '_>) {
         (number, Word::new())
     };
     bencher.with_inputs(input).bench_local_values(|(number, word)| {
-        ready(writers[number].write(word)).expect("the stream is open")
+        ready(writers[number].write(word)).expect("the stream is open");
     });
 }
 
