@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 const COLUMNS: usize = 100;
 
-/// Texts of the repository, without what is built, recorded, or shown to the compiler as it is.
+/// Texts of the repository, without what is built, recorded, made, or shown to the compiler as it is.
 fn texts() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut folders = vec![root];
@@ -18,7 +18,9 @@ fn texts() -> Vec<PathBuf> {
                 if !name.starts_with('.') && !["target", "vectors", "ui"].contains(&&*name) {
                     folders.push(path);
                 }
-            } else if name.ends_with(".rs") || name.ends_with(".md") {
+            } else if (name.ends_with(".rs") && !name.ends_with(".expanded.rs"))
+                || name.ends_with(".md")
+            {
                 texts.push(path);
             }
         }

@@ -74,8 +74,7 @@ impl __DetailsMethod {
     fn __json_message<T: ::my::trill::stream::JsonMessage>() {}
 }
 #[cfg(unix)]
-/// Serves a [`Details`] as `detail_service`: give it to `Server::builder().service(..)`. Clones
-/// share the one service.
+/// Serves a [`Details`] as `detail_service`: give it to `Server::builder().service(..)`. Clones share the one service.
 pub(crate) struct DetailsServer<T> {
     service: ::std::sync::Arc<T>,
 }
@@ -164,8 +163,7 @@ impl<T: Details> ::my::trill::__private::Service for DetailsServer<T> {
     }
 }
 #[cfg(unix)]
-/// Calls a [`Details`], which is `detail_service` on the wire. Clones are cheap and share the
-/// channel.
+/// Calls a [`Details`], which is `detail_service` on the wire. Clones are cheap and share the channel.
 #[derive(::core::clone::Clone, ::core::fmt::Debug)]
 pub(crate) struct DetailsClient {
     stub: ::my::trill::__private::Stub,
@@ -199,8 +197,7 @@ impl DetailsClient {
     }
     /// Has a body.
     ///
-    /// Client stream `/detail_service/Count`: await it for the writer of the requests, and the
-    /// answer to come.
+    /// Client stream `/detail_service/Count`: await it for the writer of the requests, and the answer to come.
     pub fn count(&self) -> ::my::trill::client::ClientStream<Bytes, u32> {
         __DetailsMethod::__message::<Bytes>();
         __DetailsMethod::__message::<u32>();

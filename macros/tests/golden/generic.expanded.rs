@@ -25,8 +25,7 @@ impl __GenericMethod {
     };
     fn __message<__T: ::trill::Message>() {}
 }
-/// Serves a [`Generic`] as `test.Generic`: give it to `Server::builder().service(..)`. Clones share
-/// the one service.
+/// Serves a [`Generic`] as `test.Generic`: give it to `Server::builder().service(..)`. Clones share the one service.
 struct GenericServer<__T> {
     service: ::std::sync::Arc<__T>,
 }
@@ -69,8 +68,7 @@ impl<
         __call.unknown_method()
     }
 }
-/// Calls a [`Generic`], which is `test.Generic` on the wire. Clones are cheap and share the
-/// channel.
+/// Calls a [`Generic`], which is `test.Generic` on the wire. Clones are cheap and share the channel.
 #[derive(::core::clone::Clone, ::core::fmt::Debug)]
 struct GenericClient {
     stub: ::trill::__private::Stub,

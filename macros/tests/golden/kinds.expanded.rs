@@ -85,8 +85,7 @@ impl __TalkMethod {
     };
     fn __message<T: ::trill::Message>() {}
 }
-/// Serves a [`Talk`] as `test.talk.Talk`: give it to `Server::builder().service(..)`. Clones share
-/// the one service.
+/// Serves a [`Talk`] as `test.talk.Talk`: give it to `Server::builder().service(..)`. Clones share the one service.
 pub struct TalkServer<T> {
     service: ::std::sync::Arc<T>,
 }
@@ -217,14 +216,12 @@ impl TalkClient {
     }
     /// Notes it.
     ///
-    /// One-way call of `/test.talk.Talk/Note`: await it until the request is on its way. Nobody
-    /// answers.
+    /// One-way call of `/test.talk.Talk/Note`: await it until the request is on its way. Nobody answers.
     pub fn note(&self, note: Question) -> ::trill::client::OneWay<Question> {
         __TalkMethod::__message::<Question>();
         self.stub.oneway::<Question>(__TalkMethod::note as usize, note)
     }
-    /// Client stream `/test.talk.Talk/Collect`: await it for the writer of the requests, and the
-    /// answer to come.
+    /// Client stream `/test.talk.Talk/Collect`: await it for the writer of the requests, and the answer to come.
     pub fn collect(&self) -> ::trill::client::ClientStream<Question, Answer> {
         __TalkMethod::__message::<Question>();
         __TalkMethod::__message::<Answer>();
@@ -240,8 +237,7 @@ impl TalkClient {
         self.stub
             .server_stream::<Question, Answer>(__TalkMethod::explain as usize, __request)
     }
-    /// Bidirectional stream `/test.talk.Talk/Discuss`: await it for the reader of the answers and
-    /// writer of the requests.
+    /// Bidirectional stream `/test.talk.Talk/Discuss`: await it for the reader of the answers and writer of the requests.
     pub fn discuss(&self) -> ::trill::client::Bidi<Question, Answer> {
         __TalkMethod::__message::<Question>();
         __TalkMethod::__message::<Answer>();

@@ -60,8 +60,7 @@ impl __MistakenMethod {
     };
     fn __message<T: ::trill::Message>() {}
 }
-/// Serves a [`Mistaken`] as `test.Mistaken`: give it to `Server::builder().service(..)`. Clones
-/// share the one service.
+/// Serves a [`Mistaken`] as `test.Mistaken`: give it to `Server::builder().service(..)`. Clones share the one service.
 pub struct MistakenServer<T> {
     service: ::std::sync::Arc<T>,
 }
@@ -104,8 +103,7 @@ impl<
         __call.unknown_method()
     }
 }
-/// Calls a [`Mistaken`], which is `test.Mistaken` on the wire. Clones are cheap and share the
-/// channel.
+/// Calls a [`Mistaken`], which is `test.Mistaken` on the wire. Clones are cheap and share the channel.
 #[derive(::core::clone::Clone, ::core::fmt::Debug)]
 pub struct MistakenClient {
     stub: ::trill::__private::Stub,

@@ -35,11 +35,14 @@ fn every_state_with_everything_that_can_happen() {
 const INTRODUCTION: &str = "\
 # What can happen to a stream
 
-Made by `conn/tests/states.rs`; look at the difference, then keep it with `TRILL_BLESS=1 cargo test -p trill --lib states`.
+Made by `conn/tests/states.rs`; look at the difference, then keep it with
+`TRILL_BLESS=1 cargo test -p trill --lib states`.
 
-Each line: a stream in a state, what happens, the state afterwards, the frames that go out, and what the application is told: the result of
-what it asked for, and whom it has to wake (`reader`, `writer`, and `owner` for whoever watches the stream as a whole). In each state a
-reader and an owner wait, unless there is something for them; a writer waits where there is no credit. `-` is nothing.
+Each line: a stream in a state, what happens, the state afterwards, the frames that go out, and what
+the application is told: the result of what it asked for, and whom it has to wake (`reader`,
+`writer`, and `owner` for whoever watches the stream as a whole). In each state a reader and an
+owner wait, unless there is something for them; a writer waits where there is no credit. `-` is
+nothing.
 ";
 
 fn table() -> String {
