@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 const COLUMNS: usize = 100;
 
-/// Texts of the repository, without what is built, recorded, made, or shown to the compiler as it is.
+/// Texts of the repository, without what is built, recorded, generated, or shown to the compiler as
+/// it is.
 fn texts() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut folders = vec![root];
