@@ -21,7 +21,7 @@ const PROGRESS: usize = 64 * 1024;
 /// How often a time limit is looked at until it is over.
 const LOOKS: u32 = 4;
 
-/// What is there of the frame at the front of the input.
+/// The state of the frame at the front of the input.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(crate) struct Front {
     /// Bytes of it that came; 0 if none is begun.
@@ -48,7 +48,7 @@ pub(super) struct Watch {
     mark: Option<Mark>,
 }
 
-/// What was there when the time of the frame began.
+/// The frames and bytes that were there when the time of the frame began.
 #[derive(Debug)]
 struct Mark {
     frames: u32,
@@ -63,7 +63,7 @@ impl Watch {
         self.frames = self.frames.wrapping_add(1);
     }
 
-    /// Whether the account has bytes for a stream's message.
+    /// Tells whether the account has bytes for a stream's message.
     pub(super) fn holds_message(&self) -> bool {
         self.of_stream && self.held > 0
     }
@@ -120,10 +120,10 @@ impl Connection {
         self.look_later(now);
     }
 
-    /// Whether there is room for `bytes` of the frame at the front, which it holds from then on.
-    /// One answer at a time is the client's own wish.
+    /// Holds `bytes` of the frame at the front from now on, if there is room for them. One answer
+    /// at a time is the client's own wish.
     pub(crate) fn hold_input(&mut self, bytes: usize, of: Begun) -> Result<(), Overrun> {
-        // What it has is no reason to give it no more.
+        // The frame's own bytes are no reason to give it no more.
         let before = self.watch.held;
         self.count_input(0);
         let room = match (self.side, of) {
@@ -199,7 +199,7 @@ impl Connection {
     }
 }
 
-/// What both sides are told of a frame that is too large.
+/// The text that tells both sides of a frame that is too large.
 pub(crate) fn too_large(what: &str, size: usize, limit: usize) -> String {
     format!(
         "{what} takes {size} bytes on the wire, at most {limit} are accepted (max_message_received)"

@@ -81,12 +81,12 @@ impl Pool {
 
     // Counts that publish nothing else need no order.
 
-    /// What the accounts have reported as spoken for.
+    /// The reserved bytes that the accounts have reported.
     pub(crate) fn reserved(&self) -> usize {
         self.reserved.load(Ordering::Relaxed)
     }
 
-    /// What the accounts have reported as being there.
+    /// The held bytes that the accounts have reported.
     pub(crate) fn held(&self) -> usize {
         self.held.load(Ordering::Relaxed)
     }
@@ -96,7 +96,7 @@ impl Pool {
     }
 }
 
-/// What one peer uses of a pool, on all its connections.
+/// The bytes that one peer uses of a pool, on all its connections.
 #[derive(Debug)]
 pub(crate) struct Usage {
     pool: Arc<Pool>,
@@ -126,7 +126,7 @@ impl Usage {
         }
     }
 
-    /// What one of those who share may have of the pool, when it has `mine` of it, and the peer
+    /// The bytes that one sharer may have of the pool, when it has `mine` of it, and the peer
     /// `own`.
     fn share(&self, mine: usize, own: usize) -> usize {
         let (room, peers) = (self.pool.room(), self.pool.sharers.load(Ordering::Relaxed));
@@ -140,10 +140,10 @@ impl Usage {
     }
 }
 
-/// What is at its limit, and which setting that is.
+/// A limit that is reached, the bytes that use it, and its setting.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Overrun {
-    /// What all have who share the limit, and what the connection or its peer has of that.
+    /// The bytes of all who share the limit, and those of the connection or its peer.
     pub(crate) used: usize,
     pub(crate) own: usize,
     pub(crate) limit: usize,
@@ -174,13 +174,13 @@ impl fmt::Display for Overrun {
     }
 }
 
-/// One connection's part. What it has is given back when it is dropped.
+/// One connection's part. Its bytes are given back when it is dropped.
 #[derive(Debug)]
 pub(super) struct Account {
     limit: usize,
-    /// What is spoken for: what is there, or will be if the peers use what they were promised.
+    /// The bytes that are there, or will be if the peers use what they were promised.
     reserved: Count,
-    /// What is there.
+    /// The bytes that are there.
     held: Count,
     sharers: usize,
     peer: Option<Arc<Usage>>,
@@ -241,28 +241,28 @@ impl Account {
         self.held.now
     }
 
-    /// What one of those who share may have now, if it has `mine`.
+    /// The bytes that one sharer may have now, if it has `mine`.
     pub(super) fn share(&self, mine: usize) -> usize {
         let own = share(self.limit.saturating_sub(self.reserved.now), self.sharers);
         let Some(peer) = &self.peer else { return own };
         own.min(peer.share(mine, self.reserved.of_all(&peer.reserved)))
     }
 
-    /// Whether `more` can be promised, by the connection and the server.
+    /// Checks that the connection and the server can promise `more`.
     pub(super) fn can_reserve(&self, more: usize) -> Result<(), Overrun> {
         self.check(more, &self.reserved, |peer| &peer.reserved, Pool::reserved)
     }
 
-    /// Whether `more` can be held, by the connection and the server.
+    /// Checks that the connection and the server can hold `more`.
     pub(super) fn can_hold(&self, more: usize) -> Result<(), Overrun> {
         self.check(more, &self.held, |peer| &peer.held, Pool::held)
     }
 
-    /// Whether the connection, and the server, hold no more than they may. The connections of a
-    /// peer that has more than it leaves are read for an eighth and one `message` more. Then those
-    /// wait that hold more than a window, so that streams that keep to theirs are not broken off
-    /// for the message that may go beyond each of them. The others wait from a quarter on: many of
-    /// them are much, too.
+    /// Tells whether the connection, and the server, hold no more than they may. The connections of
+    /// a peer that has more than it leaves are read for an eighth and one `message` more. Then
+    /// those wait that hold more than a window, so that streams that keep to theirs are not broken
+    /// off for the message that may go beyond each of them. The others wait from a quarter on: many
+    /// of them are much, too.
     pub(super) fn is_within(&self, message: usize) -> bool {
         let peer_is = |peer: &Arc<Usage>| {
             let (held, limit) = (peer.pool.held(), peer.pool.limit);
@@ -273,8 +273,8 @@ impl Account {
         self.held.now <= self.limit && self.peer.as_ref().is_none_or(peer_is)
     }
 
-    /// Whether what is held, with `more`, is no more than a quarter and one `message` over the
-    /// limit.
+    /// Checks that the held bytes, with `more`, are no more than a quarter and one `message` over
+    /// the limit.
     pub(super) fn is_sound(&self, more: usize, message: usize) -> Result<(), Overrun> {
         match self.can_hold(more) {
             Err(over) if over.excess(more) > over.limit / 4 + message => Err(over),
@@ -329,7 +329,7 @@ impl Count {
         self.told = self.now;
     }
 
-    /// What all have who tell `all`, with what this one has not told.
+    /// The bytes of all who tell `all`, with those that this one has not told.
     fn of_all(&self, all: &AtomicUsize) -> usize {
         (all.load(Ordering::Relaxed) + self.now).saturating_sub(self.told)
     }

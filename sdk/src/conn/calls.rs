@@ -18,7 +18,7 @@ pub(super) enum Call {
     Incoming(Incoming),
 }
 
-/// What must be remembered of a peer's call until it is answered.
+/// The part of a peer's call that is remembered until it is answered.
 #[derive(Debug)]
 pub(super) struct Incoming {
     pub(super) head: UnaryHead,
@@ -102,7 +102,7 @@ impl Calls {
         }
     }
 
-    /// Whether there was ever a call of ours.
+    /// Tells whether there was ever a call of ours.
     pub(super) fn was_used(&self) -> bool {
         self.come_round || self.next_id != self.first_id
     }
@@ -165,12 +165,12 @@ impl Calls {
         self.slab.remove(key.0);
     }
 
-    /// Whether a call of ours waits for the answer with this id.
+    /// Tells whether a call of ours waits for the answer with this id.
     pub(super) fn is_waiting(&self, id: u32) -> bool {
         self.waiting.contains_key(&id)
     }
 
-    /// Whether anybody waits for an answer.
+    /// Tells whether any call of ours waits for an answer.
     pub(super) fn is_waited_for(&self) -> bool {
         !self.waiting.is_empty()
     }
@@ -180,7 +180,7 @@ impl Calls {
         self.incoming
     }
 
-    /// Whether calls of the peer's wait for answers. It looks at each.
+    /// Tells whether calls of the peer's wait for answers. It looks at each.
     pub(super) fn owe_answers(&self) -> bool {
         self.slab
             .iter()

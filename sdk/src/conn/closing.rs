@@ -13,7 +13,7 @@ use super::stream::{State, Stream};
 use super::streaming::{SendError, check_metadata};
 use super::timers::Timer;
 
-/// What a client is told of a handler whose task is gone.
+/// The error text for a client whose handler's task is gone.
 pub(super) const DROPPED: &str = "the handler was dropped before it had an outcome";
 
 impl Connection {
@@ -65,7 +65,7 @@ impl Connection {
         self.end_stream(key, Ending::Local);
     }
 
-    /// Nobody will read this stream any more: what comes is dropped, and the peer keeps its credit.
+    /// Drops the messages of a stream that is read no more. The peer keeps its credit.
     pub(crate) fn discard(&mut self, key: StreamKey, consumed: (usize, usize)) {
         let stream = self.streams.get_mut(key);
         stream.recv.discard = true;
@@ -74,7 +74,7 @@ impl Connection {
     }
 
     /// The application knows that it needs nothing more of the peer, such as after the one request
-    /// of a server stream. What still comes is dropped, and no credit is given any more.
+    /// of a server stream. Later messages are dropped, and no credit is given any more.
     pub(crate) fn end_input(&mut self, key: StreamKey) {
         self.streams.get_mut(key).recv.ended = true;
         self.discard(key, (0, 0));
@@ -169,7 +169,7 @@ impl Connection {
         self.check_written(before)
     }
 
-    /// The stream is over. What was received can still be taken.
+    /// Ends the stream. Received messages can still be taken.
     pub(super) fn end_stream(&mut self, key: StreamKey, ending: Ending) {
         let stream = self.streams.get_mut(key);
         if stream.ending.is_some() {

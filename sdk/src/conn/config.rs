@@ -11,13 +11,13 @@ use super::peer::Peer;
 /// bytes (`trpc: docs/en/trpc_protocol_design.md`).
 pub(super) const DEFAULT_WINDOW: u32 = 65_535;
 
-/// What tRPC-Cpp accepts in one frame by default, so what is sent at most.
+/// The largest frame that tRPC-Cpp accepts by default, so the largest that is sent.
 pub(crate) const DEFAULT_MAX_SENT: usize = 10_000_000;
 
-/// What tRPC-Go sends in one frame at most, so what is received at most.
+/// The largest frame that tRPC-Go sends, so the largest that is received.
 pub(crate) const DEFAULT_MAX_RECEIVED: usize = 10 * 1024 * 1024;
 
-/// What a unary frame can say of its header's size.
+/// The largest header size that a unary frame can state.
 pub(crate) const MAX_HEADER: usize = u16::MAX as usize;
 /// The smallest window that may be set, and that is announced when room is short. All known peers
 /// take a window as it is. A stream with it is slow and never stands still.
@@ -30,15 +30,15 @@ pub(super) const fn room_for(window: u32) -> usize {
 }
 const SLACK: usize = 512;
 
-/// What a server keeps for each stream beside what came on it: its state, the handles of its
-/// handler, and a small task. `tests/memory.rs` measures it.
+/// The memory that a server keeps for each stream beside what came on it: its state, the handles of
+/// its handler, and a small task. `tests/memory.rs` measures it.
 pub(super) const STREAM_STATE: usize = 1024;
 
 /// The memory that a server keeps for each call beside what came with it: its state and the task of
 /// its handler. The mode `one-way-places` of `hostile` measures it.
 pub(super) const CALL_STATE: usize = 1024;
 
-/// What a connection may always queue, however short the server's room is.
+/// The bytes that a connection may always queue, however short the server's room is.
 pub(super) const MIN_OUTBOX: usize = 16 * 1024;
 
 /// How a client tells a server that it gives a stream up.
@@ -156,25 +156,25 @@ impl Config {
         self.outbox.saturating_add(2 * self.max_sent + 1024 * 1024)
     }
 
-    /// What may be queued when a fair share of the server's room is `share`.
+    /// The bytes that may be queued when a fair share of the server's room is `share`.
     pub(super) fn outbox_of(&self, share: usize) -> usize {
         share.max(MIN_OUTBOX).min(self.outbox)
     }
 
-    /// What is announced to the peer of a new or grown stream when a fair share of the room is
-    /// `share`.
+    /// The window that is announced to the peer of a new or grown stream when a fair share of the
+    /// room is `share`.
     pub(super) fn window_of(&self, share: usize) -> u32 {
         let window = share.saturating_sub(SLACK) / 3 * 2;
         u32::try_from(window).unwrap_or(u32::MAX).max(MIN_WINDOW).min(self.window)
     }
 
-    /// What may be sent at most.
+    /// The largest frame and header that may be sent.
     pub(super) fn largest(&self) -> Largest {
         Largest { frame: self.max_sent, header: self.max_header }
     }
 
-    /// Whether the peer is to be noticed dead faster than the system's keepalive can, which counts
-    /// in seconds.
+    /// Tells whether a dead peer is to be noticed faster than by the system's keepalive, which
+    /// counts in seconds.
     pub(crate) fn probes(&self) -> bool {
         self.dead_peer_timeout < PROBE_BELOW
     }

@@ -6,7 +6,7 @@
 /// take it below.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SendWindow {
-    /// What the peer announced at first. 0: it does not count.
+    /// The window that the peer announced at first. 0: it does not count.
     size: u32,
     /// Says nothing if the window does not count.
     left: i64,
@@ -22,7 +22,7 @@ impl SendWindow {
         Self { size: 0, left: 0 }
     }
 
-    /// Whether a message may start.
+    /// Tells whether a message may start.
     pub(super) fn is_open(self) -> bool {
         self.size == 0 || self.left > 0
     }
@@ -45,14 +45,14 @@ impl SendWindow {
         self.left = self.left.saturating_add(i64::from(increment));
     }
 
-    /// What was sent and not credited, and the window, if it is counted.
+    /// The bytes that were sent and not credited, and the window, if it is counted.
     pub(super) fn uncredited(self) -> Option<(u64, u32)> {
         (self.size > 0).then(|| {
             (u64::try_from(i64::from(self.size).saturating_sub(self.left)).unwrap_or(0), self.size)
         })
     }
 
-    /// What is left, if it is counted.
+    /// The credit that is left, if it is counted.
     #[cfg(test)]
     pub(super) fn left(self) -> Option<i64> {
         (self.size > 0).then_some(self.left)
@@ -62,7 +62,8 @@ impl SendWindow {
 /// The receiver's side: what was consumed and not yet given back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RecvWindow {
-    /// What the peer may have under way and unread, as it was told; 0: flow control is off.
+    /// The bytes that the peer may have under way and unread, as it was told; 0: flow control is
+    /// off.
     size: u32,
     /// Given for a message that was not consumed yet.
     ahead: u32,
@@ -103,8 +104,8 @@ impl RecvWindow {
         self.owed >= u64::from(self.size / 4)
     }
 
-    /// A message of so many bytes is on its way, and is consumed as soon as it is there. Whether to
-    /// give the credit for it now, because its sender has none left.
+    /// A message of so many bytes is on its way, and is consumed as soon as it is there. Tells
+    /// whether to give the credit for it now, because its sender has none left.
     pub(super) fn advance(&mut self, bytes: u32) -> bool {
         let gives = self.size > 0
             && self.ahead == 0

@@ -18,7 +18,7 @@ const DRAINING: &str = "trill-draining";
 const REFUSAL: &str =
     "the server is draining, because it is shutting down: try another one, or later";
 
-/// What a server answers that drains.
+/// The refusal of a server that drains.
 pub(super) fn refusal() -> Outcome {
     marked(Outcome::framework(Code::SERVER_OVERLOAD_ERR.0, REFUSAL))
 }
@@ -35,9 +35,9 @@ impl Connection {
         self.draining = true;
     }
 
-    /// Hears whether the server takes nothing more on this connection. What was sent before it said
-    /// so is answered; what would be sent afterwards might cross the end of the connection. With
-    /// other codes than those of a refusal and of a shutdown, the key is the application's.
+    /// Hears whether the server takes nothing more on this connection. Requests that were sent
+    /// before it said so are answered; later ones might cross the end of the connection. With other
+    /// codes than those of a refusal and of a shutdown, the key is the application's.
     #[inline]
     pub(super) fn hear_drain(&mut self, outcome: &mut Outcome) {
         let codes = [Code::SERVER_OVERLOAD_ERR.0, Code::SERVER_TIMEOUT_ERR.0];
@@ -69,7 +69,7 @@ impl Connection {
         self.peer_drains
     }
 
-    /// Whether no call and no stream is going on and everything is written.
+    /// Tells whether no call and no stream is going on and everything is written.
     pub(crate) fn is_idle(&self) -> bool {
         self.streams.live() == 0
             && self.calls.is_empty()
@@ -93,7 +93,7 @@ impl Connection {
         self.owes_answers()
     }
 
-    /// Whether calls of the peer's wait for their answers, or something is not written.
+    /// Tells whether calls of the peer's wait for their answers, or something is not written.
     pub(crate) fn owes_answers(&self) -> bool {
         self.calls.owe_answers() || !self.output.is_empty() || self.in_flight > 0
     }

@@ -61,12 +61,12 @@ pub(crate) enum ConnError {
 }
 
 impl ConnError {
-    /// What bytes say with which nobody can go on.
+    /// The error for bytes after which the connection cannot go on.
     pub(crate) fn of_wire(error: WireError) -> Self {
         Self::Wire(error)
     }
 
-    /// What a failed read or write of the socket says. `limit` is the dead peer timeout that the
+    /// The error of a failed read or write of the socket. `limit` is the dead peer timeout that the
     /// socket was given.
     pub(crate) fn of_io(kind: io::ErrorKind, limit: Duration) -> Self {
         match kind {
@@ -78,7 +78,7 @@ impl ConnError {
     }
 }
 
-/// What a peer did that ends one stream and nothing else.
+/// A fault of the peer's that ends one stream and nothing else.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 pub(crate) enum Violation {
     #[error("a second INIT on a live stream")]

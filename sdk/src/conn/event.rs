@@ -1,5 +1,5 @@
-//! What crosses the border between the protocol and those above it. Nothing here is special to one
-//! wire.
+//! The types that cross the border between the protocol and those above it. Nothing here is special
+//! to one wire.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,7 +22,7 @@ pub(crate) struct StreamKey(pub(crate) usize);
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
 pub(crate) struct CallKey(pub(crate) usize);
 
-/// What a caller says of a call before the first message.
+/// The part of a call that its caller says before the first message.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Head {
     /// `/package.Service/Method`.
@@ -69,7 +69,7 @@ impl Outcome {
         self.ret == 0 && self.func_ret == 0
     }
 
-    /// What text and metadata take in memory, in bytes.
+    /// The bytes that text and metadata take in memory.
     pub(super) fn cost(&self) -> usize {
         self.message.len() + self.metadata.cost()
     }
@@ -137,7 +137,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// What was received takes in memory, in bytes.
+    /// The bytes that the received answer takes in memory.
     pub(super) fn size(&self) -> usize {
         self.body.len() + self.attachment.len() + self.outcome.cost()
     }
@@ -147,7 +147,7 @@ impl Answer {
 #[derive(Debug)]
 pub(crate) struct IncomingCall {
     pub(crate) key: CallKey,
-    /// Nobody waits for an answer.
+    /// The caller waits for no answer.
     pub(crate) one_way: bool,
     pub(crate) admitted: Admitted,
     pub(crate) head: Head,
@@ -165,7 +165,7 @@ pub(crate) struct IncomingStream {
     pub(crate) deadline: Option<Instant>,
 }
 
-/// What those above must be told.
+/// A change that those above must be told.
 #[derive(Debug)]
 pub(crate) enum Event {
     /// Something to read, or the end of it, for a reader that waited.

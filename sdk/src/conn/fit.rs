@@ -22,7 +22,8 @@ pub(crate) enum Fit {
     Not(SendError),
 }
 
-/// What the frame of an outcome holds beside its text, at most: two codes, ids and lengths.
+/// The bytes that the frame of an outcome holds beside its text, at most: two codes, ids and
+/// lengths.
 const BESIDE: usize = 128;
 
 impl Outcome {

@@ -53,7 +53,7 @@ pub(super) fn refuse(outcome: Outcome) -> InitMeta {
     }
 }
 
-/// What a client's INIT says: the head of the call and the client's window.
+/// The contents of a client's INIT: the head of the call and the client's window.
 pub(super) fn read_request(meta: InitMeta) -> Option<(Head, u32)> {
     let request = meta.request_meta?;
     let mut metadata = Metadata::from_wire(request.trans_info);
@@ -74,14 +74,14 @@ pub(super) fn read_request(meta: InitMeta) -> Option<(Head, u32)> {
     Some((head, meta.init_window_size))
 }
 
-/// What a server's INIT says: its window, or why not. A missing `response_meta` is success (both
-/// peers take it so).
+/// The contents of a server's INIT: its window, or why not. A missing `response_meta` is success
+/// (both peers take it so).
 pub(super) fn read_answer(meta: InitMeta) -> Result<u32, Outcome> {
     let InitResponseMeta { ret, error_msg } = meta.response_meta.unwrap_or_default();
     if ret == 0 { Ok(meta.init_window_size) } else { Err(Outcome::framework(ret, error_msg)) }
 }
 
-/// What is sent when a stream is refused before a method was even looked for.
+/// The refusal of a stream whose INIT names no method.
 pub(super) fn no_request_meta() -> Outcome {
     Outcome::framework(
         trill_proto::Code::SERVER_NOFUNC_ERR.0,

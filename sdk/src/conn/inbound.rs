@@ -1,4 +1,4 @@
-//! What the network and the clock say: frames and deadlines.
+//! Input from the network and the clock: frames and deadlines.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -25,7 +25,7 @@ use super::{Connection, drain, handshake};
 /// (both peers take it so).
 pub(super) const RESET: i32 = 1;
 
-/// What a stream without flow control may hold before the connection is not read further.
+/// The bytes that a stream without flow control may hold before the connection is not read further.
 const STALL_WITHOUT_WINDOW: usize = 256 * 1024;
 
 /// The longest name of a caller that a connection remembers.

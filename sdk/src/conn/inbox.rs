@@ -19,7 +19,7 @@ pub(crate) struct Inbox {
     more: Option<Box<More>>,
 }
 
-/// What came while there was something already.
+/// The messages that came while there were some already.
 #[derive(Debug, Default)]
 struct More {
     pieces: VecDeque<Messages>,

@@ -29,7 +29,7 @@ const NO_STREAM: StreamId = StreamId(0);
 pub(super) struct Keepalive {
     /// Counts frames that came, and buffers that went.
     moves: u32,
-    /// What it was at the last look of each kind.
+    /// The count at the last look of each kind.
     at_idle: u32,
     at_keepalive: u32,
     /// How many looks in a row found the connection idle.

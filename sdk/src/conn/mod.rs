@@ -101,9 +101,9 @@ pub(crate) struct Connection {
     cancelled: CancelledStreams,
     send_queue: SendQueue,
     timers: Timers,
-    /// What is received and not read, with what was promised to be.
+    /// The bytes that are received and not read, with those that the peer was promised.
     unread: Account,
-    /// What is queued and not written.
+    /// The bytes that are queued and not written.
     unsent: Account,
     permits: Permits,
     keepalive: Keepalive,
@@ -138,7 +138,7 @@ pub(crate) struct Connection {
     stuck_at: Option<Instant>,
     /// The peer sends nothing more.
     input_ended: bool,
-    /// What the peer's newest stream gave as its caller.
+    /// The caller that the peer's newest stream gave.
     last_caller: Bytes,
     lost: Option<ConnError>,
 }
@@ -203,12 +203,12 @@ impl Connection {
         &self.config
     }
 
-    /// What happened, in order, since this was asked last.
+    /// Takes the events that came since this was asked last, in order.
     pub(crate) fn take_events(&mut self, into: &mut Vec<Event>) {
         into.append(&mut self.events);
     }
 
-    /// So many calls may come with the next frames.
+    /// Makes room for `count` calls that may come with the next frames.
     #[inline]
     pub(crate) fn expect_calls(&mut self, count: usize) {
         if count > 1 {
@@ -264,7 +264,7 @@ impl Connection {
         self.count_unsent();
     }
 
-    /// What is buffered, in bytes.
+    /// The bytes that are buffered.
     pub(crate) fn buffered(&self) -> Buffered {
         Buffered {
             unread: self.unread.held(),
@@ -293,9 +293,9 @@ impl Connection {
         self.timers.next()
     }
 
-    /// Whether the peer's bytes are wanted. They are not while a stream without credit has more
-    /// messages than its reader takes, while too much is unread and nobody here waits for the peer,
-    /// or while the peer leaves too many answers unread.
+    /// Tells whether the peer's bytes are wanted. They are not while a stream without credit has
+    /// more messages than its reader takes, while too much is unread and nobody here waits for the
+    /// peer, or while the peer leaves too many answers unread.
     pub(crate) fn wants_input(&mut self) -> bool {
         self.asking = false;
         self.reads()
@@ -309,40 +309,39 @@ impl Connection {
                 || !self.holds_messages())
     }
 
-    /// Whether messages of streams wait here, whole or begun. Only they can go beyond what there is
-    /// room for: calls are refused before that, and the peer must hear it, however much others
-    /// hold.
+    /// Tells whether messages of streams wait here, whole or begun. Only they can go beyond what
+    /// there is room for: calls are refused before that, and the peer must hear it, however much
+    /// others hold.
     fn holds_messages(&self) -> bool {
         self.watch.holds_message() || self.streams.is_any(|stream| stream.recv.held() > 0)
     }
 
-    /// Whether [`wants_input`](Self::wants_input), which was false, may be true now.
+    /// Tells whether [`wants_input`](Self::wants_input), which was false, may be true now.
     pub(crate) fn may_want_input(&self) -> bool {
         !self.stall.is_on()
             && self.may_answer()
             && (self.asking || self.unread.is_within(self.config.max_received))
     }
 
-    /// Whether the peer's bytes are not wanted for lack of room. Nobody tells when other
+    /// Tells whether the peer's bytes are not wanted for lack of room. No event tells when other
     /// connections leave some, so ask now and then.
     pub(crate) fn is_short(&self) -> bool {
         !self.stall.is_on()
     }
 
-    /// Whether what the peer says may be answered. Refusals and answers wait for no room, so a
+    /// Tells whether the peer's frames may be answered. Refusals and answers wait for no room, so a
     /// connection that has more unsent than its server's other connections have room left for is
     /// not read.
     fn may_answer(&self) -> bool {
         self.queued() + self.answers <= MIN_OUTBOX || self.unsent.can_reserve(0).is_ok()
     }
 
-    /// Whether somebody can only go on when the peer's bytes are read: a reader, a writer without
-    /// credit, a caller.
+    /// Tells whether a reader, a writer without credit or a caller waits for the peer's bytes.
     fn is_hungry(&self) -> bool {
         self.calls.is_waited_for() || self.streams.is_any(Stream::is_hungry)
     }
 
-    /// Whether at most one call or stream is going on.
+    /// Tells whether at most one call or stream is going on.
     pub(crate) fn is_alone(&self) -> bool {
         self.streams.live() + self.calls.len() <= 1
     }
@@ -353,7 +352,7 @@ impl Connection {
         self.streams.live() + self.cancelled.len() + self.calls.len()
     }
 
-    /// Whether there was ever a call or a stream of this side.
+    /// Tells whether there was ever a call or a stream of this side.
     pub(crate) fn was_used(&self) -> bool {
         self.streams.was_used() || self.calls.was_used()
     }
@@ -424,8 +423,8 @@ impl Connection {
         self.written + self.queued() as u64
     }
 
-    /// Whether so many bytes are written, or never will be; else [`Event::Idle`] tells when to ask
-    /// again.
+    /// Tells whether `target` bytes are written, or never will be; else [`Event::Idle`] tells when
+    /// to ask again.
     pub(crate) fn flushed(&mut self, target: u64) -> Option<Result<(), ConnError>> {
         match &self.lost {
             _ if self.written >= target => Some(Ok(())),
@@ -437,7 +436,7 @@ impl Connection {
         }
     }
 
-    /// Whether the connection was lost before all was written.
+    /// Tells whether the connection was lost before all was written.
     pub(crate) fn is_unwritten(&self) -> bool {
         self.unwritten
     }

@@ -25,7 +25,7 @@ const WAIT: Duration = Duration::from_secs(1);
 /// Streams that wait for their real end: when they wait no more, and how they end then.
 pub(super) type Overtaken = BTreeMap<StreamKey, (Instant, Arc<Outcome>)>;
 
-/// Whether this is that RESET.
+/// Tells whether this is that RESET.
 pub(super) fn is_overtaking(meta: &CloseMeta) -> bool {
     meta.close_type == RESET
         && meta.ret == Code::SERVER_DECODE_ERR.0

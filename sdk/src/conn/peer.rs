@@ -1,4 +1,4 @@
-//! What the connections of one peer have together of what their server has.
+//! The memory and permits of a server that the connections of one peer have together.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::budget::{Pool, Usage};
 use super::refusals::Refusals;
 
-/// What all connections of a server share.
+/// The pools and counts that all connections of a server share.
 #[derive(Clone, Debug)]
 pub(crate) struct Pools {
     pub(crate) unread: Arc<Pool>,

@@ -1,4 +1,4 @@
-//! What a server has refused or broken off, counted by cause.
+//! The work that a server has refused or broken off, counted by cause.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -43,7 +43,7 @@ impl Refusals {
     }
 }
 
-/// What a server has refused or broken off since it was made, by cause
+/// The work that a server has refused or broken off since it was made, by cause
 /// ([`ServerHandle::refused`](crate::server::ServerHandle::refused)).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]

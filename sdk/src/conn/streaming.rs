@@ -1,4 +1,4 @@
-//! What the application wants of a stream: open, send, take.
+//! The application's operations on a stream: open, send, take.
 
 use std::time::{Duration, Instant};
 
@@ -63,7 +63,7 @@ pub(crate) fn write_data(
     wire::data(out, id, len, body).map_err(SendError::of)
 }
 
-/// What came of an attempt to send.
+/// The result of an attempt to send.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Sent {
     /// The message is queued.
@@ -76,7 +76,7 @@ pub(crate) enum Sent {
     NoRoom,
 }
 
-/// What stands between a writer and its peer, in bytes.
+/// The bytes that stand between a writer and its peer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Backlog {
     /// Of all streams and calls, for the socket.
@@ -86,7 +86,7 @@ pub(crate) struct Backlog {
     pub(crate) uncredited: Option<(u64, u32)>,
 }
 
-/// What came of an attempt to take messages.
+/// The result of an attempt to take messages.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Take {
     /// There is at least one.
@@ -177,8 +177,8 @@ impl Connection {
         self.streams.get(key).open_by
     }
 
-    /// Whether the stream is open, if that is known; else [`Event::Changed`](super::Event::Changed)
-    /// tells when it is.
+    /// Tells whether the stream is open, if that is known; else
+    /// [`Event::Changed`](super::Event::Changed) tells when it is.
     pub(crate) fn opened(&mut self, key: StreamKey) -> Option<Result<(), Ending>> {
         let stream = self.streams.get_mut(key);
         match &stream.ending {
@@ -251,12 +251,12 @@ impl Connection {
         self.streams.get_mut(key).send.waiting_for_room = true;
     }
 
-    /// Whether a message was sent on the stream.
+    /// Tells whether a message was sent on the stream.
     pub(crate) fn has_sent(&self, key: StreamKey) -> bool {
         self.streams.get(key).send.sent
     }
 
-    /// What a writer that has to wait waits for.
+    /// The backlog that a waiting writer waits for.
     pub(crate) fn backlog(&self, key: StreamKey) -> Backlog {
         Backlog {
             queued: self.queued(),
@@ -385,7 +385,7 @@ impl Connection {
     }
 }
 
-/// Whether one header carries so many pairs.
+/// Checks that one header carries so many pairs.
 #[inline]
 pub(super) fn check_metadata(metadata: &Metadata) -> Result<(), SendError> {
     match metadata.len() {

@@ -91,7 +91,7 @@ impl Streams {
             .map(|stream| stream.id)
     }
 
-    /// Whether a stream of ours was ever opened.
+    /// Tells whether a stream of ours was ever opened.
     pub(super) fn was_used(&self) -> bool {
         self.next_id != FIRST_ID
     }
@@ -101,7 +101,7 @@ impl Streams {
         self.live.len()
     }
 
-    /// Whether there is such a stream.
+    /// Tells whether there is such a stream.
     pub(super) fn is_any(&self, is_such: impl Fn(&Stream) -> bool) -> bool {
         self.slab.iter().any(|(_, stream)| is_such(stream))
     }

@@ -20,13 +20,13 @@ const EVERY: Duration = Duration::from_secs(5);
 /// 15 at most.
 const LOOKS: u8 = 3;
 
-/// Whoever waits has been told.
+/// The waiter has been told.
 const TOLD: u8 = u8::MAX;
 
 /// How many streams are told at one look: a crowd of them is told little by little.
 const AT_ONCE: usize = 16;
 
-/// What a stream waits for that the other side may be waiting for as well.
+/// A stream's wait, while the other side may be waiting as well.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Stuck {
     /// A client reads and has not said that it sends no more.
@@ -48,7 +48,7 @@ impl Stream {
         }
     }
 
-    /// Whether the stream has waited for long enough by now, and nobody was told.
+    /// The wait of the stream, if it has lasted for long enough by now and no task was told.
     fn look(&mut self, side: Side) -> Option<Stuck> {
         let moved = self.moved.take(Look::Stuck);
         let looks = self.recv.stuck_looks;
@@ -104,8 +104,7 @@ impl Connection {
         self.set_stuck_timer(now);
     }
 
-    /// Whether whoever begins to wait on this stream now is to be told that it has waited for long;
-    /// once.
+    /// Tells a task that begins to wait now, once, whether the stream has waited for long.
     #[inline]
     pub(super) fn take_stuck(&mut self, key: StreamKey) -> bool {
         let looks = &mut self.streams.get_mut(key).recv.stuck_looks;

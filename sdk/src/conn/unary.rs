@@ -26,8 +26,8 @@ use super::timers::Timer;
 const VERSION: u8 = 1;
 
 impl Connection {
-    /// Whether `bytes` more may be queued; else [`Event::Room`] tells when it is this ticket's
-    /// turn.
+    /// Tells whether `bytes` more may be queued; else [`Event::Room`] tells when it is this
+    /// ticket's turn.
     pub(crate) fn claim_room(
         &mut self,
         bytes: usize,
@@ -232,7 +232,7 @@ impl Connection {
                 *deadline = deadline.filter(|_| ending != Ending::Deadline);
                 self.answered(id, Err(ending));
             }
-            // Nobody waits for a one-way call from the start: its caller may be gone, its work is
+            // A one-way call has no waiter from the start: its caller may be gone, its work is
             // still wanted.
             Call::Incoming(call)
                 if call.one_way

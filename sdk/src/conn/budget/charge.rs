@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use super::{Account, CONNECTION, Overrun};
 
-/// What a body counts with while it is unpacked.
+/// The bytes that count for a body while it is unpacked.
 #[derive(Debug, Default)]
 pub(crate) struct Charge {
     bytes: usize,

@@ -28,7 +28,7 @@ pub(crate) struct Stream {
     /// When INIT must be answered, which stays when it was, and when the whole stream must be over.
     pub(super) open_by: Option<Instant>,
     pub(super) end_by: Option<Instant>,
-    /// What its state at a server takes, its metadata, the request that its handler has, and the
+    /// The bytes of its state at a server, its metadata, the request that its handler has, and the
     /// status that it ended with.
     pub(super) kept: usize,
     /// Somebody watches the stream as a whole: its opener, or the task of its handler.
@@ -38,11 +38,11 @@ pub(crate) struct Stream {
     pub(super) idle: Option<Box<Idle>>,
 }
 
-/// Whether a message came or went since somebody looked, for each of those who look now and then.
+/// Tells each kind of look whether a message came or went since the last one.
 #[derive(Debug)]
 pub(crate) struct Moved(u8);
 
-/// Who looks.
+/// The kinds of look.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Look {
     Idle = 1,
@@ -60,7 +60,7 @@ impl Moved {
 }
 
 impl Stream {
-    /// Whether somebody on this side can only go on with what the peer has sent.
+    /// Tells whether a reader, a writer or the opener on this side waits for the peer.
     pub(super) fn is_hungry(&self) -> bool {
         self.recv.waiting || self.send.waiting || self.state == State::Opening
     }

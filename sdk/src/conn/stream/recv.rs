@@ -6,18 +6,17 @@ use super::super::config::room_for;
 use super::super::credit::RecvWindow;
 use super::super::inbox::Inbox;
 
-/// What a queued message counts beside its bytes when a stream is held back, so that a flood of
-/// empty messages is as well.
+/// The cost of a queued message beside its bytes: a flood of empty messages is held back, too.
 const OVERHEAD: usize = 64;
 
 #[derive(Debug)]
 pub(crate) struct Recv {
     pub(in crate::conn) window: RecvWindow,
     pub(in crate::conn) inbox: Inbox,
-    /// What came and was not consumed, in messages and bytes: in the inbox, or in the hands of a
-    /// reader that has not given it out.
+    /// The messages and bytes that came and were not consumed: in the inbox, or in the hands of a
+    /// reader that has not given them out.
     unread: (usize, usize),
-    /// What the stream counts in the connection's account.
+    /// The bytes that the stream counts in the connection's account.
     pub(in crate::conn) charged: usize,
     /// Above this cost the connection is not read any more until the application catches up.
     stall_at: usize,
@@ -88,8 +87,8 @@ impl Recv {
         self.unread.1 + self.unread.0 * HEADER_LEN
     }
 
-    /// What the stream is to be charged: what the peer was promised room for, or more if it sent
-    /// more.
+    /// The bytes that the stream is to be charged: the room that the peer was promised, or more if
+    /// it sent more.
     pub(in crate::conn) fn worth(&self) -> usize {
         self.held().max(room_for(self.window.size()) + self.window.ahead())
     }

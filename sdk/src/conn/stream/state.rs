@@ -12,8 +12,8 @@
 //!
 //! `conn/tests/states.md` lists every state with everything that can happen in it.
 //!
-//! A server has no half-close of its own: its CLOSE is the end of the stream. Whatever comes for a
-//! closed stream is dropped, because its id is forgotten.
+//! A server has no half-close of its own: its CLOSE is the end of the stream. A frame for a closed
+//! stream is dropped, because its id is forgotten.
 
 use super::super::error::Violation;
 
@@ -49,7 +49,7 @@ pub(crate) enum Input {
     Bad(Violation),
 }
 
-/// What to do about a frame.
+/// The action that a frame calls for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Action {
     /// The stream is open: let the opener go on.
@@ -98,12 +98,12 @@ impl State {
         }
     }
 
-    /// Whether this side may still send messages.
+    /// Tells whether this side may still send messages.
     pub(crate) fn can_send(self) -> bool {
         matches!(self, Self::Open | Self::RemoteClosed)
     }
 
-    /// Whether the peer may still send messages, so that credit is worth giving.
+    /// Tells whether the peer may still send messages, so that credit is worth giving.
     pub(crate) fn can_receive(self) -> bool {
         matches!(self, Self::Open | Self::LocalClosed)
     }

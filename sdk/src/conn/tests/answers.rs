@@ -49,7 +49,7 @@ fn an_answer_counts_from_the_moment_its_handler_gives_it_and_without_room_it_is_
             Err(error) => panic!("{error:?}"),
         }
     }
-    // What one connection has counts twice, and one answer may go beyond.
+    // The bytes of one connection count twice, and one answer may go beyond.
     let unsent = pair.server.conn.buffered().unsent;
     assert!((8 * MIB..9 * MIB + 100_000).contains(&unsent), "{unsent}");
     assert_eq!((waiting.len(), refused), (7, 92), "beside the one that is queued");

@@ -476,7 +476,8 @@ fn connections_that_do_not_read_their_refusals_are_not_read_when_they_fill_the_s
     assert!(pair.server.conn.wants_input());
 }
 
-/// Whether a small message, which is alone in a read buffer, keeps the buffer while it is unread.
+/// Tells whether a small message, which is alone in a read buffer, keeps the buffer while it is
+/// unread.
 fn keeps_its_read_buffer(window: u32, reader_waits: bool, at_server: bool) -> bool {
     let config = || Config { window, ..Config::default() };
     let mut pair = Pair::with(config(), config());

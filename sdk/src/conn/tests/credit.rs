@@ -62,7 +62,7 @@ fn a_message_larger_than_the_window_passes_whole() {
     assert_eq!(pair.client.send(key, b"next"), Ok(Sent::Queued));
 }
 
-/// What its peer is told of credit while half of a message has come, and after all of it was read.
+/// The credits that its peer gets while half of a message has come, and after all of it was read.
 /// The reader begins to wait before the message comes, or behind its first half.
 fn credits_for(pair: &mut Pair, waits_before: bool, size: usize) -> (Vec<u32>, Vec<u32>) {
     let (key, served) = pair.open();

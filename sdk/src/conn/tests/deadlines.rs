@@ -1,4 +1,4 @@
-//! What the clock ends.
+//! The calls and streams that the clock ends.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -42,7 +42,7 @@ fn what_is_going_on_is_answered_with_21_behind_what_was_written_and_gets_no_seco
     let shut_down = Ending::Lost(ConnError::Shutdown);
     assert_eq!(pair.server.conn.ending(served.key), Some(&shut_down));
     assert_eq!(pair.server.conn.call_ending(got.key), Some(shut_down));
-    // What the handlers still hold.
+    // The handlers still hold the stream and the call.
     assert!(!pair.server.conn.is_released());
     pair.server.conn.release(served.key);
     pair.server.conn.release_call(got.key);
@@ -98,7 +98,7 @@ fn a_client_that_a_draining_server_has_refused_sends_it_no_more_calls() {
     }
     assert_eq!(pair.client.conn.open(head(STREAM), None, epoch()), Err(SendError::PeerDrains));
     assert!(pair.client.output().is_empty());
-    // What goes on is left to go on.
+    // The open stream is left to go on.
     pair.client.send(key, b"more").unwrap();
     pair.client.conn.half_close(key);
     pair.run();

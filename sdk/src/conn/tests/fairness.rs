@@ -48,7 +48,7 @@ fn eleven_connections_of_one_peer_leave_half_of_the_room_to_others() {
     assert!((18..=19).contains(&calls), "{calls} of 900 kB in half of what is left");
 }
 
-/// What others hold counts for the one that has its share, too.
+/// The bytes that others hold count for the peer that has its share, too.
 #[test]
 fn a_peer_that_calls_alone_have_filled_hears_what_is_refused_however_much_others_hold() {
     let pools = Pools::new(64 * MIB, 64 * MIB, 1_000_000);

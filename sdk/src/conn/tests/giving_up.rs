@@ -100,7 +100,7 @@ fn streams_that_a_server_never_ends_are_forgotten_when_there_are_too_many() {
         pair.server.conn.ending(*key),
         Some(Ending::Reset(outcome)) if outcome.ret == 161
     )));
-    // What comes for one of the others is credited still.
+    // Messages for one of the other streams are credited still.
     for _ in 0..20 {
         assert_eq!(pair.server.send(served[5], &[0; 30_000]), Ok(Sent::Queued));
         pair.run();

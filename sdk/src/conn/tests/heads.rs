@@ -1,4 +1,4 @@
-//! What heads and ends of calls and streams keep in memory.
+//! The memory that heads and ends of calls and streams keep.
 
 use bytes::BytesMut;
 use trill_proto::{RequestProtocol, TransInfoEntry};
@@ -27,7 +27,7 @@ fn the_size_of_a_head_counts_each_of_its_parts_once() {
     assert_eq!(head.size(), HEADER_LEN + 1_000 + 300 + 70 + head.metadata.cost());
 }
 
-/// So many empty entries of metadata, with keys that differ.
+/// `count` empty entries of metadata, with keys that differ.
 fn entries(count: usize) -> Vec<TransInfoEntry> {
     (0..count).map(|at| TransInfoEntry::new(at.to_string(), "")).collect()
 }

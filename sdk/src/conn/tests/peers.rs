@@ -8,7 +8,7 @@ use crate::wire::{self, CloseMeta, Frame};
 use super::frames::{ID, bytes, close, data, feedback, garbage, init, init_answer, unknown_kind};
 use super::pair::{End, STREAM, epoch, head};
 
-/// What a frame of the peer does to a stream.
+/// The effect of a peer's frame on a stream.
 #[derive(Debug, PartialEq)]
 enum Effect {
     /// RESET goes out with this code, and the stream is over.

@@ -312,7 +312,7 @@ impl Case {
         Some([self.then(), or_nothing(sent.join(", ")), or_nothing(told.join(", "))])
     }
 
-    /// What the application and the clock do.
+    /// Carries out an event of the application or the clock.
     fn ask(&mut self, event: &str) -> Option<String> {
         let conn = &mut self.end.conn;
         match event {
@@ -405,7 +405,7 @@ impl Case {
             "drop" => {
                 conn.release(key);
                 self.key = None;
-                // Nobody is left who could be woken.
+                // No task is left that could be woken.
                 conn.take_events(&mut Vec::new());
                 nothing
             }
@@ -452,7 +452,7 @@ impl Case {
     }
 }
 
-/// What the peer sends; `None`: the event is not the peer's.
+/// The frames that the peer sends; `None`: the event is not the peer's.
 fn frame(event: &str) -> Option<Vec<u8>> {
     let close_with = |meta: CloseMeta| bytes(|out| wire::close(out, ID, &meta));
     Some(match event {

@@ -1,4 +1,4 @@
-//! Whoever waits while the other side may wait for it is told, once, and costs nothing else.
+//! A task that waits while the other side may wait for it is told, once, and costs nothing else.
 
 use std::time::Duration;
 

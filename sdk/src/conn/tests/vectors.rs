@@ -49,7 +49,7 @@ fn server(config: Config) -> End {
     end
 }
 
-/// What came of an input.
+/// The result of an input.
 #[derive(Debug, Default)]
 struct Result {
     connection_error: bool,

@@ -75,7 +75,7 @@ impl Fifo {
         self.nodes[self.first()?].at
     }
 
-    /// Whose deadline is the earliest.
+    /// The key with the earliest deadline.
     #[inline]
     pub(super) fn first(&self) -> Option<usize> {
         self.ends.map(|(first, _)| first as usize)

@@ -9,7 +9,7 @@ use super::event::{CallKey, StreamKey};
 
 use fifo::Fifo;
 
-/// What a deadline is for.
+/// The purpose of a deadline.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Timer {
     /// The peer must have answered INIT.
