@@ -1,4 +1,4 @@
-//! What writes the bytes of a message.
+//! The writer of a message's bytes.
 
 use super::outbox::Outbox;
 

@@ -104,8 +104,8 @@ impl Decoder {
         size.saturating_sub(buf.len())
     }
 
-    /// What the frame at the front is about, and how large it is, also if that is more than may be
-    /// received. `None` while its headers are not there.
+    /// The kind and the size of the frame at the front, also if it is larger than may be received.
+    /// `None` while its headers are not there.
     pub(crate) fn begun(&self, buf: &[u8]) -> Option<(Begun, usize)> {
         let header = Header::from_bytes(buf.first_chunk()?, usize::MAX).ok()?;
         let (id, size) = (StreamId(header.id), header.total_size as usize);
@@ -293,5 +293,5 @@ fn take(buf: &mut BytesMut, len: usize) -> Bytes {
 /// `call_type` of a call that is not answered.
 pub(crate) const ONE_WAY: u32 = 1;
 
-/// What the length field of a unary header can say.
+/// The largest value of the length field of a unary header.
 const MAX_HEADER: usize = u16::MAX as usize;

@@ -236,5 +236,5 @@ impl<T: Target> Drop for Uncommitted<'_, T> {
     }
 }
 
-/// What the size field can say.
+/// The largest value of the size field.
 const MAX_FRAME: usize = u32::MAX as usize;

@@ -1,4 +1,4 @@
-//! What can be wrong with bytes.
+//! The faults that bytes can have.
 
 use thiserror::Error;
 use trill_proto::prost::DecodeError;
@@ -33,7 +33,7 @@ pub(crate) enum WireError {
     WrongSize { announced: usize, written: usize },
 }
 
-/// What a peer speaks whose first two bytes are these, if that is easily said.
+/// The protocol of a peer whose first two bytes are these, if that is easily said.
 fn spoken(magic: u16) -> &'static str {
     match &magic.to_be_bytes() {
         b"HT" | b"GE" | b"PO" | b"PU" | b"PR" => ": it speaks HTTP",

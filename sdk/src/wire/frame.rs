@@ -7,15 +7,15 @@ use super::error::FrameFault;
 use super::id::StreamId;
 use super::messages::Messages;
 
-/// Who we are on a connection: a server reads unary frames as requests, a client as answers.
+/// Our side of a connection: a server reads unary frames as requests, a client as answers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Side {
     Client,
     Server,
 }
 
-/// What a unary frame carries in its fixed header. A server repeats it in the answer, because some
-/// clients pair by it.
+/// The fields that a unary frame carries in its fixed header. A server repeats them in the answer,
+/// because some clients pair by them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct UnaryHead {
     pub(crate) id: u32,
@@ -48,18 +48,18 @@ pub(crate) enum Frame {
 }
 
 /// A body, an attachment or messages of a smaller size are copied when they are kept for long. A
-/// slice keeps all of the memory of which it is one, a read buffer with what others have sent. What
-/// is larger may stay a slice: the read buffer sees to it that it [keeps little](keeps_little), or
-/// tells its size.
+/// slice keeps all of the memory of which it is one, a read buffer with what others have sent. A
+/// larger piece may stay a slice: the read buffer sees to it that it [keeps little](keeps_little),
+/// or tells its size.
 pub(crate) const COPIED: usize = 32 * 1024;
 
-/// Whether a slice of `memory` bytes keeps no more than half as much again as it counts.
+/// Tells whether a slice of `memory` bytes keeps no more than half as much again as it counts.
 pub(crate) const fn keeps_little(size: usize, memory: usize) -> bool {
     memory <= size + size / 2
 }
 
 impl Frame {
-    /// Whether it may become a call of the peer's.
+    /// Tells whether it may become a call of the peer's.
     #[inline]
     pub(crate) const fn is_request(&self) -> bool {
         matches!(self, Self::Request { .. })

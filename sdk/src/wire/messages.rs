@@ -15,7 +15,7 @@ pub(crate) struct Messages {
     /// Where the next frame begins.
     at: usize,
     count: usize,
-    /// What `frames` keep in memory.
+    /// The bytes that `frames` keep in memory.
     memory: usize,
 }
 
@@ -32,12 +32,12 @@ impl Messages {
         self.memory = memory;
     }
 
-    /// What they keep in memory.
+    /// The bytes that they keep in memory.
     pub(crate) fn memory(&self) -> usize {
         self.memory
     }
 
-    /// Whether they are copied where they may stay for long.
+    /// Tells whether they are copied where they may stay for long.
     pub(crate) fn is_copied(&self) -> bool {
         self.size() < COPIED || !keeps_little(self.size(), self.memory)
     }
@@ -66,7 +66,7 @@ impl Messages {
         self.size() - self.count * HEADER_LEN
     }
 
-    /// The next message. What the caller leaves of it is passed over.
+    /// The next message. Bytes that the caller leaves of it are passed over.
     #[inline]
     pub(crate) fn next(&mut self) -> Option<Payload<'_>> {
         let (header, rest) = self.frames[self.at..].split_first_chunk::<HEADER_LEN>()?;

@@ -1,4 +1,4 @@
-//! What is to be sent, in the order in which it goes out.
+//! The bytes to be sent, in the order in which they go out.
 
 use std::io::IoSlice;
 
@@ -24,7 +24,7 @@ pub(crate) struct Outbox {
 
 #[derive(Debug)]
 struct ByRef {
-    /// So many copied bytes are before it.
+    /// The number of copied bytes before it.
     at: usize,
     bytes: Bytes,
 }
@@ -138,7 +138,7 @@ mod tests {
 
     use super::*;
 
-    /// What is behind `from`, of the first `most` pieces.
+    /// The bytes behind `from`, of the first `most` pieces.
     fn rest(outbox: &Outbox, from: usize, most: usize) -> Vec<u8> {
         let mut slices = vec![IoSlice::new(&[]); most];
         let count = outbox.slices(from, &mut slices);

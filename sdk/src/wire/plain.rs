@@ -54,7 +54,7 @@ pub(super) fn response(frame: &Bytes, header_len: usize) -> Option<ResponseProto
     Some(meta)
 }
 
-/// What a header that is plain looks like.
+/// A header that may be plain.
 pub(super) trait Plain {
     /// How many bytes it takes; `None` if it is not plain.
     fn plain_len(&self) -> Option<usize>;
@@ -146,7 +146,7 @@ const CALL_TYPE: u8 = 0x10;
 const REQUEST_ID: u8 = 0x18;
 const ATTACHMENT_SIZE: u8 = 0x60;
 
-/// What is left of a header that is being read.
+/// The rest of a header that is being read.
 struct Fields<'a> {
     header: &'a [u8],
     frame: &'a Bytes,
@@ -237,7 +237,7 @@ fn write_bytes(out: &mut Vec<u8>, key: u8, bytes: &Bytes) {
     } else {
         let mut start = Numbers::default();
         start.push(key);
-        // Whoever writes has checked the header's size, which is below 64 KiB.
+        // The writer has checked the header's size, which is below 64 KiB.
         start.varint(bytes.len() as u32);
         start.write(out);
     }

@@ -13,7 +13,7 @@ struct Chunk {
     hex: String,
 }
 
-/// What one side of a conversation sent.
+/// The bytes and frames that one side of a conversation sent.
 #[derive(Default)]
 struct Sent {
     bytes: Vec<u8>,

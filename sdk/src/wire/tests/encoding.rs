@@ -1,4 +1,4 @@
-//! What writing a frame refuses, and what it leaves behind.
+//! The frames that are refused when written, and the bytes that they leave behind.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
