@@ -77,7 +77,7 @@ impl Address {
     }
 }
 
-/// What other libraries take, and what to write instead.
+/// The error for a form that other libraries take, with the form to write instead.
 fn has_scheme(text: &str, scheme: &str, rest: &str) -> BadAddress {
     let host = rest.split(['/', '?']).next().unwrap_or(rest);
     let why = match scheme {

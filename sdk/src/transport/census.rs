@@ -1,11 +1,11 @@
-//! What one end of a connection holds, for tests.
+//! The census of one end of a connection, for tests.
 
 use std::sync::{Arc, Weak};
 
 use super::Link;
 use super::shared::Shared;
 
-/// What one end of a connection holds at a moment.
+/// The counts of all that one end of a connection holds at a moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Census {

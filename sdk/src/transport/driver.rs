@@ -60,7 +60,7 @@ pub(crate) struct Driver {
     /// The read buffer may hold whole frames: the last poll had handled enough before it got to
     /// them.
     unhandled: bool,
-    /// What the connection said when it was asked last, which is whenever that may have changed.
+    /// The connection's last word on reading, asked for whenever it may have changed.
     reading: Reading,
     /// How many frames this poll has handled.
     handled: usize,
@@ -76,7 +76,7 @@ pub(crate) struct Driver {
     yielded: bool,
     /// It has read everything that had come when it looked.
     drained: bool,
-    /// The peer has been told that nothing more is written. What it still sends cannot be answered.
+    /// The peer has been told that nothing more is written. Its further input cannot be answered.
     finished: bool,
     /// The peer, a client, sends nothing more. It may wait for answers.
     half_closed: bool,
@@ -212,7 +212,7 @@ impl Driver {
             match closing {
                 Some((true, false)) => return Poll::Ready(ConnError::LocalClosed),
                 Some((written, _)) => {
-                    // What had come before is answered.
+                    // All input that had come before is answered.
                     if written && self.drained && self.run(|state| state.output.take()).is_some() {
                         ends.output.finish();
                         self.finished = true;
@@ -332,7 +332,7 @@ impl Driver {
         ConnError::of_io(kind, self.shared.config().dead_peer_timeout)
     }
 
-    /// Whether the connection was lost before all was written. Ask when it is over.
+    /// Tells whether the connection was lost before all was written. Ask when it is over.
     pub(crate) fn is_unwritten(&self) -> bool {
         self.shared.peek(|state| state.conn.is_unwritten())
     }

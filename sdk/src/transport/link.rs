@@ -1,4 +1,4 @@
-//! What handles hold of a connection, and all they can ask of it.
+//! The handles' hold on a connection, and all they can ask of it.
 
 mod calls;
 mod streams;
@@ -47,7 +47,8 @@ impl Drop for Hold {
     }
 }
 
-/// What a body counts with at its connection while it is unpacked. It is given back on drop.
+/// The bytes that a body counts with at its connection while it is unpacked. They are given back on
+/// drop.
 pub(crate) struct BodyCharge {
     link: Link,
     charge: Charge,
@@ -113,14 +114,14 @@ impl Link {
         WeakLink(Arc::downgrade(&self.0))
     }
 
-    /// Whether the connection is over.
+    /// Tells whether the connection is over.
     #[inline]
     pub(crate) fn is_over(&self) -> bool {
         self.shared().is_over()
     }
 
-    /// Whether the connection is driven by another runtime than the one of the caller. That one may
-    /// stand still, so a caller with a limit of time looks after it itself, with
+    /// Tells whether the connection is driven by another runtime than the one of the caller. That
+    /// one may stand still, so a caller with a limit of time looks after it itself, with
     /// [`pass_time`](Self::pass_time).
     pub(crate) fn is_driven_elsewhere(&self) -> bool {
         self.shared().is_driven_elsewhere()
@@ -147,7 +148,7 @@ impl Link {
         self.shared().close_to_calls();
     }
 
-    /// Whether there was ever a call or a stream of this side.
+    /// Tells whether there was ever a call or a stream of this side.
     pub(crate) fn was_used(&self) -> bool {
         self.shared().peek(|state| state.conn.was_used())
     }
@@ -171,7 +172,7 @@ impl Link {
         self.shared().peek(|state| state.conn.buffered())
     }
 
-    /// Whether the peer has sent a whole frame.
+    /// Tells whether the peer has sent a whole frame.
     pub(crate) fn is_first_frame_seen(&self) -> bool {
         self.shared().is_first_frame_seen()
     }

@@ -14,7 +14,8 @@ use super::{Ends, Input, Output};
 /// Bytes one direction holds, as a socket's buffer would.
 const CAPACITY: usize = 64 * 1024;
 
-/// Two ends. What is written to one is read from the other; dropping one is the end for the other.
+/// Two ends. The bytes written to one are read from the other; dropping one is the end for the
+/// other.
 pub(crate) fn pair() -> (Ends, Ends) {
     let (there, back) = (Arc::new(Pipe::default()), Arc::new(Pipe::default()));
     let ends = |input: &Arc<Pipe>, output: &Arc<Pipe>| Ends {

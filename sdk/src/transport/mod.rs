@@ -63,27 +63,28 @@ pub(crate) struct Ends {
     pub(crate) output: Arc<dyn Output>,
 }
 
-/// What the peer sends. Only the driver reads.
+/// The bytes that the peer sends. Only the driver reads.
 pub(crate) trait Input: Send + 'static {
     /// Reads what is there into the spare capacity of `buf`, or waits for it. 0 is the end.
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut BytesMut) -> Poll<io::Result<usize>>;
 
-    /// Whether the peer has sent its last byte, as far as can be known without reading up to there.
+    /// Tells whether the peer has sent its last byte, as far as can be known without reading up to
+    /// there.
     fn is_closed(&self) -> bool;
 
-    /// Whether bytes are there that were not read, or the end. False while a read would wait.
+    /// Tells whether unread bytes are there, or the end. It is `false` while a read would wait.
     fn has_more(&self) -> bool {
         false
     }
 
-    /// Whether nothing comes before the end, so that there is nothing to serve.
+    /// Tells whether nothing comes before the end, so that there is nothing to serve.
     fn is_gone(&self) -> bool {
         false
     }
 }
 
-/// What the peer gets. All methods take `&self`, because whoever has bytes to send may send them;
-/// [`shared`] sees to it that one does at a time.
+/// The bytes that the peer gets. All methods take `&self`, because whoever has bytes to send may
+/// send them; [`shared`] sees to it that one does at a time.
 pub(crate) trait Output: Send + Sync + 'static {
     /// Writes what fits.
     fn try_write(&self, bytes: &[u8]) -> io::Result<usize>;
@@ -99,7 +100,7 @@ pub(crate) trait Output: Send + Sync + 'static {
     /// Says that nothing more will be written: the peer reads the end behind what was.
     fn finish(&self);
 
-    /// Whether the peer reads nothing any more, as far as that is known.
+    /// Tells whether the peer reads nothing any more, as far as that is known.
     fn is_closed(&self) -> bool {
         false
     }

@@ -33,19 +33,19 @@ pub(crate) struct Socket {
 
 #[derive(Default)]
 struct State {
-    /// What was written and not read by the peer.
+    /// The bytes that were written and not read by the peer.
     buffer: Vec<u8>,
-    /// What the peer has read of a frame that is not whole.
+    /// The bytes that the peer has read of a frame that is not whole.
     part: BytesMut,
     /// The driver, when it waits for room.
     writer: Option<Waker>,
-    /// What the peer said.
+    /// The bytes that the peer sent and the driver has not read.
     input: Vec<u8>,
     /// The driver, when it waits for input.
     reader: Option<Waker>,
     /// All messages that the peer got.
     got: Vec<(u32, Bytes)>,
-    /// Who waits for something of this to change.
+    /// The wakers of all that wait for something of this to change.
     waiting: Vec<Waker>,
     /// The driver has ended.
     over: bool,
@@ -249,7 +249,7 @@ fn loom_what_a_writer_leaves_is_written() {
         let socket = Socket::new(1_000, silent);
         let (link, driver, keys) = client(&socket, true, 65_535, 1);
         let writer = writer_of_three(link, keys[0], &socket);
-        // Nobody tells the driver but those who leave it something to do.
+        // The driver is told only by those who leave it something to do.
         block_on(driver);
         writer.join().expect("it wrote");
         assert_eq!(socket.got(), messages(100, &["1", "2", "3"]));

@@ -23,11 +23,11 @@ const READ_MAX: usize = 64 * 1024;
 /// A header from this size on is work to be reckoned with. Others are little beside their frame.
 const LARGE_HEADER: usize = 2 * 1024;
 
-/// So many bytes of large headers are as much work as a usual frame. Metadata costs some 5 ns a
+/// The bytes of large headers that are as much work as a usual frame. Metadata costs some 5 ns a
 /// byte.
 const HEADER_AS_FRAME: usize = 128;
 
-/// So much of a frame that is begun may be in memory without being counted: the account's step.
+/// The bytes of a begun frame that may be in memory without being counted: the account's step.
 const UNCOUNTED: usize = 4 * 1024;
 
 /// The bytes that were read and not decoded, and the frames that were decoded and not handled.
@@ -40,11 +40,11 @@ pub(super) struct ReadBuffer {
     granted: usize,
     /// The room of `bytes` may be larger than the smallest.
     is_large: bool,
-    /// So many bytes are still to come of a frame that is not taken.
+    /// The bytes that are still to come of a frame that is not taken.
     skip: usize,
     /// A frame was not taken.
     skipped: bool,
-    /// The largest frame that came whole. Who announces one no larger is believed.
+    /// The largest frame that came whole. A peer that announces one no larger is believed.
     proven: usize,
     read_size: usize,
     pub(super) headers: Headers,
@@ -111,7 +111,7 @@ impl ReadBuffer {
                 },
                 Err(error) => return Err(error),
             }
-            // What comes behind a large frame must not keep its memory.
+            // The bytes behind a large frame must not keep its memory.
             if std::mem::take(&mut self.granted) > 0 {
                 self.proven = self.proven.max(there - self.bytes.len());
                 self.leave_buffer();
@@ -135,8 +135,8 @@ impl ReadBuffer {
         }
     }
 
-    /// What a large frame at the front needs in memory to go on, if that is more than it has; what
-    /// it is about, and how large it is. The room doubles as the frame's bytes come, up to what is
+    /// The room that a large frame at the front needs to go on, if that is more than it has, with
+    /// its call or stream and its size. The room doubles as the frame's bytes come, up to what is
     /// announced, unless the peer has sent one as large before.
     #[inline]
     pub(super) fn wants(&self) -> Option<(usize, Begun, usize)> {
@@ -167,8 +167,8 @@ impl ReadBuffer {
         (self.bytes, self.memory) = (bytes, memory);
     }
 
-    /// No more comes for now. What is there of a frame must not keep a read buffer for as long: it
-    /// gets memory of its own. `true` if that is so much that it counts.
+    /// No more comes for now. The begun frame must not keep a read buffer for as long: it gets
+    /// memory of its own. `true` if that is so much that it counts.
     #[inline]
     pub(super) fn settle(&mut self) -> bool {
         if !self.is_large || self.bytes.is_empty() || self.granted > 0 {
@@ -194,7 +194,7 @@ impl ReadBuffer {
         self.is_large = false;
     }
 
-    /// What the connection's account has for the frame at the front.
+    /// The bytes that the connection's account has for the frame at the front.
     pub(super) fn counted(&self) -> usize {
         self.granted
     }
@@ -231,14 +231,14 @@ impl ReadBuffer {
         }
     }
 
-    /// What is there of the next frame.
+    /// The part of the next frame that is there.
     #[inline]
     pub(super) fn front(&self) -> Front {
         // Of one that is not taken, it does not matter how much has come.
         Front { came: if self.skip > 0 { 1 } else { self.bytes.len() }, skipped: self.skip > 0 }
     }
 
-    /// Whether a whole frame has come.
+    /// Tells whether a whole frame has come.
     pub(super) fn has_come(&self) -> bool {
         self.skip == 0 && (self.skipped || !self.frames.is_empty())
     }
@@ -252,12 +252,12 @@ impl ReadBuffer {
         self.decoder.message(&self.bytes)
     }
 
-    /// Whether there may be more frames than those that were found.
+    /// Tells whether there may be more frames than those that were found.
     pub(super) fn is_full(&self) -> bool {
         self.frames.len() == FRAMES_PER_LOCK
     }
 
-    /// Whether nothing is there that was not handled.
+    /// Tells whether nothing is there that was not handled.
     pub(super) fn is_empty(&self) -> bool {
         self.bytes.is_empty() && self.frames.is_empty()
     }

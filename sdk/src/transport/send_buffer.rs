@@ -73,7 +73,7 @@ impl SendBuffer {
     }
 }
 
-/// What a writer needs to remember between its messages.
+/// The state that a writer needs to remember between its messages.
 #[derive(Debug, Default)]
 pub(crate) struct Sender {
     pub(super) send_buffer: Option<SendBuffer>,
@@ -94,17 +94,17 @@ impl Sender {
         }
     }
 
-    /// Whether there is something to remember.
+    /// Tells whether there is something to remember.
     pub(crate) fn is_used(&self) -> bool {
         self.send_buffer.is_some() || self.ticket.is_some()
     }
 
-    /// Whether whoever writes is to be told that it has waited for long; once.
+    /// Tells whether to warn the writer of a long wait; once.
     pub(crate) fn take_stuck(&mut self) -> bool {
         std::mem::take(&mut self.stuck)
     }
 
-    /// Whether the connection has no room for the message that waits.
+    /// Tells whether the connection has no room for the message that waits.
     #[inline]
     pub(crate) fn waits_for_room(&self) -> bool {
         self.ticket.is_some()

@@ -284,7 +284,7 @@ fn file_id(path: &Path) -> io::Result<(u64, u64)> {
 
 /// Makes sure that nothing is at the path. A socket file that nobody listens on is left from a
 /// process that was killed, and is removed. One with an owner stays, also if the owner hangs: it is
-/// asked without waiting for it. Whatever else is there is somebody's.
+/// asked without waiting for it. All else that is there is somebody's.
 async fn remove_stale(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::FileTypeExt;
 
@@ -313,12 +313,12 @@ async fn remove_stale(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Whether the socket at a path is not one of streams.
+/// Tells whether the socket at a path is not one of streams.
 pub(crate) fn is_of_other_type(error: &io::Error) -> bool {
     Errno::from_io_error(error) == Some(Errno::PROTOTYPE)
 }
 
-/// What is where a Unix socket is to be.
+/// The occupant of a path where a Unix socket is to be.
 #[derive(Debug, thiserror::Error)]
 enum Taken {
     #[error("another process listens there, and accepts no connection")]

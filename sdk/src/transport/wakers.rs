@@ -1,4 +1,4 @@
-//! Who waits for what on a connection: tasks beside the protocol's keys.
+//! The tasks that wait on a connection, beside the protocol's keys.
 
 use std::collections::BTreeMap;
 use std::task::{Context, Waker};
@@ -36,7 +36,7 @@ pub(super) struct StreamSlots {
     pub(super) read: Slot,
     /// The writer: the driver wakes it when credit or the end came.
     pub(super) write: Slot,
-    /// Who watches the whole stream: the driver wakes it when the stream has opened or ended.
+    /// The watcher of the whole stream: the driver wakes it when the stream has opened or ended.
     pub(super) watch: Slot,
     /// The writer's send buffer, while it is granted.
     pub(super) send_buffer: Option<SendBuffer>,
@@ -48,7 +48,8 @@ pub(super) struct Wakers {
     streams: Vec<StreamSlots>,
     calls: Vec<Slot>,
     tickets: Vec<Slot>,
-    /// Who waits for the end of a stream beside its opener or the task of its handler: few do.
+    /// The tasks that wait for the end of a stream beside its opener or the task of its handler:
+    /// few do.
     closed: BTreeMap<usize, Vec<(Watcher, Waker)>>,
     last_watcher: u64,
     /// Those who shut the server down, and the driver of a lost connection: whoever ends the last
@@ -118,14 +119,14 @@ impl Wakers {
         }
     }
 
-    /// Nobody holds this stream any more; its place may be another's soon.
+    /// Drops the wakers of a stream that nobody holds any more; its place may be another's soon.
     pub(super) fn forget_stream(&mut self, key: StreamKey) {
         if let Some(slots) = self.streams.get_mut(key.0) {
             *slots = StreamSlots::default();
         }
     }
 
-    /// Nobody holds this call any more; its place may be another's soon.
+    /// Drops the waker of a call that nobody holds any more; its place may be another's soon.
     pub(super) fn forget_call(&mut self, key: CallKey) {
         if let Some(slot) = self.calls.get_mut(key.0) {
             *slot = Slot::default();
@@ -163,7 +164,7 @@ impl Wakers {
             Event::CallChanged(key) => self.call(key).take(),
             Event::Room(ticket) => self.ticket(ticket).take(),
             Event::CreditRevoked(key) => {
-                // What is in it comes too late.
+                // The frames in it come too late.
                 drop(
                     self.stream(key)
                         .send_buffer

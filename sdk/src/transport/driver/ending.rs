@@ -40,8 +40,8 @@ impl Driver {
     }
 
     /// The peer sends nothing more. A client that has calls going on may have closed its direction
-    /// only, and waits for the answers. Whether it does is not known before something is written: a
-    /// peer that has closed both answers that with a reset.
+    /// only, and waits for the answers. Only a write tells this from a whole close: a peer that has
+    /// closed both directions answers it with a reset.
     pub(super) fn handle_input_end(&mut self) -> Result<(), ConnError> {
         // One that ends in the middle of a frame has been cut off.
         let may_wait = self.server.is_some() && self.read_buffer.front().came == 0;

@@ -1,4 +1,4 @@
-//! What the driver reads, and hands to the connection.
+//! The driver's input, which it reads and hands to the connection.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -28,7 +28,7 @@ pub(super) const FRAMES_PER_POLL: usize = 4 * FRAMES_PER_LOCK;
 /// peer that sends nothing else would use up a processor.
 const AFTER_REFUSED: Duration = Duration::from_millis(1);
 
-/// What becomes of a large frame that needs room.
+/// The fate of a large frame that needs room.
 enum Room {
     Made,
     /// It is not taken.
@@ -63,7 +63,7 @@ impl Driver {
                 break;
             }
             let Reading { paused, short } = self.reading;
-            // What a peer has left behind that is gone is not much, and only behind it is its end.
+            // A peer that is gone has left little input, with its end behind it.
             if paused && !input.is_closed() {
                 if self.poll_recheck(if short { Unseen::Room } else { Unseen::End }, cx).is_ready()
                 {

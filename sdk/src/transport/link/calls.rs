@@ -158,8 +158,8 @@ impl Link {
         });
     }
 
-    /// So many tasks run calls of the peer's now, one after the other. Until the last has ended,
-    /// what is queued waits for them.
+    /// Adds `count` tasks that run calls of the peer's, one after the other. The queued output
+    /// waits until the last has ended.
     pub(crate) fn add_batch_tasks(&self, count: usize) {
         self.shared().with(|state| state.add_batch_tasks(count));
     }

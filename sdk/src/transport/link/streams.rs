@@ -168,7 +168,7 @@ impl Link {
         })
     }
 
-    /// What a writer of this stream waits for.
+    /// The backlog that a writer of this stream waits for.
     pub(crate) fn backlog(&self, key: StreamKey) -> Backlog {
         self.shared().with(|state| state.conn.backlog(key))
     }

@@ -42,8 +42,8 @@ impl Shared {
     /// Writes what is queued until nothing is left or the socket is full. Returns at once when
     /// another task is at it: that one sees what is added.
     pub(in crate::transport) fn flush(&self) {
-        // What is kept by reference may be an application's own memory, and so it is let go without
-        // the lock: this is dropped behind it.
+        // Bytes that are kept by reference may be an application's own memory. They are let go
+        // without the lock: this is dropped behind it.
         let mut rest;
         let mut state = self.state.lock();
         if state.flush.busy || state.flush.blocked {

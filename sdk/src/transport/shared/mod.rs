@@ -71,7 +71,7 @@ pub(super) struct State {
     pub(super) armed: Option<Instant>,
     /// The driver does not read, because the protocol did not want input when it looked.
     pub(super) paused: bool,
-    /// Nobody holds the connection any more, or its server has shut it down: it ends when
+    /// The connection has no holder any more, or its server has shut it down: it ends when
     /// everything is written.
     pub(super) closing: bool,
     /// Before it ends, the peer gets the time to read what was written: closing a socket with bytes
@@ -80,8 +80,8 @@ pub(super) struct State {
     pub(super) lingering: bool,
     /// The connection is to end for this if its peer has sent nothing yet.
     pub(super) if_silent: Option<ConnError>,
-    /// So many tasks run one call after the other, and write when they are done. In the meantime
-    /// nobody wakes the driver for that.
+    /// The number of tasks that run one call after the other, and write when they are done. In the
+    /// meantime nobody wakes the driver for that.
     batch_tasks: usize,
     flush: Flush,
     send_buffers: SendBuffers,
@@ -91,12 +91,12 @@ pub(super) struct State {
     look_at: Instant,
 }
 
-/// Whether the driver reads.
+/// The state of the driver's reading.
 #[derive(Clone, Copy, Default, Debug)]
 pub(super) struct Reading {
-    /// It does not.
+    /// The driver does not read.
     pub(super) paused: bool,
-    /// For lack of room, of which other connections may leave some.
+    /// It is paused for lack of room, of which other connections may leave some.
     pub(super) short: bool,
 }
 
@@ -154,7 +154,7 @@ impl Shared {
         &self.config
     }
 
-    /// Whether this is called in another runtime than the one that drives the connection.
+    /// Tells whether this is called in another runtime than the one that drives the connection.
     pub(super) fn is_driven_elsewhere(&self) -> bool {
         self.home.is_some() && Handle::try_current().is_ok_and(|here| Some(here.id()) != self.home)
     }
@@ -276,7 +276,7 @@ impl State {
         self.driver.wait(cx);
     }
 
-    /// Whether the driver is to read. If not, whoever changes that wakes it, but for other
+    /// Tells whether the driver is to read. If not, whoever changes that wakes it, but for other
     /// connections.
     pub(super) fn reading(&mut self) -> Reading {
         self.paused = !self.conn.wants_input();
@@ -349,12 +349,12 @@ impl State {
         self.batch_tasks += count;
     }
 
-    /// Whether there is something that nobody is writing yet.
+    /// Tells whether there is output that nobody is writing yet.
     fn has_output(&self) -> bool {
         self.conn.output_len() > 0 || !self.send_buffers.granted.is_empty()
     }
 
-    /// Whether a message that is queued now has to wait for others.
+    /// Tells whether a message that is queued now has to wait for others.
     pub(super) fn is_busy(&self) -> bool {
         self.conn.output_len() > 0 || self.flush.busy || self.flush.blocked
     }
@@ -389,7 +389,7 @@ impl State {
         }
     }
 
-    /// Whether everything that was queued is in the socket.
+    /// Tells whether everything that was queued is in the socket.
     pub(super) fn is_written(&self) -> bool {
         !self.has_output() && self.flush.rest.is_empty() && !self.flush.busy
     }
@@ -444,8 +444,8 @@ impl State {
         writer
     }
 
-    /// Whether there is something that only the driver does: it waits for a full socket, and ends a
-    /// connection that is lost or held by nobody.
+    /// Tells whether there is work that only the driver does: it waits for a full socket, and ends
+    /// a connection that is lost or held by nobody.
     fn needs_driver(&self) -> bool {
         self.flush.blocked || self.closing || self.conn.lost().is_some()
     }
