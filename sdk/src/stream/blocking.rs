@@ -181,7 +181,7 @@ impl QueuedJob {
         Poll::Ready(self.leave())
     }
 
-    /// Whether no thread works, and none has begun since this was asked last.
+    /// Tells whether no thread works, and none has begun since this was asked last.
     fn is_hopeless(&mut self) -> bool {
         let queues = QUEUES.lock();
         let Some(queue) = queues.get(&self.runtime) else { return true };
@@ -203,7 +203,7 @@ impl Drop for QueuedJob {
 }
 
 impl Queue {
-    /// Whether to ask for a thread, which is counted then.
+    /// Tells whether to ask for a thread, which is counted then.
     fn asks(&mut self) -> bool {
         let asks = self.asked < self.jobs.len() && self.asked + self.working < *THREADS;
         self.asked += usize::from(asks);

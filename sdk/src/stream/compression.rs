@@ -43,8 +43,8 @@ pub enum Compression {
     SnappyCpp,
 }
 
-/// What Snappy's stream format begins with (`google/snappy: framing_format.txt`). The block format
-/// cannot: there, the bytes would copy from far before the beginning.
+/// The bytes that Snappy's stream format begins with (`google/snappy: framing_format.txt`). The
+/// block format cannot begin so: there, the bytes would copy from far before the beginning.
 #[cfg(feature = "compression")]
 pub(super) const SNAPPY_STREAM: &[u8] = b"\xff\x06\x00\x00sNaPpY";
 
@@ -315,7 +315,7 @@ mod tests {
         }
     }
 
-    /// What tRPC-Cpp's client really sent.
+    /// The bodies that tRPC-Cpp's client really sent.
     #[test]
     fn recorded_bodies_of_a_real_peer_unpack() {
         let captures: Vec<serde_json::Value> = vectors("trpc_cpp_captures.json");

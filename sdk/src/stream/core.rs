@@ -1,4 +1,4 @@
-//! What the halves of a stream have in common.
+//! The parts that the halves of a stream have in common.
 
 use std::borrow::Cow;
 use std::sync::Arc;

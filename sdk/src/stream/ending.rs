@@ -202,8 +202,8 @@ pub(crate) fn timed_out(subject: &Subject) -> Error {
     subject.error(ErrorKind::Timeout, Origin::Caller, code, text)
 }
 
-/// Whether a client has broken a stream off without a status of its own: it has dropped the stream,
-/// or did not want to wait.
+/// Tells whether a client has broken a stream off without a status of its own: it has dropped the
+/// stream, or did not want to wait.
 fn has_given_up(outcome: &Outcome) -> bool {
     let codes = [
         Code::CLIENT_CANCELED_ERR,
@@ -275,12 +275,13 @@ pub(crate) fn send_error(error: SendError, subject: &Subject) -> Error {
     }
 }
 
-/// What a peer is told of an error that the handler of this method for this peer returns.
+/// The outcome that a peer is told for an error that the handler of this method for this peer
+/// returns.
 pub(crate) fn outcome_of(error: &Error, own: (&str, &str), metadata: Metadata) -> Outcome {
     outcome(&error.to_status(own), metadata)
 }
 
-/// What a peer is told of a status.
+/// The outcome that a peer is told for a status.
 pub(crate) fn outcome(status: &Status, metadata: Metadata) -> Outcome {
     let mut outcome = Outcome {
         ret: status.code().0,

@@ -124,7 +124,7 @@ impl<T: Message + serde::Serialize + serde::de::DeserializeOwned> JsonMessage fo
     }
 }
 
-/// Whether `T` is `()`: the message without fields, which is `{}` for protobuf and `null` for
+/// Tells whether `T` is `()`: the message without fields, which is `{}` for protobuf and `null` for
 /// serde.
 #[cfg(feature = "json")]
 fn is_unit<T: 'static>() -> bool {

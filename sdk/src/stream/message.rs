@@ -2,7 +2,8 @@
 
 use bytes::{Buf, BufMut};
 
-/// What can be sent and received: every prost message, and so every message of a `.proto` file.
+/// A type that can be sent and received: every prost message, and so every message of a `.proto`
+/// file.
 ///
 /// Implemented for all `T: prost::Message + Default + 'static`, which includes `String`, `Vec<u8>`,
 /// `bytes::Bytes`, `bool`, the numbers and `()` as the protobuf wrapper messages. It cannot be

@@ -1,4 +1,4 @@
-//! ROOM 4: handles. What users read from and write to.
+//! ROOM 4: handles. Users read from them and write to them.
 //!
 //! A handle turns messages into bytes and back, and asks the connection through `transport::Link`.
 //! Deliberately absent: methods, deadlines, who called.

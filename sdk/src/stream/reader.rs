@@ -46,7 +46,7 @@ struct State<T> {
     /// Messages taken from the connection. They belong to the handle, so a dropped future loses
     /// none.
     batch: Inbox,
-    /// What was given out and is not yet reported: messages and bytes.
+    /// The messages and bytes that were given out and are not yet reported.
     consumed: (usize, usize),
     /// The message that is being unpacked. It is consumed already.
     unpacking: Option<Unpacking>,
@@ -59,7 +59,7 @@ struct State<T> {
     clock: Clock,
 }
 
-/// What a client is told whose read has waited for so long while it may still send.
+/// The warning for a client whose read has waited for so long while it may still send.
 const READS: &str = "a read has waited for more than 10 s, and this side has not said that it sends no more: if the peer waits \
     for the end of the messages, finish() or finish_writing() ends them; if it waits for a message, write() it";
 
@@ -308,7 +308,7 @@ impl<T: Message> AsyncReader<T> {
         self.state.as_ref().is_some_and(|state| state.decoding.is_some())
     }
 
-    /// Whether a message that was taken is being unpacked or decoded.
+    /// Tells whether a message that was taken is being unpacked or decoded.
     pub(super) fn is_at_work(&self) -> bool {
         self.state
             .as_ref()
@@ -421,7 +421,7 @@ impl<T> AsyncReader<T> {
         polled
     }
 
-    /// Whether a read that waits has waited for too long, if there is a limit.
+    /// Gives the error of a read that has waited for too long, if there is a limit.
     #[inline(never)]
     fn poll_patience(&mut self, clock: &mut Clock, cx: &mut Context<'_>) -> Poll<Error> {
         let limit = self.stream.link().config().read_timeout;

@@ -22,8 +22,8 @@ const ON_TASK: usize = 4 * 1024;
 /// to twice what they need.
 const STEP: usize = 32;
 
-/// Steps of so many bytes are numbers, or very small texts. What they leave counts by the step,
-/// half as much: 8 bytes, in a list of twice its size.
+/// The sizes in bytes of steps that are numbers, or very small texts. The memory that they leave
+/// counts by the step, half as much: 8 bytes, in a list of twice its size.
 const NUMBER: std::ops::RangeInclusive<usize> = 4..=10;
 
 /// The effort that decoding a message took.
@@ -46,8 +46,8 @@ impl Effort {
         self.steps.saturating_mul(STEP) - self.numbers * (STEP / 2)
     }
 
-    /// The same of a message that takes so many bytes when it is written. Whatever has left
-    /// something takes one at least.
+    /// The same of a message that takes `written` bytes when it is written. Anything that has left
+    /// memory takes one at least.
     pub(crate) fn extra_of(self, written: usize) -> usize {
         self.extra().min(written.saturating_mul(STEP))
     }

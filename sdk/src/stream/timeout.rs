@@ -36,14 +36,14 @@ pub(super) trait TimedOut {
     fn no_timer(&self, lack: Lack) -> Error;
 }
 
-/// Whether the connection's `read_timeout` or `write_timeout` counts for an operation. Small and
+/// The state of the connection's `read_timeout` or `write_timeout` for an operation. Small and
 /// without a destructor, because most operations never wait.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) enum Clock {
-    /// It does, and the operation has not waited yet.
+    /// The limit counts, and the operation has not waited yet.
     #[default]
     Counts,
-    /// It does, and its time runs.
+    /// The limit counts, and its time runs.
     Runs,
     /// The operation has a limit of its own.
     Off,
@@ -55,12 +55,12 @@ pub(super) enum Clock {
 pub(super) struct Patience(Option<Pin<Box<Sleep>>>);
 
 impl Patience {
-    /// Whether no operation has had to wait yet, or none has a limit.
+    /// Tells whether no operation has had to wait yet, or none has a limit.
     pub(super) fn is_unused(&self) -> bool {
         self.0.is_none()
     }
 
-    /// Whether the time of an operation that waits is up.
+    /// Waits until the time of a waiting operation is up.
     pub(super) fn poll(
         &mut self,
         default: &mut Clock,
@@ -82,7 +82,7 @@ impl Patience {
     }
 }
 
-/// Whether the time is up. An operation that unpacks uses up the task's turn each time, so the
+/// Waits until the time is up. An operation that unpacks uses up the task's turn each time, so the
 /// timer does not ask for what is left of that.
 pub(crate) fn poll_time(timer: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<()> {
     pin!(unconstrained(timer)).poll(cx)

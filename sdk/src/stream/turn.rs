@@ -5,7 +5,7 @@ use std::task::{Context, Poll, Waker};
 
 use crate::sync::Mutex;
 
-/// A queue for something that only one may use at a time. Whoever asks first is served first; one
+/// A queue for something that only one may use at a time. The first that asks is served first; one
 /// that gives up leaves the queue.
 #[derive(Debug, Default)]
 pub(super) struct Turn(Mutex<Queue>);
@@ -14,7 +14,7 @@ pub(super) struct Turn(Mutex<Queue>);
 struct Queue {
     next: u64,
     serving: Option<u64>,
-    /// Who waits, and the task that whoever leaves wakes.
+    /// The numbers that wait, each with the task to wake when its turn comes.
     waiting: VecDeque<(u64, Waker)>,
 }
 

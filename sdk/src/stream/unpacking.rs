@@ -1,7 +1,7 @@
 //! Unpacking that stops no thread.
 //!
-//! It pays into tokio's budget by bytes, so that a task that unpacks gives way after 64 KiB. What
-//! gets large goes on where blocking is allowed, as long as threads come for it.
+//! It pays into tokio's budget by bytes, so that a task that unpacks gives way after 64 KiB. A body
+//! that gets large goes on where blocking is allowed, as long as threads come for it.
 
 use std::pin::Pin;
 use std::task::Poll;
@@ -29,7 +29,7 @@ const DECODED: usize = 2 * 1024;
 const STEPS: usize = 24;
 
 /// Pays for decoding a message of so many bytes in so many steps, as much as there is left of the
-/// task's turn. What the task does next then lets others go on.
+/// task's turn. The task's next step then lets others go on.
 #[inline]
 pub(crate) fn pay_for_decoding(bytes: usize, steps: usize) {
     let units = if bytes >= PAID { bytes / DECODED } else { 0 };
@@ -44,7 +44,7 @@ pub(crate) type Unpacking = Pin<Box<dyn Future<Output = Result<Bytes, UnpackErro
 
 /// Unpacks a body, which counts at its connection meanwhile.
 ///
-/// Waits for room that others have, as long as it may come. Nobody waits for ever: a message that
+/// Waits for room that others have, as long as it may come. No task waits for ever: a message that
 /// is half unpacked may belong to a handle that nobody reads from any more.
 pub(crate) fn unpack_counted(link: &Link, compression: Compression, packed: Bytes) -> Unpacking {
     let limit = link.config().max_received;
@@ -114,7 +114,7 @@ mod here {
     /// The work that a unit of tokio's budget pays for, in bytes.
     const UNIT: usize = 512;
 
-    /// What a task has before it gives way: 128 units. Gzip unpacks that in some 150 µs.
+    /// The bytes that a task has before it gives way: 128 units. Gzip unpacks them in some 150 µs.
     const TURN: usize = 128 * UNIT;
 
     /// The most that is unpacked elsewhere before the task is asked whether it may go on. A round
@@ -125,9 +125,9 @@ mod here {
     /// How long [`later`] waits.
     const LATER: Duration = Duration::from_millis(10);
 
-    /// What is unpacked on the task's own thread: some 25 µs of work. Tasks run in the order in
-    /// which they were woken, so a peer with a thousand of them keeps all others waiting; elsewhere
-    /// the peers have turns.
+    /// The bytes that are unpacked on the task's own thread: some 25 µs of work. Tasks run in the
+    /// order in which they were woken, so a peer with a thousand of them keeps all others waiting;
+    /// elsewhere the peers have turns.
     const ON_TASK: usize = 8 * 1024;
 
     pub(crate) async fn unpack<E: From<UnpackError>>(
@@ -215,7 +215,7 @@ mod here {
         .await;
     }
 
-    /// What is in memory for a body, and who counts it.
+    /// The memory of a body, and the function that counts it.
     struct Count<H> {
         packed: usize,
         held: usize,

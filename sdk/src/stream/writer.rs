@@ -56,7 +56,7 @@ impl<T> Default for State<T> {
     }
 }
 
-/// What a side is told whose write has waited for so long while it does not read.
+/// The warning for a side whose write has waited for so long while it does not read.
 const WRITES: &str = "a write has waited for more than 10 s until the peer reads, and messages of the peer are not read here: if it \
     waits for the same, read() lets both go on; split() and shared() give handles to do both at once";
 

@@ -180,7 +180,7 @@ fn begin(packed: &mut Bytes, start: usize) -> Result<Option<Frame>, UnpackError>
     }))
 }
 
-/// What a packed block unpacks to, if that is no more than `most`
+/// The size that a packed block unpacks to, if that is no more than `most`
 /// (`lz4/lz4: doc/lz4_Block_format.md`).
 fn block_size(mut block: &[u8], most: usize) -> Result<usize, UnpackError> {
     let mut size = 0;
@@ -190,7 +190,7 @@ fn block_size(mut block: &[u8], most: usize) -> Result<usize, UnpackError> {
         take(&mut block, literals)?;
         size += literals;
         if !block.is_empty() {
-            // How far back the match is. Whether something is there is seen when it is copied.
+            // The bytes say how far back the match is. The copy checks that something is there.
             take(&mut block, 2)?;
             size += 4 + length(token & 15, &mut block)?;
         }

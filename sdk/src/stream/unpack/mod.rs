@@ -60,7 +60,7 @@ trait Decoder: Send + Sync {
     fn step(&mut self, plain: &mut Plain, most: usize) -> Result<Step, UnpackError>;
 }
 
-/// What is unpacked so far.
+/// The part of a body that is unpacked so far.
 struct Plain {
     bytes: Vec<u8>,
     limit: usize,
@@ -111,7 +111,7 @@ impl Unpacker {
     /// The body, after [`Step::Whole`].
     pub(crate) fn finish(self) -> Bytes {
         let mut plain = self.plain.bytes;
-        // What is left over is memory that no budget counts.
+        // The memory that is left over is counted by no budget.
         if plain.capacity() - plain.len() > plain.len() / 4 {
             plain.shrink_to_fit();
         }
@@ -161,7 +161,7 @@ impl Plain {
         self.says.checked_sub(self.bytes.len()).filter(|_| self.says > 0)
     }
 
-    /// Whether `more` bytes may be added.
+    /// Fails if `more` bytes would go over the limit.
     fn check(&self, more: usize) -> Result<(), UnpackError> {
         let limit = self.limit;
         if more > limit.saturating_sub(self.bytes.len()) {

@@ -19,11 +19,11 @@ const CHUNK: usize = 4;
 /// Its checksum, in front of the data.
 const CHECKSUM: usize = 4;
 
-/// What a chunk unpacks to at most (`framing_format.txt`, section 4.2).
+/// The most that a chunk unpacks to (`framing_format.txt`, section 4.2).
 const CHUNK_MAX: usize = 64 * 1024;
 
-/// Whether this is the stream format. The block format cannot begin so: there, the bytes would copy
-/// from far before the beginning.
+/// Tells whether this is the stream format. The block format cannot begin so: there, the bytes
+/// would copy from far before the beginning.
 pub(super) fn is_stream(packed: &[u8]) -> bool {
     packed.starts_with(SNAPPY_STREAM)
 }

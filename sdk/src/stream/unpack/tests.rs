@@ -1,4 +1,4 @@
-//! What a body may be made of, and where its steps end.
+//! The parts that a body may be made of, and the ends of its steps.
 
 use std::io::Write;
 
@@ -169,7 +169,7 @@ fn no_step_is_longer_than_a_piece_whatever_a_body_is_made_of() {
 
 const SNAPPY: [u8; 10] = *b"\xff\x06\x00\x00sNaPpY";
 
-/// What comes in one piece says its size first.
+/// A block that comes in one piece says its size first.
 #[test]
 fn a_step_that_would_give_more_than_it_may_does_nothing() {
     let info = lz4_flex::frame::FrameInfo::new().block_size(lz4_flex::frame::BlockSize::Max4MB);
