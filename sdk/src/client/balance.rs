@@ -204,7 +204,7 @@ mod tests {
         }
     }
 
-    /// Who gets each of so many calls, when each connection answers as `serves` says.
+    /// The connection that gets each of `count` calls, when each answers as `serves` says.
     fn calls(
         picker: &Picker,
         links: &[Link],

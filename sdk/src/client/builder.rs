@@ -127,8 +127,8 @@ impl ChannelBuilder {
         self
     }
 
-    /// Whether calls and streams wait until there is a connection, however many attempts fail; a
-    /// call can say so itself. They wait for as long as their own limit of time allows, a stream
+    /// Sets whether calls and streams wait until there is a connection, however many attempts fail;
+    /// a call can say so itself. They wait for as long as their own limit of time allows, a stream
     /// that has none for [`open_timeout`](Self::open_timeout). Default: `false`: they wait while an
     /// attempt is being made, and fail when it fails.
     pub fn wait_for_ready(mut self, wait: bool) -> Self {

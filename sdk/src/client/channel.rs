@@ -20,9 +20,9 @@ use super::state::{State, StateWatch};
 /// A connection whose server says that it shuts down gets no more calls: what is open on it goes
 /// on, and another one is made at once.
 ///
-/// A connection that is lost is replaced. What was sent on it fails, and is never sent again by
-/// itself; a call that was not sent yet waits for another connection, within its own limit of time.
-/// When an attempt to connect fails, those who wait for it fail with its error, which
+/// A connection that is lost is replaced. Everything that was sent on it fails, and is never sent
+/// again by itself; a call that was not sent yet waits for another connection, within its own limit
+/// of time. When an attempt to connect fails, those who wait for it fail with its error, which
 /// [is retryable](Error::is_retryable), unless the channel or the call
 /// [waits for it](ChannelBuilder::wait_for_ready).
 ///
@@ -51,7 +51,7 @@ struct Inner {
     calls: CallDefaults,
 }
 
-/// What counts for calls that do not say otherwise.
+/// The options that count for calls that do not say otherwise.
 pub(super) struct CallDefaults {
     pub(super) caller: Bytes,
     pub(super) timeout: Option<Duration>,
@@ -84,14 +84,14 @@ impl Channel {
         Arc::clone(&self.0.pool)
     }
 
-    /// What the channel connects to, as text: the address, the addresses with commas between, or
-    /// the resolver's name.
+    /// The channel's target, as text: the address, the addresses with commas between, or the
+    /// resolver's name.
     #[must_use]
     pub fn peer(&self) -> &str {
         &self.0.pool.config.target
     }
 
-    /// What the channel is doing.
+    /// The channel's state now.
     #[must_use]
     pub fn state(&self) -> State {
         self.0.pool.state()

@@ -16,7 +16,7 @@ pub(crate) trait Connect: Send + Sync + 'static {
     /// nothing behind.
     fn connect<'a>(&'a self, address: &'a Address, config: &'a Config) -> Connecting<'a>;
 
-    /// Whether it needs a runtime with sockets.
+    /// Tells whether it needs a runtime with sockets.
     fn needs_sockets(&self) -> bool {
         false
     }

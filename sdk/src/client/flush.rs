@@ -31,9 +31,9 @@ impl Channel {
     ///
     /// # Errors
     /// A connection was lost before all that was queued on it was written, since the last flush
-    /// ([`ErrorKind::Network`], or [`ErrorKind::Closed`] if this side closed it). What was not
-    /// written is not sent again. A loss that a flush has waited for may be told by the next one as
-    /// well.
+    /// ([`ErrorKind::Network`], or [`ErrorKind::Closed`] if this side closed it). The bytes that
+    /// were not written are not sent again. A loss that a flush has waited for may be told by the
+    /// next one as well.
     pub async fn flush(&self) -> Result<()> {
         let pool = self.pool();
         let links = pool.all_links();

@@ -27,7 +27,8 @@ use super::subchannels::{Start, Subchannels};
 /// The connections of a channel. Its tasks hold it as well, and end when it is
 /// [released](Self::release).
 pub(super) struct Pool {
-    /// What a call needs. It is replaced, never changed, so that calls need no lock.
+    /// The picker of each call's connection. It is replaced, never changed, so that calls need no
+    /// lock.
     picker: ArcSwap<Picker>,
     /// Some connections get less than their share, because their servers refuse.
     uneven: Arc<AtomicBool>,
@@ -84,7 +85,7 @@ impl Pool {
         let picker = self.picker.load();
         if picker.resting {
             drop(picker);
-            // Whoever then waits for a connection is told why there is none.
+            // A waiter is then told why there is no connection.
             return self.wake_and_pick().ok().flatten();
         }
         picker.pick().cloned()
@@ -147,7 +148,7 @@ impl Pool {
                 return Err(error);
             }
             changed.await;
-            // What changes again and again does not keep the thread.
+            // A state that changes again and again does not keep the thread.
             tokio::task::coop::consume_budget().await;
         }
     }
@@ -190,7 +191,8 @@ impl Pool {
             new
         });
         drop(subchannels);
-        // What it holds may be the last hold on a connection, which is let go of outside the lock.
+        // The old picker may have the last hold on a connection, which is let go of outside the
+        // lock.
         drop(old);
         self.changed.notify_waiters();
         result
@@ -257,8 +259,8 @@ impl Pool {
         self.subchannels.lock().failures().1.cloned()
     }
 
-    /// Nobody can call any more: no connection is made, and those that are there close when their
-    /// last call has ended.
+    /// Ends a pool that has no callers left: no connection is made, and those that are there close
+    /// when their last call has ended.
     pub(super) fn release(&self) {
         self.end(self.closed_error("the channel was dropped"));
     }

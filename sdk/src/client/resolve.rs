@@ -32,7 +32,8 @@ use std::pin::Pin;
 /// }
 /// ```
 pub trait Resolve: Send + Sync + 'static {
-    /// What errors call the servers before one of them is known, such as `orders.example:8000`.
+    /// The name of the servers in errors before one of them is known, such as
+    /// `orders.example:8000`.
     fn name(&self) -> String;
 
     /// The addresses now, as `host:port` or `unix:` and a path. One that is neither is left out,
@@ -43,7 +44,7 @@ pub trait Resolve: Send + Sync + 'static {
     /// ([`connect_timeout`](super::ChannelBuilder::connect_timeout)), then drops the future.
     ///
     /// # Errors
-    /// Whatever kept it from knowing. A panic counts as an error, too.
+    /// The reason that kept it from knowing. A panic counts as an error, too.
     fn resolve(&self) -> impl Future<Output = io::Result<Vec<String>>> + Send;
 
     /// Waits until it is worth asking again, for those who are told of changes. The channel drops

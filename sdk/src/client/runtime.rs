@@ -72,7 +72,7 @@ impl Drop for Guard {
         let why = match self.state {
             State::Done => return,
             _ if std::thread::panicking() => Some((internal, "the channel's task panicked")),
-            // Whoever waits starts another one.
+            // A waiter starts another one.
             State::Runs => None,
             // The runtime of whoever waits takes no tasks any more: waiting would be in vain.
             State::Spawned => Some((

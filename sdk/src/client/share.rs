@@ -3,9 +3,9 @@
 //! A refusal is quick, so without this a server that refuses would get as many calls as ever, and
 //! with [`Balance::LeastLoaded`](super::Balance::LeastLoaded) nearly all of them. Each refusal
 //! leaves a connection a quarter of its share, and each call that is served gives some of it back.
-//! What then refuses all gets one call in 256 of its share as a probe; what refuses some of them
-//! gets about as many as it can take, because a third of a per cent of calls that are refused
-//! balance those that are served.
+//! A server that then refuses all gets one call in 256 of its share as a probe; one that refuses
+//! some of them gets about as many as it can take, because a third of a per cent of calls that are
+//! refused balance those that are served.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -20,8 +20,8 @@ const WHOLE: u32 = 4096;
 /// The least: one call in 256.
 const LEAST: u32 = WHOLE / 256;
 
-/// What a call that is served gives back: with this and a quarter for each refusal, about one call
-/// in 400 of a channel is refused by a server that takes some.
+/// The share that a served call gives back: with this and a quarter for each refusal, about one
+/// call in 400 of a channel is refused by a server that takes some.
 const SERVED: u32 = WHOLE / 512;
 
 /// A connection that has got no call for so long is tried again, also on a channel with few calls.
@@ -31,11 +31,11 @@ const PROBE_EVERY: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(super) struct Share {
     of_whole: AtomicU32,
-    /// What it is owed: it gets a call for each whole.
+    /// The share that it is owed: it gets a call for each whole.
     owed: AtomicU32,
     /// When it got its last call, while it has not its whole share.
     tried: Mutex<Option<Instant>>,
-    /// Whether one of the channel's connections has less than the whole: else calls need not look.
+    /// One of the channel's connections has less than the whole: else calls need not look.
     uneven: Arc<AtomicBool>,
 }
 
@@ -57,7 +57,7 @@ impl Share {
         self.get() == WHOLE
     }
 
-    /// Whether the connection takes a call when it is its turn.
+    /// Tells whether the connection takes a call when it is its turn.
     pub(super) fn takes(&self) -> bool {
         let share = self.get();
         if share == WHOLE {

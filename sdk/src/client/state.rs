@@ -1,4 +1,4 @@
-//! What a channel is doing, for those who want to know.
+//! The state of a channel, for those who want to know.
 
 use std::time::Instant;
 
@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use crate::error::Error;
 
-/// What a channel is doing. With several connections it is the best that one of them does: ready
+/// The state of a channel. With several connections it is the best that one of them is in: ready
 /// before connecting before waiting.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -17,10 +17,10 @@ pub enum State {
     Connecting,
     /// There is a connection.
     Ready,
-    /// Nobody answered. Calls fail, unless they
+    /// No server answered. Calls fail, unless they
     /// [`wait_for_ready`](super::ChannelBuilder::wait_for_ready).
     TransientFailure {
-        /// What went wrong last.
+        /// The last failure.
         why: Error,
         /// When the next attempt is made, by tokio's clock.
         retry_at: Instant,
@@ -31,19 +31,19 @@ pub enum State {
 }
 
 impl State {
-    /// Whether there is a connection.
+    /// Tells whether there is a connection.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         matches!(self, Self::Ready)
     }
 
-    /// Whether there will be no connection any more.
+    /// Tells whether there will be no connection any more.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         matches!(self, Self::Closed)
     }
 
-    /// Whether this says nothing new to those who know `other`.
+    /// Tells whether this says nothing new to those who know `other`.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
             (

@@ -72,7 +72,7 @@ enum ResolverState {
     /// They are a list that does not change.
     #[default]
     Fixed,
-    /// Nobody has asked yet. There is no task.
+    /// The resolver was not asked yet. There is no task.
     Resting,
     Asking,
     Known,
@@ -384,7 +384,7 @@ impl Subchannels {
         self.draining.iter().filter_map(|aside| aside.link.upgrade()).collect()
     }
 
-    /// Whether something is to be started when there is a call.
+    /// Tells whether something is to be started when there is a call.
     pub(super) fn is_resting(&self) -> bool {
         matches!(self.resolver, ResolverState::Resting)
             || self.list.iter().any(|subchannel| matches!(subchannel.phase, Phase::Resting))

@@ -84,9 +84,9 @@ pub(super) fn not_connected(
     }
 }
 
-/// Whether an answer says that another server would serve better: this one refuses calls, fails, or
-/// cannot reach those that it calls. Codes that speak of the request, and those of the application,
-/// do not say so.
+/// Tells whether an answer says that another server would serve better: this one refuses calls,
+/// fails, or cannot reach those that it calls. Codes that speak of the request, and those of the
+/// application, do not say so.
 pub(super) fn is_refusal(outcome: &Outcome) -> bool {
     let codes = [
         Code::SERVER_OVERLOAD_ERR,
@@ -99,7 +99,7 @@ pub(super) fn is_refusal(outcome: &Outcome) -> bool {
     outcome.func_ret == 0 && codes.contains(&Code(outcome.ret))
 }
 
-/// Whose limit of time it is.
+/// The owner of a limit of time.
 pub(super) enum Limited<'a> {
     /// The call's.
     Call(&'a Limit),

@@ -127,7 +127,8 @@ async fn send_request<Req: Message, Resp: Message>(
     let reader = AsyncReader::new(stream.clone());
     let mut writer = AsyncWriter::new(stream.clone());
     let sent = before_open_timeout(&stream, writer.write(request)).await;
-    // A server may end early. What it sent before is there to be read, and so is how it ended.
+    // A server may end early. The messages that it sent before are there to be read, and so is its
+    // end.
     if !matches!(stream.ending(), Some(Ending::Closed(_) | Ending::Reset(_))) {
         sent?;
     }
@@ -192,7 +193,7 @@ impl<Req: Message, Resp: Message> Future for Bidi<Req, Resp> {
     }
 }
 
-/// What the three kinds of stream have in common when they are opened.
+/// The steps that the three kinds of stream have in common when they are opened.
 ///
 /// Most streams find a connection with room. Only what has to wait for one of them is in a box.
 struct Open {

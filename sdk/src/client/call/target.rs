@@ -21,7 +21,7 @@ impl Target {
         options.compression.unwrap_or(self.channel.compression())
     }
 
-    /// What is said of a call before its first message.
+    /// The head of a call, which comes before its first message.
     pub(super) fn head(
         &self,
         options: CallOptions,
@@ -69,9 +69,9 @@ macro_rules! options {
             self
         }
 
-        /// Whether the call waits until there is a connection, however many attempts fail. Without
-        /// it the channel's [`wait_for_ready`](crate::client::ChannelBuilder::wait_for_ready)
-        /// counts.
+        /// Sets whether the call waits until there is a connection, however many attempts fail.
+        /// Without it the channel's
+        /// [`wait_for_ready`](crate::client::ChannelBuilder::wait_for_ready) counts.
         pub fn wait_for_ready(mut self, wait: bool) -> Self {
             self.options_mut().wait_for_ready = Some(wait);
             self

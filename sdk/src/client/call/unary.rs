@@ -34,8 +34,8 @@ pub struct Unary<Req, Resp> {
 /// A one-way call: set options, then `.await` it, or hand it to whatever takes a future.
 ///
 /// Ready once the request is queued for the socket; [`Channel::flush`](crate::Channel::flush) waits
-/// until it is written there, which a program that ends needs. Nobody tells whether it arrived, and
-/// whether the handler succeeded. Options that are set after the first poll have no promised
+/// until it is written there, which a program that ends needs. No answer tells whether it arrived,
+/// or whether the handler succeeded. Options that are set after the first poll have no promised
 /// effect.
 #[must_use = "a call does nothing unless it is awaited"]
 pub struct OneWay<Req> {

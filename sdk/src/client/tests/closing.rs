@@ -1,4 +1,4 @@
-//! What is left of a channel that is closed or dropped: nothing.
+//! Nothing is left of a channel that is closed or dropped.
 
 use tokio::runtime::Handle;
 use tokio::time::Duration;
@@ -11,7 +11,7 @@ fn tasks() -> usize {
     Handle::current().metrics().num_alive_tasks()
 }
 
-/// What a channel may be doing when it ends.
+/// The states that a channel may be in when it ends.
 const DOING: [(Answer, &str); 3] =
     [(Answer::Nothing, "connecting"), (Answer::Refuses, "waiting"), (Answer::Accepts, "connected")];
 

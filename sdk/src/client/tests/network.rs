@@ -23,13 +23,13 @@ use crate::transport::{
     IncomingStream, Link, PeerAddr, Shape, memory_pair, now,
 };
 
-/// What is at an address.
+/// The behaviour of an address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Answer {
     /// A server that reads, and never says anything.
     Accepts,
     Refuses,
-    /// Nobody: not even a refusal comes back.
+    /// Nothing is there: not even a refusal comes back.
     Nothing,
     /// The attempt panics.
     Panics,

@@ -28,7 +28,7 @@ async fn a_lazy_channel_does_nothing_before_the_first_call() {
     assert_eq!((network.attempts_at("a:1"), channel.connections()), (1, 1));
     hint(&channel).await.unwrap();
     assert_eq!(network.attempts_at("a:1"), 1);
-    // What is over before anybody looks is not told.
+    // A state that is over before anybody looks is not told.
     assert_eq!(told(&mut watch).await, ["Ready"]);
 }
 
@@ -201,7 +201,7 @@ async fn a_call_that_finds_a_dead_connection_waits_for_the_next_one() {
     pass(ms(5000)).await;
     let link = channel.pick().unwrap();
     network.hang_up("a:1");
-    // Nobody but the connection knows yet, and the first who writes.
+    // Only the connection knows yet, and the first that writes.
     link.close(&crate::transport::ConnError::PeerClosed);
     hint(&channel).await.unwrap();
     assert_eq!(network.open("a:1"), 1);
@@ -248,7 +248,7 @@ async fn calls_that_wait_for_room_on_a_connection_end_in_time() {
     assert!(late >= 5, "{late}");
 }
 
-/// What the requests in these bytes say of the time that is left, in milliseconds.
+/// The time left that each request in these bytes states, in milliseconds.
 fn timeouts(mut bytes: &[u8]) -> Vec<u32> {
     let mut found = Vec::new();
     while let Some((fixed, rest)) = bytes.split_at_checked(16) {

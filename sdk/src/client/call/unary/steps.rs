@@ -39,7 +39,7 @@ pub(super) struct CallFuture<Req, Resp> {
     pub(super) call: Prepared<Req, Resp>,
     one_way: bool,
     limit: Option<Limit>,
-    /// What the call says of waiting for a connection.
+    /// The call's own choice of waiting for a connection.
     patient: Option<bool>,
     /// When its time has passed, for one that had to wait for room or whose answer is unpacked or
     /// decoded.
@@ -61,7 +61,7 @@ enum Step<Resp> {
     Unpacking(CallRef, Option<Answer>, Unpacking),
     /// The answer is there, and its message is being decoded elsewhere.
     Decoding(CallRef, Option<Answer>, Elsewhere<Resp>),
-    /// Whoever polled it has got its outcome.
+    /// The call has given its outcome.
     Over,
 }
 
@@ -251,7 +251,7 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
     }
 
     /// Waits until the call's time has passed, while it waits for room, and gives the error of
-    /// that. What is sent has a deadline at its connection.
+    /// that. A request that is sent has a deadline at its connection.
     #[cold]
     fn poll_too_late(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
         Poll::Ready(match ready!(self.poll_limit(cx)) {
@@ -280,7 +280,7 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
     }
 
     /// The deadline of what is sent is its connection's to keep, but for one whose runtime may
-    /// stand still while ours does not. Nobody waits for the answer of a one-way call.
+    /// stand still while ours does not. A one-way call waits for no answer.
     #[cold]
     fn watch_time(&mut self, deadline: Instant) -> Result<(), Lack> {
         if self.one_way { Ok(()) } else { self.set_late(deadline) }
