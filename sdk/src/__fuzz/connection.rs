@@ -51,7 +51,7 @@ pub fn connection_seed(client: bool, bytes: &[u8]) -> Vec<u8> {
         seed.push(BYTES);
         seed.extend_from_slice(&len.to_be_bytes());
         seed.extend_from_slice(piece);
-        // Whatever was opened by it is read and ended.
+        // Each stream or call that it opened is read and ended.
         seed.extend_from_slice(&[ON_STREAM, 0, TAKE, ON_CALL, 0, 0, ON_STREAM, 0, CLOSE_IT]);
     }
     seed
@@ -249,7 +249,7 @@ impl Run {
         self.end.with(|conn| conn.give_back(&mut held.ticket));
         held.collect(&mut self.end, key);
         self.end.with(|conn| conn.release(key));
-        // Whoever waited has let go as well.
+        // Each waiter has let go as well.
         self.end.events.retain(|event| {
             use Event::{Changed, CreditRevoked, Readable, Writable};
             !matches!(event, Readable(its) | Writable(its) | Changed(its) | CreditRevoked(its) if *its == key)

@@ -17,7 +17,7 @@ pub(super) const UNARY: &str = "/test.Fuzz/Unary";
 
 pub(super) struct End {
     pub(super) conn: Connection,
-    /// What the application has not looked at.
+    /// The events at which the application has not looked.
     pub(super) events: Vec<Event>,
     calls: Vec<IncomingCall>,
     /// Bytes that are not in the socket yet.
@@ -119,7 +119,7 @@ impl End {
         self.with(|conn| conn.handle_lost(why));
     }
 
-    /// Whether the connection itself has deadlines.
+    /// Tells whether the connection itself has deadlines.
     pub(super) fn is_watched(&self) -> bool {
         let config = self.conn.config();
         config.heartbeat.is_some() || config.idle_timeout.is_some() || !self.first_frame_seen
@@ -148,13 +148,14 @@ impl End {
         if self.side == Side::Server {
             assert!(streams <= config.max_streams);
         }
-        // What a stream may hold before the reading pauses, and what was read at that moment.
+        // The bytes that a stream may hold before the reading pauses, and those read at that
+        // moment.
         let most =
             256 * 1024 + 2 * (config.window as usize + config.max_received) + 5 * self.longest;
         assert!(input <= most * streams, "{input} bytes of input wait for {streams} readers");
     }
 
-    /// What was written, as the peer reads it.
+    /// The frames that were written, as the peer reads them.
     fn read(&self, bytes: &[u8]) -> Vec<Frame> {
         let peer = if self.side == Side::Client { Side::Server } else { Side::Client };
         let (mut bytes, mut frames) = (BytesMut::from(bytes), Vec::new());

@@ -1,13 +1,13 @@
-//! What one end writes, frame by frame, against the rules of the protocol.
+//! The frames that one end writes, against the rules of the protocol.
 
 use std::collections::HashMap;
 
 use crate::wire::{CloseMeta, Frame, InitMeta, Side, StreamId};
 
-/// What was written and heard of each stream that is not over.
+/// The state of each stream that is not over, by the frames that were written and heard.
 #[derive(Debug)]
 pub(super) struct Order {
-    /// Who writes.
+    /// The side that writes.
     side: Side,
     /// The window this end announces.
     window: u32,
@@ -19,7 +19,7 @@ pub(super) struct Order {
 #[derive(Debug)]
 struct Written {
     phase: Phase,
-    /// What may still be sent; `None`: nobody counts.
+    /// The bytes that may still be sent; `None`: nobody counts.
     credit: Option<i64>,
 }
 
@@ -62,7 +62,7 @@ impl Order {
                 }
                 (_, Frame::Feedback { id, increment }) => {
                     assert!(*increment > 0 || self.beats, "a FEEDBACK that says nothing");
-                    // What says nothing may be about no stream.
+                    // A FEEDBACK that says nothing may be about no stream.
                     if *increment == 0 && id.0 == 0 {
                         continue;
                     }
@@ -132,7 +132,7 @@ impl Order {
         }
     }
 
-    /// What the peer's frame means for what may be written from now on.
+    /// Takes the peer's frame into account, for the frames that may be written from now on.
     fn heard(&mut self, cause: &Frame) {
         match cause {
             Frame::Feedback { id, increment } => {

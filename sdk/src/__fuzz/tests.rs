@@ -23,7 +23,7 @@ struct Chunk {
     hex: String,
 }
 
-/// What peers send: valid and malformed frames, and both directions of whole conversations.
+/// The bytes of peers: valid and malformed frames, and both directions of whole conversations.
 fn peers() -> Vec<Vec<u8>> {
     let frames = ["trpc_valid.json", "trpc_invalid.json"].into_iter().flat_map(vectors::<Vector>);
     let mut all: Vec<_> = frames.map(|vector| unhex(&vector.hex)).collect();

@@ -217,7 +217,7 @@ impl Talk {
         let Some(mut half) = half else { return };
         half.stop_writing(end);
         end.with(|conn| conn.release(half.key));
-        // Whoever waited has let go as well.
+        // Each waiter has let go as well.
         end.events.retain(|event| {
             use crate::conn::Event::{Changed, Readable, CreditRevoked, Writable};
             !matches!(event, Readable(key) | Writable(key) | Changed(key) | CreditRevoked(key) if *key == half.key)
