@@ -34,7 +34,7 @@
 //! * They take calls as they are: `try_when_all((client.a(x), client.b(y)))`.
 //! * They poll a child only if it woke. Children that woke between two polls are polled in input
 //!   order.
-//! * A child is dropped as soon as it has finished. What is left is dropped, in input order, in the
+//! * A child is dropped as soon as it has finished. The others are dropped, in input order, in the
 //!   poll that ends the join, before its outcome is handed out, or with the join if it is dropped
 //!   before.
 //! * A loop whose body borrows, as a child inside a trait's async method, has to stand in an

@@ -1,4 +1,4 @@
-//! What the joins share: the children, and which of them woke.
+//! The parts that the joins share: the children, and which of them woke.
 
 mod each;
 mod slot;
@@ -13,8 +13,8 @@ pub(super) use wakes::Wakes;
 
 use crate::error::Error;
 
-/// What [`when_all`](crate::when_all) takes: a tuple of up to twelve futures, or anything that can
-/// be iterated over and gives futures.
+/// The argument of [`when_all`](crate::when_all): a tuple of up to twelve futures, or anything that
+/// can be iterated over and gives futures.
 ///
 /// `Kind` tells the two apart and is always inferred. The trait is sealed.
 #[diagnostic::on_unimplemented(
@@ -71,7 +71,7 @@ pub trait TryChildren: Children {
     fn clear(self: Pin<&mut Self>);
 }
 
-/// What a join says when it is polled once too often.
+/// The panic of a join that is polled once too often.
 pub(super) const POLLED_AFTER_END: &str = "a join was polled after it had ended";
 
 mod sealed {

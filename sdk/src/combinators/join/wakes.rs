@@ -12,7 +12,7 @@ use crate::sync::{AtomicBool, Mutex, Ordering};
 /// stop before the end if it wakes its task itself: what is left is kept for the next turn.
 pub(in crate::combinators) struct Wakes {
     children: Vec<Arc<Child>>,
-    /// Who is to be polled in this turn, highest index first, so that `pop` gives the lowest.
+    /// The children to be polled in this turn, highest index first, so that `pop` gives the lowest.
     turn: Vec<usize>,
     shared: Arc<Mutex<Queue>>,
 }
@@ -64,7 +64,7 @@ struct Queue {
 
 struct Child {
     index: usize,
-    /// Whether the child waits for a poll already.
+    /// The child waits for a poll already.
     queued: AtomicBool,
     shared: Arc<Mutex<Queue>>,
 }

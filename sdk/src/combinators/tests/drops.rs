@@ -1,4 +1,4 @@
-//! What is dropped when.
+//! The moments at which children and runs are dropped.
 
 use std::future::{pending, ready};
 

@@ -1,4 +1,4 @@
-//! What the combinators promise together; the cases are those of the tRPC peers' helpers.
+//! The common promises of the combinators; the cases are those of the tRPC peers' helpers.
 
 mod drops;
 mod fairness;
