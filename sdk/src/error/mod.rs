@@ -1,4 +1,4 @@
-//! What can go wrong, as users see it.
+//! The failures, as users see them.
 
 mod shown;
 mod status;
@@ -46,7 +46,7 @@ struct Inner {
     accepted: bool,
 }
 
-/// What sort of failure an [`Error`] is.
+/// The sort of failure that an [`Error`] is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -80,7 +80,7 @@ pub enum ErrorKind {
     Config,
 }
 
-/// Who caused an [`Error`].
+/// The party that caused an [`Error`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Origin {
     /// This program: its arguments, settings, or a handle it dropped.
@@ -139,19 +139,19 @@ impl Error {
         self
     }
 
-    /// What sort of failure this is.
+    /// The sort of failure that this is.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// Who caused it.
+    /// The party that caused it.
     #[must_use]
     pub fn origin(&self) -> Origin {
         self.0.origin
     }
 
-    /// What the peer answered; `None` when the failure was not an answer.
+    /// The peer's answer; `None` when the failure was not an answer.
     #[must_use]
     pub fn status(&self) -> Option<&Status> {
         self.0.answered.then_some(&self.0.status)
@@ -188,26 +188,26 @@ impl Error {
         self.0.peer.as_deref()
     }
 
-    /// Whether a limit of time passed.
+    /// Tells whether a limit of time passed.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         self.kind() == ErrorKind::Timeout
     }
 
-    /// Whether the call was given up by one side.
+    /// Tells whether the call was given up by one side.
     #[must_use]
     pub fn is_canceled(&self) -> bool {
         self.kind() == ErrorKind::Canceled
     }
 
-    /// Whether making the call again can help, and cannot do its work twice: it was not sent,
+    /// Tells whether making the call again can help, and cannot do its work twice: it was not sent,
     /// because there was no connection, or the server refused it before its handler began (code 22,
     /// which servers say that are overloaded or shut down). A stream that was open is not: its
     /// handler may have begun.
     ///
     /// `false` says that trying again is in vain, as on a channel that is closed or with an address
     /// that is none, or that it may do the work twice: a call whose connection was lost may have
-    /// been carried out. Whether that matters, only the caller can tell.
+    /// been carried out. Only the caller can tell whether that matters.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self.kind() {
@@ -222,10 +222,10 @@ impl Error {
         self.code() == Code::SERVER_OVERLOAD_ERR && self.func_ret() == 0
     }
 
-    /// What a peer is told when its handler returns this error: the same codes and text. `own` are
-    /// the handler's method and peer: of a failure elsewhere, which the handler passes on, the text
-    /// also says which method it was and where it failed. What another server answered is passed on
-    /// as it is.
+    /// The status for the peer when a handler returns this error: the same codes and text. `own`
+    /// are the handler's method and peer: of a failure elsewhere, which the handler passes on, the
+    /// text also says which method it was and where it failed. The answer of another server is
+    /// passed on as it is.
     ///
     /// The one exception is code 22, which says to callers that no handler has begun. This one has:
     /// code 31 takes its place, with a text that says where it was, unless the handler has made the

@@ -1,4 +1,4 @@
-//! What a handler answers when it does not answer with a message.
+//! The answer of a handler that does not answer with a message.
 
 use std::fmt;
 
@@ -67,7 +67,7 @@ impl Status {
         &self.message
     }
 
-    /// Whether the framework of the peer says that a limit of time has passed.
+    /// Tells whether the framework of the peer says that a limit of time has passed.
     pub(crate) fn is_timeout(&self) -> bool {
         let timeouts = [
             Code::SERVER_TIMEOUT_ERR,
@@ -84,7 +84,7 @@ impl Status {
         self.func_ret == 0 && timeouts.contains(&self.code)
     }
 
-    /// Whether both codes are 0.
+    /// Tells whether both codes are 0.
     #[must_use]
     pub const fn is_ok(&self) -> bool {
         self.code.is_ok() && self.func_ret == 0
