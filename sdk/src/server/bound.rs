@@ -40,10 +40,10 @@ pub struct Bound {
     stage: watch::Sender<Stage>,
 }
 
-/// What the serving future is at.
+/// The stage of the serving future.
 #[derive(Clone, Debug)]
 enum Stage {
-    /// Nobody has polled it.
+    /// The future has not been polled.
     Bound,
     Accepting,
     /// The address is free, because the server is shut down.
@@ -62,7 +62,7 @@ pub struct ServerHandle {
     listening: Option<Listening>,
 }
 
-/// What a handle knows of the serving future.
+/// The part of the serving future that a handle knows.
 #[derive(Clone)]
 struct Listening {
     local: PeerAddr,
@@ -140,7 +140,7 @@ impl Bound {
                 let next =
                     tokio::time::timeout(SETTLE, self.listener.accept(dead_peer_timeout)).await;
                 let Ok(Ok((ends, peer))) = next else { return };
-                // Nobody would wait for its end.
+                // No shutdown would wait for the connection's end.
                 if self.connections.are_closing() {
                     return;
                 }
@@ -201,7 +201,7 @@ impl ServerHandle {
                 Some(Error::new(ErrorKind::Closed, Origin::Caller, Code::SERVER_SYSTEM_ERR, text))
             }
         };
-        // Who shuts a server down need not let it serve to the end.
+        // The program that shuts a server down need not let it serve to the end.
         match broken {
             Some(why) if !self.connections.are_draining() => Err(why),
             _ => {
@@ -211,8 +211,8 @@ impl ServerHandle {
         }
     }
 
-    /// What was refused, closed or broken off since the server was made, counted by cause: calls,
-    /// streams and connections. Ready at once.
+    /// The calls, streams and connections that were refused, closed or broken off since the server
+    /// was made, counted by cause. Ready at once.
     #[must_use]
     pub fn refused(&self) -> Refused {
         self.connections.refused()

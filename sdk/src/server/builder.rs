@@ -58,7 +58,7 @@ pub struct ServerBuilder {
     max_calls: usize,
     /// `None`: as the requests are.
     compression: Option<Option<Compression>>,
-    /// What all connections may hold together.
+    /// The bytes that all connections may hold together.
     unread: usize,
     unsent: usize,
 }
@@ -134,8 +134,9 @@ impl ServerBuilder {
     }
 
     /// Bytes of all connections together that may be received and not yet read or answered,
-    /// together with what the windows of their streams promise. Default: 512 MiB. What happens when
-    /// room is short is said at [`max_unread_per_connection`](Self::max_unread_per_connection).
+    /// together with what the windows of their streams promise. Default: 512 MiB.
+    /// [`max_unread_per_connection`](Self::max_unread_per_connection) says what happens when room
+    /// is short.
     ///
     /// No [peer](Self::peer_key) gets more than it leaves to the others: one alone half of it at
     /// most, two together three quarters. Messages that go beyond a window can bring it above that;

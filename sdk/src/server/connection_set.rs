@@ -166,8 +166,8 @@ impl ConnectionSet {
         self.entries.is_empty()
     }
 
-    /// So many of the oldest new connections as there are too many, if they have been left alone
-    /// for long enough. Those go first of whose peers there are more than a fair share.
+    /// The oldest new connections, as many as there are too many, if they have been left alone for
+    /// long enough. Those go first of whose peers there are more than a fair share.
     fn silent_ones(&mut self, now: Instant) -> Vec<Link> {
         if self.new.len() <= self.accept_limits.new || self.look_at.is_some_and(|at| now < at) {
             return Vec::new();

@@ -119,7 +119,7 @@ impl Connections {
         Ok(link)
     }
 
-    /// What was refused so far.
+    /// The refusals so far, counted by cause.
     pub(super) fn refused(&self) -> Refused {
         self.pools.refusals.counted()
     }
@@ -145,7 +145,7 @@ impl Connections {
         }
     }
 
-    /// What all connections hold together.
+    /// The bytes that all connections hold together.
     pub(super) fn buffered(&self) -> Buffered {
         self.links().iter().map(Link::buffered).sum()
     }

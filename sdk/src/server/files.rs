@@ -17,7 +17,7 @@ pub(super) struct Files {
 }
 
 impl Files {
-    /// What the system says now; `None` if there is no limit.
+    /// The files as the system counts them now; `None` if there is no limit.
     pub(super) fn now() -> Option<Self> {
         let limit = getrlimit(Resource::Nofile).current?;
         // Only to look into the folder takes a file of its own.

@@ -19,7 +19,7 @@ impl Pace {
         Self { per_second, since: now(), passed: 0 }
     }
 
-    /// Whether one more may pass now.
+    /// Tells whether one more may pass now.
     pub(super) fn is_open(&mut self) -> bool {
         let now = now();
         if now.saturating_duration_since(self.since) >= SECOND {

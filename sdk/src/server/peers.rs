@@ -1,5 +1,5 @@
-//! Who the peers of a server are: the table in which a connection finds what it shares with others
-//! of its peer.
+//! The peers of a server: the table in which a connection finds what it shares with others of its
+//! peer.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
@@ -10,12 +10,12 @@ use hashbrown::HashMap;
 
 use crate::transport::{Peer, PeerAddr, Pools};
 
-/// What connections with the same key have in common.
+/// The key that the connections of one peer have in common.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) enum Key {
     /// One host: an IPv4 address, or the network of an IPv6 address.
     Host(IpAddr),
-    /// What the application says.
+    /// The application's name for the peer.
     Named(String),
 }
 

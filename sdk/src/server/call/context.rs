@@ -1,4 +1,4 @@
-//! What a handler knows of its call.
+//! The context of a call, for its handler.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::transport::{Head, PeerAddr, now};
 
 use super::server_state::ServerState;
 
-/// What a handler knows of its call: who calls, until when, with which metadata, and whether
+/// The call as its handler knows it: who calls, until when, with which metadata, and whether
 /// anybody still waits.
 ///
 /// Clones are cheap and speak of the same call. Keeping one does not keep the call alive.
@@ -36,13 +36,13 @@ struct Inner {
     /// `None` if it is empty.
     attachment: Option<Box<Bytes>>,
     compression: Option<Compression>,
-    /// Nobody waits for the outcome any more. Set with `rare` locked.
+    /// The outcome is not waited for any more. Set with `rare` locked.
     over: AtomicBool,
     rare: Mutex<Option<Box<Rare>>>,
     server_state: Arc<ServerState>,
 }
 
-/// What most calls do without.
+/// The fields that most calls do without.
 #[derive(Default)]
 struct Rare {
     extras: Extras,
@@ -50,7 +50,7 @@ struct Rare {
     cancelled: Option<Arc<Signal>>,
 }
 
-/// What goes out beside the answer.
+/// The parts that go out beside the answer.
 #[derive(Default)]
 pub(super) struct Extras {
     pub(super) metadata: Metadata,
@@ -191,7 +191,7 @@ impl Context {
         signal.wait().await;
     }
 
-    /// Whether the server is being shut down: finish soon.
+    /// Tells whether the server is being shut down; if so, finish soon.
     #[must_use]
     pub fn is_draining(&self) -> bool {
         self.0.server_state.drain.has_begun()
@@ -215,7 +215,7 @@ impl Context {
         self.is_draining().then(|| self.0.server_state.drain.time_left())
     }
 
-    /// Whether the request is JSON, and the answer is to be.
+    /// Tells whether the request is JSON, and the answer is to be.
     pub(super) fn is_json(&self) -> bool {
         self.0.json
     }
@@ -234,7 +234,7 @@ impl Context {
         }
     }
 
-    /// What [`end`](Self::end) sets; `None` if it was there already.
+    /// The signal that [`end`](Self::end) sets; `None` if the call is over already.
     fn signal(&self) -> Option<Arc<Signal>> {
         let mut rare = self.0.rare.lock();
         let signal = || Arc::clone(rare.get_or_insert_default().cancelled.get_or_insert_default());

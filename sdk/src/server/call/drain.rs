@@ -6,7 +6,7 @@ use crate::signal::Signal;
 use crate::sync::Mutex;
 use crate::transport::now;
 
-/// Whether a server is being shut down, and when it stops waiting for its handlers.
+/// The shutdown of a server, and the time when it stops waiting for its handlers.
 #[derive(Debug, Default)]
 pub(crate) struct Drain {
     begun: Signal,
@@ -15,8 +15,8 @@ pub(crate) struct Drain {
 }
 
 impl Drain {
-    /// The server is being shut down, and waits until `ends_at` at the latest. What others have
-    /// said before counts as well.
+    /// The server is being shut down, and waits until `ends_at` at the latest. The limits of
+    /// earlier shutdowns count as well.
     pub(crate) fn begin(&self, ends_at: Option<Instant>) {
         let mut earliest = self.ends_at.lock();
         *earliest = earliest.into_iter().chain(ends_at).min();

@@ -340,7 +340,7 @@ async fn reply<Resp: Message>(
         }
     };
     if let Err(error) = replied {
-        // Nobody is there to be answered.
+        // No caller is left to be answered.
         if let SendError::Ended(_) = error {
             return;
         }

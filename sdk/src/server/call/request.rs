@@ -13,8 +13,8 @@ use crate::stream::{
 };
 use crate::transport::{BodyCharge, COPIED, Link, Overrun};
 
-/// What a request takes beside its bytes counts from here on: sixteen steps. For less the count is
-/// not worth the lock, and each call counts 1 KiB besides.
+/// The memory of a request beside its bytes counts from here on: sixteen steps. For less the count
+/// is not worth the lock, and each call counts 1 KiB besides.
 const COUNTED: usize = 512;
 
 /// A request from this size on is decoded elsewhere: that takes a millisecond.
@@ -55,7 +55,7 @@ impl<'a> Account<'a> {
 /// A request's body.
 pub(super) struct Request {
     body: Bytes,
-    /// What its connection counts for it.
+    /// The bytes that its connection counts for it.
     counted: usize,
 }
 
@@ -164,7 +164,7 @@ impl Request {
 /// The decoding of a request.
 struct Work {
     body: Bytes,
-    /// What its connection counts for it.
+    /// The bytes that its connection counts for it.
     counted: usize,
     /// The count of its connection beside that, as long as it is decoded.
     charge: BodyCharge,

@@ -33,7 +33,7 @@ pub(super) fn start_at_once<F: Future<Output = ()> + Send + 'static>(
     call: impl FnOnce() -> F,
 ) -> Started {
     let mut call = Box::into_pin(Box::write(Box::new_uninit(), call()));
-    // Whatever it waits for is asked again by the task, which polls it at once.
+    // No wake is lost: the task polls the call again at once.
     if call.as_mut().poll(&mut task::Context::from_waker(Waker::noop())).is_ready() {
         return Started::Done;
     }
@@ -59,11 +59,11 @@ impl Drop for EndGuard {
     }
 }
 
-/// What became of a handler.
+/// The end of a handler.
 pub(super) enum Finished<T> {
     Done(Result<T>),
     Panicked,
-    /// Nobody waits for the outcome any more, so the handler was dropped.
+    /// The outcome is not waited for any more, so the handler was dropped.
     Cancelled(Ending),
 }
 

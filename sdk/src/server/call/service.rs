@@ -7,7 +7,7 @@ use crate::service::ServiceSpec;
 use super::handler::ServerCall;
 use super::run::Started;
 
-/// What a server serves: implemented by the generated `...Server` types.
+/// A service as a server serves it: implemented by the generated `...Server` types.
 pub trait Service: Send + Sync + 'static {
     /// The service's table.
     fn spec(&self) -> &'static ServiceSpec;
@@ -16,7 +16,7 @@ pub trait Service: Send + Sync + 'static {
     fn dispatch(&self, method: usize, call: ServerCall) -> Started;
 }
 
-/// What [`ServerBuilder::service`](crate::server::ServerBuilder::service) takes.
+/// The argument of [`ServerBuilder::service`](crate::server::ServerBuilder::service).
 ///
 /// Implemented by the generated `...Server` types, and by types whose `impl` of a service trait
 /// carries `#[trill::service]`. `Marker` tells several services of one type apart.
