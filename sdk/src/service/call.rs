@@ -122,8 +122,8 @@ impl Request {
 }
 
 impl Request {
-    /// What is to be sent on another connection, of a request that was not sent because this one is
-    /// lost or its server drains. Nobody else is to try here.
+    /// The head of a request that was not sent because its connection is lost or the server drains,
+    /// to be sent on another one. No other call is to try here.
     pub(crate) fn take_head(&mut self, why: &SendError) -> Option<Head> {
         match why {
             SendError::Ended(Ending::Lost(_)) => self.link().note_lost(),

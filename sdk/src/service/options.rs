@@ -1,4 +1,4 @@
-//! What a caller says of one call.
+//! The options of one call.
 
 use std::time::{Duration, Instant};
 
@@ -123,8 +123,9 @@ impl CallOptions {
         self
     }
 
-    /// Whether the call waits until there is a connection, however many attempts fail, whatever the
-    /// channel's [`wait_for_ready`](crate::client::ChannelBuilder::wait_for_ready) is.
+    /// Lets the call wait until there is a connection, however many attempts fail, or with `false`
+    /// not, whatever the channel's
+    /// [`wait_for_ready`](crate::client::ChannelBuilder::wait_for_ready) is.
     #[must_use]
     pub fn wait_for_ready(mut self, wait: bool) -> Self {
         self.wait_for_ready = Some(wait);
@@ -165,7 +166,7 @@ mod tests {
 
     const MICROSECOND: Duration = Duration::from_micros(1);
 
-    /// What a server is told of a call with these limits.
+    /// The time left that a server is told for a call with these limits.
     fn left(own: Option<Duration>, inherited: Option<Duration>) -> Option<Duration> {
         let now = now();
         let inherited = inherited.map(|left| now + left);

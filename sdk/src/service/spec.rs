@@ -18,7 +18,7 @@ pub struct MethodSpec {
     pub kind: MethodKind,
     /// Other paths under which it can be called.
     pub aliases: &'static [&'static str],
-    /// Whether it takes JSON beside protobuf.
+    /// The method takes JSON beside protobuf.
     pub json: bool,
 }
 
