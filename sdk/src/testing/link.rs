@@ -30,9 +30,9 @@ pub struct Link {
 /// A direction of a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Direction {
-    /// What the client sends.
+    /// The bytes that the client sends.
     ToServer,
-    /// What the server sends.
+    /// The bytes that the server sends.
     ToClient,
     /// All.
     Both,
@@ -54,7 +54,7 @@ pub enum Cut {
     /// arrived.
     Reset,
     /// As by FIN: what is on the way still arrives, and then both ends see the end of their input.
-    /// What is written later is refused with `BrokenPipe`.
+    /// Later writes are refused with `BrokenPipe`.
     Fin,
 }
 
@@ -88,7 +88,7 @@ impl Link {
     }
 
     /// Lets one end stand still, as a stopped process would, until the link is
-    /// [healed](Self::heal): it takes no bytes and sends none. What was on the way arrives and lies
+    /// [healed](Self::heal): it takes no bytes and sends none. Bytes on the way arrive and lie
     /// there. The program behind that end runs on, and so do its deadlines; it just cannot be
     /// heard.
     pub fn freeze(&self, side: Side) {
@@ -106,13 +106,13 @@ impl Link {
     }
 
     /// Loses the connection after so many more bytes have arrived in this direction, or in
-    /// whichever comes first: inside a frame, for instance. What is behind them is lost in this
+    /// whichever comes first: inside a frame, for instance. The bytes behind them are lost in this
     /// direction. Another call replaces this one.
     pub fn cut_after(&self, direction: Direction, bytes: u64, how: Cut) {
         self.pipe.cut_after(direction.ways(), bytes, how);
     }
 
-    /// Whether the connection has not been lost or closed.
+    /// Tells whether the connection has not been lost or closed.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.pipe.is_open()
@@ -124,8 +124,8 @@ impl Link {
         direction.ways().iter().map(|way| self.pipe.carried(*way)).sum()
     }
 
-    /// What an end holds now: streams, calls, bytes, tasks that wait. `None` when nothing of that
-    /// end is left: its connection is over and all handles are dropped.
+    /// The state that an end holds now: streams, calls, bytes, tasks that wait. `None` when nothing
+    /// of that end is left: its connection is over and all handles are dropped.
     #[must_use]
     pub fn census(&self, side: Side) -> Option<Census> {
         match side {

@@ -47,9 +47,9 @@ struct Way {
     partitioned: bool,
     reader_frozen: bool,
     writer_frozen: bool,
-    /// What was written and has not arrived.
+    /// The bytes that were written and have not arrived.
     segments: VecDeque<Segment>,
-    /// What has arrived and was not read.
+    /// The bytes that have arrived and were not read.
     arrived: VecDeque<u8>,
     /// Bytes that have arrived so far.
     carried: u64,
@@ -59,14 +59,14 @@ struct Way {
     last_arrival: Option<Instant>,
     /// Nothing more is taken from the writer.
     shut: Option<io::ErrorKind>,
-    /// What the reader finds behind what has arrived.
+    /// The end that the reader finds behind the bytes that have arrived.
     end: Option<End>,
     /// The reading end was dropped.
     abandoned: bool,
     /// After so many more bytes the connection is cut.
     fuse: Option<(u64, Cut)>,
-    /// The driver of the reading end. Whoever writes wakes it, and whoever changes what happens to
-    /// the bytes.
+    /// The driver of the reading end. Each write wakes it, and each change of what happens to the
+    /// bytes.
     reader: Option<Waker>,
     /// The driver of the writing end. The reader wakes it when there is room, and whoever changes
     /// what happens to the bytes.
@@ -148,7 +148,7 @@ impl Pipe {
         state.ways[way].carried
     }
 
-    /// Whether bytes can still go both ways.
+    /// Tells whether bytes can still go both ways.
     pub(super) fn is_open(&self) -> bool {
         let mut state = self.0.lock();
         state.arrive();
@@ -385,7 +385,7 @@ impl Output for Writing {
         let mut guard = self.pipe.0.lock();
         guard.arrive();
         let State { rng, ways } = &mut *guard;
-        // What the other side has to say of its end comes the other way.
+        // The news of the other side's end comes the other way.
         let cut_off = ways[other(self.way)].partitioned;
         let way = &mut ways[self.way];
         if way.writer_frozen {
