@@ -71,8 +71,8 @@
 //! lost, doubled or torn. A reader's `None` means that the peer ended explicitly and without an
 //! error, and nothing else.
 //!
-//! What waits, waits for the peer's credit or the peer's message; `.timeout(limit)` on the
-//! operation, or a timeout on the call, bounds it. A handler whose caller is gone is dropped.
+//! Operations wait for the peer's credit or the peer's message; `.timeout(limit)` on the operation,
+//! or a timeout on the call, bounds it. A handler whose caller is gone is dropped.
 //!
 //! # Modules
 //!

@@ -28,7 +28,7 @@ pub struct Metadata(Option<Box<Entries>>);
 #[derive(Clone, Default)]
 struct Entries(Vec<TransInfoEntry>);
 
-/// What an allocation takes beside its bytes, about.
+/// The overhead of an allocation in bytes, about.
 const ALLOCATION: usize = 16;
 
 impl Entries {
@@ -88,7 +88,7 @@ impl Metadata {
         self.entries().len()
     }
 
-    /// Whether there are no pairs.
+    /// Tells whether there are no pairs.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries().is_empty()
@@ -99,7 +99,7 @@ impl Metadata {
         if entries.is_empty() { Self::new() } else { Self(Some(Box::new(Entries(entries)))) }
     }
 
-    /// What the pairs take in memory, in bytes.
+    /// The bytes that the pairs take in memory.
     #[inline]
     pub(crate) fn cost(&self) -> usize {
         self.0.as_ref().map_or(0, |entries| entries.cost())

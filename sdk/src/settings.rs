@@ -11,7 +11,7 @@ macro_rules! shared_settings {
         /// Bytes of messages that the peer may send on one stream before it must wait for this side
         /// to read. Default: 65,535; from 1,024; 0 switches flow control off in both directions.
         ///
-        /// What is in the window is what a slow reader lags behind: small, frequent messages whose
+        /// A slow reader lags behind by the messages in the window: small, frequent messages whose
         /// newest is the one that counts want a small one. Many or large messages want a large one:
         /// with `window` bytes under way, a stream carries one window in a round trip.
         ///

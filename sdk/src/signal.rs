@@ -48,8 +48,8 @@ mod tests {
 
     use super::*;
 
-    /// What tokio's `Notify` promises, made of what loom sees: a future that was made before the
-    /// notification ends with it.
+    /// The promise of tokio's `Notify`, made of primitives that loom sees: a future that was made
+    /// before the notification ends with it.
     #[derive(Debug, Default)]
     pub(crate) struct Notify(Mutex<(usize, Vec<Waker>)>);
 
