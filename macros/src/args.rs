@@ -104,12 +104,12 @@ impl RpcArgs {
     }
 }
 
-/// Whether this is `#[rpc]` or `#[rpc(..)]`.
+/// Tells whether this is `#[rpc]` or `#[rpc(..)]`.
 pub(crate) fn is_rpc(attribute: &Attribute) -> bool {
     attribute.path().is_ident("rpc")
 }
 
-/// Whether this is `#[cfg_attr(.., rpc(..))]`.
+/// Tells whether this is `#[cfg_attr(.., rpc(..))]`.
 pub(crate) fn is_conditional_rpc(attribute: &Attribute) -> bool {
     attribute.path().is_ident("cfg_attr") && mentions(&attribute.meta, &|token| token == "rpc")
 }

@@ -1,4 +1,4 @@
-//! What is written after a mistake, so that one mistake is one error.
+//! The code that is written after a mistake, so that one mistake is one error.
 
 use std::collections::HashSet;
 
@@ -14,7 +14,7 @@ use crate::parse::{Written, complete, named};
 /// The user's trait, a server that answers nothing, a client with the methods that are right, and
 /// the errors.
 ///
-/// Whoever implements the trait, serves it or calls those methods compiles as before.
+/// Code that implements the trait, serves it or calls those methods compiles as before.
 pub(crate) fn service(
     mut service: Service,
     mut written: Written,

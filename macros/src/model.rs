@@ -1,4 +1,4 @@
-//! What a service is, once it is understood.
+//! The model of a service, once it is understood.
 
 use proc_macro2::Span;
 use syn::{Attribute, Ident, Path, Type, Visibility};
@@ -7,7 +7,7 @@ use syn::{Attribute, Ident, Path, Type, Visibility};
 pub(crate) struct Service {
     /// Where generated code finds trill.
     pub(crate) krate: Path,
-    /// What every generated item carries: the `#[cfg]`s of the trait.
+    /// The attributes that every generated item carries: the `#[cfg]`s of the trait.
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) vis: Visibility,
     pub(crate) ident: Ident,
@@ -15,7 +15,7 @@ pub(crate) struct Service {
     pub(crate) deprecated: Vec<Attribute>,
     /// `package.Service`.
     pub(crate) wire_name: String,
-    /// What generated code calls a type parameter: a name that the trait does not mention.
+    /// The name of a type parameter in generated code, which the trait does not mention.
     pub(crate) parameter: Ident,
     pub(crate) methods: Vec<Method>,
 }
@@ -27,14 +27,14 @@ pub(crate) struct Method {
     pub(crate) path: String,
     pub(crate) aliases: Vec<String>,
     pub(crate) shape: Shape,
-    /// Whether it takes JSON beside protobuf.
+    /// The method takes JSON beside protobuf.
     pub(crate) json: bool,
     /// Where the context stands.
     pub(crate) context: Span,
-    /// What the client's method calls its argument, if it has one.
+    /// The name of the argument of the client's method, if it has one.
     pub(crate) argument: Option<Ident>,
     pub(crate) cfgs: Vec<Attribute>,
-    /// What the client's method repeats of the trait's: docs and deprecation.
+    /// The attributes of the trait's method that the client's repeats: docs and deprecation.
     pub(crate) docs: Vec<Attribute>,
 }
 
@@ -44,7 +44,7 @@ impl Method {
     }
 }
 
-/// What a method takes and gives.
+/// The kind of a method, and the types of its messages.
 pub(crate) struct Shape {
     pub(crate) kind: Kind,
     pub(crate) request: Type,

@@ -15,13 +15,13 @@ pub(crate) fn upper_camel_case(ident: &Ident) -> String {
     name
 }
 
-/// Whether protobuf takes this as the name of a service or method.
+/// Tells whether protobuf takes this as the name of a service or method.
 pub(crate) fn is_wire_name(name: &str) -> bool {
     name.starts_with(|letter: char| letter.is_ascii_alphabetic() || letter == '_')
         && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
 }
 
-/// Whether protobuf takes this as the name of a package.
+/// Tells whether protobuf takes this as the name of a package.
 pub(crate) fn is_package(name: &str) -> bool {
     name.split('.').all(is_wire_name)
 }
@@ -95,7 +95,7 @@ pub(crate) fn text_of(code: &impl ToTokens) -> String {
     text
 }
 
-/// Whether `ident` occurs anywhere in the code.
+/// Tells whether a word of the code is `found`.
 pub(crate) fn mentions(code: &impl ToTokens, found: &dyn Fn(&str) -> bool) -> bool {
     fn search(tokens: TokenStream, found: &dyn Fn(&str) -> bool) -> bool {
         tokens.into_iter().any(|token| match token {

@@ -12,7 +12,7 @@ use crate::args::{RpcArgs, is_conditional_rpc, is_rpc};
 use crate::mistakes::Mistakes;
 use crate::names::{mentions, text_of};
 
-/// What the attribute stands on.
+/// The item that the attribute stands on.
 pub(crate) enum Item {
     Trait(ItemTrait),
     Impl(ItemImpl),
@@ -31,7 +31,7 @@ pub(crate) struct Argument<'a> {
     pub(crate) role: Role<'a>,
 }
 
-/// What an argument is for, which its place and the last word of its type tell.
+/// The role of an argument, which its place and the last word of its type tell.
 ///
 /// Only the first argument can be the context, and only a path with parameters can be a handle:
 /// everything else is a message, whose name may be that of one of our types.
@@ -94,7 +94,7 @@ impl<'a> Argument<'a> {
         Ok(Self { written, role: role? })
     }
 
-    /// Whether its type has the name of the context, wherever it stands.
+    /// Tells whether its type has the name of the context, wherever it stands.
     pub(crate) fn is_called_context(&self) -> bool {
         is_context(&self.written.ty)
     }
@@ -195,18 +195,18 @@ pub(crate) fn answer(signature: &Signature) -> syn::Result<&Type> {
     Err(syn::Error::new_spanned(output, text))
 }
 
-/// Whether the last word of a path is `Context`.
+/// Tells whether the last word of a path is `Context`.
 fn is_context(ty: &Type) -> bool {
     matches!(bare(ty), Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == "Context"))
 }
 
-/// Whether this is `()`.
+/// Tells whether this is `()`.
 pub(crate) fn is_unit(ty: &Type) -> bool {
     matches!(bare(ty), Type::Tuple(tuple) if tuple.elems.is_empty())
 }
 
-/// Whether this is a `&T`, `Box<T>` or `Pin<T>` of a type parameter, which the compiler's rule of
-/// orphans takes for `T` itself.
+/// Tells whether this is a `&T`, `Box<T>` or `Pin<T>` of a type parameter, which the compiler's
+/// rule of orphans takes for `T` itself.
 pub(crate) fn is_transparent(ty: &Type, generics: &Generics) -> bool {
     let is_parameter = |ty: &Type| {
         let Type::Path(path) = bare(ty) else { return false };
@@ -241,8 +241,8 @@ pub(crate) fn typed(signature: &Signature) -> impl Iterator<Item = &PatType> {
     })
 }
 
-/// A type that can be a message, as far as one can see without knowing it. Whether it is one,
-/// `trill::Message` says.
+/// A type that can be a message, as far as one can see without knowing it. Only `trill::Message`
+/// says whether it is one.
 fn message(ty: &Type) -> syn::Result<&Type> {
     let text = match bare(ty) {
         Type::Reference(reference) => {

@@ -118,7 +118,7 @@ fn receiver(signature: &Signature, mistakes: &mut Mistakes) {
     }
 }
 
-/// What is wrong with a name that generated code has already.
+/// The error text for a name that generated code has already.
 fn clash(ident: &Ident) -> Option<&'static str> {
     if ident == "new" {
         Some(

@@ -104,7 +104,7 @@ pub(crate) fn handler(
     Some(Handler { krate: args.krate(), cfgs: named(&item.attrs, &["cfg"]), service: path.clone() })
 }
 
-/// Whether clients can be made for a trait of this form, whatever its methods are.
+/// Tells whether clients can be made for a trait of this form, whatever its methods are.
 pub(crate) fn is_plain(written: &Written) -> bool {
     let item = &written.item;
     item.generics.params.is_empty()
@@ -112,7 +112,7 @@ pub(crate) fn is_plain(written: &Written) -> bool {
         && !item.items.iter().any(|item| matches!(item, TraitItem::Type(_)))
 }
 
-/// What every generated item carries.
+/// The attributes that every generated item carries.
 fn attributes(written: &[Attribute]) -> Vec<Attribute> {
     let mut attributes = named(written, &["cfg"]);
     if !named(written, &["deprecated"]).is_empty() {

@@ -142,7 +142,7 @@ fn mistake(
             );
             at(writer, text)
         }
-        // What is left is a kind of call.
+        // The arguments that are left make a kind of call, and do not come here.
         _ => (signature.ident.to_token_stream(), "these arguments make no kind of call".to_owned()),
     }
 }

@@ -8,9 +8,9 @@ use crate::names;
 
 /// Calls of a function that does nothing, for a type that is no message.
 ///
-/// What follows them needs the same bounds. But the compiler reports a bound that does not hold
-/// once for each function that wants it, and once for each place of the type in the source: naming
-/// one function first, in the server and in the client, makes one error.
+/// The code that follows them needs the same bounds. But the compiler reports a bound that does not
+/// hold once for each function that wants it, and once for each place of the type in the source:
+/// naming one function first, in the server and in the client, makes one error.
 pub(super) fn message_checks(service: &Service, method: &Method) -> TokenStream {
     let table = names::generated(&names::table(&service.ident));
     let (request, answer) = (&method.shape.request, &method.shape.answer);

@@ -1,4 +1,4 @@
-//! What is said of each mistake. Where it is shown, the compile-fail tests in `tests/ui` compare.
+//! The error text of each mistake. The compile-fail tests in `tests/ui` compare where it is shown.
 
 mod attributes;
 mod methods;
