@@ -137,7 +137,7 @@ codes! {
 }
 
 impl Code {
-    /// Whether this is the code of success.
+    /// Tells whether this is the code of success.
     #[must_use]
     pub const fn is_ok(self) -> bool {
         self.0 == 0

@@ -267,7 +267,7 @@ fn failure<I: AsRef<Path>>(protos: &[impl AsRef<Path>], includes: &[I]) -> Strin
     error.to_string()
 }
 
-/// What is said of a file with this text.
+/// The error for a file with this text.
 fn failure_of(text: &str) -> String {
     let folder = folder("text");
     fs::write(folder.join("text.proto"), text).expect("writable");

@@ -105,7 +105,7 @@ fn marked(text: &str) -> String {
 struct Block {
     range: Range<usize>,
     is_fenced: bool,
-    /// Whether it is in no list and no quotation.
+    /// The block is in no list and no quotation.
     is_outermost: bool,
 }
 
@@ -130,7 +130,7 @@ fn blocks(text: &str) -> Vec<Block> {
     blocks
 }
 
-/// Whether a block is left that rustdoc would compile.
+/// Tells whether a block is left that rustdoc would compile.
 fn has_code(text: &str) -> bool {
     let is_code = |kind: &CodeBlockKind<'_>| !matches!(kind, CodeBlockKind::Fenced(info) if &**info == "text");
     Parser::new_ext(text, Options::ENABLE_TABLES | Options::ENABLE_FOOTNOTES)
@@ -150,7 +150,7 @@ fn fence(code: &str) -> &str {
     &code[..code.len() - code.trim_start_matches(mark).len()]
 }
 
-/// Whether the last line ends what the first has begun.
+/// Tells whether the last line closes the fence of the first.
 fn is_closed(code: &str) -> bool {
     let fence = fence(code);
     code.lines().skip(1).last().map(str::trim).is_some_and(|last| {
@@ -172,8 +172,8 @@ fn surrounded(code: &str, indent: usize, margin: usize) -> String {
 mod tests {
     use super::{documentation, has_code};
 
-    /// What rustdoc sees of a comment: prost puts a space before a line without one and before one
-    /// with two.
+    /// The text of a comment as rustdoc sees it: prost puts a space before a line without one and
+    /// before one with two.
     fn seen(comment: &str) -> String {
         let line = |line: &str| match line.as_bytes() {
             [] => String::new(),

@@ -86,9 +86,9 @@ impl Config {
         self
     }
 
-    /// Changes how messages are generated. Whatever prost can be told can be said here, but for
-    /// three things that [`compile`](Self::compile) sets itself: the service generator, the path of
-    /// prost, and `out_dir` when it is set here.
+    /// Changes how messages are generated. Every setting of prost can be changed here, but for
+    /// three that [`compile`](Self::compile) sets itself: the service generator, the path of prost,
+    /// and `out_dir` when it is set here.
     pub fn prost(mut self, change: impl FnOnce(&mut prost_build::Config)) -> Self {
         change(&mut self.prost);
         self

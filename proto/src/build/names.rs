@@ -84,9 +84,9 @@ struct Scope(HashMap<String, Item>);
 /// Something with a name.
 #[derive(Clone)]
 struct Item {
-    /// What it is, and its whole name.
+    /// The kind of the item, and its whole name.
     text: String,
-    /// What can be given another name with `rust_name`.
+    /// The service or method that can be given another name with `rust_name`.
     renamed: Option<String>,
 }
 
@@ -179,7 +179,8 @@ pub(super) fn method_name(name: &str) -> String {
     if name == "new" { "new_".to_owned() } else { name.to_owned() }
 }
 
-/// What a message declares: its types, its fields, and the methods that prost gives it.
+/// Checks the names that a message declares: its types, its fields, and the methods that prost
+/// gives it.
 fn inside(message: &MessageDescriptor) -> Result<(), Error> {
     let (mut nested, mut fields, mut methods) =
         (Scope::default(), Scope::default(), Scope::default());
@@ -241,7 +242,7 @@ fn type_name(proto: &str) -> String {
     }
 }
 
-/// Whether Rust, in any edition, has taken the word.
+/// Tells whether Rust, in any edition, has taken the word.
 fn is_keyword(word: &str) -> bool {
     const KEYWORDS: &str = " abstract as async await become box break const continue crate do dyn else enum extern false \
         final fn for gen if impl in let loop macro match mod move mut override priv pub ref return self Self static struct \

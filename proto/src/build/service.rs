@@ -116,8 +116,8 @@ fn deprecated(out: &mut String, indent: usize, is_deprecated: bool) -> std::fmt:
     }
 }
 
-/// Whether the service attribute makes the name on the wire of the Rust name, so that it need not
-/// be written down. Doubtful names are.
+/// Tells whether the service attribute makes the name on the wire of the Rust name, so that it need
+/// not be written down. Doubtful names are written down.
 fn gives_back(rust: &str, wire: &str) -> bool {
     let rust = rust.strip_prefix("r#").unwrap_or(rust);
     let mut camel = String::new();

@@ -5,7 +5,7 @@ use std::{fmt, fs};
 
 use protox::file::{File, FileResolver, IncludeFileResolver};
 
-/// What some editors write before the first letter of a file, and protoc passes over.
+/// The mark that some editors write before the first letter of a file, and protoc passes over.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// Finds files in an include path, as [`IncludeFileResolver`] does. A byte order mark is passed

@@ -3,7 +3,7 @@
 #[derive(Clone, PartialEq, Eq, Hash, ::trill::prost::Message)]
 #[prost(prost_path = "::trill::prost")]
 pub struct Question {
-    /// What is asked.
+    /// The text of the question.
     #[prost(string, tag = "1")]
     pub text: ::trill::prost::alloc::string::String,
 }
@@ -11,10 +11,10 @@ pub struct Question {
 #[derive(Clone, PartialEq, Eq, Hash, ::trill::prost::Message)]
 #[prost(prost_path = "::trill::prost")]
 pub struct Answer {
-    /// What is answered.
+    /// The text of the answer.
     #[prost(string, tag = "1")]
     pub text: ::trill::prost::alloc::string::String,
-    /// Whether it is certain.
+    /// The answer is certain.
     #[prost(bool, optional, tag = "2")]
     pub certain: ::core::option::Option<bool>,
 }
