@@ -41,7 +41,7 @@ enum Command {
         /// The server's address
         #[arg(long)]
         to: String,
-        /// Who you are
+        /// Your name in the room
         #[arg(long)]
         user: String,
     },

@@ -8,9 +8,9 @@ use trill::{AsyncReader, AsyncReaderWriter, AsyncWriter, Context, Result};
 
 use crate::wire::{ChatMessage, ChatService};
 
-/// Keeps the last [`KEPT`] messages for those who are slow. Who is slower than that misses the
-/// oldest and is told how many: one client that does not read can neither stop the others nor fill
-/// the server's memory.
+/// Keeps the last [`KEPT`] messages for those who are slow. A slower client misses the oldest and
+/// is told how many: one client that does not read can neither stop the others nor fill the
+/// server's memory.
 pub(crate) struct Room {
     messages: broadcast::Sender<ChatMessage>,
 }
@@ -51,7 +51,7 @@ impl ChatService for Room {
                     _ = &mut left => break,
                 }
             }
-            // What was said before the client left is still for it to hear.
+            // The messages from before the client left are still for it to hear.
             for _ in 0..messages.len() {
                 push(messages.recv().await, &mut heard).await?;
             }

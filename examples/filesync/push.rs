@@ -17,10 +17,10 @@ use crate::scan::{Entry, Problem, Scan, total_bytes};
 use crate::send::{Outbox, Stop};
 use crate::wire::{Action, FileSyncClient, Offer, SESSION, Standing, Step, Summary, WINDOW};
 
-/// What a push did.
+/// The outcome of a push.
 #[derive(Debug)]
 pub(crate) struct Report {
-    /// What the server says.
+    /// The summary that the server sent.
     pub(crate) summary: Summary,
     /// How many things could not be read here.
     pub(crate) problems: u64,
@@ -197,7 +197,7 @@ impl Problems {
     }
 }
 
-/// Whether the connection is gone, or the server was shut down.
+/// Tells whether the connection is gone, or the server was shut down.
 fn is_lost(error: &anyhow::Error) -> bool {
     let Some(error) = error.downcast_ref::<trill::Error>() else { return false };
     matches!(error.kind(), ErrorKind::Network | ErrorKind::Connect)

@@ -41,8 +41,7 @@ impl<'a> Receiver<'a> {
         Self { tree, file: None, summary: Summary::default() }
     }
 
-    /// Carries out one step. What goes wrong with one file is noted in the summary, and the others
-    /// go on.
+    /// Carries out one step. The failure of one file is noted in the summary, and the others go on.
     ///
     /// # Errors
     ///
@@ -63,7 +62,8 @@ impl<'a> Receiver<'a> {
         }
     }
 
-    /// What was done. A file that has not ended keeps its partial file for the next push.
+    /// The summary of the steps. A file that has not ended keeps its partial file for the next
+    /// push.
     pub(crate) fn finish(self) -> Summary {
         self.summary
     }
@@ -230,7 +230,7 @@ fn is_no_room(error: &io::Error) -> bool {
     matches!(error.kind(), StorageFull | QuotaExceeded | ReadOnlyFilesystem)
 }
 
-/// What the owner needs to fill a directory.
+/// The permissions that the owner needs to fill a directory.
 const OWNER: u32 = 0o700;
 
 /// The summary is one message, so it names only so many files.

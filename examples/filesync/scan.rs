@@ -1,4 +1,4 @@
-//! What there is to copy: the source tree, walked as it is needed and never held as a whole.
+//! The source tree to copy, walked as it is needed and never held as a whole.
 
 use std::ffi::OsStr;
 use std::fmt;

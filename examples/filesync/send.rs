@@ -163,7 +163,7 @@ mod tests {
     use super::*;
     use crate::wire::Prefix;
 
-    /// What is sent of a file with this content to a server where it stands so.
+    /// The actions sent for a file with this content to a server where it stands so.
     fn sent(content: &[u8], standing: &Standing) -> Vec<Action> {
         let dir = tempfile::tempdir().expect("a directory");
         let on_disk = dir.path().join("f");

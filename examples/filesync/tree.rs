@@ -78,7 +78,7 @@ impl Tree {
         self.root.join(STAGING).join(format!("{}.part", hash::name_of(path)))
     }
 
-    /// What is there of an offered file. Whatever cannot be read counts as not there.
+    /// The state of an offered file here. A file that cannot be read counts as not there.
     pub(crate) fn standing(&self, offer: &Offer) -> Standing {
         let Ok(target) = self.locate(&offer.path) else { return Standing::default() };
         let whole = prefix(&target).ok().filter(|(_, len)| *len == offer.size);
@@ -92,7 +92,8 @@ impl Tree {
     }
 }
 
-/// Whether a path of the wire names something below the root, in the one way there is to write it.
+/// Refuses a path of the wire unless it names something below the root, in the one way there is to
+/// write it.
 fn check(path: &[u8]) -> io::Result<()> {
     let mut names = path.split(|byte| *byte == b'/').peekable();
     let safe = !path.contains(&0)

@@ -1,4 +1,4 @@
-//! What the two sides say to each other.
+//! The messages between the two sides.
 
 use trill::prost::{Message, Oneof, bytes::Bytes};
 use trill::{AsyncReader, AsyncReaderWriter, Context, Result};
@@ -45,14 +45,14 @@ pub(crate) struct Offer {
     pub size: u64,
 }
 
-/// What the server holds of an offered file.
+/// The state of an offered file at the server.
 #[derive(Clone, PartialEq, Message)]
 #[prost(prost_path = "::trill::prost")]
 pub(crate) struct Standing {
     /// The hash of a file of the offered size that stands at the offered path.
     #[prost(bytes = "vec", optional, tag = "1")]
     pub whole: Option<Vec<u8>>,
-    /// What an interrupted push left behind.
+    /// The part that an interrupted push left behind.
     #[prost(message, optional, tag = "2")]
     pub part: Option<Prefix>,
 }
@@ -97,7 +97,7 @@ pub(crate) enum Action {
     /// The SHA-256 of the whole file.
     #[prost(bytes = "vec", tag = "7")]
     End(Vec<u8>),
-    /// The client could not read on. What arrived is kept for the next push.
+    /// The client could not read on. The chunks that arrived are kept for the next push.
     #[prost(message, tag = "8")]
     Abandon(()),
 }
@@ -135,7 +135,7 @@ pub(crate) struct Begin {
     pub offset: u64,
 }
 
-/// What became of a push.
+/// The server's summary of a push.
 #[derive(Clone, PartialEq, Message)]
 #[prost(prost_path = "::trill::prost")]
 pub(crate) struct Summary {

@@ -1,9 +1,9 @@
 //! A service that answers nothing itself: each call goes on to another server.
 //!
-//! What makes it transparent: metadata and the remaining time go up with `cx.child()`, trailing
-//! metadata comes back down, an error from above is returned as it is, a message is read only when
-//! the one before it has been written, and both directions of a stream run at once. A client that
-//! goes away drops the handler, and with it the call above.
+//! It is transparent: metadata and the remaining time go up with `cx.child()`, trailing metadata
+//! comes back down, an error from above is returned as it is, a message is read only when the one
+//! before it has been written, and both directions of a stream run at once. A client that goes away
+//! drops the handler, and with it the call above.
 
 use trill::{
     AsyncReader, AsyncReaderWriter, AsyncWriter, Channel, Context, Message, Metadata, Result,
@@ -111,7 +111,7 @@ async fn pump_and_finish<T: Message>(
     to.finish().await
 }
 
-/// What the server above says counts. If that is a failure, what went wrong on the way up is the
+/// The answer of the server above counts. If it is a failure, the error on the way up is the
 /// reason.
 async fn outcome<T>(sent: Result<()>, answer: impl Future<Output = Result<T>>) -> Result<T> {
     match sent {

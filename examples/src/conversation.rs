@@ -1,4 +1,4 @@
-//! What a client of [`greeter`](crate::greeter) says, one call of each kind.
+//! The calls of a client of [`greeter`](crate::greeter), one of each kind.
 
 use trill::{Channel, Result};
 

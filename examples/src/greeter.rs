@@ -10,7 +10,7 @@ use trill::{AsyncReader, AsyncReaderWriter, AsyncWriter, Context, Result};
 #[derive(Clone, PartialEq, Message)]
 #[prost(prost_path = "::trill::prost")]
 pub struct HelloRequest {
-    /// What is said.
+    /// The text.
     #[prost(string, tag = "1")]
     pub msg: String,
 }
@@ -19,7 +19,7 @@ pub struct HelloRequest {
 #[derive(Clone, PartialEq, Message)]
 #[prost(prost_path = "::trill::prost")]
 pub struct HelloReply {
-    /// What is said.
+    /// The text.
     #[prost(string, tag = "1")]
     pub msg: String,
 }
@@ -107,7 +107,7 @@ impl StreamGreeter for MyGreeter {
     }
 }
 
-/// What a stream has said so far.
+/// The number and length of the messages of a stream so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Heard {
     /// How many messages came.
@@ -123,7 +123,7 @@ impl Heard {
         self.bytes += req.msg.len();
     }
 
-    /// What the server says at the end of a stream.
+    /// The server's answer at the end of a stream.
     #[must_use]
     pub fn summary(&self) -> HelloReply {
         let Self { count, bytes } = self;

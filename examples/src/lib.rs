@@ -1,4 +1,4 @@
-//! What the example programs share.
+//! The parts that the example programs share.
 
 pub mod conversation;
 pub mod greeter;
