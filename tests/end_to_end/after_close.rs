@@ -9,7 +9,7 @@ use crate::left_over::{no_tasks_beyond, sockets_at, tasks};
 
 const LONG: Duration = Duration::from_secs(20);
 
-/// What a client can be in the middle of.
+/// The work that a client can be in the middle of.
 const BUSY: [&str; 6] =
     ["nothing", "a call", "an upload", "a download", "a talk", "a write without credit"];
 
@@ -94,7 +94,7 @@ async fn a_channel_that_nobody_holds_leaves_no_task_and_no_socket() {
         let client = EverythingClient::new(Channel::connect(&address).await.unwrap());
         let task = begin(client.clone(), busy).await;
         drop(client);
-        // What is going on holds the connection; then nothing does.
+        // The work that goes on holds the connection; then nothing does.
         task.abort();
         let _ = task.await;
         no_tasks_beyond(before).await;

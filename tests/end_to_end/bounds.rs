@@ -18,7 +18,7 @@ const LONG: Duration = Duration::from_secs(20);
 /// The same where the clock may be a paused one.
 const SOME_TIME: Duration = Duration::from_secs(90);
 
-/// What an operation gives that must not wait for ever.
+/// Waits for an operation that must not wait for ever.
 async fn soon<F: Future>(operation: F) -> F::Output {
     tokio::time::timeout(SOME_TIME, operation).await.expect("it waits for ever")
 }
@@ -31,7 +31,7 @@ fn server() -> (ServerBuilder, Log) {
 /// A client in memory of a server with these settings.
 fn client_of(set: impl FnOnce(ServerBuilder) -> ServerBuilder) -> EverythingClient {
     let (builder, log) = server();
-    // Nobody listens to the reports.
+    // The reports have no reader.
     std::mem::forget(log);
     EverythingClient::new(set(builder).in_memory().unwrap())
 }
@@ -250,7 +250,7 @@ async fn connections_beyond_the_servers_number_are_closed_and_a_place_becomes_fr
     second.unary(text("")).await.unwrap();
 }
 
-/// What the system allows a listener's queue to be.
+/// The longest queue that the system allows a listener.
 fn longest_backlog() -> usize {
     let allowed = std::fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap_or_default();
     allowed.trim().parse().unwrap_or(128)
@@ -258,7 +258,7 @@ fn longest_backlog() -> usize {
 
 #[tokio::test]
 async fn connections_that_come_faster_than_they_are_accepted_wait_in_the_backlog() {
-    // Nobody accepts. A queue of 1,024 would not do.
+    // The server accepts no connection. A queue of 1,024 would not do.
     let bound = server().0.bind("127.0.0.1:0").await.unwrap();
     let address = bound.local_addr().to_string();
     let count = longest_backlog().min(1_100);
@@ -396,7 +396,7 @@ async fn a_channels_limits_are_for_each_operation_and_leave_the_stream_usable() 
     };
     assert_eq!((error.kind(), error.code().0), (ErrorKind::Timeout, 334));
     assert!(error.to_string().contains("30ms (write_timeout)"), "{error}");
-    // What an operation says itself counts instead.
+    // The operation's own limit counts instead.
     assert_eq!(rw.read().timeout(LONG).await.unwrap(), Some(text("slept")));
     for _ in 0..sent {
         assert!(rw.read().timeout(LONG).await.unwrap().is_some());

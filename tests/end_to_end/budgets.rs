@@ -363,8 +363,7 @@ async fn clients_that_have_gone_are_noticed_while_their_connections_are_not_read
         (7 * MIB..8 * MIB).contains(&full),
         "{full} bytes: each connection is read until it is over its limit"
     );
-    // Nobody at the server waits for something on these connections. Their end is noticed all the
-    // same.
+    // The server waits for nothing on these connections. Their end is noticed all the same.
     drop(sides);
     let (_, client) = client_of(&address).await;
     let resumed = async {

@@ -97,7 +97,7 @@ async fn a_task_of_a_handler_learns_that_its_client_has_gone() {
     finished.expect("a handler only gives up its writer");
 }
 
-/// What is dropped waits no more, whether the stream ends or not.
+/// A future that is dropped waits no more, whether the stream ends or not.
 #[tokio::test(start_paused = true)]
 async fn futures_that_are_dropped_leave_nothing() {
     let host = Network::new(1).serve(Server::builder().service(Obedient::new().0)).unwrap();

@@ -22,7 +22,7 @@ const ALL: [Compression; 6] = [
 
 async fn connected(compression: impl Into<Option<Compression>>) -> EverythingClient {
     let (service, log) = Obedient::new();
-    // Nobody listens to the reports; the service does not mind.
+    // The reports have no reader; the service does not mind.
     drop(log);
     let bound = Server::builder().service(service).bind("127.0.0.1:0").await.unwrap();
     let address = bound.local_addr().to_string();
@@ -152,7 +152,7 @@ async fn a_server_may_have_a_compression_of_its_own() {
     assert!(encoding == 1 && size < 200, "{encoding}, {size}");
     assert_eq!(answer(None).await, (0, 10_003));
 
-    // What is asked in a packed form is answered plainly, too, if the server says so.
+    // A packed request is answered plainly, too, if the server says so.
     let (service, _log) = Obedient::new();
     let channel = Server::builder().service(service).compression(None).in_memory().unwrap();
     let client = EverythingClient::new(channel);

@@ -1,4 +1,4 @@
-//! What travels beside messages.
+//! The data that travels beside messages.
 
 use std::time::Duration;
 

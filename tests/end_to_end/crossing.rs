@@ -73,7 +73,7 @@ impl Counting {
         unreachable!("the server is gone at last")
     }
 
-    /// Connects and calls. Who gets no connection knows where it stands.
+    /// Connects and calls. A client that gets no connection knows where it stands.
     async fn come(self, address: String, name: String) -> Option<Error> {
         tokio::time::sleep(Duration::from_millis(fastrand::u64(0..=30))).await;
         match Channel::connect(address).await {

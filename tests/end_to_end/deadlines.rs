@@ -1,4 +1,4 @@
-//! What servers are told of the time that is left.
+//! The time that is left, as servers are told of it.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};

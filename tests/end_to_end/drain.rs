@@ -18,7 +18,7 @@ use crate::left_over::{is_free, no_tasks_beyond, sockets_at, tasks};
 const LONG: Duration = Duration::from_secs(20);
 const GRACE: Duration = Duration::from_millis(300);
 
-/// What is promised: the grace and a second.
+/// The promise: the grace and a second.
 const BOUND: Duration = GRACE.saturating_add(Duration::from_secs(1));
 
 /// Somebody who is connected when the shutdown begins.
@@ -127,7 +127,7 @@ async fn shut_down_with(guests: &[Guest]) {
     for guest in guests {
         inside.push(guest.enter(&address).await);
     }
-    // What they have sent arrives, and their handlers come to where they wait.
+    // The bytes of the guests arrive, and their handlers come to where they wait.
     tokio::time::sleep(Duration::from_millis(50)).await;
     tokio::time::pause();
     let began = now();
@@ -333,7 +333,7 @@ async fn calls_go_to_the_server_that_takes_the_place_of_one_that_drains() {
         insist(&client, !with_streams).await;
         assert_eq!(channel.connections(), 1);
         assert!(!shutdown.is_finished());
-        // What is open goes on to its own end, and the old server to its end behind that.
+        // The open stream goes on to its own end, and the old server to its end behind that.
         open.write(text("still here")).await.unwrap();
         assert_eq!(open.read().await.unwrap(), Some(text("still here")));
         open.write(text("done")).await.unwrap();

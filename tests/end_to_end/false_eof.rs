@@ -101,7 +101,7 @@ enum Cause {
 }
 
 impl Cause {
-    /// What the client asks the handler to do.
+    /// The client's order to the handler.
     fn order(self) -> &'static str {
         match self {
             Self::GoodEnd => "well",
@@ -111,7 +111,7 @@ impl Cause {
         }
     }
 
-    /// Whether a client of this process makes the call.
+    /// Tells whether a client of this process makes the call.
     fn has_client(self) -> bool {
         self != Self::ClientKilled
     }
@@ -232,7 +232,7 @@ impl Serving {
         }
     }
 
-    /// What became of the handler.
+    /// Gives the handler's report on its end.
     async fn saw(&mut self) -> String {
         match &mut self.reports {
             Some(reports) => reports.recv().await.unwrap(),
@@ -334,7 +334,7 @@ fn in_short(error: &Error) -> String {
 /// `panic`, or go on for ever.
 struct Witness(UnboundedSender<String>);
 
-/// What a handler reports, at the latest when it is dropped.
+/// The report of a handler, sent at the latest when it is dropped.
 struct Report<'a>(&'a Witness, &'static str);
 
 impl<'a> Report<'a> {

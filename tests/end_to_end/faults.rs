@@ -1,4 +1,4 @@
-//! What goes wrong, and what the error says of it: one table.
+//! Faults, and what the error says of each: one table.
 //!
 //! `cargo test -p trill-tests --test end_to_end faults -- --nocapture` prints all texts side by
 //! side.
@@ -28,9 +28,9 @@ struct Fault {
     retryable: bool,
     /// The end of the method's name; empty where no method is called.
     method: &'static str,
-    /// Whether the error knows the peer's address. Where it does not, there is none.
+    /// The error knows the peer's address. Where it does not, there is none.
     peer: bool,
-    /// What the text says: numbers, limits, and names of settings.
+    /// The parts of the text: numbers, limits, and names of settings.
     says: &'static [&'static str],
 }
 
@@ -56,7 +56,10 @@ macro_rules! faults {
 
 #[rustfmt::skip]
 const FAULTS: &[Fault] = faults! {
-    // What goes wrong how kind who code retry method peer the text Before there is a connection.
+    // The columns: the fault, how it is made, the kind, the origin, the code, whether to retry, the
+    // method, the peer, and the text.
+    //
+    // Before there is a connection.
     "an unknown host"                              unknown_host(),          Connect  Peer   111 again, "Unary" peer, ["name cannot be resolved"];
     "an unknown host, asked for by a resolver"     unknown_name(),          Connect  Peer   131 again, "Unary" peer, ["cannot find the servers"];
     "nobody listens"                               refused(),               Connect  Peer   111 again, "Unary" peer, ["nobody listens there"];
@@ -89,7 +92,7 @@ const FAULTS: &[Fault] = faults! {
     "too much metadata at the end of a stream"     large_end(),             Status   Peer   221 never, "Talk"  peer, ["bytes, at most 1024", "(max_header)"];
     "too many pairs of metadata"                   many_metadata(),         Limit    Caller 121 never, "Unary" peer, ["1001 pairs of metadata", "carries 1000 at most"];
     "a message that unpacks to too much"           bomb(),                  Decode   Peer   122 never, "Unary" peer, ["10485760 bytes", "(max_message_received)"];
-    // What is called.
+    // Methods that are called, and their messages.
     "an unknown service"                           unknown_service(),       Status   Peer   11  never, "Unary" peer, ["no service 'test.all.Absent'"];
     "an unknown method"                            unknown_method(),        Status   Peer   12  never, "AddedLater" peer, ["no method '/test.all.Everything/AddedLater'"];
     "a unary method called as a stream"            stream_to_unary(),       Status   Peer   12  never, "Unary" peer, ["is unary"];
@@ -111,7 +114,7 @@ const FAULTS: &[Fault] = faults! {
     "nothing to read within the limit of one read" one_read_timeout(),      Timeout  Peer   354 never, "Talk"  peer, ["50ms (timeout of the read)", "the stream goes on"];
     "no credit"                                    write_timeout(),         Timeout  Peer   334 never, "Talk"  peer, ["50ms (write_timeout)", "window is 65535", "nothing was sent"];
     "a stream without messages"                    stream_idle(),           Timeout  Peer   355 never, "Talk"  peer, ["50ms (stream_idle_timeout)"];
-    // What servers refuse and break off.
+    // Calls and connections that servers refuse and break off.
     "a server that shuts down"                     draining(),              Status   Peer   22  again, "Unary" peer, ["shutting down"];
     "a server that has said that it shuts down"    draining_again(),        Status   Peer   22  again, "Unary" peer, ["not sent", "shutting down", "refused another one"];
     "a call that the shutdown breaks off"          shut_down(),             Timeout  Peer   21  never, "Unary" peer, ["(shutdown)"];
@@ -122,17 +125,17 @@ const FAULTS: &[Fault] = faults! {
     "a request for which there is no room unpacked" unpacked_unread(),      Status   Peer   22  again, "Unary" peer, ["while it is unpacked", "of 100000 bytes", "(max_unread)"];
     "too much unread on one connection"            unread_here(),           Status   Peer   22  again, "Unary" peer, ["of 100000 bytes", "(max_unread_per_connection)"];
     "too many connections"                         max_connections(),       Connect  Peer   111 again, ""      peer, ["at most 1 (max_connections)"];
-    // What handlers do.
+    // Errors of handlers.
     "an application's error"                       ordered("error 7 the account is closed"),   Status Peer 0  never, "Unary" peer, ["application code 7", "the account is closed"];
     "a framework's error"                          ordered("fail 51 the quota is used up"),    Status Peer 51 never, "Unary" peer, ["code 51", "the quota is used up"];
     "a panic"                                      ordered("panic"),                           Status Peer 31 never, "Unary" peer, ["/test.all.Everything/Unary panicked"];
     "an answer that panics when it is encoded"     encoded(),                                  Status Peer 2  never, "Unary" peer, ["the answer of /test.encoding.Encodes/Unary could not be encoded"];
     "a lost connection behind a router"            routed(),                Status   Peer   301 never, "Unary" peer, ["closed the connection", "/test.all.Everything/Talk at 127.0.0.1:"];
     "nobody listens behind a router"               routed_nowhere(),        Status   Peer   111 never, "Unary" peer, ["nobody listens there", "/test.all.Everything/Talk at 127.0.0.1:"];
-    // What clients do, as the handler sees it.
+    // Streams that clients break off, as the handler sees them.
     "a client that drops its stream"               dropped(),               Canceled Peer   161 never, "Talk"  peer, ["the client dropped its writer"];
     "a client that fails its stream"               failed(),                Status   Peer   0   never, "Talk"  peer, ["application code 9", "out of paper"];
-    // What this program does.
+    // Faults of this program.
     "a write behind the finish"                    late_write(),            Closed   Caller 331 never, "Talk"  peer, ["write after finish"];
     "a write to a stream that is over"             write_to_ended(),        Closed   Peer   333 never, "Talk"  peer, ["the peer has ended the stream"];
     "an address that is none"                      at("nowhere"),                                         Config Caller 131 never, "" nobody, ["`nowhere` is no address", "127.0.0.1:8000"];
@@ -296,7 +299,7 @@ async fn called(channel: Channel) -> Error {
     Client::new(channel).unary(text("")).await.unwrap_err()
 }
 
-/// What a unary call says whose answer is these bytes.
+/// Gives the error of a unary call whose answer is these bytes.
 async fn answered(answer: Vec<u8>) -> Error {
     client_of_script(answer).await.unary(text("")).await.unwrap_err()
 }
@@ -506,7 +509,7 @@ async fn bomb() -> Error {
     call.await.unwrap_err()
 }
 
-// What is called.
+// Methods that are called, and their messages.
 
 async fn unknown_service() -> Error {
     let (_handle, address, _log) = listen(|server| server).await;
@@ -686,7 +689,7 @@ async fn stream_idle() -> Error {
     client.talk().await.unwrap().read().await.unwrap_err()
 }
 
-// What servers refuse and break off.
+// Calls and connections that servers refuse and break off.
 
 /// A server with a call that was sent to it and hangs there: what sees it end, and what others can
 /// do.
@@ -703,7 +706,7 @@ impl Busy {
         let client = Client::new(Channel::connect(address).await.unwrap());
         let (hanging, order) = (client.clone(), text(order));
         let held = tokio::spawn(async move { hanging.unary(order).await.unwrap_err() });
-        // What is sent from now on comes behind it.
+        // Calls from now on are sent behind it.
         tokio::task::yield_now().await;
         Self { held, client, handle, log }
     }
@@ -794,7 +797,7 @@ async fn max_connections() -> Error {
     host.connect(Channel::builder()).unwrap_err()
 }
 
-// What handlers do.
+// Errors of handlers.
 
 async fn ordered(order: &str) -> Error {
     client_of(|server| server).await.unary(text(order)).await.unwrap_err()
@@ -807,7 +810,7 @@ async fn encoded() -> Error {
 /// Passes on what its call of another server ends with.
 struct Router(Client);
 
-/// What a handler's own stream ends with.
+/// Passes on the error that a handler's own stream ends with.
 struct Telltale(tokio::sync::mpsc::UnboundedSender<Error>);
 
 mod small {
@@ -877,7 +880,7 @@ async fn routed_nowhere() -> Error {
         .unwrap_err()
 }
 
-// What clients do.
+// Streams that clients break off.
 
 async fn seen_by_a_handler(act: impl FnOnce(AsyncReaderWriter<Text, Text>)) -> Error {
     let (sender, mut seen) = tokio::sync::mpsc::unbounded_channel();
@@ -897,7 +900,7 @@ async fn failed() -> Error {
     seen_by_a_handler(|rw| rw.fail(Status::app(9, "out of paper"))).await
 }
 
-// What this program does.
+// Faults of this program.
 
 async fn late_write() -> Error {
     let mut rw = client_of(|server| server).await.talk().await.unwrap();

@@ -55,7 +55,7 @@ async fn a_one_way_call_may_be_json() {
     let (client, mut log) = over_tcp().await;
     client.notify(text("as JSON")).json().await.unwrap();
     assert_eq!(log.recv().await.unwrap(), "notified as JSON");
-    // Whoever calls it as a unary method gets a message without fields.
+    // A unary call of the method gets a message without fields.
     let (meta, body) = ask("/test.all.Everything/Notify", JSON, br#"{"msg": "x"}"#).await;
     assert_eq!((meta.ret, &body[..]), (0, &b"{}"[..]));
 }

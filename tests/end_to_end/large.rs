@@ -139,7 +139,7 @@ async fn the_credit_for_a_large_message_is_written_before_its_reader_gets_to_wor
     let large = Bytes::from(vec![7; 1024 * 1024]);
     rw.write(large.clone()).await.unwrap();
     assert!(rw.read().await.unwrap() == Some(large.clone()));
-    // Nobody else has run since then. The field's key and length are 4 bytes, the frame's header
+    // No other task has run since then. The field's key and length are 4 bytes, the frame's header
     // 16, and the credit 4.
     let (message, credit) = (16 + 4 + large.len() as u64, 16 + 4);
     assert_eq!(link.carried(Direction::ToServer) - opened, message + credit);

@@ -1,4 +1,4 @@
-//! Whether anything is left of a server or a client: tasks, sockets, the address.
+//! Looks for what is left of a server or a client: tasks, sockets, the address.
 
 use std::time::Duration;
 
@@ -51,9 +51,10 @@ pub(crate) fn sockets_at(_address: &str) -> Vec<String> {
     Vec::new()
 }
 
-/// Whether somebody else could listen there now. A test beside this one that starts a process holds
-/// a copy of the listening socket until that process has become another program, so it is tried for
-/// a while: with the thread asleep, because tasks of this test must not free the address meanwhile.
+/// Tells whether somebody else could listen there now. A test beside this one that starts a process
+/// holds a copy of the listening socket until that process has become another program, so it is
+/// tried for a while: with the thread asleep, because tasks of this test must not free the address
+/// meanwhile.
 pub(crate) fn is_free(address: &str) -> bool {
     (0..500).any(|_| {
         let bound = std::net::TcpListener::bind(address).is_ok();

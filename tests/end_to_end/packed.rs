@@ -1,6 +1,5 @@
-//! Bodies that are packed in legal but unusual ways, and such that end too early or too late. What
-//! is unpacked is all of the body, or the body is refused: in each codec, in each kind of call,
-//! both ways.
+//! Bodies that are packed in legal but unusual ways, and such that end too early or too late. Each
+//! body is unpacked as a whole, or it is refused: in each codec, in each kind of call, both ways.
 
 use std::io::Write;
 
@@ -26,11 +25,11 @@ pub(crate) const CODECS: [(&str, Compression, u32); 6] = [
 
 const SNAPPY: &[u8] = b"\xff\x06\x00\x00sNaPpY";
 
-/// What is to become of a body: the letters of its message, or a refusal.
+/// The outcome for a body: the letters of its message, or a refusal.
 type Taken = Option<usize>;
 
-/// Two messages' fields. Who takes both sees the second; who takes the first alone sees another
-/// text.
+/// Two messages' fields. A reader that takes both sees the second; one that takes the first alone
+/// sees another text.
 fn halves() -> [Vec<u8>; 2] {
     [text("a".repeat(400)).encode_to_vec(), text("b".repeat(600)).encode_to_vec()]
 }
@@ -70,7 +69,7 @@ fn bodies(codec: &str) -> Vec<(&'static str, Vec<u8>, Taken)> {
     let [a, b] = halves();
     let (all, empty) = (pack(codec, &[&a[..], &b].concat()), pack(codec, b""));
     let two = [pack(codec, &a), pack(codec, &b)].concat();
-    // What formats with frames or members say of what follows the first.
+    // Only formats with frames or members allow another one behind the first.
     let joined = matches!(codec, "gzip" | "LZ4" | "Snappy stream").then_some(600);
     let mut bodies = vec![
         ("nothing", Vec::new(), Some(0)),

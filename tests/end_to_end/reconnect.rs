@@ -1,5 +1,5 @@
-//! Channels whose server goes away and comes back, over real sockets. What happens when is tested
-//! with a clock that stands still, in `sdk/src/client/tests`.
+//! Channels whose server goes away and comes back, over real sockets. Times are tested with a clock
+//! that stands still, in `sdk/src/client/tests`.
 
 use std::time::Duration;
 
@@ -65,7 +65,7 @@ async fn calls_outlast_restarts_and_only_those_that_were_sent_fail() {
                     Ok(answer) if answer.text == "300" => break,
                     Ok(answer) => assert_eq!(answer.text, number.to_string()),
                     Err(error) => {
-                        // Whoever is to know is told where.
+                        // The error tells where.
                         assert_eq!(error.peer(), Some(&*peer));
                         assert_eq!(error.method(), Some("/test.all.Everything/Unary"));
                         // It was sent, and nobody knows what became of it; or the server has

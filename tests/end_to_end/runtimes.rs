@@ -123,7 +123,7 @@ fn a_call_whose_connection_ends_with_its_runtime_is_told_so() {
     assert_eq!(ends(&second, client.unary(text("hello"))).unwrap(), text("hello"));
 }
 
-/// What a call does on a connection whose runtime stands still.
+/// The error of a call on a connection whose runtime stands still.
 fn while_it_stands_still<T, C: IntoFuture<Output = Result<T>>>(
     settings: trill::client::ChannelBuilder,
     call: impl FnOnce(EverythingClient) -> C,

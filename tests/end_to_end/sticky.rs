@@ -89,7 +89,7 @@ async fn a_stream_gives_the_error_once_and_a_sink_again_and_again() {
     let (client, _log) = over_tcp().await;
     let (mut reader, mut writer) = failed(&client).await.split();
     let mut items = Vec::new();
-    // Who looks at no error is not asked for ever.
+    // A loop that looks at no error does not go on for ever.
     while let Some(item) = reader.next().await {
         items.push(item);
     }
@@ -193,7 +193,7 @@ async fn what_came_before_a_write_failed_is_read_first() {
     while peer.read(&mut [0; 1]).unwrap() == 0 {}
     peer.write_all(&RESET).unwrap();
     drop(peer);
-    // So much is written at once, and fails.
+    // Messages of this size are written at once, and fail.
     let _ = writer.write(text("x".repeat(100_000))).await;
     let _ = writer.write(text("x".repeat(100_000))).await;
     is_the_end(&reader.read().await.unwrap_err());

@@ -146,7 +146,7 @@ async fn calls_that_came_together_let_others_go_on_after_so_many_unpacked_bytes(
     }
 }
 
-/// What is unpacked belongs to the handle, wherever it is unpacked.
+/// An unpacked message belongs to the handle, wherever it is unpacked.
 #[tokio::test]
 async fn a_read_that_is_dropped_while_it_unpacks_loses_nothing() {
     for (codec, compression, _) in CODECS {
@@ -303,7 +303,7 @@ async fn requests_count_with_what_they_unpack_to_while_their_handlers_run() {
     for words in ["of 20000000 bytes are in use", "(max_unread)"] {
         assert!(error.to_string().contains(words), "{error}");
     }
-    // What unpacks takes a fifth more, for a moment.
+    // A request that is being unpacked takes a fifth more, for a moment.
     assert!(handle.buffered().unread <= 10_300_000, "{:?}", handle.buffered());
 }
 
@@ -339,7 +339,7 @@ async fn requests_of_server_streams_count_while_their_handlers_have_them() {
             let counted = handle.buffered().unread;
             assert!(counted >= streams.len() * 1_900_000, "{counted} of {} streams", streams.len());
         };
-        // What a peer has counts twice: a sixth request is too much, and one more stream is not.
+        // A peer's bytes count twice: a sixth request is too much, and one more stream is not.
         assert_eq!(streams.len(), 5);
         assert_eq!(
             (error.kind(), error.code()),

@@ -1,4 +1,4 @@
-//! What the library says in the log.
+//! The warnings that the library logs.
 
 use std::sync::{Arc, Mutex};
 

@@ -73,7 +73,7 @@ impl Call {
     }
 }
 
-/// What the recorded client called, in the order of the ids.
+/// The calls of the recorded client, in the order of the ids.
 pub(super) fn calls(conversation: &Conversation) -> Vec<Call> {
     let mut calls = BTreeMap::<Key, Call>::new();
     for mut frame in conversation.sent(Side::Client) {

@@ -1,4 +1,4 @@
-//! What was recorded.
+//! The recorded conversations.
 
 use serde::Deserialize;
 
@@ -43,7 +43,7 @@ impl Conversation {
         all
     }
 
-    /// What one side sent.
+    /// The frames that one side sent.
     pub(super) fn sent(&self, side: Side) -> impl Iterator<Item = Frame> {
         self.frames.iter().filter(move |frame| frame.from == side).map(Recorded::parse)
     }

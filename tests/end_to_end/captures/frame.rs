@@ -6,7 +6,7 @@ use trill_proto::{
     CloseMeta, FeedbackMeta, InitMeta, RequestProtocol, ResponseProtocol, TransInfoEntry,
 };
 
-/// Who sends.
+/// The side that sends.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Side {
     Client,
@@ -34,7 +34,7 @@ pub(super) enum Content {
     Close(Box<CloseMeta>),
 }
 
-/// What belongs together, and so comes in order.
+/// The call or stream of a frame, whose frames come in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Key {
     Call(u32),

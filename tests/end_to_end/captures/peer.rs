@@ -96,7 +96,7 @@ impl Peer {
     /// A client of a fresh server.
     pub(super) async fn of_a_server() -> Self {
         let (_handle, address, log) = listen("127.0.0.1:0").await;
-        // Nobody listens to the reports; the service does not mind.
+        // The reports have no reader; the service does not mind.
         drop(log);
         Self(TcpStream::connect(address).await.unwrap(), Side::Server)
     }

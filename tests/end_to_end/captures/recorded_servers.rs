@@ -42,7 +42,7 @@ async fn our_client_understands_the_recorded_servers() {
 /// A server that knows beforehand what it will hear and say.
 struct Script<'a> {
     conversation: &'a Conversation,
-    /// What came before its turn: calls and streams are independent of each other.
+    /// The frames that came before their turn: calls and streams are independent of each other.
     early: BTreeMap<Key, VecDeque<Frame>>,
 }
 

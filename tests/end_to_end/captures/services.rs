@@ -41,7 +41,7 @@ pub(super) trait Bench {
 /// Does what the recorded servers did.
 #[derive(Debug)]
 pub(super) struct Recital {
-    /// Whoever says "slow" waits for this.
+    /// The permits for calls that say "slow".
     slow: Arc<Semaphore>,
     heard: mpsc::UnboundedSender<String>,
 }

@@ -1,4 +1,4 @@
-//! What callers are told.
+//! The answers to callers.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use super::conversation::Conversation;
 use super::forgive::forgive_answer;
 use super::frame::{Content, Key, Side};
 
-/// What a caller is told, messages encoded.
+/// The answer to a caller, messages encoded.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Told {
     pub(super) messages: Vec<Vec<u8>>,
@@ -16,7 +16,7 @@ pub(super) struct Told {
     pub(super) attachment: Vec<u8>,
 }
 
-/// What the recorded server told the callers.
+/// The recorded server's answers to the callers.
 pub(super) fn answers(conversation: &Conversation) -> Vec<Told> {
     let mut told: BTreeMap<Key, Told> =
         conversation.sent(Side::Client).map(|request| (request.key(), Told::default())).collect();

@@ -1,4 +1,5 @@
-//! What the peers are known to stumble over, or to do differently from what one would expect.
+//! Cases that the peers are known to stumble over, or to handle differently from what one would
+//! expect.
 //!
 //! Each test speaks for one side byte by byte. Where nothing may be sent, the next frame is asked
 //! for instead: it is the answer to something that came later.

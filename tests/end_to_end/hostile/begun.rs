@@ -13,7 +13,7 @@ use super::victim::Victim;
 
 const MIB: usize = 1024 * 1024;
 
-/// What a server answered to a call.
+/// The server's answer to a call.
 fn answer(came: &Came) -> ResponseProtocol {
     // The message of an answer stands behind its header, whose fields it does not have.
     let end = came.payload.len().min(came.header);

@@ -33,7 +33,7 @@ async fn more_streams_than_are_allowed_are_refused_one_by_one_with_the_settings_
     victim.is_as_before().await;
 }
 
-/// What must be answered cannot be held back: a peer that reads none of it is cut off beyond
+/// Frames that must be answered cannot be held back: a peer that reads no answer is cut off beyond
 /// `max_unsent_per_connection`, two messages and 1 MiB.
 const UNSENT: usize = 256 * KIB + 2 * 10_000_000 + MIB;
 
@@ -104,7 +104,8 @@ async fn a_client_that_ignores_its_window_is_held_back_and_a_hundred_streams_of_
     timeout(SOME_TIME, hundred_talks(&client)).await.expect("the others go on");
     victim.serves_others().await;
     drop(client);
-    // What the system has not delivered yet would keep its end from the server for a while.
+    // Bytes that the system has not delivered yet would hide the offender's end from the server for
+    // a while.
     offender.cut();
     victim.is_as_before().await;
 }

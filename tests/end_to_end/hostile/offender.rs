@@ -102,7 +102,7 @@ impl Offender {
         Ok(Came { kind: head[3], id, header, payload })
     }
 
-    /// Whether the server closes the connection, whatever it says before.
+    /// Tells whether the server closes the connection, whatever it says before.
     pub(crate) async fn is_closed(&mut self) -> bool {
         let mut bytes = [0; 4096];
         let closed = async { while self.0.read(&mut bytes).await.is_ok_and(|count| count > 0) {} };

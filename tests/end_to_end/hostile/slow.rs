@@ -9,7 +9,7 @@ use trill_tests::raw;
 use super::offender::Offender;
 use super::victim::{SOME_TIME, Victim};
 
-/// So many of each sort.
+/// The number of offenders of each sort.
 const MANY: usize = 100;
 
 async fn offenders(victim: &Victim) -> Vec<Offender> {
@@ -70,7 +70,7 @@ async fn connections_that_say_nothing_make_room_when_they_are_too_many() {
     .await;
     let mut older = offenders(&victim).await;
     let _newer = offenders(&victim).await;
-    // Whoever comes next makes room, once they have been silent for long enough.
+    // Each newcomer makes room, once the others have been silent for long enough.
     let come_and_go = async {
         while victim.handle.refused().too_many_silent < MANY as u64 {
             drop(Offender::connect(&victim).await);

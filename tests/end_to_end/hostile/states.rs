@@ -8,7 +8,7 @@ use crate::PEER;
 use super::offender::Offender;
 use super::victim::Victim;
 
-/// What a client has sent when it ends.
+/// The bytes that a client has sent when it ends.
 fn states() -> Vec<(&'static str, Vec<u8>)> {
     let init = |method| raw::init(100, method, 65_535);
     let open = |method, message| [init(method), raw::data(100, message)].concat();
