@@ -1,4 +1,4 @@
-//! What came out, as a picture: how many times better than tonic each contender is.
+//! The results as a picture: how many times better than tonic each contender is.
 
 use std::path::Path;
 
@@ -115,7 +115,8 @@ impl Group {
         let times = |contender: &Contender| {
             let theirs = report.figure(workload, *contender, figure)?;
             let times = if figure == Figure::Rate { theirs / tonic } else { tonic / theirs };
-            // What cannot be drawn on such a scale is left out, such as memory that shrank.
+            // A figure that cannot be drawn on such a scale is left out, such as memory that
+            // shrank.
             (times.is_finite() && times > 0.0).then_some((*contender, times))
         };
         // Tonic's best form is where the bars start, so it has none of its own.

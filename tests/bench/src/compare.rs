@@ -14,7 +14,7 @@ use crate::report::Report;
 use crate::row::Row;
 use crate::workload::Workload;
 
-/// What to compare.
+/// The settings of a comparison.
 #[derive(Args)]
 pub(crate) struct Comparison {
     /// How often everything is measured; medians are reported
@@ -98,7 +98,7 @@ impl Comparison {
     }
 }
 
-/// What to show while it goes on.
+/// Gives the figures to show while the comparison goes on.
 fn brief(row: &Row) -> String {
     let figures = [
         row.rate.map(|rate| format!("{rate:.0}/s")),

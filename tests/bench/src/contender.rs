@@ -1,4 +1,4 @@
-//! Who is compared.
+//! The contenders of a comparison.
 
 use std::net::SocketAddr;
 
@@ -43,12 +43,12 @@ impl Contender {
         }
     }
 
-    /// Whether it is one of tonic's forms.
+    /// Tells whether it is one of tonic's forms.
     pub(crate) fn is_tonic(self) -> bool {
         matches!(self, Self::Tonic | Self::TonicIter | Self::TonicChannel)
     }
 
-    /// Whether naming `asked` means this one; `tonic` means all its forms.
+    /// Tells whether naming `asked` means this one; `tonic` means all its forms.
     pub(crate) fn is_meant_by(self, asked: Self) -> bool {
         self == asked || asked == Self::Tonic && self.is_tonic()
     }

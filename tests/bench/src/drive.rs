@@ -13,7 +13,7 @@ use crate::message::{Echo, LARGE, SMALL, Source, check_answer, payload};
 use crate::usage;
 use crate::workload::Workload;
 
-/// What one run gave.
+/// The results of one run.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Measured {
     /// Pieces of work a second.
@@ -153,7 +153,7 @@ impl Driver {
 
     /// Streams that have done something and are then left alone.
     async fn idle<C: Streams>(self, mut client: C, payload: Bytes) -> Result<Measured> {
-        // What the first stream of a connection costs is not counted.
+        // The cost of a connection's first stream is not counted.
         let mut streams = vec![greet(&mut client, &payload).await?];
         let before = self.server.map(usage::resident_bytes).transpose()?;
         while streams.len() <= IDLE {
@@ -173,7 +173,7 @@ impl Driver {
         address: SocketAddr,
         payload: Bytes,
     ) -> Result<Measured> {
-        // What the first connection of a server costs is not counted.
+        // The cost of a server's first connection is not counted.
         first.call(Echo { payload: payload.clone(), seq: 0 }).await?;
         let before = self.server.map(usage::resident_bytes).transpose()?;
         let mut clients = Vec::with_capacity(CONNECTIONS);

@@ -1,4 +1,4 @@
-//! Whether a stream that floods takes anything from the others on its connection.
+//! Measures whether a stream that floods takes anything from the others on its connection.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ pub(crate) struct Fairness {
     seconds: f64,
 }
 
-/// What the hundredth stream does.
+/// The work of the hundredth stream.
 #[derive(Clone, Copy, Debug)]
 enum Hundredth {
     Absent,

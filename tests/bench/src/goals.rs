@@ -1,4 +1,4 @@
-//! What Trill wants to reach, as ratios to the others in the same run.
+//! The goals of Trill, as ratios to the others in the same run.
 
 use crate::contender::Contender;
 use crate::report::Report;
@@ -20,7 +20,7 @@ enum Against {
     TonicChannel,
     Tcp,
     TcpNaive,
-    /// Nobody: the figure itself counts.
+    /// The figure itself counts.
     Nobody,
 }
 

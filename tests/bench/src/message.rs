@@ -8,7 +8,7 @@ pub(crate) const SMALL: usize = 32;
 /// The payload of large messages.
 pub(crate) const LARGE: usize = 1 << 20;
 
-/// What goes both ways in every call.
+/// The message that goes both ways in every call.
 #[derive(Clone, PartialEq, Eq, trill::prost::Message, serde::Serialize, serde::Deserialize)]
 #[prost(prost_path = "::trill::prost")]
 pub(crate) struct Echo {
@@ -44,7 +44,7 @@ impl Source {
         Self { next: 0, count, payload }
     }
 
-    /// What a request for many messages asks for.
+    /// The messages that a request asks for.
     pub(crate) fn asked_for_by(request: Echo) -> Self {
         Self::new(request.seq, request.payload)
     }

@@ -1,5 +1,5 @@
-//! What came out: medians, ratios, and how the goals stand. As Markdown, to be pasted where it is
-//! needed.
+//! The results as Markdown, to be pasted where it is needed: medians, ratios, and how the goals
+//! stand.
 
 use std::fmt;
 

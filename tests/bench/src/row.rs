@@ -1,11 +1,11 @@
-//! What a measurement gives, as a line of JSON.
+//! The result of a measurement, as a line of JSON.
 
 use serde::{Deserialize, Serialize};
 
 use crate::drive::Measured;
 use crate::workload::Figure;
 
-/// One measurement. What was not measured is absent.
+/// One measurement. A figure that was not measured is absent.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Row {
     pub(crate) workload: String,

@@ -1,4 +1,4 @@
-//! What is measured, and who takes part in it.
+//! The workloads, and the contenders that take part in each.
 
 use std::fmt;
 
@@ -144,7 +144,7 @@ impl Workload {
         }
     }
 
-    /// Whether both sides have one thread instead of two.
+    /// Tells whether both sides have one thread instead of two.
     pub(crate) fn one_thread(self) -> bool {
         matches!(self, Self::UnaryOneThread | Self::PingPongOneThread)
     }

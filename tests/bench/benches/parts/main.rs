@@ -1,4 +1,4 @@
-//! What the parts of a message's way cost, each for itself:
+//! The costs of the parts of a message's way, each for itself:
 //! `cargo bench -p trill-bench --bench parts`.
 //!
 //! Messages have 32 bytes. No figure includes a socket or the other side's work. Where there are
@@ -32,7 +32,7 @@ fn header_decode(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| decoder.missing(black_box(&frame)));
 }
 
-/// What one read of a socket may bring: found, and taken message by message.
+/// The messages that one read of a socket may bring: found, and taken one by one.
 #[divan::bench]
 fn decode_and_take_400(bencher: Bencher<'_, '_>) {
     let (frames, decoder) = (frames(RUN), Decoder::default());

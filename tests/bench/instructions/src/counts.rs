@@ -162,7 +162,7 @@ fn percent(text: &str) -> Result<f64> {
     Ok(percent)
 }
 
-/// What one message more costs, to a tenth of an instruction.
+/// Gives the cost of one more message, to a tenth of an instruction.
 fn per_message(work: Work, side: Side, keep: Option<&Path>) -> Result<f64> {
     let profile =
         keep.map(|folder| folder.join(format!("callgrind.out.{}.{}", work.name(), side.name())));

@@ -7,7 +7,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::work::{self, Work};
 
-/// What the profiler looks for, to count in there and nowhere else.
+/// The pattern of the only functions in which the profiler counts.
 pub(crate) const COUNTED: &str = "*counted_turn*";
 
 /// Which side is counted.
@@ -31,7 +31,7 @@ impl Side {
 /// One run, to be watched by a profiler.
 #[derive(Args)]
 pub(crate) struct Sides {
-    /// What they do
+    /// The work of the two sides
     work: Work,
     /// The side whose turns are counted
     counted: Side,

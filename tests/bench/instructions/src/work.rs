@@ -11,7 +11,7 @@ use trill::{
     AsyncReader, AsyncReaderWriter, AsyncWriter, Channel, Context, Server, server::ServerBuilder,
 };
 
-/// What the two sides do.
+/// The work of the two sides.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub(crate) enum Work {
     W2,

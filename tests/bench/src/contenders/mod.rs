@@ -53,12 +53,12 @@ pub(crate) trait Unary: Clone + Send + Sync + 'static {
     }
 }
 
-/// Streams of all kinds. What the client sends comes from a [`Source`], which a contender may pull
+/// Streams of all kinds. The client's messages come from a [`Source`], which a contender may pull
 /// or push.
 pub(crate) trait Streams: Unary {
-    /// What comes from the server.
+    /// The reader of the server's messages.
     type Reader: Reader;
-    /// What goes to the server, one message at a time.
+    /// The writer of messages to the server, one at a time.
     type Writer: Writer;
 
     /// Asks for as many messages as the request says, each with its payload.

@@ -31,7 +31,7 @@ mod generated {
 /// How many messages a channel holds; what tonic's own streaming example takes.
 const CAPACITY: usize = 128;
 
-/// What both forms of the server do alike.
+/// Counts the messages of an upload, alike in both forms of the server.
 async fn count(mut messages: Streaming<Echo>) -> Result<Response<Echo>, Status> {
     let mut check: Option<Check> = None;
     while let Some(echo) = messages.message().await? {

@@ -14,7 +14,7 @@ use trill::prost::encoding::{WireType, encode_key, encode_varint};
 
 use crate::message::Echo;
 
-/// What a message is to the peer.
+/// The meaning of a message to the peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// To be sent back, or sent back.
@@ -107,7 +107,7 @@ pub(crate) struct FrameWriter {
 #[derive(Debug)]
 struct Large {
     payload: Bytes,
-    /// What follows the payload in its message.
+    /// The bytes that follow the payload in its message.
     rest: Vec<u8>,
 }
 
@@ -145,7 +145,7 @@ impl FrameWriter {
         Ok(())
     }
 
-    /// Whether there is enough for a system call.
+    /// Tells whether there is enough for a system call.
     #[inline]
     pub(super) fn is_full(&self) -> bool {
         self.buffer.len() >= CHUNK || self.large.is_some()
