@@ -62,7 +62,7 @@ fn kinds_of(client: &str, go: &str) -> Vec<(&'static str, &'static str)> {
     unary.into_iter().chain(streams).collect()
 }
 
-/// What the server calls the handler.
+/// The server's name for the handler.
 fn handler(kind: &str) -> &str {
     match kind {
         "multiplexed" => "unary",
@@ -182,7 +182,7 @@ async fn leave(client: &mut Peer) -> Outcome {
     same(waiting("the client to leave", client.says()).await.as_str(), "left")
 }
 
-/// What a client must say that has lost its connection.
+/// Checks the words of a client that has lost its connection.
 fn network_error(said: &str) -> Outcome {
     // tRPC-Go says 141 or 171 for calls. On streams its 351 wraps the end of the connection, and a
     // regular end is no error.
@@ -199,7 +199,7 @@ fn network_error(said: &str) -> Outcome {
     }
 }
 
-/// What a client must say when the router has lost its connection, and passes that error on.
+/// Checks the words of a client whose router has lost its connection, and passes that error on.
 fn passed_on(said: &str) -> Outcome {
     let known = ["ended: Status the ", "ended: frame 141 the ", "ended: frame 301 the "];
     if known.iter().any(|start| said.starts_with(start)) {

@@ -47,13 +47,13 @@ async fn held(address: &str, kind: &str, worker: &str) -> Result<Option<trill::E
     }
 }
 
-/// Whether somebody serves there.
+/// Checks that somebody serves there.
 async fn answered(address: &str) -> Result<()> {
     let client = EverythingClient::new(Channel::connect(address).await?);
     client.unary(text("hello")).timeout(Duration::from_secs(1)).await.map(drop)
 }
 
-/// What is open.
+/// A call or stream that is open.
 enum Held {
     Unary(JoinHandle<Result<Text>>),
     Upload(AsyncWriter<Text>, Reply<Text>),

@@ -1,4 +1,4 @@
-//! What no server has: methods of `test.all.Everything`, and a service.
+//! Methods of `test.all.Everything` and a service that no server has.
 
 use trill::{AsyncReader, AsyncReaderWriter, AsyncWriter, Context, Result};
 use trill_tests::Text;

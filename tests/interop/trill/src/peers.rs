@@ -43,7 +43,7 @@ impl Peer {
         while self.says().await != line {}
     }
 
-    /// What it has printed, and nobody has taken.
+    /// Takes the lines that it has printed so far.
     pub(crate) fn said(&mut self) -> Vec<String> {
         std::iter::from_fn(|| self.lines.try_recv().ok()).collect()
     }
@@ -69,7 +69,7 @@ impl Peer {
         self.child.wait().await.expect("it has been started");
     }
 
-    /// Whether the process has ended by itself.
+    /// Tells whether the process has ended by itself.
     pub(crate) fn has_died(&mut self) -> bool {
         self.child.try_wait().expect("it can be asked").is_some()
     }
@@ -103,7 +103,7 @@ impl ServerProcess {
         Self { peer, address }
     }
 
-    /// Whether the process has ended by itself.
+    /// Tells whether the process has ended by itself.
     pub(crate) fn has_died(&mut self) -> bool {
         self.peer.has_died()
     }
@@ -172,7 +172,7 @@ async fn run_cells(mut client: Peer) -> usize {
     failed
 }
 
-/// What a program prints, read all the time so that it never waits for a reader.
+/// Reads a program's lines all the time, so that it never waits for a reader.
 fn heard(stdout: ChildStdout) -> UnboundedReceiver<String> {
     let (sender, receiver) = unbounded_channel();
     tokio::spawn(async move {

@@ -183,7 +183,7 @@ async fn talk<T: trill::Message>(
     }
 }
 
-/// What the server behind says counts: a write that fails is only a sign that it has ended. If it
+/// The word of the server behind counts: a write that fails is only a sign that it has ended. If it
 /// says nothing good, what went wrong on the way there is the reason.
 async fn outcome<T>(passed: Result<()>, answer: impl Future<Output = Result<T>>) -> Result<T> {
     match passed {

@@ -100,7 +100,7 @@ enum When {
 }
 
 impl When {
-    /// Whether the handler waits for a call that resumes it, to be so far.
+    /// Tells whether the handler waits for a call that resumes it, to be so far.
     fn waits(self, kind: Kind) -> bool {
         match self {
             Self::Early => kind == Kind::Download,

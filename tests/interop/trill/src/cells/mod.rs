@@ -1,4 +1,4 @@
-//! What Trill asks of a tRPC-Go server.
+//! The cells in which Trill calls a tRPC-Go server.
 mod cancel;
 mod download;
 mod oneway;

@@ -1,4 +1,4 @@
-//! One request, no answer. What became of it is asked for by a call on the same connection.
+//! One request, no answer. A call on the same connection asks what became of it.
 
 use trill_tests::{EverythingClient, text};
 

@@ -87,7 +87,7 @@ pub(super) async fn upload(client: &EverythingClient, sizes: &[usize]) -> Outcom
     fine("the answer", reply).await
 }
 
-/// What the server makes of messages of these sizes.
+/// The server's answer to messages of these sizes.
 pub(super) fn counted(sizes: &[usize]) -> Text {
     text(format!("{} messages, {} bytes", sizes.len(), sizes.iter().sum::<usize>()))
 }
