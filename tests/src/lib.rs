@@ -36,7 +36,7 @@ pub fn text(text: impl Into<String>) -> Text {
 /// The handlers that make a `heavy` answer at a time.
 static HEAVY: Semaphore = Semaphore::const_new(2);
 
-/// One method of each kind. What a handler does is said by the messages it gets; see [`Obedient`].
+/// One method of each kind. The messages tell a handler what to do; see [`Obedient`].
 #[trill::service(package = "test.all", json)]
 pub trait Everything {
     /// One request, one answer.
@@ -95,7 +95,7 @@ pub struct Obedient {
     told: Mutex<String>,
 }
 
-/// What the handlers of an [`Obedient`] report.
+/// The reports of the handlers of an [`Obedient`].
 pub type Log = tokio::sync::mpsc::UnboundedReceiver<String>;
 
 /// Waits until so many handlers have come to the order `stay`, and to nothing else meanwhile.
@@ -253,7 +253,7 @@ struct Pace {
 }
 
 impl Pace {
-    /// Whether a message is the order to be slow.
+    /// Obeys the order to be slow, and tells whether the message was one.
     fn is_set_by(&mut self, order: &str) -> bool {
         let Some(pause) = order.strip_prefix("pace ") else { return false };
         self.pause = Duration::from_millis(pause.parse().unwrap_or(0));

@@ -47,8 +47,7 @@ impl Process {
         Self { child, _input: input, output: Some(output), said: said.trim_end().to_owned() }
     }
 
-    /// The lines that follow the first one, for a process that says more. Nobody can have them
-    /// twice.
+    /// The lines that follow the first one, for a process that says more. They can be had once.
     pub fn lines(&mut self) -> Option<Lines<BufReader<ChildStdout>>> {
         self.output.take().map(AsyncBufReadExt::lines)
     }
@@ -79,7 +78,7 @@ impl Process {
         self.child.wait().await
     }
 
-    /// Whether it has not ended.
+    /// Tells whether it has not ended.
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().is_ok_and(|ended| ended.is_none())
     }

@@ -74,7 +74,7 @@ pub struct Request {
     pub packed: u32,
     /// A one-way call.
     pub one_way: bool,
-    /// Who calls.
+    /// The name of the caller.
     pub caller: &'static str,
     /// Metadata, as it is sent: see [`entries`].
     pub metadata: Vec<u8>,
@@ -140,7 +140,7 @@ pub const CALL_ENTRY: u32 = 9;
 /// See [`CALL_ENTRY`].
 pub const STREAM_ENTRY: u32 = 5;
 
-/// So many metadata entries: empty ones, or with keys of four bytes that differ.
+/// Gives `count` metadata entries: empty ones, or with keys of four bytes that differ.
 #[must_use]
 pub fn entries(tag: u32, count: u32, keys: bool) -> Vec<u8> {
     let entry = |number: u32| if keys { field(1, &number.to_be_bytes()) } else { Vec::new() };

@@ -97,7 +97,7 @@ impl Actor<'_> {
                         Err(error) => world.failed(call, Side::Client, true, &error),
                     }
                 };
-                // What fails on a handle was judged where it failed; here and below.
+                // Errors on a handle were judged where they came; here and below.
                 let _ = futures::join!(
                     self.write_all(Writer::new(writer, self.party), &mut rng_too),
                     reading
@@ -148,8 +148,8 @@ impl Actor<'_> {
         }
     }
 
-    /// Writes all messages, and ends as planned. What fails is looked at here; it is given back for
-    /// a handler, which ends with it.
+    /// Writes all messages, and ends as planned. An error is looked at here; it is given back for a
+    /// handler, which ends with it.
     pub(super) async fn write_all(&self, mut writer: Writer, rng: &mut Rng) -> Result<()> {
         let mut number = 0;
         let mut sizes = self.party.sizes.iter();
@@ -385,7 +385,7 @@ impl Actor<'_> {
     }
 }
 
-/// Whether one operation took too long, and the stream goes on.
+/// Tells whether one operation took too long, and the stream goes on.
 fn is_of_the_operation(error: &Error) -> bool {
     error.is_timeout() && error.message().contains("timeout of the")
 }

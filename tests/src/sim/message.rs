@@ -1,4 +1,4 @@
-//! What clients and handlers say to each other.
+//! The messages of clients and handlers to each other.
 
 use bytes::Bytes;
 use trill::prost::Message;
@@ -11,7 +11,7 @@ pub(super) struct Parcel {
     /// The number of its call in the plan.
     #[prost(uint32, tag = "1")]
     pub(super) call: u32,
-    /// Whether a handler wrote it.
+    /// A handler wrote it.
     #[prost(bool, tag = "2")]
     pub(super) down: bool,
     /// Its number in its direction.
@@ -28,7 +28,7 @@ impl Parcel {
         Self { call, down, number, body: Bytes::from(vec![filling(call, number); size]) }
     }
 
-    /// Whether the body is one that was sent.
+    /// Tells whether the body is one that was sent.
     pub(super) fn is_whole(&self) -> bool {
         let filling = filling(self.call, self.number);
         self.body.iter().all(|byte| *byte == filling)

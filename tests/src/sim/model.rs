@@ -1,4 +1,4 @@
-//! What was sent and how it ended, and so what may be seen.
+//! The record of what was sent and how it ended, and so of what may be seen.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -34,7 +34,7 @@ struct State {
     shut_down: bool,
     over: bool,
     violation: Option<String>,
-    /// What is being waited for, and by whom.
+    /// The operations that are waited for, by call and role.
     doing: BTreeMap<(usize, &'static str), String>,
     tail: VecDeque<String>,
     lines: u64,
@@ -72,21 +72,21 @@ struct Call {
 /// One direction of a call.
 #[derive(Default)]
 struct Way {
-    /// What was written, in this order.
+    /// The numbers of the messages that were written, in this order.
     accepted: Vec<u32>,
     read: usize,
     /// Its writer has ended it.
     finished: bool,
 }
 
-/// What a handler returned.
+/// The outcome of a handler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
     Ok,
     /// The code that was planned.
     Error(i32),
     Panic,
-    /// What happened to one of its handles.
+    /// The error of one of its handles.
     Failed,
 }
 
@@ -127,7 +127,7 @@ impl World {
         crate::now()
     }
 
-    // What happened.
+    // Events.
 
     pub(super) fn log(&self, what: &str) {
         let line = format!("{:6} ms  {what}", self.now().duration_since(self.started).as_millis());
@@ -172,7 +172,7 @@ impl World {
         Doing { world: self, who: (call, role) }
     }
 
-    /// What is being waited for.
+    /// The operations that are waited for, in words.
     pub(super) fn waits(&self) -> String {
         let state = self.state();
         let waits: Vec<_> = state
@@ -253,7 +253,7 @@ impl World {
         self.state().shut_down = true;
     }
 
-    /// Whether nothing has been wrong with a connection since then.
+    /// Tells whether nothing has been wrong with a connection since then.
     pub(super) fn was_well_since(&self, link: usize, since: Instant) -> bool {
         let state = self.state();
         let link = &state.links[link];
@@ -407,7 +407,7 @@ impl World {
             return self
                 .violate(&format!("call {call}: an error without a cause at the {by:?}: {error}"));
         }
-        // What one side fails with comes behind its messages.
+        // The error that one side ends with comes behind its messages.
         let unread = {
             let mut state = self.state();
             let way = state.calls[call].way(by == Side::Client);

@@ -1,4 +1,4 @@
-//! What will be done in a run, drawn from its seed.
+//! The plan of a run, drawn from its seed.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -71,7 +71,7 @@ pub(super) enum Kind {
     Talk,
 }
 
-/// What one side of a call does.
+/// The part of one side in a call.
 #[derive(Clone, Debug)]
 pub(super) struct Party {
     pub(super) style: Style,
@@ -212,7 +212,7 @@ impl CallPlan {
             _ => HandlerEnd::Hang,
         };
         let (client, server) = (Party::draw(rng, false), Party::draw(rng, true));
-        // Who writes first and reads later may wait for ever for one who does the same.
+        // A side that writes first and reads later may wait for ever for one that does the same.
         let sits = client.sits || server.sits;
         let may_wait_for_ever = sits
             || end == HandlerEnd::Hang
@@ -224,7 +224,7 @@ impl CallPlan {
             seed: rng.u64(..),
             give_up: (may_wait_for_ever || one_in(rng, 6))
                 .then(|| millis(rng, 0..=if sits { 2_000 } else { 400 })),
-            // Nobody waits for a one-way call, so nothing else ends one that hangs.
+            // A one-way call has no waiter, so nothing else ends one that hangs.
             deadline: (one_in(rng, 8) || (kind == Kind::OneWay && end == HandlerEnd::Hang))
                 .then(|| millis(rng, 1..=400)),
             client,

@@ -18,7 +18,7 @@ use super::{client, faults, watch};
 /// unary call's timeout, 10 s.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// What a run did.
+/// The figures of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Report {
     /// How many things happened that the model wrote down.
@@ -34,9 +34,9 @@ pub struct Report {
 pub struct Failure {
     /// The seed of the run.
     pub seed: u64,
-    /// What was seen.
+    /// The violation, in words.
     pub what: String,
-    /// What was planned.
+    /// The plan of the run.
     pub plan: Plan,
     /// The last things that happened.
     pub tail: Vec<String>,

@@ -11,7 +11,7 @@ use super::message::{Parcel, Sim};
 use super::model::{Outcome, World};
 use super::plan::{HandlerEnd, millis};
 
-/// What a handler says when it panics, so that this can be told from a panic that nobody planned.
+/// The message of a planned panic, which tells it from one that nobody planned.
 pub(super) const PLANNED_PANIC: &str = "a handler panics as planned";
 
 pub(super) struct Handlers(pub(super) Arc<World>);

@@ -19,8 +19,8 @@ const SEND_BUFFER_SIZE: usize = 16 * 1024;
 /// Frames that are no messages: they wait for no room.
 const CONTROL: usize = 64 * 1024;
 
-/// What a stream without flow control may hold before its connection is not read
-/// (`conn/inbound.rs`), and what one read may bring on top.
+/// The bytes that a stream without flow control may hold before its connection is not read
+/// (`conn/inbound.rs`), and those that one read may bring on top.
 const WITHOUT_WINDOW: usize = 512 * 1024;
 
 /// How long the last bytes and tasks may take to go. A connection that nobody holds has 10 s to

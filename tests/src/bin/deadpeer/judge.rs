@@ -17,7 +17,8 @@ const DEFAULT_LIMIT: Duration = Duration::from_secs(30);
 /// A server notices that a client with nothing but unary calls is gone within this at the earliest.
 const UNARY_LIMIT: Duration = Duration::from_millis(2_500);
 
-/// What must end, on which side, how often, and which setting its error names.
+/// The operations that must end: the side, the operation, how often, and the setting that its error
+/// names.
 const EXPECTED: &[(&str, &str, usize, &str)] = &[
     ("client", "read, quiet", 1, "dead_peer_timeout"),
     ("client", "reply, quiet", 1, "dead_peer_timeout"),

@@ -15,8 +15,8 @@ pub(crate) const NAME: &str = "never-ends";
 /// The patience with a server that keeps such a connection.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Whether the server lets go of a frame in time that is begun behind a whole one, with a stream
-/// open. Says so in the words of a verdict.
+/// Tells whether the server lets go in time of a frame that is begun behind a whole one, with a
+/// stream open. Says so in the words of a verdict.
 pub(crate) async fn judge() -> (bool, String) {
     let server = Process::start(&["serve"]).await;
     let began = now();

@@ -59,8 +59,8 @@ impl Round {
         [Fault::Memory, Fault::Served, Fault::Latency].iter().any(|it| self.has(*it))
     }
 
-    /// Whether the machine was too busy for a verdict: strangers were not served beside an attack
-    /// that did not concern them.
+    /// Tells whether the machine was too busy for a verdict: strangers were not served beside an
+    /// attack that did not concern them.
     fn is_void(&self) -> bool {
         self.elsewhere.is_some_and(|it| it.seen.iter().any(|served| served.part < SERVED))
     }

@@ -16,13 +16,13 @@ use crate::verdict::{Verdict, count};
 /// How many call at a time in each place.
 const AT_A_TIME: usize = 12;
 
-/// What every call and stream sets for itself.
+/// The limit that every call and stream sets for itself.
 const OWN_LIMIT: Duration = Duration::from_secs(30);
 
 /// When it hangs: its own limit has passed, and a busy machine has had its time.
 const HANGS: Duration = Duration::from_secs(50);
 
-/// What became of a call.
+/// The outcome of a call.
 enum Outcome {
     Done,
     /// The caller dropped it, or let its time pass.
@@ -36,7 +36,7 @@ pub(crate) struct Caller {
     client: EverythingClient,
     address: String,
     verdict: Arc<Verdict>,
-    /// What happens to the server, if that is known here.
+    /// The incidents of the server, if they are known here.
     incidents: Option<Arc<Incidents>>,
 }
 
@@ -351,7 +351,7 @@ fn channel(address: &str) -> Channel {
     builder.lazy(address).expect("the address is a server's")
 }
 
-/// What the end of a server or of its process may look like.
+/// Tells whether the end of a server or of its process may look like this error.
 fn is_of_a_fault(error: &Error) -> bool {
     match error.kind() {
         ErrorKind::Connect | ErrorKind::Network => true,

@@ -1,4 +1,4 @@
-//! What goes wrong on purpose: restarts and kills.
+//! Faults on purpose: restarts and kills.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -35,7 +35,7 @@ impl Incidents {
         self.0.load(Ordering::Acquire)
     }
 
-    /// Whether there was none since then, and is none.
+    /// Tells whether there was no incident since then, and is none.
     pub(crate) fn none_since(&self, then: u64) -> bool {
         then.is_multiple_of(2) && self.so_far() == then
     }

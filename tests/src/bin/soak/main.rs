@@ -50,8 +50,8 @@ async fn main() -> ExitCode {
 }
 
 async fn soak(length: Duration) -> ExitCode {
-    // What starts once and stays is not a leak: the allocator's arenas, and the files that tokio
-    // keeps to hear of child processes.
+    // Resources that start once and stay are no leak: the allocator's arenas, and the files that
+    // tokio keeps to hear of child processes.
     let (rehearsal, fresh) = (Arc::new(Verdict::new()), samples::look());
     World::start(&rehearsal).await.stop().await;
     tokio::time::sleep(SAMPLE).await;

@@ -1,4 +1,4 @@
-//! What this process has: memory, tasks, open files.
+//! The resources of this process: memory, tasks, open files.
 
 use std::fmt::{self, Display, Formatter};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What was seen, and what should not have been.
+//! The events of a run, and those that should not have been.
 
 use std::fmt::{self, Display, Formatter};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};

@@ -300,7 +300,7 @@ pub(super) async fn each_frame(
     }
 }
 
-/// So many connections that send the same bytes over and over, as fast as the server takes them.
+/// Sends the same bytes over and over on so many connections, as fast as the server takes them.
 pub(super) async fn at_full_speed(target: &Target, connections: usize, bytes: Bytes) -> Result<()> {
     target.is_flooded();
     let mut tasks = JoinSet::new();
