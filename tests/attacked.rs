@@ -1,6 +1,6 @@
-//! What peers can make a server hold, counted by the allocator and by the server: the two must
-//! agree, or the budgets mean nothing. A binary of its own, because everything that runs beside it
-//! would be counted as well.
+//! The memory that peers can make a server hold, counted by the allocator and by the server. The
+//! two must agree, or the budgets mean nothing. It is a binary of its own, because everything that
+//! runs beside it would be counted as well.
 
 #[path = "counting.rs"]
 mod counting;
@@ -28,7 +28,7 @@ const MIB: usize = 1024 * 1024;
 /// For what must happen some time, on a machine that may be slow.
 const SOME_TIME: Duration = Duration::from_secs(60);
 
-/// What is allocated beside what is counted: tasks of handlers, read buffers.
+/// The memory beside what is counted: tasks of handlers, read buffers.
 const SLACK: usize = 4 * MIB;
 
 struct Attacked {
@@ -46,7 +46,7 @@ fn live() -> usize {
         .cast_unsigned()
 }
 
-/// What is allocated when nothing changes any more.
+/// Gives the allocated bytes when nothing changes any more.
 async fn settled() -> usize {
     let mut last = live();
     loop {

@@ -1,4 +1,4 @@
-//! What must not compile, and what the compiler says of it.
+//! Mistakes that must not compile, and the compiler's messages about them.
 //!
 //! Each file in `ui/fail` is named by its mistake. New messages are accepted with
 //! `TRYBUILD=overwrite cargo test --test compile_fail`.

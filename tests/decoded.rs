@@ -1,5 +1,6 @@
-//! What requests count with covers the memory that their messages take, counted by the allocator. A
-//! binary of its own, because everything that runs beside it would be counted as well.
+//! The bytes that requests count with cover the memory that their messages take, as the allocator
+//! counts it. It is a binary of its own, because everything that runs beside it would be counted as
+//! well.
 
 #[path = "counting.rs"]
 mod counting;

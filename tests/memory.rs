@@ -1,5 +1,5 @@
-//! What slow readers cost in memory, counted by the allocator. Server and client have threads of
-//! their own, and what a thread allocates counts for its side. A binary of its own, because
+//! The memory that slow readers cost, counted by the allocator. Server and client have threads of
+//! their own, and what a thread allocates counts for its side. It is a binary of its own, because
 //! everything that runs beside it would be counted as well.
 
 #[path = "counting.rs"]
@@ -64,7 +64,7 @@ impl Sloth for Slow {
 const KIB: usize = 1024;
 const MIB: usize = 1024 * 1024;
 
-/// What each side has allocated when nothing changes any more.
+/// Gives the allocated bytes of each side when nothing changes any more.
 async fn settled() -> [usize; 2] {
     let live = || LIVE.each_ref().map(|bytes| bytes.load(Ordering::Relaxed).max(0).cast_unsigned());
     let mut last = live();

@@ -20,7 +20,7 @@
 mod api {
     use trill::{AsyncReader, AsyncReaderWriter, AsyncWriter, Context, Result};
 
-    /// Talks. Nobody calls it, so its client is not used.
+    /// Talks. It has no callers, so its client is not used.
     #[trill::service(package = "test")]
     pub(crate) trait Talk: Send {
         /// Answers.

@@ -1,4 +1,4 @@
-//! What is generated of legal `.proto` files compiles, whatever names and comments they have.
+//! Generated code of legal `.proto` files compiles, whatever names and comments they have.
 //!
 //! The doctests of this crate are part of its tests: comments must not have become any.
 #![deny(deprecated, reason = "what is deprecated must not be used inside generated code")]
@@ -29,7 +29,7 @@ pub mod marked {
     include!(concat!(env!("OUT_DIR"), "/words.marked.rs"));
 }
 
-/// What is deprecated.
+/// Deprecated items.
 pub mod old {
     include!(concat!(env!("OUT_DIR"), "/words.old.rs"));
 }
