@@ -1,9 +1,13 @@
-//! Comments and documents are wrapped at 100 columns, as rustfmt wraps code.
+//! Comments and documents are wrapped at 100 columns, as rustfmt wraps code, and their sentences
+//! begin with their subjects.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 const COLUMNS: usize = 100;
+
+/// No sentence begins so: its subject would come last.
+const OPENINGS: [&str; 4] = ["What ", "Who ", "Whether ", "So many "];
 
 /// Texts of the repository, without what is built, recorded, generated, or shown to the compiler as
 /// it is.
@@ -56,4 +60,33 @@ fn comments_and_documents_are_wrapped_at_100_columns() {
     assert!(texts.len() > 300, "only {} texts were found", texts.len());
     let long: Vec<_> = texts.iter().flat_map(|path| too_long(path)).collect();
     assert!(long.is_empty(), "{} lines are too long:\n{}", long.len(), long.join("\n"));
+}
+
+/// The lines on which a sentence begins in another way than with its subject.
+fn without_subject(path: &Path) -> Vec<String> {
+    let text = fs::read_to_string(path).unwrap();
+    let is_document = path.extension().is_some_and(|extension| extension == "md");
+    let (mut has_ended, mut is_drawing) = (true, false);
+    let mut wrong = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let trimmed = line.trim_start();
+        is_drawing ^= is_document && trimmed.starts_with("```");
+        let is_text = if is_document { !is_drawing } else { trimmed.starts_with("//") };
+        let words = if is_document { trimmed } else { trimmed.trim_start_matches(['/', '!']) };
+        let words = words.trim().trim_start_matches(['-', '|', '*', ' ']);
+        let begins = |opening: &str| {
+            (has_ended && words.starts_with(opening)) || words.contains(&format!(". {opening}"))
+        };
+        if is_text && OPENINGS.into_iter().any(begins) {
+            wrong.push(format!("{}:{}: {line}", path.display(), number + 1));
+        }
+        has_ended = !is_text || words.is_empty() || words.ends_with(['.', ':', '?', '!', '|']);
+    }
+    wrong
+}
+
+#[test]
+fn sentences_begin_with_their_subjects() {
+    let wrong: Vec<_> = texts().iter().flat_map(|path| without_subject(path)).collect();
+    assert!(wrong.is_empty(), "{} sentences do not:\n{}", wrong.len(), wrong.join("\n"));
 }
