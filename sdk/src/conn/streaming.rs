@@ -355,11 +355,21 @@ impl Connection {
         self.unread.reserve(0, bytes);
     }
 
-    /// The handler of a server stream keeps its request of so many bytes, which counts for as long
-    /// as the application holds the stream. Without room for it nothing changes.
-    pub(crate) fn keep_request(&mut self, key: StreamKey, bytes: usize) -> Result<(), Overrun> {
-        self.unread.can_hold(bytes)?;
-        self.keep(key, bytes);
+    /// The request of a server stream counts with `now` bytes, where `before` were counted, for as
+    /// long as the application holds the stream. Without room for it nothing changes.
+    pub(crate) fn recount_request(
+        &mut self,
+        key: StreamKey,
+        before: usize,
+        now: usize,
+    ) -> Result<(), Overrun> {
+        if let Some(more) = now.checked_sub(before).filter(|more| *more > 0) {
+            self.unread.can_hold(more)?;
+        }
+        let stream = self.streams.get_mut(key);
+        stream.kept = stream.kept - before + now;
+        self.unread.hold(before, now);
+        self.unread.reserve(before, now);
         Ok(())
     }
 

@@ -38,10 +38,12 @@ fn a_request_that_is_kept_counts_until_its_stream_is_let_go_of() {
     let mut pair = Pair::with(Config::default(), server);
     let (_, served) = pair.open();
     let before = unread(&pair.server);
-    assert_eq!(pair.server.conn.keep_request(served.key, 30_000), Ok(()));
+    assert_eq!(pair.server.conn.recount_request(served.key, 0, 30_000), Ok(()));
     assert_eq!(unread(&pair.server), (before.0 + 30_000, before.1 + 30_000));
-    assert!(pair.server.conn.keep_request(served.key, LIMIT).is_err());
+    assert!(pair.server.conn.recount_request(served.key, 30_000, LIMIT).is_err());
     assert_eq!(unread(&pair.server).0, before.0 + 30_000);
+    assert_eq!(pair.server.conn.recount_request(served.key, 30_000, 10_000), Ok(()));
+    assert_eq!(unread(&pair.server), (before.0 + 10_000, before.1 + 10_000));
     pair.server.conn.release(served.key);
     assert_eq!(unread(&pair.server), (0, 0));
 }

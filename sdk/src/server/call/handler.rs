@@ -182,11 +182,10 @@ impl ServerCall {
                 ));
             };
             drop(reader);
-            let request = match Request::of_stream(body).decode(None, Account::Stream(&stream)) {
+            let (request, account) = (Request::of_stream(body, &stream)?, Account::Stream(&stream));
+            let request = match request.decode(None, account) {
                 Ok(decoded) => decoded?,
-                Err(request) => {
-                    Box::pin(request.decode_elsewhere(None, Account::Stream(&stream))).await?
-                }
+                Err(request) => Box::pin(request.decode_elsewhere(None, account)).await?,
             };
             handler(cx, request, AsyncWriter::new(stream)).await
         })

@@ -39,7 +39,7 @@ impl<'a> Account<'a> {
     fn recount(self, before: usize, now: usize) -> Result<(), Overrun> {
         match self {
             Self::Call(call) => call.recount(before, now),
-            Self::Stream(stream) => stream.link().keep_request(stream.key(), now - before),
+            Self::Stream(stream) => stream.link().recount_request(stream.key(), before, now),
         }
     }
 
@@ -71,9 +71,15 @@ impl Request {
         Self { counted: body.len(), body }
     }
 
-    /// The message that opened a stream, unpacked. It counted as unread.
-    pub(super) fn of_stream(body: Bytes) -> Self {
-        Self { counted: 0, body }
+    /// The message that opened a server stream, unpacked. From now on it counts there: it may have to
+    /// wait until it is decoded.
+    pub(super) fn of_stream(body: Bytes, stream: &StreamRef) -> Result<Self> {
+        let needed = body.len();
+        if let Err(over) = stream.link().hold_request(stream.key(), needed) {
+            stream.link().count_no_room();
+            return Err(Refused::NoRoom { needed, over, while_it_is: "decoded" }.into());
+        }
+        Ok(Self { counted: needed, body })
     }
 
     /// Unpacks it, as far as there is room for what comes out.

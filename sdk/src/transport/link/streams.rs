@@ -229,11 +229,21 @@ impl Link {
 
     /// Nothing more is needed of the peer than its request of so many bytes, which counts from now
     /// on. Without room for it the stream is to be refused.
-    pub(crate) fn keep_request(&self, key: StreamKey, bytes: usize) -> Result<(), Overrun> {
+    pub(crate) fn hold_request(&self, key: StreamKey, bytes: usize) -> Result<(), Overrun> {
         self.shared().with(|state| {
             state.conn.end_input(key);
-            state.conn.keep_request(key, bytes)
+            state.conn.recount_request(key, 0, bytes)
         })
+    }
+
+    /// The request that counted with `before` bytes counts with `now`.
+    pub(crate) fn recount_request(
+        &self,
+        key: StreamKey,
+        before: usize,
+        now: usize,
+    ) -> Result<(), Overrun> {
+        self.shared().with(|state| state.conn.recount_request(key, before, now))
     }
 
     pub(crate) fn release(&self, key: StreamKey) {
