@@ -71,8 +71,8 @@ impl Request {
         Self { counted: body.len(), body }
     }
 
-    /// The message that opened a server stream, unpacked. From now on it counts there: it may have to
-    /// wait until it is decoded.
+    /// The message that opened a server stream, unpacked. From now on it counts there: it may have
+    /// to wait until it is decoded.
     pub(super) fn of_stream(body: Bytes, stream: &StreamRef) -> Result<Self> {
         let needed = body.len();
         if let Err(over) = stream.link().hold_request(stream.key(), needed) {
