@@ -1,8 +1,8 @@
-//! The messages of `proto/trpc.proto`.
+//! The messages of `proto/trpc.proto`, which `trpc.rs` has as prost makes them.
 
 use bytes::Bytes;
 
-include!(concat!(env!("OUT_DIR"), "/trpc.rs"));
+include!("trpc.rs");
 
 impl TransInfoEntry {
     /// Makes an entry that is written with both its parts, as the other implementations do, even if

@@ -240,6 +240,19 @@ fn a_folder_that_cannot_be_written_gives_the_cause() {
     assert_eq!(format!("{error:?}"), format!("the generated code cannot be written: {source}"));
 }
 
+/// The messages of the protocol are made once and checked in, so that no user's build makes them.
+#[test]
+fn the_messages_of_the_protocol_are_those_of_its_file() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let out = folder("trpc");
+    let mut compiler = protox::Compiler::new([root.join("proto")]).expect("the folder is there");
+    compiler.include_source_info(true).open_file("trpc.proto").expect("a correct file");
+    let mut config = prost_build::Config::new();
+    config.bytes(["."]).out_dir(&out);
+    config.compile_fds(compiler.file_descriptor_set()).expect("a correct file");
+    compare(&out.join("trpc.rs"), &root.join("src/trpc.rs"));
+}
+
 /// Compiles a file of the golden folder into a folder of its own.
 fn generate(test: &str, config: Config, proto: &str) -> PathBuf {
     let out = folder(test);
@@ -247,16 +260,19 @@ fn generate(test: &str, config: Config, proto: &str) -> PathBuf {
     out
 }
 
+fn golden(out: &Path, generated: &str, expected: &str) {
+    compare(&out.join(generated), &golden_dir().join(expected));
+}
+
 /// Compares with the file that is checked in; with `TRILL_BLESS` in the environment it is written
 /// instead.
-fn golden(out: &Path, generated: &str, expected: &str) {
-    let generated = fs::read_to_string(out.join(generated)).expect("generated");
-    let path = golden_dir().join(expected);
+fn compare(generated: &Path, checked_in: &Path) {
+    let generated = fs::read_to_string(generated).expect("generated");
     if std::env::var_os("TRILL_BLESS").is_some() {
-        fs::write(&path, &generated).expect("writable");
+        fs::write(checked_in, &generated).expect("writable");
     }
-    let expected = fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(generated, expected, "{} is not what is generated now", path.display());
+    let expected = fs::read_to_string(checked_in).unwrap_or_default();
+    assert_eq!(generated, expected, "{} is not what is generated now", checked_in.display());
 }
 
 fn failure<I: AsRef<Path>>(protos: &[impl AsRef<Path>], includes: &[I]) -> String {
