@@ -92,6 +92,9 @@ fn the_names_of_callers_count_for_calls_and_streams() {
     }
     let unread = pair.server.conn.buffered().unread;
     assert_eq!(unread, 10 * (CALL_STATE + STREAM_STATE + 2 * 50_004));
+    assert!(pair.server.conn.last_caller.is_empty(), "nobody counts what is remembered");
+    pair.server.receive(&request_with(Vec::new()), pair.now).unwrap();
+    assert_eq!(pair.server.conn.last_caller, "a caller");
 }
 
 #[test]
