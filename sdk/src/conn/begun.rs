@@ -150,8 +150,7 @@ impl Connection {
     pub(crate) fn count_input(&mut self, bytes: usize) {
         if bytes != self.watch.held {
             let before = std::mem::replace(&mut self.watch.held, bytes);
-            self.unread.hold(before, bytes);
-            self.unread.reserve(before, bytes);
+            self.unread.keep(before, bytes);
         }
     }
 

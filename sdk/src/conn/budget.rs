@@ -233,6 +233,13 @@ impl Account {
         self.held.change(before, now, self.peer.as_ref().map(|peer| [&peer.held, &peer.pool.held]));
     }
 
+    /// Somebody who kept `before`, and needed no more room than that, keeps `now`.
+    #[inline]
+    pub(super) fn keep(&mut self, before: usize, now: usize) {
+        self.hold(before, now);
+        self.reserve(before, now);
+    }
+
     pub(super) fn reserved(&self) -> usize {
         self.reserved.now
     }
@@ -251,6 +258,15 @@ impl Account {
     /// Checks that the connection and the server can promise `more`.
     pub(super) fn can_reserve(&self, more: usize) -> Result<(), Overrun> {
         self.check(more, &self.reserved, |peer| &peer.reserved, Pool::reserved)
+    }
+
+    /// Checks that there is room for somebody who kept `before` to [keep](Self::keep) `now`. There
+    /// always is for less.
+    pub(super) fn can_keep(&self, before: usize, now: usize) -> Result<(), Overrun> {
+        match now.saturating_sub(before) {
+            0 => Ok(()),
+            more => self.can_hold(more),
+        }
     }
 
     /// Checks that the connection and the server can hold `more`.

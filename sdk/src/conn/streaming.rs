@@ -351,8 +351,7 @@ impl Connection {
     /// A stream keeps so much more as long as the application holds it.
     pub(super) fn keep(&mut self, key: StreamKey, bytes: usize) {
         self.streams.get_mut(key).kept += bytes;
-        self.unread.hold(0, bytes);
-        self.unread.reserve(0, bytes);
+        self.unread.keep(0, bytes);
     }
 
     /// The request of a server stream counts with `now` bytes, where `before` were counted, for as
@@ -363,13 +362,10 @@ impl Connection {
         before: usize,
         now: usize,
     ) -> Result<(), Overrun> {
-        if let Some(more) = now.checked_sub(before).filter(|more| *more > 0) {
-            self.unread.can_hold(more)?;
-        }
+        self.unread.can_keep(before, now)?;
         let stream = self.streams.get_mut(key);
         stream.kept = stream.kept - before + now;
-        self.unread.hold(before, now);
-        self.unread.reserve(before, now);
+        self.unread.keep(before, now);
         Ok(())
     }
 

@@ -109,7 +109,7 @@ impl Connection {
     pub(crate) fn answer(&mut self, key: CallKey) -> Option<Result<Answer, Ending>> {
         let answer = self.calls.take_answer(key)?;
         if let Ok(answer) = &answer {
-            self.count_call(answer.size(), 0);
+            self.unread.keep(answer.size(), 0);
         }
         Some(answer)
     }
@@ -195,7 +195,7 @@ impl Connection {
             }
         };
         self.calls.remove(key);
-        self.count_call(size, 0);
+        self.unread.keep(size, 0);
         self.timers.clear(deadline, Timer::Call(key));
         self.tell_if_idle();
     }
@@ -208,20 +208,12 @@ impl Connection {
         before: usize,
         now: usize,
     ) -> Result<(), Overrun> {
-        if let Some(more) = now.checked_sub(before).filter(|more| *more > 0) {
-            self.unread.can_hold(more)?;
-        }
+        self.unread.can_keep(before, now)?;
         if let Call::Incoming(call) = self.calls.get_mut(key) {
             call.size = call.size - before + now;
-            self.count_call(before, now);
+            self.unread.keep(before, now);
         }
         Ok(())
-    }
-
-    /// A call that held so many bytes holds so many now.
-    fn count_call(&mut self, before: usize, now: usize) {
-        self.unread.hold(before, now);
-        self.unread.reserve(before, now);
     }
 
     /// A call of ours gets no answer, or a handler's caller is gone.
@@ -269,7 +261,7 @@ impl Connection {
     pub(super) fn answered(&mut self, id: u32, result: Result<Answer, Ending>) {
         let size = result.as_ref().map_or(0, Answer::size);
         if let Some((key, deadline)) = self.calls.answer(id, result) {
-            self.count_call(0, size);
+            self.unread.keep(0, size);
             self.timers.clear(deadline, Timer::Call(key));
             self.events.push(Event::CallChanged(key));
         }
@@ -341,7 +333,7 @@ impl Connection {
         self.let_go_of_input(&mut head);
         // Its handler may keep it for long.
         let attachment = if attachment.len() < COPIED { copied(&attachment) } else { attachment };
-        self.count_call(0, incoming.size);
+        self.unread.keep(0, incoming.size);
         let key = self.calls.insert_incoming(incoming);
         if let Some(at) = deadline {
             self.timers.set(at, Timer::Call(key));
