@@ -33,25 +33,50 @@ fn texts() -> Vec<PathBuf> {
     texts
 }
 
+/// A line of a comment or of a document.
+struct Line {
+    /// The file, the number and the line, for a person.
+    shown: String,
+    columns: usize,
+    /// The line without what makes it a comment.
+    words: String,
+    /// Code, a drawing or nothing stands before it.
+    is_first: bool,
+}
+
+/// The lines of a text that are wrapped and have sentences.
+fn lines(path: &Path) -> Vec<Line> {
+    let text = fs::read_to_string(path).unwrap();
+    let is_document = path.extension().is_some_and(|extension| extension == "md");
+    let (mut is_first, mut is_drawing) = (true, false);
+    let mut lines = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let trimmed = line.trim_start();
+        is_drawing ^= is_document && trimmed.starts_with("```");
+        let is_text = if is_document { !is_drawing } else { trimmed.starts_with("//") };
+        if is_text {
+            let words = if is_document { trimmed } else { trimmed.trim_start_matches(['/', '!']) };
+            lines.push(Line {
+                shown: format!("{}:{}: {line}", path.display(), number + 1),
+                columns: line.chars().count(),
+                words: words.trim().to_owned(),
+                is_first,
+            });
+        }
+        is_first = !is_text;
+    }
+    lines
+}
+
 /// The lines of a text that are too long. Tables, drawings and words that are long themselves may
 /// be.
 fn too_long(path: &Path) -> Vec<String> {
-    let text = fs::read_to_string(path).unwrap();
-    let is_document = path.extension().is_some_and(|extension| extension == "md");
-    let mut is_drawing = false;
-    let mut long = Vec::new();
-    for (number, line) in text.lines().enumerate() {
-        let trimmed = line.trim_start();
-        let words = if is_document { trimmed } else { trimmed.trim_start_matches(['/', '!']) };
-        is_drawing ^= is_document && words.starts_with("```");
-        let is_comment = is_document || trimmed.starts_with("//");
-        let is_one_word = words.trim().split(' ').any(|word| word.chars().count() > COLUMNS / 2);
-        let may_be_long = is_drawing || words.trim_start().starts_with('|') || is_one_word;
-        if is_comment && !may_be_long && line.chars().count() > COLUMNS {
-            long.push(format!("{}:{}: {line}", path.display(), number + 1));
-        }
-    }
-    long
+    let mut long = lines(path);
+    long.retain(|line| {
+        let has_long_word = line.words.split(' ').any(|word| word.chars().count() > COLUMNS / 2);
+        line.columns > COLUMNS && !has_long_word && !line.words.starts_with('|')
+    });
+    long.into_iter().map(|line| line.shown).collect()
 }
 
 #[test]
@@ -64,25 +89,19 @@ fn comments_and_documents_are_wrapped_at_100_columns() {
 
 /// The lines on which a sentence begins in another way than with its subject.
 fn without_subject(path: &Path) -> Vec<String> {
-    let text = fs::read_to_string(path).unwrap();
-    let is_document = path.extension().is_some_and(|extension| extension == "md");
-    let (mut has_ended, mut is_drawing) = (true, false);
-    let mut wrong = Vec::new();
-    for (number, line) in text.lines().enumerate() {
-        let trimmed = line.trim_start();
-        is_drawing ^= is_document && trimmed.starts_with("```");
-        let is_text = if is_document { !is_drawing } else { trimmed.starts_with("//") };
-        let words = if is_document { trimmed } else { trimmed.trim_start_matches(['/', '!']) };
-        let words = words.trim().trim_start_matches(['-', '|', '*', ' ']);
+    let mut has_ended = true;
+    let mut wrong = lines(path);
+    wrong.retain(|line| {
+        let words = line.words.trim_start_matches(['-', '|', '*', ' ']);
         let begins = |opening: &str| {
-            (has_ended && words.starts_with(opening)) || words.contains(&format!(". {opening}"))
+            ((line.is_first || has_ended) && words.starts_with(opening))
+                || words.contains(&format!(". {opening}"))
         };
-        if is_text && OPENINGS.into_iter().any(begins) {
-            wrong.push(format!("{}:{}: {line}", path.display(), number + 1));
-        }
-        has_ended = !is_text || words.is_empty() || words.ends_with(['.', ':', '?', '!', '|']);
-    }
-    wrong
+        let is_wrong = OPENINGS.into_iter().any(begins);
+        has_ended = words.is_empty() || words.ends_with(['.', ':', '?', '!', '|']);
+        is_wrong
+    });
+    wrong.into_iter().map(|line| line.shown).collect()
 }
 
 #[test]

@@ -136,10 +136,10 @@ impl Plan {
                 (plan.calls[call].client.sits, plan.calls[call].server.sits) = (false, false);
             }
             if plan.links[plan.calls[call].link].compression.is_some() {
-                let Party { sizes: up, .. } = &mut plan.calls[call].client;
-                up.iter_mut().for_each(|size| *size = (*size).min(COMPRESSED));
-                let Party { sizes: down, .. } = &mut plan.calls[call].server;
-                down.iter_mut().for_each(|size| *size = (*size).min(COMPRESSED));
+                let CallPlan { client, server, .. } = &mut plan.calls[call];
+                for size in client.sizes.iter_mut().chain(&mut server.sizes) {
+                    *size = (*size).min(COMPRESSED);
+                }
             }
         }
         plan
