@@ -7,9 +7,10 @@ use tokio::runtime::Handle;
 use crate::client::Channel;
 use crate::conn;
 use crate::error::Result;
+use crate::framing::{Side, StreamId};
 use crate::server::ServerBuilder;
 use crate::transport::PeerAddr;
-use crate::wire::{self, Frame, Side, StreamId};
+use crate::wires::trpc::{self as wire, Frame};
 
 /// [`ServerBuilder::in_memory`] with the tasks of the server in one runtime and those of the
 /// channel in another, so that the work of the two sides can be told apart.

@@ -106,11 +106,16 @@
 
 #[cfg(feature = "runtime")]
 pub mod client;
+#[cfg(feature = "runtime")]
+mod clock;
 pub mod combinators;
 mod conn;
+#[cfg(feature = "runtime")]
+mod driver;
 mod error;
 #[cfg(feature = "runtime")]
 mod fair_queue;
+mod framing;
 #[cfg(test)]
 mod golden;
 mod metadata;
@@ -129,7 +134,7 @@ mod sync;
 pub mod testing;
 #[cfg(feature = "runtime")]
 mod transport;
-mod wire;
+mod wires;
 
 #[cfg(feature = "__bench")]
 #[doc(hidden)]

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use crate::driver::{Config, MAX_HEADER, MIN_WINDOW};
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
-use crate::transport::{BadAddress, Config, MAX_HEADER, MIN_WINDOW};
+use crate::transport::BadAddress;
 
 /// The methods of a builder with a field `config` that set what both sides of a connection have.
 macro_rules! shared_settings {

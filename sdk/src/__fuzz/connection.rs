@@ -8,9 +8,9 @@ use crate::conn::{
     CallKey, Config, ConnError, Connection, Event, Fit, Inbox, Outcome, SendTicket, Sent,
     StreamKey, Take, frame_size, write_data,
 };
-use crate::wire::{
-    self, CloseMeta, InitMeta, InitRequestMeta, InitResponseMeta, Messages, Side, StreamId,
-    UnaryHead,
+use crate::framing::{Side, StreamId};
+use crate::wires::trpc::{
+    self as wire, CloseMeta, InitMeta, InitRequestMeta, InitResponseMeta, Messages, UnaryHead,
 };
 use trill_proto::{RequestProtocol, ResponseProtocol, TransInfoEntry};
 

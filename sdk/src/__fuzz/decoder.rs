@@ -2,7 +2,8 @@
 
 use bytes::BytesMut;
 
-use crate::wire::{Decoder, Frame, Messages, Side, WireError};
+use crate::framing::Side;
+use crate::wires::trpc::{Decoder, Frame, Messages, WireError};
 
 use super::choices::Choices;
 

@@ -7,7 +7,8 @@ use bytes::{Bytes, BytesMut};
 use crate::conn::{
     Admission, Admitted, Config, ConnError, Connection, Event, Head, IncomingCall, Outcome, Shape,
 };
-use crate::wire::{Decoder, Frame, Outbox, Side};
+use crate::framing::{Outbox, Side};
+use crate::wires::trpc::{Decoder, Frame};
 
 use super::epoch;
 use super::order::Order;

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::wire::{CloseMeta, Frame, InitMeta, Side, StreamId};
+use crate::framing::{Side, StreamId};
+use crate::wires::trpc::{CloseMeta, Frame, InitMeta};
 
 /// The state of each stream that is not over, by the frames that were written and heard.
 #[derive(Debug)]

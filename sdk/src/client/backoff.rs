@@ -175,7 +175,7 @@ mod tests {
         let mut attempts = Attempts::default();
         let wait = attempts.handle_failed(&endless, 0.0);
         assert_eq!(wait, Duration::MAX);
-        let now = crate::transport::now();
+        let now = crate::clock::now();
         assert_eq!(after(now, wait), now + FAR);
         assert!(attempts.handle_failed(&endless, 1.0) >= Duration::MAX / 3);
         let ns = Duration::from_nanos(1);
@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn a_connection_that_lasted_is_replaced_at_once_and_one_that_did_not_only_the_first_time() {
-        let start = crate::transport::now();
+        let start = crate::clock::now();
         let at = |ms: u64| start + Duration::from_millis(ms);
         let mut attempts = Attempts::default();
         let mut lose = |from: u64, to: u64| {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use crate::transport::Link;
+use crate::driver::Link;
 
 use super::share::Share;
 
@@ -149,7 +149,8 @@ mod tests {
     use std::task::{Context, Poll, Waker};
 
     use super::*;
-    use crate::transport::{Config, Connection, Driver, Ends, Head, PeerAddr, memory_pair};
+    use crate::driver::{Config, Connection, Driver, Head};
+    use crate::transport::{Ends, PeerAddr, memory_pair};
 
     /// Links, and what keeps them from being lost.
     fn links(count: usize) -> (Vec<Link>, Vec<(Driver, Ends)>) {

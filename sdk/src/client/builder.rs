@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::driver::{Cancel, Config, Connection, Driver, Link};
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::settings::{self, shared_settings};
 use crate::stream::Compression;
-use crate::transport::{Address, Cancel, Config, Connection, Driver, Ends, Link, PeerAddr};
+use crate::transport::{Address, Ends, PeerAddr};
 
 use super::backoff::Backoff;
 use super::balance::Balance;
@@ -241,9 +242,9 @@ impl ChannelBuilder {
 
     /// A channel over a connection in memory, and a look at that connection.
     #[cfg(feature = "testing")]
-    pub(crate) fn over(self, ends: Ends) -> Result<(Channel, crate::transport::Watch)> {
+    pub(crate) fn over(self, ends: Ends) -> Result<(Channel, crate::driver::Watch)> {
         self.check()?;
-        Ok(self.hold(ends, PeerAddr::memory(), crate::transport::Watch::new))
+        Ok(self.hold(ends, PeerAddr::memory(), crate::driver::Watch::new))
     }
 
     fn hold<T>(self, ends: Ends, peer: PeerAddr, look: impl FnOnce(&Link) -> T) -> (Channel, T) {

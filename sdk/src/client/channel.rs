@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::driver::{Buffered, Link};
 use crate::error::{Error, Result};
 use crate::stream::Compression;
-use crate::transport::{Buffered, Link};
 
 use super::builder::ChannelBuilder;
 use super::pool::Pool;

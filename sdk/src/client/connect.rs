@@ -4,7 +4,8 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 
-use crate::transport::{self, Address, Config, Ends, PeerAddr};
+use crate::driver::Config;
+use crate::transport::{self, Address, Ends, PeerAddr};
 
 /// An attempt to connect.
 pub(crate) type Connecting<'a> =

@@ -2,8 +2,8 @@
 
 use futures::future::join_all;
 
+use crate::driver::{ConnError, Link};
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
-use crate::transport::{ConnError, Link};
 
 use super::channel::Channel;
 use super::pool::Pool;

@@ -11,12 +11,12 @@ use std::time::Duration;
 use futures::FutureExt;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use crate::clock::now;
+use crate::driver::{ConnError, Connection, Driver};
 use crate::error::{Code, Error, ErrorKind, Origin, Result, panic_text};
 use crate::signal::Signal;
 use crate::stream::PEER_DRAINS;
-use crate::transport::{
-    Address, ConnError, Connection, Driver, Ends, PeerAddr, UnknownHost, is_of_other_type, now,
-};
+use crate::transport::{Address, Ends, PeerAddr, UnknownHost, is_of_other_type};
 
 use super::backoff::{Attempts, after, random};
 use super::pool::Pool;

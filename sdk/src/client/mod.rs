@@ -28,4 +28,4 @@ pub use channel::Channel;
 pub use resolve::{Dns, Resolve};
 pub use state::{State, StateWatch};
 
-pub use crate::transport::Cancel;
+pub use crate::driver::Cancel;

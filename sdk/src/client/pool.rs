@@ -10,10 +10,10 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::sync::{Notify, watch};
 
+use crate::driver::{Config, ConnError, Link};
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::signal::Signal;
 use crate::sync::Mutex;
-use crate::transport::{Config, ConnError, Link};
 
 use super::backoff::Backoff;
 use super::balance::{Balance, Picker};

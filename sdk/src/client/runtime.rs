@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::clock::{Lack, check_runtime};
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
-use crate::transport::{Lack, check_runtime};
 
 use super::pool::Pool;
 use super::subchannels::Id;

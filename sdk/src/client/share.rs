@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::clock::now;
 use crate::sync::Mutex;
-use crate::transport::now;
 
 /// The whole share.
 const WHOLE: u32 = 4096;

@@ -4,9 +4,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::driver::{Link, WeakLink};
 use crate::error::{Code, Error, ErrorKind, Origin};
 use crate::signal::Signal;
-use crate::transport::{Address, Link, WeakLink};
+use crate::transport::Address;
 
 use super::backoff::{Attempts, Backoff, after};
 use super::state::State;

@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use trill_proto::Code;
 
-use crate::wire::{Begun, FrameFault, HEADER_LEN, Side, Skip, StreamId};
+use crate::framing::{Side, StreamId};
+use crate::wires::trpc::{Begun, FrameFault, HEADER_LEN, Skip};
 
 use super::Connection;
 use super::budget::Overrun;

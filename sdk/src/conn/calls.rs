@@ -6,7 +6,7 @@ use std::time::Instant;
 use hashbrown::HashMap;
 use slab::Slab;
 
-use crate::wire::UnaryHead;
+use crate::wires::trpc::UnaryHead;
 
 use super::event::{Answer, CallKey, Ending};
 

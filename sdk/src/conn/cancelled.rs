@@ -12,7 +12,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::wire::StreamId;
+use crate::framing::StreamId;
 
 use super::credit::RecvWindow;
 

@@ -2,7 +2,8 @@
 
 use trill_proto::Code;
 
-use crate::wire::{self, CloseMeta, Side, StreamId};
+use crate::framing::{Side, StreamId};
+use crate::wires::trpc::{self as wire, CloseMeta};
 
 use super::Connection;
 use super::config::{AppErrors, Cancel};

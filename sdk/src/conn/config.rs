@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::wire::Largest;
+use crate::wires::trpc::Largest;
 
 use super::peer::Peer;
 

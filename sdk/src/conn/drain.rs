@@ -3,7 +3,7 @@
 
 use trill_proto::Code;
 
-use crate::wire::Side;
+use crate::framing::Side;
 
 use super::Connection;
 use super::error::ConnError;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::wire::{FrameFault, WireError};
+use crate::wires::trpc::{FrameFault, WireError};
 
 use super::budget::Overrun;
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::metadata::Metadata;
-use crate::wire::{FrameFault, HEADER_LEN};
+use crate::wires::trpc::{FrameFault, HEADER_LEN};
 
 use super::budget::Overrun;
 use super::error::{ConnError, Violation};

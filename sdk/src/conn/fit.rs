@@ -4,7 +4,7 @@
 use bytes::Bytes;
 
 use crate::metadata::Metadata;
-use crate::wire::HEADER_LEN;
+use crate::wires::trpc::HEADER_LEN;
 
 use super::Connection;
 use super::event::Outcome;

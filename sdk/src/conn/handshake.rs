@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::metadata::Metadata;
-use crate::wire::{InitMeta, InitRequestMeta, InitResponseMeta};
+use crate::wires::trpc::{InitMeta, InitRequestMeta, InitResponseMeta};
 
 use super::event::{Head, Outcome};
 

@@ -6,9 +6,10 @@ use std::time::Instant;
 use bytes::Bytes;
 use trill_proto::Code;
 
+use crate::framing::{Side, StreamId};
 use crate::metadata::Metadata;
-use crate::wire::{
-    self, CloseMeta, Frame, FrameFault, HEADER_LEN, InitMeta, Messages, Side, StreamId,
+use crate::wires::trpc::{
+    self as wire, CloseMeta, Frame, FrameFault, HEADER_LEN, InitMeta, Messages,
 };
 
 use super::config::{MIN_WINDOW, STREAM_STATE, room_for};

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::wire::{HEADER_LEN, Messages};
+use crate::wires::trpc::{HEADER_LEN, Messages};
 
 /// The first room for copies: some messages, so that a reader who is only a little behind costs one
 /// allocation.
@@ -136,7 +136,7 @@ impl More {
 
 #[cfg(test)]
 mod tests {
-    use crate::wire::{COPIED, StreamId};
+    use crate::framing::{COPIED, StreamId};
 
     use super::*;
 

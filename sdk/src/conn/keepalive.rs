@@ -8,7 +8,8 @@ use std::time::Instant;
 
 use trill_proto::Code;
 
-use crate::wire::{self, Side, StreamId};
+use crate::framing::{Side, StreamId};
+use crate::wires::trpc::{self as wire};
 
 use super::Connection;
 use super::error::ConnError;

@@ -46,9 +46,10 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use crate::wire::Side;
+use crate::framing::Side;
 
-pub(crate) use crate::wire::{Body, COPIED, FIRST_BYTE, Outbox, StreamId};
+pub(crate) use crate::framing::{Body, COPIED, Outbox, StreamId};
+pub(crate) use crate::wires::trpc::FIRST_BYTE;
 
 use begun::Watch;
 use budget::Account;

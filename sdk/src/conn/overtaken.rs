@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use trill_proto::Code;
 
-use crate::wire::CloseMeta;
+use crate::wires::trpc::CloseMeta;
 
 use super::Connection;
 use super::event::{Ending, Outcome, StreamKey};

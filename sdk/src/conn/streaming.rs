@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use crate::framing::{Body, StreamId, Target};
 use crate::metadata::Metadata;
-use crate::wire::{self, Body, HEADER_LEN, MAX_ENTRIES, StreamId, Target, WireError};
+use crate::wires::trpc::{self as wire, HEADER_LEN, MAX_ENTRIES, WireError};
 
 use super::budget::Overrun;
 use super::credit::SendWindow;

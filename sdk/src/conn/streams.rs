@@ -3,7 +3,7 @@
 use hashbrown::HashMap;
 use slab::Slab;
 
-use crate::wire::StreamId;
+use crate::framing::StreamId;
 
 use super::event::StreamKey;
 use super::stream::Stream;

@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::wire::Side;
+use crate::framing::Side;
 
 use super::Connection;
 use super::event::{Event, StreamKey};

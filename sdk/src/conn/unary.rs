@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use trill_proto::{Code, RequestProtocol, ResponseProtocol};
 
+use crate::framing::{Body, COPIED, Side};
 use crate::metadata::Metadata;
-use crate::wire::{self, Body, COPIED, FrameFault, ONE_WAY, Side, UnaryHead};
+use crate::wires::trpc::{self as wire, FrameFault, ONE_WAY, UnaryHead};
 
 use super::Connection;
 use super::budget::Overrun;

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 
-use crate::transport::{Ends, Listener, PeerAddr, now};
+use crate::clock::now;
+use crate::transport::{Ends, Listener, PeerAddr};
 
 use super::pace::Pace;
 use super::peers::Key;

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use crate::clock::now;
+use crate::driver::{Buffered, Refused};
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::signal::Signal;
-use crate::transport::{Buffered, Listener, PeerAddr, Refused, now};
+use crate::transport::{Listener, PeerAddr};
 
 use super::accept::{Serve, accept_all};
 use super::builder::check_runtime;

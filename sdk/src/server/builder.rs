@@ -7,11 +7,11 @@ use std::time::Duration;
 use crate::client::Channel;
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 
+use crate::clock::Lack;
+use crate::driver::{AppErrors, Config, Pools};
 use crate::settings::{self, shared_settings};
 use crate::stream::Compression;
-use crate::transport::{
-    Address, AppErrors, Config, Ends, Lack, Listener, PeerAddr, Pools, memory_pair, why_not_bound,
-};
+use crate::transport::{Address, Ends, Listener, PeerAddr, memory_pair, why_not_bound};
 
 use super::bound::Bound;
 use super::call::{IntoService, Router, ServerState, Service};
@@ -334,7 +334,7 @@ impl ServerBuilder {
 
 /// Says at the call what tokio would say by a panic from inside the library.
 pub(super) fn check_runtime(method: &str, needs_sockets: bool) -> Result<()> {
-    let text = match crate::transport::check_runtime(needs_sockets) {
+    let text = match crate::clock::check_runtime(needs_sockets) {
         Ok(()) => return Ok(()),
         Err(Lack::Runtime) => format!(
             "{method} was called outside of a tokio runtime: call it in an async function that a runtime runs, such as `#[tokio::main] async fn main`"

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use hashbrown::HashMap;
 use slab::Slab;
 
-use crate::transport::{Link, Peer, Pools};
+use crate::driver::{Link, Peer, Pools};
 
 use super::peers::{Key, Peers};
 

@@ -6,12 +6,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
 
+use crate::clock::now;
+use crate::driver::{Buffered, Cause, Config, ConnError, Connection, Driver, Link, Pools, Refused};
 use crate::signal::Signal;
 use crate::sync::Mutex;
-use crate::transport::{
-    Buffered, Cause, Config, ConnError, Connection, Driver, Ends, Link, PeerAddr, Pools, Refused,
-    now,
-};
+use crate::transport::{Ends, PeerAddr};
 
 use super::accept::Serve;
 use super::call::{Router, ServerState};

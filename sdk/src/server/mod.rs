@@ -18,4 +18,4 @@ pub use builder::{Server, ServerBuilder};
 #[cfg(feature = "testing")]
 pub(crate) use unbound::Unbound;
 
-pub use crate::transport::{AppErrors, Buffered, Refused};
+pub use crate::driver::{AppErrors, Buffered, Refused};

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::transport::now;
+use crate::clock::now;
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use crate::transport::{Peer, PeerAddr, Pools};
+use crate::driver::{Peer, Pools};
+use crate::transport::PeerAddr;
 
 /// The key that the connections of one peer have in common.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::driver::Watch;
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
-use crate::transport::{Ends, PeerAddr, Watch};
+use crate::transport::{Ends, PeerAddr};
 
 use super::bound::ServerHandle;
 use super::connections::Connections;

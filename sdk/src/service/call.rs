@@ -3,7 +3,7 @@
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use crate::transport::{
+use crate::driver::{
     Answer, Body, CallKey, Ending, Fit, Head, Link, Outcome, Overrun, SendError, SendTicket,
 };
 

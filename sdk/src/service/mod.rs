@@ -1,6 +1,6 @@
 //! ROOM 5: what both sides of a call share: method tables, options, holds on calls.
 //!
-//! Of the transport this room knows [`Link`](crate::transport::Link) and the vocabulary that comes
+//! Of the transport this room knows [`Link`](crate::driver::Link) and the vocabulary that comes
 //! with it; of sockets and tasks of connections it knows nothing. Deliberately absent: servers and
 //! clients.
 

@@ -162,7 +162,7 @@ impl CallOptions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transport::now;
+    use crate::clock::now;
 
     const MICROSECOND: Duration = Duration::from_micros(1);
 

@@ -21,9 +21,9 @@ use tokio::runtime::{Handle, Id};
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 
+use crate::clock;
 use crate::fair_queue::FairQueue;
 use crate::sync::Mutex;
-use crate::transport;
 
 /// A body waits so long while no thread begins with one: as long as some rounds take.
 const PATIENCE: Duration = Duration::from_millis(20);
@@ -103,7 +103,7 @@ pub(super) async fn round<I: Send + 'static, R: Send + 'static>(
     input: I,
     work: impl FnOnce(I) -> R + Send + 'static,
 ) -> Round<I, R> {
-    let (Ok(runtime), Ok(patience)) = (Handle::try_current(), transport::sleep(PATIENCE)) else {
+    let (Ok(runtime), Ok(patience)) = (Handle::try_current(), clock::sleep(PATIENCE)) else {
         return Round::NotBegun(input);
     };
     let (job, mut result) = job(input, work);

@@ -5,8 +5,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use crate::driver::Watcher;
 use crate::error::Error;
-use crate::transport::Watcher;
 
 use super::core::StreamRef;
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use crate::transport::Overrun;
+use crate::driver::Overrun;
 
 use super::message::Message;
 #[cfg(all(test, feature = "compression"))]

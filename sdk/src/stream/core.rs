@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::driver::{Ending, Fit, Link, Outcome, StreamKey};
 use crate::error::Error;
-use crate::transport::{Ending, Fit, Link, Outcome, StreamKey};
 
 use super::compression::Compression;
 use super::ending::{Subject, TimeLimit, ending_error};

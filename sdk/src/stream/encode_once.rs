@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 
-use crate::transport::{self, Body, Outbox};
+use crate::driver::{self, Body, Outbox};
 
 use super::blocking::elsewhere;
 use super::compression::Compression;
@@ -53,7 +53,7 @@ impl<T: Message> EncodeOnce<T> {
         loop {
             *self = match std::mem::replace(self, Self::Encoded(Bytes::new())) {
                 Self::Message(message) if message.size() < LARGE_TO_COMPRESS => {
-                    transport::pay(message.size() / COMPRESSED);
+                    driver::pay(message.size() / COMPRESSED);
                     Self::Encoded(compression.pack(&message))
                 }
                 Self::Message(message) => {

@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use crate::clock::Lack;
+use crate::driver::{ConnError, Ending, Outcome, SendError, too_large};
 use crate::error::{Code, Error, ErrorKind, Origin, Status};
 use crate::metadata::Metadata;
-use crate::transport::{ConnError, Ending, Lack, Outcome, SendError, too_large};
 
 /// Whom an error speaks of.
 pub(crate) struct Subject {

@@ -11,9 +11,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::Stream;
 
+use crate::clock::Lack;
+use crate::driver::{COPIED, Ending, Inbox, Outcome, Take};
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::metadata::Metadata;
-use crate::transport::{COPIED, Ending, Inbox, Lack, Outcome, PeerAddr, Take};
+use crate::transport::PeerAddr;
 
 use super::compression::{Compression, UnpackError};
 use super::core::StreamRef;

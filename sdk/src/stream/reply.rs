@@ -8,9 +8,9 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use tokio::time::Sleep;
 
+use crate::clock::sleep_until;
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::metadata::Metadata;
-use crate::transport::sleep_until;
 
 use super::ending::timed_out;
 use super::message::Message;

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use crate::clock::Lack;
 use crate::error::{Error, Result, Status};
 use crate::metadata::Metadata;
 use crate::sync::Mutex;
-use crate::transport::Lack;
 
 use super::closed::Closed;
 use super::encode_once::EncodeOnce;

@@ -9,8 +9,8 @@ use pin_project::pin_project;
 use tokio::task::coop::unconstrained;
 use tokio::time::Sleep;
 
+use crate::clock::{Lack, sleep};
 use crate::error::{Error, Result};
-use crate::transport::{Lack, sleep};
 
 /// An operation with a limit of time: the future of `.timeout(limit)` on a read or a write.
 ///
@@ -117,7 +117,7 @@ impl<T, F: Future<Output = Result<T>> + TimedOut> Future for Timeout<F> {
 mod tests {
     use std::task::Waker;
 
-    use crate::transport::pay;
+    use crate::driver::pay;
 
     use super::*;
 

@@ -8,7 +8,7 @@ use std::task::Poll;
 
 use bytes::Bytes;
 
-use crate::transport::{self, Link, Overrun};
+use crate::driver::{self, Link, Overrun};
 
 use super::compression::{Compression, UnpackError};
 
@@ -35,7 +35,7 @@ pub(crate) fn pay_for_decoding(bytes: usize, steps: usize) {
     let units = if bytes >= PAID { bytes / DECODED } else { 0 };
     let units = units.max(steps / STEPS);
     if units > 0 {
-        transport::pay(units);
+        driver::pay(units);
     }
 }
 
@@ -173,7 +173,7 @@ mod here {
                 }
             }
         }
-        crate::transport::pay(owed / UNIT);
+        crate::driver::pay(owed / UNIT);
         Ok(unpacker.finish())
     }
 

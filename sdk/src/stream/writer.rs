@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use futures::Sink;
 
+use crate::clock::Lack;
+use crate::driver::{Outcome, SendError, Sender};
 use crate::error::{Code, Error, ErrorKind, Origin, Result, Status};
 use crate::metadata::Metadata;
-use crate::transport::{Lack, Outcome, PeerAddr, SendError, Sender};
+use crate::transport::PeerAddr;
 
 use super::closed::Closed;
 use super::core::StreamRef;

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::transport::{Census, Watch};
+use crate::driver::{Census, Watch};
 
 use super::pipe::{Pipe, TO_CLIENT, TO_SERVER};
 

@@ -106,4 +106,4 @@ pub use handler::{bidi, client};
 pub use link::{Cut, Direction, Link, Side};
 pub use network::{Host, Network};
 
-pub use crate::transport::Census;
+pub use crate::driver::Census;

@@ -14,8 +14,9 @@ use bytes::{Buf, Bytes, BytesMut};
 use fastrand::Rng;
 use tokio::time::Sleep;
 
+use crate::clock::now;
 use crate::sync::Mutex;
-use crate::transport::{Ends, Input, Output, now};
+use crate::transport::{Ends, Input, Output};
 
 use super::link::Cut;
 

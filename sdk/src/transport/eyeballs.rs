@@ -72,7 +72,7 @@ fn in_order(addresses: Vec<SocketAddr>) -> VecDeque<SocketAddr> {
 mod tests {
     use tokio::time::Instant;
 
-    use crate::transport::now;
+    use crate::clock::now;
 
     use super::*;
 

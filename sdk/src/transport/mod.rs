@@ -1,30 +1,10 @@
-//! ROOM 3: the one room with tokio, sockets, tasks, wakers and a clock.
-//!
-//! [`driver`] moves bytes between a socket and a [`Connection`]; [`shared`] is how handles and the
-//! driver share that connection. The rooms above see [`Link`], and what it re-exports of the
-//! protocol's vocabulary.
-//!
-//! Deliberately absent: what a message means, which methods exist, who may call.
+//! Bytes in, bytes out: sockets, and what stands in for one. With tokio, and without a word of any
+//! protocol.
 
 mod address;
-#[cfg(feature = "testing")]
-mod census;
-mod clock;
-mod driver;
 mod eyeballs;
-mod flusher;
-mod give_way;
-mod link;
 mod memory;
-#[cfg(all(test, trill_loom))]
-pub(crate) mod models;
-mod read_buffer;
-mod send_buffer;
-mod shared;
 mod socket;
-#[cfg(test)]
-mod tests;
-mod wakers;
 
 use std::io::{self, IoSlice};
 use std::sync::Arc;
@@ -34,27 +14,10 @@ use bytes::BytesMut;
 
 pub use address::PeerAddr;
 pub(crate) use address::{Address, BadAddress};
-#[cfg(feature = "testing")]
-pub use census::Census;
-#[cfg(feature = "testing")]
-pub(crate) use census::Watch;
-pub(crate) use clock::{Lack, check_runtime, now, sleep, sleep_until, wait_until};
-pub(crate) use driver::{Dispatch, Driver};
-pub(crate) use give_way::{give_way, pay};
-pub(crate) use link::{BodyCharge, Link, WeakLink};
 pub(crate) use memory::pair as memory_pair;
-pub(crate) use send_buffer::Sender;
-
-pub(crate) use socket::{Listener, UnknownHost, connect, is_of_other_type, why_not_bound};
-pub(crate) use wakers::Watcher;
-
-pub(crate) use crate::conn::{
-    Admission, Admitted, Answer, Body, COPIED, CallKey, Cause, Config, ConnError, Connection,
-    Ending, Fit, Head, Inbox, IncomingCall, IncomingStream, MAX_HEADER, MIN_WINDOW, Outbox,
-    Outcome, Overrun, PROBE_BELOW, Peer, Pools, SendError, SendTicket, Shape, StreamKey, Take,
-    too_large,
+pub(crate) use socket::{
+    Listener, NOTICED_FROM, UnknownHost, connect, is_of_other_type, why_not_bound,
 };
-pub use crate::conn::{AppErrors, Buffered, Cancel, Refused};
 
 /// One end of a connection. The seam under which bytes travel: a socket, or something that behaves
 /// like one.
@@ -84,7 +47,7 @@ pub(crate) trait Input: Send + 'static {
 }
 
 /// The bytes that the peer gets. All methods take `&self`, because whoever has bytes to send may
-/// send them; [`shared`] sees to it that one does at a time.
+/// send them; the connection sees to it that one does at a time.
 pub(crate) trait Output: Send + Sync + 'static {
     /// Writes what fits.
     fn try_write(&self, bytes: &[u8]) -> io::Result<usize>;

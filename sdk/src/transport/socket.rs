@@ -16,7 +16,7 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream, tcp, unix};
 use tokio_util::io::poll_read_buf;
 
 use super::eyeballs;
-use super::{Address, Ends, Input, Output, PROBE_BELOW, PeerAddr};
+use super::{Address, Ends, Input, Output, PeerAddr};
 
 /// The reading half of a socket. It knows that a read that does not fill the buffer has taken
 /// everything, so it does not ask the system again before more has come.
@@ -367,11 +367,15 @@ fn prepare(stream: &TcpStream, dead_peer_timeout: Duration) -> io::Result<()> {
     Ok(())
 }
 
+/// The shortest time in which the system notices a dead peer of a quiet connection. TCP asks after
+/// a second at the earliest, and gives the peer up after another.
+pub(crate) const NOTICED_FROM: Duration = Duration::from_secs(2);
+
 /// How the system is told to notice a dead peer.
 ///
 /// Keepalive is for a connection on which nothing is under way: a probe after `idle`, and one each
 /// `interval` after that. It counts in whole seconds, so that a limit below 2 s is kept by what the
-/// connection sends itself (`Config::probes`). TCP_USER_TIMEOUT is for bytes that were sent and not
+/// connection sends itself. TCP_USER_TIMEOUT is for bytes that were sent and not
 /// acknowledged; on Linux it also ends the probing. It counts from the first time the bytes are
 /// sent again, 0.2 s after the first time or a few round trips, so it gets a part of the limit.
 #[derive(Debug, PartialEq)]
@@ -390,7 +394,7 @@ impl Times {
         let probes = if seconds > 2 { 2 } else { 1 };
         let idle = seconds.saturating_sub(interval * u64::from(probes)).max(1);
         let unacknowledged =
-            if limit < PROBE_BELOW { limit / 4 } else { Duration::from_secs(seconds) };
+            if limit < NOTICED_FROM { limit / 4 } else { Duration::from_secs(seconds) };
         Self {
             idle: Duration::from_secs(idle),
             interval: Duration::from_secs(interval),

@@ -13,7 +13,7 @@ use super::model::World;
 /// The bytes that wait for the socket before writers wait (`conn/config.rs`).
 const OUTBOX: usize = 256 * 1024;
 
-/// The bytes that one writer may hold beyond it (`transport/send_buffer.rs`).
+/// The bytes that one writer may hold beyond it (`driver/send_buffer.rs`).
 const SEND_BUFFER_SIZE: usize = 16 * 1024;
 
 /// Frames that are no messages: they wait for no room.

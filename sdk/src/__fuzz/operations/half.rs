@@ -1,7 +1,7 @@
 //! One side of a stream: a task that writes, one that reads, and what they hold.
 
 use crate::conn::{Inbox, SendError, SendTicket, Sent, StreamKey, frame_size, write_data};
-use crate::wire::StreamId;
+use crate::framing::StreamId;
 
 use super::super::end::End;
 

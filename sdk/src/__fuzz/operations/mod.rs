@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::conn::{CallKey, Config, ConnError, Ending, Event, Outcome, StreamKey};
-use crate::wire::Side;
+use crate::framing::Side;
 
 use super::choices::Choices;
 use super::end::{End, STREAM, UNARY, config, head};

@@ -1,7 +1,8 @@
 //! One stream, and what must arrive on it.
 
 use crate::conn::{Cancel, Ending, Outcome, Sent, StreamKey, Take};
-use crate::wire::{Messages, Side};
+use crate::framing::Side;
+use crate::wires::trpc::Messages;
 
 use super::super::end::End;
 use super::ending;

@@ -6,10 +6,11 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use crate::client::Channel;
+use crate::clock::{Lack, wait_until};
+use crate::driver::{Link, Outcome};
 use crate::error::{Code, Error, ErrorKind, Origin};
 use crate::service::Limit;
 use crate::stream::Subject;
-use crate::transport::{Lack, Link, Outcome, wait_until};
 
 /// Why there is no connection for a call.
 pub(super) enum NotConnected {

@@ -11,14 +11,13 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use crate::clock::{Lack, now, sleep, wait_until};
+use crate::driver::{Ending, Head, Link, SendError, SendTicket, StreamKey, WeakLink};
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::service::{CallOptions, Limit};
 use crate::stream::{
     AsyncReader, AsyncReaderWriter, AsyncWriter, Compression, Message, Reply, StreamRef, Subject,
     send_error, timed_out,
-};
-use crate::transport::{
-    Ending, Head, Lack, Link, SendError, SendTicket, StreamKey, WeakLink, now, sleep, wait_until,
 };
 
 use super::connecting::{Limited, connection, is_refusal, not_connected};

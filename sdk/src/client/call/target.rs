@@ -3,9 +3,9 @@
 use bytes::Bytes;
 
 use crate::client::Channel;
+use crate::driver::Head;
 use crate::service::{CallOptions, MethodSpec};
 use crate::stream::Compression;
-use crate::transport::Head;
 
 /// One method behind a channel.
 #[derive(Clone, Debug)]

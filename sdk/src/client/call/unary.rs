@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::driver::Answer;
 use crate::error::Result;
 use crate::service::CallOptions;
 use crate::stream::{JsonMessage, Message, Response};
-use crate::transport::Answer;
 
 use super::target::{Target, debug_as_name, options};
 

@@ -15,13 +15,14 @@ use trill_proto::{RequestProtocol, ResponseProtocol, TransInfoEntry};
 use crate::client::call::{Stub, Unary};
 use crate::client::connect::{Connect, Connecting};
 use crate::client::{Channel, ChannelBuilder, StateWatch};
+use crate::clock::now;
+use crate::driver::{
+    Admitted, Config, Connection, Dispatch, Driver, Head, IncomingCall, IncomingStream, Link, Shape,
+};
 use crate::error::Result;
 use crate::service::{MethodKind, MethodSpec, ServiceSpec};
 use crate::sync::Mutex;
-use crate::transport::{
-    Address, Admitted, Config, Connection, Dispatch, Driver, Ends, Head, IncomingCall,
-    IncomingStream, Link, PeerAddr, Shape, memory_pair, now,
-};
+use crate::transport::{Address, Ends, PeerAddr, memory_pair};
 
 /// The behaviour of an address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -202,7 +202,7 @@ async fn a_call_that_finds_a_dead_connection_waits_for_the_next_one() {
     let link = channel.pick().unwrap();
     network.hang_up("a:1");
     // Only the connection knows yet, and the first that writes.
-    link.close(&crate::transport::ConnError::PeerClosed);
+    link.close(&crate::driver::ConnError::PeerClosed);
     hint(&channel).await.unwrap();
     assert_eq!(network.open("a:1"), 1);
     // Nor does one of many calls that wait for room on a connection fail when it is lost.

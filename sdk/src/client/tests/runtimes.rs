@@ -8,8 +8,8 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::network::{Answer, Network, call, hint, ms, settle};
 use crate::client::State;
+use crate::driver::ConnError;
 use crate::error::ErrorKind;
-use crate::transport::ConnError;
 
 /// A runtime whose clock stands still, and that runs tasks only when it is asked to.
 fn runtime() -> Runtime {

@@ -7,7 +7,7 @@ mod state;
 
 use std::time::Instant;
 
-use crate::wire::StreamId;
+use crate::framing::StreamId;
 
 use super::event::Ending;
 

@@ -1,6 +1,6 @@
 //! The receiving half of a stream: messages that the application has not taken.
 
-use crate::wire::{HEADER_LEN, Messages};
+use crate::wires::trpc::{HEADER_LEN, Messages};
 
 use super::super::config::room_for;
 use super::super::credit::RecvWindow;

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use crate::conn::{Cancel, Config, ConnError, Ending, Front, Violation};
-use crate::wire::{self, Begun, Frame, HEADER_LEN, Side, Skip, StreamId, UnaryHead};
+use crate::framing::{Side, StreamId};
+use crate::wires::trpc::{self as wire, Begun, Frame, HEADER_LEN, Skip, UnaryHead};
 
 use super::budgets::pair;
 use super::pair::{End, Pair, UNARY, epoch, head};

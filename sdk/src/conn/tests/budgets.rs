@@ -7,7 +7,8 @@ use crate::conn::{
     CallKey, Config, ConnError, Ending, Event, Outbox, Outcome, Pools, SendError, Sent, StreamId,
     StreamKey, Take, write_data,
 };
-use crate::wire::{Frame, HEADER_LEN, Messages, Piece};
+use crate::framing::Piece;
+use crate::wires::trpc::{Frame, HEADER_LEN, Messages};
 
 use super::pair::{End, Pair, STREAM, UNARY, head};
 
@@ -303,8 +304,8 @@ fn a_stream_that_is_sent_more_far_above_the_limit_is_broken_off_and_no_other() {
     assert!(id > 0);
     for _ in 0..4 {
         let mut bytes = Vec::new();
-        let id = crate::wire::StreamId(101);
-        crate::wire::data(&mut bytes, id, 500_000, |out: &mut Vec<u8>| {
+        let id = crate::framing::StreamId(101);
+        crate::wires::trpc::data(&mut bytes, id, 500_000, |out: &mut Vec<u8>| {
             out.extend_from_slice(&[7; 500_000]);
         })
         .unwrap();

@@ -3,7 +3,8 @@
 
 use crate::conn::config::CALL_STATE;
 use crate::conn::{Charge, Config, Event, Outbox, Outcome, Sent};
-use crate::wire::{Begun, StreamId};
+use crate::framing::StreamId;
+use crate::wires::trpc::Begun;
 
 use super::pair::{End, Pair, UNARY, head};
 

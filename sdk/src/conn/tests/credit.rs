@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::conn::{Config, Ending, Event, Inbox, Outcome, SendError, Sent, StreamKey, Take};
-use crate::wire::{self, Frame, HEADER_LEN, StreamId};
+use crate::framing::StreamId;
+use crate::wires::trpc::{self as wire, Frame, HEADER_LEN};
 
 use super::pair::{Pair, STREAM, head};
 

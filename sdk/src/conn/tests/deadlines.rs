@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use crate::conn::timers::{Timer, Timers};
 use crate::conn::{CallKey, Config, Ending, Event, Head, Outcome, StreamKey};
-use crate::wire::Frame;
+use crate::wires::trpc::Frame;
 
 use super::pair::{End, Pair, STREAM, UNARY, epoch, head};
 

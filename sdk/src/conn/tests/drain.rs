@@ -9,7 +9,7 @@ use crate::conn::{
     SendError, Take,
 };
 use crate::metadata::Metadata;
-use crate::wire::MAX_ENTRIES;
+use crate::wires::trpc::MAX_ENTRIES;
 
 use super::pair::{Pair, STREAM, UNARY, epoch, head};
 

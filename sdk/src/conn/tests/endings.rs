@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::conn::{AppErrors, Config, ConnError, Ending, Event, Outcome, SendError, Take};
-use crate::wire::Frame;
+use crate::wires::trpc::Frame;
 
 use super::pair::{End, Pair};
 

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::conn::{Config, Ending, Event, Outcome, Peer, Pools};
-use crate::wire::{Begun, StreamId};
+use crate::framing::StreamId;
+use crate::wires::trpc::Begun;
 
 use super::budgets::{fill, windows};
 use super::pair::{Pair, STREAM, UNARY, head};

@@ -1,7 +1,7 @@
 //! Waiting until what is queued is written.
 
 use crate::conn::{ConnError, Event, Outbox};
-use crate::wire::HEADER_LEN;
+use crate::wires::trpc::HEADER_LEN;
 
 use super::pair::{End, Pair};
 

@@ -1,6 +1,7 @@
 //! Frames that a peer writes on one stream, good and bad.
 
-use crate::wire::{self, CloseMeta, InitMeta, InitRequestMeta, InitResponseMeta, StreamId};
+use crate::framing::StreamId;
+use crate::wires::trpc::{self as wire, CloseMeta, InitMeta, InitRequestMeta, InitResponseMeta};
 
 use super::pair::STREAM;
 

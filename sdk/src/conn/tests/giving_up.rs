@@ -2,7 +2,7 @@
 
 use crate::conn::cancelled::MOST;
 use crate::conn::{Cancel, Config, Ending, Outcome, Sent, Take};
-use crate::wire::Frame;
+use crate::wires::trpc::Frame;
 
 use super::pair::{End, Pair, STREAM, epoch, head};
 

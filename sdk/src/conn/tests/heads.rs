@@ -5,9 +5,10 @@ use trill_proto::{RequestProtocol, TransInfoEntry};
 
 use crate::conn::config::{CALL_STATE, MIN_WINDOW, STREAM_STATE, room_for};
 use crate::conn::{Config, Ending, Head, IncomingCall, Outcome, SendError, Violation};
+use crate::framing::{Side, StreamId};
 use crate::metadata::Metadata;
-use crate::wire::{
-    CloseMeta, Decoder, Frame, HEADER_LEN, InitMeta, InitRequestMeta, Side, StreamId, UnaryHead,
+use crate::wires::trpc::{
+    CloseMeta, Decoder, Frame, HEADER_LEN, InitMeta, InitRequestMeta, UnaryHead,
 };
 
 use super::budgets::pair;
@@ -43,11 +44,11 @@ fn request_with(entries: Vec<TransInfoEntry>) -> Vec<u8> {
         ..RequestProtocol::default()
     };
     let mut out = Vec::new();
-    crate::wire::request(
+    crate::wires::trpc::request(
         &mut out,
         head,
         &meta,
-        crate::wire::ANY,
+        crate::wires::trpc::ANY,
         2,
         |out: &mut Vec<u8>| out.extend(b"hi"),
         &[],
@@ -68,11 +69,11 @@ fn the_names_of_callers_count_for_calls_and_streams() {
             ..RequestProtocol::default()
         };
         let (fixed, mut out) = (UnaryHead { id: number, version: 1, reserved: 0 }, Vec::new());
-        crate::wire::request(
+        crate::wires::trpc::request(
             &mut out,
             fixed,
             &meta,
-            crate::wire::ANY,
+            crate::wires::trpc::ANY,
             0,
             |_: &mut Vec<u8>| {},
             &[],
@@ -87,7 +88,7 @@ fn the_names_of_callers_count_for_calls_and_streams() {
             ..Default::default()
         };
         let mut out = Vec::new();
-        crate::wire::init(&mut out, StreamId(100 + number), &meta);
+        crate::wires::trpc::init(&mut out, StreamId(100 + number), &meta);
         pair.server.receive(&out, pair.now).unwrap();
     }
     let unread = pair.server.conn.buffered().unread;
@@ -121,7 +122,7 @@ fn metadata_counts_with_what_it_takes_in_memory_for_calls_streams_and_their_ends
             ..Default::default()
         };
         let mut out = Vec::new();
-        crate::wire::init(&mut out, id, &meta);
+        crate::wires::trpc::init(&mut out, id, &meta);
         out
     };
     pair.server.receive(&init(StreamId(100)), pair.now).unwrap();
@@ -134,7 +135,7 @@ fn metadata_counts_with_what_it_takes_in_memory_for_calls_streams_and_their_ends
     let mut reset = Vec::new();
     let meta =
         CloseMeta { close_type: 1, ret: 1, msg: vec![b'x'; 50_000].into(), ..Default::default() };
-    crate::wire::close(&mut reset, StreamId(100), &meta);
+    crate::wires::trpc::close(&mut reset, StreamId(100), &meta);
     pair.server.receive(&reset, pair.now).unwrap();
     assert_eq!(
         pair.server.conn.buffered().unread,
@@ -195,7 +196,7 @@ fn more_metadata_entries_than_one_header_carries_end_that_call_or_stream_and_are
     let (key, served) = pair.open();
     let mut close = Vec::new();
     let id = StreamId(100);
-    crate::wire::close(
+    crate::wires::trpc::close(
         &mut close,
         id,
         &CloseMeta { trans_info: entries(1_001), ..Default::default() },

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use crate::conn::{Config, ConnError, Ending, Outcome, write_data};
-use crate::wire::{self, Frame, StreamId};
+use crate::framing::StreamId;
+use crate::wires::trpc::{self as wire, Frame};
 
 use super::pair::{End, Pair, STREAM, UNARY, epoch, head};
 

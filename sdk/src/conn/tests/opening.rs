@@ -6,7 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::conn::{Config, Ending, Event, Head, Outcome, SendError};
-use crate::wire::{Frame, HEADER_LEN, StreamId};
+use crate::framing::StreamId;
+use crate::wires::trpc::{Frame, HEADER_LEN};
 
 use super::pair::{End, Pair, STREAM, UNARY, epoch, head};
 

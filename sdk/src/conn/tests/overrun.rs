@@ -2,7 +2,8 @@
 
 use crate::conn::config::{STREAM_STATE, room_for};
 use crate::conn::{Config, Ending, StreamKey};
-use crate::wire::{self, HEADER_LEN, StreamId};
+use crate::framing::StreamId;
+use crate::wires::trpc::{self as wire, HEADER_LEN};
 
 use super::budgets::windows;
 use super::pair::Pair;

@@ -9,7 +9,8 @@ use crate::conn::{
     Admission, Admitted, Config, ConnError, Connection, Event, Head, Inbox, IncomingCall,
     IncomingStream, Outcome, SendError, Sent, Shape, StreamKey, Take,
 };
-use crate::wire::{Decoder, Frame, Messages, Outbox, Side};
+use crate::framing::{Outbox, Side};
+use crate::wires::trpc::{Decoder, Frame, Messages};
 
 pub(super) const STREAM: &str = "/test.Pair/Stream";
 pub(super) const UNARY: &str = "/test.Pair/Unary";

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::conn::{Config, Ending, Event, Inbox, StreamKey, Take, Violation};
-use crate::wire::{self, CloseMeta, Frame};
+use crate::wires::trpc::{self as wire, CloseMeta, Frame};
 
 use super::frames::{ID, bytes, close, data, feedback, garbage, init, init_answer, unknown_kind};
 use super::pair::{End, STREAM, epoch, head};

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::conn::{
     Cancel, Config, ConnError, Ending, Event, Inbox, Outcome, SendError, Sent, StreamKey, Take,
 };
-use crate::wire::{self, CloseMeta, Frame, Messages, UnaryHead};
+use crate::wires::trpc::{self as wire, CloseMeta, Frame, Messages, UnaryHead};
 use trill_proto::{RequestProtocol, ResponseProtocol};
 
 use super::frames::{

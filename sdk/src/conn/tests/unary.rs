@@ -5,7 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::conn::{CallKey, Config, ConnError, Connection, Ending, Fit, Head, Outcome, SendError};
-use crate::wire::{Frame, FrameFault, Side, UnaryHead};
+use crate::framing::Side;
+use crate::wires::trpc::{Frame, FrameFault, UnaryHead};
 
 use super::pair::{End, Pair, UNARY, head};
 
@@ -143,7 +144,8 @@ fn an_answer_repeats_the_fixed_header_of_its_request() {
         message_type: 5,
         ..Default::default()
     };
-    crate::wire::request(&mut bytes, strange, &meta, ANY, 0, |_: &mut Vec<u8>| {}, &[]).unwrap();
+    crate::wires::trpc::request(&mut bytes, strange, &meta, ANY, 0, |_: &mut Vec<u8>| {}, &[])
+        .unwrap();
     server.receive(&bytes, super::pair::epoch()).unwrap();
     let got = server.next_call();
     reply(&mut server.conn, got.key, Outcome::default(), b"", &[]);
@@ -205,7 +207,7 @@ fn a_peer_that_sends_requests_and_reads_no_answers_is_cut_off() {
         func: Bytes::from_static(b"/no.Such/Method"),
         ..Default::default()
     };
-    crate::wire::request(
+    crate::wires::trpc::request(
         &mut bytes,
         UnaryHead::default(),
         &meta,
@@ -239,7 +241,8 @@ fn an_answer_that_cannot_be_read_fails_its_call_if_it_can_be_found_and_else_the_
     }
 }
 
-const ANY: crate::wire::Largest = crate::wire::Largest { frame: usize::MAX, header: usize::MAX };
+const ANY: crate::wires::trpc::Largest =
+    crate::wires::trpc::Largest { frame: usize::MAX, header: usize::MAX };
 
 #[test]
 fn an_error_keeps_as_much_of_its_text_as_fits() {

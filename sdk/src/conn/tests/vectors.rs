@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::conn::{Config, ConnError, Connection, Event, Outcome, Shape};
 use crate::golden::{unhex, vectors};
-use crate::wire::Frame;
+use crate::wires::trpc::Frame;
 
 use super::pair::{End, admitted, epoch, head};
 

@@ -8,8 +8,8 @@ use std::task::Poll;
 
 use tokio::task::coop::has_budget_remaining;
 
+use crate::driver::{Dispatch, IncomingCall, Link, give_way};
 use crate::sync::Mutex;
-use crate::transport::{Dispatch, IncomingCall, Link, give_way};
 
 use super::router::Router;
 use super::run::Started;

@@ -6,12 +6,14 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use crate::clock::now;
+use crate::driver::Head;
 use crate::metadata::Metadata;
 use crate::service::{CallOptions, MethodSpec, ServiceSpec};
 use crate::signal::Signal;
 use crate::stream::{Compression, JSON};
 use crate::sync::{AtomicBool, Mutex, Ordering};
-use crate::transport::{Head, PeerAddr, now};
+use crate::transport::PeerAddr;
 
 use super::server_state::ServerState;
 

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use crate::clock::now;
 use crate::signal::Signal;
 use crate::sync::Mutex;
-use crate::transport::now;
 
 /// The shutdown of a server, and the time when it stops waiting for its handlers.
 #[derive(Debug, Default)]

@@ -9,6 +9,7 @@ use std::task::{self, Poll};
 
 use bytes::Bytes;
 
+use crate::driver::{Ending, IncomingCall, IncomingStream, Link, Outcome, SendError, pay};
 use crate::error::{Code, Error, ErrorKind, Origin, Result, Status, panic_text};
 use crate::metadata::Metadata;
 use crate::service::{CallRef, MethodSpec, ServiceSpec};
@@ -17,7 +18,6 @@ use crate::stream::{
     LARGE_TO_COMPRESS, Message, StreamRef, Subject, ToJson, elsewhere, ending_error, outcome_of,
     send_error, wire_encoding,
 };
-use crate::transport::{Ending, IncomingCall, IncomingStream, Link, Outcome, SendError, pay};
 
 use super::context::Context;
 use super::request::{Account, Request};

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use loom::future::block_on;
 use loom::thread;
 
+use crate::driver::models::{Socket, model};
+use crate::driver::{
+    Config, ConnError, Connection, Dispatch, Driver, IncomingCall, IncomingStream, Link,
+};
 use crate::service::{MethodKind, MethodSpec, ServiceSpec};
 use crate::sync::Mutex;
-use crate::transport::models::{Socket, model};
-use crate::transport::{
-    Config, ConnError, Connection, Dispatch, Driver, IncomingCall, IncomingStream, Link, PeerAddr,
-};
-use crate::wire::{self, UnaryHead};
+use crate::transport::PeerAddr;
+use crate::wires::trpc::{self as wire, UnaryHead};
 
 use super::batch::Batch;
 use super::handler::ServerCall;

@@ -4,6 +4,7 @@ use std::task::Poll;
 
 use bytes::Bytes;
 
+use crate::driver::{BodyCharge, COPIED, Link, Overrun};
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::service::CallRef;
 use crate::stream::{
@@ -11,7 +12,6 @@ use crate::stream::{
     UnpackError, decode_granted, decode_on_task, decode_small, elsewhere, json_steps,
     pay_for_decoding, unpack,
 };
-use crate::transport::{BodyCharge, COPIED, Link, Overrun};
 
 /// The memory of a request beside its bytes counts from here on: sixteen steps. For less the count
 /// is not worth the lock, and each call counts 1 KiB besides.

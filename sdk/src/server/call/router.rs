@@ -5,12 +5,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use hashbrown::HashMap;
 
+use crate::driver::{
+    Admission, Admitted, Dispatch, Head, IncomingCall, IncomingStream, Link, Outcome, Shape,
+};
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::service::MethodSpec;
 use crate::stream::{Compression, JSON};
-use crate::transport::{
-    Admission, Admitted, Dispatch, Head, IncomingCall, IncomingStream, Link, Outcome, Shape,
-};
 
 use super::batch::Batch;
 use super::handler::ServerCall;

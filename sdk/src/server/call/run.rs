@@ -10,10 +10,10 @@ use futures::FutureExt;
 use futures::future::CatchUnwind;
 use pin_project::pin_project;
 
+use crate::driver::{Ending, Fit, Outcome};
 use crate::error::{Code, Result, panic_text};
 use crate::metadata::Metadata;
 use crate::stream::{StreamRef, outcome_of, send_error};
-use crate::transport::{Ending, Fit, Outcome};
 
 use super::context::Context;
 

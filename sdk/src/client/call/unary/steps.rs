@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use crate::clock::{Lack, now, sleep_until};
+use crate::driver::{Answer, Head, SendError};
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::service::{CallOptions, CallRef, Limit, Request};
 use crate::stream::{
@@ -16,7 +18,6 @@ use crate::stream::{
     Subject, ToJson, UnpackError, Unpacking, answer_error, decode, decode_json, ending_error,
     poll_time, send_error, timed_out, unpack_counted, wire_encoding,
 };
-use crate::transport::{Answer, Head, Lack, SendError, now, sleep_until};
 
 use super::super::connecting::{
     Connecting, Limited, NotConnected, connection, is_refusal, not_connected,

@@ -1,0 +1,256 @@
+//! Streams: open, send, take, end.
+
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use crate::clock::now;
+use crate::conn::{
+    Backlog, Body, ConnError, Ending, Fit, Head, Inbox, Outcome, Overrun, SendError, SendTicket,
+    Sent, StreamKey, Take,
+};
+use crate::driver::send_buffer::{SEND_BUFFER_SIZE, SendBuffer, Sender};
+use crate::driver::shared::Next;
+use crate::driver::wakers::Watcher;
+
+use super::Link;
+
+/// The units of tokio's budget that a full send buffer costs. A task's turn ends after sixteen of
+/// them: that is 256 KiB, some 200 µs of work.
+const COOP_PER_SEND_BUFFER: usize = 8;
+
+impl Link {
+    /// Opens a stream when there is room; [`poll_opened`](Self::poll_opened) tells what becomes of
+    /// it. Nothing is sent while this is pending. The head stays if the connection is lost or its
+    /// server drains. INIT must be answered by `open_by`, if that is given. On a connection that
+    /// has been quiet it looks first whether the peer has ended it.
+    pub(crate) fn poll_open(
+        &self,
+        head: &mut Option<Head>,
+        idle_timeout: Option<Duration>,
+        open_by: Option<Instant>,
+        ticket: &mut Option<SendTicket>,
+        cx: &Context<'_>,
+    ) -> Poll<Result<StreamKey, SendError>> {
+        self.shared().poll(|state| {
+            let now = now();
+            if state.is_ended(now) {
+                return Poll::Ready(Err(SendError::Ended(Ending::Lost(ConnError::PeerClosed))));
+            }
+            if state.conn.peer_drains() {
+                return Poll::Ready(Err(SendError::PeerDrains));
+            }
+            match state.conn.claim_room(head.as_ref().map_or(0, Head::size), ticket) {
+                Ok(true) => {}
+                Ok(false) => return state.wait_for_room(ticket.as_ref(), cx),
+                Err(ending) => return Poll::Ready(Err(SendError::Ended(ending))),
+            }
+            let head = head.take().expect("a stream is opened once");
+            let opened = state.conn.open(head, idle_timeout, now);
+            if let (Ok(key), Some(at)) = (&opened, open_by) {
+                state.conn.set_open_by(*key, at);
+            }
+            Poll::Ready(opened)
+        })
+    }
+
+    /// When a stream of ours must be open, if that is limited and it is not over.
+    pub(crate) fn open_by(&self, key: StreamKey) -> Option<Instant> {
+        self.shared().peek(|state| state.conn.open_by(key))
+    }
+
+    pub(crate) fn poll_opened(&self, key: StreamKey, cx: &Context<'_>) -> Poll<Result<(), Ending>> {
+        self.shared().poll(|state| match state.conn.opened(key) {
+            Some(result) => Poll::Ready(result),
+            None => {
+                state.wakers.stream(key).watch.wait(cx);
+                Poll::Pending
+            }
+        })
+    }
+
+    /// Waits until the stream is over. One task at a time may wait.
+    pub(crate) fn poll_ended(&self, key: StreamKey, cx: &Context<'_>) -> Poll<Ending> {
+        self.shared().poll(|state| match state.conn.ended(key) {
+            Some(ending) => Poll::Ready(ending),
+            None => {
+                state.wakers.stream(key).watch.wait(cx);
+                Poll::Pending
+            }
+        })
+    }
+
+    /// Waits until the stream is over. Any number of tasks may wait, each with a `watcher` of its
+    /// own.
+    pub(crate) fn poll_closed(
+        &self,
+        key: StreamKey,
+        watcher: &mut Option<Watcher>,
+        cx: &Context<'_>,
+    ) -> Poll<Ending> {
+        self.shared().poll(|state| match state.conn.ended(key) {
+            Some(ending) => Poll::Ready(ending),
+            None => {
+                state.wakers.watch(key, watcher, cx);
+                Poll::Pending
+            }
+        })
+    }
+
+    /// One of them does not wait any more.
+    pub(crate) fn stop_watching(&self, key: StreamKey, watcher: Watcher) {
+        self.shared().with(|state| state.wakers.stop_watching(key, watcher));
+    }
+
+    pub(crate) fn ending(&self, key: StreamKey) -> Option<Ending> {
+        self.shared().with(|state| state.conn.ending(key).cloned())
+    }
+
+    /// Sends one message of `len` bytes when credit and room allow. Nothing is sent while this is
+    /// pending.
+    pub(crate) fn poll_send<B: Body>(
+        &self,
+        key: StreamKey,
+        len: usize,
+        sender: &mut Sender,
+        cx: &mut Context<'_>,
+        mut body: B,
+    ) -> Poll<Result<(), SendError>> {
+        match sender.send(len, body) {
+            Ok(sent) => return Poll::Ready(sent),
+            Err(back) => body = back,
+        }
+        let turns = if sender.send_buffer.as_ref().and_then(SendBuffer::held).is_some() {
+            COOP_PER_SEND_BUFFER
+        } else {
+            1
+        };
+        for _ in 0..turns {
+            ready!(tokio::task::coop::poll_proceed(cx)).made_progress();
+        }
+        self.shared().poll(|state| {
+            let ticket = &mut sender.ticket;
+            let earlier = *ticket;
+            // The send buffer goes first, as soon as there is room for its frames.
+            if let Some(held) = sender.send_buffer.as_ref().and_then(SendBuffer::held) {
+                match state.conn.claim_room(held + len, ticket) {
+                    Ok(true) => state.collect(key),
+                    Ok(false) => return state.wait_for_room_of(key, ticket.as_ref(), cx),
+                    Err(ending) => {
+                        state.leave_queue(earlier);
+                        return Poll::Ready(Err(SendError::Ended(ending)));
+                    }
+                }
+            }
+            // Many streams have no second message, so only then a send buffer is worth its memory.
+            let grants = len < SEND_BUFFER_SIZE && state.is_busy() && state.conn.has_sent(key);
+            match state.conn.send(key, len, ticket, body) {
+                Ok(Sent::Queued) => {
+                    if earlier.is_some() {
+                        state.wakers.stream(key).write.take();
+                    }
+                    if grants && state.may_grant() {
+                        state.grant(key, &mut sender.send_buffer);
+                    }
+                    Poll::Ready(Ok(()))
+                }
+                Ok(result @ (Sent::NoCredit | Sent::Stuck)) => {
+                    sender.stuck |= result == Sent::Stuck;
+                    state.leave_queue(earlier);
+                    state.wakers.stream(key).write.wait(cx);
+                    Poll::Pending
+                }
+                Ok(Sent::NoRoom) => state.wait_for_room_of(key, ticket.as_ref(), cx),
+                Err(error) => {
+                    state.leave_queue(earlier);
+                    Poll::Ready(Err(error))
+                }
+            }
+        })
+    }
+
+    /// The backlog that a writer of this stream waits for.
+    pub(crate) fn backlog(&self, key: StreamKey) -> Backlog {
+        self.shared().with(|state| state.conn.backlog(key))
+    }
+
+    /// Takes all messages that are there, after counting `consumed` ones (messages, bytes) that
+    /// were taken before.
+    pub(crate) fn poll_take(
+        &self,
+        key: StreamKey,
+        consumed: (usize, usize),
+        into: &mut Inbox,
+        cx: &Context<'_>,
+    ) -> Poll<Take> {
+        self.shared().poll(|state| match state.conn.take(key, consumed, into) {
+            Some(taken) => Poll::Ready(taken),
+            None => {
+                state.wakers.stream(key).read.wait(cx);
+                Poll::Pending
+            }
+        })
+    }
+
+    /// Counts messages as consumed, so that the peer gets credit.
+    pub(crate) fn give_credit(&self, key: StreamKey, consumed: (usize, usize)) {
+        // A sender of a message as large as the window stands still until it hears of this, and the
+        // task here goes on to work on that message. So it flushes as if it parked.
+        let window = self.config().window as usize;
+        let peer_waits = window > 0 && consumed.1 >= window;
+        let next = if peer_waits { Next::Parks } else { Next::Continues };
+        self.shared()
+            .with_next(|state| (state.conn.give_credit(key, consumed.0, consumed.1), next));
+    }
+
+    pub(crate) fn half_close(&self, key: StreamKey) {
+        self.shared().with(|state| {
+            state.collect(key);
+            state.conn.half_close(key);
+        });
+    }
+
+    pub(crate) fn close_stream(&self, key: StreamKey, outcome: Outcome) -> Fit {
+        self.shared().with(|state| {
+            state.collect(key);
+            state.conn.close(key, outcome)
+        })
+    }
+
+    pub(crate) fn reset(&self, key: StreamKey, outcome: Outcome) {
+        self.shared().with(|state| {
+            state.collect(key);
+            state.conn.reset(key, outcome);
+        });
+    }
+
+    pub(crate) fn discard(&self, key: StreamKey, consumed: (usize, usize)) {
+        self.shared().with(|state| state.conn.discard(key, consumed));
+    }
+
+    /// Nothing more is needed of the peer than its request of so many bytes, which counts from now
+    /// on. Without room for it the stream is to be refused.
+    pub(crate) fn hold_request(&self, key: StreamKey, bytes: usize) -> Result<(), Overrun> {
+        self.shared().with(|state| {
+            state.conn.end_input(key);
+            state.conn.recount_request(key, 0, bytes)
+        })
+    }
+
+    /// The request that counted with `before` bytes counts with `now`.
+    pub(crate) fn recount_request(
+        &self,
+        key: StreamKey,
+        before: usize,
+        now: usize,
+    ) -> Result<(), Overrun> {
+        self.shared().with(|state| state.conn.recount_request(key, before, now))
+    }
+
+    pub(crate) fn release(&self, key: StreamKey) {
+        self.shared().with(|state| {
+            state.collect(key);
+            state.conn.release(key);
+            state.wakers.forget_stream(key);
+        });
+    }
+}

@@ -1,0 +1,43 @@
+//! ROOM 3: the tasks of a connection, its lock and its wakers.
+//!
+//! [`task`] moves bytes between a socket and a [`Connection`]; [`shared`] is how handles and the
+//! driver share that connection. The rooms above see [`Link`], and what it re-exports of the
+//! protocol's vocabulary.
+//!
+//! Deliberately absent: what a message means, which methods exist, who may call.
+
+mod flusher;
+mod give_way;
+mod link;
+#[cfg(all(test, trill_loom))]
+pub(crate) mod models;
+mod read_buffer;
+mod send_buffer;
+mod shared;
+#[cfg(feature = "testing")]
+mod stats;
+mod task;
+#[cfg(test)]
+mod tests;
+mod wakers;
+
+pub(crate) use give_way::{give_way, pay};
+pub(crate) use link::{BodyCharge, Link, WeakLink};
+pub(crate) use send_buffer::Sender;
+#[cfg(feature = "testing")]
+pub use stats::Census;
+#[cfg(feature = "testing")]
+pub(crate) use stats::Watch;
+pub(crate) use task::{Dispatch, Driver};
+pub(crate) use wakers::Watcher;
+
+pub(crate) use crate::conn::{
+    Admission, Admitted, Answer, Body, COPIED, CallKey, Cause, Config, ConnError, Connection,
+    Ending, Fit, Head, Inbox, IncomingCall, IncomingStream, MAX_HEADER, MIN_WINDOW, Outbox,
+    Outcome, Overrun, Peer, Pools, SendError, SendTicket, Shape, StreamKey, Take, too_large,
+};
+pub use crate::conn::{AppErrors, Buffered, Cancel, Refused};
+
+// The connection probes where the system would notice a dead peer too late.
+const _: () =
+    assert!(crate::conn::PROBE_BELOW.as_millis() == crate::transport::NOTICED_FROM.as_millis());

@@ -1,0 +1,333 @@
+//! The read buffer: the bytes that the peer has sent, and the frames in them.
+
+use std::io;
+use std::task::{Context, Poll};
+
+use bytes::{Buf, BytesMut};
+
+use crate::conn::{Connection, Front, MAX_HEADER};
+use crate::framing::{COPIED, StreamId};
+use crate::wires::trpc::{Begun, Decoder, Frame, Skip, WireError};
+
+use crate::transport::Input;
+
+/// How many frames are handled under one lock: about 2 µs, so that a writer who meets the lock
+/// spins rather than sleeps.
+pub(super) const FRAMES_PER_LOCK: usize = 128;
+
+/// The room a read offers, at first and at most. It doubles when a read fills it. A message that is
+/// not read keeps its whole buffer in memory, so this is also what a slow reader may cost beside
+/// its messages; writers hand over no more at once either.
+const READ_MIN: usize = 4 * 1024;
+const READ_MAX: usize = 64 * 1024;
+
+/// A header from this size on is work to be reckoned with. Others are little beside their frame.
+const LARGE_HEADER: usize = 2 * 1024;
+
+/// The bytes of large headers that are as much work as a usual frame. Metadata costs some 5 ns a
+/// byte.
+const HEADER_AS_FRAME: usize = 128;
+
+/// The bytes of a begun frame that may be in memory without being counted: the account's step.
+const UNCOUNTED: usize = 4 * 1024;
+
+/// The bytes that were read and not decoded, and the frames that were decoded and not handled.
+pub(super) struct ReadBuffer {
+    decoder: Decoder,
+    bytes: BytesMut,
+    /// The size of the memory that `bytes` and what was cut from it share.
+    memory: usize,
+    /// The room of the frame at the front, if it has memory of its own; else 0.
+    granted: usize,
+    /// The room of `bytes` may be larger than the smallest.
+    is_large: bool,
+    /// The bytes that are still to come of a frame that is not taken.
+    skip: usize,
+    /// A frame was not taken.
+    skipped: bool,
+    /// The largest frame that came whole. A peer that announces one no larger is believed.
+    proven: usize,
+    read_size: usize,
+    pub(super) headers: Headers,
+    pub(super) frames: Vec<Frame>,
+}
+
+impl ReadBuffer {
+    /// For what comes on this connection.
+    pub(super) fn of(conn: &Connection) -> Self {
+        let config = conn.config();
+        Self::new(Decoder::new(conn.side(), config.max_received).with_max_header(config.max_header))
+    }
+
+    pub(super) fn new(decoder: Decoder) -> Self {
+        Self {
+            decoder,
+            bytes: BytesMut::new(),
+            memory: 0,
+            granted: 0,
+            is_large: false,
+            skip: 0,
+            skipped: false,
+            proven: 0,
+            read_size: READ_MIN,
+            headers: Headers::default(),
+            frames: Vec::new(),
+        }
+    }
+
+    /// Reads what is there, or waits for it. 0 is the end.
+    pub(super) fn poll_read(
+        &mut self,
+        input: &mut dyn Input,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        self.make_room();
+        let room = self.bytes.capacity() - self.bytes.len();
+        let polled = input.poll_read(cx, &mut self.bytes);
+        self.drop_skipped();
+        match polled {
+            Poll::Pending => self.shrink(),
+            Poll::Ready(Ok(count)) if count == room => {
+                self.read_size = (self.read_size * 2).min(READ_MAX);
+            }
+            Poll::Ready(_) => {}
+        }
+        polled
+    }
+
+    /// Finds the frames in what was read, as many as are handled at once.
+    pub(super) fn decode(&mut self) -> Result<(), WireError> {
+        while !self.is_full() {
+            let there = self.bytes.len();
+            match self.decoder.decode_to(&mut self.frames, &mut self.bytes) {
+                Ok(true) => self.note_frame(there - self.bytes.len()),
+                Ok(false) if self.refuse_meta() => continue,
+                Ok(false) => break,
+                Err(WireError::FrameTooLarge { .. }) => match self.decoder.begun(&self.bytes) {
+                    Some((of, size)) => {
+                        self.refuse(of, size, Skip::TooLarge);
+                        continue;
+                    }
+                    None => break,
+                },
+                Err(error) => return Err(error),
+            }
+            // The bytes behind a large frame must not keep its memory.
+            if std::mem::take(&mut self.granted) > 0 {
+                self.proven = self.proven.max(there - self.bytes.len());
+                self.leave_buffer();
+            }
+        }
+        Ok(())
+    }
+
+    /// A frame of so many bytes was found.
+    #[inline]
+    fn note_frame(&mut self, size: usize) {
+        if let Some(frame) = self.frames.last_mut() {
+            frame.set_memory(self.memory);
+            if size > LARGE_HEADER {
+                self.headers.add(frame, size);
+            }
+        }
+        if self.frames.len() == 1 {
+            // There may be room for as many of its size, without growing on the way.
+            self.frames.reserve_exact((self.bytes.len() / size).min(FRAMES_PER_LOCK - 1));
+        }
+    }
+
+    /// The room that a large frame at the front needs to go on, if that is more than it has, with
+    /// its call or stream and its size. The room doubles as the frame's bytes come, up to what is
+    /// announced, unless the peer has sent one as large before.
+    #[inline]
+    pub(super) fn wants(&self) -> Option<(usize, Begun, usize)> {
+        if self.bytes.is_empty() || self.bytes.len() < self.granted {
+            return None;
+        }
+        let missing = self.decoder.missing(&self.bytes);
+        if missing <= READ_MAX && self.granted == 0 {
+            return None;
+        }
+        // Its headers have to be there, which one read takes.
+        let (of, size) = self.decoder.begun(&self.bytes)?;
+        let room = (2 * self.bytes.len()).max(READ_MIN).max(self.proven).min(size);
+        Some((room, of, size))
+    }
+
+    /// The large frame at the front has so much room from now on. No more than that: to grow by
+    /// doubling would take twice what is announced.
+    pub(super) fn grant(&mut self, room: usize) {
+        self.move_to(room);
+        (self.granted, self.is_large) = (room, false);
+    }
+
+    /// Goes on in memory of that size.
+    fn move_to(&mut self, memory: usize) {
+        let mut bytes = BytesMut::with_capacity(memory);
+        bytes.extend_from_slice(&self.bytes);
+        (self.bytes, self.memory) = (bytes, memory);
+    }
+
+    /// No more comes for now. The begun frame must not keep a read buffer for as long: it gets
+    /// memory of its own. `true` if that is so much that it counts.
+    #[inline]
+    pub(super) fn settle(&mut self) -> bool {
+        if !self.is_large || self.bytes.is_empty() || self.granted > 0 {
+            return false;
+        }
+        if self.bytes.len() <= UNCOUNTED {
+            self.leave_buffer();
+            return false;
+        }
+        // Of one that is larger than a read, the headers end within the room. Then it asks, or is
+        // refused.
+        let more = match self.decoder.missing(&self.bytes) {
+            0 => READ_MAX,
+            missing => missing.min(READ_MAX),
+        };
+        self.grant(self.bytes.len() + more);
+        true
+    }
+
+    /// Goes on in memory that what is there fills.
+    fn leave_buffer(&mut self) {
+        self.move_to(self.bytes.len());
+        self.is_large = false;
+    }
+
+    /// The bytes that the connection's account has for the frame at the front.
+    pub(super) fn counted(&self) -> usize {
+        self.granted
+    }
+
+    /// The frame at the front is not taken: its bytes are dropped as they come.
+    pub(super) fn refuse(&mut self, of: Begun, size: usize, why: Skip) {
+        self.frames.push(Frame::Skipped { of, size, why });
+        (self.skip, self.skipped) = (size, true);
+        self.drop_skipped();
+        if std::mem::take(&mut self.granted) > 0 {
+            self.leave_buffer();
+        }
+    }
+
+    /// A meta message of a stream that is so large is not looked into, and so it need not come.
+    fn refuse_meta(&mut self) -> bool {
+        if self.decoder.missing(&self.bytes) <= READ_MAX {
+            return false;
+        }
+        match self.decoder.begun(&self.bytes) {
+            Some((of @ Begun::Control(_), size)) => {
+                self.refuse(of, size, Skip::TooLarge);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn drop_skipped(&mut self) {
+        if self.skip > 0 {
+            let dropped = self.skip.min(self.bytes.len());
+            self.bytes.advance(dropped);
+            self.skip -= dropped;
+        }
+    }
+
+    /// The part of the next frame that is there.
+    #[inline]
+    pub(super) fn front(&self) -> Front {
+        // Of one that is not taken, it does not matter how much has come.
+        Front { came: if self.skip > 0 { 1 } else { self.bytes.len() }, skipped: self.skip > 0 }
+    }
+
+    /// Tells whether a whole frame has come.
+    pub(super) fn has_come(&self) -> bool {
+        self.skip == 0 && (self.skipped || !self.frames.is_empty())
+    }
+
+    /// The message at the front, if it is large and has no room yet: the next read makes it, so
+    /// this is told once.
+    pub(super) fn arriving(&self) -> Option<(StreamId, u32)> {
+        if self.granted > 0 || self.decoder.missing(&self.bytes) <= READ_MAX {
+            return None;
+        }
+        self.decoder.message(&self.bytes)
+    }
+
+    /// Tells whether there may be more frames than those that were found.
+    pub(super) fn is_full(&self) -> bool {
+        self.frames.len() == FRAMES_PER_LOCK
+    }
+
+    /// Tells whether nothing is there that was not handled.
+    pub(super) fn is_empty(&self) -> bool {
+        self.bytes.is_empty() && self.frames.is_empty()
+    }
+
+    /// Drops all of it.
+    pub(super) fn clear(&mut self) {
+        (self.bytes, self.frames, self.granted) = (BytesMut::new(), Vec::new(), 0);
+        (self.memory, self.is_large) = (0, false);
+    }
+
+    /// Offers the next read a size that follows the traffic. A large frame has its room already.
+    fn make_room(&mut self) {
+        if self.granted > 0 {
+            return;
+        }
+        let (there, missing) = (self.bytes.len(), self.decoder.missing(&self.bytes).min(READ_MAX));
+        let (room, size) = (self.bytes.capacity() - there, there + missing);
+        let mut wanted = self.read_size.max(missing);
+        let mut enough = wanted / 2;
+        if size > COPIED && missing > 0 {
+            // So much that the frame, which may stay a slice, is most of its memory.
+            wanted = wanted.min(size / 2 + missing);
+            enough = missing;
+        }
+        if room < enough {
+            if !self.bytes.try_reclaim(wanted) {
+                self.move_to(there + wanted);
+            }
+            self.is_large |= wanted > READ_MIN;
+        }
+    }
+
+    /// An idle connection holds no buffer, and a quiet one no large one.
+    fn shrink(&mut self) {
+        if !self.bytes.is_empty() {
+            return;
+        }
+        if self.read_size == READ_MIN || self.bytes.capacity() > READ_MAX {
+            self.clear();
+        }
+        self.read_size = (self.read_size / 2).max(READ_MIN);
+    }
+}
+
+/// The large headers that one poll has decoded.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Headers {
+    size: usize,
+    /// Some could not be accepted.
+    pub(super) refused: bool,
+}
+
+impl Headers {
+    fn add(&mut self, frame: &Frame, size: usize) {
+        self.size += match frame {
+            Frame::Data { .. } => 0,
+            Frame::Request { body, attachment, .. } | Frame::Response { body, attachment, .. } => {
+                size - body.len() - attachment.len()
+            }
+            _ => size.min(MAX_HEADER),
+        };
+        self.refused |= matches!(frame, Frame::BadUnary { .. } | Frame::BadStream { .. });
+    }
+
+    /// The number of usual frames as which they count.
+    pub(super) fn as_frames(self) -> usize {
+        self.size / HEADER_AS_FRAME
+    }
+}
+
+#[cfg(test)]
+mod tests;

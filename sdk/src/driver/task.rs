@@ -1,0 +1,408 @@
+//! The task that every connection has: read, handle, write, keep the deadlines, sleep.
+
+mod ending;
+mod input;
+mod recheck;
+#[cfg(test)]
+mod tests;
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+
+use crate::conn::{ConnError, Connection, IncomingCall, IncomingStream};
+
+use super::Link;
+use super::flusher::Flusher;
+use super::read_buffer::ReadBuffer;
+use super::shared::{Reading, Shared, State, Todo};
+use super::wakers::Incoming;
+use crate::clock::now;
+use crate::transport::{Ends, PeerAddr};
+use recheck::Recheck;
+
+/// The wait of answers for the last batch task, should that be busy with something else.
+const PATIENCE: Duration = Duration::from_millis(1);
+
+/// How long a connection that nobody holds any more may take to write what is queued.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long the end of the input may take to come when writing has failed.
+const LAST_INPUT: Duration = Duration::from_millis(200);
+
+/// Where a server's connection hands over the peer's calls. Called on the driver's task: it must
+/// only start the work.
+pub(crate) trait Dispatch: Send + Sync + 'static {
+    fn call(&self, link: &Link, call: IncomingCall);
+
+    /// Takes calls that came together.
+    fn calls(self: Arc<Self>, link: &Link, calls: Vec<IncomingCall>);
+
+    fn stream(&self, link: &Link, stream: Box<IncomingStream>);
+}
+
+/// Drives one connection until it is over, at a server also until the last handler has let go of
+/// it, and then says why. Dropping it loses the connection for everybody on it.
+///
+/// Its owner is the channel or the server that spawned it.
+#[must_use = "a connection does nothing unless it is driven"]
+pub(crate) struct Driver {
+    shared: Arc<Shared>,
+    /// Absent while it is in use, and after the end.
+    ends: Option<Ends>,
+    over: Option<ConnError>,
+    /// Present at a server: with it the connection stays open as long as the peer wants.
+    server: Option<(Link, Arc<dyn Dispatch>)>,
+    read_buffer: ReadBuffer,
+    /// The read buffer may hold whole frames: the last poll had handled enough before it got to
+    /// them.
+    unhandled: bool,
+    /// The connection's last word on reading, asked for whenever it may have changed.
+    reading: Reading,
+    /// How many frames this poll has handled.
+    handled: usize,
+    /// Wakes the task when others had their turn, after large headers.
+    gives_way: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    wake: Vec<Waker>,
+    incoming: Incoming,
+    /// The peer has sent a whole frame.
+    first_frame_seen: bool,
+    /// The server has said that it drains.
+    peer_drains: bool,
+    /// It has let the others go first once, before it writes.
+    yielded: bool,
+    /// It has read everything that had come when it looked.
+    drained: bool,
+    /// The peer has been told that nothing more is written. Its further input cannot be answered.
+    finished: bool,
+    /// The peer, a client, sends nothing more. It may wait for answers.
+    half_closed: bool,
+    timer: Option<Pin<Box<tokio::time::Sleep>>>,
+    /// For those whose answers the last batch task writes.
+    patience: Option<Pin<Box<tokio::time::Sleep>>>,
+    closing: Option<Pin<Box<tokio::time::Sleep>>>,
+    /// For the last input of a connection to which nothing can be written any more.
+    failing: Option<Pin<Box<tokio::time::Sleep>>>,
+    /// For a connection that is not read: others may leave room, and the peer may go.
+    recheck: Option<Box<Recheck>>,
+    /// Its task ends with this one.
+    flusher: Option<JoinHandle<()>>,
+}
+
+impl Driver {
+    /// The client's end of a connection.
+    pub(crate) fn client(conn: Connection, ends: Ends, peer: PeerAddr) -> (Link, Self) {
+        let read_buffer = ReadBuffer::of(&conn);
+        let (link, shared) = Link::new(conn, Arc::clone(&ends.output), peer);
+        (link, Self::new(shared, ends, read_buffer, None))
+    }
+
+    /// The server's end of a connection.
+    pub(crate) fn server(
+        conn: Connection,
+        ends: Ends,
+        peer: PeerAddr,
+        dispatch: Arc<dyn Dispatch>,
+    ) -> (Link, Self) {
+        let read_buffer = ReadBuffer::of(&conn);
+        let (link, shared) = Link::new(conn, Arc::clone(&ends.output), peer);
+        let driver = Self::new(shared, ends, read_buffer, Some((link.clone(), dispatch)));
+        (link, driver)
+    }
+
+    fn new(
+        shared: Arc<Shared>,
+        ends: Ends,
+        read_buffer: ReadBuffer,
+        server: Option<(Link, Arc<dyn Dispatch>)>,
+    ) -> Self {
+        Self {
+            shared,
+            ends: Some(ends),
+            over: None,
+            server,
+            read_buffer,
+            unhandled: false,
+            reading: Reading::default(),
+            handled: 0,
+            gives_way: None,
+            wake: Vec::new(),
+            incoming: Incoming::default(),
+            first_frame_seen: false,
+            peer_drains: false,
+            yielded: false,
+            drained: false,
+            finished: false,
+            half_closed: false,
+            timer: None,
+            patience: None,
+            closing: None,
+            failing: None,
+            recheck: None,
+            flusher: None,
+        }
+    }
+
+    /// Drives the connection until it is over, and says why, or until its server drains: `None`,
+    /// and the connection is to be driven on.
+    pub(crate) async fn until_peer_drains(&mut self) -> Option<ConnError> {
+        poll_fn(|cx| match Pin::new(&mut *self).poll(cx) {
+            Poll::Ready(why) => Poll::Ready(Some(why)),
+            Poll::Pending if self.peer_drains => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        })
+        .await
+    }
+
+    fn poll_drive(&mut self, ends: &mut Ends, cx: &mut Context<'_>) -> Poll<ConnError> {
+        let input = &mut *ends.input;
+        let read = if self.finished {
+            self.poll_last_input(input, cx)
+        } else {
+            self.poll_input(input, cx)
+        };
+        if let Err(why) = read {
+            return Poll::Ready(why);
+        }
+        if !self.first_frame_seen
+            && let Some(why) = self.run(|state| state.if_silent.take())
+            && self.read_buffer.is_empty()
+            && !ends.input.has_more()
+        {
+            return Poll::Ready(why);
+        }
+        if self.half_closed
+            && let Poll::Ready(why) = self.poll_answered(&*ends.output, cx)
+        {
+            return Poll::Ready(why);
+        }
+        let todo = self.poll_timers(cx);
+        self.poll_patience(todo.runs, cx);
+        // Those who run now have something to add: one write to the socket for all of them.
+        self.yielded = !self.yielded && todo.expects_more;
+        if todo.nothing {
+            return Poll::Pending;
+        }
+        if self.yielded {
+            self.start_flusher();
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        loop {
+            self.shared.flush();
+            let (lost, failed, blocked, closing) = self.run(|state| {
+                let lost = state.conn.lost().cloned();
+                let closing = state.closing.then(|| (state.is_written(), state.lingering));
+                (lost, state.write_failure(), state.is_blocked(), closing)
+            });
+            if let Some(why) = lost {
+                return Poll::Ready(why);
+            }
+            // A peer that has closed the connection may have said before why. The input comes to
+            // its end as well, behind that.
+            if let Some(kind) = failed {
+                let limit =
+                    self.failing.get_or_insert_with(|| Box::pin(tokio::time::sleep(LAST_INPUT)));
+                ready!(limit.as_mut().poll(cx));
+                return Poll::Ready(self.failed(kind));
+            }
+            match closing {
+                Some((true, false)) => return Poll::Ready(ConnError::LocalClosed),
+                Some((written, _)) => {
+                    // All input that had come before is answered.
+                    if written && self.drained && self.run(|state| state.output.take()).is_some() {
+                        ends.output.finish();
+                        self.finished = true;
+                    }
+                    let limit = self
+                        .closing
+                        .get_or_insert_with(|| Box::pin(tokio::time::sleep(CLOSE_TIMEOUT)));
+                    if limit.as_mut().poll(cx).is_ready() {
+                        return Poll::Ready(ConnError::LocalClosed);
+                    }
+                }
+                None => {}
+            }
+            if !blocked {
+                return Poll::Pending;
+            }
+            match ready!(ends.output.poll_write_ready(cx)) {
+                Ok(()) => self.run(State::unblock),
+                Err(error) => self.run(|state| state.fail(error.kind())),
+            }
+        }
+    }
+
+    /// From now on somebody else writes what several have queued, so that it can be read meanwhile.
+    fn start_flusher(&mut self) {
+        // A model runs it on a thread of its own.
+        if cfg!(trill_loom)
+            || self.flusher.is_some()
+            || Handle::current().metrics().num_workers() < 2
+        {
+            return;
+        }
+        self.flusher = Some(tokio::spawn(Flusher::new(Arc::clone(&self.shared))));
+    }
+
+    /// Sees to it that answers do not wait for long for the last batch task to write them.
+    fn poll_patience(&mut self, mut runs: bool, cx: &mut Context<'_>) {
+        while runs {
+            let patience =
+                self.patience.get_or_insert_with(|| Box::pin(tokio::time::sleep(PATIENCE)));
+            if patience.as_mut().poll(cx).is_pending() {
+                return;
+            }
+            self.patience = None;
+            self.shared.flush();
+            runs = self.shared.has_batch_tasks();
+        }
+        // It runs out by itself, and is not started anew for each batch.
+        if let Some(patience) = &mut self.patience
+            && patience.as_mut().poll(cx).is_ready()
+        {
+            self.patience = None;
+        }
+    }
+
+    /// Does what is due, and sleeps until more is. Tells what else there is to do. A deadline that
+    /// is met leaves the timer as it is: it fires for nothing, once, and the next deadline, which
+    /// most often is later, needs none of its own.
+    fn poll_timers(&mut self, cx: &mut Context<'_>) -> Todo {
+        loop {
+            let (armed, (todo, flusher)) = self.run(|state| {
+                let is_new = |state: &State| {
+                    let next = state.conn.next_deadline()?;
+                    state.armed.is_none_or(|armed| next < armed).then_some(next)
+                };
+                // The clock is read when the timer has fired or a deadline is new, not each time.
+                if let Some(next) = is_new(state) {
+                    let now = now();
+                    if next <= now {
+                        state.conn.handle_timeout(now);
+                    }
+                    state.armed = is_new(state).or(state.armed);
+                }
+                (state.armed, state.todo())
+            });
+            if let Some(flusher) = flusher {
+                flusher.wake();
+            }
+            let Some(armed) = armed else { return todo };
+            let armed = tokio::time::Instant::from_std(armed);
+            let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(armed)));
+            if timer.deadline() != armed {
+                timer.as_mut().reset(armed);
+            }
+            if timer.as_mut().poll(cx).is_pending() {
+                return todo;
+            }
+            self.run(|state| state.armed = None);
+        }
+    }
+
+    /// Works on the connection, then wakes whom that concerns.
+    fn run<R>(&mut self, part: impl FnOnce(&mut State) -> R) -> R {
+        let result = self.shared.drive(&mut self.wake, &mut self.incoming, part);
+        self.wake.drain(..).for_each(Waker::wake);
+        result
+    }
+
+    /// Waits until the handlers of a connection that is over have let go of it. One-way calls go on
+    /// without it, until their deadlines.
+    fn poll_handlers_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.server.is_none() {
+            return Poll::Ready(());
+        }
+        self.run(|state| state.set_driver(cx));
+        self.poll_timers(cx);
+        self.run(|state| {
+            if state.conn.is_released() {
+                return Poll::Ready(());
+            }
+            state.wakers.wait_for_idle(cx);
+            Poll::Pending
+        })
+    }
+
+    fn failed(&self, kind: std::io::ErrorKind) -> ConnError {
+        ConnError::of_io(kind, self.shared.config().dead_peer_timeout)
+    }
+
+    /// Tells whether the connection was lost before all was written. Ask when it is over.
+    pub(crate) fn is_unwritten(&self) -> bool {
+        self.shared.peek(|state| state.conn.is_unwritten())
+    }
+
+    /// Ends the connection for everybody on it.
+    pub(crate) fn end(&mut self, why: ConnError) -> ConnError {
+        let (why, unsent) = self.run(|state| {
+            let unsent = state.lose(&why);
+            state.conn.drain();
+            state.conn.abandon(now());
+            state.collect_all();
+            state.output = None;
+            state.conn.count_input(0);
+            (state.conn.lost().cloned().unwrap_or(why), unsent)
+        });
+        drop(unsent);
+        self.shared.set_over();
+        if let Some(flusher) = &self.flusher {
+            flusher.abort();
+        }
+        self.ends = None;
+        self.read_buffer.clear();
+        self.over = Some(why.clone());
+        match &why {
+            ConnError::FrameTooLarge { .. }
+            | ConnError::Frame(_)
+            | ConnError::NoRoom { .. }
+            | ConnError::Wire(_)
+            | ConnError::BadAnswer(_)
+            | ConnError::PeerNotReading { .. } => {
+                tracing::warn!(peer = %self.shared.peer(), reason = %why, "closing the connection");
+            }
+            _ => tracing::debug!(peer = %self.shared.peer(), reason = %why, "the connection ended"),
+        }
+        why
+    }
+}
+
+impl Future for Driver {
+    type Output = ConnError;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<ConnError> {
+        let this = &mut *self;
+        if let Some(mut ends) = this.ends.take() {
+            match this.poll_drive(&mut ends, cx) {
+                Poll::Pending => {
+                    this.ends = Some(ends);
+                    return Poll::Pending;
+                }
+                Poll::Ready(why) => drop(this.end(why)),
+            }
+        }
+        ready!(this.poll_handlers_gone(cx));
+        if let Some(flusher) = &mut this.flusher {
+            let _ = ready!(Pin::new(flusher).poll(cx));
+            this.flusher = None;
+        }
+        Poll::Ready(this.over.clone().expect("it is over, and has said why"))
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        if self.over.is_none() {
+            // A server ends its connections so; a client's task is only dropped together with its
+            // runtime.
+            let server = self.server.is_some();
+            self.end(if server { ConnError::LocalClosed } else { ConnError::RuntimeGone });
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! One client's connection without a network: what its writers and its driver hold in memory.
+
+use std::future::Future;
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use crate::conn::{Config, Connection, Head, Inbox, Outbox, StreamKey, Take};
+use crate::framing::StreamId;
+use crate::wires::trpc::{self as wire, Frame, InitMeta, Messages};
+
+use super::send_buffer::{SEND_BUFFER_SIZE, SendBuffer, Sender};
+use super::{Driver, Link};
+use crate::clock::now;
+use crate::transport::{Ends, Input, Output, PeerAddr};
+
+const LARGE: usize = 300 * 1024;
+
+/// A client with open streams, whose ids begin at 100, and its driver.
+pub(super) fn client(ends: Ends, window: u32, streams: u32) -> (Link, Driver, Vec<StreamKey>) {
+    let mut conn = Connection::client(Config::default());
+    let keys = (0..streams)
+        .map(|number| {
+            let key = conn.open(Head::default(), None, now()).expect("the connection is open");
+            let meta = InitMeta { init_window_size: window, ..Default::default() };
+            let id = StreamId(100 + number);
+            conn.handle_frame(Frame::Init { id, meta }, now()).expect("it is in order");
+            key
+        })
+        .collect();
+    let written = conn.take_output(Outbox::default()).len();
+    conn.handle_written(written);
+    let (link, driver) = Driver::client(conn, ends, PeerAddr::memory());
+    (link, driver, keys)
+}
+
+/// A peer that has said all it has to say, and reads nothing.
+struct Script(Bytes);
+
+impl Input for Script {
+    fn poll_read(&mut self, _cx: &mut Context<'_>, buf: &mut BytesMut) -> Poll<io::Result<usize>> {
+        let count = self.0.len().min(buf.capacity() - buf.len());
+        if count == 0 {
+            return Poll::Pending;
+        }
+        buf.put(self.0.split_to(count));
+        Poll::Ready(Ok(count))
+    }
+
+    fn is_closed(&self) -> bool {
+        false
+    }
+}
+
+struct Full;
+
+impl Output for Full {
+    fn try_write(&self, _bytes: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+
+    fn poll_write_ready(&self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+
+    fn finish(&self) {}
+}
+
+fn ends(says: impl Into<Bytes>) -> Ends {
+    Ends { input: Box::new(Script(says.into())), output: Arc::new(Full) }
+}
+
+fn data(out: &mut Vec<u8>, message: &[u8]) {
+    wire::data(out, StreamId(100), message.len(), |out: &mut Vec<u8>| {
+        out.extend_from_slice(message);
+    })
+    .expect("its size");
+}
+
+#[test]
+fn only_so_many_writers_have_a_send_buffer_and_fewer_when_the_socket_is_full() {
+    let (link, _driver, keys) = client(ends(&b""[..]), 65_535, 300);
+    let mut senders: Vec<_> = keys.iter().map(|_| Sender::default()).collect();
+    let mut all_send = |len: usize| {
+        let mut task = Context::from_waker(Waker::noop());
+        for (key, sender) in keys.iter().zip(&mut senders) {
+            let sent = link.poll_send(*key, len, sender, &mut task, |out: &mut Vec<u8>| {
+                out.resize(out.len() + len, 7);
+            });
+            assert!(matches!(sent, Poll::Ready(Ok(()))));
+        }
+        senders
+            .iter()
+            .filter(|sender| sender.send_buffer.as_ref().and_then(SendBuffer::held).is_some())
+            .count()
+    };
+    assert_eq!((all_send(1), all_send(1), all_send(300)), (0, 256, 256));
+    // It finds the socket full.
+    link.write();
+    let unsent = link.buffered().unsent;
+    assert_eq!(
+        unsent,
+        600 * 17 + 284 * 316 + 16 * SEND_BUFFER_SIZE,
+        "sixteen are left, and count as if they were full"
+    );
+    assert_eq!(all_send(1), 16, "and nobody gets another one");
+}
+
+#[tokio::test]
+async fn what_comes_behind_a_large_message_does_not_keep_its_memory() {
+    let mut says = Vec::new();
+    // Its buffer has doubled before it was whole, and much of that is left.
+    data(&mut says, &vec![7; LARGE]);
+    data(&mut says, b"small");
+    // The last frame is not whole, so it stays in the driver's buffer.
+    says.truncate(says.len() - 1);
+    let (link, driver, keys) = client(ends(says), 65_535, 1);
+    let (mut driver, mut task) = (pin!(driver), Context::from_waker(Waker::noop()));
+    let mut inbox = Inbox::default();
+    while link.poll_take(keys[0], (0, 0), &mut inbox, &task) != Poll::Ready(Take::Messages) {
+        assert!(driver.as_mut().poll(&mut task).is_pending());
+    }
+    let message = inbox.front().and_then(Messages::next).expect("it has come").into_bytes();
+    drop(inbox);
+    assert!(
+        message.len() == LARGE && message.is_unique(),
+        "the driver has another buffer for what follows"
+    );
+}

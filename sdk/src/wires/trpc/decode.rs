@@ -1,0 +1,298 @@
+//! Bytes to frames.
+
+use bytes::{Buf, Bytes, BytesMut};
+use trill_proto::prost::Message;
+use trill_proto::{
+    CloseMeta, FeedbackMeta, InitMeta, RequestProtocol, ResponseProtocol, TransInfoEntry,
+};
+
+use crate::framing::{Side, StreamId};
+
+use super::entries;
+use super::error::{FrameFault, WireError};
+use super::frame::{Begun, Frame, UnaryHead};
+use super::header::{CLOSE, DATA, FEEDBACK, FrameType, HEADER_LEN, Header, INIT};
+use super::messages::Messages;
+use super::plain;
+
+/// Takes frames off the front of a buffer. Nothing is remembered between calls: the buffer is the
+/// memory, so bytes may come in any pieces.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Decoder {
+    side: Side,
+    max_frame: usize,
+    max_header: usize,
+}
+
+impl Decoder {
+    /// A decoder for frames that may take `max_frame` bytes in all.
+    pub(crate) const fn new(side: Side, max_frame: usize) -> Self {
+        Self { side, max_frame, max_header: MAX_HEADER }
+    }
+
+    /// The same for headers of `max_header` bytes at most, by which the meta messages of a stream
+    /// are meant as well. They are not looked into if they are larger: a few bytes on the wire can
+    /// make many in memory.
+    pub(crate) const fn with_max_header(self, max_header: usize) -> Self {
+        Self { max_header, ..self }
+    }
+
+    /// Takes the next frame and adds it to `frames`; `false` while it is not there whole. Bodies,
+    /// attachments and messages are slices of the buffer. A frame is much to move, so it is made
+    /// where it stays.
+    ///
+    /// # Errors
+    ///
+    /// When the front of the buffer is not a frame. Frames before it have been given out; calling
+    /// again gives the same error.
+    #[inline]
+    pub(crate) fn decode_to(
+        &self,
+        frames: &mut Vec<Frame>,
+        buf: &mut BytesMut,
+    ) -> Result<bool, WireError> {
+        let Some(fixed) = buf.first_chunk() else { return Ok(false) };
+        let header = Header::from_bytes(fixed, self.max_frame)?;
+        let size = header.total_size as usize;
+        if buf.len() < size {
+            return Ok(false);
+        }
+        if header.frame_type == FrameType::Stream && header.kind == DATA {
+            frames.push(self.run(&header, buf));
+            return Ok(true);
+        }
+        buf.advance(HEADER_LEN);
+        let len = size - HEADER_LEN;
+        match header.frame_type {
+            FrameType::Stream => frames.push(self.control(&header, buf, len)),
+            FrameType::Unary => self.unary(&header, take(buf, len), frames),
+        }
+        Ok(true)
+    }
+
+    /// The same for one frame.
+    #[cfg(any(test, feature = "__fuzz", feature = "__bench"))]
+    pub(crate) fn decode(&self, buf: &mut BytesMut) -> Result<Option<Frame>, WireError> {
+        let mut frames = Vec::new();
+        self.decode_to(&mut frames, buf)?;
+        Ok(frames.pop())
+    }
+
+    /// The message at the front, and all of the same stream that are there whole behind it.
+    fn run(&self, first: &Header, buf: &mut BytesMut) -> Frame {
+        let (mut end, mut count) = (first.total_size as usize, 1);
+        while let Some(fixed) = buf[end..].first_chunk()
+            && let Ok(next) = Header::from_bytes(fixed, self.max_frame)
+            && (next.frame_type, next.kind, next.id) == (FrameType::Stream, DATA, first.id)
+            && buf.len() - end >= next.total_size as usize
+        {
+            end += next.total_size as usize;
+            count += 1;
+        }
+        Frame::Data { id: StreamId(first.id), messages: Messages::new(take(buf, end), count) }
+    }
+
+    /// How many more bytes the frame at the front needs, as far as can be known; 0 when
+    /// [`decode`](Self::decode) has something to say. Without a fixed header 1 to 16, and never
+    /// more than the frame limit: but a peer that has proven nothing chose the number, so do not
+    /// allocate it at once.
+    pub(crate) fn missing(&self, buf: &[u8]) -> usize {
+        let size = match buf.first_chunk().map(|fixed| Header::from_bytes(fixed, self.max_frame)) {
+            None => HEADER_LEN,
+            Some(Ok(header)) => header.total_size as usize,
+            Some(Err(_)) => 0,
+        };
+        size.saturating_sub(buf.len())
+    }
+
+    /// The kind and the size of the frame at the front, also if it is larger than may be received.
+    /// `None` while its headers are not there.
+    pub(crate) fn begun(&self, buf: &[u8]) -> Option<(Begun, usize)> {
+        let header = Header::from_bytes(buf.first_chunk()?, usize::MAX).ok()?;
+        let (id, size) = (StreamId(header.id), header.total_size as usize);
+        let begun = match header.frame_type {
+            FrameType::Stream if header.kind == DATA => Begun::Data(id),
+            FrameType::Stream => Begun::Control(id),
+            FrameType::Unary => {
+                let head =
+                    UnaryHead { id: header.id, version: header.version, reserved: header.reserved };
+                let meta = buf.get(HEADER_LEN..HEADER_LEN + usize::from(header.header_size))?;
+                let (request_id, one_way) = self.says(meta).unwrap_or((header.id, false));
+                Begun::Unary { head, request_id, one_way }
+            }
+        };
+        Some((begun, size))
+    }
+
+    /// The id in a protobuf header, and whether it wants no answer.
+    fn says(&self, header: &[u8]) -> Option<(u32, bool)> {
+        if header.is_empty() || header.len() > self.max_header {
+            return None;
+        }
+        match self.side {
+            Side::Server => {
+                entries::check(header, entries::IN_REQUEST).ok()?;
+                let meta = RequestProtocol::decode(header).ok()?;
+                Some((meta.request_id, meta.call_type == ONE_WAY))
+            }
+            Side::Client => {
+                entries::check(header, entries::IN_RESPONSE).ok()?;
+                Some((ResponseProtocol::decode(header).ok()?.request_id, false))
+            }
+        }
+    }
+
+    /// The stream and the payload of the message at the front, if it is one.
+    pub(crate) fn message(&self, buf: &[u8]) -> Option<(StreamId, u32)> {
+        let header = Header::from_bytes(buf.first_chunk()?, self.max_frame).ok()?;
+        let size = header.total_size - HEADER_LEN as u32;
+        ((header.frame_type, header.kind) == (FrameType::Stream, DATA))
+            .then_some((StreamId(header.id), size))
+    }
+
+    #[inline]
+    fn unary(&self, header: &Header, rest: Bytes, frames: &mut Vec<Frame>) {
+        let head = UnaryHead { id: header.id, version: header.version, reserved: header.reserved };
+        let header_len = usize::from(header.header_size);
+        let pushed = match self.side {
+            _ if header_len > self.max_header => Err(self.too_large(header_len)),
+            Side::Server => push_request(frames, head, header_len, rest),
+            Side::Client => push_response(frames, head, header_len, rest),
+        };
+        if let Err(why) = pushed {
+            frames.push(Frame::BadUnary { head, why });
+        }
+    }
+
+    fn control(&self, header: &Header, buf: &mut BytesMut, len: usize) -> Frame {
+        let id = StreamId(header.id);
+        let frame = match header.kind {
+            _ if len > self.max_header => Err(self.too_large(len)),
+            INIT => init(&buf[..len]).map(|meta| Frame::Init { id, meta }),
+            CLOSE => close(&buf[..len]).map(|meta| Frame::Close { id, meta }),
+            FEEDBACK => read(&buf[..len]).map(|meta: FeedbackMeta| Frame::Feedback {
+                id,
+                increment: meta.window_size_increment,
+            }),
+            unknown => Err(FrameFault::UnknownKind(unknown)),
+        };
+        buf.advance(len);
+        frame.unwrap_or_else(|why| Frame::BadStream { id, why })
+    }
+
+    fn too_large(&self, size: usize) -> FrameFault {
+        FrameFault::HeaderTooLarge { size, limit: self.max_header }
+    }
+}
+
+#[inline]
+fn push_request(
+    frames: &mut Vec<Frame>,
+    head: UnaryHead,
+    header_len: usize,
+    mut rest: Bytes,
+) -> Result<(), FrameFault> {
+    if header_len == 0 {
+        return Err(FrameFault::NoHeader);
+    }
+    let meta = match plain::request(&rest, header_len) {
+        Some(meta) => {
+            rest.advance(header_len);
+            meta
+        }
+        None => unary_header(
+            &mut rest,
+            header_len,
+            entries::IN_REQUEST,
+            |meta: &mut RequestProtocol| &mut meta.trans_info,
+        )?,
+    };
+    let (body, attachment) = split(rest, meta.request_id, meta.attachment_size)?;
+    frames.push(Frame::Request { head, meta, body, attachment });
+    Ok(())
+}
+
+/// An empty header is fine here: it is the success of call 0, and tRPC-Cpp sends it.
+#[inline]
+fn push_response(
+    frames: &mut Vec<Frame>,
+    head: UnaryHead,
+    header_len: usize,
+    mut rest: Bytes,
+) -> Result<(), FrameFault> {
+    let meta = match plain::response(&rest, header_len) {
+        Some(meta) => {
+            rest.advance(header_len);
+            meta
+        }
+        None => unary_header(
+            &mut rest,
+            header_len,
+            entries::IN_RESPONSE,
+            |meta: &mut ResponseProtocol| &mut meta.trans_info,
+        )?,
+    };
+    let (body, attachment) = split(rest, meta.request_id, meta.attachment_size)?;
+    frames.push(Frame::Response { head, meta, body, attachment });
+    Ok(())
+}
+
+/// Takes a protobuf header off the front that is not read by hand. Not inlined, because most
+/// headers are.
+#[inline(never)]
+fn unary_header<M: Message + Default>(
+    rest: &mut Bytes,
+    len: usize,
+    path: &[u32],
+    trans_info: impl FnOnce(&mut M) -> &mut Vec<TransInfoEntry>,
+) -> Result<M, FrameFault> {
+    entries::check(&rest[..len], path)?;
+    let mut meta = M::decode(rest.split_to(len))?;
+    let entries = trans_info(&mut meta);
+    entries::settle(entries);
+    entries::let_go_of_input(entries);
+    Ok(meta)
+}
+
+/// The body and the attachment, which is the end of what follows the protobuf header.
+fn split(mut rest: Bytes, request_id: u32, attachment: u32) -> Result<(Bytes, Bytes), FrameFault> {
+    let (attachment, left) = (attachment as usize, rest.len());
+    let Some(body) = left.checked_sub(attachment) else {
+        return Err(FrameFault::AttachmentOverrun { request_id, attachment, left });
+    };
+    let attachment = rest.split_off(body);
+    Ok((rest, attachment))
+}
+
+fn init(bytes: &[u8]) -> Result<InitMeta, FrameFault> {
+    entries::check(bytes, entries::IN_INIT)?;
+    let mut meta: InitMeta = read(bytes)?;
+    if let Some(request) = &mut meta.request_meta {
+        entries::settle(&mut request.trans_info);
+    }
+    Ok(meta)
+}
+
+fn close(bytes: &[u8]) -> Result<CloseMeta, FrameFault> {
+    entries::check(bytes, entries::IN_CLOSE)?;
+    let mut meta: CloseMeta = read(bytes)?;
+    entries::settle(&mut meta.trans_info);
+    Ok(meta)
+}
+
+/// The names and the metadata in here may live as long as the stream. They are copied, so that they
+/// do not keep a whole read buffer alive for that long.
+fn read<M: Message + Default>(bytes: &[u8]) -> Result<M, FrameFault> {
+    Ok(M::decode(bytes)?)
+}
+
+#[inline]
+fn take(buf: &mut BytesMut, len: usize) -> Bytes {
+    buf.split_to(len).freeze()
+}
+
+/// `call_type` of a call that is not answered.
+pub(crate) const ONE_WAY: u32 = 1;
+
+/// The largest value of the length field of a unary header.
+const MAX_HEADER: usize = u16::MAX as usize;

@@ -1,0 +1,203 @@
+//! Frames to bytes, appended to what is to be sent.
+
+use bytes::BufMut;
+use trill_proto::prost::Message;
+use trill_proto::{CloseMeta, FeedbackMeta, InitMeta, RequestProtocol, ResponseProtocol};
+
+use crate::framing::{Body, StreamId, Target};
+
+use super::error::WireError;
+use super::frame::UnaryHead;
+use super::header::{CLOSE, DATA, FEEDBACK, FrameType, HEADER_LEN, Header, INIT};
+use super::plain::Plain;
+
+/// The largest frame to write, and the largest protobuf header in it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Largest {
+    pub(crate) frame: usize,
+    pub(crate) header: usize,
+}
+
+/// Appends DATA: the fixed header, then what `body` appends, which has to be exactly `len` bytes.
+///
+/// # Errors
+///
+/// When the message has another size than announced. Then nothing is appended; nor if `body`
+/// panics.
+///
+/// # Panics
+///
+/// When the frame is over 4 GiB: the caller has checked `len` against its limit.
+#[inline]
+pub(crate) fn data(
+    out: &mut impl Target,
+    id: StreamId,
+    len: usize,
+    body: impl Body,
+) -> Result<(), WireError> {
+    let header = stream_header(DATA, id, len);
+    let mut frame = Uncommitted { start: out.len(), out };
+    frame.out.copied().extend_from_slice(&header);
+    frame.write_exactly(len, body)?;
+    frame.commit();
+    Ok(())
+}
+
+/// Appends INIT.
+///
+/// # Panics
+///
+/// When the frame is over 4 GiB.
+pub(crate) fn init(out: &mut Vec<u8>, id: StreamId, meta: &InitMeta) {
+    control(out, INIT, id, meta);
+}
+
+/// Appends FEEDBACK.
+pub(crate) fn feedback(out: &mut Vec<u8>, id: StreamId, increment: u32) {
+    control(out, FEEDBACK, id, &FeedbackMeta { window_size_increment: increment });
+}
+
+/// Appends CLOSE.
+///
+/// # Panics
+///
+/// When the frame is over 4 GiB.
+pub(crate) fn close(out: &mut Vec<u8>, id: StreamId, meta: &CloseMeta) {
+    control(out, CLOSE, id, meta);
+}
+
+/// Appends a request: the headers, then what `body` appends, which has to be exactly `body_len`
+/// bytes, then the attachment. `meta` is sent as it is, so it already names the attachment's size.
+///
+/// # Errors
+///
+/// When the frame or its protobuf header is over `limit`, the header is over 65,535 bytes, or the
+/// body has another size than announced. In each case nothing is appended; nor if `body` panics.
+pub(crate) fn request(
+    out: &mut impl Target,
+    head: UnaryHead,
+    meta: &RequestProtocol,
+    limit: Largest,
+    body_len: usize,
+    body: impl Body,
+    attachment: &[u8],
+) -> Result<(), WireError> {
+    debug_assert_eq!(
+        meta.attachment_size as usize,
+        attachment.len(),
+        "the header names the attachment's size"
+    );
+    unary(out, head, meta, limit, body_len, body, attachment)
+}
+
+/// Appends an answer; all else is as with [`request`].
+pub(crate) fn response(
+    out: &mut impl Target,
+    head: UnaryHead,
+    meta: &ResponseProtocol,
+    limit: Largest,
+    body_len: usize,
+    body: impl Body,
+    attachment: &[u8],
+) -> Result<(), WireError> {
+    debug_assert_eq!(
+        meta.attachment_size as usize,
+        attachment.len(),
+        "the header names the attachment's size"
+    );
+    unary(out, head, meta, limit, body_len, body, attachment)
+}
+
+fn unary(
+    out: &mut impl Target,
+    head: UnaryHead,
+    meta: &(impl Message + Plain),
+    limit: Largest,
+    body_len: usize,
+    body: impl Body,
+    attachment: &[u8],
+) -> Result<(), WireError> {
+    let plain_len = meta.plain_len();
+    let meta_len = plain_len.unwrap_or_else(|| meta.encoded_len());
+    let max_header = limit.header.min(u16::MAX.into());
+    let header_size = match u16::try_from(meta_len) {
+        Ok(header_size) if meta_len <= max_header => header_size,
+        _ => return Err(WireError::HeaderTooLarge { size: meta_len, limit: max_header }),
+    };
+    let size = HEADER_LEN
+        .saturating_add(meta_len)
+        .saturating_add(body_len)
+        .saturating_add(attachment.len());
+    let limit = limit.frame.min(MAX_FRAME);
+    let total_size = match u32::try_from(size) {
+        Ok(total_size) if size <= limit => total_size,
+        _ => return Err(WireError::FrameTooLarge { size, limit }),
+    };
+    let UnaryHead { id, version, reserved } = head;
+    let header = Header {
+        frame_type: FrameType::Unary,
+        kind: 0,
+        total_size,
+        header_size,
+        id,
+        version,
+        reserved,
+    };
+    let mut frame = Uncommitted { start: out.len(), out };
+    frame.out.copied().reserve(HEADER_LEN + meta_len);
+    frame.out.copied().extend_from_slice(&header.to_bytes());
+    match plain_len {
+        Some(_) => meta.write_plain(frame.out.copied()),
+        None => meta.encode_raw(frame.out.copied()),
+    }
+    frame.write_exactly(body_len, body)?;
+    frame.out.copied().put_slice(attachment);
+    frame.commit();
+    Ok(())
+}
+
+fn control(out: &mut Vec<u8>, kind: u8, id: StreamId, meta: &impl Message) {
+    let len = meta.encoded_len();
+    let header = stream_header(kind, id, len);
+    out.reserve(HEADER_LEN + len);
+    out.extend_from_slice(&header);
+    meta.encode_raw(out);
+}
+
+#[inline]
+fn stream_header(kind: u8, id: StreamId, len: usize) -> [u8; HEADER_LEN] {
+    let total_size = len.checked_add(HEADER_LEN).and_then(|size| u32::try_from(size).ok());
+    let total_size = total_size.expect("whoever sends checks the size against its limit");
+    let (frame_type, id) = (FrameType::Stream, id.0);
+    Header { frame_type, kind, total_size, header_size: 0, id, version: 0, reserved: 0 }.to_bytes()
+}
+
+/// Takes a frame back unless it was finished, so that a message that panics or lies about its size
+/// leaves no half frame.
+struct Uncommitted<'a, T: Target> {
+    out: &'a mut T,
+    start: usize,
+}
+
+impl<T: Target> Uncommitted<'_, T> {
+    #[inline]
+    fn write_exactly(&mut self, len: usize, body: impl Body) -> Result<(), WireError> {
+        let before = self.out.len();
+        self.out.append(len, body);
+        let written = self.out.len().saturating_sub(before);
+        if written == len { Ok(()) } else { Err(WireError::WrongSize { announced: len, written }) }
+    }
+
+    fn commit(mut self) {
+        self.start = self.out.len();
+    }
+}
+
+impl<T: Target> Drop for Uncommitted<'_, T> {
+    fn drop(&mut self) {
+        self.out.truncate(self.start);
+    }
+}
+
+/// The largest value of the size field.
+const MAX_FRAME: usize = u32::MAX as usize;
