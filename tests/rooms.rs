@@ -1,9 +1,13 @@
 //! The table in ARCHITECTURE.md of which room may know which is true: nothing imports what its row
 //! does not name, no row names what is not imported, and each room stands above all that it knows.
 
+mod sources;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use sources::{code_files, root, without_tests};
 
 /// Not rooms: the crate's front, and what looks behind all doors for tests, tools and generated
 /// code.
@@ -24,23 +28,10 @@ fn table(architecture: &str) -> Vec<(String, Names)> {
     .collect()
 }
 
-fn source_files(folder: &Path, files: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let is_test = ["tests", "tests.rs", "models.rs"].iter().any(|name| path.ends_with(name));
-        if path.is_dir() && !is_test {
-            source_files(&path, files);
-        } else if path.extension().is_some_and(|extension| extension == "rs") && !is_test {
-            files.push(path);
-        }
-    }
-}
-
 /// The rooms that a file's code names by `crate::`. Comments link wherever they like, and so do
-/// unit tests, which stand at the end of a file.
+/// unit tests.
 fn named(source: &str) -> Names {
-    let code = source.split("\nmod tests {").next().unwrap_or_default();
-    let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let lines = without_tests(source).lines().filter(|line| !line.trim_start().starts_with("//"));
     let names = lines.flat_map(|line| line.split("crate::").skip(1).map(first_name));
     names.filter(|name| !name.is_empty()).collect()
 }
@@ -51,10 +42,8 @@ fn first_name(path: &str) -> String {
 
 /// The rooms that each room uses, as the sources say.
 fn imports(sources: &Path) -> BTreeMap<String, Names> {
-    let mut files = Vec::new();
-    source_files(sources, &mut files);
     let mut rooms = BTreeMap::<_, Names>::new();
-    for file in files {
+    for file in code_files(sources) {
         let inside = file.strip_prefix(sources).unwrap().with_extension("");
         let room = inside.iter().next().unwrap().to_str().unwrap().to_owned();
         if FRONT.contains(&&*room) {
@@ -69,7 +58,7 @@ fn imports(sources: &Path) -> BTreeMap<String, Names> {
 
 #[test]
 fn each_room_knows_what_the_map_says_and_stands_above_it() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let root = root();
     let table = table(&fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap());
     let imports = imports(&root.join("sdk/src"));
     let mut below = Names::new();

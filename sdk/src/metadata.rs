@@ -66,6 +66,7 @@ impl Metadata {
         let entries = &mut self.0.get_or_insert_default().0;
         match entries.iter_mut().find(|entry| entry.key() == key) {
             Some(entry) => entry.value = Some(value),
+            // PROTOCOL 6
             None => entries.push(TransInfoEntry { key: Some(key), value: Some(value) }),
         }
     }

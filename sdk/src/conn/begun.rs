@@ -101,6 +101,7 @@ impl Connection {
         else {
             return;
         };
+        // PROTOCOL 3, 40
         let grows = !front.skipped && front.came >= mark.came + PROGRESS;
         if mark.frames != self.watch.frames || grows || !self.reads() {
             return self.mark_front(now);
@@ -158,6 +159,7 @@ impl Connection {
     /// A frame is not taken. That ends the call or the stream that it is about, and nothing else.
     pub(super) fn handle_skipped(&mut self, of: Begun, size: usize, why: Skip) {
         let limit = self.config.max_received;
+        // PROTOCOL 3
         self.watch.refused = (why == Skip::TooLarge).then_some(size);
         match (of, self.side) {
             (Begun::Unary { head, request_id, one_way }, Side::Server) => {

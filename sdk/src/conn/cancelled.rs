@@ -34,6 +34,7 @@ impl CancelledStreams {
 
     /// Forgets the oldest, if there are too many.
     pub(super) fn forget_one(&mut self) -> Option<StreamId> {
+        // PROTOCOL 29
         if self.0.len() <= MOST {
             return None;
         }

@@ -21,6 +21,7 @@ impl Connection {
     /// A client says that it sends no more. Nothing happens if the stream is over.
     pub(crate) fn half_close(&mut self, key: StreamKey) {
         let stream = self.streams.get_mut(key);
+        // PROTOCOL 24
         if stream.state == State::Open && self.side == Side::Client {
             stream.state = State::LocalClosed;
             wire::close(self.output.copied(), stream.id, &CloseMeta::default());
@@ -36,8 +37,10 @@ impl Connection {
             return Fit::Whole;
         }
         let id = stream.id;
+        // PROTOCOL 25
         let closes = outcome.ret == 0 && self.config.app_errors == AppErrors::Close;
         let fit = if outcome.is_ok() || closes {
+            // PROTOCOL 23
             // A tRPC-Cpp writer that is blocked on the window is not woken by a normal CLOSE: it
             // needs its credit first.
             if stream.state.can_receive()
@@ -49,6 +52,7 @@ impl Connection {
             if closes {
                 self.write_close(id, 0, outcome)
             } else if let Err(error) = self.try_close(id, 0, outcome) {
+                // PROTOCOL 37
                 return Fit::Not(error);
             } else {
                 Fit::Whole
@@ -77,6 +81,7 @@ impl Connection {
     /// The application knows that it needs nothing more of the peer, such as after the one request
     /// of a server stream. Later messages are dropped, and no credit is given any more.
     pub(crate) fn end_input(&mut self, key: StreamKey) {
+        // PROTOCOL 23
         self.streams.get_mut(key).recv.ended = true;
         self.discard(key, (0, 0));
     }
@@ -85,6 +90,7 @@ impl Connection {
     pub(crate) fn release(&mut self, key: StreamKey) {
         if self.streams.get(key).state != State::Closed {
             let outcome = match self.side {
+                // PROTOCOL 29
                 Side::Client => Outcome::framework(
                     Code::CLIENT_CANCELED_ERR.0,
                     "the client dropped the stream before its end",
@@ -107,6 +113,7 @@ impl Connection {
     /// the peer understands.
     pub(super) fn break_off(&mut self, key: StreamKey, outcome: Outcome) {
         let stream = self.streams.get_mut(key);
+        // PROTOCOL 29
         let polite = self.config.cancel == Cancel::HalfClose && self.side == Side::Client;
         if !(polite && stream.state.can_receive()) {
             self.send_reset(key, outcome);
@@ -134,6 +141,7 @@ impl Connection {
     }
 
     pub(super) fn write_reset(&mut self, id: StreamId, mut outcome: Outcome) -> Fit {
+        // PROTOCOL 26
         // A RESET without a code would say nothing: tRPC-Go would report an error with code 0.
         if outcome.is_ok() {
             outcome.ret = Code::INVOKE_UNKNOWN_ERR.0;

@@ -164,6 +164,7 @@ impl Config {
     /// The window that is announced to the peer of a new or grown stream when a fair share of the
     /// room is `share`.
     pub(super) fn window_of(&self, share: usize) -> u32 {
+        // PROTOCOL 20
         let window = share.saturating_sub(SLACK) / 3 * 2;
         u32::try_from(window).unwrap_or(u32::MAX).max(MIN_WINDOW).min(self.window)
     }

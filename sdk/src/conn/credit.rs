@@ -24,6 +24,7 @@ impl SendWindow {
 
     /// Tells whether a message may start.
     pub(super) fn is_open(self) -> bool {
+        // PROTOCOL 19
         self.size == 0 || self.left > 0
     }
 
@@ -101,6 +102,7 @@ impl RecvWindow {
             self.received = self.received.saturating_sub(given);
         }
         self.owed += bytes - given;
+        // PROTOCOL 20
         self.owed >= u64::from(self.size / 4)
     }
 
@@ -139,6 +141,7 @@ impl RecvWindow {
             return None;
         }
         self.received = self.received.saturating_sub(owed);
+        // PROTOCOL 20
         // A window that shrinks holds back what is owed, and one that grows gives more.
         let less = u64::from(self.size.saturating_sub(size)).min(owed);
         let more = u64::from(size.saturating_sub(self.size));

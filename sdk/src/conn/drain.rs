@@ -19,6 +19,7 @@ const REFUSAL: &str =
     "the server is draining, because it is shutting down: try another one, or later";
 
 /// The refusal of a server that drains.
+// PROTOCOL 12, 41
 pub(super) fn refusal() -> Outcome {
     marked(Outcome::framework(Code::SERVER_OVERLOAD_ERR.0, REFUSAL))
 }
@@ -41,6 +42,7 @@ impl Connection {
     #[inline]
     pub(super) fn hear_drain(&mut self, outcome: &mut Outcome) {
         let codes = [Code::SERVER_OVERLOAD_ERR.0, Code::SERVER_TIMEOUT_ERR.0];
+        // PROTOCOL 41
         if outcome.ret != 0
             && codes.contains(&outcome.ret)
             && self.side == Side::Client
@@ -86,6 +88,7 @@ impl Connection {
     /// whether something is still to be written, as [`owes_answers`](Self::owes_answers) does from
     /// now on; [`Event::Idle`] tells when to look again.
     pub(crate) fn handle_input_end(&mut self) -> bool {
+        // PROTOCOL 42
         self.input_ended = true;
         for key in self.streams.live_keys() {
             self.end_stream(key, Ending::Lost(ConnError::PeerClosed));
@@ -102,6 +105,7 @@ impl Connection {
     /// wait for their handlers any longer.
     pub(crate) fn shut_down(&mut self) {
         self.draining = true;
+        // PROTOCOL 12, 41
         let outcome =
             marked(Outcome::framework(Code::SERVER_TIMEOUT_ERR.0, ConnError::Shutdown.to_string()));
         for key in self.streams.live_keys() {

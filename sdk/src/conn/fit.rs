@@ -36,6 +36,7 @@ impl Outcome {
 impl Connection {
     /// The codes and the beginning of the text, which fit into any frame.
     pub(super) fn cut(&self, outcome: &Outcome) -> Outcome {
+        // PROTOCOL 37
         let (header, frame) = (self.config.max_header, self.config.max_sent - HEADER_LEN);
         let setting = if header <= frame { "max_header" } else { "max_message_sent" };
         let mark = format!("... (cut: {setting})");

@@ -17,10 +17,12 @@ pub(super) const TIMEOUT_KEY: &str = "trill-timeout-ms";
 pub(super) fn request(head: Head, window: u32) -> InitMeta {
     let mut metadata = head.metadata;
     if let Some(timeout) = head.timeout {
+        // PROTOCOL 18
         // 0 would be over before it begins.
         metadata.insert(TIMEOUT_KEY, timeout.as_millis().max(1).to_string());
     }
     InitMeta {
+        // PROTOCOL 14
         request_meta: Some(InitRequestMeta {
             caller: head.caller,
             callee: head.callee,
@@ -36,6 +38,7 @@ pub(super) fn request(head: Head, window: u32) -> InitMeta {
 }
 
 /// The INIT that accepts a stream. `response_meta` is always there, empty (both peers do it so).
+// PROTOCOL 15
 pub(super) fn accept(window: u32, content_type: u32) -> InitMeta {
     InitMeta {
         response_meta: Some(InitResponseMeta::default()),
@@ -46,6 +49,7 @@ pub(super) fn accept(window: u32, content_type: u32) -> InitMeta {
 }
 
 /// The INIT that refuses a stream.
+// PROTOCOL 15
 pub(super) fn refuse(outcome: Outcome) -> InitMeta {
     InitMeta {
         response_meta: Some(InitResponseMeta { ret: outcome.ret, error_msg: outcome.message }),

@@ -157,6 +157,7 @@ impl Connection {
             self.send_reset(key, Outcome::framework(Code::SERVER_OVERLOAD_ERR.0, over.to_string()));
             return self.end_stream(key, Ending::Overrun(over));
         }
+        // PROTOCOL 22
         let stalls = stream.recv.push(messages);
         if std::mem::take(&mut stream.recv.waiting) {
             self.events.push(Event::Readable(key));
@@ -185,10 +186,12 @@ impl Connection {
 
     fn handle_close(&mut self, id: StreamId, meta: CloseMeta, now: Instant) {
         let Some(key) = self.streams.find(id) else {
+            // PROTOCOL 27
             self.cancelled.end(id);
             return;
         };
         let client = self.side == Side::Client;
+        // PROTOCOL 27
         if client && self.streams.get(key).accepted && is_overtaking(&meta) {
             self.remember_reset(key, &meta, now);
             return;
@@ -207,6 +210,7 @@ impl Connection {
         };
         self.hear_drain(&mut outcome);
         let ending = if broken_off {
+            // PROTOCOL 26
             if outcome.is_ok() {
                 outcome.ret = Code::STREAM_UNKNOWN_ERR.0;
             }
@@ -227,6 +231,7 @@ impl Connection {
             Ok(window) if action == Action::Opened => {
                 stream.state = next;
                 stream.accepted = true;
+                // PROTOCOL 21
                 // 0 from either side switches flow control off in both directions.
                 if window == 0 || stream.recv.window.size() == 0 {
                     let before = stream.recv.held();
@@ -285,13 +290,16 @@ impl Connection {
             }
         };
         let share = self.unread.share(0).saturating_sub(STREAM_STATE);
+        // PROTOCOL 21
         let window = if peer_window == 0 { 0 } else { self.config.window_of(share) };
         let send_window =
             if window == 0 { SendWindow::unlimited() } else { SendWindow::announced(peer_window) };
+        // PROTOCOL 15
         wire::init(self.output.copied(), id, &handshake::accept(window, head.content_type));
         let deadline = head.timeout.and_then(|timeout| now.checked_add(timeout));
         let key = self.streams.insert(Stream {
             id,
+            // PROTOCOL 16
             state: State::Open,
             send: Send::new(send_window),
             recv: Recv::new(window, self.stall_at(window)),
@@ -411,6 +419,7 @@ impl Connection {
                 self.end_stream(key, ending.expect("the frame that ends a stream says how"));
             }
             Action::Violate(violation) => {
+                // PROTOCOL 28
                 let code = match violation {
                     Violation::BadFrame
                     | Violation::HeaderTooLarge { .. }

@@ -59,6 +59,7 @@ impl Connection {
         if self.keepalive.first_frame_by.is_none()
             && let Some(at) = now.checked_add(self.config.first_frame_timeout)
         {
+            // PROTOCOL 40
             self.keepalive.first_frame_by = Some(at);
             self.timers.set(at, Timer::FirstFrame);
         }
@@ -73,6 +74,7 @@ impl Connection {
         let Some(limit) = self.config.idle_timeout else { return };
         let moved = std::mem::replace(&mut self.keepalive.at_idle, self.keepalive.moves)
             != self.keepalive.moves;
+        // PROTOCOL 40, 42
         // A client that sends nothing more may be gone, and nobody waits for its calls.
         let may_end = self.is_idle() || self.input_ended;
         self.keepalive.idle_looks =
@@ -95,6 +97,7 @@ impl Connection {
             self.set_stream_idle_timer(key, now);
             return;
         }
+        // PROTOCOL 38
         let code = match self.side {
             Side::Client => Code::STREAM_CLIENT_IDLE_TIMEOUT_ERR,
             Side::Server => Code::STREAM_SERVER_IDLE_TIMEOUT_ERR,
@@ -123,6 +126,7 @@ impl Connection {
             != self.keepalive.moves;
         if !moved {
             let waits = self.streams.live() > 0 || !self.calls.is_empty();
+            // PROTOCOL 39
             let asks = waits && self.side == Side::Client && self.config.probes();
             let probe = asks.then_some(NO_STREAM);
             if let Some(id) = self.streams.any_accepted().or(probe) {

@@ -51,6 +51,7 @@ impl Connection {
 
     /// The end has not come.
     pub(super) fn believe_reset(&mut self, key: StreamKey, now: Instant) {
+        // PROTOCOL 27
         let Some((_, outcome)) = self.overtaken.remove(&key) else { return };
         // It may be among the bytes that are not wanted now.
         if self.may_want_input() {

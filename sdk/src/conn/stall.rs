@@ -61,6 +61,7 @@ impl Connection {
         }
         for key in self.streams.live_keys() {
             let recv = &self.streams.get(key).recv;
+            // PROTOCOL 21
             if recv.stalling {
                 let (used, limit) = (recv.cost(), recv.stall_at());
                 let setting = if recv.window.size() == 0 { "window is 0" } else { "window" };

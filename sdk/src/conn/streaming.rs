@@ -135,6 +135,7 @@ impl Connection {
         let cancelled = &self.cancelled;
         let id = self.streams.next_id(|id| cancelled.contains(id));
         let before = self.output.len();
+        // PROTOCOL 19
         wire::init(self.output.copied(), id, &handshake::request(head, window));
         self.check_written(before)?;
         let open_by = now.checked_add(self.config.open_timeout);
@@ -325,6 +326,7 @@ impl Connection {
         }
         if stream.recv.window.consume(bytes) && stream.state.can_receive() && !stream.recv.ended {
             let size = self.config.window_of(self.unread.share(stream.recv.charged));
+            // PROTOCOL 20
             if let Some(increment) = stream.recv.window.settle(size) {
                 wire::feedback(self.output.copied(), stream.id, increment);
             }
@@ -339,6 +341,7 @@ impl Connection {
         let stream = self.streams.get_mut(key);
         let Some((id, size)) = self.arriving.filter(|(id, _)| *id == stream.id) else { return };
         let goes_on = stream.state.can_receive() && !stream.recv.ended;
+        // PROTOCOL 20
         if goes_on
             && size as usize <= self.unread.share(stream.recv.charged)
             && stream.recv.window.advance(size)
@@ -380,6 +383,7 @@ impl Connection {
     /// be.
     pub(super) fn check_written(&mut self, before: usize) -> Result<(), SendError> {
         let size = self.output.len() - before;
+        // PROTOCOL 37
         let error = if size > self.config.max_sent {
             SendError::TooLarge { size, limit: self.config.max_sent }
         } else if size > HEADER_LEN + self.config.max_header {

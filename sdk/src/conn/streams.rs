@@ -32,6 +32,7 @@ impl Streams {
     /// passed over.
     pub(super) fn next_id(&mut self, is_taken: impl Fn(StreamId) -> bool) -> StreamId {
         loop {
+            // PROTOCOL 17
             let id = self.next_id;
             self.next_id = id.checked_add(1).unwrap_or(FIRST_ID);
             if !self.live.contains_key(&id) && !is_taken(StreamId(id)) {

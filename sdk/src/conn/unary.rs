@@ -91,6 +91,7 @@ impl Connection {
             attachment_size: attachment_size(attachment)?,
             ..RequestProtocol::default()
         };
+        // PROTOCOL 7
         let frame = UnaryHead { id, version: VERSION, reserved: 0 };
         let limit = self.config.largest();
         wire::request(&mut self.output, frame, &meta, limit, body.0, body.1, attachment)
@@ -136,22 +137,26 @@ impl Connection {
         let Call::Incoming(call) = self.calls.get_mut(key) else {
             unreachable!("the key is of a call of the peer's")
         };
+        // PROTOCOL 9
         if call.one_way || call.answered || self.lost.is_some() {
             return Ok(());
         }
         check_metadata(&outcome.metadata)?;
         let meta = ResponseProtocol {
             request_id: call.request_id,
+            // PROTOCOL 11
             ret: outcome.ret,
             func_ret: outcome.func_ret,
             error_msg: outcome.message,
             message_type: call.message_type,
             trans_info: outcome.metadata.into_wire(),
+            // PROTOCOL 35
             content_type: call.content_type,
             content_encoding,
             attachment_size: attachment_size(attachment)?,
             ..ResponseProtocol::default()
         };
+        // PROTOCOL 8
         let (head, limit) = (call.head, self.config.largest());
         wire::response(&mut self.output, head, &meta, limit, body.0, body.1, attachment)
             .map_err(SendError::of)?;
@@ -165,6 +170,7 @@ impl Connection {
     pub(crate) fn refuse(&mut self, key: CallKey, outcome: Outcome, attachment: &[u8]) -> Fit {
         let bare = outcome.without_metadata();
         let none = |_: &mut Vec<u8>| {};
+        // PROTOCOL 37
         if self.reply(key, outcome, 0, (0, none), attachment).is_ok() {
             return Fit::Whole;
         }
@@ -180,6 +186,7 @@ impl Connection {
     /// The application lets go of a call. A caller who still waits is told that there will be no
     /// answer.
     pub(crate) fn release_call(&mut self, key: CallKey) {
+        // PROTOCOL 12
         if matches!(self.calls.get_mut(key), Call::Incoming(call) if !call.answered) {
             self.refuse(key, Outcome::framework(Code::SERVER_SYSTEM_ERR.0, DROPPED), &[]);
         }
@@ -281,6 +288,7 @@ impl Connection {
             metadata: Metadata::from_wire(meta.trans_info),
         };
         self.hear_drain(&mut outcome);
+        // PROTOCOL 7
         // Peers disagree about the id in the fixed header; the one in the protobuf header is always
         // right.
         let (content_type, content_encoding) = (meta.content_type, meta.content_encoding);
@@ -328,6 +336,7 @@ impl Connection {
                 return;
             }
         };
+        // PROTOCOL 10
         let deadline = timeout.and_then(|timeout| now.checked_add(timeout));
         incoming.deadline = deadline;
         let one_way = incoming.one_way;
@@ -396,6 +405,7 @@ fn copied(bytes: &[u8]) -> Bytes {
 }
 
 fn milliseconds(timeout: Duration) -> u32 {
+    // PROTOCOL 10
     // 0 would mean no limit.
     u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX).max(1)
 }

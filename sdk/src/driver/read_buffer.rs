@@ -103,6 +103,7 @@ impl ReadBuffer {
                 Ok(true) => self.note_frame(there - self.bytes.len()),
                 Ok(false) if self.refuse_meta() => continue,
                 Ok(false) => break,
+                // PROTOCOL 3, 5
                 Err(WireError::FrameTooLarge { .. }) => match self.decoder.begun(&self.bytes) {
                     Some((of, size)) => {
                         self.refuse(of, size, Skip::TooLarge);
@@ -150,6 +151,7 @@ impl ReadBuffer {
         }
         // Its headers have to be there, which one read takes.
         let (of, size) = self.decoder.begun(&self.bytes)?;
+        // PROTOCOL 5
         let room = (2 * self.bytes.len()).max(READ_MIN).max(self.proven).min(size);
         Some((room, of, size))
     }
@@ -216,6 +218,7 @@ impl ReadBuffer {
             return false;
         }
         match self.decoder.begun(&self.bytes) {
+            // PROTOCOL 37
             Some((of @ Begun::Control(_), size)) => {
                 self.refuse(of, size, Skip::TooLarge);
                 true

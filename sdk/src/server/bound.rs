@@ -136,6 +136,7 @@ impl Bound {
 
     /// Accepts the connections that have begun, and lets no more begin. Their calls are refused.
     async fn accept_begun(&self, dead_peer_timeout: Duration) {
+        // PROTOCOL 41
         self.listener.stop_listening();
         let all = async {
             loop {

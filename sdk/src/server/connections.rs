@@ -156,6 +156,7 @@ impl Connections {
         let quiet = async {
             self.idle().await;
             tokio::select! {
+                // PROTOCOL 41
                 () = read_on() => self.idle().await,
                 () = self.all_ended() => {}
             }

@@ -67,6 +67,7 @@ impl Limit {
     #[inline]
     fn told(&self, left: Duration, now: Instant) -> Option<Duration> {
         let of_caller = self.caller.map(|caller| caller.saturating_duration_since(now));
+        // PROTOCOL 10
         if left.is_zero() || of_caller.is_some_and(|of_caller| of_caller < LEAST) {
             return None;
         }

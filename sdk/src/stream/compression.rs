@@ -88,6 +88,7 @@ impl Compression {
     /// The compression of a `content_encoding`: `Ok(None)` for none, `Err` with the reason for one
     /// that is not supported.
     pub(crate) fn from_wire(encoding: u32) -> Result<Option<Self>, String> {
+        // PROTOCOL 32
         match encoding {
             0 => Ok(None),
             #[cfg(feature = "compression")]
@@ -113,6 +114,7 @@ impl Compression {
     /// its bytes: the answer must be in the format of the request.
     pub(crate) fn of_body(encoding: u32, body: &[u8]) -> Result<Option<Self>, String> {
         let compression = Self::from_wire(encoding)?;
+        // PROTOCOL 32
         #[cfg(feature = "compression")]
         if compression == Some(Self::SnappyGo) && !body.starts_with(SNAPPY_STREAM) {
             return Ok(Some(Self::SnappyCpp));
@@ -148,6 +150,7 @@ impl Compression {
 
     /// Compresses an encoded message.
     pub(crate) fn pack_bytes(self, plain: &[u8]) -> Bytes {
+        // PROTOCOL 32
         if plain.is_empty() { Bytes::new() } else { self.compress(plain) }
     }
 

@@ -284,12 +284,14 @@ pub(crate) fn outcome_of(error: &Error, own: (&str, &str), metadata: Metadata) -
 
 /// The outcome that a peer is told for a status.
 pub(crate) fn outcome(status: &Status, metadata: Metadata) -> Outcome {
+    // PROTOCOL 11
     let mut outcome = Outcome {
         ret: status.code().0,
         func_ret: status.func_ret(),
         message: Bytes::from(status.message().to_owned()),
         metadata,
     };
+    // PROTOCOL 26
     if outcome.is_ok() {
         outcome.ret = Code::INVOKE_UNKNOWN_ERR.0;
     }

@@ -82,6 +82,7 @@ impl<T: Message> Reply<T> {
 
     fn poll_outcome(&mut self, cx: &mut Context<'_>) -> Poll<Result<T>> {
         loop {
+            // PROTOCOL 31
             // The message alone proves nothing: tRPC-Cpp sends an empty one before an error. The
             // end decides.
             match ready!(self.reader.poll_read(cx))? {

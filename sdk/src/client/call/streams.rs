@@ -343,6 +343,7 @@ impl Unsent {
         let compression = target.compression(&options);
         let encoding = compression.map_or(0, Compression::to_wire);
         let (idle_timeout, patient) = (options.stream_idle_timeout, options.wait_for_ready);
+        // PROTOCOL 36
         let head = Some(target.head(options, None, (0, encoding)));
         let mut unsent = Self { head, limit, idle_timeout, patient, compression };
         unsent.tell_time_left(target)?;

@@ -75,6 +75,7 @@ impl State {
         use {Action as A, Input as I};
         let violate = |violation| (Self::Closed, A::Violate(violation));
         match (self, input) {
+            // PROTOCOL 27
             (Self::Closed, _) => (Self::Closed, A::Ignore),
 
             (_, I::Bad(violation)) => violate(violation),
@@ -90,6 +91,7 @@ impl State {
 
             (Self::Open | Self::LocalClosed, I::Data) => (self, A::Deliver),
             (_, I::Feedback) => (self, A::Credit),
+            // PROTOCOL 24
             (Self::Open, I::Close) if !client => (Self::RemoteClosed, A::EndOfInput),
             (Self::Open | Self::LocalClosed, I::Close) => (Self::Closed, A::End),
 
@@ -100,6 +102,7 @@ impl State {
 
     /// Tells whether this side may still send messages.
     pub(crate) fn can_send(self) -> bool {
+        // PROTOCOL 14
         matches!(self, Self::Open | Self::RemoteClosed)
     }
 

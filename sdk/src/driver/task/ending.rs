@@ -23,6 +23,7 @@ impl Driver {
         input: &mut dyn Input,
         cx: &mut Context<'_>,
     ) -> Result<(), ConnError> {
+        // PROTOCOL 41
         self.run(|state| state.set_driver(cx));
         let mut dropped = BytesMut::with_capacity(READ);
         for _ in 0..READS_PER_POLL {
@@ -46,6 +47,7 @@ impl Driver {
         // One that ends in the middle of a frame has been cut off.
         let may_wait = self.server.is_some() && self.read_buffer.front().came == 0;
         let owes = may_wait && self.run(|state| state.conn.handle_input_end());
+        // PROTOCOL 42
         if !owes || self.run(State::probe).is_err() {
             return Err(ConnError::PeerClosed);
         }

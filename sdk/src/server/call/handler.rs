@@ -86,6 +86,7 @@ impl ServerCall {
         server_state: Arc<ServerState>,
     ) -> Self {
         let peer = link.peer().clone();
+        // PROTOCOL 33
         let compression = Compression::from_wire(stream.head.content_encoding).ok().flatten();
         let IncomingStream { key, head, deadline, .. } = stream;
         let cx = Context::new(
@@ -169,6 +170,7 @@ impl ServerCall {
         Fut: Future<Output = Result<()>> + Send + 'static,
     {
         self.run_stream(|cx, stream| async move {
+            // PROTOCOL 30
             // One request, and no waiting for the client's half-close: tRPC-Cpp clients do not send
             // it.
             let mut reader = AsyncReader::<Req>::new(stream.clone());
@@ -300,6 +302,7 @@ async fn reply<Resp: Message>(
             return log_fit(cx, &call.refuse(outcome, &extras.attachment));
         }
         Finished::Panicked => return drop(call.refuse(panicked(method), &[])),
+        // PROTOCOL 10
         Finished::Cancelled(Ending::Deadline) => {
             let text = "the time the caller allows has passed";
             return drop(
@@ -309,6 +312,7 @@ async fn reply<Resp: Message>(
         // The connection is gone, and with it the caller.
         Finished::Cancelled(_) => return,
     };
+    // PROTOCOL 33
     let compression = extras.compression.unwrap_or(cx.compression());
     let mut message = EncodeOnce::Message(message);
     let mut size = match encode(cx, || message.size()) {
@@ -325,6 +329,7 @@ async fn reply<Resp: Message>(
         size = message.size();
     }
     let content_encoding = wire_encoding(compression, size);
+    // PROTOCOL 13
     let mut outcome = Outcome { metadata: extras.metadata, ..Outcome::default() };
     let replied = encoding(cx, |task| {
         call.poll_reply(&mut outcome, content_encoding, (size, &message), &extras.attachment, task)

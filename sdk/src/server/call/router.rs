@@ -94,6 +94,7 @@ impl Router {
             }
             _ => {}
         }
+        // PROTOCOL 35, 36
         match head.content_type {
             0 => {}
             JSON if spec.json => {}
@@ -121,6 +122,7 @@ impl Router {
             .strip_prefix('/')
             .and_then(|path| path.rsplit_once('/'))
             .map(|(service, _)| service);
+        // PROTOCOL 12
         let (code, text) = match service {
             Some(service) if !self.services.contains(&service) => (
                 Code::SERVER_NOSERVICE_ERR,

@@ -183,6 +183,7 @@ pub(super) fn log_fit(cx: &Context, fit: &Fit) {
     tracing::warn!(method = cx.method(), peer = %cx.peer(), "{text}");
 }
 
+// PROTOCOL 12
 pub(super) fn panicked(method: &str) -> Outcome {
     Outcome::framework(Code::SERVER_SYSTEM_ERR.0, format!("the handler of {method} panicked"))
 }

@@ -60,6 +60,7 @@ impl Decoder for Zlib {
         }
         match self.0.get_ref().rest().len() {
             0 => Ok(Step::Whole),
+            // PROTOCOL 34
             more => Err(trailing(more)),
         }
     }

@@ -163,6 +163,7 @@ impl Plain {
 
     /// Fails if `more` bytes would go over the limit.
     fn check(&self, more: usize) -> Result<(), UnpackError> {
+        // PROTOCOL 34
         let limit = self.limit;
         if more > limit.saturating_sub(self.bytes.len()) {
             Err(UnpackError::TooLarge { limit })

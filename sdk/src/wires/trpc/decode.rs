@@ -51,6 +51,7 @@ impl Decoder {
         frames: &mut Vec<Frame>,
         buf: &mut BytesMut,
     ) -> Result<bool, WireError> {
+        // PROTOCOL 2
         let Some(fixed) = buf.first_chunk() else { return Ok(false) };
         let header = Header::from_bytes(fixed, self.max_frame)?;
         let size = header.total_size as usize;
@@ -155,10 +156,12 @@ impl Decoder {
         let head = UnaryHead { id: header.id, version: header.version, reserved: header.reserved };
         let header_len = usize::from(header.header_size);
         let pushed = match self.side {
+            // PROTOCOL 37
             _ if header_len > self.max_header => Err(self.too_large(header_len)),
             Side::Server => push_request(frames, head, header_len, rest),
             Side::Client => push_response(frames, head, header_len, rest),
         };
+        // PROTOCOL 4
         if let Err(why) = pushed {
             frames.push(Frame::BadUnary { head, why });
         }
@@ -167,6 +170,7 @@ impl Decoder {
     fn control(&self, header: &Header, buf: &mut BytesMut, len: usize) -> Frame {
         let id = StreamId(header.id);
         let frame = match header.kind {
+            // PROTOCOL 37
             _ if len > self.max_header => Err(self.too_large(len)),
             INIT => init(&buf[..len]).map(|meta| Frame::Init { id, meta }),
             CLOSE => close(&buf[..len]).map(|meta| Frame::Close { id, meta }),
@@ -177,6 +181,7 @@ impl Decoder {
             unknown => Err(FrameFault::UnknownKind(unknown)),
         };
         buf.advance(len);
+        // PROTOCOL 4
         frame.unwrap_or_else(|why| Frame::BadStream { id, why })
     }
 
@@ -213,6 +218,7 @@ fn push_request(
 }
 
 /// An empty header is fine here: it is the success of call 0, and tRPC-Cpp sends it.
+// PROTOCOL 8
 #[inline]
 fn push_response(
     frames: &mut Vec<Frame>,

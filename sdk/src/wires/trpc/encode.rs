@@ -119,6 +119,7 @@ fn unary(
 ) -> Result<(), WireError> {
     let plain_len = meta.plain_len();
     let meta_len = plain_len.unwrap_or_else(|| meta.encoded_len());
+    // PROTOCOL 37
     let max_header = limit.header.min(u16::MAX.into());
     let header_size = match u16::try_from(meta_len) {
         Ok(header_size) if meta_len <= max_header => header_size,

@@ -31,6 +31,7 @@ pub(super) const IN_INIT: &[u32] = &[1, 5];
 pub(super) const IN_CLOSE: &[u32] = &[5];
 
 /// Refuses a message with too many entries before anything is made of it.
+// PROTOCOL 37
 #[inline]
 pub(super) fn check(message: &[u8], path: &[u32]) -> Result<(), FrameFault> {
     if message.len() <= MAX_ENTRIES * ENTRY_MIN {
@@ -68,6 +69,7 @@ fn count(mut message: &[u8], path: &[u32]) -> usize {
 }
 
 /// Keeps the last of equal keys, and no room for the others.
+// PROTOCOL 6
 pub(super) fn settle(entries: &mut Vec<TransInfoEntry>) {
     if entries.is_empty() {
         return;

@@ -27,6 +27,7 @@ impl Header {
     /// The bytes on the wire. One array, because appending it whole is one copy of known size.
     #[inline]
     pub(super) const fn to_bytes(self) -> [u8; HEADER_LEN] {
+        // PROTOCOL 1
         let [m0, m1] = MAGIC.to_be_bytes();
         let [t0, t1, t2, t3] = self.total_size.to_be_bytes();
         let [h0, h1] = self.header_size.to_be_bytes();
@@ -45,6 +46,7 @@ impl Header {
         let [m0, m1, frame_type, kind, t0, t1, t2, t3, h0, h1, i0, i1, i2, i3, version, reserved] =
             *bytes;
         let found = u16::from_be_bytes([m0, m1]);
+        // PROTOCOL 3
         if found != MAGIC {
             return Err(WireError::BadMagic { found });
         }

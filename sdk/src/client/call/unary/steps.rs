@@ -141,6 +141,7 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
                         return Poll::Ready(Err(self.deadline_error()));
                     }
                     let encoding = wire_encoding(compression, call.request.size());
+                    // PROTOCOL 36
                     let content_type = if call.to_json.is_some() { JSON } else { 0 };
                     self.patient = call.options.wait_for_ready;
                     let options = std::mem::take(&mut call.options);
@@ -472,6 +473,7 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
         match (content_type, self.call.from_json) {
             (0, _) => self.decoded(Resp::read_from(body).map_err(Undecoded::Message)),
             (JSON, Some(from_json)) => self.decoded(from_json(&body).map_err(Undecoded::Json)),
+            // PROTOCOL 36
             (other, _) => Err(self.not_asked_for(other)),
         }
     }
