@@ -1,11 +1,11 @@
-//! ROOM 2: the protocol, as a value.
+//! The protocol, as a value.
 //!
 //! A [`Connection`] knows everything about the calls and streams of one connection and does nothing
 //! by itself: no sockets, no clock, no wakers, no locks. Frames go in with
 //! [`handle_frame`](Connection::handle_frame), the application's operations with `open`, `send`,
 //! `call` and so on. Time is an argument.
 //!
-//! Deliberately absent: encoding of messages (room 4), retries and naming (front doors), anything
+//! Deliberately absent: encoding of messages (`stream`), retries and naming (`client`), anything
 //! that waits.
 
 mod answers;

@@ -1,4 +1,4 @@
-//! ROOM 3: the tasks of a connection, its lock and its wakers.
+//! The tasks of a connection, its lock and its wakers.
 //!
 //! [`task`] moves bytes between a socket and a [`Connection`]; [`shared`] is how handles and the
 //! driver share that connection. The rooms above see [`Link`], and what it re-exports of the

@@ -1,4 +1,4 @@
-//! ROOM 1: the part of bytes that all wires share: what is to be sent, and how it is appended.
+//! The part of bytes that all wires share: what is to be sent, and how it is appended.
 //! Pure: no I/O, no clock, no frame of any wire.
 
 mod body;

@@ -1,8 +1,7 @@
-//! ROOM 5: what both sides of a call share: method tables, options, holds on calls.
+//! The parts of a call that both sides share: method tables, options, holds on calls.
 //!
-//! Of the transport this room knows [`Link`](crate::driver::Link) and the vocabulary that comes
-//! with it; of sockets and tasks of connections it knows nothing. Deliberately absent: servers and
-//! clients.
+//! They know [`Link`](crate::driver::Link) and the vocabulary that comes with it, and nothing of
+//! sockets and of the tasks of connections. Deliberately absent: servers and clients.
 
 mod call;
 mod options;

@@ -1,7 +1,51 @@
-//! ROOM 4: handles. Users read from them and write to them.
+//! Handles of streams: read from them, write to them, end them.
 //!
-//! A handle turns messages into bytes and back, and asks the connection through `transport::Link`.
-//! Deliberately absent: methods, deadlines, who called.
+//! | handle | gives and takes | comes from |
+//! |---|---|---|
+//! | [`AsyncReader`] | reads messages | a handler's argument; a call of a server stream |
+//! | [`AsyncWriter`] | writes messages | a handler's argument; a call of a client stream |
+//! | [`AsyncReaderWriter`] | both, in one task, or [split](AsyncReaderWriter::split) in two | a handler's argument; a call of a bidirectional stream |
+//! | [`Reply`] | the one answer of a client stream, a future | a call of a client stream |
+//! | [`SharedReader`], [`SharedWriter`], [`SharedReaderWriter`] | the same for several tasks, whose operations queue | `shared()` of a handle |
+//!
+//! Begin with [`AsyncReader::read`], [`AsyncWriter::write`] and [`AsyncWriter::finish`], whose pages
+//! say how a stream ends. A message is anything that implements [`Message`]: a struct that derives
+//! `prost::Message`, a number, a text, bytes.
+//!
+//! ```
+//! use trill::{AsyncReaderWriter, Context, Result, Server};
+//!
+//! #[trill::service(package = "demo")]
+//! pub trait Doubler {
+//!     async fn double(&self, cx: Context, rw: AsyncReaderWriter<u64, u64>) -> Result<()>;
+//! }
+//!
+//! struct MyDoubler;
+//!
+//! #[trill::service]
+//! impl Doubler for MyDoubler {
+//!     async fn double(&self, _cx: Context, mut rw: AsyncReaderWriter<u64, u64>) -> Result<()> {
+//!         while let Some(number) = rw.read().await? {
+//!             rw.write(2 * number).await?;
+//!         }
+//!         Ok(())
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<()> {
+//! let client = DoublerClient::new(Server::builder().service(MyDoubler).in_memory()?);
+//! let (mut reader, mut writer) = client.double().await?.split();
+//! writer.write(21).await?;
+//! assert_eq!(reader.read().await?, Some(42));
+//! writer.finish().await?;
+//! assert_eq!(reader.read().await?, None);
+//! # Ok(())
+//! # }
+//! ```
+
+// Handles turn messages into bytes and back, and ask the connection through `driver::Link`.
+// Deliberately absent: methods, deadlines, who called.
 
 mod blocking;
 mod closed;
