@@ -330,11 +330,13 @@ async fn a_call_has_its_own_idle_timeout() {
     let (builder, mut log) = server();
     let client = EverythingClient::new(builder.in_memory().unwrap());
     let options = CallOptions::new().stream_idle_timeout(SECOND);
-    let mut rw = client.talk().options(options).await.unwrap();
-    let error = soon(rw.read()).await.unwrap_err();
-    assert_eq!((error.kind(), error.code().0), (ErrorKind::Timeout, 355));
-    assert!(error.to_string().contains("1s (stream_idle_timeout)"), "{error}");
-    assert_eq!(soon(log.recv()).await.unwrap(), "talk dropped");
+    for stream in [client.talk().options(options), client.talk().stream_idle_timeout(SECOND)] {
+        let mut rw = stream.await.unwrap();
+        let error = soon(rw.read()).await.unwrap_err();
+        assert_eq!((error.kind(), error.code().0), (ErrorKind::Timeout, 355));
+        assert!(error.to_string().contains("1s (stream_idle_timeout)"), "{error}");
+        assert_eq!(soon(log.recv()).await.unwrap(), "talk dropped");
+    }
 }
 
 // Reads and writes.

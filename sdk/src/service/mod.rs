@@ -11,4 +11,4 @@ pub use options::CallOptions;
 pub use spec::{MethodKind, MethodSpec, ServiceSpec};
 
 pub(crate) use call::{CallRef, Request};
-pub(crate) use options::Limit;
+pub(crate) use options::{Limit, option_setters};

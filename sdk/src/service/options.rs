@@ -2,16 +2,66 @@
 
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-
 use crate::metadata::Metadata;
 use crate::stream::{Compression, TimeLimit};
+
+/// The setters of all options that one call can have, for [`CallOptions`] and for the calls
+/// themselves, so that none is in one and not in the other.
+macro_rules! option_setters {
+    ($self:ident => $options:expr) => {
+        /// Gives the call at most `limit`, from the moment it is awaited; an inherited deadline
+        /// that comes earlier counts instead. Without it the channel's
+        /// [`timeout`](crate::client::ChannelBuilder::timeout) counts for unary and one-way calls.
+        pub fn timeout(mut $self, limit: std::time::Duration) -> Self {
+            $options.timeout = Some(limit);
+            $self
+        }
+
+        /// Ends a stream when no message comes or goes for `limit`. Without it the channel's
+        /// [`stream_idle_timeout`](crate::client::ChannelBuilder::stream_idle_timeout) counts.
+        /// Unary and one-way calls pass it over.
+        pub fn stream_idle_timeout(mut $self, limit: std::time::Duration) -> Self {
+            $options.stream_idle_timeout = Some(limit);
+            $self
+        }
+
+        /// Sends a key and a value with the request.
+        pub fn metadata(
+            mut $self,
+            key: impl Into<String>,
+            value: impl Into<bytes::Bytes>,
+        ) -> Self {
+            $options.metadata.insert(key, value);
+            $self
+        }
+
+        /// Compresses the messages of the call, or with `None` does not. Without it the channel's
+        /// [`compression`](crate::client::ChannelBuilder::compression) counts.
+        pub fn compression(
+            mut $self,
+            compression: impl Into<Option<crate::stream::Compression>>,
+        ) -> Self {
+            $options.compression = Some(compression.into());
+            $self
+        }
+
+        /// Sets whether the call waits until there is a connection, however many attempts fail.
+        /// Without it the channel's
+        /// [`wait_for_ready`](crate::client::ChannelBuilder::wait_for_ready) counts.
+        pub fn wait_for_ready(mut $self, wait: bool) -> Self {
+            $options.wait_for_ready = Some(wait);
+            $self
+        }
+    };
+}
+pub(crate) use option_setters;
 
 /// Settings of one call: a limit of time and metadata.
 ///
 /// Made by [`Context::child`](crate::Context::child) for calls that a handler makes on behalf of
 /// its caller, or by hand for settings that many calls share.
 #[derive(Clone, Debug, Default)]
+#[must_use = "options do nothing unless a call takes them"]
 pub struct CallOptions {
     pub(crate) timeout: Option<Duration>,
     /// The caller's own deadline, which no timeout can exceed.
@@ -87,50 +137,27 @@ impl Limit {
 
 impl CallOptions {
     /// No limit but the channel's, no metadata.
-    #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Gives the call at most `limit`, from the moment it is awaited; an inherited deadline that
-    /// comes earlier counts instead.
-    #[must_use]
-    pub fn timeout(mut self, limit: Duration) -> Self {
-        self.timeout = Some(limit);
-        self
-    }
+    option_setters!(self => self);
 
-    /// Ends the stream when no message comes or goes for `limit`, whatever the channel's
-    /// [`stream_idle_timeout`](crate::client::ChannelBuilder::stream_idle_timeout) is. Unary calls
-    /// pass it over.
-    #[must_use]
-    pub fn stream_idle_timeout(mut self, limit: Duration) -> Self {
-        self.stream_idle_timeout = Some(limit);
-        self
-    }
-
-    /// Sends a key and a value with the request.
-    #[must_use]
-    pub fn metadata(mut self, key: impl Into<String>, value: impl Into<Bytes>) -> Self {
-        self.metadata.insert(key, value);
-        self
-    }
-
-    /// Compresses the messages of the call, or with `None` does not, whatever the channel's
-    /// [`compression`](crate::client::ChannelBuilder::compression) is.
-    #[must_use]
-    pub fn compression(mut self, compression: impl Into<Option<Compression>>) -> Self {
-        self.compression = Some(compression.into());
-        self
-    }
-
-    /// Lets the call wait until there is a connection, however many attempts fail, or with `false`
-    /// not, whatever the channel's
-    /// [`wait_for_ready`](crate::client::ChannelBuilder::wait_for_ready) is.
-    #[must_use]
-    pub fn wait_for_ready(mut self, wait: bool) -> Self {
-        self.wait_for_ready = Some(wait);
-        self
+    /// The options of calls that a handler makes on behalf of its caller: what is left of the time
+    /// until `deadline` and the request's metadata go along.
+    pub(crate) fn inherited(
+        deadline: Option<Instant>,
+        metadata: Metadata,
+        service: &'static str,
+        message_type: u32,
+    ) -> Self {
+        Self {
+            inherited: deadline,
+            metadata,
+            caller: Some(service),
+            message_type,
+            ..Self::default()
+        }
     }
 
     /// The call's own options limit its time.

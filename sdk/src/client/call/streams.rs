@@ -9,8 +9,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-
 use crate::clock::{Lack, now, sleep, wait_until};
 use crate::driver::{Ending, Head, Link, SendError, SendTicket, StreamKey, WeakLink};
 use crate::error::{Code, Error, ErrorKind, Origin, Result};

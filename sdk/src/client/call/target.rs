@@ -44,38 +44,10 @@ impl Target {
     }
 }
 
+/// The options of a call, set on the call itself.
 macro_rules! options {
     () => {
-        /// Gives the call at most `limit`, from the moment it is awaited. Without it the channel's
-        /// [`timeout`](crate::client::ChannelBuilder::timeout) counts.
-        pub fn timeout(mut self, limit: Duration) -> Self {
-            self.options_mut().timeout = Some(limit);
-            self
-        }
-
-        /// Sends a key and a value with the request.
-        pub fn metadata(mut self, key: impl Into<String>, value: impl Into<Bytes>) -> Self {
-            self.options_mut().metadata.insert(key, value);
-            self
-        }
-
-        /// Compresses the messages of the call, or with `None` does not. Without it the channel's
-        /// [`compression`](crate::client::ChannelBuilder::compression) counts.
-        pub fn compression(
-            mut self,
-            compression: impl Into<Option<crate::stream::Compression>>,
-        ) -> Self {
-            self.options_mut().compression = Some(compression.into());
-            self
-        }
-
-        /// Sets whether the call waits until there is a connection, however many attempts fail.
-        /// Without it the channel's
-        /// [`wait_for_ready`](crate::client::ChannelBuilder::wait_for_ready) counts.
-        pub fn wait_for_ready(mut self, wait: bool) -> Self {
-            self.options_mut().wait_for_ready = Some(wait);
-            self
-        }
+        crate::service::option_setters!(self => self.options_mut());
 
         /// Takes all options from `options`, such as those of
         /// [`Context::child`](crate::Context::child).

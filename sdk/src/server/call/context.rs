@@ -159,18 +159,9 @@ impl Context {
 
     /// Options for calls that this handler makes on behalf of its caller: the time that is left and
     /// the request's metadata go along.
-    #[must_use]
     pub fn child(&self) -> CallOptions {
-        CallOptions {
-            timeout: None,
-            inherited: self.0.deadline,
-            metadata: self.0.metadata.clone(),
-            caller: Some(self.0.service.name),
-            message_type: self.0.message_type,
-            stream_idle_timeout: None,
-            compression: None,
-            wait_for_ready: None,
-        }
+        let Inner { deadline, metadata, service, message_type, .. } = &*self.0;
+        CallOptions::inherited(*deadline, metadata.clone(), service.name, *message_type)
     }
 
     /// Tells if the call is over: the caller gave up, its time passed, the connection is gone, the
