@@ -1,8 +1,8 @@
 //! Channels to servers, their settings, and calls that are being prepared.
 //!
 //! Begin with [`Channel`], which connects and reconnects by itself and is cheap to clone;
-//! [`Channel::builder`] sets limits, balancing and waits ([`ChannelBuilder`]). A generated client is
-//! made of a channel, and each of its methods gives a call: [`Unary`], [`OneWay`],
+//! [`Channel::builder`] sets limits, balancing and waits ([`ChannelBuilder`]). A generated client
+//! is made of a channel, and each of its methods gives a call: [`Unary`], [`OneWay`],
 //! [`ClientStream`], [`ServerStream`] or [`Bidi`]. Set the options of a call, then `.await` it.
 //! Addresses come from a list, from [`Dns`], or from anything that implements [`Resolve`].
 //!

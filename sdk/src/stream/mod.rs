@@ -8,9 +8,9 @@
 //! | [`Reply`] | the one answer of a client stream, a future | a call of a client stream |
 //! | [`SharedReader`], [`SharedWriter`], [`SharedReaderWriter`] | the same for several tasks, whose operations queue | `shared()` of a handle |
 //!
-//! Begin with [`AsyncReader::read`], [`AsyncWriter::write`] and [`AsyncWriter::finish`], whose pages
-//! say how a stream ends. A message is anything that implements [`Message`]: a struct that derives
-//! `prost::Message`, a number, a text, bytes.
+//! Begin with [`AsyncReader::read`], [`AsyncWriter::write`] and [`AsyncWriter::finish`], whose
+//! pages say how a stream ends. A message is anything that implements [`Message`]: a struct that
+//! derives `prost::Message`, a number, a text, bytes.
 //!
 //! ```
 //! use trill::{AsyncReaderWriter, Context, Result, Server};
