@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::conn::{
-    CallKey, Config, ConnError, Connection, Event, Fit, Inbox, Outcome, SendTicket, Sent,
+    CallKey, Config, ConnError, Connection, Consumed, Event, Fit, Inbox, Outcome, SendTicket, Sent,
     StreamKey, Take, frame_size, write_data,
 };
 use crate::framing::{Side, StreamId};
@@ -79,7 +79,7 @@ struct Run {
 struct Held {
     ticket: Option<SendTicket>,
     granted: Option<(StreamId, i64, Vec<u8>)>,
-    consumed: (usize, usize),
+    consumed: Consumed,
 }
 
 impl Run {
@@ -205,8 +205,7 @@ impl Run {
                 let taken = self.end.with(|conn| conn.take(key, consumed, &mut inbox));
                 assert_eq!(taken == Some(Take::Messages), !inbox.is_empty());
                 while let Some(message) = inbox.front().and_then(Messages::next) {
-                    held.consumed.0 += 1;
-                    held.consumed.1 += message.len();
+                    held.consumed.add(message.len());
                 }
             }
             5 => {

@@ -11,7 +11,7 @@ use super::event::{Ending, Event, Outcome, StreamKey};
 use super::fit::Fit;
 use super::inbound::RESET;
 use super::stream::{State, Stream};
-use super::streaming::{SendError, check_metadata};
+use super::streaming::{Consumed, SendError, check_metadata};
 use super::timers::Timer;
 
 /// The error text for a client whose handler's task is gone.
@@ -71,11 +71,13 @@ impl Connection {
     }
 
     /// Drops the messages of a stream that is read no more. The peer keeps its credit.
-    pub(crate) fn discard(&mut self, key: StreamKey, consumed: (usize, usize)) {
+    pub(crate) fn discard(&mut self, key: StreamKey, mut consumed: Consumed) {
         let stream = self.streams.get_mut(key);
         stream.recv.discard = true;
         let (messages, bytes) = stream.recv.clear();
-        self.give_credit(key, messages + consumed.0, bytes + consumed.1);
+        consumed.messages += messages;
+        consumed.bytes += bytes;
+        self.give_credit(key, consumed);
     }
 
     /// The application knows that it needs nothing more of the peer, such as after the one request
@@ -83,7 +85,7 @@ impl Connection {
     pub(crate) fn end_input(&mut self, key: StreamKey) {
         // PROTOCOL 23
         self.streams.get_mut(key).recv.ended = true;
-        self.discard(key, (0, 0));
+        self.discard(key, Consumed::default());
     }
 
     /// The application lets go of the key. A stream that is not over is broken off.

@@ -19,6 +19,7 @@ use super::event::{Admitted, Ending, Event, Head, IncomingStream, Outcome, Shape
 use super::overtaken::is_overtaking;
 use super::refusals::Cause;
 use super::stream::{Action, Idle, Input, Moved, Recv, Send, State, Stream};
+use super::streaming::Consumed;
 use super::timers::Timer;
 use super::{Connection, drain, handshake};
 
@@ -131,7 +132,7 @@ impl Connection {
         match action {
             Action::Deliver if stream.recv.discard => {
                 stream.recv.window.receive(bytes);
-                self.give_credit(key, 0, bytes);
+                self.give_credit(key, Consumed { messages: 0, bytes });
                 None
             }
             Action::Deliver => Some(key),

@@ -83,7 +83,7 @@ pub(crate) use peer::{Peer, Pools};
 pub(crate) use refusals::Cause;
 pub use refusals::Refused;
 pub(crate) use send_queue::SendTicket;
-pub(crate) use streaming::{Backlog, SendError, Sent, Take, frame_size, write_data};
+pub(crate) use streaming::{Backlog, Consumed, SendError, Sent, Take, frame_size, write_data};
 pub(crate) use streams::growth;
 
 /// One connection's protocol state.

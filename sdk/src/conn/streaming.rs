@@ -77,6 +77,22 @@ pub(crate) enum Sent {
     NoRoom,
 }
 
+/// The messages that an application has consumed, and their bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) struct Consumed {
+    pub(crate) messages: usize,
+    pub(crate) bytes: usize,
+}
+
+impl Consumed {
+    /// One more message of so many bytes is consumed.
+    #[inline]
+    pub(crate) fn add(&mut self, bytes: usize) {
+        self.messages += 1;
+        self.bytes += bytes;
+    }
+}
+
 /// The bytes that stand between a writer and its peer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Backlog {
@@ -294,10 +310,10 @@ impl Connection {
     pub(crate) fn take(
         &mut self,
         key: StreamKey,
-        consumed: (usize, usize),
+        consumed: Consumed,
         into: &mut Inbox,
     ) -> Option<Take> {
-        self.give_credit(key, consumed.0, consumed.1);
+        self.give_credit(key, consumed);
         let stream = self.streams.get_mut(key);
         if !stream.recv.inbox.is_empty() {
             into.append(&mut stream.recv.inbox);
@@ -318,13 +334,16 @@ impl Connection {
     }
 
     /// Counts messages as consumed, and gives credit back when enough is owed.
-    pub(crate) fn give_credit(&mut self, key: StreamKey, messages: usize, bytes: usize) {
+    pub(crate) fn give_credit(&mut self, key: StreamKey, consumed: Consumed) {
         let stream = self.streams.get_mut(key);
         let before = stream.recv.held();
-        if stream.recv.consume(messages, bytes) {
+        if stream.recv.consume(consumed) {
             self.stall.end(&mut self.timers);
         }
-        if stream.recv.window.consume(bytes) && stream.state.can_receive() && !stream.recv.ended {
+        if stream.recv.window.consume(consumed.bytes)
+            && stream.state.can_receive()
+            && !stream.recv.ended
+        {
             let size = self.config.window_of(self.unread.share(stream.recv.charged));
             // PROTOCOL 20
             if let Some(increment) = stream.recv.window.settle(size) {

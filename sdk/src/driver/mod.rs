@@ -33,8 +33,9 @@ pub(crate) use wakers::Watcher;
 
 pub(crate) use crate::conn::{
     Admission, Admitted, Answer, Body, COPIED, CallKey, Cause, Config, ConnError, Connection,
-    Ending, Fit, Head, Inbox, IncomingCall, IncomingStream, MAX_HEADER, MIN_WINDOW, Outbox,
-    Outcome, Overrun, Peer, Pools, SendError, SendTicket, Shape, StreamKey, Take, too_large,
+    Consumed, Ending, Fit, Head, Inbox, IncomingCall, IncomingStream, MAX_HEADER, MIN_WINDOW,
+    Outbox, Outcome, Overrun, Peer, Pools, SendError, SendTicket, Shape, StreamKey, Take,
+    too_large,
 };
 pub use crate::conn::{AppErrors, Buffered, Cancel, Refused};
 

@@ -12,7 +12,7 @@ use bytes::{Bytes, BytesMut};
 use loom::future::block_on;
 use loom::thread;
 
-use crate::conn::{Head, Inbox, StreamKey, Take, write_data};
+use crate::conn::{Consumed, Head, Inbox, StreamKey, Take, write_data};
 use crate::framing::{Side, StreamId};
 use crate::sync::{AtomicBool, Mutex, Ordering};
 use crate::wires::trpc::{self as wire, Decoder, Frame, UnaryHead};
@@ -330,7 +330,9 @@ fn loom_a_full_socket_is_waited_for_whoever_filled_it() {
             send(&link, keys[0], &mut sender, b"2");
             // Now it waits, and so writes by itself what the driver has not.
             let mut inbox = Inbox::default();
-            let taken = block_on(poll_fn(|cx| link.poll_take(keys[0], (0, 0), &mut inbox, cx)));
+            let taken = block_on(poll_fn(|cx| {
+                link.poll_take(keys[0], Consumed::default(), &mut inbox, cx)
+            }));
             assert_eq!(taken, Take::Messages);
         });
         let peer = Arc::clone(&socket);

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use crate::conn::{Config, Connection, Head, Inbox, Outbox, StreamKey, Take};
+use crate::conn::{Config, Connection, Consumed, Head, Inbox, Outbox, StreamKey, Take};
 use crate::framing::StreamId;
 use crate::wires::trpc::{self as wire, Frame, InitMeta, Messages};
 
@@ -120,7 +120,9 @@ async fn what_comes_behind_a_large_message_does_not_keep_its_memory() {
     let (link, driver, keys) = client(ends(says), 65_535, 1);
     let (mut driver, mut task) = (pin!(driver), Context::from_waker(Waker::noop()));
     let mut inbox = Inbox::default();
-    while link.poll_take(keys[0], (0, 0), &mut inbox, &task) != Poll::Ready(Take::Messages) {
+    while link.poll_take(keys[0], Consumed::default(), &mut inbox, &task)
+        != Poll::Ready(Take::Messages)
+    {
         assert!(driver.as_mut().poll(&mut task).is_pending());
     }
     let message = inbox.front().and_then(Messages::next).expect("it has come").into_bytes();

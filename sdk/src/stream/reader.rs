@@ -12,7 +12,7 @@ use bytes::Bytes;
 use futures::Stream;
 
 use crate::clock::Lack;
-use crate::driver::{COPIED, Ending, Inbox, Outcome, Take};
+use crate::driver::{COPIED, Consumed, Ending, Inbox, Outcome, Take};
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::metadata::Metadata;
 use crate::transport::PeerAddr;
@@ -48,8 +48,8 @@ struct State<T> {
     /// Messages taken from the connection. They belong to the handle, so a dropped future loses
     /// none.
     batch: Inbox,
-    /// The messages and bytes that were given out and are not yet reported.
-    consumed: (usize, usize),
+    /// The messages that were given out and are not yet reported.
+    consumed: Consumed,
     /// The message that is being unpacked. It is consumed already.
     unpacking: Option<Unpacking>,
     /// The message that is being decoded elsewhere. It is consumed already.
@@ -69,7 +69,7 @@ impl<T> Default for State<T> {
     fn default() -> Self {
         Self {
             batch: Inbox::default(),
-            consumed: (0, 0),
+            consumed: Consumed::default(),
             unpacking: None,
             decoding: None,
             end: None,
@@ -84,8 +84,7 @@ impl<T> State<T> {
     /// The next message of those that were taken, as it came.
     fn next_packed(&mut self) -> Option<Bytes> {
         let payload = self.batch.front()?.next()?;
-        self.consumed.0 += 1;
-        self.consumed.1 += payload.len();
+        self.consumed.add(payload.len());
         Some(payload.into_bytes())
     }
 }
@@ -206,7 +205,7 @@ impl<T: Message> AsyncReader<T> {
         }
         let (consumed, mut batch) = match &mut self.state {
             Some(state) => (std::mem::take(&mut state.consumed), std::mem::take(&mut state.batch)),
-            None => ((0, 0), Inbox::default()),
+            None => (Consumed::default(), Inbox::default()),
         };
         let Poll::Ready(taken) =
             self.stream.link().poll_take(self.stream.key(), consumed, &mut batch, cx)
@@ -239,9 +238,8 @@ impl<T: Message> AsyncReader<T> {
         }
         let Some(messages) = state.batch.front() else { return Poll::Pending };
         let Some(payload) = messages.next() else { return Poll::Pending };
-        state.consumed.0 += 1;
         let size = payload.len();
-        state.consumed.1 += size;
+        state.consumed.add(size);
         if size >= STEPPED {
             let bytes = payload.into_bytes();
             return self.decode(bytes);
@@ -396,7 +394,7 @@ impl<T> AsyncReader<T> {
     fn give_credit(&mut self) {
         let link = self.stream.link();
         if let Some(state) = &mut self.state
-            && state.consumed.1 >= (link.config().window as usize / 4).max(1)
+            && state.consumed.bytes >= (link.config().window as usize / 4).max(1)
         {
             link.give_credit(self.stream.key(), std::mem::take(&mut state.consumed));
         }
@@ -439,12 +437,13 @@ impl<T> AsyncReader<T> {
 
     /// Forgets what is not read, and reads no more: what still comes is dropped.
     pub(super) fn discard(&mut self) {
-        let mut consumed = (0, 0);
+        let mut consumed = Consumed::default();
         if let Some(state) = &mut self.state {
             let (messages, bytes) = std::mem::take(&mut state.batch).total();
             (state.unpacking, state.decoding) = (None, None);
             consumed = std::mem::take(&mut state.consumed);
-            consumed = (consumed.0 + messages, consumed.1 + bytes);
+            consumed.messages += messages;
+            consumed.bytes += bytes;
         }
         self.stream.link().discard(self.stream.key(), consumed);
     }

@@ -1,6 +1,8 @@
 //! One side of a stream: a task that writes, one that reads, and what they hold.
 
-use crate::conn::{Inbox, SendError, SendTicket, Sent, StreamKey, frame_size, write_data};
+use crate::conn::{
+    Consumed, Inbox, SendError, SendTicket, Sent, StreamKey, frame_size, write_data,
+};
 use crate::framing::StreamId;
 
 use super::super::end::End;
@@ -13,7 +15,7 @@ pub(super) struct Half {
     pub(super) key: StreamKey,
     pub(super) ticket: Option<SendTicket>,
     pub(super) inbox: Inbox,
-    pub(super) consumed: (usize, usize),
+    pub(super) consumed: Consumed,
     /// The size of a message whose writer waits.
     pub(super) waiting_write: Option<usize>,
     pub(super) may_write: bool,
@@ -40,7 +42,7 @@ impl Half {
             key,
             ticket: None,
             inbox: Inbox::default(),
-            consumed: (0, 0),
+            consumed: Consumed::default(),
             waiting_write: None,
             may_write: false,
             waiting_read: false,

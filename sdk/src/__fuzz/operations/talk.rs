@@ -1,6 +1,6 @@
 //! One stream, and what must arrive on it.
 
-use crate::conn::{Cancel, Ending, Outcome, Sent, StreamKey, Take};
+use crate::conn::{Cancel, Consumed, Ending, Outcome, Sent, StreamKey, Take};
 use crate::framing::Side;
 use crate::wires::trpc::Messages;
 
@@ -142,8 +142,7 @@ impl Talk {
                 flow.received
             );
             flow.received += 1;
-            half.consumed.0 += 1;
-            half.consumed.1 += payload.len();
+            half.consumed.add(payload.len());
             (moved, left) = (true, left - 1);
         }
         moved
@@ -230,7 +229,10 @@ impl Talk {
         let Some(half) = self.half(side).filter(|half| !half.deaf) else { return };
         half.deaf = true;
         let unread = std::mem::take(&mut half.inbox).total();
-        let consumed = (half.consumed.0 + unread.0, half.consumed.1 + unread.1);
+        let consumed = Consumed {
+            messages: half.consumed.messages + unread.0,
+            bytes: half.consumed.bytes + unread.1,
+        };
         end.with(|conn| conn.discard(half.key, consumed));
     }
 

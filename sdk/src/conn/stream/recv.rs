@@ -5,6 +5,7 @@ use crate::wires::trpc::{HEADER_LEN, Messages};
 use super::super::config::room_for;
 use super::super::credit::RecvWindow;
 use super::super::inbox::Inbox;
+use super::super::streaming::Consumed;
 
 /// The cost of a queued message beside its bytes: a flood of empty messages is held back, too.
 const OVERHEAD: usize = 64;
@@ -74,9 +75,9 @@ impl Recv {
     }
 
     /// Counts messages as consumed. `true`: the connection may be read again.
-    pub(in crate::conn) fn consume(&mut self, messages: usize, bytes: usize) -> bool {
-        self.unread.0 = self.unread.0.saturating_sub(messages);
-        self.unread.1 = self.unread.1.saturating_sub(bytes);
+    pub(in crate::conn) fn consume(&mut self, consumed: Consumed) -> bool {
+        self.unread.0 = self.unread.0.saturating_sub(consumed.messages);
+        self.unread.1 = self.unread.1.saturating_sub(consumed.bytes);
         let resume = self.stalling && self.cost() <= self.stall_at / 2;
         self.stalling &= !resume;
         resume

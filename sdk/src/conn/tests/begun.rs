@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::conn::{Cancel, Config, ConnError, Ending, Front, Violation};
+use crate::conn::{Cancel, Config, ConnError, Consumed, Ending, Front, Violation};
 use crate::framing::{Side, StreamId};
 use crate::wires::trpc::{self as wire, Begun, Frame, HEADER_LEN, Skip, UnaryHead};
 
@@ -225,7 +225,7 @@ fn a_message_that_is_skipped_and_that_nobody_would_read_is_credited_by_its_paylo
     };
     let mut pair = Pair::new();
     let (_, served) = pair.open();
-    pair.server.conn.discard(served.key, (0, 0));
+    pair.server.conn.discard(served.key, Consumed::default());
     pair.server
         .conn
         .handle_frame(skipped(Begun::Data(StreamId(100)), Skip::TooLarge), pair.now)

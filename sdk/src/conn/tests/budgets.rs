@@ -4,8 +4,8 @@ use bytes::Bytes;
 
 use crate::conn::config::CALL_STATE;
 use crate::conn::{
-    CallKey, Config, ConnError, Ending, Event, Outbox, Outcome, Pools, SendError, Sent, StreamId,
-    StreamKey, Take, write_data,
+    CallKey, Config, ConnError, Consumed, Ending, Event, Outbox, Outcome, Pools, SendError, Sent,
+    StreamId, StreamKey, Take, write_data,
 };
 use crate::framing::Piece;
 use crate::wires::trpc::{Frame, HEADER_LEN, Messages};
@@ -360,7 +360,7 @@ fn what_is_reserved_is_given_back_by_reset_cancel_deadline_and_loss() {
     pair.client.conn.reset(keys[0].0, Outcome::framework(1, "enough"));
     pair.client.conn.release(keys[1].0);
     pair.server.conn.close(keys[2].1, Outcome::default());
-    pair.server.conn.discard(keys[3].1, (0, 0));
+    pair.server.conn.discard(keys[3].1, Consumed::default());
     pair.run();
     let unread = pair.server.conn.buffered().unread;
     // The texts of the two resets are kept with them.

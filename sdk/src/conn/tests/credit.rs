@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::conn::{Config, Ending, Event, Inbox, Outcome, SendError, Sent, StreamKey, Take};
+use crate::conn::{
+    Config, Consumed, Ending, Event, Inbox, Outcome, SendError, Sent, StreamKey, Take,
+};
 use crate::framing::StreamId;
 use crate::wires::trpc::{self as wire, Frame, HEADER_LEN};
 
@@ -30,15 +32,15 @@ fn a_writer_overdraws_by_one_message_and_goes_on_with_credit() {
     pair.run();
 
     let mut inbox = Inbox::default();
-    assert_eq!(pair.client.conn.take(key, (0, 0), &mut inbox), Some(Take::Messages));
-    pair.client.conn.give_credit(key, 1, 10_003);
+    assert_eq!(pair.client.conn.take(key, Consumed::default(), &mut inbox), Some(Take::Messages));
+    pair.client.conn.give_credit(key, Consumed { messages: 1, bytes: 10_003 });
     pair.run();
     assert_eq!(
         credits(&pair.server.seen),
         [0; 0],
         "one message is less than a quarter of the window"
     );
-    pair.client.conn.give_credit(key, 1, 10_003);
+    pair.client.conn.give_credit(key, Consumed { messages: 1, bytes: 10_003 });
     pair.run();
     assert_eq!(credits(&pair.server.seen), [20_006]);
     assert!(
@@ -283,7 +285,7 @@ fn a_dropped_reader_gives_its_credit_back_and_the_other_direction_goes_on() {
     let (key, served) = pair.open();
     while pair.client.send(key, &[0; 10_000]).unwrap() == Sent::Queued {}
     pair.run();
-    pair.server.conn.discard(served.key, (0, 0));
+    pair.server.conn.discard(served.key, Consumed::default());
     pair.run();
     assert_eq!(credits(&pair.client.seen), [70_000]);
     for _ in 0..20 {
@@ -458,9 +460,10 @@ fn a_stream_without_a_window_stalls_beyond_its_cost_and_goes_on_at_half_of_it() 
     assert!(!pair.server.conn.wants_input() && !pair.server.conn.is_short());
 
     let conn = &mut pair.server.conn;
-    conn.give_credit(served.key, STALL / COST / 2, STALL / COST / 2 * (COST - 64));
+    let half = STALL / COST / 2;
+    conn.give_credit(served.key, Consumed { messages: half, bytes: half * (COST - 64) });
     assert!(!conn.wants_input(), "one is above the half");
-    conn.give_credit(served.key, 1, 0);
+    conn.give_credit(served.key, Consumed { messages: 1, bytes: 0 });
     assert!(conn.wants_input());
 }
 

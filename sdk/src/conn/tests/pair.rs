@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 
 use crate::conn::{
-    Admission, Admitted, Config, ConnError, Connection, Event, Head, Inbox, IncomingCall,
+    Admission, Admitted, Config, ConnError, Connection, Consumed, Event, Head, Inbox, IncomingCall,
     IncomingStream, Outcome, SendError, Sent, Shape, StreamKey, Take,
 };
 use crate::framing::{Outbox, Side};
@@ -147,13 +147,12 @@ impl End {
     pub(super) fn read_all(&mut self, key: StreamKey) -> (Vec<Bytes>, Option<Take>) {
         let mut inbox = Inbox::default();
         let mut all = Vec::new();
-        let mut consumed = (0, 0);
+        let mut consumed = Consumed::default();
         loop {
             match self.conn.take(key, std::mem::take(&mut consumed), &mut inbox) {
                 Some(Take::Messages) => {
                     while let Some(message) = inbox.front().and_then(Messages::next) {
-                        consumed.0 += 1;
-                        consumed.1 += message.len();
+                        consumed.add(message.len());
                         all.push(message.into_bytes());
                     }
                 }

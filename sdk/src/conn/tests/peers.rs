@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::conn::{Config, Ending, Event, Inbox, StreamKey, Take, Violation};
+use crate::conn::{Config, Consumed, Ending, Event, Inbox, StreamKey, Take, Violation};
 use crate::wires::trpc::{self as wire, CloseMeta, Frame};
 
 use super::frames::{ID, bytes, close, data, feedback, garbage, init, init_answer, unknown_kind};
@@ -190,7 +190,9 @@ fn the_reset_that_overtakes_the_end_in_a_server_of_trpc_go_is_passed_over() {
     client.output();
     client.receive(&init_answer(0), epoch()).unwrap();
     client.receive(&bytes(|out| wire::close(out, ID, &reset)), epoch()).unwrap();
-    let waits = |client: &mut End| client.conn.take(key, (0, 0), &mut Inbox::default()).is_none();
+    let waits = |client: &mut End| {
+        client.conn.take(key, Consumed::default(), &mut Inbox::default()).is_none()
+    };
     assert!(waits(&mut client));
     client.conn.handle_timeout(epoch() + Duration::from_millis(999));
     assert_eq!(client.conn.ending(key), None);

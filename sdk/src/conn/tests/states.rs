@@ -5,7 +5,8 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use crate::conn::{
-    Cancel, Config, ConnError, Ending, Event, Inbox, Outcome, SendError, Sent, StreamKey, Take,
+    Cancel, Config, ConnError, Consumed, Ending, Event, Inbox, Outcome, SendError, Sent, StreamKey,
+    Take,
 };
 use crate::wires::trpc::{self as wire, CloseMeta, Frame, Messages, UnaryHead};
 use trill_proto::{RequestProtocol, ResponseProtocol};
@@ -265,7 +266,7 @@ impl Case {
                 assert_eq!(self.end.send(key, b"x"), Ok(Sent::NoCredit));
             }
             "open, a message unread" => self.receive(&data()),
-            "open, reader gone" => self.end.conn.discard(key, (0, 0)),
+            "open, reader gone" => self.end.conn.discard(key, Consumed::default()),
             other => panic!("there is no state {other}"),
         }
     }
@@ -275,7 +276,7 @@ impl Case {
         if let Some(key) = self.key {
             self.end.conn.ended(key);
             if self.end.conn.streams.get(key).recv.inbox.is_empty() {
-                self.end.conn.take(key, (0, 0), &mut Inbox::default());
+                self.end.conn.take(key, Consumed::default(), &mut Inbox::default());
             }
         }
         self.end.output();
@@ -360,7 +361,7 @@ impl Case {
             },
             "read" => {
                 let (mut inbox, mut count) = (Inbox::default(), 0);
-                let taken = conn.take(key, (0, 0), &mut inbox);
+                let taken = conn.take(key, Consumed::default(), &mut inbox);
                 while inbox.front().and_then(Messages::next).is_some() {
                     count += 1;
                 }
@@ -399,7 +400,7 @@ impl Case {
                 nothing
             }
             "drop the reader" => {
-                conn.discard(key, (0, 0));
+                conn.discard(key, Consumed::default());
                 nothing
             }
             "drop" => {

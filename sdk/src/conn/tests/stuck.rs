@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use crate::conn::{Event, Inbox, Sent, StreamKey, Take};
+use crate::conn::{Consumed, Event, Inbox, Sent, StreamKey, Take};
 
 use super::pair::{End, Pair};
 
 const SECOND: Duration = Duration::from_secs(1);
 
 fn read(end: &mut End, key: StreamKey) -> Option<Take> {
-    end.conn.take(key, (0, 0), &mut Inbox::default())
+    end.conn.take(key, Consumed::default(), &mut Inbox::default())
 }
 
 /// After how many seconds the reader or the writer of the client is woken, if within a minute.

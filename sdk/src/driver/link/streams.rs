@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::clock::now;
 use crate::conn::{
-    Backlog, Body, ConnError, Ending, Fit, Head, Inbox, Outcome, Overrun, SendError, SendTicket,
-    Sent, StreamKey, Take,
+    Backlog, Body, ConnError, Consumed, Ending, Fit, Head, Inbox, Outcome, Overrun, SendError,
+    SendTicket, Sent, StreamKey, Take,
 };
 use crate::driver::send_buffer::{SEND_BUFFER_SIZE, SendBuffer, Sender};
 use crate::driver::shared::Next;
@@ -173,12 +173,11 @@ impl Link {
         self.shared().with(|state| state.conn.backlog(key))
     }
 
-    /// Takes all messages that are there, after counting `consumed` ones (messages, bytes) that
-    /// were taken before.
+    /// Takes all messages that are there, after counting the consumed ones that were taken before.
     pub(crate) fn poll_take(
         &self,
         key: StreamKey,
-        consumed: (usize, usize),
+        consumed: Consumed,
         into: &mut Inbox,
         cx: &Context<'_>,
     ) -> Poll<Take> {
@@ -192,14 +191,13 @@ impl Link {
     }
 
     /// Counts messages as consumed, so that the peer gets credit.
-    pub(crate) fn give_credit(&self, key: StreamKey, consumed: (usize, usize)) {
+    pub(crate) fn give_credit(&self, key: StreamKey, consumed: Consumed) {
         // A sender of a message as large as the window stands still until it hears of this, and the
         // task here goes on to work on that message. So it flushes as if it parked.
         let window = self.config().window as usize;
-        let peer_waits = window > 0 && consumed.1 >= window;
+        let peer_waits = window > 0 && consumed.bytes >= window;
         let next = if peer_waits { Next::Parks } else { Next::Continues };
-        self.shared()
-            .with_next(|state| (state.conn.give_credit(key, consumed.0, consumed.1), next));
+        self.shared().with_next(|state| (state.conn.give_credit(key, consumed), next));
     }
 
     pub(crate) fn half_close(&self, key: StreamKey) {
@@ -223,7 +221,7 @@ impl Link {
         });
     }
 
-    pub(crate) fn discard(&self, key: StreamKey, consumed: (usize, usize)) {
+    pub(crate) fn discard(&self, key: StreamKey, consumed: Consumed) {
         self.shared().with(|state| state.conn.discard(key, consumed));
     }
 
