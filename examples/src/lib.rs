@@ -1,5 +1,5 @@
 //! The parts that the example programs share.
 
-pub mod conversation;
-pub mod greeter;
 pub mod memory;
+
+pub use trill_greeter::{conversation, greeter};

@@ -10,7 +10,7 @@
 //! | `build` | `trill_proto::build`, which turns users' `.proto` files into prost types and annotated service traits |
 #![forbid(unsafe_code)]
 
-#[cfg(feature = "build")]
+#[cfg(any(test, feature = "build"))]
 pub mod build;
 mod code;
 mod messages;

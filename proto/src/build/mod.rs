@@ -68,6 +68,8 @@ mod names;
 mod options;
 mod service;
 mod source;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 

@@ -1,64 +1,95 @@
 //! Why a connection ended.
 
-use std::io;
 use std::time::Duration;
-
-use thiserror::Error;
+use std::{fmt, io};
 
 use crate::wires::trpc::{FrameFault, WireError};
 
 use super::budget::Overrun;
 
 /// Why a connection ended, and with it every call and stream on it.
-#[derive(Clone, PartialEq, Eq, Debug, Error)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum ConnError {
-    #[error("the peer closed the connection")]
     PeerClosed,
-    #[error("the connection was closed on this side")]
     LocalClosed,
-    #[error("the server was shut down, and the call did not end within its grace (shutdown)")]
     Shutdown,
-    #[error("the tokio runtime that drove the connection was shut down")]
     RuntimeGone,
-    #[error("the task of the connection panicked, which is a defect of this library")]
     Panicked,
-    #[error("the connection failed: {0}")]
     Io(io::ErrorKind),
-    #[error(
-        "the peer sent a frame of {size} bytes, at most {limit} are accepted (max_message_received), and its end did not come \
-         within {timeout:?} (frame_timeout)"
-    )]
     FrameTooLarge { size: usize, limit: usize, timeout: Duration },
-    #[error("the peer began a frame and sent less than 64 KiB of it within {0:?} (frame_timeout)")]
     Frame(Duration),
-    #[error(
-        "there was no room within {limit:?} for the rest of a message that had begun (frame_timeout): {over}"
-    )]
     NoRoom { over: Overrun, limit: Duration },
-    #[error("the peer sent bytes that are not tRPC: {0}")]
     Wire(WireError),
-    #[error(
-        "the peer sent an answer that cannot be understood, and that does not say which call it is for: {0}"
-    )]
     BadAnswer(FrameFault),
-    #[error(
-        "the peer is unreachable, or does not read: it took no byte for {limit:?} (dead_peer_timeout; {kind})"
-    )]
     Unreachable { kind: io::ErrorKind, limit: Duration },
-    #[error("the connection was idle for {0:?} (idle_timeout)")]
     Idle(Duration),
-    #[error(
-        "the peer's first frame was not whole within {0:?} of its first byte (first_frame_timeout)"
-    )]
     FirstFrame(Duration),
-    #[error(
-        "it had sent nothing for {silence:?} (new_connection_grace) when newer connections came, and at most {limit} silent ones may be there \
-         then (max_new_connections)"
-    )]
     TooManyNew { limit: usize, silence: Duration },
-    #[error("the peer does not read its answers: {queued} bytes are waiting, at most {limit} may")]
     PeerNotReading { queued: usize, limit: usize },
 }
+
+impl fmt::Display for ConnError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PeerClosed => f.write_str("the peer closed the connection"),
+            Self::LocalClosed => f.write_str("the connection was closed on this side"),
+            Self::Shutdown => f.write_str(
+                "the server was shut down, and the call did not end within its grace (shutdown)",
+            ),
+            Self::RuntimeGone => {
+                f.write_str("the tokio runtime that drove the connection was shut down")
+            }
+            Self::Panicked => f.write_str(
+                "the task of the connection panicked, which is a defect of this library",
+            ),
+            Self::Io(kind) => write!(f, "the connection failed: {kind}"),
+            Self::FrameTooLarge { size, limit, timeout } => write!(
+                f,
+                "the peer sent a frame of {size} bytes, at most {limit} are accepted \
+                 (max_message_received), and its end did not come within {timeout:?} (frame_timeout)"
+            ),
+            Self::Frame(limit) => write!(
+                f,
+                "the peer began a frame and sent less than 64 KiB of it within {limit:?} (frame_timeout)"
+            ),
+            Self::NoRoom { over, limit } => write!(
+                f,
+                "there was no room within {limit:?} for the rest of a message that had begun \
+                 (frame_timeout): {over}"
+            ),
+            Self::Wire(error) => write!(f, "the peer sent bytes that are not tRPC: {error}"),
+            Self::BadAnswer(fault) => write!(
+                f,
+                "the peer sent an answer that cannot be understood, and that does not say which \
+                 call it is for: {fault}"
+            ),
+            Self::Unreachable { kind, limit } => write!(
+                f,
+                "the peer is unreachable, or does not read: it took no byte for {limit:?} \
+                 (dead_peer_timeout; {kind})"
+            ),
+            Self::Idle(limit) => {
+                write!(f, "the connection was idle for {limit:?} (idle_timeout)")
+            }
+            Self::FirstFrame(limit) => write!(
+                f,
+                "the peer's first frame was not whole within {limit:?} of its first byte \
+                 (first_frame_timeout)"
+            ),
+            Self::TooManyNew { limit, silence } => write!(
+                f,
+                "it had sent nothing for {silence:?} (new_connection_grace) when newer connections \
+                 came, and at most {limit} silent ones may be there then (max_new_connections)"
+            ),
+            Self::PeerNotReading { queued, limit } => write!(
+                f,
+                "the peer does not read its answers: {queued} bytes are waiting, at most {limit} may"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for ConnError {}
 
 impl ConnError {
     /// The error for bytes after which the connection cannot go on.
@@ -79,20 +110,37 @@ impl ConnError {
 }
 
 /// A fault of the peer's that ends one stream and nothing else.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Violation {
-    #[error("a second INIT on a live stream")]
     SecondInit,
-    #[error("DATA before the answer to INIT")]
     DataBeforeInit,
-    #[error("CLOSE before the answer to INIT")]
     CloseBeforeInit,
-    #[error("DATA after the end of its direction")]
     DataAfterClose,
-    #[error("a frame that cannot be understood")]
     BadFrame,
-    #[error("a header of {size} bytes, at most {limit} are accepted (max_header)")]
     HeaderTooLarge { size: usize, limit: usize },
-    #[error("more than {limit} metadata entries; one header carries no more")]
     TooManyEntries { limit: usize },
 }
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = match self {
+            Self::SecondInit => "a second INIT on a live stream",
+            Self::DataBeforeInit => "DATA before the answer to INIT",
+            Self::CloseBeforeInit => "CLOSE before the answer to INIT",
+            Self::DataAfterClose => "DATA after the end of its direction",
+            Self::BadFrame => "a frame that cannot be understood",
+            Self::HeaderTooLarge { size, limit } => {
+                return write!(
+                    f,
+                    "a header of {size} bytes, at most {limit} are accepted (max_header)"
+                );
+            }
+            Self::TooManyEntries { limit } => {
+                return write!(f, "more than {limit} metadata entries; one header carries no more");
+            }
+        };
+        f.write_str(text)
+    }
+}
+
+impl std::error::Error for Violation {}

@@ -3,8 +3,6 @@
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
-use rustix::io::Errno;
-
 use crate::clock::now;
 use crate::transport::{Ends, Listener, PeerAddr};
 
@@ -118,21 +116,21 @@ enum Trouble {
 
 impl Trouble {
     fn of(error: &io::Error) -> Self {
-        match Errno::from_io_error(error) {
-            Some(Errno::BADF | Errno::FAULT | Errno::INVAL | Errno::NOTSOCK) => {
+        match error.raw_os_error() {
+            Some(libc::EBADF | libc::EFAULT | libc::EINVAL | libc::ENOTSOCK) => {
                 return Self::Listener;
             }
             Some(
-                Errno::NETDOWN
-                | Errno::PROTO
-                | Errno::NOPROTOOPT
-                | Errno::HOSTDOWN
-                | Errno::HOSTUNREACH
-                | Errno::OPNOTSUPP
-                | Errno::NETUNREACH,
+                libc::ENETDOWN
+                | libc::EPROTO
+                | libc::ENOPROTOOPT
+                | libc::EHOSTDOWN
+                | libc::EHOSTUNREACH
+                | libc::EOPNOTSUPP
+                | libc::ENETUNREACH,
             ) => return Self::Connection,
             #[cfg(target_os = "linux")]
-            Some(Errno::NONET) => return Self::Connection,
+            Some(libc::ENONET) => return Self::Connection,
             _ => {}
         }
         match error.kind() {
@@ -190,7 +188,7 @@ mod tests {
                     Ok((near, PeerAddr::memory()))
                 }
                 Some(code) => Err(io::Error::from_raw_os_error(code)),
-                None => Err(Errno::BADF.into()),
+                None => Err(io::Error::from_raw_os_error(libc::EBADF)),
             }
         }
     }
@@ -243,7 +241,7 @@ mod tests {
                 return Ok(next);
             }
             tokio::time::sleep(Duration::from_secs(10)).await;
-            Err(Errno::BADF.into())
+            Err(io::Error::from_raw_os_error(libc::EBADF))
         }
     }
 

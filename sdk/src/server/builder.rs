@@ -194,10 +194,10 @@ impl ServerBuilder {
     /// How many connections the server has at once; further ones are closed as they come. No
     /// [peer](Self::peer_key) gets more than it leaves to the others. Default: 100,000.
     ///
-    /// A server at an address has at most as many as the process may open files (`ulimit -n`) when
-    /// it binds, less those that are open and an eighth, or 16 if that is more. If this is less
-    /// than a number that was set, `bind` warns in the log. Several servers of one process share
-    /// its files: give each its part.
+    /// A server at an address on Linux has at most as many as the process may open files
+    /// (`ulimit -n`) when it binds, less those that are open and an eighth, or 16 if that is more.
+    /// If this is less than a number that was set, `bind` warns in the log. Several servers of one
+    /// process share its files: give each its part.
     pub fn max_connections(mut self, count: usize) -> Self {
         self.accept_limits.connections = count;
         self

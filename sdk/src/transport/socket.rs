@@ -1,5 +1,6 @@
 //! TCP and Unix sockets.
 
+use std::fmt;
 use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -9,7 +10,6 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use futures::FutureExt;
-use rustix::io::Errno;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::Interest;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream, tcp, unix};
@@ -136,9 +136,20 @@ pub(crate) async fn connect(
 }
 
 /// There is no address for a host's name.
-#[derive(Debug, thiserror::Error)]
-#[error(transparent)]
+#[derive(Debug)]
 pub(crate) struct UnknownHost(io::Error);
+
+impl fmt::Display for UnknownHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for UnknownHost {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source()
+    }
+}
 
 /// How long the owner of a socket file may take to answer whether it is there. Only one whose
 /// system is busy takes any time.
@@ -315,23 +326,32 @@ async fn remove_stale(path: &Path) -> io::Result<()> {
 
 /// Tells whether the socket at a path is not one of streams.
 pub(crate) fn is_of_other_type(error: &io::Error) -> bool {
-    Errno::from_io_error(error) == Some(Errno::PROTOTYPE)
+    error.raw_os_error() == Some(libc::EPROTOTYPE)
 }
 
 /// The occupant of a path where a Unix socket is to be.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 enum Taken {
-    #[error("another process listens there, and accepts no connection")]
     Hangs,
-    #[error("a socket of another type is there, such as one of datagrams")]
     OtherSocket,
-    #[error("a folder is there")]
     Folder,
-    #[error("a symbolic link is there, and a socket takes a path where nothing is")]
     Link,
-    #[error("a file is there that is no socket")]
     File,
 }
+
+impl fmt::Display for Taken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Hangs => "another process listens there, and accepts no connection",
+            Self::OtherSocket => "a socket of another type is there, such as one of datagrams",
+            Self::Folder => "a folder is there",
+            Self::Link => "a symbolic link is there, and a socket takes a path where nothing is",
+            Self::File => "a file is there that is no socket",
+        })
+    }
+}
+
+impl std::error::Error for Taken {}
 
 /// Why an address cannot be listened at, in words; the error itself is the source.
 pub(crate) fn why_not_bound(error: &io::Error) -> String {

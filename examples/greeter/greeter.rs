@@ -5,11 +5,11 @@
 use std::time::Duration;
 
 use trill::{Channel, Server};
-use trill_examples::conversation;
-use trill_examples::greeter::{GreeterServer, MyGreeter, StreamGreeterServer};
+use trill_greeter::conversation;
+use trill_greeter::greeter::{GreeterServer, MyGreeter, StreamGreeterServer};
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let server = Server::builder()
         .service(GreeterServer::new(MyGreeter))
         .service(StreamGreeterServer::new(MyGreeter))

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use trill_proto::build::{self, Config, Error};
+use super::{Config, Error};
 
 #[test]
 fn every_kind_of_method_becomes_the_trait_one_would_write() {
@@ -40,7 +40,7 @@ fn services_with_unary_methods_are_marked_for_json_when_asked() {
 
 #[test]
 fn prost_can_be_told_more_whatever_the_order() {
-    let change = |prost: &mut build::prost_build::Config| {
+    let change = |prost: &mut super::prost_build::Config| {
         prost.bytes(["."]).include_file("all.rs");
     };
     let out = generate("bytes", Config::new().prost(change).crate_path("::trill"), "kinds.proto");
@@ -295,7 +295,8 @@ fn golden_dir() -> PathBuf {
 }
 
 fn folder(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compile").join(name);
+    let program = std::env::current_exe().expect("this program has a path");
+    let folder = program.with_file_name("compile").join(name);
     fs::create_dir_all(&folder).expect("writable");
     folder
 }
