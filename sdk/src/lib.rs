@@ -104,6 +104,9 @@
     )
 )]
 
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+compile_error!("Trill serves on Linux and compiles for macOS, and this is another system");
+
 #[cfg(feature = "runtime")]
 pub mod client;
 #[cfg(feature = "runtime")]
