@@ -14,11 +14,15 @@ use super::error::{ConnError, Violation};
 use super::send_queue::SendTicket;
 
 /// A stream of this connection, as long as the application holds it.
+///
+/// A key has no generation: the next stream may get the number of one that was released. That is
+/// sound, because the end of a stream clears all of its timers, and its events are handed out under
+/// the lock under which they came up.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
 pub(crate) struct StreamKey(pub(crate) usize);
 
 /// A unary call of this connection: one of ours that waits for its answer, or one of the peer's
-/// that a handler works on.
+/// that a handler works on. It has no generation either: releasing a call clears its timer.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
 pub(crate) struct CallKey(pub(crate) usize);
 

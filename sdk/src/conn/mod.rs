@@ -104,7 +104,9 @@ pub(crate) struct Connection {
     timers: Timers,
     /// The bytes that are received and not read, with those that the peer was promised.
     unread: Account,
-    /// The bytes that are queued and not written.
+    /// The bytes that are queued and not written. Messages count as they are queued; headers, ends
+    /// and unary calls count with the next frame that comes or the next write, so the account is
+    /// exact after each of these.
     unsent: Account,
     permits: Permits,
     keepalive: Keepalive,

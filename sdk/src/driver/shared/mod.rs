@@ -44,6 +44,7 @@ pub(super) enum Next {
 }
 
 pub(super) struct Shared {
+    /// Locked before any send buffer.
     state: Mutex<State>,
     peer: PeerAddr,
     peer_text: Arc<str>,
