@@ -5,9 +5,7 @@
 //! before it has been written, and both directions of a stream run at once. A client that goes away
 //! drops the handler, and with it the call above.
 
-use trill::{
-    AsyncReader, AsyncReaderWriter, AsyncWriter, Channel, Context, Message, Metadata, Result,
-};
+use trill::{AsyncReader, AsyncReaderWriter, AsyncWriter, Channel, Context, Message, Result};
 use trill_examples::greeter::{
     Greeter, GreeterClient, HelloReply, HelloRequest, StreamGreeter, StreamGreeterClient,
 };
@@ -33,7 +31,7 @@ impl Greeter for Router {
         let call =
             self.greeter.say_hello(req).options(cx.child()).attachment(cx.attachment().clone());
         let answer = call.response().await?;
-        send_back(&cx, &answer.metadata);
+        cx.extend_metadata(answer.metadata);
         cx.set_attachment(answer.attachment);
         Ok(answer.message)
     }
@@ -53,7 +51,7 @@ impl StreamGreeter for Router {
             answer = &mut answer => answer?,
             sent = pump_and_finish(&mut reader, writer) => outcome(sent, answer).await?,
         };
-        send_back(&cx, &answer.metadata);
+        cx.extend_metadata(answer.metadata);
         Ok(answer.message)
     }
 
@@ -122,12 +120,6 @@ async fn outcome<T>(sent: Result<()>, answer: impl Future<Output = Result<T>>) -
 
 fn send_trailer_back<T: Message>(cx: &Context, reader: &AsyncReader<T>) {
     if let Some(metadata) = reader.metadata() {
-        send_back(cx, metadata);
-    }
-}
-
-fn send_back(cx: &Context, metadata: &Metadata) {
-    for (key, value) in metadata.iter() {
-        cx.set_metadata(key, value.to_vec());
+        cx.extend_metadata(metadata.clone());
     }
 }

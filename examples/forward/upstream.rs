@@ -24,7 +24,7 @@ pub(crate) struct Upstream {
 
 impl Greeter for Upstream {
     async fn say_hello(&self, cx: Context, req: HelloRequest) -> Result<HelloReply> {
-        sign(&cx);
+        sign(&cx)?;
         cx.set_attachment(cx.attachment().clone());
         refuse_nobody(&req)?;
         Ok(reply(format!("Hello, {}", req.msg)))
@@ -37,7 +37,7 @@ impl StreamGreeter for Upstream {
         cx: Context,
         mut reader: AsyncReader<HelloRequest>,
     ) -> Result<HelloReply> {
-        sign(&cx);
+        sign(&cx)?;
         let mut heard = Heard::default();
         while let Some(req) = reader.read().await? {
             refuse_nobody(&req)?;
@@ -52,7 +52,7 @@ impl StreamGreeter for Upstream {
         req: HelloRequest,
         mut writer: AsyncWriter<HelloReply>,
     ) -> Result<()> {
-        sign(&cx);
+        sign(&cx)?;
         refuse_nobody(&req)?;
         if req.msg == ENDLESS {
             let _running = Running::new(&self.endless);
@@ -72,7 +72,7 @@ impl StreamGreeter for Upstream {
         cx: Context,
         mut rw: AsyncReaderWriter<HelloRequest, HelloReply>,
     ) -> Result<()> {
-        sign(&cx);
+        sign(&cx)?;
         while let Some(req) = rw.read().await? {
             refuse_nobody(&req)?;
             rw.write(reply(req.msg)).await?;
@@ -81,9 +81,10 @@ impl StreamGreeter for Upstream {
     }
 }
 
-fn sign(cx: &Context) {
+fn sign(cx: &Context) -> Result<()> {
     let name = cx.metadata().get_str(NAME).unwrap_or("anonymous");
-    cx.set_metadata(NAME, format!("seen by upstream: {name}"));
+    cx.set_metadata(NAME, format!("seen by upstream: {name}"))?;
+    Ok(())
 }
 
 fn refuse_nobody(req: &HelloRequest) -> Result<()> {

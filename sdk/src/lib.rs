@@ -158,7 +158,7 @@ pub use combinators::{
     when_all, when_any, when_any_ok,
 };
 pub use error::{Code, Error, ErrorKind, Origin, Result, Status};
-pub use metadata::Metadata;
+pub use metadata::{Metadata, MetadataError};
 
 #[cfg(feature = "runtime")]
 pub use {

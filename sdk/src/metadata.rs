@@ -1,43 +1,80 @@
-//! Key and value pairs that travel beside messages (`trans_info` on the wire).
+//! Keys and values that travel beside messages.
+
+mod key;
 
 use std::fmt;
 
 use bytes::Bytes;
-use trill_proto::TransInfoEntry;
 
-/// Metadata of a call: text keys with values of any bytes.
+pub use key::MetadataError;
+
+/// Metadata of a call: keys of text, each with one or more values of any bytes.
 ///
-/// It travels with the request of a call and with its end, never in between. Keys that start with
-/// `trpc-` belong to the framework. A key stands at most once; what a peer sent twice counts as it
-/// was sent last. One call or end carries 1,000 pairs at most: what has more is not sent, and the
-/// error says so.
+/// It travels with the request of a call and with its answer, never in between. Keys are ASCII, and
+/// upper and lower case make no difference when keys are compared; wires that tell them apart carry
+/// a key as it was spelled. The pairs keep their order.
+///
+/// # Keys
+/// [`insert`](Self::insert) and [`append`](Self::append) refuse keys that are not visible ASCII and
+/// keys that belong to a protocol, on whatever wire the call will go: those that begin with
+/// `grpc-`, `trpc-`, `trill-` or `:`, and the headers of HTTP/2 itself, such as `content-type` and
+/// `te`. Metadata that came from a peer is as the peer has sent it, also with such keys, and can be
+/// passed on.
+///
+/// # Values
+/// Values are bytes; [`get_str`](Self::get_str) reads text. tRPC carries any value under any key.
+/// gRPC carries any value under a key that ends with `-bin`, and visible ASCII and spaces under all
+/// others, so give binary values such a key.
+///
+/// # Limits of a wire
+/// Metadata does not know which wire it will travel on. A wire that cannot carry it fails the call,
+/// and the error names key and wire: tRPC has one value of a key. One call or answer carries 1,000
+/// pairs at most.
 ///
 /// ```
 /// use trill::Metadata;
 ///
-/// let mut metadata = Metadata::new();
-/// metadata.insert("tenant", "blue");
-/// metadata.insert("tenant", "green");
-/// assert_eq!(metadata.get_str("tenant"), Some("green"));
-/// assert_eq!(metadata.len(), 1);
+/// # fn main() -> trill::Result<()> {
+/// let mut metadata = Metadata::try_from([("Tenant", "blue")])?;
+/// metadata.insert("tenant", "green")?;
+/// metadata.append("tenant", "red")?;
+/// assert_eq!(metadata.get_str("TENANT"), Some("green"));
+/// assert_eq!(metadata.get_all("tenant").collect::<Vec<_>>(), [b"green", b"red" as &[u8]]);
+///
+/// let refused = metadata.insert("grpc-status", "0").unwrap_err();
+/// assert_eq!(refused.key(), "grpc-status");
+/// assert!(refused.to_string().ends_with("keys that begin with \"grpc-\" belong to gRPC"));
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Clone, Default)]
-pub struct Metadata(Option<Box<Entries>>);
+pub struct Metadata(Option<Box<Pairs>>);
 
 /// Most calls have none, and are moved about a lot: what has none is small, and is dropped at once.
 #[derive(Clone, Default)]
-struct Entries(Vec<TransInfoEntry>);
+struct Pairs(Vec<Pair>);
+
+/// A key with a value. A key that has several values stands in several pairs.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub(crate) struct Pair {
+    pub(crate) key: String,
+    pub(crate) value: Bytes,
+}
 
 /// The overhead of an allocation in bytes, about.
 const ALLOCATION: usize = 16;
 
-impl Entries {
+impl Pair {
+    fn is_of(&self, key: &str) -> bool {
+        self.key.eq_ignore_ascii_case(key)
+    }
+}
+
+impl Pairs {
     fn cost(&self) -> usize {
-        let strings = self.0.iter().map(|entry| {
-            let key = entry.key.as_ref().map_or(0, String::capacity);
-            key + entry.value().len() + 2 * ALLOCATION
-        });
-        self.0.capacity() * size_of::<TransInfoEntry>() + strings.sum::<usize>()
+        let strings =
+            self.0.iter().map(|Pair { key, value }| key.capacity() + value.len() + 2 * ALLOCATION);
+        self.0.capacity() * size_of::<Pair>() + strings.sum::<usize>()
     }
 }
 
@@ -48,92 +85,168 @@ impl Metadata {
         Self(None)
     }
 
-    /// The value of a key.
-    #[must_use]
-    pub fn get(&self, key: &str) -> Option<&[u8]> {
-        self.iter().find_map(|(candidate, value)| (candidate == key).then_some(value))
+    /// Takes pairs of keys and values from an iterator, each as [`append`](Self::append) does.
+    ///
+    /// There is no `FromIterator`, because that could not refuse a key.
+    ///
+    /// # Errors
+    /// The first key that is not the user's to set.
+    pub fn try_from_iter<K: Into<String>, V: Into<Bytes>>(
+        pairs: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<Self, MetadataError> {
+        let mut metadata = Self::new();
+        for (key, value) in pairs {
+            metadata.append(key, value)?;
+        }
+        Ok(metadata)
     }
 
-    /// The value of a key, if it is UTF-8.
+    /// The first value of a key.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&[u8]> {
+        self.get_all(key).next()
+    }
+
+    /// The first value of a key, if it is UTF-8.
     #[must_use]
     pub fn get_str(&self, key: &str) -> Option<&str> {
         self.get(key).and_then(|value| std::str::from_utf8(value).ok())
     }
 
-    /// Sets a key, replacing its value if it has one.
-    pub fn insert(&mut self, key: impl Into<String>, value: impl Into<Bytes>) {
-        let (key, value) = (key.into(), value.into());
-        let entries = &mut self.0.get_or_insert_default().0;
-        match entries.iter_mut().find(|entry| entry.key() == key) {
-            Some(entry) => entry.value = Some(value),
-            // PROTOCOL 6
-            None => entries.push(TransInfoEntry { key: Some(key), value: Some(value) }),
+    /// All values of a key, in the order in which they were added.
+    pub fn get_all<'a>(&'a self, key: &str) -> impl Iterator<Item = &'a [u8]> {
+        self.pairs().iter().filter(move |pair| pair.is_of(key)).map(|pair| &pair.value[..])
+    }
+
+    /// Gives a key one value, in place of those that it has.
+    ///
+    /// # Errors
+    /// The key is not the user's to set. Nothing is changed then.
+    pub fn insert(
+        &mut self,
+        key: impl Into<String>,
+        value: impl Into<Bytes>,
+    ) -> Result<(), MetadataError> {
+        let key = key.into();
+        key::check(&key)?;
+        self.put(key, value);
+        Ok(())
+    }
+
+    /// Adds a value to a key, behind those that it has.
+    ///
+    /// # Errors
+    /// The key is not the user's to set. Nothing is changed then.
+    pub fn append(
+        &mut self,
+        key: impl Into<String>,
+        value: impl Into<Bytes>,
+    ) -> Result<(), MetadataError> {
+        let key = key.into();
+        key::check(&key)?;
+        self.pairs_mut().push(Pair { key, value: value.into() });
+        Ok(())
+    }
+
+    /// Takes all pairs of `other`, in place of the values that its keys have here. Metadata of a
+    /// peer is passed on with this: its keys are taken as they are.
+    pub fn extend(&mut self, other: Self) {
+        let mut others = other.into_pairs();
+        if !self.is_empty() {
+            self.pairs_mut().retain(|pair| !others.iter().any(|other| other.is_of(&pair.key)));
+        }
+        if !others.is_empty() {
+            self.pairs_mut().append(&mut others);
         }
     }
 
-    /// Removes a key and gives back its value.
+    /// Removes a key with all its values, and gives the first of them.
     pub fn remove(&mut self, key: &str) -> Option<Bytes> {
-        let entries = &mut self.0.as_mut()?.0;
-        let at = entries.iter().position(|entry| entry.key() == key)?;
-        Some(entries.remove(at).value.unwrap_or_default())
+        let pairs = &mut self.0.as_mut()?.0;
+        let first = pairs.iter().position(|pair| pair.is_of(key))?;
+        let value = pairs.remove(first).value;
+        pairs.retain(|pair| !pair.is_of(key));
+        Some(value)
     }
 
-    /// The pairs, in the order in which they were set.
+    /// The pairs, in the order in which they were added. A key that has several values stands in
+    /// several pairs.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.entries().iter().map(|entry| (entry.key(), entry.value()))
+        self.pairs().iter().map(|pair| (&pair.key[..], &pair.value[..]))
     }
 
     /// How many pairs there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.entries().len()
+        self.pairs().len()
     }
 
     /// Tells whether there are no pairs.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.entries().is_empty()
+        self.pairs().is_empty()
     }
 
-    /// Takes the pairs as the decoder gives them: each key once.
-    pub(crate) fn from_wire(entries: Vec<TransInfoEntry>) -> Self {
-        if entries.is_empty() { Self::new() } else { Self(Some(Box::new(Entries(entries)))) }
+    /// Gives a key one value, also one that users may not set.
+    pub(crate) fn put(&mut self, key: impl Into<String>, value: impl Into<Bytes>) {
+        let (key, value) = (key.into(), value.into());
+        let pairs = self.pairs_mut();
+        let Some(first) = pairs.iter().position(|pair| pair.is_of(&key)) else {
+            return pairs.push(Pair { key, value });
+        };
+        let mut behind = first + 1;
+        while behind < pairs.len() {
+            if pairs[behind].is_of(&key) {
+                pairs.remove(behind);
+            } else {
+                behind += 1;
+            }
+        }
+        pairs[first] = Pair { key, value };
+    }
+
+    pub(crate) fn from_pairs(pairs: Vec<Pair>) -> Self {
+        if pairs.is_empty() { Self::new() } else { Self(Some(Box::new(Pairs(pairs)))) }
+    }
+
+    pub(crate) fn into_pairs(self) -> Vec<Pair> {
+        self.0.map_or_else(Vec::new, |pairs| pairs.0)
     }
 
     /// The bytes that the pairs take in memory.
     #[inline]
     pub(crate) fn cost(&self) -> usize {
-        self.0.as_ref().map_or(0, |entries| entries.cost())
+        self.0.as_ref().map_or(0, |pairs| pairs.cost())
     }
 
-    pub(crate) fn into_wire(self) -> Vec<TransInfoEntry> {
-        self.0.map_or_else(Vec::new, |entries| entries.0)
+    fn pairs(&self) -> &[Pair] {
+        self.0.as_ref().map_or(&[], |pairs| &pairs.0)
     }
 
-    fn entries(&self) -> &[TransInfoEntry] {
-        self.0.as_ref().map_or(&[], |entries| &entries.0)
+    fn pairs_mut(&mut self) -> &mut Vec<Pair> {
+        &mut self.0.get_or_insert_default().0
     }
 }
 
+/// Metadata is equal if it has equal pairs in the same order; keys are compared without case.
 impl PartialEq for Metadata {
     fn eq(&self, other: &Self) -> bool {
-        self.entries() == other.entries()
+        let (mine, others) = (self.pairs(), other.pairs());
+        mine.len() == others.len()
+            && mine
+                .iter()
+                .zip(others)
+                .all(|(mine, other)| mine.is_of(&other.key) && mine.value == other.value)
     }
 }
 
-impl<K: Into<String>, V: Into<Bytes>> FromIterator<(K, V)> for Metadata {
-    fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
-        let mut metadata = Self::new();
-        metadata.extend(pairs);
-        metadata
-    }
-}
+impl Eq for Metadata {}
 
-impl<K: Into<String>, V: Into<Bytes>> Extend<(K, V)> for Metadata {
-    fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, pairs: I) {
-        for (key, value) in pairs {
-            self.insert(key, value);
-        }
+impl<K: Into<String>, V: Into<Bytes>, const N: usize> TryFrom<[(K, V); N]> for Metadata {
+    type Error = MetadataError;
+
+    fn try_from(pairs: [(K, V); N]) -> Result<Self, MetadataError> {
+        Self::try_from_iter(pairs)
     }
 }
 
@@ -149,20 +262,75 @@ impl fmt::Debug for Metadata {
 mod tests {
     use super::*;
 
+    fn pairs(metadata: &Metadata) -> Vec<(&str, &[u8])> {
+        metadata.iter().collect()
+    }
+
     #[test]
     fn pairs_cost_what_they_take_in_memory() {
         assert_eq!(Metadata::new().cost(), 0);
-        let empty = Metadata::from_wire(vec![TransInfoEntry::default(); 1_000]);
+        let empty = Metadata::from_pairs(vec![Pair::default(); 1_000]);
         assert!(empty.cost() > 80_000, "2 bytes each on the wire are {} in all", empty.cost());
-        let one: Metadata = [("a".repeat(1_000), vec![7; 2_000])].into_iter().collect();
+        let one = Metadata::try_from([("a".repeat(1_000), vec![7; 2_000])]).unwrap();
         assert!((3_000..3_500).contains(&one.cost()), "{}", one.cost());
     }
 
     #[test]
-    fn remove_gives_the_value_back() {
-        let mut metadata: Metadata = [("a", "1"), ("b", "2")].into_iter().collect();
+    fn a_key_has_as_many_values_as_were_appended_and_one_that_was_inserted() {
+        let mut metadata =
+            Metadata::try_from([("a", "1"), ("b", "2"), ("A", "3"), ("a", "4")]).unwrap();
+        assert_eq!((metadata.len(), metadata.get("a")), (4, Some(&b"1"[..])));
+        assert_eq!(metadata.get_all("a").collect::<Vec<_>>(), [b"1", b"3", b"4"]);
+        assert_eq!(metadata.get_all("c").count(), 0);
+        metadata.insert("A", "5").unwrap();
+        assert_eq!(pairs(&metadata), [("A", &b"5"[..]), ("b", b"2")], "in its first place");
+        metadata.insert("c", "6").unwrap();
+        assert_eq!(pairs(&metadata)[2], ("c", &b"6"[..]));
+    }
+
+    #[test]
+    fn keys_are_compared_without_case_and_kept_as_they_were_spelled() {
+        let metadata = Metadata::try_from([("Trace-Id", "7"), ("bytes", "\u{ff}")]).unwrap();
+        assert_eq!(metadata.get_str("trace-ID"), Some("7"));
+        assert_eq!(metadata.iter().next().unwrap().0, "Trace-Id");
+        let lower = Metadata::try_from([("trace-id", "7"), ("BYTES", "\u{ff}")]).unwrap();
+        assert_eq!(metadata, lower);
+        assert_ne!(metadata, Metadata::try_from([("trace-id", "8"), ("BYTES", "\u{ff}")]).unwrap());
+        assert_ne!(metadata, Metadata::try_from([("trace-id", "7")]).unwrap());
+    }
+
+    #[test]
+    fn remove_takes_all_values_and_gives_the_first_one_back() {
+        let mut metadata = Metadata::try_from([("a", "1"), ("b", "2"), ("A", "3")]).unwrap();
         assert_eq!(metadata.remove("a"), Some(Bytes::from_static(b"1")));
         assert_eq!(metadata.remove("a"), None);
-        assert_eq!(metadata.iter().collect::<Vec<_>>(), [("b", &b"2"[..])]);
+        assert_eq!(pairs(&metadata), [("b", &b"2"[..])]);
+    }
+
+    #[test]
+    fn extend_replaces_the_keys_of_the_other_and_takes_reserved_ones() {
+        let mut metadata = Metadata::try_from([("a", "1"), ("b", "2")]).unwrap();
+        let mut other = Metadata::try_from([("A", "3"), ("a", "4")]).unwrap();
+        other.put("trpc-env", "5");
+        metadata.extend(other);
+        let all = [("b", &b"2"[..]), ("A", b"3"), ("a", b"4"), ("trpc-env", b"5")];
+        assert_eq!(pairs(&metadata), all);
+        metadata.extend(Metadata::new());
+        assert_eq!(pairs(&metadata), all);
+        let mut empty = Metadata::new();
+        empty.extend(Metadata::new());
+        assert!(empty.is_empty() && empty.cost() == 0);
+        empty.extend(metadata.clone());
+        assert_eq!(empty, metadata);
+    }
+
+    #[test]
+    fn a_key_that_is_refused_changes_nothing() {
+        let mut metadata = Metadata::try_from([("a", "1")]).unwrap();
+        assert!(metadata.insert("trill-code", "1").is_err());
+        assert!(metadata.append(":path", "1").is_err());
+        assert_eq!(pairs(&metadata), [("a", &b"1"[..])]);
+        let refused = Metadata::try_from_iter([("a", "1"), ("te", "trailers"), ("host", "h")]);
+        assert_eq!(refused.unwrap_err().key(), "te");
     }
 }

@@ -30,6 +30,7 @@ mod large;
 mod left_over;
 mod limits;
 mod listening;
+mod metadata;
 mod network;
 mod no_room;
 mod packed;

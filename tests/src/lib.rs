@@ -77,9 +77,9 @@ pub trait Hints {
 /// Does what it is told: `error 7 why` (application code), `fail 31 why` (framework code), `panic`,
 /// `hang`, `sleep 50` (milliseconds), `stay` (reports `stays`, then hangs), `count 10` (writes ten
 /// messages), `large 1000` (answers with so many bytes), `heavy 1000` (the same, off the threads of
-/// tasks), `meta key value` (sends it back), `need key value` (an error if the metadata of the call
-/// is not that), `attach` (sends the attachment back), `done` (returns), or anything else, which is
-/// echoed.
+/// tasks), `meta key value` (sends it back), `append key value value` (the same with several),
+/// `need key value` (an error if the metadata of the call is not that), `attach` (sends the
+/// attachment back), `done` (returns), or anything else, which is echoed.
 ///
 /// Orders for back-pressure: `wait` (until a call says `resume`), `pace 5` (from now on sleeps so
 /// many milliseconds after every 100 messages it reads), `fill 10 1000` (writes ten messages of
@@ -164,13 +164,21 @@ impl Obedient {
                 Ok(made.expect("it does not panic"))
             }
             "meta" => {
-                cx.set_metadata(first.unwrap_or(""), rest.to_owned());
+                if let Some(key) = first {
+                    cx.set_metadata(key, rest.to_owned())?;
+                }
                 let seen: Vec<_> = cx
                     .metadata()
                     .iter()
                     .map(|(key, value)| format!("{key}={}", value.escape_ascii()))
                     .collect();
                 Ok(text(seen.join(",")))
+            }
+            "append" => {
+                for value in rest.split(' ') {
+                    cx.append_metadata(first.unwrap_or(""), value.to_owned())?;
+                }
+                Ok(text("appended"))
             }
             "need" => match cx.metadata().get_str(first.unwrap_or("")) {
                 Some(value) if value == rest => Ok(text("as needed")),

@@ -155,12 +155,10 @@ impl Connection {
     /// text as fits go out.
     fn write_close(&mut self, id: StreamId, close_type: i32, outcome: Outcome) -> Fit {
         let bare = outcome.without_metadata();
-        if self.try_close(id, close_type, outcome).is_ok() {
-            return Fit::Whole;
-        }
+        let Err(why) = self.try_close(id, close_type, outcome) else { return Fit::Whole };
         let cut = self.cut(&bare);
         if self.try_close(id, close_type, bare).is_ok() {
-            return Fit::WithoutMetadata;
+            return Fit::WithoutMetadata(why);
         }
         self.try_close(id, close_type, cut)
             .expect("two codes and a text that was cut fit into any frame");
@@ -231,7 +229,7 @@ fn close_meta(close_type: i32, outcome: Outcome) -> CloseMeta {
         close_type,
         ret: outcome.ret,
         msg: outcome.message,
-        trans_info: outcome.metadata.into_wire(),
+        trans_info: wire::entries(outcome.metadata),
         func_ret: outcome.func_ret,
         ..CloseMeta::default()
     }

@@ -25,7 +25,7 @@ pub(super) fn refusal() -> Outcome {
 }
 
 fn marked(mut outcome: Outcome) -> Outcome {
-    outcome.metadata.insert(DRAINING, "1");
+    outcome.metadata.put(DRAINING, "1");
     outcome
 }
 

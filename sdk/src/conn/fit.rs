@@ -14,8 +14,8 @@ use super::streaming::SendError;
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum Fit {
     Whole,
-    /// Codes and text; metadata and attachment were left out.
-    WithoutMetadata,
+    /// Codes and text; metadata and attachment were left out for this reason.
+    WithoutMetadata(SendError),
     /// The codes and the beginning of the text.
     Cut,
     /// Nothing of it, and nothing was sent.

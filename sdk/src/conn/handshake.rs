@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::metadata::Metadata;
-use crate::wires::trpc::{InitMeta, InitRequestMeta, InitResponseMeta};
+use crate::wires::trpc::{self as wire, InitMeta, InitRequestMeta, InitResponseMeta};
 
 use super::event::{Head, Outcome};
 
@@ -19,7 +18,7 @@ pub(super) fn request(head: Head, window: u32) -> InitMeta {
     if let Some(timeout) = head.timeout {
         // PROTOCOL 18
         // 0 would be over before it begins.
-        metadata.insert(TIMEOUT_KEY, timeout.as_millis().max(1).to_string());
+        metadata.put(TIMEOUT_KEY, timeout.as_millis().max(1).to_string());
     }
     InitMeta {
         // PROTOCOL 14
@@ -28,7 +27,7 @@ pub(super) fn request(head: Head, window: u32) -> InitMeta {
             callee: head.callee,
             func: head.method,
             message_type: head.message_type,
-            trans_info: metadata.into_wire(),
+            trans_info: wire::entries(metadata),
         }),
         init_window_size: window,
         content_type: head.content_type,
@@ -60,7 +59,7 @@ pub(super) fn refuse(outcome: Outcome) -> InitMeta {
 /// The contents of a client's INIT: the head of the call and the client's window.
 pub(super) fn read_request(meta: InitMeta) -> Option<(Head, u32)> {
     let request = meta.request_meta?;
-    let mut metadata = Metadata::from_wire(request.trans_info);
+    let mut metadata = wire::read_metadata(request.trans_info);
     let timeout = metadata
         .remove(TIMEOUT_KEY)
         .and_then(|text| std::str::from_utf8(&text).ok()?.parse().ok())

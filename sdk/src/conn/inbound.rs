@@ -7,7 +7,6 @@ use bytes::Bytes;
 use trill_proto::Code;
 
 use crate::framing::{Side, StreamId};
-use crate::metadata::Metadata;
 use crate::wires::trpc::{
     self as wire, CloseMeta, Frame, FrameFault, HEADER_LEN, InitMeta, Messages,
 };
@@ -207,7 +206,7 @@ impl Connection {
             ret: meta.ret,
             func_ret: meta.func_ret,
             message: meta.msg,
-            metadata: Metadata::from_wire(meta.trans_info),
+            metadata: wire::read_metadata(meta.trans_info),
         };
         self.hear_drain(&mut outcome);
         let ending = if broken_off {

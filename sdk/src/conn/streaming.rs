@@ -24,6 +24,8 @@ pub(crate) enum SendError {
     HeaderTooLarge { size: usize, limit: usize },
     /// More pairs of metadata than one header carries.
     TooManyEntries { count: usize, limit: usize },
+    /// A key of metadata has several values, and this wire carries one.
+    SeveralValues { key: String, wire: &'static str },
     /// The message did not write as many bytes as it had announced.
     WrongSize { announced: usize, written: usize },
     /// The server has no room for an answer.
@@ -415,13 +417,21 @@ impl Connection {
     }
 }
 
-/// Checks that one header carries so many pairs.
+/// Checks that one header carries the metadata.
 #[inline]
 pub(super) fn check_metadata(metadata: &Metadata) -> Result<(), SendError> {
     match metadata.len() {
-        count if count > MAX_ENTRIES => {
-            Err(SendError::TooManyEntries { count, limit: MAX_ENTRIES })
-        }
-        _ => Ok(()),
+        0 | 1 => Ok(()),
+        count => check_pairs(metadata, count),
+    }
+}
+
+fn check_pairs(metadata: &Metadata, count: usize) -> Result<(), SendError> {
+    if count > MAX_ENTRIES {
+        return Err(SendError::TooManyEntries { count, limit: MAX_ENTRIES });
+    }
+    match wire::repeated_key(metadata) {
+        Some(key) => Err(SendError::SeveralValues { key: key.to_owned(), wire: wire::NAME }),
+        None => Ok(()),
     }
 }

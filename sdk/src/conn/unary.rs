@@ -6,7 +6,6 @@ use bytes::Bytes;
 use trill_proto::{Code, RequestProtocol, ResponseProtocol};
 
 use crate::framing::{Body, COPIED, Side};
-use crate::metadata::Metadata;
 use crate::wires::trpc::{self as wire, FrameFault, ONE_WAY, UnaryHead};
 
 use super::Connection;
@@ -85,7 +84,7 @@ impl Connection {
             callee: head.callee,
             func: head.method,
             message_type: head.message_type,
-            trans_info: head.metadata.into_wire(),
+            trans_info: wire::entries(head.metadata),
             content_type: head.content_type,
             content_encoding: head.content_encoding,
             attachment_size: attachment_size(attachment)?,
@@ -149,7 +148,7 @@ impl Connection {
             func_ret: outcome.func_ret,
             error_msg: outcome.message,
             message_type: call.message_type,
-            trans_info: outcome.metadata.into_wire(),
+            trans_info: wire::entries(outcome.metadata),
             // PROTOCOL 35
             content_type: call.content_type,
             content_encoding,
@@ -171,12 +170,12 @@ impl Connection {
         let bare = outcome.without_metadata();
         let none = |_: &mut Vec<u8>| {};
         // PROTOCOL 37
-        if self.reply(key, outcome, 0, (0, none), attachment).is_ok() {
+        let Err(why) = self.reply(key, outcome, 0, (0, none), attachment) else {
             return Fit::Whole;
-        }
+        };
         let cut = self.cut(&bare);
         if self.reply(key, bare, 0, (0, none), &[]).is_ok() {
-            return Fit::WithoutMetadata;
+            return Fit::WithoutMetadata(why);
         }
         self.reply(key, cut, 0, (0, none), &[])
             .expect("two codes and a text that was cut fit into any frame");
@@ -285,7 +284,7 @@ impl Connection {
             ret: meta.ret,
             func_ret: meta.func_ret,
             message: meta.error_msg,
-            metadata: Metadata::from_wire(meta.trans_info),
+            metadata: wire::read_metadata(meta.trans_info),
         };
         self.hear_drain(&mut outcome);
         // PROTOCOL 7
@@ -321,7 +320,7 @@ impl Connection {
             method: meta.func,
             caller: meta.caller,
             callee: meta.callee,
-            metadata: Metadata::from_wire(meta.trans_info),
+            metadata: wire::read_metadata(meta.trans_info),
             timeout,
             content_type: meta.content_type,
             content_encoding: meta.content_encoding,

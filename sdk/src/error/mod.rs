@@ -66,7 +66,7 @@ pub enum ErrorKind {
     Network,
     /// The peer broke the protocol.
     Protocol,
-    /// A message could not be encoded.
+    /// A message or the metadata of a call could not be encoded.
     Encode,
     /// A message could not be decoded.
     Decode,

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::metadata::Metadata;
+use crate::metadata::{Metadata, MetadataError};
 use crate::stream::{Compression, TimeLimit};
 
 /// The setters of all options that one call can have, for [`CallOptions`] and for the calls
@@ -25,13 +25,32 @@ macro_rules! option_setters {
             $self
         }
 
-        /// Sends a key and a value with the request.
+        /// Sends a key with one value with the request, in place of values that it has. A key
+        /// that [`Metadata`](crate::Metadata) does not take fails the call, before anything of it
+        /// is sent.
         pub fn metadata(
             mut $self,
             key: impl Into<String>,
             value: impl Into<bytes::Bytes>,
         ) -> Self {
-            $options.metadata.insert(key, value);
+            $options.change_metadata(|metadata| metadata.insert(key, value));
+            $self
+        }
+
+        /// Sends one more value of a key with the request. Over tRPC a key has one value: a second
+        /// one fails the call.
+        pub fn append_metadata(
+            mut $self,
+            key: impl Into<String>,
+            value: impl Into<bytes::Bytes>,
+        ) -> Self {
+            $options.change_metadata(|metadata| metadata.append(key, value));
+            $self
+        }
+
+        /// Sends all this with the request, in place of the values that its keys have.
+        pub fn extend_metadata(mut $self, metadata: crate::metadata::Metadata) -> Self {
+            $options.metadata.extend(metadata);
             $self
         }
 
@@ -67,6 +86,8 @@ pub struct CallOptions {
     /// The caller's own deadline, which no timeout can exceed.
     pub(crate) inherited: Option<Instant>,
     pub(crate) metadata: Metadata,
+    /// Why metadata was not set: the call fails with that.
+    pub(crate) refused: Option<Box<MetadataError>>,
     pub(crate) caller: Option<&'static str>,
     pub(crate) message_type: u32,
     /// Of a stream; `None`: as the channel says.
@@ -157,6 +178,16 @@ impl CallOptions {
             caller: Some(service),
             message_type,
             ..Self::default()
+        }
+    }
+
+    /// Changes the metadata, and keeps the first error for the call.
+    pub(crate) fn change_metadata(
+        &mut self,
+        change: impl FnOnce(&mut Metadata) -> Result<(), MetadataError>,
+    ) {
+        if let Err(why) = change(&mut self.metadata) {
+            self.refused.get_or_insert(Box::new(why));
         }
     }
 

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use crate::clock::Lack;
 use crate::driver::{ConnError, Ending, Outcome, SendError, too_large};
 use crate::error::{Code, Error, ErrorKind, Origin, Status};
-use crate::metadata::Metadata;
+use crate::metadata::{Metadata, MetadataError};
 
 /// Whom an error speaks of.
 pub(crate) struct Subject {
@@ -57,6 +57,15 @@ impl Subject {
 
     fn pick(&self, client: Code, server: Code) -> Code {
         if self.client { client } else { server }
+    }
+
+    fn encode_code(&self) -> Code {
+        match (self.client, self.stream) {
+            (true, true) => Code::STREAM_CLIENT_ENCODE_ERR,
+            (true, false) => Code::CLIENT_ENCODE_ERR,
+            (false, true) => Code::STREAM_SERVER_ENCODE_ERR,
+            (false, false) => Code::SERVER_ENCODE_ERR,
+        }
     }
 
     fn network_code(&self) -> Code {
@@ -222,18 +231,21 @@ pub(crate) fn answer_error(outcome: &Outcome, subject: &Subject) -> Error {
     )
 }
 
+/// The error of a call with a key of metadata that a user may not set.
+#[cold]
+pub(crate) fn metadata_error(why: MetadataError, subject: &Subject) -> Error {
+    subject
+        .error(ErrorKind::Encode, Origin::Caller, subject.encode_code(), why.to_string())
+        .with_source(why)
+}
+
 /// Says of a call that it was not sent on a connection whose server drains.
 pub(crate) const PEER_DRAINS: &str =
     "the call was not sent: the server is shutting down, as it said when it refused another one";
 
 /// The error of something that could not be sent.
 pub(crate) fn send_error(error: SendError, subject: &Subject) -> Error {
-    let encode_code = match (subject.client, subject.stream) {
-        (true, true) => Code::STREAM_CLIENT_ENCODE_ERR,
-        (true, false) => Code::CLIENT_ENCODE_ERR,
-        (false, true) => Code::STREAM_SERVER_ENCODE_ERR,
-        (false, false) => Code::SERVER_ENCODE_ERR,
-    };
+    let encode_code = subject.encode_code();
     match error {
         SendError::TooLarge { size, limit } => {
             let code = subject.pick(Code::CLIENT_ENCODE_ERR, Code::SERVER_ENCODE_ERR);
@@ -252,6 +264,11 @@ pub(crate) fn send_error(error: SendError, subject: &Subject) -> Error {
             let text =
                 format!("{count} pairs of metadata; one call or end carries {limit} at most");
             subject.error(ErrorKind::Limit, Origin::Caller, encode_code, text)
+        }
+        SendError::SeveralValues { key, wire } => {
+            let text =
+                format!("the metadata key {key:?} has several values, {wire} carries one of a key");
+            subject.error(ErrorKind::Encode, Origin::Caller, encode_code, text)
         }
         SendError::NoRoom { used, limit } => {
             // The handler has done its work, so this is no refusal, which code 22 would say.

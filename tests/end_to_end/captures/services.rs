@@ -63,8 +63,8 @@ impl Cap for Recital {
             self.slow.acquire().await.expect("nobody closes it").forget();
         }
         for (key, value) in cx.metadata().iter() {
-            cx.set_metadata(format!("echo-{key}"), value.to_vec());
-            cx.set_metadata("rsp-key", "rsp-value");
+            cx.set_metadata(format!("echo-{key}"), value.to_vec())?;
+            cx.set_metadata("rsp-key", "rsp-value")?;
         }
         cx.set_attachment(cx.attachment().clone());
         Ok(Note { text: format!("re:{}", request.text), number: request.number })
@@ -82,7 +82,7 @@ impl Cap for Recital {
         for number in 0..request.number {
             writer.write(Note { text: request.text.clone(), number }).await?;
         }
-        cx.set_metadata("stream-rsp-key", "v");
+        cx.set_metadata("stream-rsp-key", "v")?;
         Ok(())
     }
 }

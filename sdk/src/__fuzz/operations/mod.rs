@@ -119,7 +119,7 @@ impl World {
         let timeout = choices.one_of(&[None, None, None, Some(Duration::from_secs(2))]);
         let number = u32::try_from(self.talks.len()).expect("the input is not that long");
         let mut head = head(STREAM, timeout);
-        head.metadata.insert(NUMBER, number.to_string());
+        head.metadata.put(NUMBER, number.to_string());
         let now = self.now;
         match self.client.with(|conn| conn.open(head, None, now)) {
             Ok(key) => self.talks.push(Talk::new(number, key)),

@@ -335,7 +335,8 @@ struct Unsent {
 }
 
 impl Unsent {
-    fn new(target: &Target, options: CallOptions) -> Result<Self> {
+    fn new(target: &Target, mut options: CallOptions) -> Result<Self> {
+        target.check_metadata(&mut options, true)?;
         // The channel's timeout is for unary calls: a stream may live long.
         let limit = if options.is_limited() { options.limit(None, now()) } else { None };
         let compression = target.compression(&options);

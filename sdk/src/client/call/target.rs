@@ -1,11 +1,15 @@
 //! The method that a call goes to, and what all kinds of calls have alike.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
 use crate::client::Channel;
 use crate::driver::Head;
+use crate::error::{Error, Result};
+use crate::metadata::MetadataError;
 use crate::service::{CallOptions, MethodSpec};
-use crate::stream::Compression;
+use crate::stream::{Compression, Subject, metadata_error};
 
 /// One method behind a channel.
 #[derive(Clone, Debug)]
@@ -19,6 +23,22 @@ impl Target {
     /// How the messages of a call are compressed.
     pub(super) fn compression(&self, options: &CallOptions) -> Option<Compression> {
         options.compression.unwrap_or(self.channel.compression())
+    }
+
+    /// Fails a call with metadata that could not be set.
+    #[inline]
+    pub(super) fn check_metadata(&self, options: &mut CallOptions, stream: bool) -> Result<()> {
+        match options.refused.take() {
+            None => Ok(()),
+            Some(why) => Err(self.refused(*why, stream)),
+        }
+    }
+
+    #[cold]
+    fn refused(&self, why: MetadataError, stream: bool) -> Error {
+        let method = Cow::Borrowed(self.method.path);
+        let peer = self.channel.peer_text();
+        metadata_error(why, &Subject { method, peer, client: true, stream, limit: None })
     }
 
     /// The head of a call, which comes before its first message.

@@ -113,7 +113,7 @@ fn an_answer_of_another_code_says_nothing_of_draining() {
         pair.run();
         let got = pair.server.next_call();
         let mut outcome = Outcome { ret, ..Outcome::default() };
-        outcome.metadata.insert("trill-draining", "1");
+        outcome.metadata.put("trill-draining", "1");
         pair.server.conn.refuse(got.key, outcome.clone(), &[]);
         pair.run();
         let answer = pair.client.conn.answer(asked).unwrap().unwrap();
@@ -174,7 +174,8 @@ fn a_call_or_stream_that_fails_when_it_has_got_room_leaves_it_to_the_next() {
         assert_eq!(client.conn.claim_room(MIN_OUTBOX, &mut first), Ok(true));
         assert_eq!(client.conn.claim_room(MIN_OUTBOX, &mut second), Ok(false), "the first has it");
         let mut unfit = head(UNARY);
-        unfit.metadata = (0..=MAX_ENTRIES).map(|number| (number.to_string(), "")).collect();
+        let pairs = (0..=MAX_ENTRIES).map(|number| (number.to_string(), ""));
+        unfit.metadata = Metadata::try_from_iter(pairs).unwrap();
         let failed = if is_stream {
             client.conn.open(unfit, None, epoch()).err()
         } else {

@@ -26,7 +26,7 @@ fn messages_then_half_close_then_the_servers_status_with_metadata() {
 
     pair.server.send(served.key, b"answer").unwrap();
     let mut outcome = Outcome::default();
-    outcome.metadata.insert("trailing", "yes");
+    outcome.metadata.put("trailing", "yes");
     pair.server.conn.close(served.key, outcome.clone());
     pair.run();
     let (messages, end) = pair.client.read_all(key);
@@ -91,7 +91,7 @@ fn an_end_that_does_not_fit_into_a_frame_keeps_its_codes_and_the_beginning_of_it
         message: "long ".repeat(1_000).into(),
         ..Outcome::default()
     };
-    outcome.metadata.insert("key", vec![0; 5_000]);
+    outcome.metadata.put("key", vec![0; 5_000]);
     pair.server.conn.close(served.key, outcome);
     pair.run();
     let Some(Ending::Reset(got)) = pair.client.conn.ending(key) else { panic!("it was reset") };

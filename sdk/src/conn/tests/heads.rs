@@ -6,9 +6,8 @@ use trill_proto::{RequestProtocol, TransInfoEntry};
 use crate::conn::config::{CALL_STATE, MIN_WINDOW, STREAM_STATE, room_for};
 use crate::conn::{Config, Ending, Head, IncomingCall, Outcome, SendError, Violation};
 use crate::framing::{Side, StreamId};
-use crate::metadata::Metadata;
 use crate::wires::trpc::{
-    CloseMeta, Decoder, Frame, HEADER_LEN, InitMeta, InitRequestMeta, UnaryHead,
+    CloseMeta, Decoder, Frame, HEADER_LEN, InitMeta, InitRequestMeta, UnaryHead, read_metadata,
 };
 
 use super::budgets::pair;
@@ -22,7 +21,7 @@ fn the_size_of_a_head_counts_each_of_its_parts_once() {
         method: vec![b'm'; 1_000].into(),
         caller: vec![b'c'; 300].into(),
         callee: vec![b'd'; 70].into(),
-        metadata: Metadata::from_wire(entries(20)),
+        metadata: read_metadata(entries(20)),
         ..Head::default()
     };
     assert_eq!(head.size(), HEADER_LEN + 1_000 + 300 + 70 + head.metadata.cost());
@@ -211,7 +210,7 @@ fn more_metadata_entries_than_one_header_carries_end_that_call_or_stream_and_are
     assert_eq!(outcome.ret, 222);
 
     let mut full = head(UNARY);
-    full.metadata = Metadata::from_wire(entries(1_001));
+    full.metadata = read_metadata(entries(1_001));
     let too_many = SendError::TooManyEntries { count: 1_001, limit: 1_000 };
     let none = |_: &mut Vec<u8>| {};
     let called = pair.client.conn.call(full.clone(), false, None, (0, none), &[]);
@@ -219,7 +218,7 @@ fn more_metadata_entries_than_one_header_carries_end_that_call_or_stream_and_are
     assert_eq!(pair.client.conn.open(full, None, pair.now), Err(too_many.clone()));
     pair.server.receive(&request_with(entries(1_000)), pair.now).unwrap();
     let call = pair.server.next_call().key;
-    let outcome = Outcome { metadata: Metadata::from_wire(entries(1_001)), ..Outcome::default() };
+    let outcome = Outcome { metadata: read_metadata(entries(1_001)), ..Outcome::default() };
     assert_eq!(pair.server.conn.reply(call, outcome, 0, (0, none), &[]), Err(too_many));
 }
 

@@ -96,7 +96,7 @@ fn init_carries_head_and_metadata_and_is_answered_with_response_meta_and_window(
     let mut sent = head(STREAM);
     sent.caller = "trpc.a.b.c".into();
     sent.callee = "test.Pair".into();
-    sent.metadata.insert("key", "value");
+    sent.metadata.put("key", "value");
     pair.client.conn.open(sent.clone(), None, pair.now).unwrap();
     pair.run();
     let got = pair.server.next_stream();
@@ -181,7 +181,7 @@ fn ids_start_at_100_and_pass_over_those_in_use() {
 fn metadata_that_does_not_fit_into_a_frame_is_refused_before_anything_is_written() {
     let mut client = End::client(Config { max_sent: 2_000, ..Config::default() });
     let mut large = head(STREAM);
-    large.metadata.insert("key", vec![0; 3_000]);
+    large.metadata.put("key", vec![0; 3_000]);
     assert!(matches!(
         client.conn.open(large, None, epoch()),
         Err(SendError::TooLarge { limit: 2_000, .. })
@@ -194,10 +194,10 @@ fn a_call_carries_a_thousand_entries_of_metadata_and_no_more() {
     let mut client = End::client(Config::default());
     let mut sent = head(STREAM);
     for n in 0..1_000 {
-        sent.metadata.insert(format!("key-{n}"), "");
+        sent.metadata.put(format!("key-{n}"), "");
     }
     assert!(client.conn.open(sent.clone(), None, epoch()).is_ok());
-    sent.metadata.insert("one-more", "");
+    sent.metadata.put("one-more", "");
     let error = SendError::TooManyEntries { count: 1_001, limit: 1_000 };
     assert_eq!(client.conn.open(sent, None, epoch()), Err(error));
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::clock::now;
 use crate::driver::Head;
-use crate::metadata::Metadata;
+use crate::metadata::{Metadata, MetadataError};
 use crate::service::{CallOptions, MethodSpec, ServiceSpec};
 use crate::signal::Signal;
 use crate::stream::{Compression, JSON};
@@ -133,15 +133,45 @@ impl Context {
         self.0.deadline.map(|deadline| deadline.saturating_duration_since(now()))
     }
 
-    /// Sends a key and a value with the answer of a unary call, or with the end of a stream.
-    pub fn set_metadata(&self, key: impl Into<String>, value: impl Into<Bytes>) {
-        self.0.rare.lock().get_or_insert_default().extras.metadata.insert(key, value);
+    /// Sends a key with one value with the answer of a unary call, or with the end of a stream, in
+    /// place of values that the key has.
+    ///
+    /// # Errors
+    /// A key that [`Metadata`] does not take.
+    pub fn set_metadata(
+        &self,
+        key: impl Into<String>,
+        value: impl Into<Bytes>,
+    ) -> Result<(), MetadataError> {
+        let (key, value) = (key.into(), value.into());
+        self.with_extras(|extras| extras.metadata.insert(key, value))
+    }
+
+    /// Sends one more value of a key with the answer of a unary call, or with the end of a stream.
+    /// Over tRPC a key has one value: an answer with a second one fails, and so does a good end.
+    ///
+    /// # Errors
+    /// A key that [`Metadata`] does not take.
+    pub fn append_metadata(
+        &self,
+        key: impl Into<String>,
+        value: impl Into<Bytes>,
+    ) -> Result<(), MetadataError> {
+        let (key, value) = (key.into(), value.into());
+        self.with_extras(|extras| extras.metadata.append(key, value))
+    }
+
+    /// Sends all this with the answer of a unary call, or with the end of a stream, in place of the
+    /// values that its keys have. The metadata of another server's answer is passed on with this.
+    pub fn extend_metadata(&self, metadata: Metadata) {
+        self.with_extras(|extras| extras.metadata.extend(metadata));
     }
 
     /// Sends bytes beside the answer of a unary call. Streams have no attachment: there it does
     /// nothing.
     pub fn set_attachment(&self, attachment: impl Into<Bytes>) {
-        self.0.rare.lock().get_or_insert_default().extras.attachment = attachment.into();
+        let attachment = attachment.into();
+        self.with_extras(|extras| extras.attachment = attachment);
     }
 
     /// How the request's messages are compressed.
@@ -154,7 +184,8 @@ impl Context {
     /// [`compression`](crate::server::ServerBuilder::compression) counts. The messages of a stream
     /// are compressed in both directions as its opener said: there it does nothing.
     pub fn set_compression(&self, compression: impl Into<Option<Compression>>) {
-        self.0.rare.lock().get_or_insert_default().extras.compression = Some(compression.into());
+        let compression = compression.into();
+        self.with_extras(|extras| extras.compression = Some(compression));
     }
 
     /// Options for calls that this handler makes on behalf of its caller: the time that is left and
@@ -206,6 +237,10 @@ impl Context {
     #[must_use]
     pub fn drain_time_left(&self) -> Option<Duration> {
         self.is_draining().then(|| self.0.server_state.drain.time_left())
+    }
+
+    fn with_extras<R>(&self, change: impl FnOnce(&mut Extras) -> R) -> R {
+        change(&mut self.0.rare.lock().get_or_insert_default().extras)
     }
 
     /// Tells whether the request is JSON, and the answer is to be.

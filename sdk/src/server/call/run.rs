@@ -1,5 +1,6 @@
 //! How handlers are run: until they are done, panic, or nobody waits for them any more.
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::ops::Deref;
 use std::panic::AssertUnwindSafe;
@@ -13,7 +14,7 @@ use pin_project::pin_project;
 use crate::driver::{Ending, Fit, Outcome};
 use crate::error::{Code, Result, panic_text};
 use crate::metadata::Metadata;
-use crate::stream::{StreamRef, outcome_of, send_error};
+use crate::stream::{StreamRef, Subject, outcome_of, send_error};
 
 use super::context::Context;
 
@@ -173,14 +174,26 @@ fn close_well(stream: &StreamRef, cx: &Context, metadata: Metadata) {
 
 /// Says in the log what the caller of a handler that failed does not get.
 pub(super) fn log_fit(cx: &Context, fit: &Fit) {
-    let text = match fit {
-        Fit::WithoutMetadata => {
-            "an error was sent without its metadata and attachment, which do not fit (max_header)"
+    let (method, peer) = (cx.method(), cx.peer());
+    match fit {
+        Fit::WithoutMetadata(why) => {
+            let subject = Subject {
+                method: Cow::Borrowed(method),
+                peer: peer.as_str().into(),
+                client: false,
+                stream: false,
+                limit: None,
+            };
+            let why = send_error(why.clone(), &subject);
+            let why = why.message();
+            tracing::warn!(method, %peer, "an error was sent without its metadata and attachment: {why}");
         }
-        Fit::Cut => "the text of an error was cut, because it does not fit (max_header)",
-        Fit::Whole | Fit::Not(_) => return,
-    };
-    tracing::warn!(method = cx.method(), peer = %cx.peer(), "{text}");
+        Fit::Cut => {
+            let text = "the text of an error was cut, because it does not fit (max_header)";
+            tracing::warn!(method, %peer, "{text}");
+        }
+        Fit::Whole | Fit::Not(_) => {}
+    }
 }
 
 // PROTOCOL 12

@@ -33,6 +33,7 @@ mod error;
 mod frame;
 mod header;
 mod messages;
+mod metadata;
 mod plain;
 #[cfg(any(test, feature = "__fuzz"))]
 mod rewrite;
@@ -44,11 +45,15 @@ pub(crate) use error::{FrameFault, WireError};
 pub(crate) use frame::{Begun, Frame, Skip, UnaryHead};
 pub(crate) use header::{FIRST_BYTE, HEADER_LEN};
 pub(crate) use messages::Messages;
+pub(crate) use metadata::{entries, read as read_metadata, repeated_key};
 #[cfg(any(test, feature = "__fuzz"))]
 pub(crate) use rewrite::ANY;
 
 /// The messages inside frames, for the room above.
 pub(crate) use trill_proto::{CloseMeta, InitMeta, InitRequestMeta, InitResponseMeta};
+
+/// The name of the wire, for errors that speak of what it cannot carry.
+pub(crate) const NAME: &str = "tRPC";
 
 #[cfg(test)]
 mod tests;

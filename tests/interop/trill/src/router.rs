@@ -66,9 +66,7 @@ impl Everything for Router {
             .options(cx.child())
             .attachment(cx.attachment().clone());
         let response = self.0.heed(call.response().await).await?;
-        for (key, value) in response.metadata.iter() {
-            cx.set_metadata(key, value.to_vec());
-        }
+        cx.extend_metadata(response.metadata);
         cx.set_attachment(response.attachment);
         Ok(response.message)
     }
@@ -94,9 +92,7 @@ impl Everything for Router {
             passed = pass => outcome(passed, answer).await,
         };
         let response = self.0.heed(answered).await?;
-        for (key, value) in response.metadata.iter() {
-            cx.set_metadata(key, value.to_vec());
-        }
+        cx.extend_metadata(response.metadata);
         Ok(response.message)
     }
 
@@ -193,7 +189,5 @@ async fn outcome<T>(passed: Result<()>, answer: impl Future<Output = Result<T>>)
 }
 
 fn pass_metadata<T: trill::Message>(cx: &Context, reader: &AsyncReader<T>) {
-    for (key, value) in reader.metadata().into_iter().flat_map(trill::Metadata::iter) {
-        cx.set_metadata(key, value.to_vec());
-    }
+    cx.extend_metadata(reader.metadata().cloned().unwrap_or_default());
 }

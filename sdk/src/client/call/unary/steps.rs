@@ -130,6 +130,7 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
                         ready!(tokio::task::coop::poll_proceed(cx)).made_progress();
                     }
                     let call = &mut self.call;
+                    call.target.check_metadata(&mut call.options, false)?;
                     let now = now();
                     self.limit = call.options.limit(call.target.channel.timeout(), now);
                     let compression = call.target.compression(&call.options);
