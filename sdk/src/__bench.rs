@@ -66,7 +66,7 @@ impl Decoder {
 
 /// Messages as they came.
 #[derive(Clone, Debug)]
-pub struct Messages(wire::Messages);
+pub struct Messages(crate::framing::Messages);
 
 impl Messages {
     /// Takes the next message: how long it is.

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use crate::conn::{
     CallKey, Config, ConnError, Connection, Consumed, Event, Fit, Inbox, Outcome, SendTicket, Sent,
-    StreamKey, Take, frame_size, write_data,
+    StreamKey, Take, frame_size,
 };
-use crate::framing::{Side, StreamId};
+use crate::framing::{Messages, Prefix, Side, StreamId};
 use crate::wires::trpc::{
-    self as wire, CloseMeta, InitMeta, InitRequestMeta, InitResponseMeta, Messages, UnaryHead,
+    self as wire, CloseMeta, InitMeta, InitRequestMeta, InitResponseMeta, UnaryHead,
 };
 use trill_proto::{RequestProtocol, ResponseProtocol, TransInfoEntry};
 
@@ -78,7 +78,7 @@ struct Run {
 #[derive(Default)]
 struct Held {
     ticket: Option<SendTicket>,
-    granted: Option<(StreamId, i64, Vec<u8>)>,
+    granted: Option<(Prefix, i64, Vec<u8>)>,
     consumed: Consumed,
 }
 
@@ -194,8 +194,8 @@ impl Run {
                         .with(|conn| conn.send(key, 0, &mut held.ticket, |_: &mut Vec<u8>| {}))
                         == Ok(Sent::Queued)
                 {
-                    let (id, credit) = self.end.with(|conn| conn.grant_credit(key));
-                    held.granted = Some((id, credit, Vec::new()));
+                    let (prefix, credit) = self.end.with(|conn| conn.grant_credit(key));
+                    held.granted = Some((prefix, credit, Vec::new()));
                 }
                 held.write_lent(choices.below(200));
             }
@@ -362,11 +362,12 @@ impl Run {
 impl Held {
     /// Writes a message into what was granted, if the credit allows.
     fn write_lent(&mut self, len: usize) {
-        if let Some((id, credit, frames)) = &mut self.granted
+        if let Some((prefix, credit, frames)) = &mut self.granted
             && *credit > 0
             && frames.len() + frame_size(len) <= 2_000
         {
-            write_data(frames, *id, len, |out: &mut Vec<u8>| out.resize(out.len() + len, 7))
+            prefix
+                .write(frames, len, |out: &mut Vec<u8>| out.resize(out.len() + len, 7))
                 .expect("the size is right");
             *credit -= i64::try_from(len).expect("small");
         }

@@ -2,8 +2,8 @@
 
 use bytes::BytesMut;
 
-use crate::framing::Side;
-use crate::wires::trpc::{Decoder, Frame, Messages, WireError};
+use crate::framing::{Messages, Side};
+use crate::wires::trpc::{Decoder, Frame, WireError};
 
 use super::choices::Choices;
 
@@ -94,7 +94,7 @@ fn read(
 /// A frame that was understood can be written, and is read as the same frame.
 fn survives(side: Side, frame: &Frame) {
     let unwritten = match frame {
-        Frame::BadUnary { .. } | Frame::BadStream { .. } | Frame::Skipped { .. } => true,
+        Frame::BadUnary { .. } | Frame::BadStream { .. } => true,
         // A header of nothing but defaults takes no bytes, and a request must have one.
         Frame::Request { meta, .. } => *meta == Default::default(),
         _ => false,

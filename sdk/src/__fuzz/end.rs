@@ -8,7 +8,8 @@ use crate::conn::{
     Admission, Admitted, Config, ConnError, Connection, Event, Head, IncomingCall, Outcome, Shape,
 };
 use crate::framing::{Outbox, Side};
-use crate::wires::trpc::{Decoder, Frame};
+use crate::wires::trpc::{Decoded, Decoder, Frame};
+use crate::wires::{Garbage, Input};
 
 use super::epoch;
 use super::order::Order;
@@ -81,12 +82,12 @@ impl End {
             let frame = match self.decoder.decode(&mut self.input) {
                 Ok(Some(frame)) => frame,
                 Ok(None) => break,
-                Err(error) => return self.lose(&ConnError::of_wire(error)),
+                Err(error) => return self.lose(&ConnError::of_wire(Garbage::Trpc(error))),
             };
             if !std::mem::replace(&mut self.first_frame_seen, true) {
                 self.conn.handle_first_frame();
             }
-            let handled = self.conn.handle_frame(frame.clone(), now);
+            let handled = self.conn.handle_input(Input::of(frame.clone(), self.side), now);
             self.look(Some(&frame));
             let queued = self.outbox.len();
             match handled {

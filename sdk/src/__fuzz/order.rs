@@ -47,7 +47,7 @@ impl Order {
     pub(super) fn check(&mut self, cause: Option<&Frame>, written: &[Frame]) {
         for frame in written {
             match (self.side, frame) {
-                (_, Frame::BadUnary { .. } | Frame::BadStream { .. } | Frame::Skipped { .. }) => {
+                (_, Frame::BadUnary { .. } | Frame::BadStream { .. }) => {
                     panic!("{frame:?} was written")
                 }
                 (Side::Server, Frame::Response { .. }) => {}

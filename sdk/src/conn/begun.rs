@@ -5,14 +5,14 @@ use std::time::Instant;
 
 use trill_proto::Code;
 
-use crate::framing::{Side, StreamId};
-use crate::wires::trpc::{Begun, FrameFault, HEADER_LEN, Skip};
+use crate::framing::{MESSAGE_COST, Outcome, Side, StreamId};
+use crate::wires::{Begun, Fault, Skip};
 
 use super::Connection;
 use super::budget::Overrun;
 use super::calls::Incoming;
 use super::error::ConnError;
-use super::event::{Ending, Outcome};
+use super::event::Ending;
 use super::refusals::Cause;
 use super::timers::Timer;
 
@@ -129,12 +129,12 @@ impl Connection {
         let before = self.watch.held;
         self.count_input(0);
         let room = match (self.side, of) {
-            (Side::Client, Begun::Unary { .. }) | (_, Begun::Control(_)) => Ok(()),
-            (Side::Server, Begun::Unary { .. }) => self.unread.can_hold(bytes),
-            (_, Begun::Data(_)) => self.unread.is_sound(bytes, self.config.max_received),
+            (Side::Client, Begun::Call { .. }) | (_, Begun::Control(_)) => Ok(()),
+            (Side::Server, Begun::Call { .. }) => self.unread.can_hold(bytes),
+            (_, Begun::Message(_)) => self.unread.is_sound(bytes, self.config.max_received),
         };
         self.watch.short = room.err();
-        self.watch.of_stream = matches!(of, Begun::Data(_));
+        self.watch.of_stream = matches!(of, Begun::Message(_));
         self.count_input(if room.is_ok() { bytes } else { before });
         room
     }
@@ -162,8 +162,8 @@ impl Connection {
         // PROTOCOL 3
         self.watch.refused = (why == Skip::TooLarge).then_some(size);
         match (of, self.side) {
-            (Begun::Unary { head, request_id, one_way }, Side::Server) => {
-                let incoming = Incoming { one_way, ..Incoming::unknown(head, request_id) };
+            (Begun::Call { tag, one_way }, Side::Server) => {
+                let incoming = Incoming { one_way, ..Incoming::new(tag) };
                 let (cause, outcome) = match why {
                     Skip::TooLarge => {
                         let text = too_large("the request", size, limit);
@@ -174,13 +174,13 @@ impl Connection {
                 self.count_refusal(cause);
                 self.refuse_call(incoming, outcome);
             }
-            (Begun::Unary { request_id, .. }, Side::Client) => {
-                self.answered(request_id, Err(Ending::TooLarge { size, limit }));
+            (Begun::Call { tag, .. }, Side::Client) => {
+                self.answered(tag.request_id, Err(Ending::TooLarge { size, limit }));
             }
-            (Begun::Data(id), _) => self.skip_message(id, size, limit),
+            (Begun::Message(id), _) => self.skip_message(id, size, limit),
             (Begun::Control(id), _) => {
-                let (size, limit) = (size - HEADER_LEN, self.config.max_header);
-                self.handle_bad(id, &FrameFault::HeaderTooLarge { size, limit });
+                let (size, limit) = (size - MESSAGE_COST, self.config.max_header);
+                self.handle_bad(id, &Fault::HeaderTooLarge { size, limit });
             }
         }
     }
@@ -191,7 +191,7 @@ impl Connection {
     }
 
     fn skip_message(&mut self, id: StreamId, size: usize, limit: usize) {
-        let Some(key) = self.find_receiver(id, size - HEADER_LEN) else { return };
+        let Some(key) = self.find_receiver(id, size - MESSAGE_COST) else { return };
         let code = match self.side {
             Side::Client => Code::STREAM_CLIENT_MSG_EXCEED_LIMIT_ERR,
             Side::Server => Code::STREAM_SERVER_MSG_EXCEED_LIMIT_ERR,

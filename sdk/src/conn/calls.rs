@@ -6,9 +6,10 @@ use std::time::Instant;
 use hashbrown::HashMap;
 use slab::Slab;
 
-use crate::wires::trpc::UnaryHead;
+use crate::framing::Answer;
+use crate::wires::CallTag;
 
-use super::event::{Answer, CallKey, Ending};
+use super::event::{CallKey, Ending};
 
 #[derive(Debug)]
 pub(super) enum Call {
@@ -21,11 +22,8 @@ pub(super) enum Call {
 /// The part of a peer's call that is remembered until it is answered.
 #[derive(Debug)]
 pub(super) struct Incoming {
-    pub(super) head: UnaryHead,
-    pub(super) request_id: u32,
+    pub(super) tag: CallTag,
     pub(super) one_way: bool,
-    pub(super) message_type: u32,
-    pub(super) content_type: u32,
     pub(super) deadline: Option<Instant>,
     /// Why nobody waits for the answer any more.
     pub(super) ending: Option<Ending>,
@@ -39,13 +37,10 @@ pub(super) struct Incoming {
 
 impl Incoming {
     /// A call of which nothing else is known.
-    pub(super) fn unknown(head: UnaryHead, request_id: u32) -> Self {
+    pub(super) fn new(tag: CallTag) -> Self {
         Self {
-            head,
-            request_id,
+            tag,
             one_way: false,
-            message_type: 0,
-            content_type: 0,
             deadline: None,
             ending: None,
             size: 0,

@@ -2,17 +2,22 @@
 
 use trill_proto::Code;
 
-use crate::framing::{Side, StreamId};
-use crate::wires::trpc::{self as wire, CloseMeta};
+use crate::framing::{Outcome, Side, StreamId};
 
 use super::Connection;
 use super::config::{AppErrors, Cancel};
-use super::event::{Ending, Event, Outcome, StreamKey};
+use super::event::{Ending, Event, StreamKey};
 use super::fit::Fit;
-use super::inbound::RESET;
 use super::stream::{State, Stream};
-use super::streaming::{Consumed, SendError, check_metadata};
+use super::streaming::{Consumed, SendError};
 use super::timers::Timer;
+
+/// How this side ends a stream.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum EndFrame {
+    Close,
+    Reset,
+}
 
 /// The error text for a client whose handler's task is gone.
 pub(super) const DROPPED: &str = "the handler was dropped before it had an outcome";
@@ -24,7 +29,7 @@ impl Connection {
         // PROTOCOL 24
         if stream.state == State::Open && self.side == Side::Client {
             stream.state = State::LocalClosed;
-            wire::close(self.output.copied(), stream.id, &CloseMeta::default());
+            self.wire.half_close(&mut self.output, stream.id);
         }
     }
 
@@ -47,11 +52,11 @@ impl Connection {
                 && !stream.recv.ended
                 && let Some(increment) = stream.recv.window.settle_all()
             {
-                wire::feedback(self.output.copied(), id, increment);
+                self.wire.credit(&mut self.output, id, increment);
             }
             if closes {
-                self.write_close(id, 0, outcome)
-            } else if let Err(error) = self.try_close(id, 0, outcome) {
+                self.write_end(id, EndFrame::Close, outcome)
+            } else if let Err(error) = self.try_end(id, EndFrame::Close, outcome) {
                 // PROTOCOL 37
                 return Fit::Not(error);
             } else {
@@ -122,10 +127,10 @@ impl Connection {
             return;
         }
         if stream.state == State::Open {
-            wire::close(self.output.copied(), stream.id, &CloseMeta::default());
+            self.wire.half_close(&mut self.output, stream.id);
         }
         if let Some(increment) = self.cancelled.begin(stream.id, stream.recv.window) {
-            wire::feedback(self.output.copied(), stream.id, increment);
+            self.wire.credit(&mut self.output, stream.id, increment);
         }
         if let Some(oldest) = self.cancelled.forget_one() {
             let text = "the client has given the stream up, and the server does not end it";
@@ -148,34 +153,30 @@ impl Connection {
         if outcome.is_ok() {
             outcome.ret = Code::INVOKE_UNKNOWN_ERR.0;
         }
-        self.write_close(id, RESET, outcome)
+        self.write_end(id, EndFrame::Reset, outcome)
     }
 
-    /// Writes CLOSE. If metadata and text do not fit into a frame, the codes and as much of the
+    /// Writes the end. If metadata and text do not fit into a frame, the codes and as much of the
     /// text as fits go out.
-    fn write_close(&mut self, id: StreamId, close_type: i32, outcome: Outcome) -> Fit {
+    fn write_end(&mut self, id: StreamId, how: EndFrame, outcome: Outcome) -> Fit {
         let bare = outcome.without_metadata();
-        let Err(why) = self.try_close(id, close_type, outcome) else { return Fit::Whole };
+        let Err(why) = self.try_end(id, how, outcome) else { return Fit::Whole };
         let cut = self.cut(&bare);
-        if self.try_close(id, close_type, bare).is_ok() {
+        if self.try_end(id, how, bare).is_ok() {
             return Fit::WithoutMetadata(why);
         }
-        self.try_close(id, close_type, cut)
-            .expect("two codes and a text that was cut fit into any frame");
+        self.try_end(id, how, cut).expect("two codes and a text that was cut fit into any frame");
         Fit::Cut
     }
 
-    /// Writes CLOSE, if it fits into a frame.
-    fn try_close(
-        &mut self,
-        id: StreamId,
-        close_type: i32,
-        outcome: Outcome,
-    ) -> Result<(), SendError> {
-        check_metadata(&outcome.metadata)?;
-        let before = self.output.len();
-        wire::close(self.output.copied(), id, &close_meta(close_type, outcome));
-        self.check_written(before)
+    /// Writes the end, if it fits into a frame.
+    fn try_end(&mut self, id: StreamId, how: EndFrame, outcome: Outcome) -> Result<(), SendError> {
+        let limit = self.config.largest();
+        match how {
+            EndFrame::Close => self.wire.close(&mut self.output, id, outcome, limit)?,
+            EndFrame::Reset => self.wire.reset(&mut self.output, id, outcome, limit)?,
+        }
+        Ok(())
     }
 
     /// Ends the stream. Received messages can still be taken.
@@ -221,16 +222,5 @@ impl Connection {
         self.forget_reset(key);
         self.clear_stuck_timer();
         self.tell_if_idle();
-    }
-}
-
-fn close_meta(close_type: i32, outcome: Outcome) -> CloseMeta {
-    CloseMeta {
-        close_type,
-        ret: outcome.ret,
-        msg: outcome.message,
-        trans_info: wire::entries(outcome.metadata),
-        func_ret: outcome.func_ret,
-        ..CloseMeta::default()
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::wires::trpc::Largest;
+use crate::framing::Largest;
 
 use super::peer::Peer;
 

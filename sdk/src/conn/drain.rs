@@ -3,30 +3,21 @@
 
 use trill_proto::Code;
 
-use crate::framing::Side;
+use crate::framing::{Outcome, Side};
 
 use super::Connection;
 use super::error::ConnError;
-use super::event::{Ending, Event, Outcome};
+use super::event::{Ending, Event};
 
-/// The metadata with which a server says that it takes nothing more on a connection, in an answer
-/// that refuses. Clients of other libraries see a key that means nothing to them.
-const DRAINING: &str = "trill-draining";
-
-/// The text of a refusal. The refusal of a stream has no field for metadata, so there the text is
-/// the mark: clients of other versions know no other one.
+/// The text of a refusal.
 const REFUSAL: &str =
     "the server is draining, because it is shutting down: try another one, or later";
 
 /// The refusal of a server that drains.
 // PROTOCOL 12, 41
 pub(super) fn refusal() -> Outcome {
-    marked(Outcome::framework(Code::SERVER_OVERLOAD_ERR.0, REFUSAL))
-}
-
-fn marked(mut outcome: Outcome) -> Outcome {
-    outcome.metadata.put(DRAINING, "1");
-    outcome
+    let refusal = Outcome::framework(Code::SERVER_OVERLOAD_ERR.0, REFUSAL);
+    Outcome { draining: true, ..refusal }
 }
 
 impl Connection {
@@ -37,24 +28,10 @@ impl Connection {
     }
 
     /// Hears whether the server takes nothing more on this connection. Requests that were sent
-    /// before it said so are answered; later ones might cross the end of the connection. With other
-    /// codes than those of a refusal and of a shutdown, the key is the application's.
+    /// before it said so are answered; later ones might cross the end of the connection.
     #[inline]
-    pub(super) fn hear_drain(&mut self, outcome: &mut Outcome) {
-        let codes = [Code::SERVER_OVERLOAD_ERR.0, Code::SERVER_TIMEOUT_ERR.0];
-        // PROTOCOL 41
-        if outcome.ret != 0
-            && codes.contains(&outcome.ret)
-            && self.side == Side::Client
-            && outcome.metadata.remove(DRAINING).is_some()
-        {
-            self.note_peer_drains();
-        }
-    }
-
-    /// The same of the refusal of a stream.
-    pub(super) fn hear_drain_of_stream(&mut self, refusal: &Outcome) {
-        if refusal.ret == Code::SERVER_OVERLOAD_ERR.0 && refusal.message == REFUSAL {
+    pub(super) fn hear_drain(&mut self, outcome: &Outcome) {
+        if outcome.draining && self.side == Side::Client {
             self.note_peer_drains();
         }
     }
@@ -106,8 +83,9 @@ impl Connection {
     pub(crate) fn shut_down(&mut self) {
         self.draining = true;
         // PROTOCOL 12, 41
+        let text = ConnError::Shutdown.to_string();
         let outcome =
-            marked(Outcome::framework(Code::SERVER_TIMEOUT_ERR.0, ConnError::Shutdown.to_string()));
+            Outcome { draining: true, ..Outcome::framework(Code::SERVER_TIMEOUT_ERR.0, text) };
         for key in self.streams.live_keys() {
             self.send_reset(key, outcome.clone());
             self.end_stream(key, Ending::Lost(ConnError::Shutdown));

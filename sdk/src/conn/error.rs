@@ -3,7 +3,7 @@
 use std::time::Duration;
 use std::{fmt, io};
 
-use crate::wires::trpc::{FrameFault, WireError};
+use crate::wires::{Fault, Garbage};
 
 use super::budget::Overrun;
 
@@ -19,8 +19,8 @@ pub(crate) enum ConnError {
     FrameTooLarge { size: usize, limit: usize, timeout: Duration },
     Frame(Duration),
     NoRoom { over: Overrun, limit: Duration },
-    Wire(WireError),
-    BadAnswer(FrameFault),
+    Wire(Garbage),
+    BadAnswer(Fault),
     Unreachable { kind: io::ErrorKind, limit: Duration },
     Idle(Duration),
     FirstFrame(Duration),
@@ -57,7 +57,7 @@ impl fmt::Display for ConnError {
                 "there was no room within {limit:?} for the rest of a message that had begun \
                  (frame_timeout): {over}"
             ),
-            Self::Wire(error) => write!(f, "the peer sent bytes that are not tRPC: {error}"),
+            Self::Wire(error) => error.fmt(f),
             Self::BadAnswer(fault) => write!(
                 f,
                 "the peer sent an answer that cannot be understood, and that does not say which \
@@ -93,7 +93,7 @@ impl std::error::Error for ConnError {}
 
 impl ConnError {
     /// The error for bytes after which the connection cannot go on.
-    pub(crate) fn of_wire(error: WireError) -> Self {
+    pub(crate) fn of_wire(error: Garbage) -> Self {
         Self::Wire(error)
     }
 

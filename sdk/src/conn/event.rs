@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use crate::metadata::Metadata;
-use crate::wires::trpc::{FrameFault, HEADER_LEN};
+use crate::framing::{Head, Outcome};
+use crate::wires::Fault;
 
 use super::budget::Overrun;
 use super::error::{ConnError, Violation};
@@ -25,63 +25,6 @@ pub(crate) struct StreamKey(pub(crate) usize);
 /// that a handler works on. It has no generation either: releasing a call clears its timer.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
 pub(crate) struct CallKey(pub(crate) usize);
-
-/// The part of a call that its caller says before the first message.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Head {
-    /// `/package.Service/Method`.
-    pub(crate) method: Bytes,
-    pub(crate) caller: Bytes,
-    pub(crate) callee: Bytes,
-    pub(crate) metadata: Metadata,
-    /// How long the caller will wait, from the moment the frame was written or read.
-    pub(crate) timeout: Option<Duration>,
-    pub(crate) content_type: u32,
-    pub(crate) content_encoding: u32,
-    pub(crate) message_type: u32,
-}
-
-impl Head {
-    /// About what it takes on the wire, and no less: what has to wait for room asks for so much.
-    pub(crate) fn size(&self) -> usize {
-        HEADER_LEN
-            + self.method.len()
-            + self.caller.len()
-            + self.callee.len()
-            + self.metadata.cost()
-    }
-
-    /// The memory that is kept of it as long as the call or stream goes on. Most often all calls
-    /// share one caller's name, but each can bring another.
-    #[inline]
-    pub(super) fn kept(&self) -> usize {
-        self.caller.len() + self.metadata.cost()
-    }
-}
-
-/// How a call ended: two codes, a text and the metadata of the answer.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Outcome {
-    pub(crate) ret: i32,
-    pub(crate) func_ret: i32,
-    pub(crate) message: Bytes,
-    pub(crate) metadata: Metadata,
-}
-
-impl Outcome {
-    pub(crate) fn is_ok(&self) -> bool {
-        self.ret == 0 && self.func_ret == 0
-    }
-
-    /// The bytes that text and metadata take in memory.
-    pub(super) fn cost(&self) -> usize {
-        self.message.len() + self.metadata.cost()
-    }
-
-    pub(crate) fn framework(ret: i32, message: impl Into<Bytes>) -> Self {
-        Self { ret, message: message.into(), ..Self::default() }
-    }
-}
 
 /// Which of the two sorts of call a head opens.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -121,30 +64,13 @@ pub(crate) enum Ending {
     /// The peer sent a message that is larger than may be received.
     TooLarge { size: usize, limit: usize },
     /// The answer to a unary call cannot be understood.
-    BadAnswer(FrameFault),
+    BadAnswer(Fault),
     /// The application on this side ended the stream.
     Local,
     /// The connection is gone.
     Lost(ConnError),
     /// The connection of a one-way call is gone for so long.
     Abandoned(Duration),
-}
-
-/// An answer to a unary call of ours.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Answer {
-    pub(crate) outcome: Outcome,
-    pub(crate) body: Bytes,
-    pub(crate) attachment: Bytes,
-    pub(crate) content_type: u32,
-    pub(crate) content_encoding: u32,
-}
-
-impl Answer {
-    /// The bytes that the received answer takes in memory.
-    pub(super) fn size(&self) -> usize {
-        self.body.len() + self.attachment.len() + self.outcome.cost()
-    }
 }
 
 /// A unary call of the peer's that was admitted.

@@ -3,11 +3,10 @@
 
 use bytes::Bytes;
 
+use crate::framing::{MESSAGE_COST, Outcome};
 use crate::metadata::Metadata;
-use crate::wires::trpc::HEADER_LEN;
 
 use super::Connection;
-use super::event::Outcome;
 use super::streaming::SendError;
 
 /// How much of an outcome fitted into its frame.
@@ -37,7 +36,7 @@ impl Connection {
     /// The codes and the beginning of the text, which fit into any frame.
     pub(super) fn cut(&self, outcome: &Outcome) -> Outcome {
         // PROTOCOL 37
-        let (header, frame) = (self.config.max_header, self.config.max_sent - HEADER_LEN);
+        let (header, frame) = (self.config.max_header, self.config.max_sent - MESSAGE_COST);
         let setting = if header <= frame { "max_header" } else { "max_message_sent" };
         let mark = format!("... (cut: {setting})");
         let end = floor_char(&outcome.message, header.min(frame) - BESIDE - mark.len());
@@ -65,7 +64,7 @@ mod tests {
         let text = Outcome::framework(1, vec![b'x'; 5_000]);
         for (max_header, max_sent, room, setting) in [
             (1_000, 10_000, 1_000, "max_header"),
-            (10_000, 1_000, 1_000 - HEADER_LEN, "max_message_sent"),
+            (10_000, 1_000, 1_000 - MESSAGE_COST, "max_message_sent"),
         ] {
             let conn = Connection::client(Config { max_header, max_sent, ..Config::default() });
             let cut = conn.cut(&text);

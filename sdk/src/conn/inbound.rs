@@ -6,25 +6,18 @@ use std::time::Instant;
 use bytes::Bytes;
 use trill_proto::Code;
 
-use crate::framing::{Side, StreamId};
-use crate::wires::trpc::{
-    self as wire, CloseMeta, Frame, FrameFault, HEADER_LEN, InitMeta, Messages,
-};
+use crate::framing::{Head, MESSAGE_COST, Messages, Outcome, Side, StreamId};
+use crate::wires::{End, Fault, Input, Opening};
 
 use super::config::{MIN_WINDOW, STREAM_STATE, room_for};
 use super::credit::SendWindow;
 use super::error::{ConnError, Violation};
-use super::event::{Admitted, Ending, Event, Head, IncomingStream, Outcome, Shape, StreamKey};
-use super::overtaken::is_overtaking;
+use super::event::{Admitted, Ending, Event, IncomingStream, Shape, StreamKey};
 use super::refusals::Cause;
-use super::stream::{Action, Idle, Input, Moved, Recv, Send, State, Stream};
+use super::stream::{Action, FrameKind, Idle, Moved, Recv, Send, State, Stream};
 use super::streaming::Consumed;
 use super::timers::Timer;
-use super::{Connection, drain, handshake};
-
-/// `close_type` of a CLOSE that breaks the stream off; everything else counts as a normal CLOSE
-/// (both peers take it so).
-pub(super) const RESET: i32 = 1;
+use super::{Connection, drain};
 
 /// The bytes that a stream without flow control may hold before the connection is not read further.
 const STALL_WITHOUT_WINDOW: usize = 256 * 1024;
@@ -35,27 +28,24 @@ const SHORT: usize = 256;
 impl Connection {
     /// Takes one frame of the peer's. An error ends the connection: report it with
     /// [`handle_lost`](Self::handle_lost).
-    pub(crate) fn handle_frame(&mut self, frame: Frame, now: Instant) -> Result<(), ConnError> {
+    pub(crate) fn handle_input(&mut self, input: Input, now: Instant) -> Result<(), ConnError> {
         self.keepalive.note();
         self.watch.note();
         self.arriving = None;
-        match frame {
-            Frame::Data { id, messages } => self.handle_data(id, messages, now),
-            Frame::Feedback { id, increment } => self.handle_feedback(id, increment),
-            Frame::Init { id, meta } => match self.side {
-                Side::Server => self.handle_init(id, meta, now),
-                Side::Client => self.handle_init_answer(id, meta),
-            },
-            Frame::Close { id, meta } => self.handle_close(id, meta, now),
-            Frame::BadStream { id, why } => self.handle_bad(id, &why),
-            Frame::Request { head, meta, body, attachment } => {
-                self.handle_request(head, meta, body, attachment, now);
+        match input {
+            Input::Messages { id, messages } => self.handle_messages(id, messages, now),
+            Input::Credit { id, increment } => self.handle_credit(id, increment),
+            Input::Open { id, opening } => self.handle_open(id, opening, now),
+            Input::Opened { id, answer } => self.handle_opened(id, answer),
+            Input::End { id, how, outcome } => self.handle_end(id, how, outcome, now),
+            Input::BadStream { id, why } => self.handle_bad(id, &why),
+            Input::Call { tag, one_way, head, body, attachment } => {
+                self.handle_call(tag, one_way, head, body, attachment, now);
             }
-            Frame::Response { meta, body, attachment, .. } => {
-                self.handle_response(meta, body, attachment);
-            }
-            Frame::BadUnary { head, why } => self.handle_bad_unary(head, why)?,
-            Frame::Skipped { of, size, why } => self.handle_skipped(of, size, why),
+            Input::Answer { id, answer } => self.handle_answer(id, answer),
+            Input::BadCall { tag, why } => self.handle_bad_call(tag, &why),
+            Input::BadAnswer { id, why } => self.handle_bad_answer(id, why)?,
+            Input::Skipped { of, size, why } => self.handle_skipped(of, size, why),
         }
         self.count_unsent();
         let (queued, limit) = (self.queued(), self.config.outbox_hard());
@@ -120,14 +110,14 @@ impl Connection {
     pub(super) fn find_receiver(&mut self, id: StreamId, bytes: usize) -> Option<StreamKey> {
         let Some(key) = self.streams.find(id) else {
             if let Some(increment) = self.cancelled.receive(id, bytes) {
-                wire::feedback(self.output.copied(), id, increment);
+                self.wire.credit(&mut self.output, id, increment);
             }
             return None;
         };
         let client = self.side == Side::Client;
         let stream = self.streams.get_mut(key);
         stream.moved = Moved::NOW;
-        let (next, action) = stream.state.receive(client, Input::Data);
+        let (next, action) = stream.state.receive(client, FrameKind::Message);
         match action {
             Action::Deliver if stream.recv.discard => {
                 stream.recv.window.receive(bytes);
@@ -142,11 +132,11 @@ impl Connection {
         }
     }
 
-    fn handle_data(&mut self, id: StreamId, messages: Messages, now: Instant) {
+    fn handle_messages(&mut self, id: StreamId, messages: Messages, now: Instant) {
         let Some(key) = self.find_receiver(id, messages.bytes()) else { return };
         let stream = self.streams.get_mut(key);
         let before = stream.recv.held();
-        let more = messages.bytes() + messages.count() * HEADER_LEN;
+        let more = messages.bytes() + messages.count() * MESSAGE_COST;
         // Only a peer that sends much more than it was promised room for can bring this about. A
         // reader that waits takes it at once.
         if before + more > stream.recv.charged
@@ -168,11 +158,11 @@ impl Connection {
         self.count_unread(key, before);
     }
 
-    fn handle_feedback(&mut self, id: StreamId, increment: u32) {
+    fn handle_credit(&mut self, id: StreamId, increment: u32) {
         let Some(key) = self.streams.find(id) else { return };
         let client = self.side == Side::Client;
         let stream = self.streams.get_mut(key);
-        let (next, action) = stream.state.receive(client, Input::Feedback);
+        let (next, action) = stream.state.receive(client, FrameKind::Credit);
         match action {
             Action::Credit => {
                 stream.send.window.add(increment);
@@ -184,7 +174,7 @@ impl Connection {
         }
     }
 
-    fn handle_close(&mut self, id: StreamId, meta: CloseMeta, now: Instant) {
+    fn handle_end(&mut self, id: StreamId, how: End, outcome: Outcome, now: Instant) {
         let Some(key) = self.streams.find(id) else {
             // PROTOCOL 27
             self.cancelled.end(id);
@@ -192,41 +182,24 @@ impl Connection {
         };
         let client = self.side == Side::Client;
         // PROTOCOL 27
-        if client && self.streams.get(key).accepted && is_overtaking(&meta) {
-            self.remember_reset(key, &meta, now);
+        if how == End::ResetAhead && self.streams.get(key).accepted {
+            self.remember_reset(key, &outcome, now);
             return;
         }
-        // A client has nothing to report with a normal CLOSE: one with a code can only mean that it
-        // failed.
-        let broken_off =
-            meta.close_type == RESET || (!client && (meta.ret != 0 || meta.func_ret != 0));
-        let input = if broken_off { Input::Reset } else { Input::Close };
-        let (next, action) = self.streams.get(key).state.receive(client, input);
-        let mut outcome = Outcome {
-            ret: meta.ret,
-            func_ret: meta.func_ret,
-            message: meta.msg,
-            metadata: wire::read_metadata(meta.trans_info),
+        self.hear_drain(&outcome);
+        let (frame, ending) = match how {
+            End::Close => (FrameKind::Close, Ending::Closed(Arc::new(outcome))),
+            End::Reset | End::ResetAhead => (FrameKind::Reset, Ending::Reset(Arc::new(outcome))),
         };
-        self.hear_drain(&mut outcome);
-        let ending = if broken_off {
-            // PROTOCOL 26
-            if outcome.is_ok() {
-                outcome.ret = Code::STREAM_UNKNOWN_ERR.0;
-            }
-            Ending::Reset(Arc::new(outcome))
-        } else {
-            Ending::Closed(Arc::new(outcome))
-        };
+        let (next, action) = self.streams.get(key).state.receive(client, frame);
         self.act(key, next, action, Some(ending));
     }
 
-    fn handle_init_answer(&mut self, id: StreamId, meta: InitMeta) {
+    fn handle_opened(&mut self, id: StreamId, answer: Result<u32, Outcome>) {
         let Some(key) = self.streams.find(id) else { return };
-        let answer = handshake::read_answer(meta);
-        let input = if answer.is_ok() { Input::Init } else { Input::Refusal };
+        let frame = if answer.is_ok() { FrameKind::Accept } else { FrameKind::Refuse };
         let stream = self.streams.get_mut(key);
-        let (next, action) = stream.state.receive(true, input);
+        let (next, action) = stream.state.receive(true, frame);
         match answer {
             Ok(window) if action == Action::Opened => {
                 stream.state = next;
@@ -250,7 +223,7 @@ impl Connection {
             }
             Ok(_) => self.act(key, next, action, None),
             Err(outcome) => {
-                self.hear_drain_of_stream(&outcome);
+                self.hear_drain(&outcome);
                 self.act(key, next, action, Some(Ending::Refused(Arc::new(outcome))));
             }
         }
@@ -276,16 +249,16 @@ impl Connection {
         }
     }
 
-    fn handle_init(&mut self, id: StreamId, meta: InitMeta, now: Instant) {
+    fn handle_open(&mut self, id: StreamId, opening: Option<Opening>, now: Instant) {
         if let Some(key) = self.streams.find(id) {
-            let (next, action) = self.streams.get(key).state.receive(false, Input::Init);
+            let (next, action) = self.streams.get(key).state.receive(false, FrameKind::Open);
             self.act(key, next, action, None);
             return;
         }
-        let (mut head, admitted, peer_window) = match self.admit_stream(meta) {
+        let (mut head, admitted, peer_window) = match self.admit_stream(opening) {
             Ok(stream) => stream,
             Err(outcome) => {
-                wire::init(self.output.copied(), id, &handshake::refuse(outcome));
+                self.wire.refuse(&mut self.output, id, outcome);
                 return;
             }
         };
@@ -294,8 +267,7 @@ impl Connection {
         let window = if peer_window == 0 { 0 } else { self.config.window_of(share) };
         let send_window =
             if window == 0 { SendWindow::unlimited() } else { SendWindow::announced(peer_window) };
-        // PROTOCOL 15
-        wire::init(self.output.copied(), id, &handshake::accept(window, head.content_type));
+        self.wire.accept(&mut self.output, id, window, head.content_type);
         let deadline = head.timeout.and_then(|timeout| now.checked_add(timeout));
         let key = self.streams.insert(Stream {
             id,
@@ -323,10 +295,11 @@ impl Connection {
         self.events.push(Event::Stream(Box::new(IncomingStream { key, admitted, head, deadline })));
     }
 
-    fn admit_stream(&mut self, meta: InitMeta) -> Result<(Head, Admitted, u32), Outcome> {
-        let Some((head, window)) = handshake::read_request(meta) else {
+    fn admit_stream(&mut self, opening: Option<Opening>) -> Result<(Head, Admitted, u32), Outcome> {
+        let Some(Opening { head, window }) = opening else {
             self.count_refusal(Cause::Unreadable);
-            return Err(handshake::no_request_meta());
+            let text = "INIT without request_meta: it names no method";
+            return Err(Outcome::framework(Code::SERVER_NOFUNC_ERR.0, text));
         };
         // Streams that are over but still held count: their memory is not free yet.
         let room = room_for(MIN_WINDOW) + STREAM_STATE + head.kept();
@@ -377,10 +350,10 @@ impl Connection {
         Ok(admitted)
     }
 
-    pub(super) fn handle_bad(&mut self, id: StreamId, why: &FrameFault) {
+    pub(super) fn handle_bad(&mut self, id: StreamId, why: &Fault) {
         let violation = match *why {
-            FrameFault::HeaderTooLarge { size, limit } => Violation::HeaderTooLarge { size, limit },
-            FrameFault::TooManyEntries { limit } => Violation::TooManyEntries { limit },
+            Fault::HeaderTooLarge { size, limit } => Violation::HeaderTooLarge { size, limit },
+            Fault::TooManyEntries { limit } => Violation::TooManyEntries { limit },
             _ => Violation::BadFrame,
         };
         let Some(key) = self.streams.find(id) else {
@@ -393,8 +366,11 @@ impl Connection {
             }
             return;
         };
-        let (next, action) =
-            self.streams.get(key).state.receive(self.side == Side::Client, Input::Bad(violation));
+        let (next, action) = self
+            .streams
+            .get(key)
+            .state
+            .receive(self.side == Side::Client, FrameKind::Bad(violation));
         self.act(key, next, action, None);
     }
 

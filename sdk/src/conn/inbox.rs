@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::wires::trpc::{HEADER_LEN, Messages};
+use crate::framing::{Framing, Messages};
 
 /// The first room for copies: some messages, so that a reader who is only a little behind costs one
 /// allocation.
@@ -26,6 +26,8 @@ struct More {
     /// Whole frames, and how many. They come behind the pieces.
     tail: Vec<u8>,
     count: usize,
+    /// Of the tail, if there is one.
+    framing: Framing,
 }
 
 impl Inbox {
@@ -103,6 +105,10 @@ impl More {
     }
 
     fn copy(&mut self, messages: &Messages) {
+        if messages.framing() != self.framing {
+            self.cut();
+            self.framing = messages.framing();
+        }
         // By a quarter and not by half: what is left over is memory that no budget counts.
         if self.tail.capacity() - self.tail.len() < messages.size() {
             self.tail.reserve_exact(messages.size().max(self.tail.len() / 4).max(TAIL));
@@ -117,6 +123,7 @@ impl More {
             let piece = Messages::new(
                 std::mem::take(&mut self.tail).into(),
                 std::mem::take(&mut self.count),
+                self.framing,
             );
             self.pieces.push_back(piece);
         }
@@ -130,18 +137,19 @@ impl More {
     }
 
     fn tail_total(&self) -> (usize, usize) {
-        (self.count, self.tail.len() - self.count * HEADER_LEN)
+        (self.count, self.tail.len() - self.count * usize::from(self.framing.header))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use crate::framing::{COPIED, StreamId};
+    use crate::wires::trpc::FRAMING;
 
     use super::*;
 
     fn message(payload: &[u8]) -> Messages {
-        Messages::single(StreamId(7), payload)
+        crate::wires::trpc::single(StreamId(7), payload)
     }
 
     fn drain(inbox: &mut Inbox) -> Vec<usize> {
@@ -192,7 +200,7 @@ mod tests {
         let mut inbox = Inbox::default();
         let buffer = bytes::Bytes::from(vec![0; 64 * 1024]);
         for _ in 0..10 {
-            inbox.push(Messages::new(buffer.slice(..48), 1));
+            inbox.push(Messages::new(buffer.slice(..48), 1, FRAMING));
         }
         assert!(buffer.is_unique());
         assert_eq!(inbox.total().0, 10);
@@ -210,7 +218,7 @@ mod tests {
         ];
         for (size, memory, is_copied) in cases {
             for others in [0, 1] {
-                let mut messages = Messages::new(buffer.slice(..size), 1);
+                let mut messages = Messages::new(buffer.slice(..size), 1, FRAMING);
                 messages.set_memory(size.max(memory * 1024));
                 let mut inbox = Inbox::default();
                 (0..others).for_each(|_| inbox.push(message(b"1")));

@@ -8,23 +8,16 @@ use std::time::Instant;
 
 use trill_proto::Code;
 
-use crate::framing::{Side, StreamId};
-use crate::wires::trpc::{self as wire};
+use crate::framing::{Outcome, Side};
 
 use super::Connection;
 use super::error::ConnError;
-use super::event::{Ending, Outcome, StreamKey};
+use super::event::{Ending, StreamKey};
 use super::stream::Look;
 use super::timers::Timer;
 
 /// How many looks an idle timeout is long. A connection lives for one look longer at most.
 const IDLE_LOOKS: u32 = 4;
-
-/// An id that no client uses, for a FEEDBACK of a client that is about no stream. Servers of Trill
-/// and tRPC-Cpp drop it; one of tRPC-Go answers with a RESET, which is dropped here
-/// (`go: codec_stream.go`). A server never sends it: a client of tRPC-Go takes whatever comes on a
-/// connection of its pool for the answer to its call.
-const NO_STREAM: StreamId = StreamId(0);
 
 #[derive(Debug, Default)]
 pub(super) struct Keepalive {
@@ -128,9 +121,9 @@ impl Connection {
             let waits = self.streams.live() > 0 || !self.calls.is_empty();
             // PROTOCOL 39
             let asks = waits && self.side == Side::Client && self.config.probes();
-            let probe = asks.then_some(NO_STREAM);
-            if let Some(id) = self.streams.any_accepted().or(probe) {
-                wire::feedback(self.output.copied(), id, 0);
+            let accepted = self.streams.any_accepted();
+            if accepted.is_some() || asks {
+                self.wire.beat(&mut self.output, self.side, accepted);
             }
         }
         self.set_keepalive_timer(now);

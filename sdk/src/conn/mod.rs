@@ -2,7 +2,7 @@
 //!
 //! A [`Connection`] knows everything about the calls and streams of one connection and does nothing
 //! by itself: no sockets, no clock, no wakers, no locks. Frames go in with
-//! [`handle_frame`](Connection::handle_frame), the application's operations with `open`, `send`,
+//! [`handle_input`](Connection::handle_input), the application's operations with `open`, `send`,
 //! `call` and so on. Time is an argument.
 //!
 //! Deliberately absent: encoding of messages (`stream`), retries and naming (`client`), anything
@@ -20,7 +20,6 @@ mod drain;
 mod error;
 mod event;
 mod fit;
-mod handshake;
 mod inbound;
 mod inbox;
 mod keepalive;
@@ -46,10 +45,10 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use crate::framing::Side;
+use crate::framing::{Largest, Side};
+use crate::wires::{Decoder, Wire, trpc};
 
-pub(crate) use crate::framing::{Body, COPIED, Outbox, StreamId};
-pub(crate) use crate::wires::trpc::FIRST_BYTE;
+pub(crate) use crate::framing::{Answer, Body, COPIED, Head, Outbox, Outcome, StreamId};
 
 use begun::Watch;
 use budget::Account;
@@ -74,8 +73,7 @@ pub(crate) use error::ConnError;
 #[cfg(test)]
 pub(crate) use error::Violation;
 pub(crate) use event::{
-    Admission, Admitted, Answer, CallKey, Ending, Event, Head, IncomingCall, IncomingStream,
-    Outcome, Shape, StreamKey,
+    Admission, Admitted, CallKey, Ending, Event, IncomingCall, IncomingStream, Shape, StreamKey,
 };
 pub(crate) use fit::Fit;
 pub(crate) use inbox::Inbox;
@@ -83,7 +81,7 @@ pub(crate) use peer::{Peer, Pools};
 pub(crate) use refusals::Cause;
 pub use refusals::Refused;
 pub(crate) use send_queue::SendTicket;
-pub(crate) use streaming::{Backlog, Consumed, SendError, Sent, Take, frame_size, write_data};
+pub(crate) use streaming::{Backlog, Consumed, SendError, Sent, Take, frame_size};
 pub(crate) use streams::growth;
 
 /// One connection's protocol state.
@@ -95,6 +93,7 @@ pub(crate) use streams::growth;
 /// [`wants_input`](Self::wants_input) is false.
 pub(crate) struct Connection {
     side: Side,
+    wire: Wire,
     config: Config,
     admission: Option<Admission>,
     streams: Streams,
@@ -162,8 +161,10 @@ impl Connection {
         // The connection's own limit is kept by those who ask for room.
         let mut unsent = Account::new(usize::MAX, peer.map(|peer| Arc::clone(&peer.unsent)));
         unsent.join();
+        let wire = Wire::Trpc(trpc::Trpc);
         Self {
             side,
+            wire,
             unread: Account::new(config.unread, peer.map(|peer| Arc::clone(&peer.unread))),
             unsent,
             permits: Permits::new(peer.map(Arc::clone)),
@@ -171,7 +172,7 @@ impl Connection {
             calls: Calls::new(config.first_request_id),
             config,
             admission,
-            streams: Streams::new(),
+            streams: Streams::new(wire.first_stream()),
             cancelled: CancelledStreams::default(),
             timers: Timers::default(),
             keepalive: Keepalive::default(),
@@ -198,8 +199,19 @@ impl Connection {
         }
     }
 
+    #[cfg(test)]
     pub(crate) fn side(&self) -> Side {
         self.side
+    }
+
+    pub(crate) fn wire(&self) -> Wire {
+        self.wire
+    }
+
+    /// Finds the frames of what the peer sends.
+    pub(crate) fn decoder(&self) -> Decoder {
+        let limit = Largest { frame: self.config.max_received, header: self.config.max_header };
+        self.wire.decoder(self.side, limit)
     }
 
     pub(crate) fn config(&self) -> &Config {

@@ -1,6 +1,4 @@
-//! The RESET with which a server of tRPC-Go answers a frame for a stream that it has just ended,
-//! while its own CLOSE is still on the way to the socket (`go: codec_stream.go`, `encodeCloseFrame`
-//! forgets the stream first).
+//! A RESET that may have overtaken the real end of its stream.
 //!
 //! The real end follows, with the status, so the RESET is remembered only. When no end follows it
 //! is one: a handler may have said these very words.
@@ -9,13 +7,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use trill_proto::Code;
-
-use crate::wires::trpc::CloseMeta;
+use crate::framing::Outcome;
 
 use super::Connection;
-use super::event::{Ending, Outcome, StreamKey};
-use super::inbound::RESET;
+use super::event::{Ending, StreamKey};
 use super::timers::Timer;
 
 /// How long the real end may take to come. It is in the server's hands already, behind a window of
@@ -25,19 +20,11 @@ const WAIT: Duration = Duration::from_secs(1);
 /// Streams that wait for their real end: when they wait no more, and how they end then.
 pub(super) type Overtaken = BTreeMap<StreamKey, (Instant, Arc<Outcome>)>;
 
-/// Tells whether this is that RESET.
-pub(super) fn is_overtaking(meta: &CloseMeta) -> bool {
-    meta.close_type == RESET
-        && meta.ret == Code::SERVER_DECODE_ERR.0
-        && meta.func_ret == 0
-        && meta.msg == "uninitialized meta"
-}
-
 impl Connection {
     /// The RESET came for a stream that was accepted.
-    pub(super) fn remember_reset(&mut self, key: StreamKey, meta: &CloseMeta, now: Instant) {
+    pub(super) fn remember_reset(&mut self, key: StreamKey, said: &Outcome, now: Instant) {
         if !self.overtaken.contains_key(&key) {
-            let outcome = Outcome::framework(meta.ret, "uninitialized meta");
+            let outcome = Outcome::framework(said.ret, said.message.clone());
             self.wait_for_close(key, Arc::new(outcome), now);
         }
     }

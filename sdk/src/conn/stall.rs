@@ -5,9 +5,11 @@ use std::time::{Duration, Instant};
 
 use trill_proto::Code;
 
+use crate::framing::Outcome;
+
 use super::Connection;
 use super::budget::Overrun;
-use super::event::{Ending, Outcome};
+use super::event::Ending;
 use super::refusals::Cause;
 use super::timers::{Timer, Timers};
 

@@ -2,18 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use crate::framing::{Body, StreamId, Target};
-use crate::metadata::Metadata;
-use crate::wires::trpc::{self as wire, HEADER_LEN, MAX_ENTRIES, WireError};
+use crate::framing::{Body, Head, MESSAGE_COST, Prefix, WriteError};
 
+use super::Connection;
 use super::budget::Overrun;
 use super::credit::SendWindow;
-use super::event::{Ending, Head, StreamKey};
+use super::event::{Ending, StreamKey};
 use super::inbox::Inbox;
 use super::send_queue::SendTicket;
 use super::stream::{Idle, Moved, Recv, Send, State, Stream};
 use super::timers::Timer;
-use super::{Connection, handshake};
 
 /// Why something could not be sent. Nothing of it was.
 #[derive(Clone, PartialEq, Debug)]
@@ -38,32 +36,21 @@ pub(crate) enum SendError {
     HalfClosed,
 }
 
-impl SendError {
-    /// Why a frame was not written.
-    pub(super) fn of(error: WireError) -> Self {
+impl From<WriteError> for SendError {
+    fn from(error: WriteError) -> Self {
         match error {
-            WireError::FrameTooLarge { size, limit } => Self::TooLarge { size, limit },
-            WireError::HeaderTooLarge { size, limit } => Self::HeaderTooLarge { size, limit },
-            WireError::WrongSize { announced, written } => Self::WrongSize { announced, written },
-            other => unreachable!("encoding cannot fail with {other}"),
+            WriteError::TooLarge { size, limit } => Self::TooLarge { size, limit },
+            WriteError::HeaderTooLarge { size, limit } => Self::HeaderTooLarge { size, limit },
+            WriteError::TooManyEntries { count, limit } => Self::TooManyEntries { count, limit },
+            WriteError::SeveralValues { key, wire } => Self::SeveralValues { key, wire },
+            WriteError::WrongSize { announced, written } => Self::WrongSize { announced, written },
         }
     }
 }
 
-/// How large the frame of a message is.
+/// How large the frame of a message is, about.
 pub(crate) const fn frame_size(len: usize) -> usize {
-    HEADER_LEN + len
-}
-
-/// Writes the frame of one message.
-#[inline]
-pub(crate) fn write_data(
-    out: &mut impl Target,
-    id: StreamId,
-    len: usize,
-    body: impl Body,
-) -> Result<(), SendError> {
-    wire::data(out, id, len, body).map_err(SendError::of)
+    MESSAGE_COST + len
 }
 
 /// The result of an attempt to send.
@@ -148,14 +135,10 @@ impl Connection {
         if self.peer_drains {
             return Err(SendError::PeerDrains);
         }
-        check_metadata(&head.metadata)?;
         let (window, timeout) = (self.config.window_of(self.unread.share(0)), head.timeout);
         let cancelled = &self.cancelled;
         let id = self.streams.next_id(|id| cancelled.contains(id));
-        let before = self.output.len();
-        // PROTOCOL 19
-        wire::init(self.output.copied(), id, &handshake::request(head, window));
-        self.check_written(before)?;
+        self.wire.open(&mut self.output, id, head, window, self.config.largest())?;
         let open_by = now.checked_add(self.config.open_timeout);
         let end_by = timeout.and_then(|timeout| now.checked_add(timeout));
         let key = self.streams.insert(Stream {
@@ -257,7 +240,7 @@ impl Connection {
         if !self.send_queue.claim(queued, size, ticket) {
             return Ok(Sent::NoRoom);
         }
-        write_data(&mut self.output, stream.id, len, body)?;
+        self.wire.prefix(stream.id).write(&mut self.output, len, body)?;
         stream.send.window.subtract(len);
         stream.send.sent = true;
         stream.moved = Moved::NOW;
@@ -286,10 +269,10 @@ impl Connection {
 
     /// Grants all credit of the stream to its writer, who makes frames by itself from now on.
     /// [`collect`](Self::collect) takes the frames and what is left of the credit.
-    pub(crate) fn grant_credit(&mut self, key: StreamKey) -> (StreamId, i64) {
+    pub(crate) fn grant_credit(&mut self, key: StreamKey) -> (Prefix, i64) {
         let stream = self.streams.get_mut(key);
         stream.send.granted = true;
-        (stream.id, stream.send.window.grant())
+        (self.wire.prefix(stream.id), stream.send.window.grant())
     }
 
     /// Takes back what was granted. The frames are queued, unless the stream is over.
@@ -349,7 +332,7 @@ impl Connection {
             let size = self.config.window_of(self.unread.share(stream.recv.charged));
             // PROTOCOL 20
             if let Some(increment) = stream.recv.window.settle(size) {
-                wire::feedback(self.output.copied(), stream.id, increment);
+                self.wire.credit(&mut self.output, stream.id, increment);
             }
         }
         self.count_unread(key, before);
@@ -368,7 +351,7 @@ impl Connection {
             && stream.recv.window.advance(size)
         {
             let held = stream.recv.held();
-            wire::feedback(self.output.copied(), id, size);
+            self.wire.credit(&mut self.output, id, size);
             self.count_unread(key, held);
         }
     }
@@ -398,40 +381,5 @@ impl Connection {
     pub(super) fn begin_counting(&mut self, key: StreamKey) {
         self.unread.join();
         self.count_unread(key, 0);
-    }
-
-    /// Takes back what was written from `before` on, if it is larger than a frame or its header may
-    /// be.
-    pub(super) fn check_written(&mut self, before: usize) -> Result<(), SendError> {
-        let size = self.output.len() - before;
-        // PROTOCOL 37
-        let error = if size > self.config.max_sent {
-            SendError::TooLarge { size, limit: self.config.max_sent }
-        } else if size > HEADER_LEN + self.config.max_header {
-            SendError::HeaderTooLarge { size: size - HEADER_LEN, limit: self.config.max_header }
-        } else {
-            return Ok(());
-        };
-        self.output.truncate(before);
-        Err(error)
-    }
-}
-
-/// Checks that one header carries the metadata.
-#[inline]
-pub(super) fn check_metadata(metadata: &Metadata) -> Result<(), SendError> {
-    match metadata.len() {
-        0 | 1 => Ok(()),
-        count => check_pairs(metadata, count),
-    }
-}
-
-fn check_pairs(metadata: &Metadata, count: usize) -> Result<(), SendError> {
-    if count > MAX_ENTRIES {
-        return Err(SendError::TooManyEntries { count, limit: MAX_ENTRIES });
-    }
-    match wire::repeated_key(metadata) {
-        Some(key) => Err(SendError::SeveralValues { key: key.to_owned(), wire: wire::NAME }),
-        None => Ok(()),
     }
 }

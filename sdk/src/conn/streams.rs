@@ -8,24 +8,21 @@ use crate::framing::StreamId;
 use super::event::StreamKey;
 use super::stream::Stream;
 
-/// The first id of a client's streams: peers call 0 to 99 reserved (`go: stream/client.go`,
-/// `cpp: trpc_client_stream_handler.h`).
-const FIRST_ID: u32 = 100;
-
 #[derive(Debug)]
 pub(super) struct Streams {
     slab: Slab<Stream>,
     /// Streams that are not over. One that is over lives on in the slab until the application lets
     /// go of its key.
     live: HashMap<u32, usize>,
+    first_id: u32,
     next_id: u32,
     /// The stream of the last frame: frames of one stream come in runs.
     last: Option<(StreamId, usize)>,
 }
 
 impl Streams {
-    pub(super) fn new() -> Self {
-        Self { slab: Slab::new(), live: HashMap::new(), next_id: FIRST_ID, last: None }
+    pub(super) fn new(first_id: u32) -> Self {
+        Self { slab: Slab::new(), live: HashMap::new(), first_id, next_id: first_id, last: None }
     }
 
     /// An id for a new stream of ours. After the last they begin anew; one that is still in use is
@@ -34,7 +31,7 @@ impl Streams {
         loop {
             // PROTOCOL 17
             let id = self.next_id;
-            self.next_id = id.checked_add(1).unwrap_or(FIRST_ID);
+            self.next_id = id.checked_add(1).unwrap_or(self.first_id);
             if !self.live.contains_key(&id) && !is_taken(StreamId(id)) {
                 return StreamId(id);
             }
@@ -94,7 +91,7 @@ impl Streams {
 
     /// Tells whether a stream of ours was ever opened.
     pub(super) fn was_used(&self) -> bool {
-        self.next_id != FIRST_ID
+        self.next_id != self.first_id
     }
 
     /// How many streams are not over.
@@ -149,9 +146,11 @@ pub(crate) fn growth(len: usize) -> usize {
 mod tests {
     use super::*;
 
+    const FIRST_ID: u32 = 100;
+
     #[test]
     fn an_id_is_passed_over_while_its_stream_is_not_over_and_while_it_is_taken_otherwise() {
-        let mut streams = Streams::new();
+        let mut streams = Streams::new(FIRST_ID);
         streams.live.insert(FIRST_ID, 0);
         assert_eq!(streams.next_id(|id| id == StreamId(FIRST_ID + 1)), StreamId(FIRST_ID + 2));
         streams.live.insert(FIRST_ID + 3, 0);
@@ -160,7 +159,7 @@ mod tests {
 
     #[test]
     fn ids_begin_anew_behind_those_that_are_reserved() {
-        let mut streams = Streams::new();
+        let mut streams = Streams::new(FIRST_ID);
         streams.next_id = u32::MAX;
         assert_eq!(streams.next_id(|_| false), StreamId(u32::MAX));
         assert_eq!(streams.next_id(|_| false), StreamId(FIRST_ID));

@@ -1,12 +1,12 @@
 //! Unary calls, both ways: one frame there, one frame back.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
-use trill_proto::{Code, RequestProtocol, ResponseProtocol};
+use trill_proto::Code;
 
-use crate::framing::{Body, COPIED, Side};
-use crate::wires::trpc::{self as wire, FrameFault, ONE_WAY, UnaryHead};
+use crate::framing::{Answer, Body, COPIED, Content, Head, Outcome};
+use crate::wires::{CallTag, Fault};
 
 use super::Connection;
 use super::budget::Overrun;
@@ -14,16 +14,12 @@ use super::calls::{Call, Incoming};
 use super::closing::DROPPED;
 use super::config::CALL_STATE;
 use super::error::ConnError;
-use super::event::{Answer, CallKey, Ending, Event, Head, IncomingCall, Outcome, Shape};
+use super::event::{CallKey, Ending, Event, IncomingCall, Shape};
 use super::fit::Fit;
 use super::refusals::Cause;
 use super::send_queue::SendTicket;
-use super::streaming::{SendError, check_metadata};
+use super::streaming::SendError;
 use super::timers::Timer;
-
-/// The version byte of a unary frame that carries the request id in its fixed header, as tRPC-Go
-/// writes it.
-const VERSION: u8 = 1;
 
 impl Connection {
     /// Tells whether `bytes` more may be queued; else [`Event::Room`] tells when it is this
@@ -74,27 +70,9 @@ impl Connection {
         if self.peer_drains {
             return Err(SendError::PeerDrains);
         }
-        check_metadata(&head.metadata)?;
-        let id = self.calls.next_id();
-        let meta = RequestProtocol {
-            call_type: if one_way { ONE_WAY } else { 0 },
-            request_id: id,
-            timeout: head.timeout.map_or(0, milliseconds),
-            caller: head.caller,
-            callee: head.callee,
-            func: head.method,
-            message_type: head.message_type,
-            trans_info: wire::entries(head.metadata),
-            content_type: head.content_type,
-            content_encoding: head.content_encoding,
-            attachment_size: attachment_size(attachment)?,
-            ..RequestProtocol::default()
-        };
-        // PROTOCOL 7
-        let frame = UnaryHead { id, version: VERSION, reserved: 0 };
-        let limit = self.config.largest();
-        wire::request(&mut self.output, frame, &meta, limit, body.0, body.1, attachment)
-            .map_err(SendError::of)?;
+        let (id, limit) = (self.calls.next_id(), self.config.largest());
+        let content = Content { len: body.0, body: body.1, attachment };
+        self.wire.call(&mut self.output, id, head, one_way, limit, content)?;
         if one_way {
             return Ok(None);
         }
@@ -140,25 +118,9 @@ impl Connection {
         if call.one_way || call.answered || self.lost.is_some() {
             return Ok(());
         }
-        check_metadata(&outcome.metadata)?;
-        let meta = ResponseProtocol {
-            request_id: call.request_id,
-            // PROTOCOL 11
-            ret: outcome.ret,
-            func_ret: outcome.func_ret,
-            error_msg: outcome.message,
-            message_type: call.message_type,
-            trans_info: wire::entries(outcome.metadata),
-            // PROTOCOL 35
-            content_type: call.content_type,
-            content_encoding,
-            attachment_size: attachment_size(attachment)?,
-            ..ResponseProtocol::default()
-        };
-        // PROTOCOL 8
-        let (head, limit) = (call.head, self.config.largest());
-        wire::response(&mut self.output, head, &meta, limit, body.0, body.1, attachment)
-            .map_err(SendError::of)?;
+        let (tag, limit) = (call.tag, self.config.largest());
+        let content = Content { len: body.0, body: body.1, attachment };
+        self.wire.answer(&mut self.output, tag, outcome, content_encoding, limit, content)?;
         call.answered = true;
         Ok(())
     }
@@ -274,58 +236,21 @@ impl Connection {
         }
     }
 
-    pub(super) fn handle_response(
-        &mut self,
-        meta: ResponseProtocol,
-        body: Bytes,
-        attachment: Bytes,
-    ) {
-        let mut outcome = Outcome {
-            ret: meta.ret,
-            func_ret: meta.func_ret,
-            message: meta.error_msg,
-            metadata: wire::read_metadata(meta.trans_info),
-        };
-        self.hear_drain(&mut outcome);
-        // PROTOCOL 7
-        // Peers disagree about the id in the fixed header; the one in the protobuf header is always
-        // right.
-        let (content_type, content_encoding) = (meta.content_type, meta.content_encoding);
-        let answer = Answer { outcome, body, attachment, content_type, content_encoding };
-        self.answered(meta.request_id, Ok(answer));
+    pub(super) fn handle_answer(&mut self, id: u32, answer: Answer) {
+        self.hear_drain(&answer.outcome);
+        self.answered(id, Ok(answer));
     }
 
-    pub(super) fn handle_request(
+    pub(super) fn handle_call(
         &mut self,
-        frame: UnaryHead,
-        meta: RequestProtocol,
+        tag: CallTag,
+        one_way: bool,
+        mut head: Head,
         body: Bytes,
         attachment: Bytes,
         now: Instant,
     ) {
-        let timeout = (meta.timeout > 0).then(|| Duration::from_millis(meta.timeout.into()));
-        let mut incoming = Incoming {
-            head: frame,
-            request_id: meta.request_id,
-            one_way: meta.call_type == ONE_WAY,
-            message_type: meta.message_type,
-            content_type: meta.content_type,
-            deadline: None,
-            ending: None,
-            size: 0,
-            waiting: 0,
-            answered: false,
-        };
-        let mut head = Head {
-            method: meta.func,
-            caller: meta.caller,
-            callee: meta.callee,
-            metadata: wire::read_metadata(meta.trans_info),
-            timeout,
-            content_type: meta.content_type,
-            content_encoding: meta.content_encoding,
-            message_type: meta.message_type,
-        };
+        let mut incoming = Incoming { one_way, ..Incoming::new(tag) };
         incoming.size = CALL_STATE + body.len() + attachment.len() + head.kept();
         let admitted = match self.admit(&head, Shape::Unary, (self.calls.incoming(), incoming.size))
         {
@@ -336,9 +261,8 @@ impl Connection {
             }
         };
         // PROTOCOL 10
-        let deadline = timeout.and_then(|timeout| now.checked_add(timeout));
+        let deadline = head.timeout.and_then(|timeout| now.checked_add(timeout));
         incoming.deadline = deadline;
-        let one_way = incoming.one_way;
         self.let_go_of_input(&mut head);
         // Its handler may keep it for long.
         let attachment = if attachment.len() < COPIED { copied(&attachment) } else { attachment };
@@ -367,33 +291,21 @@ impl Connection {
         self.tell_if_idle();
     }
 
-    /// A unary frame whose inside cannot be read. Only the fixed header tells which call it is
-    /// about.
-    pub(super) fn handle_bad_unary(
-        &mut self,
-        frame: UnaryHead,
-        why: FrameFault,
-    ) -> Result<(), ConnError> {
-        match self.side {
-            Side::Server => {
-                // Clients that pair by the protobuf header write the id here as well, but for
-                // tRPC-Cpp.
-                let incoming = Incoming::unknown(frame, frame.id);
-                self.count_refusal(Cause::Unreadable);
-                self.refuse_call(
-                    incoming,
-                    Outcome::framework(Code::SERVER_DECODE_ERR.0, why.to_string()),
-                );
-                Ok(())
-            }
-            Side::Client if self.calls.is_waiting(frame.id) => {
-                self.answered(frame.id, Err(Ending::BadAnswer(why)));
-                Ok(())
-            }
-            // tRPC-Cpp writes 0 into the fixed header, so the call cannot be found: it must not
-            // wait for its deadline.
-            Side::Client => Err(ConnError::BadAnswer(why)),
+    /// A call that cannot be read, but for its tag.
+    pub(super) fn handle_bad_call(&mut self, tag: CallTag, why: &Fault) {
+        self.count_refusal(Cause::Unreadable);
+        let outcome = Outcome::framework(Code::SERVER_DECODE_ERR.0, why.to_string());
+        self.refuse_call(Incoming::new(tag), outcome);
+    }
+
+    /// An answer that cannot be read. If it does not say which call it is for, that one must not
+    /// wait for its deadline.
+    pub(super) fn handle_bad_answer(&mut self, id: u32, why: Fault) -> Result<(), ConnError> {
+        if !self.calls.is_waiting(id) {
+            return Err(ConnError::BadAnswer(why));
         }
+        self.answered(id, Err(Ending::BadAnswer(why)));
+        Ok(())
     }
 }
 
@@ -401,15 +313,4 @@ impl Connection {
 #[inline]
 fn copied(bytes: &[u8]) -> Bytes {
     if bytes.is_empty() { Bytes::new() } else { Bytes::copy_from_slice(bytes) }
-}
-
-fn milliseconds(timeout: Duration) -> u32 {
-    // PROTOCOL 10
-    // 0 would mean no limit.
-    u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX).max(1)
-}
-
-fn attachment_size(attachment: &[u8]) -> Result<u32, SendError> {
-    u32::try_from(attachment.len())
-        .map_err(|_| SendError::TooLarge { size: attachment.len(), limit: u32::MAX as usize })
 }

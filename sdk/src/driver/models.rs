@@ -12,10 +12,10 @@ use bytes::{Bytes, BytesMut};
 use loom::future::block_on;
 use loom::thread;
 
-use crate::conn::{Consumed, Head, Inbox, StreamKey, Take, write_data};
+use crate::conn::{Consumed, Head, Inbox, StreamKey, Take};
 use crate::framing::{Side, StreamId};
 use crate::sync::{AtomicBool, Mutex, Ordering};
-use crate::wires::trpc::{self as wire, Decoder, Frame, UnaryHead};
+use crate::wires::trpc::{self as wire, Decoder, Frame, UnaryHead, data as write_data};
 
 use super::flusher::Flusher;
 use super::send_buffer::{SendBuffer, Sender};

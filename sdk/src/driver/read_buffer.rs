@@ -5,11 +5,11 @@ use std::task::{Context, Poll};
 
 use bytes::{Buf, BytesMut};
 
-use crate::conn::{Connection, Front, MAX_HEADER};
+use crate::conn::{Answer, Connection, Front, MAX_HEADER};
 use crate::framing::{COPIED, StreamId};
-use crate::wires::trpc::{Begun, Decoder, Frame, Skip, WireError};
+use crate::wires::{Begun, Decoder, Found, Garbage, Input, Skip};
 
-use crate::transport::Input;
+use crate::transport;
 
 /// How many frames are handled under one lock: about 2 µs, so that a writer who meets the lock
 /// spins rather than sleeps.
@@ -49,17 +49,16 @@ pub(super) struct ReadBuffer {
     proven: usize,
     read_size: usize,
     pub(super) headers: Headers,
-    pub(super) frames: Vec<Frame>,
+    pub(super) frames: Vec<Input>,
 }
 
 impl ReadBuffer {
     /// For what comes on this connection.
     pub(super) fn of(conn: &Connection) -> Self {
-        let config = conn.config();
-        Self::new(Decoder::new(conn.side(), config.max_received).with_max_header(config.max_header))
+        Self::new(conn.decoder())
     }
 
-    pub(super) fn new(decoder: Decoder) -> Self {
+    fn new(decoder: Decoder) -> Self {
         Self {
             decoder,
             bytes: BytesMut::new(),
@@ -78,7 +77,7 @@ impl ReadBuffer {
     /// Reads what is there, or waits for it. 0 is the end.
     pub(super) fn poll_read(
         &mut self,
-        input: &mut dyn Input,
+        input: &mut dyn transport::Input,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
         self.make_room();
@@ -96,22 +95,21 @@ impl ReadBuffer {
     }
 
     /// Finds the frames in what was read, as many as are handled at once.
-    pub(super) fn decode(&mut self) -> Result<(), WireError> {
+    pub(super) fn decode(&mut self) -> Result<(), Garbage> {
         while !self.is_full() {
             let there = self.bytes.len();
-            match self.decoder.decode_to(&mut self.frames, &mut self.bytes) {
-                Ok(true) => self.note_frame(there - self.bytes.len()),
-                Ok(false) if self.refuse_meta() => continue,
-                Ok(false) => break,
+            match self.decoder.decode_to(&mut self.frames, &mut self.bytes)? {
+                Found::Frame => self.note_frame(there - self.bytes.len()),
+                Found::Part if self.refuse_meta() => continue,
+                Found::Part => break,
                 // PROTOCOL 3, 5
-                Err(WireError::FrameTooLarge { .. }) => match self.decoder.begun(&self.bytes) {
+                Found::TooLarge => match self.decoder.begun(&self.bytes) {
                     Some((of, size)) => {
                         self.refuse(of, size, Skip::TooLarge);
                         continue;
                     }
                     None => break,
                 },
-                Err(error) => return Err(error),
             }
             // The bytes behind a large frame must not keep its memory.
             if std::mem::take(&mut self.granted) > 0 {
@@ -204,7 +202,7 @@ impl ReadBuffer {
 
     /// The frame at the front is not taken: its bytes are dropped as they come.
     pub(super) fn refuse(&mut self, of: Begun, size: usize, why: Skip) {
-        self.frames.push(Frame::Skipped { of, size, why });
+        self.frames.push(Input::Skipped { of, size, why });
         (self.skip, self.skipped) = (size, true);
         self.drop_skipped();
         if std::mem::take(&mut self.granted) > 0 {
@@ -315,15 +313,19 @@ pub(super) struct Headers {
 }
 
 impl Headers {
-    fn add(&mut self, frame: &Frame, size: usize) {
+    fn add(&mut self, frame: &Input, size: usize) {
         self.size += match frame {
-            Frame::Data { .. } => 0,
-            Frame::Request { body, attachment, .. } | Frame::Response { body, attachment, .. } => {
+            Input::Messages { .. } => 0,
+            Input::Call { body, attachment, .. }
+            | Input::Answer { answer: Answer { body, attachment, .. }, .. } => {
                 size - body.len() - attachment.len()
             }
             _ => size.min(MAX_HEADER),
         };
-        self.refused |= matches!(frame, Frame::BadUnary { .. } | Frame::BadStream { .. });
+        self.refused |= matches!(
+            frame,
+            Input::BadCall { .. } | Input::BadAnswer { .. } | Input::BadStream { .. }
+        );
     }
 
     /// The number of usual frames as which they count.

@@ -6,7 +6,8 @@
 
 use std::sync::Arc;
 
-use crate::conn::{Body, SendError, StreamId, frame_size, write_data};
+use crate::conn::{Body, SendError, frame_size};
+use crate::framing::Prefix;
 use crate::sync::Mutex;
 
 /// The capacity of a send buffer: some hundred small messages.
@@ -21,7 +22,7 @@ pub(crate) struct SendBuffer(Arc<Mutex<Granted>>);
 
 #[derive(Debug)]
 struct Granted {
-    id: StreamId,
+    prefix: Prefix,
     /// The largest frame.
     limit: usize,
     /// Whole frames.
@@ -31,8 +32,8 @@ struct Granted {
 }
 
 impl SendBuffer {
-    pub(super) fn new(id: StreamId, limit: usize) -> Self {
-        Self(Arc::new(Mutex::new(Granted { id, limit, frames: Vec::new(), credit: None })))
+    pub(super) fn new(prefix: Prefix, limit: usize) -> Self {
+        Self(Arc::new(Mutex::new(Granted { prefix, limit, frames: Vec::new(), credit: None })))
     }
 
     /// Writes a message of `len` bytes, or gives `body` back if the connection must be asked.
@@ -46,8 +47,8 @@ impl SendBuffer {
         {
             return Err(body);
         }
-        let id = granted.id;
-        let written = write_data(&mut granted.frames, id, len, body);
+        let prefix = granted.prefix;
+        let written = prefix.write(&mut granted.frames, len, body).map_err(SendError::from);
         if written.is_ok() {
             granted.credit = granted.credit.map(|left| left.saturating_sub_unsigned(len as u64));
         }
@@ -113,6 +114,9 @@ impl Sender {
 
 #[cfg(test)]
 mod tests {
+    use crate::conn::StreamId;
+    use crate::wires::{Wire, trpc};
+
     use super::*;
 
     /// Fills the send buffer with messages of this size, at most a hundred, and counts them.
@@ -125,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_send_buffer_takes_no_more_than_it_holds_than_its_credit_and_than_the_largest_frame() {
-        let send_buffer = SendBuffer::new(StreamId(7), 2_000);
+        let send_buffer = SendBuffer::new(Wire::Trpc(trpc::Trpc).prefix(StreamId(7)), 2_000);
         assert_eq!(fill(&send_buffer, 1), 0, "nothing is granted");
         send_buffer.grant(i64::MAX, Vec::new());
         assert_eq!(fill(&send_buffer, 1_000), SEND_BUFFER_SIZE / frame_size(1_000));

@@ -9,13 +9,14 @@ use std::task::{Context, Poll, Waker};
 use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::conn::{Config, Connection, Consumed, Head, Inbox, Outbox, StreamKey, Take};
-use crate::framing::StreamId;
-use crate::wires::trpc::{self as wire, Frame, InitMeta, Messages};
+use crate::framing::{Messages, Side, StreamId};
+use crate::wires::trpc::{self as wire, Decoded, Frame, InitMeta};
 
 use super::send_buffer::{SEND_BUFFER_SIZE, SendBuffer, Sender};
 use super::{Driver, Link};
 use crate::clock::now;
 use crate::transport::{Ends, Input, Output, PeerAddr};
+use crate::wires;
 
 const LARGE: usize = 300 * 1024;
 
@@ -27,7 +28,8 @@ pub(super) fn client(ends: Ends, window: u32, streams: u32) -> (Link, Driver, Ve
             let key = conn.open(Head::default(), None, now()).expect("the connection is open");
             let meta = InitMeta { init_window_size: window, ..Default::default() };
             let id = StreamId(100 + number);
-            conn.handle_frame(Frame::Init { id, meta }, now()).expect("it is in order");
+            conn.handle_input(wires::Input::of(Frame::Init { id, meta }, Side::Client), now())
+                .expect("it is in order");
             key
         })
         .collect();

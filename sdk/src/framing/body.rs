@@ -22,6 +22,13 @@ impl<F: FnOnce(&mut Vec<u8>)> Body for F {
     }
 }
 
+/// The message of a unary call or answer, which has `len` bytes, and what travels behind it.
+pub(crate) struct Content<'a, B> {
+    pub(crate) len: usize,
+    pub(crate) body: B,
+    pub(crate) attachment: &'a [u8],
+}
+
 /// A message that is one piece.
 #[cfg(test)]
 pub(crate) struct Piece(pub(crate) bytes::Bytes);

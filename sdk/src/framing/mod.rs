@@ -3,15 +3,23 @@
 
 mod body;
 mod by_ref;
+mod head;
 mod id;
+mod messages;
 mod outbox;
 mod piece;
+mod prefix;
 mod target;
+mod write;
 
-pub(crate) use body::Body;
 #[cfg(test)]
 pub(crate) use body::Piece;
+pub(crate) use body::{Body, Content};
+pub(crate) use head::{Answer, Head, MAX_ENTRIES, Outcome};
 pub(crate) use id::{Side, StreamId};
+pub(crate) use messages::{Framing, Messages};
 pub(crate) use outbox::Outbox;
-pub(crate) use piece::{COPIED, keeps_little};
+pub(crate) use piece::{COPIED, MESSAGE_COST, keeps_little};
+pub(crate) use prefix::{Prefix, Uncommitted};
 pub(crate) use target::Target;
+pub(crate) use write::{Largest, WriteError};

@@ -10,3 +10,7 @@ pub(crate) const COPIED: usize = 32 * 1024;
 pub(crate) const fn keeps_little(size: usize, memory: usize) -> bool {
     memory <= size + size / 2
 }
+
+/// The bytes that a message counts beside its own in what is held and queued: about what a wire
+/// puts in front of it, so that a flood of empty messages counts.
+pub(crate) const MESSAGE_COST: usize = 16;

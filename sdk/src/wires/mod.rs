@@ -1,3 +1,247 @@
-//! One folder for each wire, which can be read alone.
+//! One folder for each wire, which can be read alone, and what they have in common.
+//!
+//! A wire is two translators and a table: its decoder makes [`Input`] of bytes, its methods make
+//! bytes of the engine's operations, and one table says which code means what. Everything that
+//! waits, counts, times, schedules or bounds is the engine's (`conn`) and exists once.
 
+mod input;
 pub(crate) mod trpc;
+
+use std::fmt;
+
+use bytes::BytesMut;
+
+use crate::framing::{
+    Body, Content, Head, Largest, Outbox, Outcome, Prefix, Side, StreamId, WriteError,
+};
+
+pub(crate) use input::{Begun, End, Fault, Input, Opening, Skip};
+pub(crate) use trpc::CallTag;
+
+/// The wire that a connection speaks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Wire {
+    Trpc(trpc::Trpc),
+}
+
+/// The bytes at the front are no frame, so nobody knows where the next one starts: the connection
+/// is over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Garbage {
+    Trpc(trpc::WireError),
+}
+
+impl fmt::Display for Garbage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Trpc(error) => write!(f, "the peer sent bytes that are not tRPC: {error}"),
+        }
+    }
+}
+
+/// The state of the front of the bytes that were read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Found {
+    /// A whole frame, which was taken.
+    Frame,
+    /// A part of one, or nothing.
+    Part,
+    /// The beginning of a frame that is larger than may be received.
+    TooLarge,
+}
+
+/// Finds the frames of a connection's wire.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Decoder {
+    Trpc(trpc::Decoder),
+}
+
+impl Decoder {
+    /// Takes the next frame and adds it to `frames`. Bodies, attachments and messages are slices of
+    /// the buffer.
+    ///
+    /// # Errors
+    ///
+    /// When the front of the buffer is not a frame. Frames before it have been given out; calling
+    /// again gives the same error.
+    #[inline]
+    pub(crate) fn decode_to(
+        &mut self,
+        frames: &mut Vec<Input>,
+        buf: &mut BytesMut,
+    ) -> Result<Found, Garbage> {
+        match self {
+            Self::Trpc(decoder) => match decoder.decode_to(frames, buf) {
+                Ok(true) => Ok(Found::Frame),
+                Ok(false) => Ok(Found::Part),
+                Err(trpc::WireError::FrameTooLarge { .. }) => Ok(Found::TooLarge),
+                Err(error) => Err(Garbage::Trpc(error)),
+            },
+        }
+    }
+
+    /// How many more bytes the frame at the front needs, as far as can be known; 0 when
+    /// [`decode_to`](Self::decode_to) has something to say. A peer that has proven nothing chose
+    /// the number, so do not allocate it at once.
+    #[inline]
+    pub(crate) fn missing(&self, buf: &[u8]) -> usize {
+        match self {
+            Self::Trpc(decoder) => decoder.missing(buf),
+        }
+    }
+
+    /// The kind and the size of the frame at the front, also if it is larger than may be received.
+    /// `None` while its headers are not there.
+    pub(crate) fn begun(&self, buf: &[u8]) -> Option<(Begun, usize)> {
+        match self {
+            Self::Trpc(decoder) => decoder.begun(buf),
+        }
+    }
+
+    /// The stream and the payload of the message at the front, if it is one.
+    pub(crate) fn message(&self, buf: &[u8]) -> Option<(StreamId, u32)> {
+        match self {
+            Self::Trpc(decoder) => decoder.message(buf),
+        }
+    }
+}
+
+impl Wire {
+    /// Finds what comes at this side, in frames and headers of such sizes at most.
+    pub(crate) fn decoder(self, side: Side, limit: Largest) -> Decoder {
+        match self {
+            Self::Trpc(_) => {
+                Decoder::Trpc(trpc::Decoder::new(side, limit.frame).with_max_header(limit.header))
+            }
+        }
+    }
+
+    /// The id of a client's first stream.
+    pub(crate) fn first_stream(self) -> u32 {
+        match self {
+            Self::Trpc(_) => trpc::FIRST_STREAM,
+        }
+    }
+
+    /// A byte that begins every frame, and that alone does no harm.
+    pub(crate) fn first_byte(self) -> u8 {
+        match self {
+            Self::Trpc(_) => trpc::FIRST_BYTE,
+        }
+    }
+
+    /// Opens a stream.
+    pub(crate) fn open(
+        &mut self,
+        out: &mut Outbox,
+        id: StreamId,
+        head: Head,
+        window: u32,
+        limit: Largest,
+    ) -> Result<(), WriteError> {
+        match self {
+            Self::Trpc(wire) => wire.open(out, id, head, window, limit),
+        }
+    }
+
+    /// Accepts a stream of the peer's.
+    pub(crate) fn accept(&mut self, out: &mut Outbox, id: StreamId, window: u32, format: u32) {
+        match self {
+            Self::Trpc(wire) => wire.accept(out, id, window, format),
+        }
+    }
+
+    /// Refuses a stream of the peer's.
+    pub(crate) fn refuse(&mut self, out: &mut Outbox, id: StreamId, outcome: Outcome) {
+        match self {
+            Self::Trpc(wire) => wire.refuse(out, id, outcome),
+        }
+    }
+
+    /// Ends this client's direction.
+    pub(crate) fn half_close(&mut self, out: &mut Outbox, id: StreamId) {
+        match self {
+            Self::Trpc(wire) => wire.half_close(out, id),
+        }
+    }
+
+    /// Ends a stream with the outcome of its handler.
+    pub(crate) fn close(
+        &mut self,
+        out: &mut Outbox,
+        id: StreamId,
+        outcome: Outcome,
+        limit: Largest,
+    ) -> Result<(), WriteError> {
+        match self {
+            Self::Trpc(wire) => wire.close(out, id, outcome, limit),
+        }
+    }
+
+    /// Breaks a stream off.
+    pub(crate) fn reset(
+        &mut self,
+        out: &mut Outbox,
+        id: StreamId,
+        outcome: Outcome,
+        limit: Largest,
+    ) -> Result<(), WriteError> {
+        match self {
+            Self::Trpc(wire) => wire.reset(out, id, outcome, limit),
+        }
+    }
+
+    /// Gives the peer credit.
+    pub(crate) fn credit(&mut self, out: &mut Outbox, id: StreamId, increment: u32) {
+        match self {
+            Self::Trpc(wire) => wire.credit(out, id, increment),
+        }
+    }
+
+    /// Shows that this side is alive. `accepted` is a stream that the peer takes frames for.
+    pub(crate) fn beat(&mut self, out: &mut Outbox, side: Side, accepted: Option<StreamId>) {
+        match self {
+            Self::Trpc(wire) => wire.beat(out, side, accepted),
+        }
+    }
+
+    /// The bytes in front of each message of a stream. A writer puts it there without its wire.
+    #[inline]
+    pub(crate) fn prefix(self, id: StreamId) -> Prefix {
+        match self {
+            Self::Trpc(wire) => wire.prefix(id),
+        }
+    }
+
+    /// Sends a unary call.
+    #[inline]
+    pub(crate) fn call(
+        &mut self,
+        out: &mut Outbox,
+        id: u32,
+        head: Head,
+        one_way: bool,
+        limit: Largest,
+        content: Content<'_, impl Body>,
+    ) -> Result<(), WriteError> {
+        match self {
+            Self::Trpc(wire) => wire.call(out, id, head, one_way, limit, content),
+        }
+    }
+
+    /// Answers a unary call.
+    #[inline]
+    pub(crate) fn answer(
+        &mut self,
+        out: &mut Outbox,
+        tag: CallTag,
+        outcome: Outcome,
+        encoding: u32,
+        limit: Largest,
+        content: Content<'_, impl Body>,
+    ) -> Result<(), WriteError> {
+        match self {
+            Self::Trpc(wire) => wire.answer(out, tag, outcome, encoding, limit, content),
+        }
+    }
+}

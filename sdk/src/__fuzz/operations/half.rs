@@ -1,9 +1,7 @@
 //! One side of a stream: a task that writes, one that reads, and what they hold.
 
-use crate::conn::{
-    Consumed, Inbox, SendError, SendTicket, Sent, StreamKey, frame_size, write_data,
-};
-use crate::framing::StreamId;
+use crate::conn::{Consumed, Inbox, SendError, SendTicket, Sent, StreamKey, frame_size};
+use crate::framing::Prefix;
 
 use super::super::end::End;
 
@@ -31,7 +29,7 @@ pub(super) struct Half {
 
 #[derive(Debug)]
 struct SendBuffer {
-    id: StreamId,
+    prefix: Prefix,
     credit: i64,
     frames: Vec<u8>,
 }
@@ -69,8 +67,11 @@ impl Half {
                 && send_buffer.frames.len() + frame_size(message.len()) <= SEND_BUFFER_SIZE
             {
                 send_buffer.credit -= i64::try_from(message.len()).expect("small");
-                return write_data(&mut send_buffer.frames, send_buffer.id, message.len(), write)
-                    .map(|()| Sent::Queued);
+                return send_buffer
+                    .prefix
+                    .write(&mut send_buffer.frames, message.len(), write)
+                    .map(|()| Sent::Queued)
+                    .map_err(SendError::from);
             }
             let size = send_buffer.frames.len() + message.len();
             match end.with(|conn| conn.claim_room(size, &mut self.ticket)) {
@@ -81,8 +82,8 @@ impl Half {
         }
         let sent = end.with(|conn| conn.send(self.key, message.len(), &mut self.ticket, write))?;
         if sent == Sent::Queued && grant {
-            let (id, credit) = end.with(|conn| conn.grant_credit(self.key));
-            self.send_buffer = Some(SendBuffer { id, credit, frames: Vec::new() });
+            let (prefix, credit) = end.with(|conn| conn.grant_credit(self.key));
+            self.send_buffer = Some(SendBuffer { prefix, credit, frames: Vec::new() });
         }
         Ok(sent)
     }

@@ -1,8 +1,7 @@
 //! One stream, and what must arrive on it.
 
 use crate::conn::{Cancel, Consumed, Ending, Outcome, Sent, StreamKey, Take};
-use crate::framing::Side;
-use crate::wires::trpc::Messages;
+use crate::framing::{Messages, Side};
 
 use super::super::end::End;
 use super::ending;

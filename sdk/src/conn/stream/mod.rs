@@ -14,7 +14,7 @@ use super::event::Ending;
 pub(super) use idle::Idle;
 pub(crate) use recv::Recv;
 pub(crate) use send::Send;
-pub(crate) use state::{Action, Input, State};
+pub(crate) use state::{Action, FrameKind, State};
 
 #[derive(Debug)]
 pub(crate) struct Stream {

@@ -1,6 +1,6 @@
 //! The receiving half of a stream: messages that the application has not taken.
 
-use crate::wires::trpc::{HEADER_LEN, Messages};
+use crate::framing::{MESSAGE_COST, Messages};
 
 use super::super::config::room_for;
 use super::super::credit::RecvWindow;
@@ -85,7 +85,7 @@ impl Recv {
 
     /// Bytes of whole frames that came and were not consumed.
     pub(in crate::conn) fn held(&self) -> usize {
-        self.unread.1 + self.unread.0 * HEADER_LEN
+        self.unread.1 + self.unread.0 * MESSAGE_COST
     }
 
     /// The bytes that the stream is to be charged: the room that the peer was promised, or more if

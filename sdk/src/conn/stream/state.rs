@@ -33,17 +33,17 @@ pub(crate) enum State {
 
 /// A frame of the peer, as far as the state machine cares.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Input {
-    /// At a client: the answer that accepts the stream. At a server: another INIT for a live
-    /// stream.
-    Init,
-    /// At a client: the answer that refuses the stream.
-    Refusal,
-    Data,
-    Feedback,
-    /// CLOSE without an error.
+pub(crate) enum FrameKind {
+    /// At a server: a live stream is opened again.
+    Open,
+    /// At a client: the stream is accepted.
+    Accept,
+    /// At a client: the stream is refused.
+    Refuse,
+    Message,
+    Credit,
+    /// The end without an error.
     Close,
-    /// RESET, or from a client a CLOSE with an error code.
     Reset,
     /// A frame that cannot be understood.
     Bad(Violation),
@@ -71,31 +71,31 @@ pub(crate) enum Action {
 impl State {
     /// The state after a frame of the peer, and what to do about the frame. `client` says which
     /// side we are.
-    pub(crate) fn receive(self, client: bool, input: Input) -> (Self, Action) {
-        use {Action as A, Input as I};
+    pub(crate) fn receive(self, client: bool, frame: FrameKind) -> (Self, Action) {
+        use {Action as A, FrameKind as I};
         let violate = |violation| (Self::Closed, A::Violate(violation));
-        match (self, input) {
+        match (self, frame) {
             // PROTOCOL 27
             (Self::Closed, _) => (Self::Closed, A::Ignore),
 
             (_, I::Bad(violation)) => violate(violation),
             (_, I::Reset) => (Self::Closed, A::End),
 
-            (Self::Opening, I::Init) => (Self::Open, A::Opened),
-            (Self::Opening, I::Refusal) => (Self::Closed, A::End),
-            (Self::Opening, I::Data) => violate(Violation::DataBeforeInit),
+            (Self::Opening, I::Accept) => (Self::Open, A::Opened),
+            (Self::Opening, I::Refuse) => (Self::Closed, A::End),
+            (Self::Opening, I::Message) => violate(Violation::DataBeforeInit),
             (Self::Opening, I::Close) => violate(Violation::CloseBeforeInit),
-            (Self::Opening, I::Feedback) => (Self::Opening, A::Ignore),
+            (Self::Opening, I::Credit) => (Self::Opening, A::Ignore),
 
-            (_, I::Init | I::Refusal) => violate(Violation::SecondInit),
+            (_, I::Open | I::Accept | I::Refuse) => violate(Violation::SecondInit),
 
-            (Self::Open | Self::LocalClosed, I::Data) => (self, A::Deliver),
-            (_, I::Feedback) => (self, A::Credit),
+            (Self::Open | Self::LocalClosed, I::Message) => (self, A::Deliver),
+            (_, I::Credit) => (self, A::Credit),
             // PROTOCOL 24
             (Self::Open, I::Close) if !client => (Self::RemoteClosed, A::EndOfInput),
             (Self::Open | Self::LocalClosed, I::Close) => (Self::Closed, A::End),
 
-            (Self::RemoteClosed, I::Data) => violate(Violation::DataAfterClose),
+            (Self::RemoteClosed, I::Message) => violate(Violation::DataAfterClose),
             (Self::RemoteClosed, I::Close) => (Self::RemoteClosed, A::Ignore),
         }
     }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::conn::{Cancel, Config, ConnError, Consumed, Ending, Front, Violation};
 use crate::framing::{Side, StreamId};
-use crate::wires::trpc::{self as wire, Begun, Frame, HEADER_LEN, Skip, UnaryHead};
+use crate::wires::trpc::{self as wire, Frame, HEADER_LEN};
+use crate::wires::{Begun, CallTag, Input, Skip};
 
 use super::budgets::pair;
 use super::pair::{End, Pair, UNARY, epoch, head};
@@ -84,7 +85,7 @@ fn time_in_which_this_side_does_not_read_does_not_count_for_a_frame() {
 fn what_is_begun_counts_until_it_is_handed_over_and_a_message_without_room_ends_its_connection() {
     let (mut pair, pools) = pair(4 * MIB);
     let server = &mut pair.server.conn;
-    let call = Begun::Unary { head: UnaryHead::default(), request_id: 1, one_way: false };
+    let call = call_of(1, false);
     server.hold_input(3 * MIB, call).unwrap();
     let counted = (server.buffered().unread, server.buffered().reserved, pools.unread.reserved());
     assert_eq!(counted, (3 * MIB, 3 * MIB, 3 * MIB));
@@ -96,8 +97,8 @@ fn what_is_begun_counts_until_it_is_handed_over_and_a_message_without_room_ends_
     assert_eq!((server.buffered().unread, pools.unread.reserved()), (0, 0));
 
     // A message may go above the limit, as one that is whole may.
-    server.hold_input(5 * MIB, Begun::Data(StreamId(100))).unwrap();
-    assert!(server.hold_input(20 * MIB, Begun::Data(StreamId(100))).is_err());
+    server.hold_input(5 * MIB, Begun::Message(StreamId(100))).unwrap();
+    assert!(server.hold_input(20 * MIB, Begun::Message(StreamId(100))).is_err());
     server.handle_front(came(5 * MIB), epoch());
     look_until(&mut pair.server, 13 * SECOND);
     let lost = pair.server.conn.lost();
@@ -108,8 +109,12 @@ fn what_is_begun_counts_until_it_is_handed_over_and_a_message_without_room_ends_
 /// Larger than the server of [`pair`] takes.
 const LARGE: usize = 2 * MIB;
 
-fn skipped(of: Begun, why: Skip) -> Frame {
-    Frame::Skipped { of, size: LARGE, why }
+fn call_of(request_id: u32, one_way: bool) -> Begun {
+    Begun::Call { tag: CallTag { request_id, ..CallTag::default() }, one_way }
+}
+
+fn skipped(of: Begun, why: Skip) -> Input {
+    Input::Skipped { of, size: LARGE, why }
 }
 
 #[test]
@@ -117,8 +122,8 @@ fn a_message_that_is_too_large_ends_its_call_or_stream_alone_on_both_sides() {
     let (mut pair, _) = pair(4 * MIB);
     let (other, _) = pair.open();
     let (key, served) = pair.open();
-    let data = Begun::Data(StreamId(101));
-    pair.server.conn.handle_frame(skipped(data, Skip::TooLarge), pair.now).unwrap();
+    let data = Begun::Message(StreamId(101));
+    pair.server.conn.handle_input(skipped(data, Skip::TooLarge), pair.now).unwrap();
     let too_large = Ending::TooLarge { size: LARGE, limit: MIB };
     assert_eq!(pair.server.conn.ended(served.key), Some(too_large.clone()));
     pair.run();
@@ -129,34 +134,30 @@ fn a_message_that_is_too_large_ends_its_call_or_stream_alone_on_both_sides() {
     assert_eq!((outcome.ret, &outcome.message[..]), (211, text.as_bytes()));
 
     let (key, served) = pair.open();
-    let data = Begun::Data(StreamId(102));
-    pair.client.conn.handle_frame(skipped(data, Skip::TooLarge), pair.now).unwrap();
+    let data = Begun::Message(StreamId(102));
+    pair.client.conn.handle_input(skipped(data, Skip::TooLarge), pair.now).unwrap();
     assert_eq!(pair.client.conn.ended(key), Some(too_large.clone()));
     pair.run();
     let ending = pair.server.conn.ended(served.key);
     assert!(matches!(ending, Some(Ending::Reset(outcome)) if outcome.ret == 311));
 
     // Peers disagree about the id in the fixed header.
-    let call = Begun::Unary {
-        head: UnaryHead { id: 0, ..UnaryHead::default() },
-        request_id: 7,
-        one_way: false,
-    };
+    let call = call_of(7, false);
     for (why, code) in [(Skip::TooLarge, 1), (Skip::NoRoom, 22)] {
-        pair.server.conn.handle_frame(skipped(call, why), pair.now).unwrap();
+        pair.server.conn.handle_input(skipped(call, why), pair.now).unwrap();
         let [Frame::Response { meta, .. }] = &pair.server.output_frames()[..] else {
             panic!("one answer")
         };
         assert_eq!((meta.request_id, meta.ret), (7, code));
     }
-    let one_way = Begun::Unary { head: UnaryHead::default(), request_id: 8, one_way: true };
-    pair.server.conn.handle_frame(skipped(one_way, Skip::TooLarge), pair.now).unwrap();
+    let one_way = call_of(8, true);
+    pair.server.conn.handle_input(skipped(one_way, Skip::TooLarge), pair.now).unwrap();
     assert!(pair.server.output_frames().is_empty());
 
     let none = |_: &mut Vec<u8>| {};
     let call = pair.client.conn.call(head(UNARY), false, None, (0, none), &[]).unwrap().unwrap();
-    let answer = Begun::Unary { head: UnaryHead::default(), request_id: 1, one_way: false };
-    pair.client.conn.handle_frame(skipped(answer, Skip::TooLarge), pair.now).unwrap();
+    let answer = call_of(1, false);
+    pair.client.conn.handle_input(skipped(answer, Skip::TooLarge), pair.now).unwrap();
     assert_eq!(pair.client.conn.answer(call), Some(Err(too_large)));
     assert_eq!(
         (pair.client.conn.ended(other), pair.client.conn.lost(), pair.server.conn.lost()),
@@ -167,8 +168,8 @@ fn a_message_that_is_too_large_ends_its_call_or_stream_alone_on_both_sides() {
 #[test]
 fn what_is_skipped_has_the_time_of_one_frame_for_all_of_it() {
     let mut server = End::server(Config::default());
-    let of = Begun::Data(StreamId(100));
-    server.conn.handle_frame(skipped(of, Skip::TooLarge), epoch()).unwrap();
+    let of = Begun::Message(StreamId(100));
+    server.conn.handle_input(skipped(of, Skip::TooLarge), epoch()).unwrap();
     for second in 0..10 {
         server.conn.handle_front(Front { came: 1, skipped: true }, epoch() + second * SECOND);
         look_until(&mut server, second * SECOND);
@@ -194,7 +195,10 @@ fn nothing_is_timed_while_no_frame_is_begun() {
 #[test]
 fn a_frame_that_does_not_go_on_is_not_taken_for_the_one_that_was_skipped_before() {
     let mut server = End::server(Config::default());
-    server.conn.handle_frame(skipped(Begun::Data(StreamId(100)), Skip::TooLarge), epoch()).unwrap();
+    server
+        .conn
+        .handle_input(skipped(Begun::Message(StreamId(100)), Skip::TooLarge), epoch())
+        .unwrap();
     server.conn.handle_front(came(1), epoch());
     look_until(&mut server, 13 * SECOND);
     assert_eq!(server.conn.lost(), Some(&ConnError::Frame(10 * SECOND)));
@@ -206,7 +210,7 @@ fn meta_messages_that_are_too_large_end_their_stream_with_the_size_of_what_is_be
     let (key, served) = pair.open();
     pair.server
         .conn
-        .handle_frame(skipped(Begun::Control(StreamId(100)), Skip::TooLarge), pair.now)
+        .handle_input(skipped(Begun::Control(StreamId(100)), Skip::TooLarge), pair.now)
         .unwrap();
     let size = LARGE - HEADER_LEN;
     let why = Violation::HeaderTooLarge { size, limit: 65_535 };
@@ -228,7 +232,7 @@ fn a_message_that_is_skipped_and_that_nobody_would_read_is_credited_by_its_paylo
     pair.server.conn.discard(served.key, Consumed::default());
     pair.server
         .conn
-        .handle_frame(skipped(Begun::Data(StreamId(100)), Skip::TooLarge), pair.now)
+        .handle_input(skipped(Begun::Message(StreamId(100)), Skip::TooLarge), pair.now)
         .unwrap();
     assert_eq!((credit(&mut pair.server), pair.server.conn.ended(served.key)), (payload, None));
 
@@ -239,7 +243,7 @@ fn a_message_that_is_skipped_and_that_nobody_would_read_is_credited_by_its_paylo
     pair.run();
     pair.client
         .conn
-        .handle_frame(skipped(Begun::Data(StreamId(100)), Skip::TooLarge), pair.now)
+        .handle_input(skipped(Begun::Message(StreamId(100)), Skip::TooLarge), pair.now)
         .unwrap();
     assert_eq!(credit(&mut pair.client), payload);
 }

@@ -5,10 +5,11 @@ use bytes::Bytes;
 use crate::conn::config::CALL_STATE;
 use crate::conn::{
     CallKey, Config, ConnError, Consumed, Ending, Event, Outbox, Outcome, Pools, SendError, Sent,
-    StreamId, StreamKey, Take, write_data,
+    StreamId, StreamKey, Take,
 };
-use crate::framing::Piece;
-use crate::wires::trpc::{Frame, HEADER_LEN, Messages};
+use crate::framing::{Messages, Piece};
+use crate::wires::Input;
+use crate::wires::trpc::{FRAMING, Frame, HEADER_LEN, data as write_data};
 
 use super::pair::{End, Pair, STREAM, UNARY, head};
 
@@ -493,9 +494,9 @@ fn keeps_its_read_buffer(window: u32, reader_waits: bool, at_server: bool) -> bo
     let size = buffer.len();
     buffer.resize(64 * 1024, 0);
     let buffer = Bytes::from(buffer);
-    let mut messages = Messages::new(buffer.slice(..size), 1);
+    let mut messages = Messages::new(buffer.slice(..size), 1, FRAMING);
     messages.set_memory(buffer.len());
-    end.conn.handle_frame(Frame::Data { id, messages }, pair.now).unwrap();
+    end.conn.handle_input(Input::Messages { id, messages }, pair.now).unwrap();
     let keeps = !buffer.is_unique();
     assert_eq!(end.read_all(key).0, [[7; 2].as_slice()]);
     keeps

@@ -4,7 +4,7 @@
 use crate::conn::config::CALL_STATE;
 use crate::conn::{Charge, Config, Event, Outbox, Outcome, Sent};
 use crate::framing::StreamId;
-use crate::wires::trpc::Begun;
+use crate::wires::Begun;
 
 use super::pair::{End, Pair, UNARY, head};
 
@@ -54,7 +54,7 @@ fn a_request_that_is_kept_counts_until_its_stream_is_let_go_of() {
 #[test]
 fn a_message_that_has_settled_counts_and_keeps_nobody_from_reading() {
     let mut server = server();
-    assert_eq!(server.conn.hold_input(LIMIT + 1, Begun::Data(StreamId(100))), Ok(()));
+    assert_eq!(server.conn.hold_input(LIMIT + 1, Begun::Message(StreamId(100))), Ok(()));
     assert!(!server.conn.wants_input());
     server.conn.count_settled(LIMIT + 1);
     assert!(server.conn.wants_input());
@@ -70,7 +70,7 @@ fn a_call_counts_with_its_attachment_and_needs_no_room_for_what_it_has() {
     pair.run();
     let key = pair.server.next_call().key;
     assert_eq!(unread(&pair.server).0, CALL_STATE + 50_000);
-    assert_eq!(pair.server.conn.hold_input(LIMIT - 50_000, Begun::Data(StreamId(100))), Ok(()));
+    assert_eq!(pair.server.conn.hold_input(LIMIT - 50_000, Begun::Message(StreamId(100))), Ok(()));
     assert_eq!(pair.server.conn.recount_call(key, 30_000, 30_000), Ok(()));
     assert!(pair.server.conn.recount_call(key, 30_000, 30_001).is_err());
 }

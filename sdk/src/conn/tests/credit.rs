@@ -366,15 +366,16 @@ fn a_message_that_lies_about_its_size_leaves_nothing_behind() {
 fn a_writer_that_is_lent_its_credit_gives_back_what_it_did_not_use() {
     let mut pair = Pair::new();
     let (key, served) = pair.open();
-    let (id, credit) = pair.server.conn.grant_credit(served.key);
+    let (prefix, credit) = pair.server.conn.grant_credit(served.key);
     assert_eq!(credit, 65_535);
     assert_eq!(pair.server.send(served.key, b"x"), Ok(Sent::NoCredit), "all of it is granted");
     let mut frames = Vec::new();
     for _ in 0..2 {
-        crate::conn::write_data(&mut frames, id, 10_000, |out: &mut Vec<u8>| {
-            out.resize(out.len() + 10_000, 7);
-        })
-        .unwrap();
+        prefix
+            .write(&mut frames, 10_000, |out: &mut Vec<u8>| {
+                out.resize(out.len() + 10_000, 7);
+            })
+            .unwrap();
     }
     pair.server.conn.collect(served.key, &frames, credit - 20_000);
     for _ in 0..4 {
@@ -410,9 +411,9 @@ fn credit_that_comes_while_all_is_lent_is_added_to_what_is_given_back() {
 fn what_is_in_the_send_buffer_of_a_stream_that_is_over_is_dropped() {
     let mut pair = Pair::new();
     let (key, served) = pair.open();
-    let (id, credit) = pair.server.conn.grant_credit(served.key);
+    let (prefix, credit) = pair.server.conn.grant_credit(served.key);
     let mut frames = Vec::new();
-    crate::conn::write_data(&mut frames, id, 1, |out: &mut Vec<u8>| out.push(7)).unwrap();
+    prefix.write(&mut frames, 1, |out: &mut Vec<u8>| out.push(7)).unwrap();
     pair.client.conn.reset(key, Outcome::framework(161, "given up"));
     pair.run();
     pair.server.conn.collect(served.key, &frames, credit);

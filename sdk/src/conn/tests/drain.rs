@@ -8,8 +8,8 @@ use crate::conn::{
     CallKey, Config, ConnError, Connection, Ending, Event, Head, MIN_OUTBOX, Outbox, Outcome,
     SendError, Take,
 };
+use crate::framing::MAX_ENTRIES;
 use crate::metadata::Metadata;
-use crate::wires::trpc::MAX_ENTRIES;
 
 use super::pair::{Pair, STREAM, UNARY, epoch, head};
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::conn::{Config, Ending, Event, Outcome, Peer, Pools};
 use crate::framing::StreamId;
-use crate::wires::trpc::Begun;
+use crate::wires::Begun;
 
 use super::budgets::{fill, windows};
 use super::pair::{Pair, STREAM, UNARY, head};
@@ -56,7 +56,7 @@ fn a_peer_that_calls_alone_have_filled_hears_what_is_refused_however_much_others
     let mut first = connect(&pools.peer());
     let (key, _) = first.open();
     call_until_refused(&mut first, &vec![7; 900_000]);
-    first.server.conn.hold_input(900_000, Begun::Data(StreamId(100))).unwrap();
+    first.server.conn.hold_input(900_000, Begun::Message(StreamId(100))).unwrap();
     let others: Vec<_> = (0..5)
         .map(|_| {
             let mut pair = connect(&pools.peer());

@@ -6,8 +6,10 @@ use trill_proto::{RequestProtocol, TransInfoEntry};
 use crate::conn::config::{CALL_STATE, MIN_WINDOW, STREAM_STATE, room_for};
 use crate::conn::{Config, Ending, Head, IncomingCall, Outcome, SendError, Violation};
 use crate::framing::{Side, StreamId};
+use crate::wires::Input;
 use crate::wires::trpc::{
-    CloseMeta, Decoder, Frame, HEADER_LEN, InitMeta, InitRequestMeta, UnaryHead, read_metadata,
+    CloseMeta, Decoded, Decoder, Frame, HEADER_LEN, InitMeta, InitRequestMeta, UnaryHead,
+    read_metadata,
 };
 
 use super::budgets::pair;
@@ -236,7 +238,7 @@ fn a_call_that_goes_on_does_not_keep_the_buffer_that_it_came_in() {
         let mut read = BytesMut::from(&[&request[..], &request[..9]].concat()[..]);
         let frame = Decoder::new(Side::Server, MIB).decode(&mut read).unwrap().unwrap();
         let rest = read.freeze();
-        pair.server.conn.handle_frame(frame, pair.now).unwrap();
+        pair.server.conn.handle_input(Input::of(frame, Side::Server), pair.now).unwrap();
         pair.server.conn.take_events(&mut pair.server.events);
         let IncomingCall { body, head, attachment, .. } = pair.server.next_call();
         assert_eq!(

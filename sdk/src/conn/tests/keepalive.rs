@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::conn::{Config, ConnError, Ending, Outcome, write_data};
+use crate::conn::{Config, ConnError, Ending, Outcome};
 use crate::framing::StreamId;
 use crate::wires::trpc::{self as wire, Frame};
 
@@ -283,10 +283,10 @@ fn messages_of_a_writer_with_lent_credit_keep_a_stream_alive_and_giving_it_back_
         let (_, served) = pair.open();
         for _ in 0..5 {
             pair.wait(60 * SECOND);
-            let (id, credit) = pair.server.conn.grant_credit(served.key);
+            let (prefix, credit) = pair.server.conn.grant_credit(served.key);
             let mut frames = Vec::new();
             if writes {
-                write_data(&mut frames, id, 1, |out: &mut Vec<u8>| out.push(7)).unwrap();
+                prefix.write(&mut frames, 1, |out: &mut Vec<u8>| out.push(7)).unwrap();
             }
             pair.server.conn.collect(served.key, &frames, credit - i64::from(writes));
             pair.run();

@@ -9,8 +9,9 @@ use crate::conn::{
     Admission, Admitted, Config, ConnError, Connection, Consumed, Event, Head, Inbox, IncomingCall,
     IncomingStream, Outcome, SendError, Sent, Shape, StreamKey, Take,
 };
-use crate::framing::{Outbox, Side};
-use crate::wires::trpc::{Decoder, Frame, Messages};
+use crate::framing::{Messages, Outbox, Side};
+use crate::wires::trpc::{Decoded, Decoder, Frame};
+use crate::wires::{Garbage, Input};
 
 pub(super) const STREAM: &str = "/test.Pair/Stream";
 pub(super) const UNARY: &str = "/test.Pair/Unary";
@@ -99,9 +100,12 @@ impl End {
     pub(super) fn receive(&mut self, bytes: &[u8], now: Instant) -> Result<(), ConnError> {
         let decoder = Decoder::new(self.side, self.conn.config().max_received);
         self.input.extend_from_slice(bytes);
-        while let Some(frame) = decoder.decode(&mut self.input).map_err(ConnError::of_wire)? {
+        while let Some(frame) = decoder
+            .decode(&mut self.input)
+            .map_err(|error| ConnError::of_wire(Garbage::Trpc(error)))?
+        {
             self.seen.push(frame.clone());
-            self.conn.handle_frame(frame, now)?;
+            self.conn.handle_input(Input::of(frame, self.side), now)?;
         }
         if let Some((id, size)) = decoder.message(&self.input) {
             self.conn.handle_arriving(id, size);

@@ -8,7 +8,8 @@ use crate::conn::{
     Cancel, Config, ConnError, Consumed, Ending, Event, Inbox, Outcome, SendError, Sent, StreamKey,
     Take,
 };
-use crate::wires::trpc::{self as wire, CloseMeta, Frame, Messages, UnaryHead};
+use crate::framing::Messages;
+use crate::wires::trpc::{self as wire, CloseMeta, Frame, UnaryHead};
 use trill_proto::{RequestProtocol, ResponseProtocol};
 
 use super::frames::{

@@ -6,7 +6,8 @@ use bytes::Bytes;
 
 use crate::conn::{CallKey, Config, ConnError, Connection, Ending, Fit, Head, Outcome, SendError};
 use crate::framing::Side;
-use crate::wires::trpc::{Frame, FrameFault, UnaryHead};
+use crate::wires::Fault;
+use crate::wires::trpc::{Frame, UnaryHead};
 
 use super::pair::{End, Pair, UNARY, head};
 
@@ -232,17 +233,17 @@ fn an_answer_that_cannot_be_read_fails_its_call_if_it_can_be_found_and_else_the_
             assert_eq!(handled, Ok(()));
             assert!(matches!(
                 client.conn.answer(key),
-                Some(Err(Ending::BadAnswer(FrameFault::Protobuf(_))))
+                Some(Err(Ending::BadAnswer(Fault::Unreadable(_))))
             ));
         } else {
-            assert!(matches!(handled, Err(ConnError::BadAnswer(FrameFault::Protobuf(_)))));
+            assert!(matches!(handled, Err(ConnError::BadAnswer(Fault::Unreadable(_)))));
         }
         assert_eq!(client.conn.side(), Side::Client);
     }
 }
 
-const ANY: crate::wires::trpc::Largest =
-    crate::wires::trpc::Largest { frame: usize::MAX, header: usize::MAX };
+const ANY: crate::framing::Largest =
+    crate::framing::Largest { frame: usize::MAX, header: usize::MAX };
 
 #[test]
 fn an_error_keeps_as_much_of_its_text_as_fits() {

@@ -3,9 +3,10 @@ use std::task::Waker;
 use trill_proto::RequestProtocol;
 use trill_proto::prost::Message;
 
-use crate::conn::{StreamId, write_data};
-use crate::framing::Side;
-use crate::wires::trpc::HEADER_LEN;
+use crate::conn::StreamId;
+use crate::framing::{Largest, Side};
+use crate::wires::trpc::{HEADER_LEN, data as write_data};
+use crate::wires::{Wire, trpc};
 
 use super::*;
 
@@ -18,7 +19,7 @@ struct Source {
     grown: usize,
 }
 
-impl Input for Source {
+impl transport::Input for Source {
     fn poll_read(&mut self, _: &mut Context<'_>, buf: &mut BytesMut) -> Poll<io::Result<usize>> {
         if self.left.is_empty() {
             return Poll::Pending;
@@ -56,8 +57,12 @@ fn feed(read_buffer: &mut ReadBuffer, bytes: &[u8]) -> usize {
     source.grown
 }
 
+fn of(side: Side, frame: usize) -> ReadBuffer {
+    ReadBuffer::new(Wire::Trpc(trpc::Trpc).decoder(side, Largest { frame, header: MAX_HEADER }))
+}
+
 fn read_buffer() -> ReadBuffer {
-    ReadBuffer::new(Decoder::new(Side::Client, 10 * MIB))
+    of(Side::Client, 10 * MIB)
 }
 
 #[test]
@@ -113,7 +118,7 @@ fn read_and_wait(read_buffer: &mut ReadBuffer, bytes: &[u8]) -> (usize, bool) {
         assert!(read.unwrap() > 0, "there is always room");
         read_buffer.decode().unwrap();
         for frame in read_buffer.frames.drain(..) {
-            let Frame::Data { messages: run, .. } = frame else { panic!("{frame:?}") };
+            let Input::Messages { messages: run, .. } = frame else { panic!("{frame:?}") };
             messages += run.count();
         }
     }
@@ -154,7 +159,7 @@ fn kept(bytes: &[u8]) -> Vec<(usize, usize)> {
         assert!(matches!(polled, Poll::Ready(Ok(1..))));
         read_buffer.decode().unwrap();
         for frame in read_buffer.frames.drain(..) {
-            let Frame::Data { messages, .. } = frame else { panic!("{frame:?}") };
+            let Input::Messages { messages, .. } = frame else { panic!("{frame:?}") };
             kept.push((messages.size(), messages.memory()));
         }
     }
@@ -197,7 +202,7 @@ fn the_end_of_a_large_frame_that_comes_byte_by_byte_is_awaited_in_the_same_memor
 
 #[test]
 fn a_body_that_came_with_much_else_keeps_no_read_buffer() {
-    let mut read_buffer = ReadBuffer::new(Decoder::new(Side::Server, 10 * MIB));
+    let mut read_buffer = of(Side::Server, 10 * MIB);
     let meta = RequestProtocol { request_id: 1, func: "/a/b".into(), ..RequestProtocol::default() };
     let meta = meta.encode_to_vec();
     let size = u32::try_from(HEADER_LEN + meta.len() + 33_000).unwrap();
@@ -210,7 +215,7 @@ fn a_body_that_came_with_much_else_keeps_no_read_buffer() {
     feed(&mut read_buffer, &[&request[..], &frame(30_000)].concat());
     read_buffer.decode().unwrap();
     let body = read_buffer.frames.iter().find_map(|frame| match frame {
-        Frame::Request { body, .. } => Some(body),
+        Input::Call { body, .. } => Some(body),
         _ => None,
     });
     let body = body.expect("it has come");
@@ -232,7 +237,7 @@ fn headers_that_no_read_has_brought_whole_get_no_more_room_than_a_read_takes() {
 
 #[test]
 fn a_frame_that_is_too_large_is_told_once_its_headers_are_there_and_its_bytes_are_not_kept() {
-    let mut read_buffer = ReadBuffer::new(Decoder::new(Side::Client, MIB));
+    let mut read_buffer = of(Side::Client, MIB);
     let (large, small) = (frame(3 * MIB), frame(100));
     feed(&mut read_buffer, &large[..HEADER_LEN - 1]);
     read_buffer.decode().unwrap();
@@ -240,7 +245,7 @@ fn a_frame_that_is_too_large_is_told_once_its_headers_are_there_and_its_bytes_ar
     feed(&mut read_buffer, &large[HEADER_LEN - 1..20_000]);
     read_buffer.decode().unwrap();
     let told =
-        Frame::Skipped { of: Begun::Data(StreamId(7)), size: large.len(), why: Skip::TooLarge };
+        Input::Skipped { of: Begun::Message(StreamId(7)), size: large.len(), why: Skip::TooLarge };
     assert_eq!(read_buffer.frames, [told]);
     assert_eq!(
         (read_buffer.front(), read_buffer.has_come()),
@@ -254,7 +259,10 @@ fn a_frame_that_is_too_large_is_told_once_its_headers_are_there_and_its_bytes_ar
     assert!(read_buffer.bytes.capacity() <= 2 * READ_MAX, "{}", read_buffer.bytes.capacity());
     feed(&mut read_buffer, &small);
     read_buffer.decode().unwrap();
-    assert!(matches!(read_buffer.frames[..], [Frame::Data { .. }]), "what comes behind it does");
+    assert!(
+        matches!(read_buffer.frames[..], [Input::Messages { .. }]),
+        "what comes behind it does"
+    );
 }
 
 #[test]
@@ -264,6 +272,6 @@ fn a_meta_message_that_would_not_be_looked_into_need_not_come() {
     feed(&mut read_buffer, &[0x09, 0x30, 1, 1, 0, 0x4c, 0x4b, 0x40, 0, 0, 0, 0, 0, 100, 0, 0]);
     read_buffer.decode().unwrap();
     let of = Begun::Control(StreamId(100));
-    assert_eq!(read_buffer.frames, [Frame::Skipped { of, size: 5_000_000, why: Skip::TooLarge }]);
+    assert_eq!(read_buffer.frames, [Input::Skipped { of, size: 5_000_000, why: Skip::TooLarge }]);
     assert_eq!(read_buffer.granted, 0);
 }

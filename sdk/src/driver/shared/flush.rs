@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind, IoSlice};
 
-use crate::conn::{ConnError, FIRST_BYTE, Outbox};
+use crate::conn::{ConnError, Outbox};
 use crate::driver::wakers::Incoming;
 use crate::transport::Output;
 
@@ -129,7 +129,7 @@ impl State {
         if !self.is_written() || self.flush.blocked || self.flush.ahead > 0 {
             return Ok(());
         }
-        match output.try_write(&[FIRST_BYTE]) {
+        match output.try_write(&[self.conn.wire().first_byte()]) {
             Ok(count) => self.flush.ahead = count,
             Err(error)
                 if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}

@@ -12,7 +12,7 @@ use crate::driver::give_way;
 use crate::driver::read_buffer::{FRAMES_PER_LOCK, Headers};
 use crate::driver::shared::{Reading, State};
 use crate::transport::Input;
-use crate::wires::trpc::{Begun, Skip};
+use crate::wires::{Begun, Skip};
 
 use super::Driver;
 use super::recheck::{Recheck, Unseen};
@@ -138,12 +138,12 @@ impl Driver {
             self.read_buffer.grant(room);
             return Room::Made;
         }
-        if is_closed && matches!(of, Begun::Data(_)) {
+        if is_closed && matches!(of, Begun::Message(_)) {
             self.run(|state| state.conn.count_input(room));
             self.read_buffer.grant(room);
             return Room::Made;
         }
-        if matches!(of, Begun::Data(_)) {
+        if matches!(of, Begun::Message(_)) {
             return Room::None;
         }
         self.read_buffer.refuse(of, size, Skip::NoRoom);
@@ -174,11 +174,9 @@ impl Driver {
                     let now = now();
                     state.note_heard(now);
                     state.conn.count_input(counted);
-                    state
-                        .conn
-                        .expect_calls(frames.iter().filter(|frame| frame.is_request()).count());
+                    state.conn.expect_calls(frames.iter().filter(|frame| frame.is_call()).count());
                     let handled =
-                        frames.drain(..).try_for_each(|frame| state.conn.handle_frame(frame, now));
+                        frames.drain(..).try_for_each(|frame| state.conn.handle_input(frame, now));
                     state.conn.handle_front(front, now);
                     (handled, state.reading(), state.conn.peer_drains())
                 });

@@ -12,7 +12,8 @@ use crate::conn::{Admitted, Config, Head, Pools, Shape};
 use crate::driver::read_buffer::FRAMES_PER_LOCK;
 use crate::framing::StreamId;
 use crate::transport::{Input, Output, memory_pair};
-use crate::wires::trpc::{self as wire, Begun, Decoder, HEADER_LEN, UnaryHead};
+use crate::wires::Begun;
+use crate::wires::trpc::{self as wire, Decoder, HEADER_LEN, UnaryHead};
 
 use super::input::FRAMES_PER_POLL;
 use super::*;
@@ -326,7 +327,7 @@ async fn a_connection_that_waits_for_others_to_leave_room_looks_ever_more_rarely
         Connection::server(config, Arc::new(admission))
     };
     let mut other = server(false);
-    other.hold_input(29_000, Begun::Data(StreamId(100))).expect("there is room");
+    other.hold_input(29_000, Begun::Message(StreamId(100))).expect("there is room");
 
     let (near, far) = memory_pair();
     let (link, mut driver) =

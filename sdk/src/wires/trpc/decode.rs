@@ -6,14 +6,16 @@ use trill_proto::{
     CloseMeta, FeedbackMeta, InitMeta, RequestProtocol, ResponseProtocol, TransInfoEntry,
 };
 
-use crate::framing::{Side, StreamId};
+use crate::framing::{Messages, Side, StreamId};
+use crate::wires::input::Begun;
 
 use super::entries;
 use super::error::{FrameFault, WireError};
-use super::frame::{Begun, Frame, UnaryHead};
-use super::header::{CLOSE, DATA, FEEDBACK, FrameType, HEADER_LEN, Header, INIT};
-use super::messages::Messages;
+use super::frame::{CallTag, Frame, UnaryHead};
+use super::head::ONE_WAY;
+use super::header::{CLOSE, DATA, FEEDBACK, FRAMING, FrameType, HEADER_LEN, Header, INIT};
 use super::plain;
+use super::read::Decoded;
 
 /// Takes frames off the front of a buffer. Nothing is remembered between calls: the buffer is the
 /// memory, so bytes may come in any pieces.
@@ -46,9 +48,9 @@ impl Decoder {
     /// When the front of the buffer is not a frame. Frames before it have been given out; calling
     /// again gives the same error.
     #[inline]
-    pub(crate) fn decode_to(
+    pub(crate) fn decode_to<F: Decoded>(
         &self,
-        frames: &mut Vec<Frame>,
+        frames: &mut Vec<F>,
         buf: &mut BytesMut,
     ) -> Result<bool, WireError> {
         // PROTOCOL 2
@@ -59,13 +61,13 @@ impl Decoder {
             return Ok(false);
         }
         if header.frame_type == FrameType::Stream && header.kind == DATA {
-            frames.push(self.run(&header, buf));
+            frames.push(F::of(self.run(&header, buf), self.side));
             return Ok(true);
         }
         buf.advance(HEADER_LEN);
         let len = size - HEADER_LEN;
         match header.frame_type {
-            FrameType::Stream => frames.push(self.control(&header, buf, len)),
+            FrameType::Stream => frames.push(F::of(self.control(&header, buf, len), self.side)),
             FrameType::Unary => self.unary(&header, take(buf, len), frames),
         }
         Ok(true)
@@ -90,7 +92,10 @@ impl Decoder {
             end += next.total_size as usize;
             count += 1;
         }
-        Frame::Data { id: StreamId(first.id), messages: Messages::new(take(buf, end), count) }
+        Frame::Data {
+            id: StreamId(first.id),
+            messages: Messages::new(take(buf, end), count, FRAMING),
+        }
     }
 
     /// How many more bytes the frame at the front needs, as far as can be known; 0 when
@@ -112,14 +117,14 @@ impl Decoder {
         let header = Header::from_bytes(buf.first_chunk()?, usize::MAX).ok()?;
         let (id, size) = (StreamId(header.id), header.total_size as usize);
         let begun = match header.frame_type {
-            FrameType::Stream if header.kind == DATA => Begun::Data(id),
+            FrameType::Stream if header.kind == DATA => Begun::Message(id),
             FrameType::Stream => Begun::Control(id),
             FrameType::Unary => {
                 let head =
                     UnaryHead { id: header.id, version: header.version, reserved: header.reserved };
                 let meta = buf.get(HEADER_LEN..HEADER_LEN + usize::from(header.header_size))?;
                 let (request_id, one_way) = self.says(meta).unwrap_or((header.id, false));
-                Begun::Unary { head, request_id, one_way }
+                Begun::Call { tag: CallTag { request_id, ..CallTag::of(head) }, one_way }
             }
         };
         Some((begun, size))
@@ -152,7 +157,7 @@ impl Decoder {
     }
 
     #[inline]
-    fn unary(&self, header: &Header, rest: Bytes, frames: &mut Vec<Frame>) {
+    fn unary<F: Decoded>(&self, header: &Header, rest: Bytes, frames: &mut Vec<F>) {
         let head = UnaryHead { id: header.id, version: header.version, reserved: header.reserved };
         let header_len = usize::from(header.header_size);
         let pushed = match self.side {
@@ -163,7 +168,7 @@ impl Decoder {
         };
         // PROTOCOL 4
         if let Err(why) = pushed {
-            frames.push(Frame::BadUnary { head, why });
+            frames.push(F::of(Frame::BadUnary { head, why }, self.side));
         }
     }
 
@@ -191,8 +196,8 @@ impl Decoder {
 }
 
 #[inline]
-fn push_request(
-    frames: &mut Vec<Frame>,
+fn push_request<F: Decoded>(
+    frames: &mut Vec<F>,
     head: UnaryHead,
     header_len: usize,
     mut rest: Bytes,
@@ -213,15 +218,15 @@ fn push_request(
         )?,
     };
     let (body, attachment) = split(rest, meta.request_id, meta.attachment_size)?;
-    frames.push(Frame::Request { head, meta, body, attachment });
+    frames.push(F::of(Frame::Request { head, meta, body, attachment }, Side::Server));
     Ok(())
 }
 
 /// An empty header is fine here: it is the success of call 0, and tRPC-Cpp sends it.
 // PROTOCOL 8
 #[inline]
-fn push_response(
-    frames: &mut Vec<Frame>,
+fn push_response<F: Decoded>(
+    frames: &mut Vec<F>,
     head: UnaryHead,
     header_len: usize,
     mut rest: Bytes,
@@ -239,7 +244,7 @@ fn push_response(
         )?,
     };
     let (body, attachment) = split(rest, meta.request_id, meta.attachment_size)?;
-    frames.push(Frame::Response { head, meta, body, attachment });
+    frames.push(F::of(Frame::Response { head, meta, body, attachment }, Side::Client));
     Ok(())
 }
 
@@ -296,9 +301,6 @@ fn read<M: Message + Default>(bytes: &[u8]) -> Result<M, FrameFault> {
 fn take(buf: &mut BytesMut, len: usize) -> Bytes {
     buf.split_to(len).freeze()
 }
-
-/// `call_type` of a call that is not answered.
-pub(crate) const ONE_WAY: u32 = 1;
 
 /// The largest value of the length field of a unary header.
 const MAX_HEADER: usize = u16::MAX as usize;

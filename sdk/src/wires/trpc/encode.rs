@@ -4,43 +4,28 @@ use bytes::BufMut;
 use trill_proto::prost::Message;
 use trill_proto::{CloseMeta, FeedbackMeta, InitMeta, RequestProtocol, ResponseProtocol};
 
-use crate::framing::{Body, StreamId, Target};
+use crate::framing::{Body, Largest, Prefix, StreamId, Target, Uncommitted};
 
 use super::error::WireError;
 use super::frame::UnaryHead;
-use super::header::{CLOSE, DATA, FEEDBACK, FrameType, HEADER_LEN, Header, INIT};
+use super::header::{CLOSE, DATA, FEEDBACK, FRAMING, FrameType, HEADER_LEN, Header, INIT};
 use super::plain::Plain;
 
-/// The largest frame to write, and the largest protobuf header in it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Largest {
-    pub(crate) frame: usize,
-    pub(crate) header: usize,
+/// The bytes in front of each message of a stream.
+#[inline]
+pub(super) fn prefix(id: StreamId) -> Prefix {
+    Prefix::new(&stream_header(DATA, id, 0), FRAMING)
 }
 
 /// Appends DATA: the fixed header, then what `body` appends, which has to be exactly `len` bytes.
-///
-/// # Errors
-///
-/// When the message has another size than announced. Then nothing is appended; nor if `body`
-/// panics.
-///
-/// # Panics
-///
-/// When the frame is over 4 GiB: the caller has checked `len` against its limit.
-#[inline]
+#[cfg(any(test, feature = "__fuzz", feature = "__bench"))]
 pub(crate) fn data(
     out: &mut impl Target,
     id: StreamId,
     len: usize,
     body: impl Body,
 ) -> Result<(), WireError> {
-    let header = stream_header(DATA, id, len);
-    let mut frame = Uncommitted { start: out.len(), out };
-    frame.out.copied().extend_from_slice(&header);
-    frame.write_exactly(len, body)?;
-    frame.commit();
-    Ok(())
+    prefix(id).write(out, len, body).map_err(WireError::from)
 }
 
 /// Appends INIT.
@@ -144,7 +129,7 @@ fn unary(
         version,
         reserved,
     };
-    let mut frame = Uncommitted { start: out.len(), out };
+    let mut frame = Uncommitted::new(out);
     frame.out.copied().reserve(HEADER_LEN + meta_len);
     frame.out.copied().extend_from_slice(&header.to_bytes());
     match plain_len {
@@ -171,33 +156,6 @@ fn stream_header(kind: u8, id: StreamId, len: usize) -> [u8; HEADER_LEN] {
     let total_size = total_size.expect("whoever sends checks the size against its limit");
     let (frame_type, id) = (FrameType::Stream, id.0);
     Header { frame_type, kind, total_size, header_size: 0, id, version: 0, reserved: 0 }.to_bytes()
-}
-
-/// Takes a frame back unless it was finished, so that a message that panics or lies about its size
-/// leaves no half frame.
-struct Uncommitted<'a, T: Target> {
-    out: &'a mut T,
-    start: usize,
-}
-
-impl<T: Target> Uncommitted<'_, T> {
-    #[inline]
-    fn write_exactly(&mut self, len: usize, body: impl Body) -> Result<(), WireError> {
-        let before = self.out.len();
-        self.out.append(len, body);
-        let written = self.out.len().saturating_sub(before);
-        if written == len { Ok(()) } else { Err(WireError::WrongSize { announced: len, written }) }
-    }
-
-    fn commit(mut self) {
-        self.start = self.out.len();
-    }
-}
-
-impl<T: Target> Drop for Uncommitted<'_, T> {
-    fn drop(&mut self) {
-        self.out.truncate(self.start);
-    }
 }
 
 /// The largest value of the size field.

@@ -11,11 +11,9 @@ use trill_proto::prost::encoding::{
     DecodeContext, WireType, decode_key, decode_varint, skip_field,
 };
 
-use super::error::FrameFault;
+use crate::framing::MAX_ENTRIES;
 
-/// The most entries that one header carries. Callers set a few dozen; a header of 64 KiB could have
-/// 32,000, which would take 3 MB.
-pub(crate) const MAX_ENTRIES: usize = 1_000;
+use super::error::FrameFault;
 
 /// The fewest bytes that an entry takes: its key and its length.
 const ENTRY_MIN: usize = 2;

@@ -4,6 +4,8 @@ use std::fmt;
 
 use trill_proto::prost::DecodeError;
 
+use crate::framing::WriteError;
+
 /// The fixed header is wrong, so nobody knows where the next frame starts: the connection is over.
 /// Or a frame cannot be written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -128,5 +130,14 @@ impl std::error::Error for FrameFault {}
 impl From<DecodeError> for FrameFault {
     fn from(error: DecodeError) -> Self {
         Self::Protobuf(error)
+    }
+}
+
+impl From<WriteError> for WireError {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::WrongSize { announced, written } => Self::WrongSize { announced, written },
+            other => unreachable!("a body cannot fail with {other:?}"),
+        }
     }
 }

@@ -1,9 +1,16 @@
 //! The fixed header: the 16 bytes in front of every frame.
 
+use crate::framing::{Framing, MESSAGE_COST};
+
 use super::error::WireError;
 
 /// How long the fixed header is.
 pub(crate) const HEADER_LEN: usize = 16;
+
+/// Where a message stands in its DATA frame.
+pub(crate) const FRAMING: Framing = Framing { header: 16, size_at: 4, beside: 0 };
+
+const _: () = assert!(FRAMING.header as usize == HEADER_LEN && HEADER_LEN == MESSAGE_COST);
 
 /// The fixed header, checked. Sizes are in bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -31,26 +31,36 @@ mod encode;
 mod entries;
 mod error;
 mod frame;
+mod head;
 mod header;
-mod messages;
 mod metadata;
 mod plain;
+mod quirks;
+mod read;
 #[cfg(any(test, feature = "__fuzz"))]
 mod rewrite;
+mod write;
 
-pub(crate) use decode::{Decoder, ONE_WAY};
-pub(crate) use encode::{Largest, close, data, feedback, init, request, response};
-pub(crate) use entries::MAX_ENTRIES;
-pub(crate) use error::{FrameFault, WireError};
-pub(crate) use frame::{Begun, Frame, Skip, UnaryHead};
-pub(crate) use header::{FIRST_BYTE, HEADER_LEN};
-pub(crate) use messages::Messages;
-pub(crate) use metadata::{entries, read as read_metadata, repeated_key};
+pub(crate) use decode::Decoder;
+pub(crate) use error::WireError;
+pub(crate) use frame::CallTag;
+pub(crate) use header::FIRST_BYTE;
 #[cfg(any(test, feature = "__fuzz"))]
-pub(crate) use rewrite::ANY;
+pub(crate) use header::HEADER_LEN;
+pub(crate) use quirks::FIRST_STREAM;
+pub(crate) use write::Trpc;
 
-/// The messages inside frames, for the room above.
-pub(crate) use trill_proto::{CloseMeta, InitMeta, InitRequestMeta, InitResponseMeta};
+/// For tests, which write and read frames as a peer does.
+#[cfg(any(test, feature = "__fuzz", feature = "__bench"))]
+pub(crate) use {
+    encode::{close, data, feedback, init, request, response},
+    frame::{Frame, UnaryHead},
+    trill_proto::{CloseMeta, InitMeta, InitRequestMeta, InitResponseMeta},
+};
+#[cfg(test)]
+pub(crate) use {header::FRAMING, metadata::read as read_metadata, rewrite::single};
+#[cfg(any(test, feature = "__fuzz"))]
+pub(crate) use {read::Decoded, rewrite::ANY};
 
 /// The name of the wire, for errors that speak of what it cannot carry.
 pub(crate) const NAME: &str = "tRPC";

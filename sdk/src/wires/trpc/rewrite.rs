@@ -1,6 +1,9 @@
 //! Frames that were read, written again. For tests.
 
-use super::encode::Largest;
+use crate::framing::Largest;
+#[cfg(test)]
+use crate::framing::{Messages, StreamId};
+
 use super::error::WireError;
 use super::frame::Frame;
 use super::{close, data, feedback, init, request, response};
@@ -34,10 +37,19 @@ impl Frame {
             }
             Self::Feedback { id, increment } => feedback(&mut out, *id, *increment),
             Self::Close { id, meta } => close(&mut out, *id, meta),
-            Self::BadUnary { .. } | Self::BadStream { .. } | Self::Skipped { .. } => {
+            Self::BadUnary { .. } | Self::BadStream { .. } => {
                 panic!("nobody writes {self:?}")
             }
         }
         Ok(out)
     }
+}
+
+/// A message in a frame of its own.
+#[cfg(test)]
+pub(crate) fn single(id: StreamId, payload: &[u8]) -> Messages {
+    let mut out = Vec::new();
+    let write = |out: &mut Vec<u8>| out.extend_from_slice(payload);
+    data(&mut out, id, payload.len(), write).expect("the right size");
+    Messages::new(out.into(), 1, super::header::FRAMING)
 }

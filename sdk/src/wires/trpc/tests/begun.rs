@@ -5,6 +5,8 @@ use trill_proto::{RequestProtocol, ResponseProtocol};
 
 use crate::framing::Side;
 
+use crate::wires::Begun;
+
 use super::*;
 
 const HEAD: UnaryHead = UnaryHead { id: 7, version: 1, reserved: 0 };
@@ -38,7 +40,7 @@ fn the_protobuf_header_of_a_call_says_which_it_is_as_soon_as_it_is_there() {
     ] {
         let (bytes, size) = unary(side, 9, call_type);
         let decoder = Decoder::new(side, MAX_FRAME);
-        let begun = Begun::Unary { head: HEAD, request_id: 9, one_way };
+        let begun = Begun::Call { tag: CallTag { request_id: 9, ..CallTag::of(HEAD) }, one_way };
         assert_eq!(decoder.begun(&bytes), Some((begun, size)), "{side:?} {call_type}");
         assert_eq!(decoder.begun(&bytes[..bytes.len() - 1]), None, "{side:?} {call_type}");
     }
@@ -52,7 +54,7 @@ fn a_protobuf_header_that_is_too_large_is_not_looked_into() {
         for (max_header, request_id) in [(len + 1, 9), (len, 9), (len - 1, 7)] {
             let decoder = Decoder::new(side, MAX_FRAME).with_max_header(max_header);
             let one_way = side == Side::Server && request_id == 9;
-            let begun = Begun::Unary { head: HEAD, request_id, one_way };
+            let begun = Begun::Call { tag: CallTag { request_id, ..CallTag::of(HEAD) }, one_way };
             assert_eq!(
                 decoder.begun(&bytes),
                 Some((begun, size)),

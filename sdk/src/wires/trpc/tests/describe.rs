@@ -71,7 +71,6 @@ pub(super) fn describe(frame: &Frame, bytes: &[u8], at: usize) -> Value {
             assert_eq!(id.0, header.id);
             json!({ "kind": "close", "meta": close_meta(meta) })
         }
-        Frame::Skipped { .. } => unreachable!("the decoder gives none"),
         Frame::BadUnary { why, .. } | Frame::BadStream { why, .. } => {
             json!({ "fault": why.to_string() })
         }

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use trill_proto::{RequestProtocol, ResponseProtocol};
 
-use crate::framing::{Side, StreamId};
+use crate::framing::{Largest, Side, StreamId};
 
 use super::*;
 

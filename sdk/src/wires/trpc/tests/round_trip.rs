@@ -79,7 +79,7 @@ fn frame(side: Side) -> BoxedStrategy<Frame> {
         unary,
         (id.clone(), init_meta()).prop_map(|(id, meta)| Frame::Init { id, meta }),
         (id.clone(), blob(2000))
-            .prop_map(|(id, payload)| Frame::Data { id, messages: Messages::single(id, &payload) }),
+            .prop_map(|(id, payload)| Frame::Data { id, messages: single(id, &payload) }),
         (id.clone(), any::<u32>()).prop_map(|(id, increment)| Frame::Feedback { id, increment }),
         (id, close_meta()).prop_map(|(id, meta)| Frame::Close { id, meta }),
     ]

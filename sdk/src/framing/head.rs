@@ -1,0 +1,89 @@
+//! The part of calls and streams that the two sides say beside their messages, on any wire.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::metadata::Metadata;
+
+use super::piece::MESSAGE_COST;
+
+/// The most pairs of metadata that one head or outcome carries. Callers set a few dozen; a header
+/// of 64 KiB could have 32,000, which would take 3 MB.
+pub(crate) const MAX_ENTRIES: usize = 1_000;
+
+/// The part of a call that its caller says before the first message.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Head {
+    /// `/package.Service/Method`.
+    pub(crate) method: Bytes,
+    pub(crate) caller: Bytes,
+    pub(crate) callee: Bytes,
+    pub(crate) metadata: Metadata,
+    /// How long the caller will wait, from the moment the frame was written or read.
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) content_type: u32,
+    pub(crate) content_encoding: u32,
+    pub(crate) message_type: u32,
+}
+
+impl Head {
+    /// About what it takes on the wire, and no less: what has to wait for room asks for so much.
+    pub(crate) fn size(&self) -> usize {
+        MESSAGE_COST
+            + self.method.len()
+            + self.caller.len()
+            + self.callee.len()
+            + self.metadata.cost()
+    }
+
+    /// The memory that is kept of it as long as the call or stream goes on. Most often all calls
+    /// share one caller's name, but each can bring another.
+    #[inline]
+    pub(crate) fn kept(&self) -> usize {
+        self.caller.len() + self.metadata.cost()
+    }
+}
+
+/// How a call ended: two codes, a text and the metadata of the answer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Outcome {
+    pub(crate) ret: i32,
+    pub(crate) func_ret: i32,
+    pub(crate) message: Bytes,
+    pub(crate) metadata: Metadata,
+    /// The server takes no new calls and streams on this connection.
+    pub(crate) draining: bool,
+}
+
+impl Outcome {
+    pub(crate) fn is_ok(&self) -> bool {
+        self.ret == 0 && self.func_ret == 0
+    }
+
+    /// The bytes that text and metadata take in memory.
+    pub(crate) fn cost(&self) -> usize {
+        self.message.len() + self.metadata.cost()
+    }
+
+    pub(crate) fn framework(ret: i32, message: impl Into<Bytes>) -> Self {
+        Self { ret, message: message.into(), ..Self::default() }
+    }
+}
+
+/// An answer to a unary call of ours.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Answer {
+    pub(crate) outcome: Outcome,
+    pub(crate) body: Bytes,
+    pub(crate) attachment: Bytes,
+    pub(crate) content_type: u32,
+    pub(crate) content_encoding: u32,
+}
+
+impl Answer {
+    /// The bytes that the received answer takes in memory.
+    pub(crate) fn size(&self) -> usize {
+        self.body.len() + self.attachment.len() + self.outcome.cost()
+    }
+}

@@ -1,0 +1,227 @@
+//! The protobuf headers of frames, made of what a call or stream says, and read as that.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use trill_proto::{
+    CloseMeta, Code, InitMeta, InitRequestMeta, InitResponseMeta, RequestProtocol, ResponseProtocol,
+};
+
+use crate::framing::{Answer, Head, Outcome};
+use crate::metadata::Metadata;
+use crate::wires::input::Opening;
+
+use super::frame::CallTag;
+use super::metadata;
+
+/// INIT has no field for a deadline, so it travels as metadata. Peers that do not know the key pass
+/// it over.
+pub(crate) const TIMEOUT_KEY: &str = "trill-timeout-ms";
+
+/// The metadata with which a server says that it takes nothing more on a connection, in an answer
+/// that refuses. Clients of other libraries see a key that means nothing to them.
+pub(crate) const DRAINING: &str = "trill-draining";
+
+/// The text of a server that drains. The refusal of a stream has no field for metadata, so there
+/// the text is the mark: clients of other versions know no other one.
+pub(crate) const DRAINING_TEXT: &str =
+    "the server is draining, because it is shutting down: try another one, or later";
+
+/// `call_type` of a call that is not answered.
+pub(crate) const ONE_WAY: u32 = 1;
+
+/// `close_type` of a CLOSE that breaks the stream off; everything else counts as a normal CLOSE
+/// (both peers take it so).
+pub(super) const RESET: i32 = 1;
+
+/// The header of a request.
+pub(super) fn request(head: Head, id: u32, one_way: bool, attachment_size: u32) -> RequestProtocol {
+    RequestProtocol {
+        call_type: if one_way { ONE_WAY } else { 0 },
+        request_id: id,
+        timeout: head.timeout.map_or(0, milliseconds),
+        caller: head.caller,
+        callee: head.callee,
+        func: head.method,
+        message_type: head.message_type,
+        trans_info: metadata::entries(head.metadata),
+        content_type: head.content_type,
+        content_encoding: head.content_encoding,
+        attachment_size,
+        ..RequestProtocol::default()
+    }
+}
+
+fn milliseconds(timeout: Duration) -> u32 {
+    // PROTOCOL 10
+    // 0 would mean no limit.
+    u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX).max(1)
+}
+
+#[inline]
+pub(super) fn read_request(meta: RequestProtocol) -> Head {
+    Head {
+        method: meta.func,
+        caller: meta.caller,
+        callee: meta.callee,
+        metadata: metadata::read(meta.trans_info),
+        timeout: (meta.timeout > 0).then(|| Duration::from_millis(meta.timeout.into())),
+        content_type: meta.content_type,
+        content_encoding: meta.content_encoding,
+        message_type: meta.message_type,
+    }
+}
+
+/// The header of an answer to a call with this tag.
+pub(super) fn response(
+    tag: CallTag,
+    outcome: Outcome,
+    content_encoding: u32,
+    attachment_size: u32,
+) -> ResponseProtocol {
+    ResponseProtocol {
+        request_id: tag.request_id,
+        // PROTOCOL 11
+        ret: outcome.ret,
+        func_ret: outcome.func_ret,
+        message_type: tag.message_type,
+        trans_info: metadata::entries(marked(outcome.metadata, outcome.draining)),
+        error_msg: outcome.message,
+        // PROTOCOL 35
+        content_type: tag.content_type,
+        content_encoding,
+        attachment_size,
+        ..ResponseProtocol::default()
+    }
+}
+
+#[inline]
+pub(super) fn read_response(meta: ResponseProtocol, body: Bytes, attachment: Bytes) -> Answer {
+    let mut outcome = Outcome {
+        ret: meta.ret,
+        func_ret: meta.func_ret,
+        message: meta.error_msg,
+        metadata: metadata::read(meta.trans_info),
+        draining: false,
+    };
+    hear_drain(&mut outcome);
+    let (content_type, content_encoding) = (meta.content_type, meta.content_encoding);
+    Answer { outcome, body, attachment, content_type, content_encoding }
+}
+
+/// The INIT that opens a stream.
+pub(super) fn open(head: Head, window: u32) -> InitMeta {
+    let mut metadata = head.metadata;
+    if let Some(timeout) = head.timeout {
+        // PROTOCOL 18
+        // 0 would be over before it begins.
+        metadata.put(TIMEOUT_KEY, timeout.as_millis().max(1).to_string());
+    }
+    InitMeta {
+        // PROTOCOL 14
+        request_meta: Some(InitRequestMeta {
+            caller: head.caller,
+            callee: head.callee,
+            func: head.method,
+            message_type: head.message_type,
+            trans_info: metadata::entries(metadata),
+        }),
+        init_window_size: window,
+        content_type: head.content_type,
+        content_encoding: head.content_encoding,
+        ..InitMeta::default()
+    }
+}
+
+/// The head and the window in a client's INIT; `None` if it names no method.
+pub(super) fn read_open(meta: InitMeta) -> Option<Opening> {
+    let request = meta.request_meta?;
+    let mut metadata = metadata::read(request.trans_info);
+    let timeout = metadata
+        .remove(TIMEOUT_KEY)
+        .and_then(|text| std::str::from_utf8(&text).ok()?.parse().ok())
+        .map(Duration::from_millis);
+    let head = Head {
+        method: request.func,
+        caller: request.caller,
+        callee: request.callee,
+        metadata,
+        timeout,
+        content_type: meta.content_type,
+        content_encoding: meta.content_encoding,
+        message_type: request.message_type,
+    };
+    Some(Opening { head, window: meta.init_window_size })
+}
+
+/// The INIT that accepts a stream. `response_meta` is always there, empty (both peers do it so).
+// PROTOCOL 15
+pub(super) fn accept(window: u32, content_type: u32) -> InitMeta {
+    InitMeta {
+        response_meta: Some(InitResponseMeta::default()),
+        init_window_size: window,
+        content_type,
+        ..InitMeta::default()
+    }
+}
+
+/// The INIT that refuses a stream.
+// PROTOCOL 15
+pub(super) fn refuse(outcome: Outcome) -> InitMeta {
+    InitMeta {
+        response_meta: Some(InitResponseMeta { ret: outcome.ret, error_msg: outcome.message }),
+        ..InitMeta::default()
+    }
+}
+
+/// A server's window, or why it refuses the stream. A missing `response_meta` is success (both
+/// peers take it so).
+pub(super) fn read_opened(meta: InitMeta) -> Result<u32, Outcome> {
+    let InitResponseMeta { ret, error_msg } = meta.response_meta.unwrap_or_default();
+    if ret == 0 {
+        return Ok(meta.init_window_size);
+    }
+    // PROTOCOL 41
+    let draining = ret == Code::SERVER_OVERLOAD_ERR.0 && error_msg == DRAINING_TEXT;
+    Err(Outcome { draining, ..Outcome::framework(ret, error_msg) })
+}
+
+/// CLOSE with an outcome.
+pub(super) fn close(close_type: i32, outcome: Outcome) -> CloseMeta {
+    CloseMeta {
+        close_type,
+        ret: outcome.ret,
+        func_ret: outcome.func_ret,
+        trans_info: metadata::entries(marked(outcome.metadata, outcome.draining)),
+        msg: outcome.message,
+        ..CloseMeta::default()
+    }
+}
+
+pub(super) fn read_close(meta: CloseMeta) -> Outcome {
+    Outcome {
+        ret: meta.ret,
+        func_ret: meta.func_ret,
+        message: meta.msg,
+        metadata: metadata::read(meta.trans_info),
+        draining: false,
+    }
+}
+
+fn marked(mut metadata: Metadata, draining: bool) -> Metadata {
+    if draining {
+        metadata.put(DRAINING, "1");
+    }
+    metadata
+}
+
+/// Reads, at a client, whether the server takes nothing more on this connection. With other codes
+/// than those of a refusal and of a shutdown, the key is the application's.
+#[inline]
+pub(super) fn hear_drain(outcome: &mut Outcome) {
+    // PROTOCOL 41
+    let codes = [Code::SERVER_OVERLOAD_ERR.0, Code::SERVER_TIMEOUT_ERR.0];
+    if outcome.ret != 0 && codes.contains(&outcome.ret) {
+        outcome.draining = outcome.metadata.remove(DRAINING).is_some();
+    }
+}

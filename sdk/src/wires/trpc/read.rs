@@ -1,0 +1,104 @@
+//! Frames in words that all wires share.
+
+use trill_proto::{CloseMeta, Code};
+
+use crate::framing::Side;
+use crate::wires::input::{End, Fault, Input};
+
+use super::error::FrameFault;
+use super::frame::{CallTag, Frame, UnaryHead};
+use super::head;
+use super::quirks::may_have_overtaken;
+
+/// A form in which the decoder gives frames.
+pub(crate) trait Decoded {
+    /// `frame` was read at this side.
+    fn of(frame: Frame, side: Side) -> Self;
+}
+
+impl Decoded for Frame {
+    #[inline]
+    fn of(frame: Frame, _: Side) -> Self {
+        frame
+    }
+}
+
+impl Decoded for Input {
+    #[inline]
+    fn of(frame: Frame, side: Side) -> Self {
+        match frame {
+            Frame::Request { head, meta, body, attachment } => {
+                let tag = CallTag {
+                    frame: head,
+                    request_id: meta.request_id,
+                    message_type: meta.message_type,
+                    content_type: meta.content_type,
+                };
+                let one_way = meta.call_type == head::ONE_WAY;
+                Self::Call { tag, one_way, head: head::read_request(meta), body, attachment }
+            }
+            // PROTOCOL 7
+            // Peers disagree about the id in the fixed header; the one in the protobuf header is
+            // always right.
+            Frame::Response { meta, body, attachment, .. } => Self::Answer {
+                id: meta.request_id,
+                answer: head::read_response(meta, body, attachment),
+            },
+            Frame::Data { id, messages } => Self::Messages { id, messages },
+            Frame::Feedback { id, increment } => Self::Credit { id, increment },
+            Frame::Init { id, meta } => match side {
+                Side::Server => Self::Open { id, opening: head::read_open(meta) },
+                Side::Client => Self::Opened { id, answer: head::read_opened(meta) },
+            },
+            Frame::Close { id, meta } => close(meta, side, id),
+            Frame::BadUnary { head, why } => match side {
+                // Clients that pair by the protobuf header write the id into the fixed header as
+                // well, but for tRPC-Cpp.
+                Side::Server => Self::BadCall { tag: CallTag::of(head), why: why.into() },
+                // tRPC-Cpp writes 0 there.
+                Side::Client => Self::BadAnswer { id: head.id, why: why.into() },
+            },
+            Frame::BadStream { id, why } => Self::BadStream { id, why: why.into() },
+        }
+    }
+}
+
+fn close(meta: CloseMeta, side: Side, id: crate::framing::StreamId) -> Input {
+    let client = side == Side::Client;
+    // A client has nothing to report with a normal CLOSE: one with a code can only mean that it
+    // failed.
+    // PROTOCOL 27
+    let how = if client && may_have_overtaken(&meta) {
+        End::ResetAhead
+    } else if meta.close_type == head::RESET || (!client && (meta.ret != 0 || meta.func_ret != 0)) {
+        End::Reset
+    } else {
+        End::Close
+    };
+    let mut outcome = head::read_close(meta);
+    if client {
+        head::hear_drain(&mut outcome);
+    }
+    // PROTOCOL 26
+    if how != End::Close && outcome.is_ok() {
+        outcome.ret = Code::STREAM_UNKNOWN_ERR.0;
+    }
+    Input::End { id, how, outcome }
+}
+
+impl CallTag {
+    /// The tag of a call of which only the fixed header is known.
+    pub(crate) fn of(frame: UnaryHead) -> Self {
+        Self { frame, request_id: frame.id, ..Self::default() }
+    }
+}
+
+impl From<FrameFault> for Fault {
+    fn from(fault: FrameFault) -> Self {
+        match fault {
+            FrameFault::HeaderTooLarge { size, limit } => Self::HeaderTooLarge { size, limit },
+            FrameFault::TooManyEntries { limit } => Self::TooManyEntries { limit },
+            other => Self::Unreadable(other.to_string()),
+        }
+    }
+}

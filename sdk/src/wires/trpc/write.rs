@@ -1,0 +1,187 @@
+//! The engine's operations, written as frames.
+
+use crate::framing::{
+    Body, Content, Head, Largest, MAX_ENTRIES, Outbox, Outcome, Prefix, Side, StreamId, WriteError,
+};
+use crate::metadata::Metadata;
+
+use super::encode;
+use super::error::WireError;
+use super::frame::{CallTag, UnaryHead};
+use super::head::{self, RESET};
+use super::header::HEADER_LEN;
+use super::metadata::repeated_key;
+use super::quirks::{NO_STREAM, VERSION};
+
+/// A connection that speaks tRPC. The wire remembers nothing between frames.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Trpc;
+
+impl Trpc {
+    /// INIT of a client.
+    pub(crate) fn open(
+        self,
+        out: &mut Outbox,
+        id: StreamId,
+        head: Head,
+        window: u32,
+        limit: Largest,
+    ) -> Result<(), WriteError> {
+        check(&head.metadata)?;
+        // PROTOCOL 19
+        control(out, limit, |out| encode::init(out, id, &head::open(head, window)))
+    }
+
+    /// INIT of a server that accepts the stream.
+    pub(crate) fn accept(self, out: &mut Outbox, id: StreamId, window: u32, content_type: u32) {
+        // PROTOCOL 15
+        encode::init(out.copied(), id, &head::accept(window, content_type));
+    }
+
+    /// INIT of a server that refuses the stream.
+    pub(crate) fn refuse(self, out: &mut Outbox, id: StreamId, outcome: Outcome) {
+        encode::init(out.copied(), id, &head::refuse(outcome));
+    }
+
+    /// CLOSE of a client that sends no more.
+    pub(crate) fn half_close(self, out: &mut Outbox, id: StreamId) {
+        encode::close(out.copied(), id, &trill_proto::CloseMeta::default());
+    }
+
+    /// CLOSE of a server with the outcome of its handler.
+    pub(crate) fn close(
+        self,
+        out: &mut Outbox,
+        id: StreamId,
+        outcome: Outcome,
+        limit: Largest,
+    ) -> Result<(), WriteError> {
+        check(&outcome.metadata)?;
+        control(out, limit, |out| encode::close(out, id, &head::close(0, outcome)))
+    }
+
+    /// RESET.
+    pub(crate) fn reset(
+        self,
+        out: &mut Outbox,
+        id: StreamId,
+        outcome: Outcome,
+        limit: Largest,
+    ) -> Result<(), WriteError> {
+        check(&outcome.metadata)?;
+        control(out, limit, |out| encode::close(out, id, &head::close(RESET, outcome)))
+    }
+
+    /// The bytes in front of each message: the fixed header of DATA.
+    #[inline]
+    pub(crate) fn prefix(self, id: StreamId) -> Prefix {
+        encode::prefix(id)
+    }
+
+    /// FEEDBACK.
+    pub(crate) fn credit(self, out: &mut Outbox, id: StreamId, increment: u32) {
+        encode::feedback(out.copied(), id, increment);
+    }
+
+    /// A FEEDBACK that means nothing, on a stream that the peer takes frames for. A client has
+    /// another one if there is none.
+    pub(crate) fn beat(self, out: &mut Outbox, side: Side, accepted: Option<StreamId>) {
+        let none = (side == Side::Client).then_some(NO_STREAM);
+        if let Some(id) = accepted.or(none) {
+            encode::feedback(out.copied(), id, 0);
+        }
+    }
+
+    /// A request.
+    pub(crate) fn call(
+        self,
+        out: &mut Outbox,
+        id: u32,
+        head: Head,
+        one_way: bool,
+        limit: Largest,
+        content: Content<'_, impl Body>,
+    ) -> Result<(), WriteError> {
+        check(&head.metadata)?;
+        let meta = head::request(head, id, one_way, attachment_size(content.attachment)?);
+        // PROTOCOL 7
+        let frame = UnaryHead { id, version: VERSION, reserved: 0 };
+        let Content { len, body, attachment } = content;
+        encode::request(out, frame, &meta, limit, len, body, attachment).map_err(WriteError::from)
+    }
+
+    /// The answer to a call with this tag.
+    pub(crate) fn answer(
+        self,
+        out: &mut Outbox,
+        tag: CallTag,
+        outcome: Outcome,
+        content_encoding: u32,
+        limit: Largest,
+        content: Content<'_, impl Body>,
+    ) -> Result<(), WriteError> {
+        check(&outcome.metadata)?;
+        let meta =
+            head::response(tag, outcome, content_encoding, attachment_size(content.attachment)?);
+        // PROTOCOL 8
+        let Content { len, body, attachment } = content;
+        encode::response(out, tag.frame, &meta, limit, len, body, attachment)
+            .map_err(WriteError::from)
+    }
+}
+
+/// Writes a frame whose header is all of it, and takes it back if it is larger than it may be.
+fn control(
+    out: &mut Outbox,
+    limit: Largest,
+    write: impl FnOnce(&mut Vec<u8>),
+) -> Result<(), WriteError> {
+    let before = out.len();
+    write(out.copied());
+    let size = out.len() - before;
+    // PROTOCOL 37
+    let error = if size > limit.frame {
+        WriteError::TooLarge { size, limit: limit.frame }
+    } else if size > HEADER_LEN + limit.header {
+        WriteError::HeaderTooLarge { size: size - HEADER_LEN, limit: limit.header }
+    } else {
+        return Ok(());
+    };
+    out.truncate(before);
+    Err(error)
+}
+
+/// Checks that one header carries the metadata.
+#[inline]
+fn check(metadata: &Metadata) -> Result<(), WriteError> {
+    match metadata.len() {
+        0 | 1 => Ok(()),
+        count => check_pairs(metadata, count),
+    }
+}
+
+fn check_pairs(metadata: &Metadata, count: usize) -> Result<(), WriteError> {
+    if count > MAX_ENTRIES {
+        return Err(WriteError::TooManyEntries { count, limit: MAX_ENTRIES });
+    }
+    match repeated_key(metadata) {
+        Some(key) => Err(WriteError::SeveralValues { key: key.to_owned(), wire: super::NAME }),
+        None => Ok(()),
+    }
+}
+
+fn attachment_size(attachment: &[u8]) -> Result<u32, WriteError> {
+    u32::try_from(attachment.len())
+        .map_err(|_| WriteError::TooLarge { size: attachment.len(), limit: u32::MAX as usize })
+}
+
+impl From<WireError> for WriteError {
+    fn from(error: WireError) -> Self {
+        match error {
+            WireError::FrameTooLarge { size, limit } => Self::TooLarge { size, limit },
+            WireError::HeaderTooLarge { size, limit } => Self::HeaderTooLarge { size, limit },
+            WireError::WrongSize { announced, written } => Self::WrongSize { announced, written },
+            other => unreachable!("encoding cannot fail with {other}"),
+        }
+    }
+}
