@@ -153,6 +153,15 @@ pub mod __private;
 /// `#[prost(prost_path = "trill::prost")]`.
 pub use prost;
 
+/// Makes a trait with `async fn`s object-safe, and stands on each `impl` of one: of
+/// [`Resolve`](client::Resolve).
+///
+/// The attribute of the crate async-trait. A call allocates its future, which costs nothing that
+/// can be measured where calls are few; a service is object-safe in
+/// [another way](macro@service#services-behind-dyn).
+#[cfg(feature = "runtime")]
+pub use async_trait::async_trait;
+
 pub use combinators::{
     do_for, do_for_each, do_until, do_until_stop, do_while, do_with, repeat, try_when_all,
     when_all, when_any, when_any_ok,

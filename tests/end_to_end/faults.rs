@@ -374,6 +374,7 @@ async fn datagrams() -> Error {
 /// Knows no address.
 struct Panics;
 
+#[trill::async_trait]
 impl Resolve for Panics {
     fn name(&self) -> String {
         "panics".to_owned()

@@ -33,6 +33,7 @@ async fn a_name_that_dns_does_not_know_is_an_error_that_says_so() {
 #[derive(Clone, Default)]
 struct Registry(Arc<Mutex<Vec<String>>>);
 
+#[trill::async_trait]
 impl Resolve for Registry {
     fn name(&self) -> String {
         "registry".to_owned()
@@ -40,6 +41,23 @@ impl Resolve for Registry {
 
     async fn resolve(&self) -> io::Result<Vec<String>> {
         Ok(self.0.lock().unwrap().clone())
+    }
+}
+
+#[tokio::test]
+async fn a_resolver_is_chosen_when_the_program_runs() {
+    let (_handle, address, _log) = listen("127.0.0.1:0").await;
+    let registry = Registry::default();
+    registry.0.lock().unwrap().push(address);
+    let shared: Arc<dyn Resolve> = Arc::new(registry);
+    let boxed: Box<dyn Resolve> = Box::new(Arc::clone(&shared));
+    assert_eq!(format!("{boxed:?}"), "registry");
+    for channel in [
+        Channel::builder().connect_with(shared).await.unwrap(),
+        Channel::builder().connect_with(boxed).await.unwrap(),
+    ] {
+        let client = EverythingClient::new(channel);
+        assert_eq!(client.unary(text("hello")).await.unwrap(), text("hello"));
     }
 }
 

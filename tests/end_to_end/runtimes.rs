@@ -281,6 +281,7 @@ impl Faulty {
     }
 }
 
+#[trill::async_trait]
 impl Resolve for Faulty {
     fn name(&self) -> String {
         "faulty".to_owned()
@@ -319,6 +320,7 @@ async fn a_resolver_that_panics_is_an_error_and_is_asked_again() {
 /// Says without end that it has news.
 struct Restless(String);
 
+#[trill::async_trait]
 impl Resolve for Restless {
     fn name(&self) -> String {
         "restless".to_owned()

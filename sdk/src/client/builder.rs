@@ -18,7 +18,7 @@ use super::channel::{CallDefaults, Channel};
 use super::connect::{Connect, Sockets};
 use super::keeper;
 use super::pool::{ChannelConfig, Pool};
-use super::resolve::{AnyResolve, Resolve};
+use super::resolve::Resolve;
 use super::runtime::{Guard, Task};
 use super::subchannels::Subchannels;
 
@@ -293,7 +293,7 @@ impl ChannelBuilder {
     fn build(
         self,
         target: &str,
-        resolver: Option<Arc<dyn AnyResolve>>,
+        resolver: Option<Arc<dyn Resolve>>,
         subchannels: Subchannels,
     ) -> Channel {
         let config = ChannelConfig {

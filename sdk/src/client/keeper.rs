@@ -20,7 +20,7 @@ use crate::transport::{Address, Ends, PeerAddr, UnknownHost, is_of_other_type};
 
 use super::backoff::{Attempts, after, random};
 use super::pool::Pool;
-use super::resolve::AnyResolve;
+use super::resolve::Resolve;
 use super::runtime::Guard;
 use super::subchannels::{Id, Subchannels, Then};
 
@@ -203,7 +203,7 @@ pub(super) fn over(why: &ConnError) -> Error {
 }
 
 /// Asks for addresses until the channel is over.
-pub(super) async fn follow(mut guard: Guard, resolver: Arc<dyn AnyResolve>) {
+pub(super) async fn follow(mut guard: Guard, resolver: Arc<dyn Resolve>) {
     guard.begin();
     tokio::select! {
         biased;
@@ -213,7 +213,7 @@ pub(super) async fn follow(mut guard: Guard, resolver: Arc<dyn AnyResolve>) {
     guard.end();
 }
 
-async fn ask(pool: &Arc<Pool>, resolver: &dyn AnyResolve) {
+async fn ask(pool: &Arc<Pool>, resolver: &dyn Resolve) {
     let mut attempts = Attempts::default();
     let mut failed = false;
     // News is followed at once, but not without a pause.
@@ -267,7 +267,7 @@ async fn ask(pool: &Arc<Pool>, resolver: &dyn AnyResolve) {
 
 /// Waits until the resolver says that there is something new, and then for `not_before`: one that
 /// says so all the time, as a watch does whose sender is gone, does not keep its thread.
-async fn changed(pool: &Pool, resolver: &dyn AnyResolve, not_before: Instant) {
+async fn changed(pool: &Pool, resolver: &dyn Resolve, not_before: Instant) {
     let changed = AssertUnwindSafe(async { resolver.changed().await });
     if let Err(panic) = changed.catch_unwind().await {
         let (servers, panic) = (&pool.config.target, panic_text(&*panic));
@@ -276,7 +276,7 @@ async fn changed(pool: &Pool, resolver: &dyn AnyResolve, not_before: Instant) {
     sleep_until(not_before).await;
 }
 
-async fn addresses(pool: &Pool, resolver: &dyn AnyResolve) -> Result<Vec<Address>> {
+async fn addresses(pool: &Pool, resolver: &dyn Resolve) -> Result<Vec<Address>> {
     let limit = pool.config.connect_timeout;
     let failed = |text: String| {
         Error::new(ErrorKind::Connect, Origin::Peer, Code::CLIENT_ROUTER_ERR, text)

@@ -19,7 +19,7 @@ use super::backoff::Backoff;
 use super::balance::{Balance, Picker};
 use super::connect::Connect;
 use super::keeper;
-use super::resolve::AnyResolve;
+use super::resolve::Resolve;
 use super::runtime::{self, Guard, Task};
 use super::state::{State, StateWatch};
 use super::subchannels::{Start, Subchannels};
@@ -57,7 +57,7 @@ pub(super) struct ChannelConfig {
     /// The number of connections to each address.
     pub(super) each: usize,
     pub(super) balance: Balance,
-    pub(super) resolver: Option<Arc<dyn AnyResolve>>,
+    pub(super) resolver: Option<Arc<dyn Resolve>>,
     pub(super) resolve_every: Option<Duration>,
 }
 

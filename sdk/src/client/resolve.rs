@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::future::{Future, pending};
+use std::future::pending;
 use std::io;
-use std::pin::Pin;
+use std::sync::Arc;
+
+use async_trait::async_trait;
 
 /// Tells a channel where its servers are, again and again: for a registry, a file, or whatever
 /// knows them.
@@ -14,6 +16,10 @@ use std::pin::Pin;
 /// says so. It connects to addresses that are new; a connection to one that is gone takes no new
 /// calls, and closes with the last that it has.
 ///
+/// [`#[trill::async_trait]`](macro@crate::async_trait) stands on each `impl`. The trait is
+/// object-safe: `Arc<dyn Resolve>` and `Box<dyn Resolve>` are resolvers themselves, for one that is
+/// chosen when the program runs.
+///
 /// ```
 /// use std::io;
 /// use trill::client::Resolve;
@@ -21,6 +27,7 @@ use std::pin::Pin;
 /// /// One address a line.
 /// struct File(std::path::PathBuf);
 ///
+/// #[trill::async_trait]
 /// impl Resolve for File {
 ///     fn name(&self) -> String {
 ///         self.0.display().to_string()
@@ -30,7 +37,11 @@ use std::pin::Pin;
 ///         Ok(std::fs::read_to_string(&self.0)?.lines().map(str::to_owned).collect())
 ///     }
 /// }
+///
+/// let chosen: Box<dyn Resolve> = Box::new(File("servers".into()));
+/// assert_eq!(chosen.name(), "servers");
 /// ```
+#[async_trait]
 pub trait Resolve: Send + Sync + 'static {
     /// The name of the servers in errors before one of them is known, such as
     /// `orders.example:8000`.
@@ -45,13 +56,13 @@ pub trait Resolve: Send + Sync + 'static {
     ///
     /// # Errors
     /// The reason that kept it from knowing. A panic counts as an error, too.
-    fn resolve(&self) -> impl Future<Output = io::Result<Vec<String>>> + Send;
+    async fn resolve(&self) -> io::Result<Vec<String>>;
 
     /// Waits until it is worth asking again, for those who are told of changes. The channel drops
     /// the future when it asks for another reason. It asks at once, but for this reason at most
     /// once a second. Without it: never.
-    fn changed(&self) -> impl Future<Output = ()> + Send {
-        pending()
+    async fn changed(&self) {
+        pending::<()>().await;
     }
 }
 
@@ -70,6 +81,7 @@ impl Dns {
     }
 }
 
+#[async_trait]
 impl Resolve for Dns {
     fn name(&self) -> String {
         self.0.clone()
@@ -81,28 +93,37 @@ impl Resolve for Dns {
     }
 }
 
-/// A [`Resolve`] of any type.
-pub(super) trait AnyResolve: Send + Sync {
-    fn name(&self) -> String;
-    fn resolve(&self) -> Pin<Box<dyn Future<Output = io::Result<Vec<String>>> + Send + '_>>;
-    fn changed(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
-}
-
-impl<R: Resolve> AnyResolve for R {
+#[async_trait]
+impl<R: Resolve + ?Sized> Resolve for Arc<R> {
     fn name(&self) -> String {
-        Resolve::name(self)
+        (**self).name()
     }
 
-    fn resolve(&self) -> Pin<Box<dyn Future<Output = io::Result<Vec<String>>> + Send + '_>> {
-        Box::pin(Resolve::resolve(self))
+    async fn resolve(&self) -> io::Result<Vec<String>> {
+        (**self).resolve().await
     }
 
-    fn changed(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        Box::pin(Resolve::changed(self))
+    async fn changed(&self) {
+        (**self).changed().await;
     }
 }
 
-impl fmt::Debug for dyn AnyResolve {
+#[async_trait]
+impl<R: Resolve + ?Sized> Resolve for Box<R> {
+    fn name(&self) -> String {
+        (**self).name()
+    }
+
+    async fn resolve(&self) -> io::Result<Vec<String>> {
+        (**self).resolve().await
+    }
+
+    async fn changed(&self) {
+        (**self).changed().await;
+    }
+}
+
+impl fmt::Debug for dyn Resolve {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name())
     }

@@ -41,6 +41,7 @@ impl Registry {
     }
 }
 
+#[crate::async_trait]
 impl Resolve for Registry {
     fn name(&self) -> String {
         "registry".to_owned()
@@ -209,6 +210,7 @@ async fn one_bad_address_among_good_ones_is_passed_over() {
 async fn a_resolver_that_hangs_is_an_error_in_time() {
     struct Hanging;
 
+    #[crate::async_trait]
     impl Resolve for Hanging {
         fn name(&self) -> String {
             "hanging".to_owned()
