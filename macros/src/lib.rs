@@ -5,6 +5,7 @@
 //! user's program compiling. Deliberately absent: any knowledge of how calls work. The expansion is
 //! tables and one call per method into `trill::__private`.
 #![forbid(unsafe_code)]
+#![warn(clippy::too_many_lines)]
 
 mod args;
 mod check;

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `build` | `trill_proto::build`, which turns users' `.proto` files into prost types and annotated service traits |
 #![forbid(unsafe_code)]
+#![warn(clippy::too_many_lines)]
 
 #[cfg(any(test, feature = "build"))]
 pub mod build;

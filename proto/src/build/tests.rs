@@ -94,83 +94,92 @@ fn mistakes_name_file_line_and_column() {
 
 #[test]
 fn names_that_are_the_same_in_rust_are_refused_with_both() {
-    let alone = |name: &str| {
-        format!(
-            ", or give one another name in Rust alone with `Config::rust_name(\"{name}\", \"..\")`"
-        )
-    };
-    for (text, error) in [
-        (
-            "service Chat {} message ChatClient {}",
-            "message a.ChatClient and the client of service a.Chat are both called ChatClient in Rust; rename one of them"
-                .to_owned()
-                + &alone("a.Chat"),
-        ),
-        (
-            "service Chat {} service ChatClient {}",
-            "the client of service a.Chat and service a.ChatClient are both called ChatClient in Rust; rename one of them"
-                .to_owned()
-                + &alone("a.ChatClient"),
-        ),
-        (
-            "message Chat {} service chat {}",
-            "message a.Chat and service a.chat are both called Chat in Rust; rename one of them".to_owned()
-                + &alone("a.chat"),
-        ),
-        (
-            "service HTTP {} service Http {}",
-            "service a.HTTP and service a.Http are both called Http in Rust; rename one of them".to_owned()
-                + &alone("a.Http"),
-        ),
-        (
-            "message http_server {} service HTTP {}",
-            "message a.http_server and the server of service a.HTTP are both called HttpServer in Rust; rename one of them"
-                .to_owned()
-                + &alone("a.HTTP"),
-        ),
-        (
-            "message Q {} service S { rpc GetURL(Q) returns (Q); rpc GetUrl(Q) returns (Q); }",
-            "method a.S.GetURL and method a.S.GetUrl are both called get_url in Rust; rename one of them".to_owned()
-                + &alone("a.S.GetUrl"),
-        ),
-        (
-            "message Q {} service S { rpc New(Q) returns (Q); rpc New_(Q) returns (Q); }",
-            "method a.S.New and method a.S.New_ are both called new_ in Rust; rename one of them".to_owned()
-                + &alone("a.S.New_"),
-        ),
-        (
-            "message Q {} service S { rpc _(Q) returns (Q); }",
-            "method a.S._ has no letter to make a name in Rust of; give it one with `Config::rust_name(\"a.S._\", \"..\")`"
-                .to_owned(),
-        ),
-        (
-            "message A_B {} enum aB { ZERO = 0; }",
-            "message a.A_B and enum a.aB are both called AB in Rust; rename one of them".to_owned(),
-        ),
-        ("message _ {}", "message a._ has no letter to make a name in Rust of; give it another name".to_owned()),
-        (
-            "message M { message B {} enum b { ZERO = 0; } }",
-            "message a.M.B and enum a.M.b are both called B in Rust; rename one of them".to_owned(),
-        ),
-        (
-            "message M { oneof fooBar { string a = 1; } string foo_bar = 2; }",
-            "field a.M.foo_bar and oneof a.M.fooBar are both called foo_bar in Rust; rename one of them".to_owned(),
-        ),
-        (
-            "enum E { ZERO = 0; } message M { E kind = 1; E set_kind = 2; }",
-            "the setter of field a.M.kind and the getter of field a.M.set_kind are both called set_kind in Rust; rename one of them"
-                .to_owned(),
-        ),
-        (
-            "enum E { ZERO = 0; E_ONE = 1; ONE = 2; }",
-            "no code can be generated: Generated enum variant names overlap: `One` variant name to be used both by \
-             `E_ONE` and `ONE` ProtoBuf enum values"
-                .to_owned(),
-        ),
-    ] {
-        assert_eq!(failure_of(&format!("syntax = \"proto3\"; package a; {text}")), error);
+    for &(text, error, name) in SAME_NAMES {
+        let alone = match name {
+            "" => String::new(),
+            name => format!(
+                ", or give one another name in Rust alone with `Config::rust_name(\"{name}\", \"..\")`"
+            ),
+        };
+        let expected = format!("{error}{alone}");
+        assert_eq!(failure_of(&format!("syntax = \"proto3\"; package a; {text}")), expected);
     }
 }
+
+/// A file, the error about it, and the name that can be another one in Rust alone.
+const SAME_NAMES: &[(&str, &str, &str)] = &[
+    (
+        "service Chat {} message ChatClient {}",
+        "message a.ChatClient and the client of service a.Chat are both called ChatClient in Rust; rename one of them",
+        "a.Chat",
+    ),
+    (
+        "service Chat {} service ChatClient {}",
+        "the client of service a.Chat and service a.ChatClient are both called ChatClient in Rust; rename one of them",
+        "a.ChatClient",
+    ),
+    (
+        "message Chat {} service chat {}",
+        "message a.Chat and service a.chat are both called Chat in Rust; rename one of them",
+        "a.chat",
+    ),
+    (
+        "service HTTP {} service Http {}",
+        "service a.HTTP and service a.Http are both called Http in Rust; rename one of them",
+        "a.Http",
+    ),
+    (
+        "message http_server {} service HTTP {}",
+        "message a.http_server and the server of service a.HTTP are both called HttpServer in Rust; rename one of them",
+        "a.HTTP",
+    ),
+    (
+        "message Q {} service S { rpc GetURL(Q) returns (Q); rpc GetUrl(Q) returns (Q); }",
+        "method a.S.GetURL and method a.S.GetUrl are both called get_url in Rust; rename one of them",
+        "a.S.GetUrl",
+    ),
+    (
+        "message Q {} service S { rpc New(Q) returns (Q); rpc New_(Q) returns (Q); }",
+        "method a.S.New and method a.S.New_ are both called new_ in Rust; rename one of them",
+        "a.S.New_",
+    ),
+    (
+        "message Q {} service S { rpc _(Q) returns (Q); }",
+        "method a.S._ has no letter to make a name in Rust of; give it one with `Config::rust_name(\"a.S._\", \"..\")`",
+        "",
+    ),
+    (
+        "message A_B {} enum aB { ZERO = 0; }",
+        "message a.A_B and enum a.aB are both called AB in Rust; rename one of them",
+        "",
+    ),
+    (
+        "message _ {}",
+        "message a._ has no letter to make a name in Rust of; give it another name",
+        "",
+    ),
+    (
+        "message M { message B {} enum b { ZERO = 0; } }",
+        "message a.M.B and enum a.M.b are both called B in Rust; rename one of them",
+        "",
+    ),
+    (
+        "message M { oneof fooBar { string a = 1; } string foo_bar = 2; }",
+        "field a.M.foo_bar and oneof a.M.fooBar are both called foo_bar in Rust; rename one of them",
+        "",
+    ),
+    (
+        "enum E { ZERO = 0; } message M { E kind = 1; E set_kind = 2; }",
+        "the setter of field a.M.kind and the getter of field a.M.set_kind are both called set_kind in Rust; rename one of them",
+        "",
+    ),
+    (
+        "enum E { ZERO = 0; E_ONE = 1; ONE = 2; }",
+        "no code can be generated: Generated enum variant names overlap: `One` variant name to be used both by \
+             `E_ONE` and `ONE` ProtoBuf enum values",
+        "",
+    ),
+];
 
 #[test]
 fn a_name_in_rust_that_is_no_name_is_refused() {
