@@ -9,13 +9,15 @@ use syn::{Attribute, Ident, LitStr, Meta, Path, Token, parse_quote};
 use crate::mistakes::Mistakes;
 use crate::names::{mentions, text_of};
 
-/// The arguments on a trait: `package`, `name`, `json`, `crate`.
+/// The arguments on a trait: `package`, `name`, `json`, `dyn`, `crate`.
 #[derive(Default)]
 pub(crate) struct TraitArgs {
     pub(crate) package: Option<LitStr>,
     pub(crate) name: Option<LitStr>,
     /// The word `json`, where it stands.
     pub(crate) json: Option<Ident>,
+    /// The word `dyn`, where it stands.
+    pub(crate) object: Option<Ident>,
     krate: Option<Path>,
 }
 
@@ -44,9 +46,9 @@ impl TraitArgs {
             "name" => set(&mut args.name, meta),
             "crate" => set(&mut args.krate, meta),
             "json" => flag(&mut args.json, meta),
+            "dyn" => flag(&mut args.object, meta),
             _ => {
-                let known =
-                    "known are `package = \"..\"`, `name = \"..\"`, `json` and `crate = path`";
+                let known = "known are `package = \"..\"`, `name = \"..\"`, `json`, `dyn` and `crate = path`";
                 Err(meta.error(format!("unknown argument `{key}`; {known}")))
             }
         });
@@ -63,7 +65,7 @@ impl ImplArgs {
         let mut args = Self::default();
         each(tokens, mistakes, |key, meta| match key {
             "crate" => set(&mut args.krate, meta),
-            "package" | "name" | "json" => {
+            "package" | "name" | "json" | "dyn" => {
                 Err(meta.error(format!("`{key}` belongs on the trait; remove it here")))
             }
             _ => Err(meta.error(format!(

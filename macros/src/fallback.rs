@@ -40,7 +40,8 @@ pub(crate) fn service(
     let (trait_item, spec) =
         (expand::trait_item(&service.krate, &written.item), expand::spec(&service));
     let (server, client) = (expand::empty_server(&service), expand::client(&service));
-    quote!(#errors #trait_item #spec #server #client)
+    let object = expand::empty_object(&service);
+    quote!(#errors #trait_item #spec #server #client #object)
 }
 
 /// A name in place of a pattern, for which the compiler has an error of its own.

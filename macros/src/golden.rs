@@ -53,6 +53,16 @@ fn names_conditions_bodies_and_another_crate() {
 }
 
 #[test]
+fn a_service_behind_dyn() {
+    expands("object");
+}
+
+#[test]
+fn after_a_mistake_in_a_service_behind_dyn_the_object_safe_trait_stays() {
+    expands("object_mistake");
+}
+
+#[test]
 fn an_impl() {
     expands("handler");
 }

@@ -17,6 +17,8 @@ pub(crate) struct Service {
     pub(crate) wire_name: String,
     /// The name of a type parameter in generated code, which the trait does not mention.
     pub(crate) parameter: Ident,
+    /// The service can be served and held behind `dyn`.
+    pub(crate) object: bool,
     pub(crate) methods: Vec<Method>,
 }
 

@@ -36,6 +36,11 @@ pub(crate) fn client(service: &Ident) -> Ident {
     format_ident!("{}Client", service.unraw(), span = service.span())
 }
 
+/// The object-safe trait beside a service trait, with the trait's span.
+pub(crate) fn object(service: &Ident) -> Ident {
+    format_ident!("Dyn{}", service.unraw(), span = service.span())
+}
+
 /// The hidden type whose variants count the methods.
 pub(crate) fn table(service: &Ident) -> Ident {
     format_ident!("__{}Method", service.unraw(), span = service.span())

@@ -226,11 +226,66 @@ pub use {
 ///
 /// Arguments on the trait: `package` (a protobuf package; without it the service's name stands
 /// alone), `name` (the service's name on the wire instead of the trait's), `json` (unary methods
-/// take JSON as well, which needs the feature `json`), `crate` (the path of this crate, if it is
+/// take JSON as well, which needs the feature `json`), `dyn` (see
+/// [below](#services-behind-dyn)), `crate` (the path of this crate, if it is
 /// renamed). On methods: `#[rpc(name = "..", alias = "..", oneway, json)]`; without a name,
 /// `say_hello` is `SayHello` on the wire. An alias is a whole path, byte for byte. A method may
 /// have a body, which serves where an `impl` has none, and a `#[cfg]`. Docs and `#[deprecated]` are
 /// repeated on the client's method.
+///
+/// # Services behind `dyn`
+///
+/// With the argument `dyn`, a trait `Notes` gets an object-safe companion `DynNotes`, for a service
+/// that is chosen when the program runs: a plugin, a mock, one of several backends. Each type that
+/// implements `Notes` is a `DynNotes`, written as ever. An `Arc<dyn DynNotes>` and a
+/// `Box<dyn DynNotes>` are `Notes` themselves: their methods can be called, and they can be served.
+/// A call through one of them allocates its future; a service that is served as it stands costs
+/// what it costs without `dyn`.
+///
+/// ```
+/// use std::sync::Arc;
+/// use trill::{Context, Result, Server};
+///
+/// #[trill::service(package = "demo", dyn)]
+/// pub trait Clock {
+///     async fn now(&self, cx: Context, zone: String) -> Result<u64>;
+/// }
+///
+/// struct Fixed(u64);
+///
+/// #[trill::service]
+/// impl Clock for Fixed {
+///     async fn now(&self, _cx: Context, _zone: String) -> Result<u64> {
+///         Ok(self.0)
+///     }
+/// }
+///
+/// struct Zones(Vec<(String, u64)>);
+///
+/// #[trill::service]
+/// impl Clock for Zones {
+///     async fn now(&self, _cx: Context, zone: String) -> Result<u64> {
+///         Ok(self.0.iter().find(|(name, _)| *name == zone).map_or(0, |(_, time)| *time))
+///     }
+/// }
+///
+/// fn chosen(name: &str) -> Arc<dyn DynClock> {
+///     match name {
+///         "fixed" => Arc::new(Fixed(7)),
+///         _ => Arc::new(Zones(vec![("UTC".to_owned(), 12)])),
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<()> {
+/// let client = ClockClient::new(Server::builder().service(chosen("fixed")).in_memory()?);
+/// assert_eq!(client.now("UTC".to_owned()).await?, 7);
+///
+/// let client = ClockClient::new(Server::builder().service(chosen("zones")).in_memory()?);
+/// assert_eq!(client.now("UTC".to_owned()).await?, 12);
+/// # Ok(())
+/// # }
+/// ```
 #[cfg(feature = "runtime")]
 pub use trill_macros::service;
 

@@ -48,6 +48,24 @@ mod api {
         async fn discuss(&self, cx: Context, rw: AsyncReaderWriter<String, String>) -> Result<()>;
     }
 
+    /// Is one of several.
+    #[trill::service(package = "test", dyn)]
+    pub(crate) trait Chosen: std::fmt::Debug {
+        /// Answers.
+        async fn ask(&self, cx: Context, req: String) -> Result<String>;
+
+        /// Collects.
+        #[deprecated = "nobody wants it"]
+        async fn collect(&self, cx: Context, mut reader: AsyncReader<String>) -> Result<String> {
+            drop(cx);
+            Ok(reader.read().await?.unwrap_or_default())
+        }
+
+        /// Is not there.
+        #[cfg(any())]
+        async fn absent(&self, cx: Context, req: Missing) -> Result<Missing>;
+    }
+
     /// Says nothing.
     #[trill::service]
     pub(crate) trait Silence {}

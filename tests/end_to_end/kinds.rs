@@ -4,7 +4,7 @@ use futures::future::join_all;
 use trill::Channel;
 use trill_tests::{EverythingClient, Log, in_memory, listen, over_tcp, text};
 
-async fn every_kind(client: &EverythingClient, log: &mut Log) {
+pub(crate) async fn every_kind(client: &EverythingClient, log: &mut Log) {
     assert_eq!(client.unary(text("hello")).await.unwrap(), text("hello"));
     assert_eq!(client.unary(text("")).await.unwrap(), text(""));
 

@@ -15,6 +15,7 @@ mod crossing;
 mod deadlines;
 mod decoding;
 mod drain;
+mod dynamic;
 mod encoding;
 mod false_eof;
 mod faults;

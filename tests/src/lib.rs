@@ -37,7 +37,7 @@ pub fn text(text: impl Into<String>) -> Text {
 static HEAVY: Semaphore = Semaphore::const_new(2);
 
 /// One method of each kind. The messages tell a handler what to do; see [`Obedient`].
-#[trill::service(package = "test.all", json)]
+#[trill::service(package = "test.all", json, dyn)]
 pub trait Everything {
     /// One request, one answer.
     async fn unary(&self, cx: Context, request: Text) -> Result<Text>;

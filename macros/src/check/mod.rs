@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 
 use quote::quote;
 use syn::ext::IdentExt;
-use syn::{Attribute, Ident, ItemImpl, LitStr, TraitItem, Type, parse_quote};
+use syn::{Attribute, Ident, ItemImpl, LitStr, TraitItem, Type, TypeParamBound, parse_quote};
 
 use crate::args::{ImplArgs, TraitArgs};
 use crate::mistakes::Mistakes;
@@ -21,6 +21,9 @@ use crate::parse::{self, Written, named};
 pub(crate) fn service(args: &TraitArgs, written: &Written, mistakes: &mut Mistakes) -> Service {
     let item = &written.item;
     trait_itself(written, mistakes);
+    if args.object.is_some() {
+        object_safe(written, mistakes);
+    }
     let wire_name = wire_name(args, &item.ident, mistakes);
     let mut methods = Vec::new();
     for (item, rpc) in item.items.iter().zip(&written.rpc) {
@@ -57,6 +60,7 @@ pub(crate) fn service(args: &TraitArgs, written: &Written, mistakes: &mut Mistak
         deprecated: named(&item.attrs, &["deprecated"]),
         wire_name,
         parameter: names::free("T", &quote!(#item #krate)),
+        object: args.object.is_some(),
         methods,
         krate,
     }
@@ -138,6 +142,25 @@ fn trait_itself(written: &Written, mistakes: &mut Mistakes) {
     }
     if let Some(word) = &item.modifiers.auto_token {
         mistakes.at(word, "a service has methods; remove `auto`");
+    }
+}
+
+/// The traits of the standard library that no type behind `dyn` has.
+const NOT_OBJECT_SAFE: [&str; 9] =
+    ["Clone", "Copy", "Default", "Eq", "Hash", "Ord", "PartialEq", "PartialOrd", "Sized"];
+
+fn object_safe(written: &Written, mistakes: &mut Mistakes) {
+    for bound in &written.item.supertraits {
+        if let TypeParamBound::Trait(bound) = bound
+            && let Some(last) = bound.path.segments.last()
+            && NOT_OBJECT_SAFE.iter().any(|name| last.ident == name)
+        {
+            let text = format!(
+                "no type behind `dyn` has `{}`; remove it here, or `dyn` from the attribute",
+                last.ident
+            );
+            mistakes.at(bound, text);
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 mod client;
 mod into_service;
 mod message;
+mod object;
 mod server;
 mod spec;
 mod trait_item;
@@ -18,6 +19,7 @@ use crate::parse::Written;
 
 pub(crate) use client::client;
 pub(crate) use into_service::into_service;
+pub(crate) use object::{empty_object, object};
 pub(crate) use server::{empty_server, server};
 pub(crate) use spec::spec;
 pub(crate) use trait_item::trait_item;
@@ -25,6 +27,6 @@ pub(crate) use trait_item::trait_item;
 /// The trait with its server and its client.
 pub(crate) fn service(service: &Service, written: &Written) -> TokenStream {
     let (trait_item, spec) = (trait_item(&service.krate, &written.item), spec(service));
-    let (server, client) = (server(service), client(service));
-    quote!(#trait_item #spec #server #client)
+    let (server, client, object) = (server(service), client(service), object(service, written));
+    quote!(#trait_item #spec #server #client #object)
 }

@@ -31,6 +31,7 @@ pub struct Config {
     crate_path: String,
     out_dir: Option<PathBuf>,
     json: bool,
+    behind_dyn: bool,
     names: names::Chosen,
 }
 
@@ -42,6 +43,7 @@ impl Config {
             crate_path: "::trill".to_owned(),
             out_dir: None,
             json: false,
+            behind_dyn: false,
             names: names::Chosen::default(),
         }
     }
@@ -58,6 +60,13 @@ impl Config {
     /// `pbjson-build`.
     pub fn json(mut self) -> Self {
         self.json = true;
+        self
+    }
+
+    /// Marks the services with `dyn`: each trait `Notes` gets an object-safe companion `DynNotes`,
+    /// for a service that is chosen when the program runs.
+    pub fn behind_dyn(mut self) -> Self {
+        self.behind_dyn = true;
         self
     }
 
@@ -116,9 +125,15 @@ impl Config {
         if let Some(out_dir) = self.out_dir {
             self.prost.out_dir(out_dir);
         }
-        self.prost.prost_path(format!("{}::prost", self.crate_path)).service_generator(Box::new(
-            TraitGenerator::new(self.crate_path, self.json, Aliases::of(&descriptors), self.names),
-        ));
+        let prost_path = format!("{}::prost", self.crate_path);
+        let generator = TraitGenerator {
+            crate_path: self.crate_path,
+            json: self.json,
+            behind_dyn: self.behind_dyn,
+            aliases: Aliases::of(&descriptors),
+            names: self.names,
+        };
+        self.prost.prost_path(prost_path).service_generator(Box::new(generator));
         generate(&mut self.prost, files)
     }
 }

@@ -10,22 +10,14 @@ use super::options::Aliases;
 /// Writes a trait for each service.
 #[derive(Debug)]
 pub(super) struct TraitGenerator {
-    crate_path: String,
-    json: bool,
-    aliases: Aliases,
-    names: names::Chosen,
+    pub(super) crate_path: String,
+    pub(super) json: bool,
+    pub(super) behind_dyn: bool,
+    pub(super) aliases: Aliases,
+    pub(super) names: names::Chosen,
 }
 
 impl TraitGenerator {
-    pub(super) fn new(
-        crate_path: String,
-        json: bool,
-        aliases: Aliases,
-        names: names::Chosen,
-    ) -> Self {
-        Self { crate_path, json, aliases, names }
-    }
-
     fn write(&self, service: &Service, out: &mut String) -> std::fmt::Result {
         let wire_name = wire_name(&service.package, &service.proto_name);
         docs(out, 0, &service.comments, &format!("The service `{wire_name}`."));
@@ -54,6 +46,9 @@ impl TraitGenerator {
         let is_unary = |method: &Method| !method.client_streaming && !method.server_streaming;
         if self.json && service.methods.iter().any(is_unary) {
             arguments.push("json".to_owned());
+        }
+        if self.behind_dyn {
+            arguments.push("dyn".to_owned());
         }
         if self.crate_path != "::trill" {
             arguments.push(format!("crate = {}", self.crate_path));

@@ -39,6 +39,13 @@ fn services_with_unary_methods_are_marked_for_json_when_asked() {
 }
 
 #[test]
+fn services_are_marked_for_dyn_when_asked() {
+    let out = generate("dyn", Config::new().behind_dyn().json(), "plain.proto");
+    let plain = fs::read_to_string(out.join("_.rs")).expect("generated");
+    assert!(plain.contains("#[::trill::service(json, dyn)]"), "{plain}");
+}
+
+#[test]
 fn prost_can_be_told_more_whatever_the_order() {
     let change = |prost: &mut super::prost_build::Config| {
         prost.bytes(["."]).include_file("all.rs");

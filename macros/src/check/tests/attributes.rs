@@ -73,8 +73,9 @@ fn mistakes_in_the_arguments_of_the_attribute() {
         (quote!(package = "a", package = "b"), "this is given twice; keep one of the two"),
         (
             quote!(prefix = "a"),
-            "unknown argument `prefix`; known are `package = \"..\"`, `name = \"..\"`, `json` and `crate = path`",
+            "unknown argument `prefix`; known are `package = \"..\"`, `name = \"..\"`, `json`, `dyn` and `crate = path`",
         ),
+        (quote!(dyn = true), "`dyn` has no value; write the word alone"),
         (quote!(json = true), "`json` has no value; write the word alone"),
         (quote!("trpc.test"), "unexpected literal in nested attribute, expected ident"),
     ] {
@@ -88,6 +89,14 @@ fn json_on_a_service_of_streams_is_a_mistake() {
     let stream = "async fn m(&self, cx: Context, rw: AsyncReaderWriter<Q, A>) -> Result<()>;";
     assert_eq!(check(quote!(json), stream).1, [text]);
     assert_eq!(check(quote!(json), UNARY).1, [""; 0]);
+}
+
+#[test]
+fn a_supertrait_that_no_type_behind_dyn_has_is_a_mistake_only_with_dyn() {
+    let item = "trait Greeter: Send + std::hash::Hash + Named {}";
+    let text = "no type behind `dyn` has `Hash`; remove it here, or `dyn` from the attribute";
+    assert_eq!(check_trait(quote!(dyn), item).1, [text]);
+    assert_eq!(check_trait(quote!(), item).1, [""; 0]);
 }
 
 #[test]
@@ -113,6 +122,7 @@ fn mistakes_on_an_impl() {
             "impl Greeter for Me {}",
             "`package` belongs on the trait; remove it here",
         ),
+        (quote!(dyn), "impl Greeter for Me {}", "`dyn` belongs on the trait; remove it here"),
         (
             quote!(path = "a"),
             "impl Greeter for Me {}",

@@ -1,0 +1,4 @@
+#[service(package = "test", dyn)]
+trait Copied: Clone {
+    async fn ask(&self, cx: Context, req: Question) -> Result<Answer>;
+}
