@@ -95,4 +95,4 @@ impl Inbox {
 }
 
 /// The stream of all frames here.
-const STREAM: u32 = 101;
+const STREAM: u64 = 101;

@@ -393,7 +393,7 @@ fn outcome(choices: &mut Choices<'_>) -> Outcome {
 /// A frame that a peer of `side` may send, or nearly so.
 fn frame(side: Side, choices: &mut Choices<'_>) -> Vec<u8> {
     let mut out = Vec::new();
-    let id = StreamId(100 + u32::from(choices.byte() % 8));
+    let id = StreamId(100 + u64::from(choices.byte() % 8));
     match (choices.below(9), side) {
         (0, _) => {
             let window = choices.one_of(&[65_535, 0, 10, u32::MAX]);

@@ -14,7 +14,7 @@ pub(super) struct Order {
     window: u32,
     /// It says now and then that it is there.
     beats: bool,
-    streams: HashMap<u32, Written>,
+    streams: HashMap<u64, Written>,
 }
 
 #[derive(Debug)]

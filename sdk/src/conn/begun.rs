@@ -175,7 +175,7 @@ impl Connection {
                 self.refuse_call(incoming, outcome);
             }
             (Begun::Call { tag, .. }, Side::Client) => {
-                self.answered(tag.request_id, Err(Ending::TooLarge { size, limit }));
+                self.answered(tag.request_id.into(), Err(Ending::TooLarge { size, limit }));
             }
             (Begun::Message(id), _) => self.skip_message(id, size, limit),
             (Begun::Control(id), _) => {

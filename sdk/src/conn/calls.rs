@@ -4,17 +4,18 @@
 use std::time::Instant;
 
 use hashbrown::HashMap;
-use slab::Slab;
 
 use crate::framing::Answer;
 use crate::wires::CallTag;
 
 use super::event::{CallKey, Ending};
+use super::ids::Ids;
+use super::table::Table;
 
 #[derive(Debug)]
 pub(super) enum Call {
     /// A call of ours.
-    Outgoing { id: u32, deadline: Option<Instant>, answer: Option<Result<Answer, Ending>> },
+    Outgoing { id: u64, deadline: Option<Instant>, answer: Option<Result<Answer, Ending>> },
     /// A call of the peer's.
     Incoming(Incoming),
 }
@@ -63,105 +64,93 @@ impl Call {
 
 #[derive(Debug)]
 pub(super) struct Calls {
-    slab: Slab<Call>,
-    /// Calls of ours by request id.
-    waiting: HashMap<u32, usize>,
-    first_id: u32,
-    next_id: u32,
-    /// Every id was given out once, so that one may be in use. Before, that need not be looked for.
-    come_round: bool,
+    table: Table<Call>,
+    /// Calls of ours by id.
+    waiting: HashMap<u64, CallKey>,
+    ids: Ids,
     incoming: usize,
 }
 
 impl Calls {
-    pub(super) fn new(first_id: u32) -> Self {
-        Self {
-            slab: Slab::new(),
-            waiting: HashMap::new(),
-            first_id,
-            next_id: first_id,
-            come_round: false,
-            incoming: 0,
-        }
+    pub(super) fn new(ids: Ids) -> Self {
+        Self { table: Table::new(), waiting: HashMap::new(), ids, incoming: 0 }
     }
 
-    /// An id for a new call of ours. Ids wrap; one that is still in use is passed over.
-    pub(super) fn next_id(&mut self) -> u32 {
-        loop {
-            let id = self.next_id;
-            self.next_id = id.wrapping_add(1);
-            self.come_round |= self.next_id == self.first_id;
-            if !self.come_round || !self.waiting.contains_key(&id) {
-                return id;
-            }
-        }
+    /// An id for a new call of ours, if there is one.
+    pub(super) fn next_id(&mut self) -> Option<u64> {
+        let waiting = &self.waiting;
+        self.ids.next(|id| waiting.contains_key(&id))
     }
 
     /// Tells whether there was ever a call of ours.
     pub(super) fn was_used(&self) -> bool {
-        self.come_round || self.next_id != self.first_id
+        self.ids.was_used()
     }
 
-    pub(super) fn insert_outgoing(&mut self, id: u32, deadline: Option<Instant>) -> CallKey {
-        let key = self.slab.insert(Call::Outgoing { id, deadline, answer: None });
+    pub(super) fn insert_outgoing(&mut self, id: u64, deadline: Option<Instant>) -> CallKey {
+        let key = CallKey(self.table.insert(Call::Outgoing { id, deadline, answer: None }));
         self.waiting.insert(id, key);
-        CallKey(key)
+        key
     }
 
     pub(super) fn insert_incoming(&mut self, incoming: Incoming) -> CallKey {
         self.incoming += 1;
-        CallKey(self.slab.insert(Call::Incoming(incoming)))
+        CallKey(self.table.insert(Call::Incoming(incoming)))
     }
 
     /// Ends a call of ours with what came for it. Nothing is found for an answer that comes too
     /// late.
     pub(super) fn answer(
         &mut self,
-        id: u32,
+        id: u64,
         result: Result<Answer, Ending>,
     ) -> Option<(CallKey, Option<Instant>)> {
         let key = self.waiting.remove(&id)?;
-        match &mut self.slab[key] {
+        match self.table.get_mut(key.0) {
             Call::Outgoing { answer, deadline, .. } => {
                 *answer = Some(result);
-                Some((CallKey(key), deadline.take()))
+                Some((key, deadline.take()))
             }
             Call::Incoming(_) => unreachable!("only calls of ours are in the map"),
         }
     }
 
+    pub(super) fn contains(&self, key: CallKey) -> bool {
+        self.table.contains(key.0)
+    }
+
     pub(super) fn get(&self, key: CallKey) -> &Call {
-        &self.slab[key.0]
+        self.table.get(key.0)
     }
 
     pub(super) fn get_mut(&mut self, key: CallKey) -> &mut Call {
-        &mut self.slab[key.0]
+        self.table.get_mut(key.0)
     }
 
     /// Takes the answer to a call of ours, if it is there. With it the call is gone.
     pub(super) fn take_answer(&mut self, key: CallKey) -> Option<Result<Answer, Ending>> {
-        if let Call::Outgoing { answer: None, .. } = &self.slab[key.0] {
+        if let Call::Outgoing { answer: None, .. } = self.table.get(key.0) {
             return None;
         }
-        match self.slab.remove(key.0) {
+        match self.table.remove(key.0) {
             Call::Outgoing { answer, .. } => answer,
             Call::Incoming(_) => unreachable!("the key is of a call of ours"),
         }
     }
 
     pub(super) fn remove(&mut self, key: CallKey) {
-        match &self.slab[key.0] {
+        match self.table.get(key.0) {
             Call::Outgoing { id, answer: None, .. } => {
                 self.waiting.remove(id);
             }
             Call::Outgoing { .. } => {}
             Call::Incoming(_) => self.incoming -= 1,
         }
-        self.slab.remove(key.0);
+        self.table.remove(key.0);
     }
 
     /// Tells whether a call of ours waits for the answer with this id.
-    pub(super) fn is_waiting(&self, id: u32) -> bool {
+    pub(super) fn is_waiting(&self, id: u64) -> bool {
         self.waiting.contains_key(&id)
     }
 
@@ -177,49 +166,20 @@ impl Calls {
 
     /// Tells whether calls of the peer's wait for answers. It looks at each.
     pub(super) fn owe_answers(&self) -> bool {
-        self.slab
+        self.table
             .iter()
             .any(|(_, call)| matches!(call, Call::Incoming(it) if !it.one_way && !it.answered))
     }
 
     pub(super) fn keys(&self) -> Vec<CallKey> {
-        self.slab.iter().map(|(key, _)| CallKey(key)).collect()
+        self.table.iter().map(|(key, _)| CallKey(key)).collect()
     }
 
     pub(super) fn len(&self) -> usize {
-        self.slab.len()
+        self.table.len()
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.slab.is_empty()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_id_that_is_in_use_is_passed_over_when_the_ids_have_come_round() {
-        let mut calls = Calls::new(7);
-        assert!(!calls.was_used());
-        for id in [7, 8, 9] {
-            assert_eq!(calls.next_id(), id);
-        }
-        calls.insert_outgoing(7, None);
-        calls.insert_outgoing(9, None);
-        // Four billion calls later.
-        calls.next_id = 5;
-        assert_eq!(
-            [calls.next_id(), calls.next_id(), calls.next_id(), calls.next_id()],
-            [5, 6, 8, 10]
-        );
-        assert!(calls.was_used());
-    }
-
-    #[test]
-    fn ids_wrap() {
-        let mut calls = Calls::new(u32::MAX);
-        assert_eq!([calls.next_id(), calls.next_id()], [u32::MAX, 0]);
+        self.table.is_empty()
     }
 }

@@ -21,7 +21,7 @@ pub(super) const MOST: usize = 10_000;
 
 /// The ids count up, so the first is the oldest.
 #[derive(Debug, Default)]
-pub(super) struct CancelledStreams(BTreeMap<u32, RecvWindow>);
+pub(super) struct CancelledStreams(BTreeMap<u64, RecvWindow>);
 
 impl CancelledStreams {
     /// A stream was cancelled. Gives the credit to send for messages that nobody will read any

@@ -46,9 +46,8 @@ impl Connection {
         let closes = outcome.ret == 0 && self.config.app_errors == AppErrors::Close;
         let fit = if outcome.is_ok() || closes {
             // PROTOCOL 23
-            // A tRPC-Cpp writer that is blocked on the window is not woken by a normal CLOSE: it
-            // needs its credit first.
-            if stream.state.can_receive()
+            if self.rules.credit_before_end
+                && stream.state.can_receive()
                 && !stream.recv.ended
                 && let Some(increment) = stream.recv.window.settle_all()
             {

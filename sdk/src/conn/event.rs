@@ -12,6 +12,7 @@ use crate::wires::Fault;
 use super::budget::Overrun;
 use super::error::{ConnError, Violation};
 use super::send_queue::SendTicket;
+use super::table::Key;
 
 /// A stream of this connection, as long as the application holds it.
 ///
@@ -19,12 +20,12 @@ use super::send_queue::SendTicket;
 /// sound, because the end of a stream clears all of its timers, and its events are handed out under
 /// the lock under which they came up.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
-pub(crate) struct StreamKey(pub(crate) usize);
+pub(crate) struct StreamKey(pub(crate) Key);
 
 /// A unary call of this connection: one of ours that waits for its answer, or one of the peer's
 /// that a handler works on. It has no generation either: releasing a call clears its timer.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
-pub(crate) struct CallKey(pub(crate) usize);
+pub(crate) struct CallKey(pub(crate) Key);
 
 /// Which of the two sorts of call a head opens.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

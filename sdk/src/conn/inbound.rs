@@ -55,6 +55,9 @@ impl Connection {
     /// Does what is due. Call it at [`next_deadline`](Self::next_deadline) or later.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         while let Some(timer) = self.timers.pop(now) {
+            if !self.is_for_somebody(timer) {
+                continue;
+            }
             match timer {
                 Timer::Open(key) => {
                     self.streams.get_mut(key).open_by = None;
@@ -91,6 +94,19 @@ impl Connection {
                     self.handle_lost(&ConnError::FirstFrame(self.config.first_frame_timeout));
                 }
             }
+        }
+    }
+
+    /// Tells whether the call or stream of a timer is there. Each clears its timers as it ends; one
+    /// that did not would hit nobody.
+    fn is_for_somebody(&self, timer: Timer) -> bool {
+        match timer {
+            Timer::Call(key) => self.calls.contains(key),
+            Timer::Open(key)
+            | Timer::Stream(key)
+            | Timer::StreamIdle(key)
+            | Timer::Overtaken(key) => self.streams.contains(key),
+            _ => true,
         }
     }
 

@@ -20,6 +20,7 @@ mod drain;
 mod error;
 mod event;
 mod fit;
+mod ids;
 mod inbound;
 mod inbox;
 mod keepalive;
@@ -34,6 +35,7 @@ mod stream;
 mod streaming;
 mod streams;
 mod stuck;
+mod table;
 mod timers;
 mod unary;
 
@@ -46,7 +48,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use crate::framing::{Largest, Side};
-use crate::wires::{Decoder, Wire, trpc};
+use crate::wires::{Decoder, Rules, Wire, trpc};
 
 pub(crate) use crate::framing::{Answer, Body, COPIED, Head, Outbox, Outcome, StreamId};
 
@@ -54,6 +56,7 @@ use begun::Watch;
 use budget::Account;
 use calls::Calls;
 use cancelled::CancelledStreams;
+use ids::Ids;
 use keepalive::Keepalive;
 use overtaken::Overtaken;
 use peer::Permits;
@@ -94,6 +97,7 @@ pub(crate) use streams::growth;
 pub(crate) struct Connection {
     side: Side,
     wire: Wire,
+    rules: Rules,
     config: Config,
     admission: Option<Admission>,
     streams: Streams,
@@ -162,17 +166,19 @@ impl Connection {
         let mut unsent = Account::new(usize::MAX, peer.map(|peer| Arc::clone(&peer.unsent)));
         unsent.join();
         let wire = Wire::Trpc(trpc::Trpc);
+        let rules = wire.rules();
         Self {
             side,
             wire,
+            rules,
             unread: Account::new(config.unread, peer.map(|peer| Arc::clone(&peer.unread))),
             unsent,
             permits: Permits::new(peer.map(Arc::clone)),
             send_queue: SendQueue::new(config.outbox),
-            calls: Calls::new(config.first_request_id),
+            calls: Calls::new(Ids::new(rules.calls, config.first_request_id.into())),
             config,
             admission,
-            streams: Streams::new(wire.first_stream()),
+            streams: Streams::new(Ids::new(rules.streams, rules.streams.first)),
             cancelled: CancelledStreams::default(),
             timers: Timers::default(),
             keepalive: Keepalive::default(),

@@ -28,7 +28,8 @@ pub(crate) enum SendError {
     WrongSize { announced: usize, written: usize },
     /// The server has no room for an answer.
     NoRoom { used: usize, limit: usize },
-    /// The server has said that it takes no more calls and streams on this connection.
+    /// The server has said that it takes no more calls and streams on this connection, or there are
+    /// no more ids for them.
     PeerDrains,
     /// The stream, the call or the connection is over.
     Ended(Ending),
@@ -137,7 +138,7 @@ impl Connection {
         }
         let (window, timeout) = (self.config.window_of(self.unread.share(0)), head.timeout);
         let cancelled = &self.cancelled;
-        let id = self.streams.next_id(|id| cancelled.contains(id));
+        let id = self.streams.next_id(|id| cancelled.contains(id)).ok_or(SendError::PeerDrains)?;
         self.wire.open(&mut self.output, id, head, window, self.config.largest())?;
         let open_by = now.checked_add(self.config.open_timeout);
         let end_by = timeout.and_then(|timeout| now.checked_add(timeout));

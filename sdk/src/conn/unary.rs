@@ -70,7 +70,8 @@ impl Connection {
         if self.peer_drains {
             return Err(SendError::PeerDrains);
         }
-        let (id, limit) = (self.calls.next_id(), self.config.largest());
+        let id = self.calls.next_id().ok_or(SendError::PeerDrains)?;
+        let limit = self.config.largest();
         let content = Content { len: body.0, body: body.1, attachment };
         self.wire.call(&mut self.output, id, head, one_way, limit, content)?;
         if one_way {
@@ -227,7 +228,7 @@ impl Connection {
         }
     }
 
-    pub(super) fn answered(&mut self, id: u32, result: Result<Answer, Ending>) {
+    pub(super) fn answered(&mut self, id: u64, result: Result<Answer, Ending>) {
         let size = result.as_ref().map_or(0, Answer::size);
         if let Some((key, deadline)) = self.calls.answer(id, result) {
             self.unread.keep(0, size);
@@ -236,7 +237,7 @@ impl Connection {
         }
     }
 
-    pub(super) fn handle_answer(&mut self, id: u32, answer: Answer) {
+    pub(super) fn handle_answer(&mut self, id: u64, answer: Answer) {
         self.hear_drain(&answer.outcome);
         self.answered(id, Ok(answer));
     }
@@ -300,7 +301,7 @@ impl Connection {
 
     /// An answer that cannot be read. If it does not say which call it is for, that one must not
     /// wait for its deadline.
-    pub(super) fn handle_bad_answer(&mut self, id: u32, why: Fault) -> Result<(), ConnError> {
+    pub(super) fn handle_bad_answer(&mut self, id: u64, why: Fault) -> Result<(), ConnError> {
         if !self.calls.is_waiting(id) {
             return Err(ConnError::BadAnswer(why));
         }

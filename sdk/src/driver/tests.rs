@@ -27,7 +27,7 @@ pub(super) fn client(ends: Ends, window: u32, streams: u32) -> (Link, Driver, Ve
         .map(|number| {
             let key = conn.open(Head::default(), None, now()).expect("the connection is open");
             let meta = InitMeta { init_window_size: window, ..Default::default() };
-            let id = StreamId(100 + number);
+            let id = StreamId(100 + u64::from(number));
             conn.handle_input(wires::Input::of(Frame::Init { id, meta }, Side::Client), now())
                 .expect("it is in order");
             key

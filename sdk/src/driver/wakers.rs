@@ -50,7 +50,7 @@ pub(super) struct Wakers {
     tickets: Vec<Slot>,
     /// The tasks that wait for the end of a stream beside its opener or the task of its handler:
     /// few do.
-    closed: BTreeMap<usize, Vec<(Watcher, Waker)>>,
+    closed: BTreeMap<StreamKey, Vec<(Watcher, Waker)>>,
     last_watcher: u64,
     /// Those who shut the server down, and the driver of a lost connection: whoever ends the last
     /// call, or writes the last bytes, wakes them.
@@ -76,11 +76,11 @@ impl Incoming {
 
 impl Wakers {
     pub(super) fn stream(&mut self, key: StreamKey) -> &mut StreamSlots {
-        at(&mut self.streams, key.0)
+        at(&mut self.streams, key.0.index())
     }
 
     pub(super) fn call(&mut self, key: CallKey) -> &mut Slot {
-        at(&mut self.calls, key.0)
+        at(&mut self.calls, key.0.index())
     }
 
     pub(super) fn ticket(&mut self, ticket: SendTicket) -> &mut Slot {
@@ -101,7 +101,7 @@ impl Wakers {
         watcher: &mut Option<Watcher>,
         cx: &Context<'_>,
     ) {
-        let waiting = self.closed.entry(key.0).or_default();
+        let waiting = self.closed.entry(key).or_default();
         if let Some((_, waker)) = waiting.iter_mut().find(|(other, _)| Some(*other) == *watcher) {
             waker.clone_from(cx.waker());
             return;
@@ -112,23 +112,23 @@ impl Wakers {
 
     /// One of them does not wait any more.
     pub(super) fn stop_watching(&mut self, key: StreamKey, watcher: Watcher) {
-        let Some(waiting) = self.closed.get_mut(&key.0) else { return };
+        let Some(waiting) = self.closed.get_mut(&key) else { return };
         waiting.retain(|(other, _)| *other != watcher);
         if waiting.is_empty() {
-            self.closed.remove(&key.0);
+            self.closed.remove(&key);
         }
     }
 
     /// Drops the wakers of a stream that nobody holds any more; its place may be another's soon.
     pub(super) fn forget_stream(&mut self, key: StreamKey) {
-        if let Some(slots) = self.streams.get_mut(key.0) {
+        if let Some(slots) = self.streams.get_mut(key.0.index()) {
             *slots = StreamSlots::default();
         }
     }
 
     /// Drops the waker of a call that nobody holds any more; its place may be another's soon.
     pub(super) fn forget_call(&mut self, key: CallKey) {
-        if let Some(slot) = self.calls.get_mut(key.0) {
+        if let Some(slot) = self.calls.get_mut(key.0.index()) {
             *slot = Slot::default();
         }
     }
@@ -156,7 +156,7 @@ impl Wakers {
             Event::Writable(key) => self.stream(key).write.take(),
             Event::Changed(key) => {
                 if !self.closed.is_empty() {
-                    let waiting = self.closed.remove(&key.0).unwrap_or_default();
+                    let waiting = self.closed.remove(&key).unwrap_or_default();
                     wake.extend(waiting.into_iter().map(|(_, waker)| waker));
                 }
                 self.stream(key).watch.take()

@@ -16,7 +16,7 @@ mod write;
 pub(crate) use body::Piece;
 pub(crate) use body::{Body, Content};
 pub(crate) use head::{Answer, Head, MAX_ENTRIES, Outcome};
-pub(crate) use id::{Side, StreamId};
+pub(crate) use id::{IdRange, Side, StreamId};
 pub(crate) use messages::{Framing, Messages};
 pub(crate) use outbox::Outbox;
 pub(crate) use piece::{COPIED, MESSAGE_COST, keeps_little};

@@ -14,7 +14,7 @@ pub(crate) enum Input {
     /// A unary call, at a server. The answer repeats its tag.
     Call { tag: CallTag, one_way: bool, head: Head, body: Bytes, attachment: Bytes },
     /// The answer to a unary call of this side's.
-    Answer { id: u32, answer: Answer },
+    Answer { id: u64, answer: Answer },
     /// Opens a stream, at a server; `None` if it does not name a method.
     Open { id: StreamId, opening: Option<Opening> },
     /// Accepts a stream of this side's with the server's window, or refuses it.
@@ -28,7 +28,7 @@ pub(crate) enum Input {
     /// A unary call that cannot be read, at a server.
     BadCall { tag: CallTag, why: Fault },
     /// An answer that cannot be read. Its id may be missing, and 0 then.
-    BadAnswer { id: u32, why: Fault },
+    BadAnswer { id: u64, why: Fault },
     /// A frame of a stream that cannot be read.
     BadStream { id: StreamId, why: Fault },
     /// A frame that is not taken, although its headers are right. Its bytes are dropped as they

@@ -5,6 +5,7 @@
 //! waits, counts, times, schedules or bounds is the engine's (`conn`) and exists once.
 
 mod input;
+mod rules;
 pub(crate) mod trpc;
 
 use std::fmt;
@@ -16,6 +17,7 @@ use crate::framing::{
 };
 
 pub(crate) use input::{Begun, End, Fault, Input, Opening, Skip};
+pub(crate) use rules::Rules;
 pub(crate) use trpc::CallTag;
 
 /// The wire that a connection speaks.
@@ -116,10 +118,10 @@ impl Wire {
         }
     }
 
-    /// The id of a client's first stream.
-    pub(crate) fn first_stream(self) -> u32 {
+    /// The rules by which the engine treats it.
+    pub(crate) const fn rules(self) -> Rules {
         match self {
-            Self::Trpc(_) => trpc::FIRST_STREAM,
+            Self::Trpc(_) => trpc::RULES,
         }
     }
 
@@ -218,7 +220,7 @@ impl Wire {
     pub(crate) fn call(
         &mut self,
         out: &mut Outbox,
-        id: u32,
+        id: u64,
         head: Head,
         one_way: bool,
         limit: Largest,

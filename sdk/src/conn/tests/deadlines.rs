@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
+use crate::conn::table::Key;
 use crate::conn::timers::{Timer, Timers};
 use crate::conn::{CallKey, Config, Ending, Event, Head, Outcome, StreamKey};
 use crate::wires::trpc::Frame;
@@ -128,15 +129,15 @@ proptest! {
     /// one that is set is cleared, and now and then those that are due are taken.
     #[test]
     fn timers_come_as_from_a_set_of_all_of_them(
-        steps in proptest::collection::vec((0..3_u8, 0..8_usize, 0..30_u32, 0..4_u8), 0..300),
+        steps in proptest::collection::vec((0..3_u8, 0..8_u32, 0..30_u32, 0..4_u8), 0..300),
     ) {
         let (mut timers, mut all, mut set) = (Timers::default(), BTreeSet::new(), BTreeMap::new());
         let mut now = epoch();
         for (kind, key, offset, step) in steps {
             let timer = match kind {
-                0 => Timer::Call(CallKey(key)),
-                1 => Timer::Open(StreamKey(key)),
-                _ => Timer::Stream(StreamKey(key)),
+                0 => Timer::Call(CallKey(Key::of(key))),
+                1 => Timer::Open(StreamKey(Key::of(key))),
+                _ => Timer::Stream(StreamKey(Key::of(key))),
             };
             if step == 0 {
                 now += SECOND * offset / 8;
@@ -146,7 +147,7 @@ proptest! {
                     prop_assert!(due.last().is_none_or(|(last, _)| *last <= at), "an earlier one came later");
                     due.insert((at, timer));
                 }
-                let later = all.split_off(&(now + Duration::from_nanos(1), Timer::Open(StreamKey(0))));
+                let later = all.split_off(&(now + Duration::from_nanos(1), Timer::Open(StreamKey(Key::of(0)))));
                 prop_assert_eq!(due, std::mem::replace(&mut all, later));
             } else if let Some(at) = set.remove(&timer) {
                 timers.clear(Some(at), timer);

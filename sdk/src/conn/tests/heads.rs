@@ -89,7 +89,7 @@ fn the_names_of_callers_count_for_calls_and_streams() {
             ..Default::default()
         };
         let mut out = Vec::new();
-        crate::wires::trpc::init(&mut out, StreamId(100 + number), &meta);
+        crate::wires::trpc::init(&mut out, StreamId(100 + u64::from(number)), &meta);
         pair.server.receive(&out, pair.now).unwrap();
     }
     let unread = pair.server.conn.buffered().unread;

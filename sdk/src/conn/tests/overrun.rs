@@ -27,7 +27,7 @@ fn pair() -> (Pair, [StreamKey; 2], usize) {
 fn receive(pair: &mut Pair, id: u32, sizes: impl IntoIterator<Item = usize>) {
     let mut bytes = Vec::new();
     for size in sizes {
-        wire::data(&mut bytes, StreamId(id), size, |out: &mut Vec<u8>| {
+        wire::data(&mut bytes, StreamId(id.into()), size, |out: &mut Vec<u8>| {
             out.resize(out.len() + size, 7);
         })
         .unwrap();

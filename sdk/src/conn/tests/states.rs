@@ -483,14 +483,14 @@ fn frame(event: &str) -> Option<Vec<u8>> {
         "an INIT that is garbage" => garbage(),
         "a unary request with this id" => {
             let meta =
-                RequestProtocol { request_id: ID.0, func: UNARY.into(), ..Default::default() };
+                RequestProtocol { request_id: 100, func: UNARY.into(), ..Default::default() };
             bytes(|out| {
                 wire::request(out, unary_head(), &meta, wire::ANY, 0, |_: &mut Vec<u8>| {}, &[])
                     .unwrap();
             })
         }
         "a unary answer with this id" => {
-            let meta = ResponseProtocol { request_id: ID.0, ..Default::default() };
+            let meta = ResponseProtocol { request_id: 100, ..Default::default() };
             bytes(|out| {
                 wire::response(out, unary_head(), &meta, wire::ANY, 0, |_: &mut Vec<u8>| {}, &[])
                     .unwrap();
@@ -507,7 +507,7 @@ fn frame(event: &str) -> Option<Vec<u8>> {
 }
 
 fn unary_head() -> UnaryHead {
-    UnaryHead { id: ID.0, version: 1, reserved: 0 }
+    UnaryHead { id: 100, version: 1, reserved: 0 }
 }
 
 /// INIT of a client that waits for [`DEADLINE`].

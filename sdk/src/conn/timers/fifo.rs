@@ -3,6 +3,8 @@
 
 use std::time::Instant;
 
+use super::super::table::Key;
+
 /// The deadlines of calls or streams, found by their keys: a list through a table, in which setting
 /// and clearing one costs the same however many there are.
 #[derive(Debug, Default)]
@@ -16,6 +18,7 @@ pub(super) struct Fifo {
 #[derive(Clone, Copy, Debug, Default)]
 struct Node {
     at: Option<Instant>,
+    key: Key,
     before: u32,
     after: u32,
 }
@@ -23,8 +26,8 @@ struct Node {
 impl Fifo {
     /// Puts a deadline behind all others. Gives `false` if it belongs in front of one.
     #[inline]
-    pub(super) fn push(&mut self, key: usize, at: Instant) -> bool {
-        let index = index(key);
+    pub(super) fn push(&mut self, key: Key, at: Instant) -> bool {
+        let index = key.index() as u32;
         let before = match self.ends {
             None => {
                 self.ends = Some((index, index));
@@ -39,23 +42,23 @@ impl Fifo {
                 last
             }
         };
-        if key >= self.nodes.len() {
-            self.nodes.resize_with(key + 1, Node::default);
+        if key.index() >= self.nodes.len() {
+            self.nodes.resize_with(key.index() + 1, Node::default);
         }
-        self.nodes[key] = Node { at: Some(at), before, after: index };
+        self.nodes[key.index()] = Node { at: Some(at), key, before, after: index };
         true
     }
 
     /// Takes a deadline out. Gives `false` if it is not here.
     #[inline]
-    pub(super) fn remove(&mut self, key: usize, at: Instant) -> bool {
-        let Some(node) = self.nodes.get_mut(key).filter(|node| node.at == Some(at)) else {
+    pub(super) fn remove(&mut self, key: Key, at: Instant) -> bool {
+        let Some(node) = self.nodes.get_mut(key.index()).filter(|node| node.at == Some(at)) else {
             return false;
         };
         node.at = None;
         let Node { before, after, .. } = *node;
         let (first, last) = self.ends.expect("what is in the list makes it one");
-        let index = index(key);
+        let index = key.index() as u32;
         self.ends = match (first == index, last == index) {
             (true, true) => None,
             (true, false) => Some((after, last)),
@@ -72,17 +75,12 @@ impl Fifo {
     /// The earliest deadline.
     #[inline]
     pub(super) fn next(&self) -> Option<Instant> {
-        self.nodes[self.first()?].at
+        self.nodes[self.ends?.0 as usize].at
     }
 
     /// The key with the earliest deadline.
     #[inline]
-    pub(super) fn first(&self) -> Option<usize> {
-        self.ends.map(|(first, _)| first as usize)
+    pub(super) fn first(&self) -> Option<Key> {
+        self.ends.map(|(first, _)| self.nodes[first as usize].key)
     }
-}
-
-/// Keys are indices of tables, which never have that many entries.
-fn index(key: usize) -> u32 {
-    u32::try_from(key).expect("a connection has less than 2^32 calls and streams")
 }

@@ -133,6 +133,7 @@ fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
 mod tests {
     use std::time::Duration;
 
+    use super::super::table::Key;
     use super::*;
 
     #[test]
@@ -142,13 +143,13 @@ mod tests {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         for (key, seconds) in [(0, 5), (1, 5), (2, 6)] {
-            timers.set(at(seconds), Timer::Call(CallKey(key)));
-            timers.set(at(seconds), Timer::Open(StreamKey(key)));
+            timers.set(at(seconds), Timer::Call(CallKey(Key::of(key))));
+            timers.set(at(seconds), Timer::Open(StreamKey(Key::of(key))));
         }
         assert_eq!((timers.calls.next(), timers.opens.next()), (Some(at(5)), Some(at(5))));
         assert!(timers.others.is_empty());
-        timers.set(at(4), Timer::Call(CallKey(3)));
-        timers.set(at(4), Timer::Open(StreamKey(3)));
+        timers.set(at(4), Timer::Call(CallKey(Key::of(3))));
+        timers.set(at(4), Timer::Open(StreamKey(Key::of(3))));
         assert_eq!(timers.others.len(), 2);
     }
 }

@@ -93,7 +93,7 @@ impl Decoder {
             count += 1;
         }
         Frame::Data {
-            id: StreamId(first.id),
+            id: StreamId(first.id.into()),
             messages: Messages::new(take(buf, end), count, FRAMING),
         }
     }
@@ -115,7 +115,7 @@ impl Decoder {
     /// `None` while its headers are not there.
     pub(crate) fn begun(&self, buf: &[u8]) -> Option<(Begun, usize)> {
         let header = Header::from_bytes(buf.first_chunk()?, usize::MAX).ok()?;
-        let (id, size) = (StreamId(header.id), header.total_size as usize);
+        let (id, size) = (StreamId(header.id.into()), header.total_size as usize);
         let begun = match header.frame_type {
             FrameType::Stream if header.kind == DATA => Begun::Message(id),
             FrameType::Stream => Begun::Control(id),
@@ -153,7 +153,7 @@ impl Decoder {
         let header = Header::from_bytes(buf.first_chunk()?, self.max_frame).ok()?;
         let size = header.total_size - HEADER_LEN as u32;
         ((header.frame_type, header.kind) == (FrameType::Stream, DATA))
-            .then_some((StreamId(header.id), size))
+            .then_some((StreamId(header.id.into()), size))
     }
 
     #[inline]
@@ -173,7 +173,7 @@ impl Decoder {
     }
 
     fn control(&self, header: &Header, buf: &mut BytesMut, len: usize) -> Frame {
-        let id = StreamId(header.id);
+        let id = StreamId(header.id.into());
         let frame = match header.kind {
             // PROTOCOL 37
             _ if len > self.max_header => Err(self.too_large(len)),

@@ -154,7 +154,8 @@ fn control(out: &mut Vec<u8>, kind: u8, id: StreamId, meta: &impl Message) {
 fn stream_header(kind: u8, id: StreamId, len: usize) -> [u8; HEADER_LEN] {
     let total_size = len.checked_add(HEADER_LEN).and_then(|size| u32::try_from(size).ok());
     let total_size = total_size.expect("whoever sends checks the size against its limit");
-    let (frame_type, id) = (FrameType::Stream, id.0);
+    // The range of ids has 32 bits, and so has the field from which the peer's are read.
+    let (frame_type, id) = (FrameType::Stream, id.0 as u32);
     Header { frame_type, kind, total_size, header_size: 0, id, version: 0, reserved: 0 }.to_bytes()
 }
 

@@ -39,6 +39,7 @@ mod quirks;
 mod read;
 #[cfg(any(test, feature = "__fuzz"))]
 mod rewrite;
+mod rules;
 mod write;
 
 pub(crate) use decode::Decoder;
@@ -47,7 +48,7 @@ pub(crate) use frame::CallTag;
 pub(crate) use header::FIRST_BYTE;
 #[cfg(any(test, feature = "__fuzz"))]
 pub(crate) use header::HEADER_LEN;
-pub(crate) use quirks::FIRST_STREAM;
+pub(crate) use rules::RULES;
 pub(crate) use write::Trpc;
 
 /// For tests, which write and read frames as a peer does.

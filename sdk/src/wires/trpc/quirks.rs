@@ -6,10 +6,6 @@ use crate::framing::StreamId;
 
 use super::head::RESET;
 
-/// The first id of a client's streams: peers call 0 to 99 reserved (`go: stream/client.go`,
-/// `cpp: trpc_client_stream_handler.h`).
-pub(crate) const FIRST_STREAM: u32 = 100;
-
 /// An id that no client uses, for a FEEDBACK of a client that is about no stream. Servers of Trill
 /// and tRPC-Cpp drop it; one of tRPC-Go answers with a RESET, which is dropped here
 /// (`go: codec_stream.go`). A server never sends it: a client of tRPC-Go takes whatever comes on a

@@ -41,7 +41,7 @@ impl Decoded for Input {
             // Peers disagree about the id in the fixed header; the one in the protobuf header is
             // always right.
             Frame::Response { meta, body, attachment, .. } => Self::Answer {
-                id: meta.request_id,
+                id: meta.request_id.into(),
                 answer: head::read_response(meta, body, attachment),
             },
             Frame::Data { id, messages } => Self::Messages { id, messages },
@@ -56,7 +56,7 @@ impl Decoded for Input {
                 // well, but for tRPC-Cpp.
                 Side::Server => Self::BadCall { tag: CallTag::of(head), why: why.into() },
                 // tRPC-Cpp writes 0 there.
-                Side::Client => Self::BadAnswer { id: head.id, why: why.into() },
+                Side::Client => Self::BadAnswer { id: head.id.into(), why: why.into() },
             },
             Frame::BadStream { id, why } => Self::BadStream { id, why: why.into() },
         }

@@ -96,13 +96,15 @@ impl Trpc {
     pub(crate) fn call(
         self,
         out: &mut Outbox,
-        id: u32,
+        id: u64,
         head: Head,
         one_way: bool,
         limit: Largest,
         content: Content<'_, impl Body>,
     ) -> Result<(), WriteError> {
         check(&head.metadata)?;
+        // The range of ids has 32 bits.
+        let id = id as u32;
         let meta = head::request(head, id, one_way, attachment_size(content.attachment)?);
         // PROTOCOL 7
         let frame = UnaryHead { id, version: VERSION, reserved: 0 };

@@ -56,19 +56,19 @@ pub(super) fn describe(frame: &Frame, bytes: &[u8], at: usize) -> Value {
             })
         }
         Frame::Init { id, meta } => {
-            assert_eq!(id.0, header.id);
+            assert_eq!(id.0, u64::from(header.id));
             json!({ "kind": "init", "meta": init_meta(meta) })
         }
         Frame::Data { id, messages } => {
-            assert_eq!(id.0, header.id);
+            assert_eq!(id.0, u64::from(header.id));
             json!({ "kind": "data", "body": bytes_at(&messages.first(), start) })
         }
         Frame::Feedback { id, increment } => {
-            assert_eq!(id.0, header.id);
+            assert_eq!(id.0, u64::from(header.id));
             json!({ "kind": "feedback", "meta": { "window_size_increment": increment } })
         }
         Frame::Close { id, meta } => {
-            assert_eq!(id.0, header.id);
+            assert_eq!(id.0, u64::from(header.id));
             json!({ "kind": "close", "meta": close_meta(meta) })
         }
         Frame::BadUnary { why, .. } | Frame::BadStream { why, .. } => {

@@ -74,7 +74,7 @@ fn frame(side: Side) -> BoxedStrategy<Frame> {
         Side::Server => request_frame().boxed(),
         Side::Client => response_frame().boxed(),
     };
-    let id = any::<u32>().prop_map(StreamId);
+    let id = any::<u32>().prop_map(|id| StreamId(id.into()));
     prop_oneof![
         unary,
         (id.clone(), init_meta()).prop_map(|(id, meta)| Frame::Init { id, meta }),

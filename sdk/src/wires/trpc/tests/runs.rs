@@ -6,7 +6,7 @@ use crate::framing::{Messages, Side, StreamId};
 
 use super::*;
 
-fn run(buf: &mut BytesMut) -> Option<(u32, Vec<Bytes>)> {
+fn run(buf: &mut BytesMut) -> Option<(u64, Vec<Bytes>)> {
     match Decoder::new(Side::Client, 1_000).decode(buf).unwrap()? {
         Frame::Data { id, messages } => {
             let (count, bytes) = (messages.count(), messages.bytes());
