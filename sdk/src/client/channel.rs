@@ -14,15 +14,15 @@ use super::builder::ChannelBuilder;
 use super::pool::Pool;
 use super::state::{State, StateWatch};
 
-/// The way to a server, or to several that do the same: one or more connections, on each of which
-/// any number of calls and streams go on at the same time.
+/// The way to a server, or to several servers that do the same work. It has one or more
+/// connections, and any number of calls and streams share each of them.
 ///
-/// A connection whose server says that it shuts down gets no more calls: what is open on it goes
-/// on, and another one is made at once.
+/// A connection whose server says that it shuts down gets no more calls. Open calls and streams go
+/// on there, and another connection is made at once.
 ///
-/// A connection that is lost is replaced. Everything that was sent on it fails, and is never sent
-/// again by itself; a call that was not sent yet waits for another connection, within its own limit
-/// of time. When an attempt to connect fails, those who wait for it fail with its error, which
+/// A lost connection is replaced. Calls and streams that were sent on it fail, and are never sent
+/// again by themselves. A call that was not sent yet waits for another connection, within its own
+/// timeout. When an attempt to connect fails, the calls that wait for it fail with its error, which
 /// [is retryable](Error::is_retryable), unless the channel or the call
 /// [waits for it](ChannelBuilder::wait_for_ready).
 ///
@@ -41,8 +41,8 @@ use super::state::{State, StateWatch};
 /// ends, calls on the connection end with [`ErrorKind::Closed`](crate::ErrorKind::Closed), and the
 /// next call connects from its own runtime.
 ///
-/// Clones share the connections. **On drop** of the last clone no new connection is made; what is
-/// queued is still written, and each connection closes with its last call and stream.
+/// Clones share the connections. **On drop** of the last clone no new connection is made. Queued
+/// bytes are still written, and each connection closes after its last call and stream.
 #[derive(Clone)]
 pub struct Channel(Arc<Inner>);
 
@@ -65,8 +65,8 @@ impl Channel {
     /// within a tokio runtime.
     ///
     /// # Errors
-    /// The address is not one ([`ErrorKind::Config`](crate::ErrorKind::Config)), or nobody answers
-    /// there ([`ErrorKind::Connect`](crate::ErrorKind::Connect)).
+    /// The text is not an address ([`ErrorKind::Config`](crate::ErrorKind::Config)), or no server
+    /// answers there ([`ErrorKind::Connect`](crate::ErrorKind::Connect)).
     pub async fn connect(address: impl AsRef<str>) -> Result<Self> {
         Self::builder().connect(address).await
     }
@@ -97,17 +97,17 @@ impl Channel {
         self.0.pool.state()
     }
 
-    /// Tells the states of the channel as they come.
+    /// Gives the states of the channel as they change.
     #[must_use]
     pub fn watch(&self) -> StateWatch {
         self.0.pool.watch()
     }
 
-    /// Connects if that has not happened yet, and waits until there is a connection: through any
-    /// number of failures.
+    /// Connects if that has not happened yet, and waits until there is a connection, however many
+    /// attempts fail.
     ///
-    /// **Cancel safety**: dropping the future loses nothing; a connection that is being made is
-    /// made.
+    /// **Cancel safety**: dropping the future loses nothing. An attempt to connect goes on without
+    /// it.
     ///
     /// # Errors
     /// The channel was closed, or the runtime has no timers or no sockets
@@ -116,7 +116,7 @@ impl Channel {
         self.0.pool.wait(true).await.map(drop)
     }
 
-    /// How many connections there are to take new calls.
+    /// How many connections can take new calls.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.0.pool.links().len()
@@ -128,15 +128,15 @@ impl Channel {
         self.0.pool.all_links().iter().map(Link::live_streams).sum()
     }
 
-    /// How many bytes of all connections wait in memory now; what streams of lost connections still
-    /// hold is not counted. Ready at once.
+    /// How many bytes of all connections wait in memory now. Bytes that streams of lost connections
+    /// still hold do not count. Ready at once.
     #[must_use]
     pub fn buffered(&self) -> Buffered {
         self.0.pool.all_links().iter().map(Link::buffered).sum()
     }
 
-    /// Closes the connections now, and makes no more. Calls and streams end with an error, and so
-    /// do those that are yet to come.
+    /// Closes the connections now, and makes no more. Open calls and streams end with an error, and
+    /// so do later ones.
     pub fn close(&self) {
         self.0.pool.close();
     }

@@ -8,13 +8,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-/// Tells a channel where its servers are, again and again: for a registry, a file, or whatever
-/// knows them.
+/// Tells a channel where its servers are, as often as it asks. For a registry, a file, or any other
+/// source.
 ///
 /// A channel asks when it needs its first connection, when a connection fails, every
 /// [`resolve_every`](super::ChannelBuilder::resolve_every), and when [`changed`](Self::changed)
-/// says so. It connects to addresses that are new; a connection to one that is gone takes no new
-/// calls, and closes with the last that it has.
+/// says so. It connects to new addresses. A connection to an address that is gone takes no new
+/// calls, and closes after its last call.
 ///
 /// [`#[trill::async_trait]`](macro@crate::async_trait) stands on each `impl`. The trait is
 /// object-safe: `Arc<dyn Resolve>` and `Box<dyn Resolve>` are resolvers themselves, for one that is
@@ -50,17 +50,18 @@ pub trait Resolve: Send + Sync + 'static {
     /// The addresses now, as `host:port` or `unix:` and a path. One that is neither is left out,
     /// with a warning in the log, unless all are so.
     ///
-    /// An error and an empty list change nothing for connections that are there; without any, calls
-    /// fail as if nobody had answered. The channel gives an answer as long as a connection
-    /// ([`connect_timeout`](super::ChannelBuilder::connect_timeout)), then drops the future.
+    /// An error and an empty list change nothing for existing connections. If there are none, calls
+    /// fail as if no server had answered. The channel waits for the addresses as long as for a
+    /// connection ([`connect_timeout`](super::ChannelBuilder::connect_timeout)), and then drops the
+    /// future.
     ///
     /// # Errors
-    /// The reason that kept it from knowing. A panic counts as an error, too.
+    /// The reason why the addresses are not known. A panic counts as an error, too.
     async fn resolve(&self) -> io::Result<Vec<String>>;
 
-    /// Waits until it is worth asking again, for those who are told of changes. The channel drops
-    /// the future when it asks for another reason. It asks at once, but for this reason at most
-    /// once a second. Without it: never.
+    /// Waits until the addresses may have changed, for sources that report changes. The channel
+    /// drops the future when it asks for another reason. When this is ready, it asks at once, but
+    /// at most once a second. Default: never ready.
     async fn changed(&self) {
         pending::<()>().await;
     }

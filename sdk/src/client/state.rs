@@ -6,12 +6,12 @@ use tokio::sync::watch;
 
 use crate::error::Error;
 
-/// The state of a channel. With several connections it is the best that one of them is in: ready
-/// before connecting before waiting.
+/// The state of a channel. With several connections it is the state of the best one: ready is
+/// better than connecting, and connecting better than waiting.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum State {
-    /// There is no connection, and nobody needs one. The next call makes one.
+    /// There is no connection, because no call needs one. The next call makes one.
     Idle,
     /// Connecting. Calls wait for the outcome.
     Connecting,
@@ -25,8 +25,7 @@ pub enum State {
         /// When the next attempt is made, by tokio's clock.
         retry_at: Instant,
     },
-    /// The channel was closed, or all its clones were dropped: there will be no connection any
-    /// more.
+    /// The channel was closed, or all its clones were dropped. It makes no more connections.
     Closed,
 }
 
@@ -37,7 +36,7 @@ impl State {
         matches!(self, Self::Ready)
     }
 
-    /// Tells whether there will be no connection any more.
+    /// Tells whether the channel makes no more connections.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         matches!(self, Self::Closed)
@@ -55,7 +54,7 @@ impl State {
     }
 }
 
-/// Tells the states of a channel as they come: [`Channel::watch`](super::Channel::watch).
+/// Gives the states of a channel as they change: [`Channel::watch`](super::Channel::watch).
 ///
 /// It does not keep the channel alive. **On drop** nothing happens.
 #[derive(Clone, Debug)]
@@ -76,8 +75,8 @@ impl StateWatch {
         self.states.borrow().clone()
     }
 
-    /// At first the state now, then waits until it changes. A state that is over before anybody
-    /// looks is not told. `None` after [`State::Closed`].
+    /// Gives the current state at the first call, and then waits until it changes. States that pass
+    /// between two calls are skipped. `None` after [`State::Closed`].
     ///
     /// **Cancel safety**: dropping the future loses nothing.
     pub async fn next(&mut self) -> Option<State> {
@@ -91,7 +90,7 @@ impl StateWatch {
         Some(self.states.borrow_and_update().clone())
     }
 
-    /// Waits until the channel is in a state that `wanted` is true of; gives it. `None` if the
+    /// Waits until `wanted` is true of the channel's state, and gives that state. `None` if the
     /// channel was closed before. For example `watch.until(State::is_ready)`.
     ///
     /// **Cancel safety**: dropping the future loses nothing.

@@ -37,19 +37,19 @@ const POOL: &str = "max_unread";
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub struct Buffered {
-    /// Received, and not yet read by the application; answers count until their callers have them,
-    /// and requests until they are answered: while they are unpacked with what that takes, and from
-    /// then on with what their messages keep. The request of a server stream counts for as long as
-    /// the stream is there. Messages of other streams and answers count while they are unpacked,
-    /// from 16 KiB on. Metadata counts with what it takes in memory, as long as its call or stream
-    /// is there, and a frame that is larger than 64 KiB with the part of it that has come. At a
-    /// server, each stream counts with 1 KiB for its state.
+    /// Received, and not yet read by the application. Answers count until their callers have them.
+    /// Requests count until they are answered: while they are unpacked, with the memory that this
+    /// takes, and then with the memory that their messages keep. The request of a server stream
+    /// counts as long as the stream exists. Messages of other streams, and answers, also count
+    /// while they are unpacked, from 16 KiB on. Metadata counts with its memory as long as its call
+    /// or stream exists. A frame of more than 64 KiB counts with the part that has come. At a
+    /// server, each stream counts 1 KiB for its state.
     pub unread: usize,
-    /// The same together with what the windows of open streams promise: what counts for
-    /// `max_unread` and `max_unread_per_connection`.
+    /// The same, plus what the windows of open streams promise. `max_unread` and
+    /// `max_unread_per_connection` limit this sum.
     pub reserved: usize,
-    /// Written, and not yet in the socket, with answers that wait for room: what counts for
-    /// `max_unsent` and `max_unsent_per_connection`.
+    /// Written, and not yet in the socket, including answers that wait for room. `max_unsent` and
+    /// `max_unsent_per_connection` limit this.
     pub unsent: usize,
 }
 
