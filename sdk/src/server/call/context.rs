@@ -17,10 +17,10 @@ use crate::transport::PeerAddr;
 
 use super::server_state::ServerState;
 
-/// The call as its handler knows it: who calls, until when, with which metadata, and whether
-/// anybody still waits.
+/// The call as its handler knows it: the caller, the deadline, the metadata, and whether somebody
+/// still waits for the outcome.
 ///
-/// Clones are cheap and speak of the same call. Keeping one does not keep the call alive.
+/// Clones are cheap and belong to the same call. Keeping one does not keep the call alive.
 #[derive(Clone)]
 pub struct Context(Arc<Inner>);
 
@@ -167,8 +167,8 @@ impl Context {
         self.with_extras(|extras| extras.metadata.extend(metadata));
     }
 
-    /// Sends bytes beside the answer of a unary call. Streams have no attachment: there it does
-    /// nothing.
+    /// Sends bytes beside the answer of a unary call. Streams have no attachment, so for them it
+    /// does nothing.
     pub fn set_attachment(&self, attachment: impl Into<Bytes>) {
         let attachment = attachment.into();
         self.with_extras(|extras| extras.attachment = attachment);
@@ -181,48 +181,48 @@ impl Context {
     }
 
     /// Compresses the answer of a unary call, or with `None` does not. Without this, the server's
-    /// [`compression`](crate::server::ServerBuilder::compression) counts. The messages of a stream
-    /// are compressed in both directions as its opener said: there it does nothing.
+    /// [`compression`](crate::server::ServerBuilder::compression) counts. The opener of a stream
+    /// has chosen the compression of both directions, so for streams it does nothing.
     pub fn set_compression(&self, compression: impl Into<Option<Compression>>) {
         let compression = compression.into();
         self.with_extras(|extras| extras.compression = Some(compression));
     }
 
-    /// Options for calls that this handler makes on behalf of its caller: the time that is left and
-    /// the request's metadata go along.
+    /// Options for calls that this handler makes on behalf of its caller. They carry the time that
+    /// is left and the request's metadata.
     pub fn child(&self) -> CallOptions {
         let Inner { deadline, metadata, service, message_type, .. } = &*self.0;
         CallOptions::inherited(*deadline, metadata.clone(), service.name, *message_type)
     }
 
-    /// Tells if the call is over: the caller gave up, its time passed, the connection is gone, the
-    /// server was shut down, or the call has its outcome. For tasks that the handler has spawned:
-    /// `true` from the moment at which the handler's own future is dropped or done. Within that
-    /// future it is always `false`.
+    /// Tells whether the call is over: it has its outcome, the caller gave up, the deadline passed,
+    /// the connection is gone, or the server was shut down. It is meant for tasks that the handler
+    /// has spawned: it is `true` from the moment at which the handler's own future is dropped or
+    /// done. Within that future it is always `false`.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.0.over.load(Ordering::SeqCst)
     }
 
-    /// Waits until nobody waits for the outcome any more: until the call is over, given up or with
-    /// its outcome.
+    /// Completes when the call is over: it has its outcome, the caller gave up, the deadline
+    /// passed, the connection is gone, or the server was shut down.
     ///
-    /// The handler's own future is dropped when the call is given up, so this is for tasks that the
-    /// handler has spawned. It is ready after every call, so such a task never outlives its call.
-    /// **Cancel safety**: dropping the future loses nothing.
+    /// The handler's own future is dropped at that moment, so this is meant for tasks that the
+    /// handler has spawned. It completes after every call, so a task that waits for it never
+    /// outlives its call. **Cancel safety**: dropping the future loses nothing.
     pub async fn cancelled(&self) {
         let Some(signal) = self.signal() else { return };
         signal.wait().await;
     }
 
-    /// Tells whether the server is being shut down; if so, finish soon.
+    /// Tells whether the server is being shut down. A handler should finish soon then.
     #[must_use]
     pub fn is_draining(&self) -> bool {
         self.0.server_state.drain.has_begun()
     }
 
-    /// Waits until the server is being shut down, and gives the time that is left for this call:
-    /// then it is broken off. As [`drain_time_left`](Self::drain_time_left).
+    /// Waits until the server is being shut down, and gives the time after which this call is
+    /// ended. As [`drain_time_left`](Self::drain_time_left).
     ///
     /// Ready at once if the shutdown has begun. **Cancel safety**: dropping the future loses
     /// nothing.
