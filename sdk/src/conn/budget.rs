@@ -274,11 +274,12 @@ impl Account {
         self.check(more, &self.held, |peer| &peer.held, Pool::held)
     }
 
-    /// Tells whether the connection, and the server, hold no more than they may. The connections of
-    /// a peer that has more than it leaves are read for an eighth and one `message` more. Then
-    /// those wait that hold more than a window, so that streams that keep to theirs are not broken
-    /// off for the message that may go beyond each of them. The others wait from a quarter on: many
-    /// of them are much, too.
+    /// Tells whether the connection and the server hold no more than they may. The connections of a
+    /// peer that uses more than it leaves free are read until the pool's use, with the peer's own
+    /// counted twice, exceeds the limit by an eighth and one `message`. From then on, connections
+    /// that hold more than a window are not read, so that streams that keep to their windows are
+    /// not reset for the one message by which each may overdraw. The other connections are read up
+    /// to a quarter and one message, because many of them hold much, too.
     pub(super) fn is_within(&self, message: usize) -> bool {
         let peer_is = |peer: &Arc<Usage>| {
             let (held, limit) = (peer.pool.held(), peer.pool.limit);

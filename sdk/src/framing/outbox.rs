@@ -7,9 +7,9 @@ use bytes::Bytes;
 use super::body::Body;
 use super::target::Target;
 
-/// From here on a piece of a message is kept by reference. Half of it could be a read buffer's rest
-/// that is kept with it, and a smaller one is copied faster than a system call finds one more
-/// piece.
+/// From this size on, a piece of a message is kept by reference. A smaller one is copied faster
+/// than a system call handles one more iovec. At most half of the memory that is kept alive is then
+/// the rest of a read buffer.
 pub(crate) const LARGE: usize = 32 * 1024;
 
 /// Bytes, most of them copied into one buffer, and between them large pieces of messages that are

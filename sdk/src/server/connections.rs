@@ -100,8 +100,8 @@ impl Connections {
         silent
             .iter()
             .for_each(|link| link.close_if_silent(&ConnError::TooManyNew { limit, silence }));
-        // Looked at behind the insertion: whoever sets a signal goes through the inserted ones
-        // after that.
+        // Checked after the insertion. A shutdown sets its signal first and then visits all
+        // inserted links, so one of the two always sees the other.
         if self.server_state.drain.has_begun() {
             link.drain();
         }

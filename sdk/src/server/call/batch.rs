@@ -60,9 +60,9 @@ impl Batch {
 
 /// A task that runs calls of a batch. It ends when none is left.
 ///
-/// Between two calls it must wake nobody: a task that is woken here may be kept for this very
-/// thread, and the next handler may keep the thread. So the connection counts its batch tasks, and
-/// leaves its driver alone while there are some.
+/// It wakes no task between two calls. tokio may put a task that is woken here into the LIFO slot
+/// of this thread, where it is stuck if the next handler blocks. So the connection counts its batch
+/// tasks, and does not wake its driver while there are some.
 pub(super) struct BatchTask(Arc<Batch>);
 
 impl BatchTask {
