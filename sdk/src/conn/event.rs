@@ -15,15 +15,11 @@ use super::send_queue::SendTicket;
 use super::table::Key;
 
 /// A stream of this connection, as long as the application holds it.
-///
-/// A key has no generation: the next stream may get the number of one that was released. That is
-/// sound, because the end of a stream clears all of its timers, and its events are handed out under
-/// the lock under which they came up.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
 pub(crate) struct StreamKey(pub(crate) Key);
 
 /// A unary call of this connection: one of ours that waits for its answer, or one of the peer's
-/// that a handler works on. It has no generation either: releasing a call clears its timer.
+/// that a handler works on.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
 pub(crate) struct CallKey(pub(crate) Key);
 

@@ -27,6 +27,7 @@ impl Streams {
 
     /// An id for a new stream of ours, if there is one.
     pub(super) fn next_id(&mut self, is_taken: impl Fn(StreamId) -> bool) -> Option<StreamId> {
+        // PROTOCOL 17
         let live = &self.live;
         self.ids.next(|id| live.contains_key(&id) || is_taken(StreamId(id))).map(StreamId)
     }
