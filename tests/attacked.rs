@@ -14,9 +14,9 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
-use trill::Server;
 use trill::prost::Message;
 use trill::server::{ServerBuilder, ServerHandle};
+use trill::{Limits, Server};
 use trill_proto::{RequestProtocol, TransInfoEntry};
 use trill_tests::{Obedient, raw, text};
 
@@ -328,7 +328,9 @@ async fn keep_requests_of_streams() {
 /// Messages that unpack to much, on many streams whose handlers read.
 async fn unpack_many() {
     let attacked = Attacked::start(|server| {
-        server.max_message_received(2_100_000).max_unread_per_connection(8 * MIB)
+        server.limits(
+            Limits::default().max_message_received(2_100_000).max_unread_per_connection(8 * MIB),
+        )
     })
     .await;
     let (input, mut output) = attacked.connect().await.into_split();

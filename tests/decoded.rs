@@ -16,7 +16,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use trill::prost::Message;
 use trill::server::ServerHandle;
-use trill::{AsyncReader, AsyncWriter, Channel, Context, Result, Server};
+use trill::{AsyncReader, AsyncWriter, Channel, Context, Limits, Result, Server};
 use trill_proto::{RequestProtocol, ResponseProtocol};
 
 use counting::{LIVE, SERVER, SIDE};
@@ -176,8 +176,10 @@ async fn look(
 async fn serve(max_unread: usize) -> (ServerHandle, String, Arc<AtomicUsize>) {
     let held = Arc::default();
     let service = Holds(Arc::clone(&held));
-    let settings =
-        Server::builder().max_message_received(2 * MIB).max_unread(max_unread).service(service);
+    let settings = Server::builder()
+        .limits(Limits::default().max_message_received(2 * MIB))
+        .max_unread(max_unread)
+        .service(service);
     let bound = settings.bind("127.0.0.1:0").await.unwrap();
     let (handle, address) = (bound.handle(), bound.local_addr().to_string());
     tokio::spawn(bound.serve());

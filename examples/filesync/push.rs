@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
-use trill::{AsyncReader, AsyncWriter, Channel, Code, ErrorKind};
+use trill::{AsyncReader, AsyncWriter, Channel, Code, ErrorKind, Limits};
 
 use crate::scan::{Entry, Problem, Scan, total_bytes};
 use crate::send::{Outbox, Stop};
@@ -40,7 +40,7 @@ pub(crate) async fn push(to: &str, dir: &Path, retries: u32, bar: &ProgressBar) 
         move || total_bytes(&root)
     });
     bar.set_length(total.await?);
-    let channel = Channel::builder().window(WINDOW).connect(to).await?;
+    let channel = Channel::builder().limits(Limits::default().window(WINDOW)).connect(to).await?;
     let mut left = retries;
     loop {
         bar.set_position(0);

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use trill::server::{Bound, ServerBuilder};
-use trill::{AsyncReader, AsyncReaderWriter, Context, Result, Server, Status};
+use trill::{AsyncReader, AsyncReaderWriter, Context, Limits, Result, Server, Status};
 
 use crate::gate::{Gate, Pass};
 use crate::receive::{NoRoom, Receiver};
@@ -30,7 +30,10 @@ pub(crate) async fn bind(listen: &str, into: &Path) -> anyhow::Result<Bound> {
 fn server(into: &Path) -> anyhow::Result<ServerBuilder> {
     let tree = Tree::open(into).with_context(|| format!("cannot copy into {}", into.display()))?;
     let service = Destination { tree: Arc::new(tree), gate: Gate::new() };
-    Ok(Server::builder().service(FileSyncServer::new(service)).window(WINDOW).read_timeout(STALLED))
+    Ok(Server::builder()
+        .service(FileSyncServer::new(service))
+        .limits(Limits::default().window(WINDOW))
+        .read_timeout(STALLED))
 }
 
 struct Destination {

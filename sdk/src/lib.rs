@@ -84,6 +84,7 @@
 //! | [`server`] | servers and their settings |
 //! | `coming_from_trpc` | a page for those who know tRPC-Go or tRPC-Cpp |
 //! | `testing` | for tests: mocks, handlers without a port, a network with faults (feature `testing`) |
+//! | [`trpc`] | settings and words that only the tRPC wire has |
 //! | [`combinators`] | loops and joins over futures, such as [`do_until`](do_until()) and [`when_all`](when_all()) |
 //!
 //! # Features
@@ -137,6 +138,7 @@ mod sync;
 pub mod testing;
 #[cfg(feature = "runtime")]
 mod transport;
+pub mod trpc;
 mod wires;
 
 #[cfg(feature = "__bench")]
@@ -175,6 +177,7 @@ pub use {
     server::Server,
     server::call::Context,
     service::CallOptions,
+    settings::Limits,
     stream::{AsyncReader, AsyncReaderWriter, AsyncWriter, Compression, Message, Reply, Response},
     transport::PeerAddr,
 };

@@ -7,7 +7,7 @@ use futures::{SinkExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use trill::server::ServerBuilder;
-use trill::{CallOptions, Channel, ErrorKind, Origin, Server};
+use trill::{CallOptions, Channel, ErrorKind, Limits, Origin, Server};
 use trill_tests::{EverythingClient, Log, Obedient, full_listener, text};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -457,38 +457,46 @@ async fn the_answer_of_a_client_stream_is_not_a_read() {
 #[tokio::test]
 async fn metadata_over_the_limit_is_refused_by_who_sends_it() {
     let address = listen(|server| server).await;
-    let channel = Channel::builder().max_header(2_000).connect(&address).await.unwrap();
+    let channel = Channel::builder()
+        .limits(Limits::default().max_metadata(2_000))
+        .connect(&address)
+        .await
+        .unwrap();
     let client = EverythingClient::new(channel);
     let large = vec![b'x'; 2_000];
     let error = client.unary(text("")).metadata("key", large.clone()).await.unwrap_err();
     assert_eq!((error.kind(), error.origin()), (ErrorKind::Limit, Origin::Caller));
-    assert!(error.to_string().contains("at most 2000 may be sent (max_header)"), "{error}");
+    assert!(error.to_string().contains("at most 2000 may be sent (max_metadata)"), "{error}");
     let error = client.talk().metadata("key", large).await.unwrap_err();
     assert_eq!((error.kind(), error.origin()), (ErrorKind::Limit, Origin::Caller));
-    assert!(error.to_string().contains("at most 2000 may be sent (max_header)"), "{error}");
+    assert!(error.to_string().contains("at most 2000 may be sent (max_metadata)"), "{error}");
     client.unary(text("")).metadata("key", vec![b'x'; 1_000]).await.unwrap();
 }
 
 #[tokio::test]
 async fn metadata_over_the_limit_is_refused_by_who_gets_it() {
-    let client = client_of(|server| server.max_header(2_000));
+    let client = client_of(|server| server.limits(Limits::default().max_metadata(2_000)));
     let large = vec![b'x'; 2_000];
     for error in [
         client.unary(text("")).metadata("key", large.clone()).await.unwrap_err(),
         client.talk().metadata("key", large).await.unwrap_err(),
     ] {
         assert_eq!((error.kind(), error.origin()), (ErrorKind::Status, Origin::Peer));
-        assert!(error.to_string().contains("at most 2000 are accepted (max_header)"), "{error}");
+        assert!(error.to_string().contains("at most 2000 are accepted (max_metadata)"), "{error}");
     }
     client.unary(text("the connection goes on")).await.unwrap();
 
     let address = listen(|server| server).await;
-    let channel = Channel::builder().max_header(2_000).connect(&address).await.unwrap();
+    let channel = Channel::builder()
+        .limits(Limits::default().max_metadata(2_000))
+        .connect(&address)
+        .await
+        .unwrap();
     let client = EverythingClient::new(channel);
     let order = format!("meta key {}", "x".repeat(2_000));
     let error = client.unary(text(&order)).await.unwrap_err();
     assert_eq!((error.kind(), error.origin()), (ErrorKind::Decode, Origin::Peer));
-    assert!(error.to_string().contains("at most 2000 are accepted (max_header)"), "{error}");
+    assert!(error.to_string().contains("at most 2000 are accepted (max_metadata)"), "{error}");
     let mut reader = client.download(text(order)).await.unwrap();
     let error = loop {
         if let Err(error) = reader.read().await {
@@ -496,7 +504,7 @@ async fn metadata_over_the_limit_is_refused_by_who_gets_it() {
         }
     };
     assert_eq!((error.kind(), error.origin()), (ErrorKind::Protocol, Origin::Peer));
-    assert!(error.to_string().contains("at most 2000 are accepted (max_header)"), "{error}");
+    assert!(error.to_string().contains("at most 2000 are accepted (max_metadata)"), "{error}");
     client.unary(text("the connection goes on")).await.unwrap();
 }
 
@@ -510,7 +518,7 @@ async fn limits_that_cannot_work_are_refused_at_once() {
         ("max_calls is 0", server().0.max_calls(0)),
         ("max_unsent is 0", server().0.max_unsent(0)),
         ("first_frame_timeout is 0", server().0.first_frame_timeout(Duration::ZERO)),
-        ("max_header is 70000", server().0.max_header(70_000)),
+        ("max_metadata is 70000", server().0.limits(Limits::default().max_metadata(70_000))),
         ("idle_timeout is 0ns", server().0.idle_timeout(Duration::ZERO)),
         ("dead_peer_timeout is 1ms", server().0.dead_peer_timeout(Duration::from_millis(1))),
     ] {

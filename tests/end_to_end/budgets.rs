@@ -6,7 +6,7 @@ use futures::future::join_all;
 use tokio::time::{sleep, timeout};
 use trill::server::{Buffered, ServerBuilder, ServerHandle};
 use trill::testing::Network;
-use trill::{AsyncWriter, Channel, Compression, ErrorKind, Server};
+use trill::{AsyncWriter, Channel, Compression, ErrorKind, Limits, Server};
 use trill_tests::{EverythingClient, Obedient, Text, text};
 
 const KIB: usize = 1024;
@@ -150,7 +150,9 @@ async fn a_client_that_reads_slowly_holds_one_window_of_a_handler_that_writes_fa
 #[tokio::test]
 async fn streams_that_are_read_go_on_beside_as_many_that_are_flooded_and_never_read() {
     let (handle, address) = serve(|builder| {
-        builder.max_message_received(MIB).max_unread(3 * MIB).max_unread_per_connection(2 * MIB)
+        builder
+            .limits(Limits::default().max_message_received(MIB).max_unread_per_connection(2 * MIB))
+            .max_unread(3 * MIB)
     })
     .await;
     let (_channel, client) = client_of(&address).await;
@@ -309,7 +311,8 @@ async fn peers_that_do_not_read_share_the_servers_room_for_what_is_unsent() {
     let mut held = Vec::new();
     for _ in 0..12 {
         // Without flow control only the connection's room is in the way.
-        let channel = Channel::builder().window(0).connect(&address).await.unwrap();
+        let channel =
+            Channel::builder().limits(Limits::default().window(0)).connect(&address).await.unwrap();
         let client = EverythingClient::new(channel);
         held.push(client.download(text("fill 40000 1000")).await.unwrap());
     }
@@ -336,9 +339,10 @@ async fn clients_that_have_gone_are_noticed_while_their_connections_are_not_read
     let (handle, address) = serve(|builder| {
         each_a_peer(
             builder
-                .max_message_received(MIB)
-                .max_unread(9 * MIB)
-                .max_unread_per_connection(3 * MIB),
+                .limits(
+                    Limits::default().max_message_received(MIB).max_unread_per_connection(3 * MIB),
+                )
+                .max_unread(9 * MIB),
         )
     })
     .await;
@@ -379,8 +383,12 @@ async fn a_budget_without_room_for_one_message_is_refused() {
     type Set = fn(ServerBuilder) -> ServerBuilder;
     let settings: [(&str, Set); 3] = [
         ("max_unread is 1048576", |builder| builder.max_unread(MIB)),
-        ("max_unread_per_connection is 1048576", |builder| builder.max_unread_per_connection(MIB)),
-        ("max_unsent_per_connection is 0", |builder| builder.max_unsent_per_connection(0)),
+        ("max_unread_per_connection is 1048576", |builder| {
+            builder.limits(Limits::default().max_unread_per_connection(MIB))
+        }),
+        ("max_unsent_per_connection is 0", |builder| {
+            builder.limits(Limits::default().max_unsent_per_connection(0))
+        }),
     ];
     for (text, set) in settings {
         let error = set(Server::builder()).bind("127.0.0.1:0").await.unwrap_err();
@@ -392,7 +400,9 @@ async fn a_budget_without_room_for_one_message_is_refused() {
 #[tokio::test]
 async fn a_request_that_finds_no_room_when_it_is_unpacked_is_counted_as_refused() {
     let set = |builder: ServerBuilder| {
-        builder.max_message_received(100_000).window(65_535).max_unread(100_000)
+        builder
+            .limits(Limits::default().max_message_received(100_000).window(65_535))
+            .max_unread(100_000)
     };
     let (handle, address) = serve(set).await;
     let client = EverythingClient::new(Channel::connect(&address).await.unwrap());

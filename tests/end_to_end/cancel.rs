@@ -263,7 +263,7 @@ async fn a_server_that_never_accepts_is_given_up() {
 async fn a_client_of_a_go_server_can_give_up_with_a_normal_close() {
     let (_handle, address, mut log) = listen("127.0.0.1:0").await;
     let channel = trill::Channel::builder()
-        .cancel(trill::client::Cancel::HalfClose)
+        .trpc(trill::trpc::Settings::default().cancel(trill::trpc::Cancel::HalfClose))
         .connect(&address)
         .await
         .unwrap();

@@ -5,7 +5,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use trill::prost::Message;
 use trill::testing::Network;
-use trill::{AsyncReaderWriter, Channel, Compression, Context, ErrorKind, Result, Server};
+use trill::{AsyncReaderWriter, Channel, Compression, Context, ErrorKind, Limits, Result, Server};
 use trill_proto::{RequestProtocol, ResponseProtocol};
 use trill_tests::{Absent, AbsentClient, EverythingClient, Obedient, Text, text};
 
@@ -116,7 +116,8 @@ async fn a_handler_sees_and_sets_the_compression() {
 async fn what_unpacks_to_more_than_the_limit_is_refused() {
     let (service, log) = Obedient::new();
     drop(log);
-    let builder = Server::builder().service(service).max_message_received(10_000);
+    let builder =
+        Server::builder().service(service).limits(Limits::default().max_message_received(10_000));
     let client = EverythingClient::new(builder.in_memory().unwrap());
     let bomb = text("x".repeat(1_000_000));
     let error = client.unary(bomb.clone()).compression(Compression::Gzip).await.unwrap_err();
@@ -163,7 +164,8 @@ async fn a_server_may_have_a_compression_of_its_own() {
 async fn each_message_that_is_unpacked_is_counted_as_read() {
     let host = Network::new(1).serve(Server::builder().service(Obedient::new().0)).unwrap();
     // Without a window, it is the count of what is not read that holds a connection back.
-    let settings = Channel::builder().window(0).compression(Compression::Gzip);
+    let settings =
+        Channel::builder().limits(Limits::default().window(0)).compression(Compression::Gzip);
     let (channel, _link) = host.connect(settings).unwrap();
     let (mut writer, reply) = EverythingClient::new(channel).upload().await.unwrap();
     let all_are_read = async {

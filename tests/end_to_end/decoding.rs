@@ -16,7 +16,7 @@ use trill::prost::bytes::{Buf, BufMut};
 use trill::prost::encoding::{DecodeContext, WireType, skip_field};
 use trill::prost::{DecodeError, Message};
 use trill::{
-    AsyncReader, AsyncReaderWriter, Channel, Code, Compression, Context, ErrorKind, Server,
+    AsyncReader, AsyncReaderWriter, Channel, Code, Compression, Context, ErrorKind, Limits, Server,
 };
 
 /// For what must happen some time, on a machine that may be slow.
@@ -214,8 +214,10 @@ async fn a_request_of_many_parts_pays_for_its_decoding() {
 
 #[tokio::test]
 async fn a_request_whose_message_finds_no_room_is_refused_and_a_small_one_is_not() {
-    let bound =
-        Server::builder().service(Counts).max_message_received(1_000_000).max_unread(8_000_000);
+    let bound = Server::builder()
+        .service(Counts)
+        .limits(Limits::default().max_message_received(1_000_000))
+        .max_unread(8_000_000);
     let bound = bound.bind("127.0.0.1:0").await.unwrap();
     let (handle, address) = (bound.handle(), bound.local_addr().to_string());
     tokio::spawn(bound.serve());

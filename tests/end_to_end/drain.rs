@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use trill::client::Backoff;
 use trill::prost::Message;
-use trill::{AsyncReaderWriter, Channel, Context, ErrorKind, Result, Server, Status};
+use trill::{AsyncReaderWriter, Channel, Context, ErrorKind, Limits, Result, Server, Status};
 use trill_tests::process::Process;
 use trill_tests::{Absent, AbsentClient, EverythingClient, Log, Text, listen, now, text};
 
@@ -82,7 +82,11 @@ impl Guest {
             Self::NeverReadsItsSocket => {
                 // Without a window the client's connection stops reading when the stream's reader
                 // does.
-                let channel = Channel::builder().window(0).connect(address).await.unwrap();
+                let channel = Channel::builder()
+                    .limits(Limits::default().window(0))
+                    .connect(address)
+                    .await
+                    .unwrap();
                 let order = text("fill 1000 100000;hang");
                 let mut reader = EverythingClient::new(channel).download(order).await.unwrap();
                 assert!(reader.read().await.unwrap().is_some());

@@ -12,8 +12,8 @@ use trill::client::{ChannelBuilder, Dns, Resolve};
 use trill::server::{ServerBuilder, ServerHandle};
 use trill::testing::{Cut, Network, Side};
 use trill::{
-    AsyncReaderWriter, CallOptions, Channel, Code, Compression, Context, Error, ErrorKind, Origin,
-    Result, Server, Status,
+    AsyncReaderWriter, CallOptions, Channel, Code, Compression, Context, Error, ErrorKind, Limits,
+    Origin, Result, Server, Status,
 };
 use trill_proto::ResponseProtocol;
 use trill_tests::{AbsentClient, EverythingClient, Log, Obedient, Text, full_listener, text};
@@ -87,9 +87,9 @@ const FAULTS: &[Fault] = faults! {
     "too large an answer"                          large_answer(),          Status   Peer   2   never, "Unary" peer, ["2021 bytes", "at most 1024", "(max_message_sent)"];
     "too large a request for the server"           refused_request(),       Status   Peer   1   never, "Unary" peer, ["bytes on the wire, at most 1024", "(max_message_received)"];
     "too large a message for the server"           refused_message(),       Status   Peer   211 never, "Talk"  peer, ["bytes on the wire, at most 1024", "(max_message_received)"];
-    "too much metadata"                            large_metadata(),        Limit    Caller 121 never, "Unary" peer, ["bytes, at most 1024", "(max_header)"];
-    "too much metadata for the server"             refused_metadata(),      Status   Peer   1   never, "Unary" peer, ["bytes, at most 1024", "(max_header)"];
-    "too much metadata at the end of a stream"     large_end(),             Status   Peer   221 never, "Talk"  peer, ["bytes, at most 1024", "(max_header)"];
+    "too much metadata"                            large_metadata(),        Limit    Caller 121 never, "Unary" peer, ["bytes, at most 1024", "(max_metadata)"];
+    "too much metadata for the server"             refused_metadata(),      Status   Peer   1   never, "Unary" peer, ["bytes, at most 1024", "(max_metadata)"];
+    "too much metadata at the end of a stream"     large_end(),             Status   Peer   221 never, "Talk"  peer, ["bytes, at most 1024", "(max_metadata)"];
     "too many pairs of metadata"                   many_metadata(),         Limit    Caller 121 never, "Unary" peer, ["1001 pairs of metadata", "carries 1000 at most"];
     "a message that unpacks to too much"           bomb(),                  Decode   Peer   122 never, "Unary" peer, ["10485760 bytes", "(max_message_received)"];
     // Methods that are called, and their messages.
@@ -157,8 +157,8 @@ const FAULTS: &[Fault] = faults! {
     "an address with a blank"                      at(" 127.0.0.1:8000"),                                 Config Caller 131 never, "" nobody, ["blanks around it"];
     "an address with the name of a zone"           at("[fe80::1%lo]:8000"),                               Config Caller 131 never, "" nobody, ["the interface's number"];
     "one service twice"                            serving(|server| server.service(Obedient::new().0)),   Config Caller 31  never, "" nobody, ["registered as /test.all.Everything/Unary"];
-    "too small a window"                           serving(|server| server.window(1_000)),                Config Caller 31  never, "" nobody, ["window is 1000", "at least 1024"];
-    "too small a message"                          serving(|server| server.max_message_sent(10)),         Config Caller 31  never, "" nobody, ["max_message_sent is 10", "from 1024"];
+    "too small a window"                           serving(|server| server.limits(Limits::default().window(1_000))),                Config Caller 31  never, "" nobody, ["window is 1000", "at least 1024"];
+    "too small a message"                          serving(|server| server.limits(Limits::default().max_message_sent(10))),         Config Caller 31  never, "" nobody, ["max_message_sent is 10", "from 1024"];
     "too small a budget"                           serving(|server| server.max_unread(10)),               Config Caller 31  never, "" nobody, ["max_unread is 10", "at least"];
     "no place for a connection"                    serving(|server| server.max_connections(0)),           Config Caller 31  never, "" nobody, ["max_connections is 0"];
     "no connections"                               with(Channel::builder().connections(0)),               Config Caller 111 never, "" nobody, ["connections is 0"];
@@ -457,12 +457,13 @@ async fn closed_during_call() -> Error {
 // Sizes.
 
 async fn large_message() -> Error {
-    let client = client_with(Channel::builder().max_message_sent(1024)).await;
+    let client =
+        client_with(Channel::builder().limits(Limits::default().max_message_sent(1024))).await;
     client.unary(text("x".repeat(2_000))).await.unwrap_err()
 }
 
 async fn large_answer() -> Error {
-    client_of(|server| server.max_message_sent(1024))
+    client_of(|server| server.limits(Limits::default().max_message_sent(1024)))
         .await
         .unary(text("large 2000"))
         .await
@@ -470,29 +471,31 @@ async fn large_answer() -> Error {
 }
 
 async fn refused_request() -> Error {
-    let client = client_of(|server| server.max_message_received(1024)).await;
+    let client =
+        client_of(|server| server.limits(Limits::default().max_message_received(1024))).await;
     client.unary(text("x".repeat(3_000))).await.unwrap_err()
 }
 
 async fn refused_message() -> Error {
-    let client = client_of(|server| server.max_message_received(1024)).await;
+    let client =
+        client_of(|server| server.limits(Limits::default().max_message_received(1024))).await;
     let mut rw = client.talk().await.unwrap();
     rw.write(text("x".repeat(5_000))).await.unwrap();
     rw.read().await.unwrap_err()
 }
 
 async fn large_metadata() -> Error {
-    let client = client_with(Channel::builder().max_header(1024)).await;
+    let client = client_with(Channel::builder().limits(Limits::default().max_metadata(1024))).await;
     client.unary(text("")).metadata("key", vec![0; 2_000]).await.unwrap_err()
 }
 
 async fn refused_metadata() -> Error {
-    let client = client_of(|server| server.max_header(1024)).await;
+    let client = client_of(|server| server.limits(Limits::default().max_metadata(1024))).await;
     client.unary(text("")).metadata("key", vec![0; 2_000]).await.unwrap_err()
 }
 
 async fn large_end() -> Error {
-    let client = client_of(|server| server.max_header(1024)).await;
+    let client = client_of(|server| server.limits(Limits::default().max_metadata(1024))).await;
     let mut rw = client.talk().await.unwrap();
     rw.write(text(format!("meta key {}", "v".repeat(2_000)))).await.unwrap();
     rw.finish().await.unwrap_err()
@@ -759,11 +762,12 @@ async fn max_calls() -> Error {
 }
 
 async fn calls_here() -> Error {
-    second(|server| server.max_calls_per_connection(1)).await
+    second(|server| server.limits(Limits::default().max_calls_per_connection(1))).await
 }
 
 async fn streams_here() -> Error {
-    let client = client_of(|server| server.max_streams_per_connection(1)).await;
+    let client =
+        client_of(|server| server.limits(Limits::default().max_streams_per_connection(1))).await;
     let _first = client.talk().await.unwrap();
     client.talk().await.unwrap_err()
 }
@@ -771,7 +775,10 @@ async fn streams_here() -> Error {
 /// A large call beside another.
 async fn second_large(set: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Error {
     let order = format!("hang {}", "x".repeat(70_000));
-    let busy = Busy::with(&order, |server| set(server.max_message_received(80_000))).await;
+    let busy = Busy::with(&order, |server| {
+        set(server.limits(Limits::default().max_message_received(80_000)))
+    })
+    .await;
     busy.client.unary(text(order)).await.unwrap_err()
 }
 
@@ -780,14 +787,18 @@ async fn max_unread() -> Error {
 }
 
 async fn unpacked_unread() -> Error {
-    let client =
-        client_of(|server| server.max_message_received(100_000).window(65_535).max_unread(100_000))
-            .await;
+    let client = client_of(|server| {
+        server
+            .limits(Limits::default().max_message_received(100_000).window(65_535))
+            .max_unread(100_000)
+    })
+    .await;
     client.unary(text("x".repeat(90_000))).compression(Compression::Gzip).await.unwrap_err()
 }
 
 async fn unread_here() -> Error {
-    second_large(|server| server.max_unread_per_connection(100_000)).await
+    let limits = Limits::default().max_message_received(80_000).max_unread_per_connection(100_000);
+    second_large(|server| server.limits(limits)).await
 }
 
 async fn max_connections() -> Error {

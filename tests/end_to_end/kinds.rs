@@ -2,6 +2,7 @@
 
 use futures::future::join_all;
 use trill::Channel;
+use trill::Limits;
 use trill_tests::{EverythingClient, Log, in_memory, listen, over_tcp, text};
 
 pub(crate) async fn every_kind(client: &EverythingClient, log: &mut Log) {
@@ -119,7 +120,11 @@ async fn messages_larger_than_the_window_pass() {
 #[tokio::test]
 async fn flow_control_can_be_switched_off() {
     let (service, _log) = trill_tests::Obedient::new();
-    let channel = trill::Server::builder().service(service).window(0).in_memory().unwrap();
+    let channel = trill::Server::builder()
+        .service(service)
+        .limits(Limits::default().window(0))
+        .in_memory()
+        .unwrap();
     let mut reader = EverythingClient::new(channel).download(text("count 20000")).await.unwrap();
     let mut count = 0;
     while reader.read().await.unwrap().is_some() {

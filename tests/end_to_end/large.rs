@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use trill::testing::{Cut, Direction, Network};
-use trill::{AsyncReader, AsyncReaderWriter, Channel, Context, ErrorKind, Result, Server};
+use trill::{AsyncReader, AsyncReaderWriter, Channel, Context, ErrorKind, Limits, Result, Server};
 use trill_tests::now;
 
 /// Around the size from which a payload is kept by reference, around what a read of a socket
@@ -50,11 +50,16 @@ fn payload(number: usize) -> Bytes {
 /// connection goes on.
 #[tokio::test]
 async fn one_message_that_is_too_large_costs_one_call_or_stream_and_no_other() {
-    let server = Server::builder().service(Repeats).max_message_received(100_000);
+    let server =
+        Server::builder().service(Repeats).limits(Limits::default().max_message_received(100_000));
     let bound = server.bind("127.0.0.1:0").await.unwrap();
     let address = bound.local_addr().to_string();
     tokio::spawn(bound.serve());
-    let channel = Channel::builder().max_message_received(50_000).connect(address).await.unwrap();
+    let channel = Channel::builder()
+        .limits(Limits::default().max_message_received(50_000))
+        .connect(address)
+        .await
+        .unwrap();
     let client = ParrotClient::new(channel);
     let of = |size: usize| Bytes::from(vec![7; size]);
     let mut other = client.talk().await.unwrap();

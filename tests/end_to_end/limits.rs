@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use trill::client::Backoff;
 use trill::testing::{Direction, Network};
-use trill::{Channel, ErrorKind, Origin, Server};
+use trill::{Channel, ErrorKind, Limits, Origin, Server};
 use trill_tests::{EverythingClient, Obedient, in_memory, text};
 
 #[tokio::test]
@@ -66,8 +66,7 @@ async fn streams_and_calls_over_their_count_are_refused_with_code_22() {
     let (service, _log) = Obedient::new();
     let channel = Server::builder()
         .service(service)
-        .max_streams_per_connection(2)
-        .max_calls_per_connection(1)
+        .limits(Limits::default().max_streams_per_connection(2).max_calls_per_connection(1))
         .in_memory()
         .unwrap();
     let client = EverythingClient::new(channel);
@@ -95,7 +94,7 @@ async fn a_larger_request_than_the_server_accepts_ends_that_call_only() {
     let (service, _log) = Obedient::new();
     let bound = Server::builder()
         .service(service)
-        .max_message_received(10_000)
+        .limits(Limits::default().max_message_received(10_000))
         .bind("127.0.0.1:0")
         .await
         .unwrap();
@@ -116,11 +115,19 @@ async fn a_larger_request_than_the_server_accepts_ends_that_call_only() {
 #[tokio::test]
 async fn settings_that_cannot_work_are_refused_at_once() {
     let (service, _log) = Obedient::new();
-    let error =
-        Server::builder().service(service).window(1_000).bind("127.0.0.1:0").await.unwrap_err();
+    let error = Server::builder()
+        .service(service)
+        .limits(Limits::default().window(1_000))
+        .bind("127.0.0.1:0")
+        .await
+        .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
     assert!(error.to_string().contains("window is 1000"), "{error}");
-    let error = Channel::builder().max_message_sent(0).connect("127.0.0.1:1").await.unwrap_err();
+    let error = Channel::builder()
+        .limits(Limits::default().max_message_sent(0))
+        .connect("127.0.0.1:1")
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("max_message_sent is 0"), "{error}");
     let ((one, _), (two, _)) = (Obedient::new(), Obedient::new());
     let error = Server::builder().service(one).service(two).in_memory().unwrap_err();
@@ -129,9 +136,11 @@ async fn settings_that_cannot_work_are_refused_at_once() {
 
 /// A client and a server with the smallest window.
 fn with_a_small_window() -> (EverythingClient, trill::testing::Link) {
-    let server = Server::builder().service(Obedient::new().0).window(1024);
+    let server =
+        Server::builder().service(Obedient::new().0).limits(Limits::default().window(1024));
     let host = Network::new(1).serve(server).unwrap();
-    let (channel, link) = host.connect(Channel::builder().window(1024)).unwrap();
+    let (channel, link) =
+        host.connect(Channel::builder().limits(Limits::default().window(1024))).unwrap();
     (EverythingClient::new(channel), link)
 }
 
@@ -176,16 +185,19 @@ async fn the_greatest_limits_are_settings_like_others() {
     const EVER: Duration = Duration::MAX;
 
     let server = Server::builder()
-        .window(u32::MAX)
-        .max_message_sent(u32::MAX as usize)
-        .max_message_received(u32::MAX as usize)
+        .limits(
+            Limits::default()
+                .window(u32::MAX)
+                .max_message_sent(u32::MAX as usize)
+                .max_message_received(u32::MAX as usize)
+                .max_unread_per_connection(MOST)
+                .max_unsent_per_connection(MOST)
+                .max_calls_per_connection(MOST)
+                .max_streams_per_connection(MOST),
+        )
         .max_unread(MOST)
-        .max_unread_per_connection(MOST)
         .max_unsent(MOST)
-        .max_unsent_per_connection(MOST)
         .max_calls(MOST)
-        .max_calls_per_connection(MOST)
-        .max_streams_per_connection(MOST)
         .max_connections(MOST)
         .max_new_connections(MOST)
         .max_accepts_per_second(u32::MAX)
@@ -199,11 +211,14 @@ async fn the_greatest_limits_are_settings_like_others() {
     let (address, handle) = (bound.local_addr().to_string(), bound.handle());
     let serving = tokio::spawn(bound.serve());
     let channel = Channel::builder()
-        .window(u32::MAX)
-        .max_message_sent(u32::MAX as usize)
-        .max_message_received(u32::MAX as usize)
-        .max_unread_per_connection(MOST)
-        .max_unsent_per_connection(MOST)
+        .limits(
+            Limits::default()
+                .window(u32::MAX)
+                .max_message_sent(u32::MAX as usize)
+                .max_message_received(u32::MAX as usize)
+                .max_unread_per_connection(MOST)
+                .max_unsent_per_connection(MOST),
+        )
         .connect_timeout(EVER)
         .timeout(EVER)
         .open_timeout(EVER)

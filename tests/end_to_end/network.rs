@@ -4,7 +4,7 @@ use std::future::IntoFuture;
 use std::time::Duration;
 
 use trill::testing::{Cut, Direction, Host, Link, Network, Side};
-use trill::{Channel, ErrorKind, Server};
+use trill::{Channel, ErrorKind, Limits, Server};
 use trill_tests::{EverythingClient, Log, Obedient, now, text};
 
 const MS: Duration = Duration::from_millis(1);
@@ -187,7 +187,7 @@ async fn nothing_is_left_of_a_connection_that_is_over() {
 #[tokio::test(start_paused = true)]
 async fn a_write_that_gave_up_waiting_for_room_is_not_remembered() {
     let (service, _log) = Obedient::new();
-    let server = Server::builder().service(service).window(1_000_000);
+    let server = Server::builder().service(service).limits(Limits::default().window(1_000_000));
     let (channel, link) =
         Network::new(13).serve(server).unwrap().connect(Channel::builder()).unwrap();
     let client = EverythingClient::new(channel);

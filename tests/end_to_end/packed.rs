@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use trill::prost::Message;
-use trill::{AsyncReaderWriter, Channel, Compression, Context, Result, Server};
+use trill::{AsyncReaderWriter, Channel, Compression, Context, Limits, Result, Server};
 use trill_proto::{InitMeta, InitRequestMeta, RequestProtocol, ResponseProtocol};
 use trill_tests::{Absent, AbsentClient, Text, text};
 
@@ -257,7 +257,9 @@ async fn a_body_is_unpacked_whole_or_refused() {
 #[tokio::test]
 async fn members_and_frames_together_stay_below_the_limit() {
     let (log, _read) = unbounded_channel();
-    let builder = Server::builder().service(Measure(log)).max_message_received(10_000);
+    let builder = Server::builder()
+        .service(Measure(log))
+        .limits(Limits::default().max_message_received(10_000));
     let bound = builder.bind("127.0.0.1:0").await.unwrap();
     let server = bound.local_addr().to_string();
     tokio::spawn(bound.serve());

@@ -1,7 +1,7 @@
 //! How errors travel.
 
-use trill::server::AppErrors;
-use trill::{AsyncReaderWriter, Channel, Context, ErrorKind, Origin, Result, Server};
+use trill::trpc::AppErrors;
+use trill::{AsyncReaderWriter, Channel, Context, ErrorKind, Limits, Origin, Result, Server};
 use trill_tests::{AbsentClient, EverythingClient, Obedient, Text, in_memory, listen, text};
 
 /// The error of each kind of call whose handler was told the same thing.
@@ -29,7 +29,9 @@ async fn application_code_framework_code_and_text_stay_apart_in_every_kind() {
         .into_iter()
         .flat_map(|how| orders.map(|order| (how, order)))
     {
-        let server = Server::builder().service(Obedient::new().0).app_errors(app_errors);
+        let server = Server::builder()
+            .service(Obedient::new().0)
+            .trpc(trill::trpc::Settings::default().app_errors(app_errors));
         let client = EverythingClient::new(server.in_memory().unwrap());
         for error in each_kind(&client, order).await {
             assert_eq!(error.kind(), ErrorKind::Status);
@@ -70,7 +72,9 @@ async fn a_refusal_that_a_handler_passes_on_says_that_the_handler_has_begun_and_
             Channel::connect("unix:/nobody/listens/here").await.map(drop)
         }
     }
-    let builder = Server::builder().service(Obedient::new().0).max_calls_per_connection(1);
+    let builder = Server::builder()
+        .service(Obedient::new().0)
+        .limits(Limits::default().max_calls_per_connection(1));
     let upstream = EverythingClient::new(builder.in_memory().unwrap());
     let hanging = upstream.clone();
     let _hangs = tokio::spawn(async move { hanging.unary(text("hang")).await });

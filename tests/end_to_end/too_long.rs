@@ -1,16 +1,20 @@
 //! Ends of calls and streams that do not fit into a header.
 
-use trill::{Channel, ErrorKind, Server};
+use trill::{Channel, ErrorKind, Limits, Server};
 use trill_tests::{EverythingClient, Obedient, text};
 
 use crate::warnings::Warnings;
 
-const MARK: &str = "... (cut: max_header)";
+const MARK: &str = "... (cut: max_metadata)";
 
 /// A client of a server whose headers are 2,000 bytes at most.
 fn client() -> EverythingClient {
     let host = trill::testing::Network::new(1)
-        .serve(Server::builder().service(Obedient::new().0).max_header(2_000))
+        .serve(
+            Server::builder()
+                .service(Obedient::new().0)
+                .limits(Limits::default().max_metadata(2_000)),
+        )
         .expect("the setting is legal");
     EverythingClient::new(host.connect(Channel::builder()).expect("the server is up").0)
 }
@@ -26,10 +30,10 @@ async fn a_good_end_whose_metadata_does_not_fit_is_an_error_and_is_logged() {
     rw.finish_writing().await.unwrap();
     let error = rw.read().await.expect_err("the end is not whole");
     assert_eq!(error.kind(), ErrorKind::Status);
-    assert!(error.message().contains("at most 2000 may be sent (max_header)"), "{error}");
+    assert!(error.message().contains("at most 2000 may be sent (max_metadata)"), "{error}");
     let lines = warnings.lines();
     assert!(
-        lines.len() == 1 && lines[0].contains("max_header") && lines[0].contains("/Talk"),
+        lines.len() == 1 && lines[0].contains("max_metadata") && lines[0].contains("/Talk"),
         "{lines:?}"
     );
 
@@ -37,7 +41,7 @@ async fn a_good_end_whose_metadata_does_not_fit_is_an_error_and_is_logged() {
     writer.write(text(format!("meta key {}", "v".repeat(3_000)))).await.unwrap();
     writer.finish().await.unwrap();
     assert!(
-        reply.await.unwrap_err().message().contains("(max_header)"),
+        reply.await.unwrap_err().message().contains("(max_metadata)"),
         "the answer alone is not the end"
     );
 }

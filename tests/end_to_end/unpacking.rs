@@ -18,7 +18,9 @@ use tokio::task::coop::has_budget_remaining;
 use trill::prost::Message;
 use trill::server::{Buffered, ServerHandle};
 use trill::testing::Network;
-use trill::{AsyncReaderWriter, Channel, Code, Compression, Context, ErrorKind, Result, Server};
+use trill::{
+    AsyncReaderWriter, Channel, Code, Compression, Context, ErrorKind, Limits, Result, Server,
+};
 use trill_proto::{RequestProtocol, ResponseProtocol};
 use trill_tests::{Absent, AbsentClient, EverythingClient, Obedient, Text, in_memory, text};
 
@@ -179,7 +181,9 @@ async fn a_read_that_is_dropped_while_it_unpacks_loses_nothing() {
 async fn a_message_that_finds_no_room_to_unpack_for_a_minute_says_so_and_the_next_is_read() {
     let host = Network::new(1).serve(Server::builder().service(Obedient::new().0)).unwrap();
     let settings = Channel::builder().compression(Compression::Gzip);
-    let settings = settings.max_message_received(1_000_000).max_unread_per_connection(1_000_000);
+    let settings = settings.limits(
+        Limits::default().max_message_received(1_000_000).max_unread_per_connection(1_000_000),
+    );
     let (channel, _link) = host.connect(settings).unwrap();
     let client = EverythingClient::new(channel.clone());
     let (mut held, mut waits) = (client.talk().await.unwrap(), client.talk().await.unwrap());
@@ -231,7 +235,9 @@ async fn an_answer_waits_for_room_to_unpack_for_no_longer_than_its_call_may_take
     let host = Network::new(1).serve(Server::builder().service(Obedient::new().0)).unwrap();
     let settings =
         Channel::builder().compression(Compression::Gzip).timeout(Duration::from_secs(20));
-    let settings = settings.max_message_received(1_000_000).max_unread_per_connection(1_000_000);
+    let settings = settings.limits(
+        Limits::default().max_message_received(1_000_000).max_unread_per_connection(1_000_000),
+    );
     let (channel, _link) = host.connect(settings).unwrap();
     let client = EverythingClient::new(channel.clone());
     let (calls, mut left_behind) = mpsc::unbounded_channel();
@@ -268,7 +274,9 @@ async fn an_answer_waits_for_room_to_unpack_for_no_longer_than_its_call_may_take
 }
 
 async fn serve(max_unread: usize) -> (ServerHandle, String) {
-    let builder = Server::builder().service(Obedient::new().0).max_message_received(2_000_000);
+    let builder = Server::builder()
+        .service(Obedient::new().0)
+        .limits(Limits::default().max_message_received(2_000_000));
     let bound = builder.max_unread(max_unread).bind("127.0.0.1:0").await.unwrap();
     let (handle, address) = (bound.handle(), bound.local_addr().to_string());
     tokio::spawn(bound.serve());
@@ -311,7 +319,9 @@ async fn requests_count_with_what_they_unpack_to_while_their_handlers_run() {
 async fn requests_of_server_streams_count_while_their_handlers_have_them() {
     for compression in [None, Some(Compression::Gzip)] {
         let (service, mut log) = Obedient::new();
-        let builder = Server::builder().service(service).max_message_received(2_000_000);
+        let builder = Server::builder()
+            .service(service)
+            .limits(Limits::default().max_message_received(2_000_000));
         let bound = builder.max_unread(20_500_000).bind("127.0.0.1:0").await.unwrap();
         let (handle, address) = (bound.handle(), bound.local_addr().to_string());
         tokio::spawn(bound.serve());

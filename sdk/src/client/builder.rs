@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::driver::{Cancel, Config, Connection, Driver, Link};
+use crate::driver::{Config, Connection, Driver, Link};
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
-use crate::settings::{self, shared_settings};
+use crate::settings::{self, Limits, shared_settings};
 use crate::stream::Compression;
 use crate::transport::{Address, Ends, PeerAddr};
 
@@ -98,20 +98,6 @@ impl ChannelBuilder {
     /// does not understand compressed streams.
     pub fn compression(mut self, compression: impl Into<Option<Compression>>) -> Self {
         self.compression = compression.into();
-        self
-    }
-
-    /// How streams are given up, when a handle is dropped or a deadline passes before their end.
-    /// Default: [`Cancel::Reset`].
-    pub fn cancel(mut self, cancel: Cancel) -> Self {
-        self.config.cancel = cancel;
-        self
-    }
-
-    /// The id of the first unary call; the following ones count up. Default: 1, as tRPC-Go does;
-    /// tRPC-Cpp starts with 0. No peer needs a certain one: it helps to compare recorded bytes.
-    pub fn first_request_id(mut self, id: u32) -> Self {
-        self.config.first_request_id = id;
         self
     }
 

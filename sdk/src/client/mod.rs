@@ -62,5 +62,3 @@ pub use call::{Bidi, ClientStream, OneWay, ResponseFuture, ServerStream, Unary};
 pub use channel::Channel;
 pub use resolve::{Dns, Resolve};
 pub use state::{State, StateWatch};
-
-pub use crate::driver::Cancel;

@@ -7,6 +7,8 @@ use crate::framing::Largest;
 
 use super::peer::Peer;
 
+pub(crate) use crate::wires::trpc::{AppErrors, Cancel};
+
 /// The protocol's default window, and the smallest that its peers announce by themselves: 65,535
 /// bytes (`trpc: docs/en/trpc_protocol_design.md`).
 pub(super) const DEFAULT_WINDOW: u32 = 65_535;
@@ -40,37 +42,6 @@ pub(super) const CALL_STATE: usize = 1024;
 
 /// The bytes that a connection may always queue, however short the server's room is.
 pub(super) const MIN_OUTBOX: usize = 16 * 1024;
-
-/// How a client tells a server that it gives a stream up.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-#[non_exhaustive]
-pub enum Cancel {
-    /// RESET with code 161. Right for servers of Trill and tRPC-Cpp, whose handlers learn it at
-    /// once. A handler of tRPC-Go never does: it stays blocked until the connection ends.
-    #[default]
-    Reset,
-    /// A normal CLOSE, as if there were no more to send; what still comes is dropped. For servers
-    /// of tRPC-Go, whose handlers see the end of their input and usually return. A handler cannot
-    /// tell it from a complete input. That also holds for [`fail`](crate::AsyncWriter::fail): these
-    /// servers drop a CLOSE with a code before their handlers could see it, so it goes out without,
-    /// and the status stays here.
-    HalfClose,
-}
-
-/// How a server ends a stream whose handler failed with a code of the application
-/// ([`Status::app`](crate::Status::app)).
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-#[non_exhaustive]
-pub enum AppErrors {
-    /// RESET with the code. Right for clients of Trill and tRPC-Cpp. A stream client of tRPC-Go
-    /// sees the text and code 0: it does not look for an application's code there.
-    #[default]
-    Reset,
-    /// A normal CLOSE with the code. For stream clients of tRPC-Go, which see it then, as do those
-    /// of Trill and of tRPC-Cpp's fiber threads. An asynchronous client of tRPC-Cpp (merge threads)
-    /// takes it for a good end.
-    Close,
-}
 
 /// Settings of one connection.
 #[derive(Clone, Debug)]

@@ -132,7 +132,7 @@ impl fmt::Display for Violation {
             Self::HeaderTooLarge { size, limit } => {
                 return write!(
                     f,
-                    "a header of {size} bytes, at most {limit} are accepted (max_header)"
+                    "a header of {size} bytes, at most {limit} are accepted (max_metadata)"
                 );
             }
             Self::TooManyEntries { limit } => {

@@ -37,7 +37,7 @@ impl Connection {
     pub(super) fn cut(&self, outcome: &Outcome) -> Outcome {
         // PROTOCOL 37
         let (header, frame) = (self.config.max_header, self.config.max_sent - MESSAGE_COST);
-        let setting = if header <= frame { "max_header" } else { "max_message_sent" };
+        let setting = if header <= frame { "max_metadata" } else { "max_message_sent" };
         let mark = format!("... (cut: {setting})");
         let end = floor_char(&outcome.message, header.min(frame) - BESIDE - mark.len());
         let message = Bytes::from([&outcome.message[..end], mark.as_bytes()].concat());
@@ -63,7 +63,7 @@ mod tests {
     fn a_text_that_is_cut_takes_the_room_that_its_frame_has_beside_the_rest() {
         let text = Outcome::framework(1, vec![b'x'; 5_000]);
         for (max_header, max_sent, room, setting) in [
-            (1_000, 10_000, 1_000, "max_header"),
+            (1_000, 10_000, 1_000, "max_metadata"),
             (10_000, 1_000, 1_000 - MESSAGE_COST, "max_message_sent"),
         ] {
             let conn = Connection::client(Config { max_header, max_sent, ..Config::default() });

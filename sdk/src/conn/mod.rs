@@ -70,7 +70,8 @@ pub(crate) use begun::{Front, too_large};
 pub use budget::Buffered;
 pub(crate) use budget::{Charge, Overrun};
 use config::MIN_OUTBOX;
-pub use config::{AppErrors, Cancel};
+#[cfg(any(test, feature = "__fuzz"))]
+pub(crate) use config::{AppErrors, Cancel};
 pub(crate) use config::{Config, MAX_HEADER, MIN_WINDOW, PROBE_BELOW};
 pub(crate) use error::ConnError;
 #[cfg(test)]

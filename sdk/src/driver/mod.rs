@@ -37,7 +37,7 @@ pub(crate) use crate::conn::{
     Outbox, Outcome, Overrun, Peer, Pools, SendError, SendTicket, Shape, StreamKey, Take,
     too_large,
 };
-pub use crate::conn::{AppErrors, Buffered, Cancel, Refused};
+pub use crate::conn::{Buffered, Refused};
 
 // The connection probes where the system would notice a dead peer too late.
 const _: () =

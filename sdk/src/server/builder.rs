@@ -8,8 +8,8 @@ use crate::client::Channel;
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 
 use crate::clock::Lack;
-use crate::driver::{AppErrors, Config, Pools};
-use crate::settings::{self, shared_settings};
+use crate::driver::{Config, Pools};
+use crate::settings::{self, Limits, shared_settings};
 use crate::stream::Compression;
 use crate::transport::{Address, Ends, Listener, PeerAddr, memory_pair, why_not_bound};
 
@@ -91,27 +91,6 @@ impl ServerBuilder {
         self
     }
 
-    /// How a stream ends whose handler fails with a code of the application. Default:
-    /// [`AppErrors::Reset`].
-    pub fn app_errors(mut self, app_errors: AppErrors) -> Self {
-        self.config.app_errors = app_errors;
-        self
-    }
-
-    /// How many streams one connection may have open; further ones are refused with code 22.
-    /// Default: 100,000.
-    pub fn max_streams_per_connection(mut self, count: usize) -> Self {
-        self.config.max_streams = count;
-        self
-    }
-
-    /// How many unary calls of one connection may be in work; further ones are refused with code
-    /// 22. Default: 10,000.
-    pub fn max_calls_per_connection(mut self, count: usize) -> Self {
-        self.config.max_calls = count;
-        self
-    }
-
     /// Tells the peers of this server apart. Default: a peer is an IPv4 address or the first 64
     /// bits of an IPv6 address over TCP, and each connection is a peer of its own over `unix:` and
     /// in memory.
@@ -135,7 +114,7 @@ impl ServerBuilder {
 
     /// Bytes of all connections together that may be received and not yet read or answered,
     /// together with what the windows of their streams promise. Default: 512 MiB.
-    /// [`max_unread_per_connection`](Self::max_unread_per_connection) says what happens when room
+    /// [`max_unread_per_connection`](Limits::max_unread_per_connection) says what happens when room
     /// is short.
     ///
     /// No [peer](Self::peer_key) gets more than it leaves to the others: one alone half of it at
@@ -149,12 +128,12 @@ impl ServerBuilder {
 
     /// Bytes of all connections together that may be written and not yet sent. Default: 256 MiB. As
     /// it gets short, each connection may queue less than
-    /// [`max_unsent_per_connection`](Self::max_unsent_per_connection), down to 16 KiB, which it may
-    /// always: writers wait, and go on as their peers read. An answer counts from the moment its
-    /// handler returns it. No [peer](Self::peer_key) gets more than it leaves to the others: when
-    /// it has more answers and refusals unsent than that, those of its connections with more than
-    /// 16 KiB are not read, and a further answer of more than 16 KiB is dropped: its caller gets
-    /// code 22.
+    /// [`max_unsent_per_connection`](Limits::max_unsent_per_connection), down to 16 KiB, which it
+    /// may always: writers wait, and go on as their peers read. An answer counts from the moment
+    /// its handler returns it. No [peer](Self::peer_key) gets more than it leaves to the others:
+    /// when it has more answers and refusals unsent than that, those of its connections with more
+    /// than 16 KiB are not read, and a further answer of more than 16 KiB is dropped: its caller
+    /// gets code 22.
     pub fn max_unsent(mut self, bytes: usize) -> Self {
         self.unsent = bytes;
         self

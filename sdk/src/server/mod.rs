@@ -54,4 +54,4 @@ pub use builder::{Server, ServerBuilder};
 #[cfg(feature = "testing")]
 pub(crate) use unbound::Unbound;
 
-pub use crate::driver::{AppErrors, Buffered, Refused};
+pub use crate::driver::{Buffered, Refused};

@@ -256,7 +256,7 @@ pub(crate) fn send_error(error: SendError, subject: &Subject) -> Error {
         }
         SendError::HeaderTooLarge { size, limit } => {
             let text = format!(
-                "metadata, method and caller take {size} bytes, at most {limit} may be sent (max_header)"
+                "metadata, method and caller take {size} bytes, at most {limit} may be sent (max_metadata)"
             );
             subject.error(ErrorKind::Limit, Origin::Caller, encode_code, text)
         }

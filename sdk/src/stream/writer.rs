@@ -151,7 +151,7 @@ impl<T: Message> AsyncWriter<T> {
     /// the messages that were written before. A status without a code goes out with code 999.
     ///
     /// At once, in both directions. Nothing happens if the stream is over. In a handler, the stream
-    /// and with it the handler end here. With [`Cancel::HalfClose`](crate::client::Cancel) a
+    /// and with it the handler end here. With [`Cancel::HalfClose`](crate::trpc::Cancel) a
     /// client's status does not reach the server, whose handler sees the end of its input: say in a
     /// message that it is not complete.
     pub fn fail(self, status: impl Into<Status>) {

@@ -74,7 +74,7 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::HeaderTooLarge { size, limit } => {
-                write!(f, "a header of {size} bytes, at most {limit} are accepted (max_header)")
+                write!(f, "a header of {size} bytes, at most {limit} are accepted (max_metadata)")
             }
             Self::TooManyEntries { limit } => {
                 write!(f, "more than {limit} metadata entries; one header carries no more")

@@ -105,7 +105,11 @@ impl Peer {
     pub(super) async fn of_a_client() -> (Self, EverythingClient) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let channel = Channel::builder().first_request_id(0).connect(address).await.unwrap();
+        let channel = Channel::builder()
+            .trpc(trill::trpc::Settings::default().first_request_id(0))
+            .connect(address)
+            .await
+            .unwrap();
         let (socket, _) = due(listener.accept()).await.unwrap();
         (Self(socket, Side::Client), EverythingClient::new(channel))
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use trill::Limits;
 use trill::Server;
 use trill_examples::greeter::{GreeterServer, MyGreeter, StreamGreeterServer};
 
@@ -30,7 +31,7 @@ async fn replay(conversation: &Conversation) -> Vec<Frame> {
     let builder = Server::builder().service(recital).service(MyBench);
     let builder = if conversation.has_merge_server() {
         // Theirs switches flow control off, and that is a setting of ours.
-        builder.window(0).service(MergeGreeter)
+        builder.limits(Limits::default().window(0)).service(MergeGreeter)
     } else {
         builder.service(GreeterServer::new(MyGreeter)).service(StreamGreeterServer::new(MyGreeter))
     };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
-use trill::{Channel, Result};
+use trill::{Channel, Limits, Result};
 
 use super::call::calls;
 use super::conversation::Conversation;
@@ -88,9 +88,9 @@ impl Script<'_> {
 async fn call(conversation: &Conversation, address: &str) -> Vec<Told> {
     let channel = Channel::builder()
         .caller("trpc..")
-        .first_request_id(0)
+        .trpc(trill::trpc::Settings::default().first_request_id(0))
         .timeout(Duration::from_secs(5))
-        .window(if conversation.has_merge_client() { 0 } else { 65_535 })
+        .limits(Limits::default().window(if conversation.has_merge_client() { 0 } else { 65_535 }))
         .connect(address)
         .await
         .unwrap();

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures::future::join_all;
+use trill::Limits;
 use trill::prost::Message;
 use trill_proto::ResponseProtocol;
 use trill_tests::raw;
@@ -54,7 +55,8 @@ async fn frames_that_are_begun_and_never_end_count_and_do_not_stay() {
 
 #[tokio::test]
 async fn one_frame_that_is_too_large_is_answered_and_what_comes_behind_it_as_well() {
-    let victim = Victim::start(|server| server.max_message_received(MIB)).await;
+    let victim =
+        Victim::start(|server| server.limits(Limits::default().max_message_received(MIB))).await;
     let mut offender = Offender::connect(&victim).await;
     offender.send(&raw::init(100, "Talk", 65_535)).await;
     assert_eq!(offender.next().await.kind, 1);

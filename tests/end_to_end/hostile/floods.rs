@@ -1,6 +1,7 @@
 //! Clients that send more than they may, or more than anybody can want.
 
 use std::time::Duration;
+use trill::Limits;
 
 use tokio::time::{sleep, timeout};
 use trill_tests::{EverythingClient, raw, text};
@@ -13,7 +14,9 @@ const MIB: usize = 1024 * KIB;
 
 #[tokio::test]
 async fn more_streams_than_are_allowed_are_refused_one_by_one_with_the_settings_name() {
-    let victim = Victim::start(|server| server.max_streams_per_connection(50)).await;
+    let victim =
+        Victim::start(|server| server.limits(Limits::default().max_streams_per_connection(50)))
+            .await;
     let mut offender = Offender::connect(&victim).await;
     for id in 100..300 {
         offender.send(&raw::init(id, "Talk", 65_535)).await;
@@ -39,8 +42,10 @@ const UNSENT: usize = 256 * KIB + 2 * 10_000_000 + MIB;
 
 #[tokio::test]
 async fn a_hundred_thousand_inits_stay_inside_the_budgets() {
-    let victim =
-        Victim::start(|server| server.max_streams_per_connection(1_000).max_unread(64 * MIB)).await;
+    let victim = Victim::start(|server| {
+        server.limits(Limits::default().max_streams_per_connection(1_000)).max_unread(64 * MIB)
+    })
+    .await;
     let mut offender = Offender::connect(&victim).await;
     let inits: Vec<u8> = (100..100_100).flat_map(|id| raw::init(id, "Talk", 65_535)).collect();
     let taken = offender.press(&inits).await;
@@ -67,9 +72,10 @@ async fn streams_that_are_opened_and_reset_at_once_leave_nothing() {
 
 #[tokio::test]
 async fn a_client_that_reads_none_of_its_answers_is_cut_off() {
-    let victim =
-        Victim::start(|server| server.max_message_sent(10_000).max_calls_per_connection(1_000))
-            .await;
+    let victim = Victim::start(|server| {
+        server.limits(Limits::default().max_message_sent(10_000).max_calls_per_connection(1_000))
+    })
+    .await;
     let mut offender = Offender::connect(&victim).await;
     let mut most = 0;
     for id in 0.. {
@@ -91,7 +97,8 @@ async fn a_client_that_reads_none_of_its_answers_is_cut_off() {
 /// Its own connection is not read any more, with all that is on it.
 #[tokio::test]
 async fn a_client_that_ignores_its_window_is_held_back_and_a_hundred_streams_of_another_go_on() {
-    let victim = Victim::start(|server| server.max_message_received(MIB)).await;
+    let victim =
+        Victim::start(|server| server.limits(Limits::default().max_message_received(MIB))).await;
     let mut offender = Offender::connect(&victim).await;
     offender.send(&[raw::init(100, "Talk", 65_535), raw::data(100, "hang")].concat()).await;
     let message = raw::data(100, &"x".repeat(10_000));

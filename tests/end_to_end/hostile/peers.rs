@@ -7,7 +7,7 @@ use tokio::time::{sleep, timeout};
 use trill::prost::Message;
 use trill::server::Refused;
 use trill::testing::Network;
-use trill::{Channel, Server};
+use trill::{Channel, Limits, Server};
 use trill_tests::{EverythingClient, Obedient, raw, text};
 
 use super::offender::Offender;
@@ -167,7 +167,8 @@ async fn fifteen_hundred_clients_that_were_silent_and_call_at_once_lose_no_call(
 
 #[tokio::test]
 async fn what_is_refused_is_counted_by_its_cause() {
-    let victim = Victim::start(|server| server.max_calls_per_connection(1)).await;
+    let victim =
+        Victim::start(|server| server.limits(Limits::default().max_calls_per_connection(1))).await;
     let mut offender = Offender::connect(&victim).await;
     offender.send(&raw::call(4, "Unknown", "")).await;
     offender.send(&raw::init(100, "Unary", 65_535)).await;

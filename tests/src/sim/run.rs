@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use tokio::runtime::Builder;
+use trill::Limits;
 use trill::Server;
 use trill::testing::Network;
 
@@ -80,8 +81,9 @@ pub fn run(seed: u64) -> Result<Report, Box<Failure>> {
 
 async fn act(world: &Arc<World>) {
     let network = Network::new(world.plan.seed);
-    let server =
-        Server::builder().service(Handlers(Arc::clone(world))).window(world.plan.server_window);
+    let server = Server::builder()
+        .service(Handlers(Arc::clone(world)))
+        .limits(Limits::default().window(world.plan.server_window));
     let host = network.serve(server).expect("the plan keeps to what can be set");
     let mut others = vec![
         tokio::spawn(watch::measure(Arc::clone(world))),

@@ -274,7 +274,8 @@ fn an_error_keeps_as_much_of_its_text_as_fits() {
     let (fit, cut) = answer(vec![b'x'; 2_000], 0);
     assert_eq!((fit, cut.outcome.func_ret), (Fit::Cut, 7));
     assert!(
-        cut.outcome.message.len() > 850 && cut.outcome.message.ends_with(b"... (cut: max_header)")
+        cut.outcome.message.len() > 850
+            && cut.outcome.message.ends_with(b"... (cut: max_metadata)")
     );
 }
 

@@ -189,7 +189,7 @@ pub(super) fn log_fit(cx: &Context, fit: &Fit) {
             tracing::warn!(method, %peer, "an error was sent without its metadata and attachment: {why}");
         }
         Fit::Cut => {
-            let text = "the text of an error was cut, because it does not fit (max_header)";
+            let text = "the text of an error was cut, because it does not fit (max_metadata)";
             tracing::warn!(method, %peer, "{text}");
         }
         Fit::Whole | Fit::Not(_) => {}

@@ -115,7 +115,7 @@ impl fmt::Display for FrameFault {
                 "call {request_id}: the attachment takes {attachment} bytes, {left} are left"
             ),
             Self::HeaderTooLarge { size, limit } => {
-                write!(f, "a header of {size} bytes, at most {limit} are accepted (max_header)")
+                write!(f, "a header of {size} bytes, at most {limit} are accepted (max_metadata)")
             }
             Self::TooManyEntries { limit } => {
                 write!(f, "more than {limit} metadata entries; one header carries no more")

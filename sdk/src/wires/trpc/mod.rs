@@ -40,6 +40,7 @@ mod read;
 #[cfg(any(test, feature = "__fuzz"))]
 mod rewrite;
 mod rules;
+mod settings;
 mod write;
 
 pub(crate) use decode::Decoder;
@@ -62,6 +63,8 @@ pub(crate) use {
 pub(crate) use {header::FRAMING, metadata::read as read_metadata, rewrite::single};
 #[cfg(any(test, feature = "__fuzz"))]
 pub(crate) use {read::Decoded, rewrite::ANY};
+
+pub use settings::{AppErrors, Cancel, Settings};
 
 /// The name of the wire, for errors that speak of what it cannot carry.
 pub(crate) const NAME: &str = "tRPC";

@@ -7,7 +7,8 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use trill::server::{AppErrors, ServerHandle};
+use trill::server::ServerHandle;
+use trill::trpc::AppErrors;
 use trill::{Compression, Server};
 use trill_tests::{Log, Obedient};
 
@@ -137,7 +138,7 @@ pub(crate) async fn go_calls_trill(program: &str) -> usize {
     drop(log);
     let server = Server::builder()
         .service(service)
-        .app_errors(AppErrors::Close)
+        .trpc(trill::trpc::Settings::default().app_errors(AppErrors::Close))
         .compression(Compression::Gzip);
     let bound = server.bind("127.0.0.1:0").await.expect("it is free");
     let address = bound.local_addr().to_string();

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use trill::client::Cancel;
+use trill::trpc::Cancel;
 use trill::{AsyncReader, AsyncReaderWriter, AsyncWriter, Channel, Reply};
 use trill_tests::{EverythingClient, Text, text};
 
@@ -56,7 +56,8 @@ async fn reset_is_not_seen(server: &mut ServerProcess, kind: Kind, when: When) -
 
 async fn half_close_is_seen(server: &mut ServerProcess, kind: Kind, when: When) -> Outcome {
     server.peer.said();
-    let polite = Channel::builder().cancel(Cancel::HalfClose);
+    let polite =
+        Channel::builder().trpc(trill::trpc::Settings::default().cancel(Cancel::HalfClose));
     let client =
         EverythingClient::new(fine("the connection", polite.connect(&server.address)).await?);
     drop(waiting("the stream to get there", open(&client, kind, when)).await?);

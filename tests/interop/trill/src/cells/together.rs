@@ -2,6 +2,7 @@
 
 use futures::future::try_join_all;
 use trill::Channel;
+use trill::Limits;
 use trill_tests::{EverythingClient, text};
 
 use super::download::{next, numbers};
@@ -43,7 +44,11 @@ pub(super) async fn all(pair: &str, client: &EverythingClient) -> usize {
 
 /// Another window than usual, or 0: flow control is off in both directions.
 pub(super) async fn other_windows(pair: &str, address: &str) -> usize {
-    let channel = Channel::builder().window(0).connect(address).await.expect("the server listens");
+    let channel = Channel::builder()
+        .limits(Limits::default().window(0))
+        .connect(address)
+        .await
+        .expect("the server listens");
     let client = &EverythingClient::new(channel);
     let mut failed = 0;
     failed += cell(pair, "client stream: without flow control", async {
@@ -66,8 +71,11 @@ pub(super) async fn other_windows(pair: &str, address: &str) -> usize {
     })
     .await;
     failed += cell(pair, "bidi stream: a window of 1,000,000", async {
-        let wide =
-            fine("the connection", Channel::builder().window(1_000_000).connect(address)).await?;
+        let wide = fine(
+            "the connection",
+            Channel::builder().limits(Limits::default().window(1_000_000)).connect(address),
+        )
+        .await?;
         let mut rw = fine("the opening", EverythingClient::new(wide).talk()).await?;
         for size in [900_000, 0, 900_000, 5] {
             super::talk::echo(&mut rw, size).await?;

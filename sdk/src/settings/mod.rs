@@ -1,91 +1,41 @@
 //! Settings that channels and servers share.
 
+mod limits;
+
 use std::time::Duration;
 
 use crate::driver::{Config, MAX_HEADER, MIN_WINDOW};
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::transport::BadAddress;
 
+pub use limits::Limits;
+
 /// The methods of a builder with a field `config` that set what both sides of a connection have.
 macro_rules! shared_settings {
     () => {
-        /// Bytes of messages that the peer may send on one stream before it must wait for this side
-        /// to read. Default: 65,535; from 1,024; 0 switches flow control off in both directions.
+        /// Sets the limits of each connection. Default: [`Limits::default`].
         ///
-        /// A slow reader lags behind by the messages in the window: small, frequent messages whose
-        /// newest is the one that counts want a small one. Many or large messages want a large one:
-        /// with `window` bytes under way, a stream carries one window in a round trip.
-        ///
-        /// The last message may go beyond it. If a reader waits while a message as large as the
-        /// window comes in, the peer may send the next one already.
-        ///
-        /// Without flow control, a connection is not read while 256 KiB of one of its streams wait
-        /// for their reader. A stream that holds up others so for 10 seconds is broken off
-        /// ([`ErrorKind::Limit`](crate::ErrorKind::Limit), code 22). Calls that come when the
-        /// connection is not read any more are not seen, so they do not count: they wait until the
-        /// stream is read, and a client of Trill takes the connection for lost after its
-        /// [`dead_peer_timeout`](Self::dead_peer_timeout).
-        pub fn window(mut self, bytes: u32) -> Self {
-            self.config.window = bytes;
+        /// ```
+        /// # use trill::{Channel, Limits, Server};
+        /// let limits = Limits::default().max_message_received(64 * 1024 * 1024);
+        /// let server = Server::builder().limits(limits);
+        /// let channel = Channel::builder().limits(limits);
+        /// ```
+        pub fn limits(mut self, limits: Limits) -> Self {
+            limits.set(&mut self.config);
             self
         }
 
-        /// The largest frame to send: one message with its headers. Default: 10,000,000 bytes,
-        /// which is what tRPC-Cpp accepts.
-        pub fn max_message_sent(mut self, bytes: usize) -> Self {
-            self.config.max_sent = bytes;
-            self
-        }
-
-        /// The largest frame to accept. A larger one ends its call or stream, with code 1 or 211 at
-        /// a server and 122 or 311 at a client; what is left of it is dropped as it comes, within
-        /// [`frame_timeout`](Self::frame_timeout), or the connection ends. Default: 10 MiB, which
-        /// is what tRPC-Go sends at most.
-        pub fn max_message_received(mut self, bytes: usize) -> Self {
-            self.config.max_received = bytes;
-            self
-        }
-
-        /// Bytes of one connection that may be received and not yet read or answered, together with
-        /// what the windows of its streams promise. Default: 256 MiB.
-        ///
-        /// As room gets short, streams are given smaller windows, down to 1 KiB: a peer's writers
-        /// wait for credit more often, and those who are read go on. When there is none left, a
-        /// server refuses new calls and streams of this connection with code 22. A peer can send
-        /// more than its windows say, by one message per stream or because it does not keep to
-        /// them: then the connection is not read, unless somebody on this side waits for something
-        /// on it, such as a reader for a message or a writer for credit. While it is not read, a
-        /// peer that breaks a single stream off is not noticed; one that closes the connection is.
-        /// From a quarter and one message above the limit on, streams are broken off that are not
-        /// read and are sent more. Buffers are not always full, so memory can be up to half as much
-        /// again.
-        pub fn max_unread_per_connection(mut self, bytes: usize) -> Self {
-            self.config.unread = bytes;
-            self
-        }
-
-        /// Bytes of one connection that may be written and not yet sent before its writers wait.
-        /// Default: 256 KiB. One message may go beyond it, and streams that are written fast have
-        /// up to 16 KiB each beside it, 256 KiB together while the socket is full.
-        pub fn max_unsent_per_connection(mut self, bytes: usize) -> Self {
-            self.config.outbox = bytes;
-            self
-        }
-
-        /// The largest header of a call or stream, to send and to accept: metadata, method and
-        /// caller, or the text of an error, in bytes as they are on the wire. A larger one fails
-        /// its call or stream. Of an error that does not fit, the metadata is left out, and then
-        /// the text is cut to what fits and ends with `... (cut: max_header)`; the server logs
-        /// both. Default: 65,535 bytes, which is the most that unary calls can say.
-        pub fn max_header(mut self, bytes: usize) -> Self {
-            self.config.max_header = bytes;
+        /// Sets what only the tRPC wire has. Default: [`Settings::default`](crate::trpc::Settings).
+        pub fn trpc(mut self, settings: crate::trpc::Settings) -> Self {
+            settings.set(&mut self.config);
             self
         }
 
         /// How long a frame of the peer's that is begun may take for each 64 KiB of it, before its
         /// connection is ended. Default: 10 seconds.
         ///
-        /// A frame that is larger than [`max_message_received`](Self::max_message_received) has
+        /// A frame that is larger than [`max_message_received`](Limits::max_message_received) has
         /// this time for all of it. Time in which this side does not read does not count, but for a
         /// message of a stream that waits for room. It takes up to a quarter longer.
         pub fn frame_timeout(mut self, limit: Duration) -> Self {
@@ -154,6 +104,15 @@ impl From<BadAddress> for Error {
     }
 }
 
+impl crate::trpc::Settings {
+    pub(crate) fn set(self, config: &mut Config) {
+        let Self { cancel, app_errors, first_request_id } = self;
+        config.cancel = cancel;
+        config.app_errors = app_errors;
+        config.first_request_id = first_request_id;
+    }
+}
+
 /// Settings that cannot work are refused before anything is opened.
 pub(crate) fn check(config: &Config) -> Result<()> {
     let wrong = |text: String| {
@@ -178,7 +137,7 @@ pub(crate) fn check(config: &Config) -> Result<()> {
     }
     if !(1024..=MAX_HEADER).contains(&config.max_header) {
         return wrong(format!(
-            "max_header is {}: it must be from 1024 to {MAX_HEADER} bytes",
+            "max_metadata is {}: it must be from 1024 to {MAX_HEADER} bytes",
             config.max_header
         ));
     }

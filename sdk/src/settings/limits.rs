@@ -1,0 +1,163 @@
+//! The limits of one connection.
+
+use crate::driver::Config;
+
+/// The limits of one connection, for a server and a channel alike: sizes of messages and metadata,
+/// windows of streams, bytes that wait, and counts of calls and streams.
+///
+/// Begin with the defaults and change what has to be another:
+///
+/// ```
+/// use trill::{Limits, Server};
+///
+/// let limits = Limits::default().max_message_received(64 * 1024 * 1024).window(1024 * 1024);
+/// let server = Server::builder().limits(limits);
+/// ```
+///
+/// Limits that cannot work are refused when the builder connects or binds, and the error names
+/// them ([`ErrorKind::Config`](crate::ErrorKind::Config)). The limits of all connections of a
+/// server together are settings of the server:
+/// [`max_unread`](crate::server::ServerBuilder::max_unread),
+/// [`max_unsent`](crate::server::ServerBuilder::max_unsent) and
+/// [`max_calls`](crate::server::ServerBuilder::max_calls).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[must_use = "limits count when a builder gets them"]
+pub struct Limits {
+    window: u32,
+    max_message_sent: usize,
+    max_message_received: usize,
+    max_metadata: usize,
+    max_unread_per_connection: usize,
+    max_unsent_per_connection: usize,
+    max_streams_per_connection: usize,
+    max_calls_per_connection: usize,
+}
+
+impl Default for Limits {
+    /// Those of a builder that is given none; each setter says which.
+    fn default() -> Self {
+        let config = Config::default();
+        Self {
+            window: config.window,
+            max_message_sent: config.max_sent,
+            max_message_received: config.max_received,
+            max_metadata: config.max_header,
+            max_unread_per_connection: config.unread,
+            max_unsent_per_connection: config.outbox,
+            max_streams_per_connection: config.max_streams,
+            max_calls_per_connection: config.max_calls,
+        }
+    }
+}
+
+impl Limits {
+    /// Bytes of messages that the peer may send on one stream before it must wait for this side to
+    /// read. Default: 65,535; from 1,024; 0 switches flow control off in both directions.
+    ///
+    /// A slow reader lags behind by the messages in the window: small, frequent messages whose
+    /// newest is the one that counts want a small one. Many or large messages want a large one:
+    /// with `window` bytes under way, a stream carries one window in a round trip.
+    ///
+    /// The last message may go beyond it. If a reader waits while a message as large as the window
+    /// comes in, the peer may send the next one already.
+    ///
+    /// Without flow control, a connection is not read while 256 KiB of one of its streams wait for
+    /// their reader. A stream that holds up others so for 10 seconds is broken off
+    /// ([`ErrorKind::Limit`](crate::ErrorKind::Limit)). Calls that come when the connection is not
+    /// read any more are not seen, so they do not count: they wait until the stream is read, and a
+    /// client of Trill takes the connection for lost after its
+    /// [`dead_peer_timeout`](crate::client::ChannelBuilder::dead_peer_timeout).
+    pub fn window(mut self, bytes: u32) -> Self {
+        self.window = bytes;
+        self
+    }
+
+    /// The largest frame to send: one message with its headers. Default: 10,000,000 bytes, which is
+    /// what tRPC-Cpp accepts.
+    pub fn max_message_sent(mut self, bytes: usize) -> Self {
+        self.max_message_sent = bytes;
+        self
+    }
+
+    /// The largest frame to accept. A larger one ends its call or stream; what is left of it is
+    /// dropped as it comes, within
+    /// [`frame_timeout`](crate::server::ServerBuilder::frame_timeout), or the connection ends.
+    /// Default: 10 MiB, which is what tRPC-Go sends at most.
+    pub fn max_message_received(mut self, bytes: usize) -> Self {
+        self.max_message_received = bytes;
+        self
+    }
+
+    /// The largest header of a call or stream, to send and to accept: metadata, method and caller,
+    /// or the text of an error, in bytes as they are on the wire. A larger one fails its call or
+    /// stream. Of an error that does not fit, the metadata is left out, and then the text is cut to
+    /// what fits and ends with `... (cut: max_metadata)`; the server logs both. Default: 65,535
+    /// bytes, which is the most that unary calls can say over tRPC; from 1,024.
+    pub fn max_metadata(mut self, bytes: usize) -> Self {
+        self.max_metadata = bytes;
+        self
+    }
+
+    /// Bytes of one connection that may be received and not yet read or answered, together with
+    /// what the windows of its streams promise. Default: 256 MiB.
+    ///
+    /// As room gets short, streams are given smaller windows, down to 1 KiB: a peer's writers wait
+    /// for credit more often, and those who are read go on. When there is none left, a server
+    /// refuses new calls and streams of this connection, and they may be tried again. A peer can
+    /// send more than its windows say, by one message per stream or because it does not keep to
+    /// them: then the connection is not read, unless somebody on this side waits for something on
+    /// it, such as a reader for a message or a writer for credit. While it is not read, a peer that
+    /// breaks a single stream off is not noticed; one that closes the connection is.
+    ///
+    /// From 25 % plus one message above the limit on, streams that receive more without being read
+    /// are broken off. Buffers are not always full, so memory can be up to half as much again.
+    pub fn max_unread_per_connection(mut self, bytes: usize) -> Self {
+        self.max_unread_per_connection = bytes;
+        self
+    }
+
+    /// Bytes of one connection that may be written and not yet sent before its writers wait.
+    /// Default: 256 KiB. One message may go beyond it, and streams that are written fast have up to
+    /// 16 KiB each beside it, 256 KiB together while the socket is full.
+    pub fn max_unsent_per_connection(mut self, bytes: usize) -> Self {
+        self.max_unsent_per_connection = bytes;
+        self
+    }
+
+    /// How many streams a client may have open on one connection; a server refuses further ones,
+    /// and they may be tried again. Default: 100,000. No server opens streams, so it means nothing
+    /// to a channel.
+    pub fn max_streams_per_connection(mut self, count: usize) -> Self {
+        self.max_streams_per_connection = count;
+        self
+    }
+
+    /// How many unary calls of one connection may be in work; a server refuses further ones, and
+    /// they may be tried again. Default: 10,000. No server makes calls, so it means nothing to a
+    /// channel.
+    pub fn max_calls_per_connection(mut self, count: usize) -> Self {
+        self.max_calls_per_connection = count;
+        self
+    }
+
+    pub(crate) fn set(self, config: &mut Config) {
+        let Self {
+            window,
+            max_message_sent,
+            max_message_received,
+            max_metadata,
+            max_unread_per_connection,
+            max_unsent_per_connection,
+            max_streams_per_connection,
+            max_calls_per_connection,
+        } = self;
+        config.window = window;
+        config.max_sent = max_message_sent;
+        config.max_received = max_message_received;
+        config.max_header = max_metadata;
+        config.unread = max_unread_per_connection;
+        config.outbox = max_unsent_per_connection;
+        config.max_streams = max_streams_per_connection;
+        config.max_calls = max_calls_per_connection;
+    }
+}
