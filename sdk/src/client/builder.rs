@@ -67,7 +67,7 @@ impl ChannelBuilder {
         self
     }
 
-    /// How long a unary call may take that does not say so itself; `None` for no limit. Default: 10
+    /// Default timeout of unary calls that set none of their own; `None` for no limit. Default: 10
     /// seconds. Streams have no limit unless one is set on the call.
     pub fn timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.timeout = limit.into();
@@ -91,8 +91,8 @@ impl ChannelBuilder {
         self
     }
 
-    /// How messages of calls and streams are compressed that do not say so themselves; `None` for
-    /// not at all. Default: not at all.
+    /// Default compression of calls and streams that set none of their own; `None` for none.
+    /// Default: none.
     ///
     /// Streams: a server of tRPC-Go compresses in both directions like the client; one of tRPC-Cpp
     /// does not understand compressed streams.
@@ -114,10 +114,10 @@ impl ChannelBuilder {
         self
     }
 
-    /// Sets whether calls and streams wait until there is a connection, however many attempts fail;
-    /// a call can say so itself. They wait for as long as their own limit of time allows, a stream
-    /// that has none for [`open_timeout`](Self::open_timeout). Default: `false`: they wait while an
-    /// attempt is being made, and fail when it fails.
+    /// Sets whether calls and streams wait until there is a connection, however many attempts fail.
+    /// A call can have a setting of its own. They wait as long as their own timeout allows; a
+    /// stream without one waits for [`open_timeout`](Self::open_timeout). Default: `false`: they
+    /// wait while an attempt is being made, and fail when it fails.
     pub fn wait_for_ready(mut self, wait: bool) -> Self {
         self.wait_for_ready = wait;
         self
@@ -136,8 +136,8 @@ impl ChannelBuilder {
         self
     }
 
-    /// How often to ask a [resolver](Resolve) for addresses, or with `None` that it is asked only
-    /// when a connection fails. Default: 30 seconds.
+    /// How often to ask a [resolver](Resolve) for addresses. With `None` it is asked only when a
+    /// connection fails. Default: 30 seconds.
     pub fn resolve_every(mut self, interval: impl Into<Option<Duration>>) -> Self {
         self.resolve_every = interval.into();
         self
@@ -149,7 +149,7 @@ impl ChannelBuilder {
     /// **Cancel safety**: dropping the future gives the connection up.
     ///
     /// # Errors
-    /// The address or a setting makes no sense ([`ErrorKind::Config`]), or nobody answers there
+    /// The address or a setting is invalid ([`ErrorKind::Config`]), or no server answers there
     /// ([`ErrorKind::Connect`]).
     pub async fn connect(self, address: impl AsRef<str>) -> Result<Channel> {
         first(self.lazy(address)?).await
@@ -180,7 +180,7 @@ impl ChannelBuilder {
     /// for nothing; calls must be made within a tokio runtime.
     ///
     /// # Errors
-    /// The address or a setting makes no sense ([`ErrorKind::Config`]).
+    /// The address or a setting is invalid ([`ErrorKind::Config`]).
     pub fn lazy(self, address: impl AsRef<str>) -> Result<Channel> {
         self.lazy_all([address])
     }
@@ -188,7 +188,7 @@ impl ChannelBuilder {
     /// Like [`lazy`](Self::lazy), to several addresses with servers that do the same.
     ///
     /// # Errors
-    /// An address or a setting makes no sense, or there is no address ([`ErrorKind::Config`]).
+    /// An address or a setting is invalid, or there is no address ([`ErrorKind::Config`]).
     pub fn lazy_all<A: AsRef<str>>(
         self,
         addresses: impl IntoIterator<Item = A>,
@@ -213,7 +213,7 @@ impl ChannelBuilder {
     /// with the first call.
     ///
     /// # Errors
-    /// A setting makes no sense ([`ErrorKind::Config`]).
+    /// A setting is invalid ([`ErrorKind::Config`]).
     pub fn lazy_with(self, resolver: impl Resolve) -> Result<Channel> {
         self.check()?;
         let target = resolver.name();

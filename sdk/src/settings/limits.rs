@@ -5,7 +5,7 @@ use crate::driver::Config;
 /// The limits of one connection, for a server and a channel alike: sizes of messages and metadata,
 /// windows of streams, bytes that wait, and counts of calls and streams.
 ///
-/// Begin with the defaults and change what has to be another:
+/// Begin with the defaults, and change the limits that do not suit:
 ///
 /// ```
 /// use trill::{Limits, Server};
@@ -34,7 +34,7 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// Those of a builder that is given none; each setter says which.
+    /// The limits of a builder that is given none. The page of each setter names its default.
     fn default() -> Self {
         let config = Config::default();
         Self {
@@ -54,18 +54,18 @@ impl Limits {
     /// Bytes of messages that the peer may send on one stream before it must wait for this side to
     /// read. Default: 65,535; from 1,024; 0 switches flow control off in both directions.
     ///
-    /// A slow reader lags behind by the messages in the window: small, frequent messages whose
-    /// newest is the one that counts want a small one. Many or large messages want a large one:
-    /// with `window` bytes under way, a stream carries one window in a round trip.
+    /// A slow reader lags behind by the messages in the window. So small, frequent messages of
+    /// which only the newest counts need a small window. Many or large messages need a large one,
+    /// because a stream carries one window in a round trip.
     ///
-    /// The last message may go beyond it. If a reader waits while a message as large as the window
-    /// comes in, the peer may send the next one already.
+    /// The last message may exceed the window. If a reader waits while a message as large as the
+    /// window comes in, the peer may send the next one already.
     ///
     /// Without flow control, a connection is not read while 256 KiB of one of its streams wait for
-    /// their reader. A stream that holds up others so for 10 seconds is broken off
-    /// ([`ErrorKind::Limit`](crate::ErrorKind::Limit)). Calls that come when the connection is not
-    /// read any more are not seen, so they do not count: they wait until the stream is read, and a
-    /// client of Trill takes the connection for lost after its
+    /// their reader. A stream that holds up others in this way for 10 seconds is reset
+    /// ([`ErrorKind::Limit`](crate::ErrorKind::Limit)). Calls that arrive while the connection is
+    /// not read are not seen, so they do not count as held up. They wait until the stream is read,
+    /// and a client of Trill takes the connection for lost after its
     /// [`dead_peer_timeout`](crate::client::ChannelBuilder::dead_peer_timeout).
     pub fn window(mut self, bytes: u32) -> Self {
         self.window = bytes;
@@ -79,8 +79,8 @@ impl Limits {
         self
     }
 
-    /// The largest frame to accept. A larger one ends its call or stream; what is left of it is
-    /// dropped as it comes, within
+    /// The largest frame to accept. A larger one ends its call or stream. The rest of it is dropped
+    /// as it comes. It must come within
     /// [`frame_timeout`](crate::server::ServerBuilder::frame_timeout), or the connection ends.
     /// Default: 10 MiB, which is what tRPC-Go sends at most.
     pub fn max_message_received(mut self, bytes: usize) -> Self {
@@ -89,10 +89,10 @@ impl Limits {
     }
 
     /// The largest header of a call or stream, to send and to accept: metadata, method and caller,
-    /// or the text of an error, in bytes as they are on the wire. A larger one fails its call or
-    /// stream. Of an error that does not fit, the metadata is left out, and then the text is cut to
-    /// what fits and ends with `... (cut: max_metadata)`; the server logs both. Default: 65,535
-    /// bytes, which is the most that unary calls can say over tRPC; from 1,024.
+    /// or the text of an error, in bytes on the wire. A larger one fails its call or stream. If an
+    /// error does not fit, its metadata is left out first; then its text is cut to what fits, and
+    /// ends with `... (cut: max_metadata)`. The server logs both. Default: 65,535 bytes, which is
+    /// the most that unary calls can say over tRPC; from 1,024.
     pub fn max_metadata(mut self, bytes: usize) -> Self {
         self.max_metadata = bytes;
         self
@@ -101,40 +101,40 @@ impl Limits {
     /// Bytes of one connection that may be received and not yet read or answered, together with
     /// what the windows of its streams promise. Default: 256 MiB.
     ///
-    /// As room gets short, streams are given smaller windows, down to 1 KiB: a peer's writers wait
-    /// for credit more often, and those who are read go on. When there is none left, a server
-    /// refuses new calls and streams of this connection, and they may be tried again. A peer can
-    /// send more than its windows say, by one message per stream or because it does not keep to
-    /// them: then the connection is not read, unless somebody on this side waits for something on
-    /// it, such as a reader for a message or a writer for credit. While it is not read, a peer that
-    /// breaks a single stream off is not noticed; one that closes the connection is.
+    /// As room gets short, streams get smaller windows, down to 1 KiB. The writers of the peer then
+    /// wait for credit more often, and streams that are read go on. When no room is left, a server
+    /// refuses new calls and streams of this connection; they may be tried again. A peer can send
+    /// more than its windows allow, by one message per stream or because it does not keep to them.
+    /// Then the connection is not read, unless somebody on this side waits for the peer, such as a
+    /// reader for a message or a writer for credit. While it is not read, this side does not notice
+    /// that the peer resets a single stream; it does notice that the peer closes the connection.
     ///
     /// From 25 % plus one message above the limit on, streams that receive more without being read
-    /// are broken off. Buffers are not always full, so memory can be up to half as much again.
+    /// are reset. Buffers are not always full, so real memory use can be up to 1.5 times this
+    /// value.
     pub fn max_unread_per_connection(mut self, bytes: usize) -> Self {
         self.max_unread_per_connection = bytes;
         self
     }
 
     /// Bytes of one connection that may be written and not yet sent before its writers wait.
-    /// Default: 256 KiB. One message may go beyond it, and streams that are written fast have up to
-    /// 16 KiB each beside it, 256 KiB together while the socket is full.
+    /// Default: 256 KiB. One message may exceed it. Streams that are written fast have up to 16 KiB
+    /// each in addition, and 256 KiB together while the socket is full.
     pub fn max_unsent_per_connection(mut self, bytes: usize) -> Self {
         self.max_unsent_per_connection = bytes;
         self
     }
 
     /// How many streams a client may have open on one connection; a server refuses further ones,
-    /// and they may be tried again. Default: 100,000. No server opens streams, so it means nothing
-    /// to a channel.
+    /// and they may be tried again. Default: 100,000. Servers open no streams, so a channel ignores
+    /// it.
     pub fn max_streams_per_connection(mut self, count: usize) -> Self {
         self.max_streams_per_connection = count;
         self
     }
 
     /// How many unary calls of one connection may be in work; a server refuses further ones, and
-    /// they may be tried again. Default: 10,000. No server makes calls, so it means nothing to a
-    /// channel.
+    /// they may be tried again. Default: 10,000. Servers make no calls, so a channel ignores it.
     pub fn max_calls_per_connection(mut self, count: usize) -> Self {
         self.max_calls_per_connection = count;
         self

@@ -32,28 +32,29 @@ macro_rules! shared_settings {
             self
         }
 
-        /// How long a frame of the peer's that is begun may take for each 64 KiB of it, before its
+        /// How long the peer may take for each 64 KiB of a frame that has begun, before the
         /// connection is ended. Default: 10 seconds.
         ///
         /// A frame that is larger than [`max_message_received`](Limits::max_message_received) has
-        /// this time for all of it. Time in which this side does not read does not count, but for a
-        /// message of a stream that waits for room. It takes up to a quarter longer.
+        /// this time for the whole frame. Time in which this side does not read does not count,
+        /// except for a message of a stream that waits for room. The limit may take effect up to a
+        /// quarter later.
         pub fn frame_timeout(mut self, limit: Duration) -> Self {
             self.config.frame_timeout = limit;
             self
         }
 
-        /// How long the peer's host may be silent before the connection counts as lost, and with it
-        /// every call and stream on it: the host is gone, or the network between. Default: 20
-        /// seconds; from 500 milliseconds to a day.
+        /// How long the peer's host may be silent before the connection, with every call and stream
+        /// on it, counts as lost: the host or the network is gone. Default: 20 seconds; from 500
+        /// milliseconds to a day.
         ///
-        /// TCP notices it by itself (keepalive, and TCP_USER_TIMEOUT on Linux). Below 2 seconds the
-        /// connection sends an empty FEEDBACK after a tenth of that time without traffic, while a
-        /// stream is open or a client waits for a call; a server with nothing but unary calls in
-        /// work learns it after 2 seconds. A peer whose TCP takes no byte for so long counts as
-        /// dead too. One whose *process* is frozen does not while its system still acknowledges
-        /// what comes: deadlines, `read_timeout` and `stream_idle_timeout` are for that. Unix
-        /// sockets need none of this.
+        /// This is what gRPC users call keepalive. TCP checks it (keepalive, and TCP_USER_TIMEOUT
+        /// on Linux). Below 2 seconds, the connection itself sends an empty FEEDBACK after a tenth
+        /// of that time without traffic, while a stream is open or a client waits for a call. A
+        /// server that has only unary calls in work notices a dead client after 2 seconds. A peer
+        /// whose TCP accepts no data for this long also counts as dead. A frozen *process* does
+        /// not, as long as its kernel acknowledges what it receives: deadlines, `read_timeout` and
+        /// `stream_idle_timeout` are for that. Unix sockets need none of this.
         pub fn dead_peer_timeout(mut self, limit: Duration) -> Self {
             self.config.dead_peer_timeout = limit;
             self
@@ -85,11 +86,11 @@ macro_rules! shared_settings {
             self
         }
 
-        /// Sends an empty FEEDBACK on an open stream, once its connection would be quiet for so
-        /// long, or `None` for never. Default: never.
+        /// Sends an empty FEEDBACK on an open stream, so that its connection is not quiet for
+        /// longer than this; `None` for never. Default: never.
         ///
-        /// For proxies and peers that close quiet connections: tRPC-Cpp does after 60 seconds at a
-        /// server and 50 at a client, with streams open.
+        /// It is for proxies and peers that close quiet connections. tRPC-Cpp closes them after 60
+        /// seconds at a server and after 50 at a client, even with open streams.
         pub fn heartbeat(mut self, every: impl Into<Option<Duration>>) -> Self {
             self.config.heartbeat = every.into();
             self

@@ -8,11 +8,11 @@ pub enum Cancel {
     /// once. A handler of tRPC-Go never does: it stays blocked until the connection ends.
     #[default]
     Reset,
-    /// A normal CLOSE, as if there were no more to send; what still comes is dropped. For servers
-    /// of tRPC-Go, whose handlers see the end of their input and usually return. A handler cannot
-    /// tell it from a complete input. That also holds for [`fail`](crate::AsyncWriter::fail): these
-    /// servers drop a CLOSE with a code before their handlers could see it, so it goes out without,
-    /// and the status stays here.
+    /// A normal CLOSE, as if there were no more to send. Messages that still come are dropped. For
+    /// servers of tRPC-Go, whose handlers see the end of their input and usually return. A handler
+    /// cannot tell it from a complete input. That also holds for
+    /// [`fail`](crate::AsyncWriter::fail): these servers drop a CLOSE with a code before their
+    /// handlers could see it, so it goes out without, and the status stays here.
     HalfClose,
 }
 
@@ -48,30 +48,30 @@ pub struct Settings {
 }
 
 impl Default for Settings {
-    /// Those of a builder that is given none; each setter says which.
+    /// The settings of a builder that is given none. The page of each setter names its default.
     fn default() -> Self {
         Self { cancel: Cancel::Reset, app_errors: AppErrors::Reset, first_request_id: 1 }
     }
 }
 
 impl Settings {
-    /// How a channel gives streams up, when a handle is dropped or a deadline passes before their
-    /// end. Default: [`Cancel::Reset`]. It means nothing to a server.
+    /// How a channel cancels streams when a handle is dropped or a deadline passes before their
+    /// end. Default: [`Cancel::Reset`]. A server ignores it.
     pub fn cancel(mut self, cancel: Cancel) -> Self {
         self.cancel = cancel;
         self
     }
 
-    /// How a stream ends whose handler fails with a code of the application. Default:
-    /// [`AppErrors::Reset`]. It means nothing to a channel.
+    /// How a stream ends if its handler fails with a code of the application. Default:
+    /// [`AppErrors::Reset`]. A channel ignores it.
     pub fn app_errors(mut self, app_errors: AppErrors) -> Self {
         self.app_errors = app_errors;
         self
     }
 
     /// The id of a channel's first unary call on each connection; the following ones count up.
-    /// Default: 1, as tRPC-Go does; tRPC-Cpp starts with 0. No peer needs a certain one: it helps
-    /// to compare recorded bytes. It means nothing to a server.
+    /// Default: 1, as tRPC-Go does; tRPC-Cpp starts with 0. No peer needs a certain id; it helps to
+    /// compare recorded bytes. A server ignores it.
     pub fn first_request_id(mut self, id: u32) -> Self {
         self.first_request_id = id;
         self
