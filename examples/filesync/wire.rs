@@ -1,6 +1,7 @@
 //! The messages between the two sides.
 
-use trill::prost::{Message, Oneof, bytes::Bytes};
+use trill::Bytes;
+use trill::prost::{Message, Oneof};
 use trill::{AsyncReader, AsyncReaderWriter, Context, Result};
 
 /// A push is two streams side by side: on one the client learns what is there already, on the other

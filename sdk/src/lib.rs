@@ -93,6 +93,7 @@
 //! |---|---|---|
 //! | `compression` | yes | compressed messages ([`Compression`]). Without it peers that send some are refused. |
 //! | `json` | no | unary calls with JSON bodies, for messages with serde's traits ([`JsonMessage`](stream::JsonMessage)). |
+//! | `prost-types` | no | `trill::prost_types`, for messages with a `Timestamp`, a `Duration`, an `Any` and their like. |
 //! | `runtime` | yes | everything that needs tokio. Without it only the combinators are public, and the protocol core can be tested. |
 //! | `testing` | no | clients of mocks, and a network in memory with faults of choice (`trill::testing`). |
 #![cfg_attr(
@@ -154,6 +155,18 @@ pub mod __private;
 /// The crate that messages are derived with. Messages name it with
 /// `#[prost(prost_path = "trill::prost")]`.
 pub use prost;
+
+/// The messages of `google/protobuf/`, such as `Timestamp`, `Duration` and `Any`. Generated code
+/// names them here.
+#[cfg(feature = "prost-types")]
+pub use prost_types;
+
+/// The crate of [`Stream`](futures::Stream) and [`Sink`](futures::Sink), which readers and writers
+/// are, and of their combinators.
+pub use futures;
+
+/// Bytes that are shared and not copied: values of metadata, attachments, and fields of messages.
+pub use bytes::Bytes;
 
 /// Makes a trait with `async fn`s object-safe, and stands on each `impl` of one: of
 /// [`Resolve`](client::Resolve).

@@ -7,12 +7,9 @@ use trill::client::{Backoff, Balance};
 use trill::{Channel, ErrorKind};
 use trill_tests::{EverythingClient, listen, text};
 
-const SOON: Backoff = Backoff {
-    first: Duration::from_millis(5),
-    max: Duration::from_millis(20),
-    factor: 2.0,
-    jitter: 0.5,
-};
+fn soon() -> Backoff {
+    Backoff::default().first(Duration::from_millis(5)).max(Duration::from_millis(20))
+}
 
 async fn connected(channel: &Channel, count: usize) {
     let all = async {
@@ -27,7 +24,7 @@ async fn connected(channel: &Channel, count: usize) {
 async fn calls_take_turns_and_go_on_when_a_server_dies() {
     let (first, second) = (listen("127.0.0.1:0").await, listen("127.0.0.1:0").await);
     let channel =
-        Channel::builder().reconnect(SOON).connect_all([&first.1, &second.1]).await.unwrap();
+        Channel::builder().reconnect(soon()).connect_all([&first.1, &second.1]).await.unwrap();
     connected(&channel, 2).await;
     let client = EverythingClient::new(channel.clone());
     let mut logs = [first.2, second.2];

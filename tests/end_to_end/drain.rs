@@ -305,12 +305,9 @@ async fn insist(client: &EverythingClient, with_streams: bool) {
 /// The grace is so long that nothing here can wait for its end.
 const FOR_EVER: Duration = Duration::from_secs(86_400);
 
-const SOON: Backoff = Backoff {
-    first: Duration::from_millis(5),
-    max: Duration::from_millis(20),
-    factor: 2.0,
-    jitter: 0.5,
-};
+fn soon() -> Backoff {
+    Backoff::default().first(Duration::from_millis(5)).max(Duration::from_millis(20))
+}
 
 #[tokio::test]
 async fn calls_go_to_the_server_that_takes_the_place_of_one_that_drains() {
@@ -318,7 +315,7 @@ async fn calls_go_to_the_server_that_takes_the_place_of_one_that_drains() {
         [(true, false, false), (true, true, false), (false, false, true), (false, true, false)]
     {
         let (old, address, _log) = listen("127.0.0.1:0").await;
-        let builder = Channel::builder().reconnect(SOON).wait_for_ready(patient);
+        let builder = Channel::builder().reconnect(soon()).wait_for_ready(patient);
         let channel = builder.connect(&address).await.unwrap();
         let client = EverythingClient::new(channel.clone());
         client.unary(text("before")).await.unwrap();
@@ -351,7 +348,7 @@ async fn calls_go_to_the_server_that_takes_the_place_of_one_that_drains() {
 #[tokio::test]
 async fn a_channel_whose_server_drains_says_that_nobody_is_there_if_nobody_is() {
     let (old, address, _log) = listen("127.0.0.1:0").await;
-    let channel = Channel::builder().reconnect(SOON).connect(&address).await.unwrap();
+    let channel = Channel::builder().reconnect(soon()).connect(&address).await.unwrap();
     let client = EverythingClient::new(channel);
     let mut open = client.talk().await.unwrap();
     let shutdown = tokio::spawn(async move { old.shutdown(FOR_EVER).await });

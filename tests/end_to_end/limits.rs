@@ -228,7 +228,7 @@ async fn the_greatest_limits_are_settings_like_others() {
         .write_timeout(EVER)
         .heartbeat(EVER)
         .resolve_every(EVER)
-        .reconnect(Backoff { first: EVER, max: EVER, ..Backoff::default() })
+        .reconnect(Backoff::default().first(EVER).max(EVER))
         .connect(&address)
         .await
         .unwrap();
@@ -244,8 +244,7 @@ async fn the_greatest_limits_are_settings_like_others() {
     serving.await.unwrap().unwrap();
 
     // The wait after a failure is as long, and calls say so at once.
-    let nowhere =
-        Channel::builder().reconnect(Backoff { first: EVER, max: EVER, ..Backoff::default() });
+    let nowhere = Channel::builder().reconnect(Backoff::default().first(EVER).max(EVER));
     let client = EverythingClient::new(nowhere.lazy(&address).unwrap());
     for _ in 0..2 {
         let error = client.unary(text("hello")).await.unwrap_err();

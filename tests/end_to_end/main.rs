@@ -47,6 +47,7 @@ mod stuck;
 mod too_long;
 mod unpacking;
 mod warnings;
+mod well_known;
 
 /// The program that tests start as another process.
 const PEER: &str = env!("CARGO_BIN_EXE_peer");

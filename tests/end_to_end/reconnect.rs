@@ -12,12 +12,9 @@ use trill_tests::{EverythingClient, Log, listen, text};
 const LONG: Duration = Duration::from_secs(120);
 
 /// Comes back soon, so that tests do not wait.
-const SOON: Backoff = Backoff {
-    first: Duration::from_millis(5),
-    max: Duration::from_millis(20),
-    factor: 2.0,
-    jitter: 0.5,
-};
+fn soon() -> Backoff {
+    Backoff::default().first(Duration::from_millis(5)).max(Duration::from_millis(20))
+}
 
 /// A server that can be stopped, and started again at the same address.
 struct Restarting {
@@ -51,7 +48,7 @@ fn client(channel: &Channel) -> EverythingClient {
 async fn calls_outlast_restarts_and_only_those_that_were_sent_fail() {
     let mut server = Restarting::new().await;
     let channel = Channel::builder()
-        .reconnect(SOON)
+        .reconnect(soon())
         .wait_for_ready(true)
         .connect(&server.address)
         .await
@@ -101,7 +98,7 @@ async fn calls_outlast_restarts_and_only_those_that_were_sent_fail() {
 #[tokio::test]
 async fn a_call_that_was_not_sent_waits_for_the_new_connection_without_being_told_to() {
     let mut server = Restarting::new().await;
-    let channel = Channel::builder().reconnect(SOON).connect(&server.address).await.unwrap();
+    let channel = Channel::builder().reconnect(soon()).connect(&server.address).await.unwrap();
     for _ in 0..10 {
         client(&channel).unary(text("before")).await.unwrap();
         // The old connection lasts long enough for the first attempt to be made at once, and there
@@ -126,7 +123,7 @@ async fn a_call_that_was_not_sent_waits_for_the_new_connection_without_being_tol
 #[tokio::test]
 async fn streams_end_with_their_connection_and_new_ones_open_on_the_next() {
     let mut server = Restarting::new().await;
-    let builder = Channel::builder().reconnect(SOON).wait_for_ready(true);
+    let builder = Channel::builder().reconnect(soon()).wait_for_ready(true);
     let channel = builder.connect(&server.address).await.unwrap();
     let client = client(&channel);
     let mut rw = client.talk().await.unwrap();
@@ -163,7 +160,7 @@ async fn the_server_is_told_of_the_time_that_is_left_after_waiting() {
     let mut server = Restarting::new().await;
     server.kill().await;
     let channel =
-        Channel::builder().reconnect(SOON).wait_for_ready(true).lazy(&server.address).unwrap();
+        Channel::builder().reconnect(soon()).wait_for_ready(true).lazy(&server.address).unwrap();
     let (unary, stream) = (client(&channel), client(&channel));
     let unary = tokio::spawn(unary.unary(text("left")).timeout(LONG).into_future());
     let stream = tokio::spawn(stream.talk().timeout(LONG).into_future());
@@ -184,7 +181,7 @@ async fn the_states_of_a_channel_are_told_one_after_the_other() {
     let mut server = Restarting::new().await;
     let address = server.address.clone();
     server.kill().await;
-    let channel = Channel::builder().reconnect(SOON).lazy(&address).unwrap();
+    let channel = Channel::builder().reconnect(soon()).lazy(&address).unwrap();
     let mut watch = channel.watch();
     let watching = tokio::spawn(async move {
         let mut names = Vec::new();
@@ -228,7 +225,7 @@ async fn a_channel_that_is_gone_leaves_no_task_and_no_socket() {
     let nobody =
         std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     for close in [false, true] {
-        let builder = Channel::builder().reconnect(SOON).connections(4);
+        let builder = Channel::builder().reconnect(soon()).connections(4);
         let channel = builder.connect_all([&server.address, &nobody]).await.unwrap();
         for _ in 0..8 {
             client(&channel).unary(text("hello")).await.unwrap();
@@ -258,7 +255,7 @@ async fn a_unix_socket_is_connected_to_again_as_well() {
     let address = format!("unix:{}", directory.path().join("socket").display());
     let mut server = Restarting { address, running: None };
     let channel =
-        Channel::builder().reconnect(SOON).wait_for_ready(true).lazy(&server.address).unwrap();
+        Channel::builder().reconnect(soon()).wait_for_ready(true).lazy(&server.address).unwrap();
     for number in 0..3 {
         server.start().await;
         let number = text(number.to_string());

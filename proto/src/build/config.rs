@@ -96,8 +96,8 @@ impl Config {
     }
 
     /// Changes how messages are generated. Every setting of prost can be changed here, but for
-    /// three that [`compile`](Self::compile) sets itself: the service generator, the path of prost,
-    /// and `out_dir` when it is set here.
+    /// four that [`compile`](Self::compile) sets itself: the service generator, the paths of prost
+    /// and of prost-types, and `out_dir` when it is set here.
     pub fn prost(mut self, change: impl FnOnce(&mut prost_build::Config)) -> Self {
         change(&mut self.prost);
         self
@@ -126,6 +126,7 @@ impl Config {
             self.prost.out_dir(out_dir);
         }
         let prost_path = format!("{}::prost", self.crate_path);
+        let types_path = format!("{}::prost_types", self.crate_path);
         let generator = TraitGenerator {
             crate_path: self.crate_path,
             json: self.json,
@@ -133,7 +134,8 @@ impl Config {
             aliases: Aliases::of(&descriptors),
             names: self.names,
         };
-        self.prost.prost_path(prost_path).service_generator(Box::new(generator));
+        let prost = self.prost.prost_path(prost_path).prost_types_path(types_path);
+        prost.service_generator(Box::new(generator));
         generate(&mut self.prost, files)
     }
 }

@@ -47,9 +47,8 @@
 //! }
 //! ```
 //!
-//! The generated code names nothing but `trill`. There is one exception: messages that use
-//! `Timestamp`, `Any` and their like from `google/protobuf/` name the crate `prost-types`, which
-//! then has to be a dependency too. `Empty` is `()`.
+//! The generated code names nothing but `trill`. Messages that use `Timestamp`, `Any` and
+//! their like from `google/protobuf/` need its feature `prost-types`. `Empty` is `()`.
 //!
 //! Names become Rust's: `rpc SayHello` is `say_hello`, `service snake_service` is `SnakeService`.
 //! Two that are the same then are refused, with both; [`Config::rust_name`] gives a service or a

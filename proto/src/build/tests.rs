@@ -46,6 +46,18 @@ fn services_are_marked_for_dyn_when_asked() {
 }
 
 #[test]
+fn the_messages_of_google_are_named_through_trill() {
+    let folder = folder("google");
+    let proto = "syntax = \"proto3\";\nimport \"google/protobuf/timestamp.proto\";\n\
+                 message Meeting { google.protobuf.Timestamp at = 1; }\n";
+    fs::write(folder.join("meeting.proto"), proto).expect("writable");
+    let config = Config::new().out_dir(&folder);
+    config.compile(&["meeting.proto"], &[&folder]).expect("a correct file");
+    let meeting = fs::read_to_string(folder.join("_.rs")).expect("generated");
+    assert!(meeting.contains("Option<::trill::prost_types::Timestamp>"), "{meeting}");
+}
+
+#[test]
 fn prost_can_be_told_more_whatever_the_order() {
     let change = |prost: &mut super::prost_build::Config| {
         prost.bytes(["."]).include_file("all.rs");

@@ -16,21 +16,18 @@ use crate::error::{Code, Error, ErrorKind, Origin, Result};
 /// use std::time::Duration;
 /// use trill::client::Backoff;
 ///
-/// let (first, max) = (Duration::from_secs(1), Duration::from_secs(60));
-/// let patient = Backoff { first, max, ..Backoff::default() };
-/// assert_eq!(patient.factor, 2.0);
+/// use trill::Channel;
+///
+/// let patient = Backoff::default().first(Duration::from_secs(1)).max(Duration::from_secs(60));
+/// let builder = Channel::builder().reconnect(patient);
 /// ```
 #[derive(Clone, Copy, PartialEq, Debug)]
+#[must_use = "a back-off counts when a builder gets it"]
 pub struct Backoff {
-    /// The longest that the first wait can be. Default: 100 ms.
-    pub first: Duration,
-    /// The longest that any wait can be. Default: 10 seconds.
-    pub max: Duration,
-    /// By how much each wait is longer than the one before. Default: 2.
-    pub factor: f64,
-    /// Which part of a wait is random, from 0 (none) to 1 (all of it). Default: 0.5, so that the
-    /// first wait is 50 to 100 ms.
-    pub jitter: f64,
+    pub(super) first: Duration,
+    pub(super) max: Duration,
+    pub(super) factor: f64,
+    pub(super) jitter: f64,
 }
 
 impl Default for Backoff {
@@ -45,6 +42,31 @@ impl Default for Backoff {
 }
 
 impl Backoff {
+    /// The longest that the first wait can be. Default: 100 ms.
+    pub fn first(mut self, wait: Duration) -> Self {
+        self.first = wait;
+        self
+    }
+
+    /// The longest that any wait can be. Default: 10 seconds.
+    pub fn max(mut self, wait: Duration) -> Self {
+        self.max = wait;
+        self
+    }
+
+    /// By how much each wait is longer than the one before. Default: 2.
+    pub fn factor(mut self, factor: f64) -> Self {
+        self.factor = factor;
+        self
+    }
+
+    /// Which part of a wait is random, from 0 (none) to 1 (all of it). Default: 0.5, so that the
+    /// first wait is 50 to 100 ms.
+    pub fn jitter(mut self, part: f64) -> Self {
+        self.jitter = part;
+        self
+    }
+
     pub(super) fn check(&self) -> Result<()> {
         let wrong = |text: String| {
             Err(Error::new(ErrorKind::Config, Origin::Caller, Code::CLIENT_CONNECT_ERR, text))

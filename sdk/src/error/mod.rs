@@ -82,6 +82,7 @@ pub enum ErrorKind {
 
 /// The party that caused an [`Error`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
 pub enum Origin {
     /// This program: its arguments, settings, or a handle it dropped.
     Caller,

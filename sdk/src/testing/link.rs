@@ -49,6 +49,7 @@ pub enum Side {
 
 /// How a connection is lost.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
 pub enum Cut {
     /// As by RST: what is on the way is lost, and both ends see `ConnectionReset` behind what has
     /// arrived.

@@ -346,7 +346,7 @@ const KINDS: [&str; 15] = [
 
 /// A channel that comes back soon after its server does.
 fn channel(address: &str) -> Channel {
-    let backoff = Backoff { max: Duration::from_millis(200), ..Backoff::default() };
+    let backoff = Backoff::default().max(Duration::from_millis(200));
     let builder = Channel::builder().reconnect(backoff).wait_for_ready(true);
     builder.lazy(address).expect("the address is a server's")
 }
