@@ -192,7 +192,7 @@ pub use {
     service::CallOptions,
     settings::Limits,
     stream::{AsyncReader, AsyncReaderWriter, AsyncWriter, Compression, Message, Reply, Response},
-    transport::PeerAddr,
+    transport::{Credentials, Io, PeerAddr},
 };
 
 /// Turns a trait into a service: a server and a typed client. On an `impl` of such a trait it makes

@@ -1,5 +1,6 @@
 //! Why a connection ended.
 
+use std::sync::Arc;
 use std::time::Duration;
 use std::{fmt, io};
 
@@ -16,6 +17,8 @@ pub(crate) enum ConnError {
     RuntimeGone,
     Panicked,
     Io(io::ErrorKind),
+    /// The io has words of its own for it.
+    Transport(Arc<str>),
     FrameTooLarge { size: usize, limit: usize, timeout: Duration },
     Frame(Duration),
     NoRoom { over: Overrun, limit: Duration },
@@ -43,6 +46,7 @@ impl fmt::Display for ConnError {
                 "the task of the connection panicked, which is a defect of this library",
             ),
             Self::Io(kind) => write!(f, "the connection failed: {kind}"),
+            Self::Transport(why) => write!(f, "the connection failed: {why}"),
             Self::FrameTooLarge { size, limit, timeout } => write!(
                 f,
                 "the peer sent a frame of {size} bytes, at most {limit} are accepted \

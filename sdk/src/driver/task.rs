@@ -32,6 +32,9 @@ const PATIENCE: Duration = Duration::from_millis(1);
 /// How long a connection that nobody holds any more may take to write what is queued.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How many characters of an io's reason for a failure are kept.
+const MAX_WORDS: usize = 200;
+
 /// How long the end of the input may take to come when writing has failed.
 const LAST_INPUT: Duration = Duration::from_millis(200);
 
@@ -169,6 +172,9 @@ impl Driver {
         if let Err(why) = read {
             return Poll::Ready(why);
         }
+        if let Err(error) = ends.output.poll_own(cx) {
+            self.run(|state| state.fail(error.kind()));
+        }
         if !self.first_frame_seen
             && let Some(why) = self.run(|state| state.if_silent.take())
             && self.read_buffer.is_empty()
@@ -212,10 +218,13 @@ impl Driver {
                 return Poll::Ready(self.failed(kind));
             }
             match closing {
-                Some((true, false)) => return Poll::Ready(ConnError::LocalClosed),
-                Some((written, _)) => {
+                Some((true, false)) if ends.output.poll_close(cx).is_ready() => {
+                    return Poll::Ready(ConnError::LocalClosed);
+                }
+                Some((written, lingering)) => {
                     // All input that had come before is answered.
-                    if written && self.drained && self.run(|state| state.output.take()).is_some() {
+                    let answered = written && lingering && self.drained;
+                    if answered && self.run(|state| state.output.take()).is_some() {
                         ends.output.finish();
                         self.finished = true;
                     }
@@ -334,6 +343,17 @@ impl Driver {
         ConnError::of_io(kind, self.shared.config().dead_peer_timeout)
     }
 
+    /// The reason for which a read failed. The system has numbers for its reasons, and others have
+    /// words, such as those of a handshake that went wrong.
+    fn failed_read(&self, error: &std::io::Error) -> ConnError {
+        match error.get_ref() {
+            Some(why) => ConnError::Transport(
+                why.to_string().chars().take(MAX_WORDS).collect::<String>().into(),
+            ),
+            None => self.failed(error.kind()),
+        }
+    }
+
     /// Tells whether the connection was lost before all was written. Ask when it is over.
     pub(crate) fn is_unwritten(&self) -> bool {
         self.shared.peek(|state| state.conn.is_unwritten())
@@ -384,7 +404,12 @@ impl Future for Driver {
                     this.ends = Some(ends);
                     return Poll::Pending;
                 }
-                Poll::Ready(why) => drop(this.end(why)),
+                Poll::Ready(why) => {
+                    // An io may have a word to say behind the last byte. Who ends for another
+                    // reason than having written all does not wait for that.
+                    let _ = ends.output.poll_close(cx);
+                    this.end(why);
+                }
             }
         }
         ready!(this.poll_handlers_gone(cx));

@@ -169,9 +169,10 @@ pub(crate) fn ending_error(ending: &Ending, subject: &Subject) -> Error {
         }
         Ending::Lost(why) => {
             let (kind, origin) = match why {
-                ConnError::PeerClosed | ConnError::Io(_) | ConnError::Unreachable { .. } => {
-                    (ErrorKind::Network, Origin::Peer)
-                }
+                ConnError::PeerClosed
+                | ConnError::Io(_)
+                | ConnError::Transport(_)
+                | ConnError::Unreachable { .. } => (ErrorKind::Network, Origin::Peer),
                 ConnError::LocalClosed
                 | ConnError::RuntimeGone
                 | ConnError::Shutdown

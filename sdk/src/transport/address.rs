@@ -1,9 +1,13 @@
 //! Where a server listens and a channel connects.
 
+use std::any::Any;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+
+use tokio::net::unix::UCred;
 
 /// How long the path of a socket may be: what the system's `sun_path` holds, less a zero.
 const MAX_PATH: usize =
@@ -14,6 +18,8 @@ const MAX_PATH: usize =
 pub(crate) enum Address {
     Tcp(String),
     Unix(PathBuf),
+    /// One that only a user's connector knows to read.
+    Other(String),
 }
 
 impl Address {
@@ -66,6 +72,15 @@ impl Address {
         }
     }
 
+    /// An address for a user's connector, which may be any text that a log can show.
+    pub(crate) fn for_connector(text: &str) -> Result<Self, BadAddress> {
+        if text.is_empty() || text.contains(char::is_control) {
+            let why = "it is empty, or there is a control character in it";
+            return Err(BadAddress(format!("`{}` is no address: {why}", text.escape_debug())));
+        }
+        Ok(Self::parse(text).unwrap_or_else(|_| Self::Other(text.to_owned())))
+    }
+
     /// An address that a client connects to.
     pub(crate) fn to_connect(text: &str) -> Result<Self, BadAddress> {
         match Self::parse(text)? {
@@ -96,7 +111,7 @@ fn has_scheme(text: &str, scheme: &str, rest: &str) -> BadAddress {
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Tcp(text) => f.write_str(text),
+            Self::Tcp(text) | Self::Other(text) => f.write_str(text),
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
         }
     }
@@ -112,20 +127,103 @@ fn invalid(text: &str, why: &str) -> BadAddress {
 #[derive(Debug)]
 pub(crate) struct BadAddress(pub(crate) String);
 
-/// The address of one end of a connection, for people and logs.
+/// The address of one end of a connection, for people and logs, and what the connection knows of
+/// who is there: [`credentials`](Self::credentials) and [`identity`](Self::identity).
 ///
 /// It prints as `127.0.0.1:8000`, `unix:/run/service.sock` or `memory`. A peer on a Unix socket
-/// usually has no name of its own and prints as `unix`.
-#[derive(Clone, PartialEq, Eq, Hash)]
+/// usually has no name of its own and prints as `unix`. The peer of an [`Io`](crate::Io) that was
+/// given no address prints as `io`.
+///
+/// Two are equal whose addresses are, whoever is there.
+#[derive(Clone)]
 pub struct PeerAddr(Arc<Inner>);
 
-#[derive(PartialEq, Eq, Hash)]
+#[derive(Clone)]
 struct Inner {
     text: Arc<str>,
     socket: Option<SocketAddr>,
+    /// `None` if nothing is known, as of most peers.
+    known: Option<Box<Known>>,
+}
+
+/// What is known of a peer beside its address.
+#[derive(Clone, Default)]
+struct Known {
+    credentials: Option<Credentials>,
+    /// One of each type.
+    identities: Vec<Arc<dyn Any + Send + Sync>>,
+}
+
+/// The process at the other end of a Unix socket, as the system knows it from the moment at which
+/// it connected or listened.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub struct Credentials {
+    /// The user.
+    pub uid: u32,
+    /// The group.
+    pub gid: u32,
+    /// The process, where the system tells it. The number may be another process's by now.
+    pub pid: Option<u32>,
+}
+
+impl Credentials {
+    /// Credentials that were found out in another way, for
+    /// [`Io::with_credentials`](crate::Io::with_credentials).
+    #[must_use]
+    pub fn new(uid: u32, gid: u32, pid: Option<u32>) -> Self {
+        Self { uid, gid, pid }
+    }
+}
+
+impl From<UCred> for Credentials {
+    fn from(of: UCred) -> Self {
+        Self::new(of.uid(), of.gid(), of.pid().and_then(|pid| pid.try_into().ok()))
+    }
 }
 
 impl PeerAddr {
+    /// An address that is neither of TCP nor of a Unix socket, such as `vsock:3:1024`.
+    #[must_use]
+    pub fn named(text: impl AsRef<str>) -> Self {
+        Self::new(text.as_ref(), None)
+    }
+
+    /// The system's word on the process at the other end. `None` for anything but a Unix socket,
+    /// unless an [`Io`](crate::Io) was given some.
+    #[must_use]
+    pub fn credentials(&self) -> Option<&Credentials> {
+        self.0.known.as_ref()?.credentials.as_ref()
+    }
+
+    /// The value of this type that the connection's [`Io`](crate::Io) was given: what a TLS
+    /// handshake has found out, or one of the user's own. `None` if there is none of this type.
+    #[must_use]
+    pub fn identity<T: Any + Send + Sync>(&self) -> Option<&T> {
+        let known = self.0.known.as_ref()?;
+        known.identities.iter().find_map(|identity| identity.downcast_ref())
+    }
+
+    pub(super) fn set_credentials(&mut self, credentials: Credentials) {
+        self.known().credentials = Some(credentials);
+    }
+
+    /// Replaces the value of this type.
+    pub(super) fn set_identity<T: Any + Send + Sync>(&mut self, identity: T) {
+        let identities = &mut self.known().identities;
+        identities.retain(|other| !other.is::<T>());
+        identities.push(Arc::new(identity));
+    }
+
+    /// The same peer at this address.
+    pub(super) fn at(&self, address: &Self) -> Self {
+        Self(Arc::new(Inner { known: self.0.known.clone(), ..Inner::clone(&address.0) }))
+    }
+
+    fn known(&mut self) -> &mut Known {
+        Arc::make_mut(&mut self.0).known.get_or_insert_default()
+    }
+
     pub(crate) fn tcp(socket: SocketAddr) -> Self {
         Self::new(&socket.to_string(), Some(socket))
     }
@@ -141,7 +239,7 @@ impl PeerAddr {
     }
 
     fn new(text: &str, socket: Option<SocketAddr>) -> Self {
-        Self(Arc::new(Inner { text: text.into(), socket }))
+        Self(Arc::new(Inner { text: text.into(), socket, known: None }))
     }
 
     /// The address as text.
@@ -164,6 +262,26 @@ impl PeerAddr {
 
     pub(crate) fn text(&self) -> Arc<str> {
         Arc::clone(&self.0.text)
+    }
+}
+
+impl From<SocketAddr> for PeerAddr {
+    fn from(socket: SocketAddr) -> Self {
+        Self::tcp(socket)
+    }
+}
+
+impl PartialEq for PeerAddr {
+    fn eq(&self, other: &Self) -> bool {
+        (self.as_str(), self.0.socket) == (other.as_str(), other.0.socket)
+    }
+}
+
+impl Eq for PeerAddr {}
+
+impl Hash for PeerAddr {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.as_str(), self.0.socket).hash(state);
     }
 }
 

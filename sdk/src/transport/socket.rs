@@ -103,14 +103,26 @@ macro_rules! output_for {
 output_for!(tcp::OwnedWriteHalf);
 output_for!(unix::OwnedWriteHalf);
 
-fn tcp_ends(stream: TcpStream) -> Ends {
+/// The ends of a connected socket, which is prepared.
+pub(super) fn tcp_opened(
+    stream: TcpStream,
+    peer: PeerAddr,
+    dead_peer_timeout: Duration,
+) -> io::Result<(Ends, PeerAddr)> {
+    prepare(&stream, dead_peer_timeout)?;
     let (read, write) = stream.into_split();
-    Ends { input: Box::new(Reading(read)), output: Arc::new(write) }
+    Ok((Ends { input: Box::new(Reading(read)), output: Arc::new(write) }, peer))
 }
 
-fn unix_ends(stream: UnixStream) -> Ends {
+/// The ends of a connected socket, and its peer with credentials.
+pub(super) fn unix_opened(stream: UnixStream, mut peer: PeerAddr) -> (Ends, PeerAddr) {
+    if peer.credentials().is_none()
+        && let Ok(credentials) = stream.peer_cred()
+    {
+        peer.set_credentials(credentials.into());
+    }
     let (read, write) = stream.into_split();
-    Ends { input: Box::new(Reading(read)), output: Arc::new(write) }
+    (Ends { input: Box::new(Reading(read)), output: Arc::new(write) }, peer)
 }
 
 /// Connects, and prepares the socket. `dead_peer_timeout` is how long the peer's host may stay
@@ -125,13 +137,13 @@ pub(crate) async fn connect(
             let addresses: Vec<_> =
                 found.map_err(|error| io::Error::other(UnknownHost(error)))?.collect();
             let stream = eyeballs::first(addresses, TcpStream::connect).await?;
-            prepare(&stream, dead_peer_timeout)?;
             let peer = PeerAddr::tcp(stream.peer_addr()?);
-            Ok((tcp_ends(stream), peer))
+            tcp_opened(stream, peer, dead_peer_timeout)
         }
         Address::Unix(path) => {
-            Ok((unix_ends(UnixStream::connect(path).await?), PeerAddr::unix(Some(path))))
+            Ok(unix_opened(UnixStream::connect(path).await?, PeerAddr::unix(Some(path))))
         }
+        Address::Other(_) => Err(io::ErrorKind::InvalidInput.into()),
     }
 }
 
@@ -158,14 +170,18 @@ const OWNER_LIMIT: Duration = Duration::from_secs(1);
 /// A bound socket. A Unix socket's file is removed when the listener is dropped, if it is still
 /// this socket's.
 #[derive(Debug)]
-pub(crate) enum Listener {
+pub(crate) enum SocketListener {
     Tcp(TcpListener),
     Unix(UnixListener, SocketFile),
+    /// Made elsewhere, and perhaps shared with other processes.
+    GivenTcp(TcpListener),
+    GivenUnix(UnixListener),
 }
 
-impl Listener {
+impl SocketListener {
     pub(crate) async fn bind(address: &Address) -> io::Result<Self> {
         match address {
+            Address::Other(_) => Err(io::ErrorKind::InvalidInput.into()),
             Address::Tcp(host) => {
                 let found = tokio::net::lookup_host(host.as_str()).await;
                 let found: Vec<_> =
@@ -186,13 +202,17 @@ impl Listener {
         match self {
             Self::Tcp(listener) => SockRef::from(listener).listen(count),
             Self::Unix(listener, _) => SockRef::from(listener).listen(count),
+            Self::GivenTcp(_) | Self::GivenUnix(_) => Ok(()),
         }
     }
 
     pub(crate) fn local_addr(&self) -> io::Result<PeerAddr> {
         match self {
-            Self::Tcp(listener) => listener.local_addr().map(PeerAddr::tcp),
+            Self::Tcp(listener) | Self::GivenTcp(listener) => {
+                listener.local_addr().map(PeerAddr::tcp)
+            }
             Self::Unix(_, file) => Ok(PeerAddr::unix(Some(&file.path))),
+            Self::GivenUnix(listener) => Ok(PeerAddr::unix(listener.local_addr()?.as_pathname())),
         }
     }
 
@@ -200,20 +220,19 @@ impl Listener {
     /// out or stays in the queue.
     pub(crate) async fn accept(&self, dead_peer_timeout: Duration) -> io::Result<(Ends, PeerAddr)> {
         match self {
-            Self::Tcp(listener) => loop {
+            Self::Tcp(listener) | Self::GivenTcp(listener) => loop {
                 let (stream, peer) = listener.accept().await?;
-                match prepare(&stream, dead_peer_timeout) {
-                    Ok(()) => return Ok((tcp_ends(stream), PeerAddr::tcp(peer))),
+                match tcp_opened(stream, PeerAddr::tcp(peer), dead_peer_timeout) {
+                    Ok(opened) => return Ok(opened),
                     // It is gone already, which says nothing of the listener.
                     Err(error) => {
                         tracing::debug!(%peer, %error, "a connection was lost before it was served");
                     }
                 }
             },
-            Self::Unix(listener, _) => {
+            Self::Unix(listener, _) | Self::GivenUnix(listener) => {
                 let (stream, peer) = listener.accept().await?;
-                let peer = PeerAddr::unix(peer.as_pathname());
-                Ok((unix_ends(stream), peer))
+                Ok(unix_opened(stream, PeerAddr::unix(peer.as_pathname())))
             }
         }
     }
@@ -224,11 +243,13 @@ impl Listener {
         match self {
             Self::Tcp(listener) => ignore_new(listener),
             Self::Unix(_, file) => file.remove(),
+            // Others may accept at it.
+            Self::GivenTcp(_) | Self::GivenUnix(_) => {}
         }
     }
 }
 
-impl Drop for Listener {
+impl Drop for SocketListener {
     fn drop(&mut self) {
         if let Self::Unix(_, file) = self {
             file.remove();
@@ -433,7 +454,7 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[tokio::test]
     async fn a_port_that_is_given_up_begins_no_connection_and_keeps_those_that_have_begun() {
-        let listener = Listener::bind(&Address::Tcp("127.0.0.1:0".to_owned())).await.unwrap();
+        let listener = SocketListener::bind(&Address::Tcp("127.0.0.1:0".to_owned())).await.unwrap();
         let address = listener.local_addr().unwrap().socket_addr().unwrap();
         let mut begun = std::net::TcpStream::connect(address).unwrap();
         listener.stop_listening();

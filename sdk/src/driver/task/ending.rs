@@ -33,7 +33,7 @@ impl Driver {
                 Poll::Ready(Ok(0)) => return Err(ConnError::PeerClosed),
                 Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(error)) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Poll::Ready(Err(error)) => return Err(self.failed(error.kind())),
+                Poll::Ready(Err(error)) => return Err(self.failed_read(&error)),
             }
         }
         cx.waker().wake_by_ref();

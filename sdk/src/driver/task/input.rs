@@ -103,7 +103,7 @@ impl Driver {
                 Poll::Ready(Ok(0)) => return self.handle_input_end(),
                 Poll::Ready(Ok(_)) => self.handle_input()?,
                 Poll::Ready(Err(error)) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Poll::Ready(Err(error)) => return Err(self.failed(error.kind())),
+                Poll::Ready(Err(error)) => return Err(self.failed_read(&error)),
             }
         }
         self.drained = false;
