@@ -34,6 +34,8 @@ mod listening;
 mod metadata;
 mod network;
 mod no_room;
+mod own_io;
+mod own_listener;
 mod packed;
 mod proxy;
 mod reconnect;

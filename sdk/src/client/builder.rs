@@ -1,6 +1,7 @@
 //! Settings of a channel.
 
 use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,12 +11,12 @@ use crate::driver::{Config, Connection, Driver, Link};
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::settings::{self, Limits, shared_settings};
 use crate::stream::Compression;
-use crate::transport::{Address, Ends, PeerAddr};
+use crate::transport::{Ends, Io, PeerAddr};
 
 use super::backoff::Backoff;
 use super::balance::Balance;
 use super::channel::{CallDefaults, Channel};
-use super::connect::{Connect, Sockets};
+use super::connect::{Connect, Own, Sockets};
 use super::keeper;
 use super::pool::{ChannelConfig, Pool};
 use super::resolve::Resolve;
@@ -136,6 +137,41 @@ impl ChannelBuilder {
         self
     }
 
+    /// Connects by this function instead of by sockets: over TLS, through a proxy, or over whatever
+    /// gives an [`Io`]. It gets the address as it was given to [`connect`](Self::connect) and its
+    /// kin, or by the resolver; that may be any text now, such as `vsock:3:1024`.
+    ///
+    /// It is called for each connection that is made, also to replace one that was lost, and has
+    /// [`connect_timeout`](Self::connect_timeout) for it: then its future is dropped. One that
+    /// makes several attempts for a name has to make them itself. Calls name the address as their
+    /// peer, unless the `Io` has a better one. An error or a panic fails the attempt, with its
+    /// words.
+    ///
+    /// ```
+    /// use tokio::net::TcpStream;
+    /// use trill::{Channel, ErrorKind, Io};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let channel = Channel::builder().connector(|address| async move {
+    ///     let stream = TcpStream::connect(address).await?;
+    ///     // A handshake of TLS, or one of your own, has its place here.
+    ///     Ok(Io::new(stream))
+    /// });
+    /// let error = channel.connect("127.0.0.1:1").await.unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::Connect);
+    /// assert_eq!(error.peer(), Some("127.0.0.1:1"));
+    /// # }
+    /// ```
+    pub fn connector<C, I>(mut self, connect: impl Fn(String) -> C + Send + Sync + 'static) -> Self
+    where
+        C: Future<Output = std::io::Result<I>> + Send + 'static,
+        I: Into<Io>,
+    {
+        self.connector = Arc::new(Own(connect));
+        self
+    }
+
     /// How often to ask a [resolver](Resolve) for addresses. With `None` it is asked only when a
     /// connection fails. Default: 30 seconds.
     pub fn resolve_every(mut self, interval: impl Into<Option<Duration>>) -> Self {
@@ -195,7 +231,7 @@ impl ChannelBuilder {
     ) -> Result<Channel> {
         let mut list = Vec::new();
         for address in addresses {
-            let address = Address::to_connect(address.as_ref())?;
+            let address = self.connector.address(address.as_ref())?;
             if !list.contains(&address) {
                 list.push(address);
             }
@@ -245,7 +281,7 @@ impl ChannelBuilder {
 
     /// Connects in another way than by sockets.
     #[cfg(test)]
-    pub(crate) fn connector(mut self, connector: Arc<dyn Connect>) -> Self {
+    pub(crate) fn connect_by(mut self, connector: Arc<dyn Connect>) -> Self {
         self.connector = connector;
         self
     }

@@ -5,7 +5,7 @@ use std::io;
 use std::pin::Pin;
 
 use crate::driver::Config;
-use crate::transport::{self, Address, Ends, PeerAddr};
+use crate::transport::{self, Address, BadAddress, Ends, Io, PeerAddr};
 
 /// An attempt to connect.
 pub(crate) type Connecting<'a> =
@@ -16,6 +16,11 @@ pub(crate) trait Connect: Send + Sync + 'static {
     /// `config` are the connection's settings. Dropping the future gives the attempt up, and leaves
     /// nothing behind.
     fn connect<'a>(&'a self, address: &'a Address, config: &'a Config) -> Connecting<'a>;
+
+    /// The address that a text is.
+    fn address(&self, text: &str) -> Result<Address, BadAddress> {
+        Address::to_connect(text)
+    }
 
     /// Tells whether it needs a runtime with sockets.
     fn needs_sockets(&self) -> bool {
@@ -34,5 +39,28 @@ impl Connect for Sockets {
 
     fn needs_sockets(&self) -> bool {
         true
+    }
+}
+
+/// A function of the user's.
+pub(super) struct Own<F>(pub(super) F);
+
+impl<F, C, I> Connect for Own<F>
+where
+    F: Fn(String) -> C + Send + Sync + 'static,
+    C: Future<Output = io::Result<I>> + Send + 'static,
+    I: Into<Io>,
+{
+    fn connect<'a>(&'a self, address: &'a Address, config: &'a Config) -> Connecting<'a> {
+        let text = address.to_string();
+        Box::pin(async move {
+            let unknown = PeerAddr::named(&text);
+            let io: Io = (self.0)(text).await?.into();
+            io.open(config.dead_peer_timeout, Some(&unknown))
+        })
+    }
+
+    fn address(&self, text: &str) -> Result<Address, BadAddress> {
+        Address::for_connector(text)
     }
 }

@@ -110,7 +110,10 @@ async fn attempt(pool: &Pool, address: &Address) -> Result<(Ends, PeerAddr)> {
                 .with_source(error))
         }
         Ok(Ok(Err(error))) => {
-            Err(failed(format!("cannot connect: {}", why_not(&error))).with_source(error))
+            let own = !pool.config.connector.needs_sockets();
+            let why = error.get_ref().filter(|_| own).map(ToString::to_string);
+            let why = why.unwrap_or_else(|| why_not(&error).to_owned());
+            Err(failed(format!("cannot connect: {why}")).with_source(error))
         }
         Ok(Err(panic)) => Err(panicked(format!("connecting panicked: {}", panic_text(&*panic)))
             .with_peer(address.to_string())),
@@ -308,7 +311,7 @@ fn usable(pool: &Pool, found: &[String]) -> Result<Vec<Address>> {
     let mut addresses = Vec::new();
     let mut wrong = None;
     for text in found {
-        match Address::to_connect(text) {
+        match pool.config.connector.address(text) {
             Ok(address) if addresses.contains(&address) => {}
             Ok(address) => addresses.push(address),
             Err(bad) => {

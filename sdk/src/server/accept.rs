@@ -1,10 +1,16 @@
 //! Accepting connections: only a broken listener ends it.
 
+use std::future::poll_fn;
 use std::io::{self, ErrorKind};
+use std::pin::Pin;
 use std::time::{Duration, Instant};
 
+use futures::{Stream, StreamExt};
+use tokio::task::coop::consume_budget;
+
 use crate::clock::now;
-use crate::transport::{Ends, Listener, PeerAddr};
+use crate::sync::Mutex;
+use crate::transport::{Ends, Io, PeerAddr, SocketListener};
 
 use super::pace::Pace;
 use super::peers::Key;
@@ -18,13 +24,71 @@ const REPEAT_EVERY: Duration = Duration::from_secs(60);
 
 /// Where connections come from. Tests put errors of the system here.
 pub(super) trait Accept {
-    /// Waits for the next connection. Cancel safe.
-    async fn accept(&self, dead_peer_timeout: Duration) -> io::Result<(Ends, PeerAddr)>;
+    /// Waits for the next connection; `None` if there will be no more. Cancel safe.
+    async fn accept(&self, dead_peer_timeout: Duration) -> Option<io::Result<(Ends, PeerAddr)>>;
+
+    /// Tells whom an error is about.
+    fn trouble(&self, error: &io::Error) -> Trouble {
+        Trouble::of_socket(error)
+    }
 }
 
-impl Accept for Listener {
-    async fn accept(&self, dead_peer_timeout: Duration) -> io::Result<(Ends, PeerAddr)> {
-        Self::accept(self, dead_peer_timeout).await
+/// The place where a server's connections come from.
+pub(super) enum Source {
+    Listener(SocketListener),
+    Incoming(Incoming),
+}
+
+impl Source {
+    /// Begins no more connections. Those that have begun can still be accepted.
+    pub(super) fn stop(&self) {
+        match self {
+            Self::Listener(listener) => listener.stop_listening(),
+            Self::Incoming(_) => {}
+        }
+    }
+}
+
+impl Accept for Source {
+    async fn accept(&self, dead_peer_timeout: Duration) -> Option<io::Result<(Ends, PeerAddr)>> {
+        match self {
+            Self::Listener(listener) => Some(listener.accept(dead_peer_timeout).await),
+            Self::Incoming(incoming) => incoming.accept(dead_peer_timeout).await,
+        }
+    }
+
+    fn trouble(&self, error: &io::Error) -> Trouble {
+        match self {
+            Self::Listener(_) => Trouble::of_socket(error),
+            Self::Incoming(_) => Trouble::of_incoming(error),
+        }
+    }
+}
+
+/// Connections that the user's program accepts.
+pub(super) struct Incoming(Mutex<Pin<Box<dyn Stream<Item = io::Result<Io>> + Send>>>);
+
+impl Incoming {
+    pub(super) fn new<I: Into<Io>>(
+        incoming: impl Stream<Item = io::Result<I>> + Send + 'static,
+    ) -> Self {
+        Self(Mutex::new(Box::pin(incoming.map(|accepted| accepted.map(Into::into)))))
+    }
+
+    async fn accept(&self, dead_peer_timeout: Duration) -> Option<io::Result<(Ends, PeerAddr)>> {
+        loop {
+            // A stream that never waits would keep the thread.
+            consume_budget().await;
+            let next = poll_fn(|cx| self.0.lock().as_mut().poll_next(cx)).await?;
+            match next.map(|io| io.open(dead_peer_timeout, None)) {
+                Ok(Ok(opened)) => return Some(Ok(opened)),
+                // It is gone already, which says nothing of the others.
+                Ok(Err(error)) => {
+                    tracing::debug!(%error, "a connection was lost before it was served");
+                }
+                Err(error) => return Some(Err(error)),
+            }
+        }
     }
 }
 
@@ -39,15 +103,18 @@ pub(super) trait Serve {
     fn refuse(&self, accepted: Accepted);
 }
 
-/// Serves all connections, until the listener is broken, and says why it is. Those whose turn has
+/// Serves all connections, until there are no more, or the listener is broken. Those whose turn has
 /// not come are in `waiting`.
+///
+/// # Errors
+/// The reason why the listener is broken.
 pub(super) async fn accept_all(
     listener: &impl Accept,
     dead_peer_timeout: Duration,
     mut pace: Pace,
     waiting: &mut Waiting,
     server: &impl Serve,
-) -> io::Error {
+) -> io::Result<()> {
     let mut log = Log::default();
     loop {
         let accepted = tokio::select! {
@@ -58,6 +125,7 @@ pub(super) async fn accept_all(
                 continue;
             }
         };
+        let Some(accepted) = accepted else { return Ok(()) };
         let error = match accepted {
             Ok((ends, peer)) => {
                 let key = server.key(&peer);
@@ -73,8 +141,8 @@ pub(super) async fn accept_all(
             }
             Err(error) => error,
         };
-        match Trouble::of(&error) {
-            Trouble::Listener => return error,
+        match listener.trouble(&error) {
+            Trouble::Listener => return Err(error),
             Trouble::Connection => {
                 tracing::debug!(%error, "a connection was lost before it was accepted");
             }
@@ -105,7 +173,7 @@ fn serve_waiting(pace: &mut Pace, waiting: &mut Waiting, server: &impl Serve) {
 
 /// Whom an error of accept(2) is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Trouble {
+pub(super) enum Trouble {
     /// The listening socket: it will never accept again.
     Listener,
     /// One connection, which is gone. Linux hands out here what the network said of it.
@@ -115,7 +183,17 @@ enum Trouble {
 }
 
 impl Trouble {
-    fn of(error: &io::Error) -> Self {
+    /// An error of a user's program is about a connection, such as a handshake that failed, unless
+    /// the system says that it is about more.
+    fn of_incoming(error: &io::Error) -> Self {
+        match (error.raw_os_error(), Self::of_socket(error)) {
+            (_, Self::Listener) => Self::Listener,
+            (Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM), _) => Self::System,
+            _ => Self::Connection,
+        }
+    }
+
+    fn of_socket(error: &io::Error) -> Self {
         match error.raw_os_error() {
             Some(libc::EBADF | libc::EFAULT | libc::EINVAL | libc::ENOTSOCK) => {
                 return Self::Listener;
@@ -170,7 +248,6 @@ mod tests {
     use std::collections::VecDeque;
 
     use crate::server::peers::KeyOf;
-    use crate::sync::Mutex;
     use crate::transport::memory_pair;
 
     use super::*;
@@ -179,9 +256,9 @@ mod tests {
     struct Failing(Mutex<VecDeque<i32>>, Mutex<Vec<Ends>>);
 
     impl Accept for Failing {
-        async fn accept(&self, _: Duration) -> io::Result<(Ends, PeerAddr)> {
+        async fn accept(&self, _: Duration) -> Option<io::Result<(Ends, PeerAddr)>> {
             let next = self.0.lock().pop_front();
-            match next {
+            Some(match next {
                 Some(0) => {
                     let (near, far) = memory_pair();
                     self.1.lock().push(far);
@@ -189,7 +266,7 @@ mod tests {
                 }
                 Some(code) => Err(io::Error::from_raw_os_error(code)),
                 None => Err(io::Error::from_raw_os_error(libc::EBADF)),
-            }
+            })
         }
     }
 
@@ -228,20 +305,20 @@ mod tests {
         let pace = Pace::new(None);
         let end = accept_all(&listener, Duration::from_secs(1), pace, &mut waiting, &serving).await;
         let count = serving.served.lock().len();
-        (count, now() - serving.began, end.raw_os_error())
+        (count, now() - serving.began, end.unwrap_err().raw_os_error())
     }
 
     /// Connections that have come, in this order. A while after that the listener breaks.
     struct Queue(Mutex<VecDeque<(Ends, PeerAddr)>>);
 
     impl Accept for Queue {
-        async fn accept(&self, _: Duration) -> io::Result<(Ends, PeerAddr)> {
+        async fn accept(&self, _: Duration) -> Option<io::Result<(Ends, PeerAddr)>> {
             let next = self.0.lock().pop_front();
             if let Some(next) = next {
-                return Ok(next);
+                return Some(Ok(next));
             }
             tokio::time::sleep(Duration::from_secs(10)).await;
-            Err(io::Error::from_raw_os_error(libc::EBADF))
+            Some(Err(io::Error::from_raw_os_error(libc::EBADF)))
         }
     }
 
@@ -268,7 +345,9 @@ mod tests {
         }
         let (serving, mut waiting) = (Serving::new(), Waiting::new(20));
         let pace = Pace::new(Some(10));
-        accept_all(&Queue(Mutex::new(queue)), Duration::ZERO, pace, &mut waiting, &serving).await;
+        let queue = Queue(Mutex::new(queue));
+        let end = accept_all(&queue, Duration::ZERO, pace, &mut waiting, &serving).await;
+        assert!(end.is_err());
         let served = serving.served.lock();
         let when = |host: u8| {
             let of = served.iter().filter(|(peer, _)| *peer == of_host(host));
@@ -326,6 +405,27 @@ mod tests {
                 "errno {code}"
             );
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_error_of_a_program_that_accepts_is_about_one_connection_unless_the_system_is_short()
+    {
+        let handshake = || Err(io::Error::new(ErrorKind::InvalidData, "no certificate"));
+        let code = |code| Err(io::Error::from_raw_os_error(code));
+        // ECONNRESET, EPIPE, and EMFILE, which makes a pause.
+        let (one, _) = tokio::io::duplex(1);
+        let accepted = [handshake(), Ok(one), handshake(), code(104), code(32), code(24)];
+        let source = Source::Incoming(Incoming::new(futures::stream::iter(accepted)));
+        let (serving, mut waiting) = (Serving::new(), Waiting::new(1));
+        let pace = Pace::new(None);
+        let end = accept_all(&source, Duration::ZERO, pace, &mut waiting, &serving).await;
+        assert!(end.is_ok(), "there are no more");
+        assert_eq!((serving.served.lock().len(), now() - serving.began), (1, PAUSE));
+        // EBADF
+        let broken = futures::stream::iter([code(9), Ok(tokio::io::duplex(1).0)]);
+        let source = Source::Incoming(Incoming::new(broken));
+        let end = accept_all(&source, Duration::ZERO, Pace::new(None), &mut waiting, &serving);
+        assert_eq!(end.await.unwrap_err().raw_os_error(), Some(9));
     }
 
     #[test]

@@ -10,9 +10,9 @@ use crate::clock::now;
 use crate::driver::{Buffered, Refused};
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::signal::Signal;
-use crate::transport::{Listener, PeerAddr};
+use crate::transport::PeerAddr;
 
-use super::accept::{Serve, accept_all};
+use super::accept::{Accept, Serve, Source, accept_all};
 use super::builder::check_runtime;
 use super::connections::Connections;
 use super::pace::Pace;
@@ -28,13 +28,13 @@ const SETTLE_LIMIT: Duration = Duration::from_millis(100);
 /// How long the address may take to be free, where the serving future is polled.
 const UNBIND_LIMIT: Duration = Duration::from_millis(200);
 
-/// A server that listens, made by [`ServerBuilder::bind`](super::ServerBuilder::bind).
+/// A server that listens, made by [`ServerBuilder::bind`](super::ServerBuilder::bind) and its kin.
 ///
 /// **On drop** the address is free again; connections that were accepted go on until their clients
 /// close them.
 #[must_use = "a server does nothing until it serves"]
 pub struct Bound {
-    listener: Listener,
+    source: Source,
     local: PeerAddr,
     connections: Arc<Connections>,
     stopped: Arc<Signal>,
@@ -72,12 +72,13 @@ struct Listening {
 }
 
 impl Bound {
-    pub(super) fn new(listener: Listener, local: PeerAddr, connections: Arc<Connections>) -> Self {
+    pub(super) fn new(source: Source, local: PeerAddr, connections: Arc<Connections>) -> Self {
         let stage = watch::Sender::new(Stage::Bound);
-        Self { listener, local, connections, stopped: Arc::default(), stage }
+        Self { source, local, connections, stopped: Arc::default(), stage }
     }
 
-    /// The address it listens at, with the port that was taken.
+    /// The address it listens at, with the port that was taken. It prints as `incoming` for a
+    /// server to which connections are [brought](super::ServerBuilder::bind_incoming).
     #[must_use]
     pub fn local_addr(&self) -> &PeerAddr {
         &self.local
@@ -100,6 +101,10 @@ impl Bound {
     /// not end it: accepting goes on, after a pause of 100 ms if the system is short. A program
     /// that has spawned the future hears of its end by [`ServerHandle::stopped`].
     ///
+    /// If the connections come from a stream that ends
+    /// ([`bind_incoming`](super::ServerBuilder::bind_incoming)), it is ready when the last of them
+    /// has ended as well.
+    ///
     /// **On drop** of the future the address is free again, and connections that were accepted go
     /// on.
     ///
@@ -107,29 +112,37 @@ impl Bound {
     /// The listening socket is broken: connections that were accepted go on. Or the runtime has no
     /// timers or no sockets ([`ErrorKind::Config`]).
     pub async fn serve(self) -> Result<()> {
-        check_runtime("serve", true)?;
+        check_runtime("serve", matches!(self.source, Source::Listener(_)))?;
         self.stage.send_replace(Stage::Accepting);
         let dead_peer_timeout = self.connections.config().dead_peer_timeout;
         let limits = self.connections.accept_limits();
         let pace = Pace::new(limits.accepts_per_second);
         let mut waiting = Waiting::new(limits.waiting());
         let accepting =
-            accept_all(&self.listener, dead_peer_timeout, pace, &mut waiting, &self.connections);
-        let broken = tokio::select! {
-            error = accepting => Some(error),
+            accept_all(&self.source, dead_peer_timeout, pace, &mut waiting, &self.connections);
+        let ended = tokio::select! {
+            ended = accepting => Some(ended),
             () = self.connections.drain_begun() => None,
         };
         // They have been accepted, so they go on, or hear that their calls are refused.
         while let Some(accepted) = waiting.pop() {
             Serve::start(&self.connections, accepted);
         }
-        if let Some(error) = broken {
-            return Err(self.broken(error));
+        match ended {
+            Some(Err(error)) => return Err(self.broken(error)),
+            Some(Ok(())) => {}
+            None => self.accept_begun(dead_peer_timeout).await,
         }
-        self.accept_begun(dead_peer_timeout).await;
-        drop(self.listener);
+        drop(self.source);
         // Wakes those who shut the server down: the address is free.
         self.stage.send_replace(Stage::Unbound);
+        if ended.is_some() {
+            self.connections.all_ended().await;
+            // Who shuts it down meanwhile says when that is complete.
+            if !self.connections.are_draining() {
+                self.stopped.set();
+            }
+        }
         self.stopped.wait().await;
         Ok(())
     }
@@ -137,12 +150,12 @@ impl Bound {
     /// Accepts the connections that have begun, and lets no more begin. Their calls are refused.
     async fn accept_begun(&self, dead_peer_timeout: Duration) {
         // PROTOCOL 41
-        self.listener.stop_listening();
+        self.source.stop();
         let all = async {
             loop {
                 let next =
-                    tokio::time::timeout(SETTLE, self.listener.accept(dead_peer_timeout)).await;
-                let Ok(Ok((ends, peer))) = next else { return };
+                    tokio::time::timeout(SETTLE, self.source.accept(dead_peer_timeout)).await;
+                let Ok(Some(Ok((ends, peer)))) = next else { return };
                 // No shutdown would wait for the connection's end.
                 if self.connections.are_closing() {
                     return;
@@ -180,7 +193,7 @@ impl ServerHandle {
 
     /// Waits until the server accepts no connections any more, and says why. For programs that have
     /// spawned [`serve`](Bound::serve). `Ok`: somebody has shut it down, and the shutdown is
-    /// complete.
+    /// complete; or the stream of connections and the last of these have ended.
     ///
     /// Any number of tasks may wait, also before the server serves. **Cancel safe**: it changes
     /// nothing.

@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::Stream;
+
 use crate::client::Channel;
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 
@@ -11,8 +13,11 @@ use crate::clock::Lack;
 use crate::driver::{Config, Pools};
 use crate::settings::{self, Limits, shared_settings};
 use crate::stream::Compression;
-use crate::transport::{Address, Ends, Listener, PeerAddr, memory_pair, why_not_bound};
+use crate::transport::{
+    Address, Ends, Io, Listener, PeerAddr, SocketListener, memory_pair, why_not_bound,
+};
 
+use super::accept::{Incoming, Source};
 use super::bound::Bound;
 use super::call::{IntoService, Router, ServerState, Service};
 use super::connection_set::{AcceptLimits, DEFAULT_CONNECTIONS};
@@ -227,26 +232,132 @@ impl ServerBuilder {
     pub async fn bind(mut self, address: impl AsRef<str>) -> Result<Bound> {
         let address = Address::parse(address.as_ref())?;
         check_runtime("bind", true)?;
-        let (backlog, wanted) = (self.backlog, self.accept_limits.connections);
-        let files = Files::now().filter(|files| files.connections() < wanted);
-        if let Some(files) = files {
-            self.accept_limits.limit_to_files(files.connections());
-        }
+        let (backlog, files) = (self.backlog, self.limit_to_files());
         let connections = self.connections()?;
-        let failed = |error: std::io::Error| {
-            let text = format!("cannot listen at {address}: {}", why_not_bound(&error));
-            Error::new(ErrorKind::Bind, Origin::Caller, Code::SERVER_SYSTEM_ERR, text)
-                .with_source(error)
-        };
-        let listener = Listener::bind(&address).await.map_err(failed)?;
+        let failed = |error| not_bound(&address.to_string(), error);
+        let listener = SocketListener::bind(&address).await.map_err(failed)?;
         listener.set_backlog(backlog).map_err(failed)?;
         let local = listener.local_addr().map_err(failed)?;
-        if let Some(files) = files
-            && wanted != DEFAULT_CONNECTIONS
-        {
-            files.warn(wanted);
+        files.warn();
+        Ok(Bound::new(Source::Listener(listener), local, connections))
+    }
+
+    /// Listens with a socket that was made elsewhere: std's or tokio's, of TCP or of a Unix socket,
+    /// such as one of systemd. Connections wait until the server [serves](Bound::serve). Must be
+    /// called within a tokio runtime.
+    ///
+    /// The socket may be shared with other processes, so its [`backlog`](Self::backlog) stays as it
+    /// is, and so does the file of a Unix socket. A connection that begins while the server shuts
+    /// down may be refused or reset.
+    ///
+    /// ```
+    /// # use trill::{Result, Server};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<()> {
+    /// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// let port = listener.local_addr()?.port();
+    /// let server = Server::builder().bind_listener(listener)?;
+    /// assert_eq!(server.local_addr().port(), Some(port));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// A setting makes no sense, two methods have one name, or there is no runtime
+    /// ([`ErrorKind::Config`]); or the runtime cannot take the socket ([`ErrorKind::Bind`]).
+    pub fn bind_listener(mut self, listener: impl Into<Listener>) -> Result<Bound> {
+        check_runtime("bind_listener", true)?;
+        let files = self.limit_to_files();
+        let connections = self.connections()?;
+        let failed = |error| not_bound("the socket", error);
+        let listener = listener.into().open().map_err(failed)?;
+        let local = listener.local_addr().map_err(failed)?;
+        files.warn();
+        Ok(Bound::new(Source::Listener(listener), local, connections))
+    }
+
+    /// Serves connections that the user's program accepts, over any io: behind a handshake, from
+    /// another sort of socket, or from a pipe. The stream is asked for more while the server
+    /// [serves](Bound::serve). Must be called within a tokio runtime.
+    ///
+    /// All limits on accepting count as for a listener. A handshake belongs before the stream, with
+    /// a limit of time, and many at once, as `buffer_unordered` makes them: what waits inside the
+    /// stream holds up those behind it.
+    ///
+    /// An error in the stream is about one connection, and is logged at level `debug`. If the
+    /// system is short of files or memory, there is a pause of 100 ms as well; and one that says
+    /// that a socket does not listen (`EBADF`, `EINVAL`, `ENOTSOCK`) ends the serving.
+    ///
+    /// ```
+    /// use futures::stream;
+    /// use trill::{Channel, Io, Server};
+    /// # use trill::prost::Message;
+    /// # use trill::{Context, Result};
+    /// # #[derive(Clone, PartialEq, Message)]
+    /// # #[prost(prost_path = "trill::prost")]
+    /// # pub struct Hello { #[prost(string, tag = "1")] pub msg: String }
+    /// # #[trill::service(package = "demo")]
+    /// # pub trait Greeter { async fn say_hello(&self, cx: Context, req: Hello) -> Result<Hello>; }
+    ///
+    /// /// What a handshake has found out.
+    /// struct User(&'static str);
+    ///
+    /// struct MyGreeter;
+    ///
+    /// #[trill::service]
+    /// impl Greeter for MyGreeter {
+    ///     async fn say_hello(&self, cx: Context, _req: Hello) -> Result<Hello> {
+    ///         let user = cx.identity::<User>().map_or("stranger", |user| user.0);
+    ///         Ok(Hello { msg: format!("hello, {user}") })
+    ///     }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<()> {
+    /// let (near, far) = tokio::io::duplex(64 * 1024);
+    /// let incoming = stream::iter([Ok(Io::new(far).with_identity(User("ann")))]);
+    /// let server = Server::builder().service(MyGreeter).bind_incoming(incoming)?;
+    /// let serving = tokio::spawn(server.serve());
+    ///
+    /// let near = std::sync::Mutex::new(Some(near));
+    /// let channel = Channel::builder()
+    ///     .connector(move |_address| {
+    ///         let near = near.lock().unwrap().take();
+    ///         async { near.ok_or(std::io::ErrorKind::ConnectionRefused.into()) }
+    ///     })
+    ///     .connect("a pipe")
+    ///     .await?;
+    /// let client = GreeterClient::new(channel);
+    /// assert_eq!(client.say_hello(Hello::default()).await?.msg, "hello, ann");
+    ///
+    /// drop(client);
+    /// // There are no more connections, and the last has ended.
+    /// serving.await.unwrap()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// A setting makes no sense, two methods have one name, or there is no runtime
+    /// ([`ErrorKind::Config`]).
+    pub fn bind_incoming<I: Into<Io>>(
+        self,
+        incoming: impl Stream<Item = std::io::Result<I>> + Send + 'static,
+    ) -> Result<Bound> {
+        check_runtime("bind_incoming", false)?;
+        let connections = self.connections()?;
+        let source = Source::Incoming(Incoming::new(incoming));
+        Ok(Bound::new(source, PeerAddr::named("incoming"), connections))
+    }
+
+    /// There are at most as many connections as the process may open files.
+    fn limit_to_files(&mut self) -> TooFew {
+        let wanted = self.accept_limits.connections;
+        let files = Files::now().filter(|files| files.connections() < wanted);
+        if let Some(files) = &files {
+            self.accept_limits.limit_to_files(files.connections());
         }
-        Ok(Bound::new(listener, local, connections))
+        TooFew { files, wanted }
     }
 
     /// Serves inside this process, without a port, and gives a channel to it: for tests of handlers
@@ -309,6 +420,28 @@ impl ServerBuilder {
             server_state,
         )))
     }
+}
+
+/// The files, if there are fewer than were wanted for connections.
+struct TooFew {
+    files: Option<Files>,
+    wanted: usize,
+}
+
+impl TooFew {
+    /// Warns those who have set a number.
+    fn warn(&self) {
+        if let Some(files) = &self.files
+            && self.wanted != DEFAULT_CONNECTIONS
+        {
+            files.warn(self.wanted);
+        }
+    }
+}
+
+fn not_bound(at: &str, error: std::io::Error) -> Error {
+    let text = format!("cannot listen at {at}: {}", why_not_bound(&error));
+    Error::new(ErrorKind::Bind, Origin::Caller, Code::SERVER_SYSTEM_ERR, text).with_source(error)
 }
 
 /// Says at the call what tokio would say by a panic from inside the library.

@@ -191,7 +191,7 @@ impl Connections {
     }
 
     /// Waits until the tasks of all connections have ended, and with them the handlers'.
-    async fn all_ended(&self) {
+    pub(super) async fn all_ended(&self) {
         loop {
             // Made before the look, so that an end in between wakes it.
             let ended = self.ended.notified();

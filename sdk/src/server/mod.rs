@@ -55,3 +55,4 @@ pub use builder::{Server, ServerBuilder};
 pub(crate) use unbound::Unbound;
 
 pub use crate::driver::{Buffered, Refused};
+pub use crate::transport::Listener;

@@ -67,7 +67,7 @@ impl Network {
     /// The settings of a channel in this network.
     pub(super) fn builder(self: &Arc<Self>) -> ChannelBuilder {
         let network: Arc<Self> = Arc::clone(self);
-        Channel::builder().connector(network)
+        Channel::builder().connect_by(network)
     }
 
     /// When an address was connected to, in milliseconds after `since`.

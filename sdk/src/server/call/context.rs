@@ -13,7 +13,7 @@ use crate::service::{CallOptions, MethodSpec, ServiceSpec};
 use crate::signal::Signal;
 use crate::stream::{Compression, JSON};
 use crate::sync::{AtomicBool, Mutex, Ordering};
-use crate::transport::PeerAddr;
+use crate::transport::{Credentials, PeerAddr};
 
 use super::server_state::ServerState;
 
@@ -106,6 +106,20 @@ impl Context {
     #[must_use]
     pub fn peer(&self) -> &PeerAddr {
         &self.0.peer
+    }
+
+    /// The value of this type that was found out about the caller when its connection was made:
+    /// what a TLS handshake has, or a handshake of the user's own
+    /// ([`Io::with_identity`](crate::Io::with_identity)). `None` if there is none of this type.
+    #[must_use]
+    pub fn identity<T: std::any::Any + Send + Sync>(&self) -> Option<&T> {
+        self.peer().identity()
+    }
+
+    /// The process that calls, as the system knows it: for callers over a Unix socket.
+    #[must_use]
+    pub fn credentials(&self) -> Option<&Credentials> {
+        self.peer().credentials()
     }
 
     /// The metadata of the request.
