@@ -48,7 +48,7 @@ fn by_pipes<T>(
 where
     T: AsyncRead + AsyncWrite + Send + 'static,
 {
-    Channel::builder().connector(move |_| {
+    Channel::builder().timeout(None).connector(move |_| {
         let (near, far) = duplex(ROOM);
         let (near, far) = (Io::new(wrap(near)), Io::new(wrap(far)));
         let sent = server.send(Ok(far)).map_err(|_| io::ErrorKind::ConnectionRefused.into());
@@ -56,8 +56,8 @@ where
     })
 }
 
-/// Every kind of call, and then a flood in both directions at once.
-async fn everything_over<T>(wrap: impl Fn(DuplexStream) -> T + Send + Sync + 'static)
+/// Every kind of call, a large answer, and a flood of messages in both directions at once.
+async fn everything_over<T>(size: usize, wrap: impl Fn(DuplexStream) -> T + Send + Sync + 'static)
 where
     T: AsyncRead + AsyncWrite + Send + 'static,
 {
@@ -66,10 +66,10 @@ where
     let channel = by_pipes(sender, wrap).connect("a pipe").await.unwrap();
     let client = EverythingClient::new(channel);
     every_kind(&client, &mut log).await;
-    let large = client.unary(text("large 300000")).await.unwrap();
-    assert_eq!(large.text.len(), 300_000);
+    let large = client.unary(text(format!("large {}", 100 * size))).await.unwrap();
+    assert_eq!(large.text.len(), 100 * size);
     let (mut reader, mut writer) = client.talk().await.unwrap().split();
-    let message = text("m".repeat(3_000));
+    let message = text("m".repeat(size));
     let write = async {
         for _ in 0..100 {
             writer.write(message.clone()).await.unwrap();
@@ -93,12 +93,12 @@ where
 
 #[tokio::test]
 async fn every_kind_over_a_pipe_of_tokios() {
-    everything_over(|pipe| pipe).await;
+    everything_over(3_000, |pipe| pipe).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_kind_over_a_pipe_of_tokios_on_several_threads() {
-    everything_over(|pipe| pipe).await;
+    everything_over(3_000, |pipe| pipe).await;
 }
 
 /// Reads and writes a byte at a time.
@@ -138,7 +138,7 @@ impl AsyncWrite for Sips {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_kind_over_an_io_that_gives_and_takes_a_byte_at_a_time() {
-    everything_over(Sips).await;
+    everything_over(300, Sips).await;
 }
 
 /// Keeps all that it is given until it is flushed, and has an end of its own: one that is dropped
@@ -228,8 +228,8 @@ async fn politely(room: usize) -> (Channel, Log, ServerHandle, Serving, [Arc<Ato
         let near = near.lock().unwrap().take();
         async { near.map(Io::new).ok_or(io::ErrorKind::ConnectionRefused.into()) }
     };
-    let channel = Channel::builder().connector(connector).connect("polite").await.unwrap();
-    (channel, log, handle, serving, flags)
+    let builder = Channel::builder().timeout(None).connector(connector);
+    (builder.connect("polite").await.unwrap(), log, handle, serving, flags)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -367,8 +367,10 @@ async fn limits_on_accepting_count_and_peers_are_told_apart_by_who_they_are() {
         who(channel.clone()).await.unwrap();
         held.push(channel);
     }
-    let third = over_one(&sender, |io| io.with_identity(Name("ann"))).await.unwrap();
-    assert!(who(third).await.is_err(), "she leaves as much to others as she has");
+    // The end of the third may come before the channel is handed out.
+    if let Ok(third) = over_one(&sender, |io| io.with_identity(Name("ann"))).await {
+        assert!(who(third).await.is_err(), "she leaves as much to others as she has");
+    }
     assert_eq!(handle.refused().too_many_connections, 1);
     let other = over_one(&sender, |io| io.with_identity(Name("bob"))).await.unwrap();
     who(other).await.unwrap();

@@ -8,7 +8,8 @@ use crate::wires::{Fault, Garbage};
 
 use super::budget::Overrun;
 
-/// Why a connection ended, and with it every call and stream on it.
+/// Why a connection ended, and with it every call and stream on it. `Transport` is a failure for
+/// which the io has words, and `Io` one that the system knows by number.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum ConnError {
     PeerClosed,
@@ -17,7 +18,6 @@ pub(crate) enum ConnError {
     RuntimeGone,
     Panicked,
     Io(io::ErrorKind),
-    /// The io has words of its own for it.
     Transport(Arc<str>),
     FrameTooLarge { size: usize, limit: usize, timeout: Duration },
     Frame(Duration),

@@ -405,8 +405,8 @@ impl Future for Driver {
                     return Poll::Pending;
                 }
                 Poll::Ready(why) => {
-                    // An io may have a word to say behind the last byte. Who ends for another
-                    // reason than having written all does not wait for that.
+                    // An io may have its end to say behind the last byte. A connection that
+                    // ends before everything is written does not wait for that.
                     let _ = ends.output.poll_close(cx);
                     this.end(why);
                 }

@@ -138,7 +138,7 @@ impl Bound {
         self.stage.send_replace(Stage::Unbound);
         if ended.is_some() {
             self.connections.all_ended().await;
-            // Who shuts it down meanwhile says when that is complete.
+            // A shutdown that goes on meanwhile says itself when it is complete.
             if !self.connections.are_draining() {
                 self.stopped.set();
             }

@@ -146,7 +146,7 @@ struct Inner {
     known: Option<Box<Known>>,
 }
 
-/// What is known of a peer beside its address.
+/// The knowledge of a peer beside its address.
 #[derive(Clone, Default)]
 struct Known {
     credentials: Option<Credentials>,

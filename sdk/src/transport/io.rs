@@ -41,8 +41,8 @@ use super::{Credentials, Ends, PeerAddr};
 ///   tell a connection that was cut from one that was closed, as TLS can, gives an error for the
 ///   first, such as [`UnexpectedEof`](io::ErrorKind::UnexpectedEof). That error's text is in the
 ///   errors of calls and streams.
-/// - It is shut down (`poll_shutdown`) behind the last byte, before it is dropped, for 10 seconds at
-///   most; one whose connection is lost or broken off gets the chance without waiting.
+/// - It is shut down (`poll_shutdown`) behind the last byte, before it is dropped, for 10 seconds
+///   at most; one whose connection is lost or broken off gets the chance without waiting.
 /// - A panic of the io is the end of its connection, and of nothing else.
 ///
 /// tokio's [`TcpStream`] and [`UnixStream`] are known as what they are: they cost no lock, TCP gets
@@ -80,8 +80,9 @@ impl Io {
     }
 
     /// Gives the peer an address, which counts instead of the socket's: that of a client behind a
-    /// proxy, for instance. What has the IP address of a socket counts as a peer by it
-    /// ([`peer_key`](crate::server::ServerBuilder::peer_key)), and all else as a peer of its own.
+    /// proxy, for instance. A server counts connections from one IP address as one peer, and those
+    /// from other addresses as peers of their own
+    /// ([`peer_key`](crate::server::ServerBuilder::peer_key)).
     pub fn with_peer(mut self, address: impl Into<PeerAddr>) -> Self {
         self.peer = self.peer.at(&address.into());
         self.has_address = true;
