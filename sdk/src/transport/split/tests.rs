@@ -233,7 +233,7 @@ fn a_look_finds_bytes_and_the_end_and_loses_neither() {
     assert!(ends.input.poll_read(cx, &mut read).is_pending());
     assert!(!ends.input.is_gone() && !ends.output.is_ended() && !ends.input.has_more());
     io.change(|script| {
-        (script.input, script.end) = (b"ab".to_vec(), Some(ErrorKind::UnexpectedEof))
+        (script.input, script.end) = (b"ab".to_vec(), Some(ErrorKind::UnexpectedEof));
     });
     driver.wakes();
     assert!(ends.input.has_more() && !ends.input.is_gone() && !ends.output.is_ended());
