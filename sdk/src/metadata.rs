@@ -2,6 +2,7 @@
 
 mod key;
 
+use std::collections::HashSet;
 use std::fmt;
 
 use bytes::Bytes;
@@ -60,6 +61,9 @@ pub(crate) struct Pair {
     pub(crate) key: String,
     pub(crate) value: Bytes,
 }
+
+/// Up to so many keys are compared with each other, which needs no memory; more are put in a set.
+const FEW: usize = 16;
 
 /// The overhead of an allocation in bytes, about.
 const ALLOCATION: usize = 16;
@@ -151,12 +155,19 @@ impl Metadata {
     /// Takes all pairs of `other`, in place of the values that its keys have here. Metadata of a
     /// peer is passed on with this: its keys are taken as they are.
     pub fn extend(&mut self, other: Self) {
-        let mut others = other.into_pairs();
-        if !self.is_empty() {
-            self.pairs_mut().retain(|pair| !others.iter().any(|other| other.is_of(&pair.key)));
-        }
-        if !others.is_empty() {
-            self.pairs_mut().append(&mut others);
+        if self.is_empty() {
+            *self = other;
+        } else if !other.is_empty() {
+            let mut others = other.into_pairs();
+            let pairs = self.pairs_mut();
+            if others.len() <= FEW {
+                pairs.retain(|pair| !others.iter().any(|other| other.is_of(&pair.key)));
+            } else {
+                let keys: HashSet<_> =
+                    others.iter().map(|other| other.key.to_ascii_lowercase()).collect();
+                pairs.retain(|pair| !keys.contains(&pair.key.to_ascii_lowercase()));
+            }
+            pairs.append(&mut others);
         }
     }
 
@@ -317,6 +328,13 @@ mod tests {
         assert_eq!(pairs(&metadata), all);
         metadata.extend(Metadata::new());
         assert_eq!(pairs(&metadata), all);
+        let many = |value| (0..40).map(move |at| (format!("Key-{at}"), value));
+        let mut large =
+            Metadata::try_from_iter(many("old").chain([(String::from("b"), "2")])).unwrap();
+        large.extend(Metadata::try_from_iter(many("new")).unwrap());
+        large.extend(Metadata::try_from([("KEY-7", "newer")]).unwrap());
+        assert_eq!((large.len(), large.get_str("b")), (41, Some("2")));
+        assert_eq!((large.get_str("key-6"), large.get_str("key-7")), (Some("new"), Some("newer")));
         let mut empty = Metadata::new();
         empty.extend(Metadata::new());
         assert!(empty.is_empty() && empty.cost() == 0);

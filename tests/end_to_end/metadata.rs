@@ -170,3 +170,59 @@ async fn metadata_made_elsewhere_goes_with_a_call_and_replaces_its_keys() {
     let seen = call.extend_metadata(common).await.unwrap();
     assert_eq!(seen, text("own=1,tenant=blue,binary-bin=\\xc3\\xbf"));
 }
+
+#[tokio::test]
+async fn initial_metadata_comes_with_the_end_over_trpc_and_the_final_values_count() {
+    let (client, _log) = in_memory();
+    let response = client.unary(text("initial served-by b1")).response().await.unwrap();
+    assert!(response.initial_metadata.is_empty());
+    assert_eq!(response.metadata.get_str("served-by"), Some("b1"));
+
+    let order = text("initial both first;initial one 1;meta Both last;append both again");
+    let mut reader = client.download(order.clone()).await.unwrap();
+    assert!(reader.initial_metadata().await.unwrap().is_empty(), "at once");
+    assert_eq!(reader.read().await.unwrap(), Some(text("first")));
+    assert!(reader.initial_metadata().await.unwrap().is_empty(), "and again");
+    for _ in 0..3 {
+        assert!(reader.read().await.unwrap().is_some());
+    }
+    assert_eq!(reader.read().await.unwrap(), None);
+    let told = Metadata::try_from([("one", "1"), ("Both", "last"), ("both", "again")]).unwrap();
+    assert_eq!(reader.metadata(), Some(&told));
+    assert!(reader.initial_metadata().await.unwrap().is_empty(), "after the end");
+
+    let failing = text(format!("{};error 7 no", order.text));
+    let mut reader = client.download(failing).await.unwrap();
+    let error = loop {
+        if let Err(error) = reader.read().await {
+            break error;
+        }
+    };
+    assert_eq!((error.func_ret(), reader.metadata()), (7, Some(&told)));
+}
+
+#[tokio::test]
+async fn every_handle_of_an_answer_gives_its_initial_metadata() {
+    let (client, _log) = in_memory();
+    let (mut writer, mut reply) = client.upload().await.unwrap();
+    assert!(reply.initial_metadata().await.unwrap().is_empty());
+    writer.write(text("initial a 1")).await.unwrap();
+    writer.finish().await.unwrap();
+    let response = reply.response().await.unwrap();
+    assert!(response.initial_metadata.is_empty());
+    assert_eq!(response.metadata.get_str("a"), Some("1"));
+
+    let mut rw = client.talk().await.unwrap();
+    assert!(rw.initial_metadata().await.unwrap().is_empty());
+    rw.write(text("initial a 2")).await.unwrap();
+    assert_eq!(rw.finish().await.unwrap().get_str("a"), Some("2"));
+
+    let rw = client.talk().await.unwrap().shared();
+    let read = rw.read();
+    tokio::pin!(read);
+    assert!(futures::poll!(read.as_mut()).is_pending());
+    assert!(rw.initial_metadata().await.unwrap().is_empty(), "no turn is waited for");
+    rw.write(text("initial a 3")).await.unwrap();
+    assert_eq!(read.await.unwrap(), Some(text("first")));
+    assert_eq!(rw.finish().await.unwrap().get_str("a"), Some("3"));
+}

@@ -78,8 +78,9 @@ pub trait Hints {
 /// `hang`, `sleep 50` (milliseconds), `stay` (reports `stays`, then hangs), `count 10` (writes ten
 /// messages), `large 1000` (answers with so many bytes), `heavy 1000` (the same, off the threads of
 /// tasks), `meta key value` (sends it back), `append key value value` (the same with several),
-/// `need key value` (an error if the metadata of the call is not that), `attach` (sends the
-/// attachment back), `done` (returns), or anything else, which is echoed.
+/// `initial key value` (sends it as initial metadata), `need key value` (an error if the metadata
+/// of the call is not that), `attach` (sends the attachment back), `done` (returns), or anything
+/// else, which is echoed.
 ///
 /// Orders for back-pressure: `wait` (until a call says `resume`), `pace 5` (from now on sleeps so
 /// many milliseconds after every 100 messages it reads), `fill 10 1000` (writes ten messages of
@@ -173,6 +174,10 @@ impl Obedient {
                     .map(|(key, value)| format!("{key}={}", value.escape_ascii()))
                     .collect();
                 Ok(text(seen.join(",")))
+            }
+            "initial" => {
+                cx.set_initial_metadata(first.unwrap_or(""), rest.to_owned())?;
+                Ok(text("first"))
             }
             "append" => {
                 for value in rest.split(' ') {

@@ -28,7 +28,7 @@ const BESIDE: usize = 128;
 impl Outcome {
     /// The codes and the text.
     pub(super) fn without_metadata(&self) -> Self {
-        Self { metadata: Metadata::new(), ..self.clone() }
+        Self { initial: Metadata::new(), metadata: Metadata::new(), ..self.clone() }
     }
 }
 

@@ -51,6 +51,8 @@ pub(crate) struct Outcome {
     pub(crate) ret: i32,
     pub(crate) func_ret: i32,
     pub(crate) message: Bytes,
+    /// The part that comes before the first message, on a wire that has a place for it.
+    pub(crate) initial: Metadata,
     pub(crate) metadata: Metadata,
     /// The server takes no new calls and streams on this connection.
     pub(crate) draining: bool,
@@ -63,7 +65,7 @@ impl Outcome {
 
     /// The bytes that text and metadata take in memory.
     pub(crate) fn cost(&self) -> usize {
-        self.message.len() + self.metadata.cost()
+        self.message.len() + self.initial.cost() + self.metadata.cost()
     }
 
     pub(crate) fn framework(ret: i32, message: impl Into<Bytes>) -> Self {

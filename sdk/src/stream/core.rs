@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Instant;
 
 use crate::driver::{Ending, Fit, Link, Outcome, StreamKey};
-use crate::error::Error;
+use crate::error::{Error, Result};
+use crate::metadata::Metadata;
 
 use super::compression::Compression;
 use super::ending::{Subject, TimeLimit, ending_error};
@@ -88,6 +90,15 @@ impl StreamRef {
 
     pub(crate) fn ending(&self) -> Option<Ending> {
         self.0.link.ending(self.0.key)
+    }
+
+    /// The metadata that comes before the first message: the outcome of a stream has it. Until the
+    /// end there is nothing to wait for on tRPC, which has no place for it.
+    pub(crate) fn poll_initial_metadata(&self) -> Poll<Result<Metadata>> {
+        Poll::Ready(Ok(match self.ending() {
+            Some(Ending::Closed(outcome) | Ending::Reset(outcome)) => outcome.initial.clone(),
+            _ => Metadata::new(),
+        }))
     }
 
     /// Ends a server's stream with the outcome of its handler.

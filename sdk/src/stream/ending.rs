@@ -308,7 +308,7 @@ pub(crate) fn outcome(status: &Status, metadata: Metadata) -> Outcome {
         func_ret: status.func_ret(),
         message: Bytes::from(status.message().to_owned()),
         metadata,
-        draining: false,
+        ..Outcome::default()
     };
     // PROTOCOL 26
     if outcome.is_ok() {

@@ -124,6 +124,22 @@ impl<T: Message> AsyncReader<T> {
         Read { reader: self, clock: Clock::Counts }
     }
 
+    /// Waits for the metadata that a server sends before the first message of its answer, and gives
+    /// it; again, if it is asked for again. No message is read for it.
+    ///
+    /// Ready when the first bytes of the answer have come. tRPC has no place for it: there it is
+    /// ready at once and empty, and what the handler sets as initial metadata comes with the
+    /// [final](Self::metadata) one. In a handler it is empty as well; the request's metadata is
+    /// [`Context::metadata`](crate::Context::metadata).
+    ///
+    /// **Cancel safety**: dropping the future loses nothing.
+    ///
+    /// # Errors
+    /// How the stream ended, if it has before anything of an answer came.
+    pub async fn initial_metadata(&mut self) -> Result<Metadata> {
+        poll_fn(|_| self.stream.poll_initial_metadata()).await
+    }
+
     /// The metadata with which the peer ended the stream, once reading has come to the end.
     #[must_use]
     pub fn metadata(&self) -> Option<&Metadata> {

@@ -86,6 +86,17 @@ impl<R: Message, W: Message> AsyncReaderWriter<R, W> {
         poll_fn(|cx| self.halves.0.poll_finished(cx)).await
     }
 
+    /// Waits for the metadata that a server sends before its first message. See
+    /// [`AsyncReader::initial_metadata`].
+    ///
+    /// **Cancel safety**: dropping the future loses nothing.
+    ///
+    /// # Errors
+    /// How the stream ended, if it has before anything of an answer came.
+    pub async fn initial_metadata(&mut self) -> Result<Metadata> {
+        self.halves.0.initial_metadata().await
+    }
+
     /// The metadata with which the peer ended the stream, once reading has come to the end.
     #[must_use]
     pub fn metadata(&self) -> Option<&Metadata> {

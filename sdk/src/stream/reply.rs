@@ -23,16 +23,24 @@ use super::timeout::poll_time;
 pub struct Response<T> {
     /// The message.
     pub message: T,
-    /// The metadata of the answer. Servers of tRPC-Cpp and tRPC-Go send the request's metadata back
-    /// in it.
+    /// The metadata that came before the message. Over tRPC it is empty: there all metadata of the
+    /// answer comes with its end.
+    pub initial_metadata: Metadata,
+    /// The metadata of the answer's end. Servers of tRPC-Cpp and tRPC-Go send the request's
+    /// metadata back in it.
     pub metadata: Metadata,
     /// Bytes beside the message; only unary answers can have some.
     pub attachment: Bytes,
 }
 
 impl<T> Response<T> {
-    pub(crate) fn new(message: T, metadata: Metadata, attachment: Bytes) -> Self {
-        Self { message, metadata, attachment }
+    pub(crate) fn new(
+        message: T,
+        initial_metadata: Metadata,
+        metadata: Metadata,
+        attachment: Bytes,
+    ) -> Self {
+        Self { message, initial_metadata, metadata, attachment }
     }
 
     /// The message alone.
@@ -76,8 +84,19 @@ impl<T: Message> Reply<T> {
     /// As for the future itself.
     pub async fn response(mut self) -> Result<Response<T>> {
         let message = (&mut self).await?;
+        let initial = self.initial_metadata().await?;
         let metadata = self.reader.metadata().cloned().unwrap_or_default();
-        Ok(Response::new(message, metadata, Bytes::new()))
+        Ok(Response::new(message, initial, metadata, Bytes::new()))
+    }
+
+    /// Waits for the metadata that comes before the answer. See [`AsyncReader::initial_metadata`].
+    ///
+    /// **Cancel safety**: dropping the future loses nothing.
+    ///
+    /// # Errors
+    /// How the call ended, if it has before anything of an answer came.
+    pub async fn initial_metadata(&mut self) -> Result<Metadata> {
+        self.reader.initial_metadata().await
     }
 
     fn poll_outcome(&mut self, cx: &mut Context<'_>) -> Poll<Result<T>> {

@@ -97,6 +97,18 @@ impl<T: Message> SharedReader<T> {
             patience: Patience::default(),
         }
     }
+
+    /// Waits for the metadata that a server sends before its first message. As
+    /// [`AsyncReader::initial_metadata`]; it waits for no turn, so others can read meanwhile.
+    ///
+    /// **Cancel safety**: dropping the future loses nothing.
+    ///
+    /// # Errors
+    /// How the stream ended, if it has before anything of an answer came.
+    pub async fn initial_metadata(&self) -> Result<Metadata> {
+        let stream = self.0.handle.lock().stream().clone();
+        poll_fn(|_| stream.poll_initial_metadata()).await
+    }
 }
 
 impl<T> Clone for SharedReader<T> {
@@ -316,6 +328,17 @@ impl<R: Message, W: Message> SharedReaderWriter<R, W> {
     /// Reads the next message; see [`SharedReader::read`].
     pub fn read(&self) -> SharedRead<R> {
         self.reader.read()
+    }
+
+    /// Waits for the metadata that a server sends before its first message; see
+    /// [`SharedReader::initial_metadata`].
+    ///
+    /// **Cancel safety**: dropping the future loses nothing.
+    ///
+    /// # Errors
+    /// How the stream ended, if it has before anything of an answer came.
+    pub async fn initial_metadata(&self) -> Result<Metadata> {
+        self.reader.initial_metadata().await
     }
 
     /// Writes one message; see [`SharedWriter::write`].

@@ -128,7 +128,7 @@ impl<Req: Message, Resp: Message> Future for ResponseFuture<Req, Resp> {
         self.call.finish();
         Poll::Ready(response.map(|(message, answer)| {
             let Answer { outcome, attachment, .. } = answer;
-            Response::new(message, outcome.metadata, attachment)
+            Response::new(message, outcome.initial, outcome.metadata, attachment)
         }))
     }
 }

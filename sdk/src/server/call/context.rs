@@ -55,6 +55,7 @@ struct Rare {
 /// The parts that go out beside the answer.
 #[derive(Default)]
 pub(super) struct Extras {
+    pub(super) initial: Metadata,
     pub(super) metadata: Metadata,
     pub(super) attachment: Bytes,
     /// `None`: as the request was.
@@ -179,6 +180,46 @@ impl Context {
     /// values that its keys have. The metadata of another server's answer is passed on with this.
     pub fn extend_metadata(&self, metadata: Metadata) {
         self.with_extras(|extras| extras.metadata.extend(metadata));
+    }
+
+    /// Sends a key with one value before the first message of the answer, in place of values that
+    /// the key has there. It goes out with that message, or with the end if there is none, and what
+    /// is set later has no promised effect.
+    ///
+    /// tRPC has no place for it: there it is sent with the final metadata, and of a key that is in
+    /// both, the final values count.
+    ///
+    /// # Errors
+    /// A key that [`Metadata`] does not take.
+    pub fn set_initial_metadata(
+        &self,
+        key: impl Into<String>,
+        value: impl Into<Bytes>,
+    ) -> Result<(), MetadataError> {
+        let (key, value) = (key.into(), value.into());
+        self.with_extras(|extras| extras.initial.insert(key, value))
+    }
+
+    /// Sends one more value of a key before the first message of the answer. As
+    /// [`set_initial_metadata`](Self::set_initial_metadata), with the limits of
+    /// [`append_metadata`](Self::append_metadata).
+    ///
+    /// # Errors
+    /// A key that [`Metadata`] does not take.
+    pub fn append_initial_metadata(
+        &self,
+        key: impl Into<String>,
+        value: impl Into<Bytes>,
+    ) -> Result<(), MetadataError> {
+        let (key, value) = (key.into(), value.into());
+        self.with_extras(|extras| extras.initial.append(key, value))
+    }
+
+    /// Sends all this before the first message of the answer, in place of the values that its keys
+    /// have there. As [`set_initial_metadata`](Self::set_initial_metadata); the initial metadata of
+    /// another server's answer is passed on with this.
+    pub fn extend_initial_metadata(&self, metadata: Metadata) {
+        self.with_extras(|extras| extras.initial.extend(metadata));
     }
 
     /// Sends bytes beside the answer of a unary call. Streams have no attachment, so for them it

@@ -299,6 +299,7 @@ async fn reply<Resp: Message>(
         Finished::Done(Ok(message)) => message,
         Finished::Done(Err(error)) => {
             let outcome = outcome_of(&error, own, extras.metadata);
+            let outcome = Outcome { initial: extras.initial, ..outcome };
             return log_fit(cx, &call.refuse(outcome, &extras.attachment));
         }
         Finished::Panicked => return drop(call.refuse(panicked(method), &[])),
@@ -330,7 +331,8 @@ async fn reply<Resp: Message>(
     }
     let content_encoding = wire_encoding(compression, size);
     // PROTOCOL 13
-    let mut outcome = Outcome { metadata: extras.metadata, ..Outcome::default() };
+    let (initial, metadata) = (extras.initial, extras.metadata);
+    let mut outcome = Outcome { initial, metadata, ..Outcome::default() };
     let replied = encoding(cx, |task| {
         call.poll_reply(&mut outcome, content_encoding, (size, &message), &extras.attachment, task)
     });

@@ -16,7 +16,7 @@ use crate::error::{Code, Result, panic_text};
 use crate::metadata::Metadata;
 use crate::stream::{StreamRef, Subject, outcome_of, send_error};
 
-use super::context::Context;
+use super::context::{Context, Extras};
 
 /// The progress of a call that was started at once.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -129,14 +129,14 @@ impl<F: Future<Output = Result<()>>> Future for StreamRun<F> {
         let (cx, stream) = (&**this.cx, &*this.stream);
         let poll_ended = |task: &task::Context<'_>| stream.link().poll_ended(stream.key(), task);
         let finished = ready!(poll_work(this.work, cx, task, poll_ended));
-        let metadata = cx.take_extras().metadata;
+        let Extras { initial, metadata, .. } = cx.take_extras();
         match finished {
-            Finished::Done(Ok(())) => close_well(stream, cx, metadata),
+            Finished::Done(Ok(())) => {
+                close_well(stream, cx, Outcome { initial, metadata, ..Outcome::default() });
+            }
             Finished::Done(Err(error)) => {
-                log_fit(
-                    cx,
-                    &stream.close(outcome_of(&error, (cx.method(), cx.peer().as_str()), metadata)),
-                );
+                let outcome = outcome_of(&error, (cx.method(), cx.peer().as_str()), metadata);
+                log_fit(cx, &stream.close(Outcome { initial, ..outcome }));
             }
             Finished::Panicked => drop(stream.close(panicked(cx.method()))),
             // The stream is over already.
@@ -165,8 +165,8 @@ fn poll_work<T, F: Future<Output = Result<T>>>(
 
 /// Ends a stream well. One whose metadata cannot be sent fails, as a unary call does: metadata can
 /// be the answer.
-fn close_well(stream: &StreamRef, cx: &Context, metadata: Metadata) {
-    let Fit::Not(error) = stream.close(Outcome { metadata, ..Outcome::default() }) else { return };
+fn close_well(stream: &StreamRef, cx: &Context, outcome: Outcome) {
+    let Fit::Not(error) = stream.close(outcome) else { return };
     let error = send_error(error, &stream.subject());
     tracing::warn!(%error, "the metadata of a stream's end could not be sent");
     stream.close(outcome_of(&error, (cx.method(), cx.peer().as_str()), Metadata::new()));

@@ -60,11 +60,14 @@ fn milliseconds(timeout: Duration) -> u32 {
 
 #[inline]
 pub(super) fn read_request(meta: RequestProtocol) -> Head {
+    let mut metadata = metadata::read(meta.trans_info);
+    // It is the wire's own, and would be passed on to a stream.
+    metadata.remove(TIMEOUT_KEY);
     Head {
         method: meta.func,
         caller: meta.caller,
         callee: meta.callee,
-        metadata: metadata::read(meta.trans_info),
+        metadata,
         timeout: (meta.timeout > 0).then(|| Duration::from_millis(meta.timeout.into())),
         content_type: meta.content_type,
         content_encoding: meta.content_encoding,
@@ -102,7 +105,7 @@ pub(super) fn read_response(meta: ResponseProtocol, body: Bytes, attachment: Byt
         func_ret: meta.func_ret,
         message: meta.error_msg,
         metadata: metadata::read(meta.trans_info),
-        draining: false,
+        ..Outcome::default()
     };
     hear_drain(&mut outcome);
     let (content_type, content_encoding) = (meta.content_type, meta.content_encoding);
@@ -204,7 +207,7 @@ pub(super) fn read_close(meta: CloseMeta) -> Outcome {
         func_ret: meta.func_ret,
         message: meta.msg,
         metadata: metadata::read(meta.trans_info),
-        draining: false,
+        ..Outcome::default()
     }
 }
 

@@ -56,6 +56,7 @@ impl Trpc {
         outcome: Outcome,
         limit: Largest,
     ) -> Result<(), WriteError> {
+        let outcome = with_one_metadata(outcome);
         check(&outcome.metadata)?;
         control(out, limit, |out| encode::close(out, id, &head::close(0, outcome)))
     }
@@ -68,6 +69,7 @@ impl Trpc {
         outcome: Outcome,
         limit: Largest,
     ) -> Result<(), WriteError> {
+        let outcome = with_one_metadata(outcome);
         check(&outcome.metadata)?;
         control(out, limit, |out| encode::close(out, id, &head::close(RESET, outcome)))
     }
@@ -122,6 +124,7 @@ impl Trpc {
         limit: Largest,
         content: Content<'_, impl Body>,
     ) -> Result<(), WriteError> {
+        let outcome = with_one_metadata(outcome);
         check(&outcome.metadata)?;
         let meta =
             head::response(tag, outcome, content_encoding, attachment_size(content.attachment)?);
@@ -151,6 +154,19 @@ fn control(
     };
     out.truncate(before);
     Err(error)
+}
+
+/// An answer has one place for metadata: of a key that is in both parts, the values of the end
+/// count.
+#[inline]
+fn with_one_metadata(mut outcome: Outcome) -> Outcome {
+    // PROTOCOL 13
+    if !outcome.initial.is_empty() {
+        let last = std::mem::take(&mut outcome.metadata);
+        outcome.metadata = std::mem::take(&mut outcome.initial);
+        outcome.metadata.extend(last);
+    }
+    outcome
 }
 
 /// Checks that one header carries the metadata.
