@@ -178,7 +178,8 @@ impl Run {
                     held.collect(&mut self.end, key);
                 }
                 let write = |out: &mut Vec<u8>| out.resize(out.len() + len, 7);
-                let sent = self.end.with(|conn| conn.send(key, len, &mut held.ticket, write));
+                let sent =
+                    self.end.on_stream(key, |stream| stream.send(len, &mut held.ticket, write));
                 assert_eq!(
                     held.ticket.is_some(),
                     sent == Ok(Sent::NoRoom),
@@ -189,12 +190,11 @@ impl Run {
                 // A send buffer is granted right behind a message that was queued, as to a writer
                 // who has more.
                 if held.granted.is_none()
-                    && self
-                        .end
-                        .with(|conn| conn.send(key, 0, &mut held.ticket, |_: &mut Vec<u8>| {}))
-                        == Ok(Sent::Queued)
+                    && self.end.on_stream(key, |stream| {
+                        stream.send(0, &mut held.ticket, |_: &mut Vec<u8>| {})
+                    }) == Ok(Sent::Queued)
                 {
-                    let (prefix, credit) = self.end.with(|conn| conn.grant_credit(key));
+                    let (prefix, credit) = self.end.grant(key);
                     held.granted = Some((prefix, credit, Vec::new()));
                 }
                 held.write_lent(choices.below(200));
@@ -210,12 +210,14 @@ impl Run {
             }
             5 => {
                 held.collect(&mut self.end, key);
-                self.end.with(|conn| conn.half_close(key));
+                self.end.on_stream(key, |stream| {
+                    stream.half_close();
+                });
             }
             CLOSE_IT if self.side == Side::Server => {
                 held.collect(&mut self.end, key);
                 let outcome = outcome(choices);
-                let fit = self.end.with(|conn| conn.close(key, outcome));
+                let fit = self.end.on_stream(key, |stream| stream.close(outcome));
                 assert_eq!(self.end.conn.ending(key).is_some(), !matches!(fit, Fit::Not(_)));
             }
             CLOSE_IT | 7 => {
@@ -223,15 +225,21 @@ impl Run {
                 let outcome = outcome(choices);
                 // A handle resets what is not over (`stream/`).
                 if self.end.conn.ending(key).is_none() {
-                    self.end.with(|conn| conn.reset(key, outcome));
+                    self.end.on_stream(key, |stream| stream.reset(outcome));
                 }
                 assert!(self.end.conn.ending(key).is_some());
             }
             8 => {
+                held.collect(&mut self.end, key);
                 let consumed = std::mem::take(&mut held.consumed);
-                self.end.with(|conn| conn.discard(key, consumed));
+                self.end.on_stream(key, |stream| stream.discard(consumed));
             }
-            9 if self.side == Side::Server => self.end.with(|conn| conn.end_input(key)),
+            9 if self.side == Side::Server => {
+                held.collect(&mut self.end, key);
+                self.end.on_stream(key, |stream| {
+                    stream.end_input();
+                });
+            }
             10 => {
                 self.end.with(|conn| conn.opened(key));
             }
@@ -247,7 +255,9 @@ impl Run {
         let mut held = self.streams.remove(&key).expect("it is held");
         self.end.with(|conn| conn.give_back(&mut held.ticket));
         held.collect(&mut self.end, key);
-        self.end.with(|conn| conn.release(key));
+        self.end.on_stream(key, |stream| {
+            stream.release();
+        });
         // Each waiter has let go as well.
         self.end.events.retain(|event| {
             use Event::{Changed, CreditRevoked, Readable, Writable};

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 
 use crate::conn::{
-    Admission, Admitted, Config, ConnError, Connection, Event, Head, IncomingCall, Outcome, Shape,
+    Admission, Admitted, Collected, Config, ConnError, Connection, Event, Head, IncomingCall,
+    Outcome, Shape, StreamKey,
 };
-use crate::framing::{Outbox, Side};
+use crate::framing::{Outbox, Prefix, Side};
 use crate::wires::trpc::{Decoded, Decoder, Frame};
 use crate::wires::{Garbage, Input};
 
@@ -68,6 +69,20 @@ impl End {
         let result = op(&mut self.conn);
         self.look(None);
         result
+    }
+
+    /// Works on a stream of which nothing is granted.
+    pub(super) fn on_stream<R>(
+        &mut self,
+        key: StreamKey,
+        op: impl FnOnce(Collected<'_>) -> R,
+    ) -> R {
+        self.with(|conn| op(conn.collected(key).expect("it was collected before")))
+    }
+
+    /// Grants the stream's credit to its writer.
+    pub(super) fn grant(&mut self, key: StreamKey) -> (Prefix, i64) {
+        self.with(|conn| conn.collected(key).expect("it was collected before").grant_credit())
     }
 
     /// Gives what the peer sent to the connection. A fault ends it, as it does in a driver.

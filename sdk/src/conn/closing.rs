@@ -24,7 +24,7 @@ pub(super) const DROPPED: &str = "the handler was dropped before it had an outco
 
 impl Connection {
     /// A client says that it sends no more. Nothing happens if the stream is over.
-    pub(crate) fn half_close(&mut self, key: StreamKey) {
+    pub(super) fn half_close(&mut self, key: StreamKey) {
         let stream = self.streams.get_mut(key);
         // PROTOCOL 24
         if stream.state == State::Open && self.side == Side::Client {
@@ -36,7 +36,7 @@ impl Connection {
     /// A server ends the stream with the outcome of its handler. Nothing happens if the stream is
     /// over. A good outcome whose metadata does not fit into a frame leaves the stream open for
     /// another one.
-    pub(crate) fn close(&mut self, key: StreamKey, outcome: Outcome) -> Fit {
+    pub(super) fn close(&mut self, key: StreamKey, outcome: Outcome) -> Fit {
         let stream = self.streams.get_mut(key);
         if stream.state == State::Closed {
             return Fit::Whole;
@@ -69,13 +69,13 @@ impl Connection {
     }
 
     /// Breaks the stream off with a code and a text. Nothing happens if it is over.
-    pub(crate) fn reset(&mut self, key: StreamKey, outcome: Outcome) {
+    pub(super) fn reset(&mut self, key: StreamKey, outcome: Outcome) {
         self.break_off(key, outcome);
         self.end_stream(key, Ending::Local);
     }
 
     /// Drops the messages of a stream that is read no more. The peer keeps its credit.
-    pub(crate) fn discard(&mut self, key: StreamKey, mut consumed: Consumed) {
+    pub(super) fn discard(&mut self, key: StreamKey, mut consumed: Consumed) {
         let stream = self.streams.get_mut(key);
         stream.recv.discard = true;
         let (messages, bytes) = stream.recv.clear();
@@ -86,14 +86,14 @@ impl Connection {
 
     /// The application knows that it needs nothing more of the peer, such as after the one request
     /// of a server stream. Later messages are dropped, and no credit is given any more.
-    pub(crate) fn end_input(&mut self, key: StreamKey) {
+    pub(super) fn end_input(&mut self, key: StreamKey) {
         // PROTOCOL 23
         self.streams.get_mut(key).recv.ended = true;
         self.discard(key, Consumed::default());
     }
 
     /// The application lets go of the key. A stream that is not over is broken off.
-    pub(crate) fn release(&mut self, key: StreamKey) {
+    pub(super) fn release(&mut self, key: StreamKey) {
         if self.streams.get(key).state != State::Closed {
             let outcome = match self.side {
                 // PROTOCOL 29
@@ -201,7 +201,7 @@ impl Connection {
         if std::mem::take(&mut stream.send.waiting) || stream.send.waiting_for_room {
             self.events.push(Event::Writable(key));
         }
-        if std::mem::take(&mut stream.send.granted) {
+        if stream.send.window.is_granted() {
             self.events.push(Event::CreditRevoked(key));
         }
         if std::mem::take(&mut stream.watched) {

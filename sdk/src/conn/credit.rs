@@ -10,16 +10,18 @@ pub(super) struct SendWindow {
     size: u32,
     /// Says nothing if the window does not count.
     left: i64,
+    /// What was left is with the stream's writer.
+    granted: bool,
 }
 
 impl SendWindow {
     /// A window of the announced size; 0 means that the peer does not count.
     pub(super) fn announced(size: u32) -> Self {
-        Self { size, left: i64::from(size) }
+        Self { size, left: i64::from(size), granted: false }
     }
 
     pub(super) const fn unlimited() -> Self {
-        Self { size: 0, left: 0 }
+        Self { size: 0, left: 0, granted: false }
     }
 
     /// Tells whether a message may start.
@@ -30,11 +32,17 @@ impl SendWindow {
 
     /// Takes all that is left, for somebody who counts by himself.
     pub(super) fn grant(&mut self) -> i64 {
+        self.granted = true;
         if self.size == 0 { i64::MAX } else { std::mem::take(&mut self.left) }
+    }
+
+    pub(super) fn is_granted(self) -> bool {
+        self.granted
     }
 
     /// Adds what is left of what was granted; it may be below zero.
     pub(super) fn collect(&mut self, rest: i64) {
+        self.granted = false;
         self.left = self.left.saturating_add(rest);
     }
 

@@ -105,7 +105,8 @@ pub(crate) enum Event {
     CallChanged(CallKey),
     /// There is room in the outbox for the holder of this ticket.
     Room(SendTicket),
-    /// A stream has ended whose credit is granted: its writer must not go on with it.
+    /// A stream has ended whose credit is granted: its writer must not go on with it. Its frames
+    /// come too late, and are to be [collected](super::Connection::collect) all the same.
     CreditRevoked(StreamKey),
     /// A connection that is draining may have become idle or released; or the bytes that a task
     /// waits for are written.

@@ -14,6 +14,7 @@ mod budget;
 mod calls;
 mod cancelled;
 mod closing;
+mod collected;
 mod config;
 mod credit;
 mod drain;
@@ -69,6 +70,7 @@ use timers::Timers;
 pub(crate) use begun::{Front, too_large};
 pub use budget::Buffered;
 pub(crate) use budget::{Charge, Overrun};
+pub(crate) use collected::Collected;
 use config::MIN_OUTBOX;
 #[cfg(any(test, feature = "__fuzz"))]
 pub(crate) use config::{AppErrors, Cancel};
@@ -121,7 +123,7 @@ pub(crate) struct Connection {
     /// Bytes of answers that wait for room.
     answers: usize,
     /// Bytes that writers may be making beside the output.
-    granted: usize,
+    beside: usize,
     /// Bytes that were written since the connection began.
     written: u64,
     /// Somebody waits until so many are.
@@ -187,7 +189,7 @@ impl Connection {
             output: Outbox::default(),
             in_flight: 0,
             answers: 0,
-            granted: 0,
+            beside: 0,
             written: 0,
             flush_at: None,
             unwritten: false,
@@ -281,8 +283,8 @@ impl Connection {
     }
 
     /// Writers may be making `bytes` of frames beside what is queued.
-    pub(crate) fn count_granted(&mut self, bytes: usize) {
-        self.granted = bytes;
+    pub(crate) fn count_beside(&mut self, bytes: usize) {
+        self.beside = bytes;
         self.count_unsent();
     }
 
@@ -291,7 +293,7 @@ impl Connection {
         Buffered {
             unread: self.unread.held(),
             reserved: self.unread.reserved(),
-            unsent: self.queued() + self.granted + self.answers,
+            unsent: self.queued() + self.beside + self.answers,
         }
     }
 
@@ -427,7 +429,7 @@ impl Connection {
         self.unwritten = self.queued() > 0;
         self.tell_flush();
         self.output = Outbox::default();
-        (self.in_flight, self.granted) = (0, 0);
+        (self.in_flight, self.beside) = (0, 0);
         self.count_unsent();
         self.send_queue.grant_all(|ticket| self.events.push(Event::Room(ticket)));
         self.tell_if_idle();
@@ -477,7 +479,7 @@ impl Connection {
     /// changes what may be queued here.
     #[inline]
     fn count_unsent(&mut self) {
-        let unsent = self.queued() + self.granted + self.answers;
+        let unsent = self.queued() + self.beside + self.answers;
         if self.unsent.reserve(self.unsent.reserved(), unsent) {
             self.send_queue.set_limit(self.config.outbox_of(self.unsent.share(unsent)));
         }

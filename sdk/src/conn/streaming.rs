@@ -209,7 +209,7 @@ impl Connection {
     }
 
     /// Sends one message of `len` bytes, which `body` appends, if credit and room allow.
-    pub(crate) fn send(
+    pub(super) fn send(
         &mut self,
         key: StreamKey,
         len: usize,
@@ -270,16 +270,19 @@ impl Connection {
 
     /// Grants all credit of the stream to its writer, who makes frames by itself from now on.
     /// [`collect`](Self::collect) takes the frames and what is left of the credit.
-    pub(crate) fn grant_credit(&mut self, key: StreamKey) -> (Prefix, i64) {
+    pub(super) fn grant_credit(&mut self, key: StreamKey) -> (Prefix, i64) {
         let stream = self.streams.get_mut(key);
-        stream.send.granted = true;
         (self.wire.prefix(stream.id), stream.send.window.grant())
+    }
+
+    /// Tells whether the stream's credit is granted to its writer, whose frames come first then.
+    pub(crate) fn is_granted(&self, key: StreamKey) -> bool {
+        self.streams.get(key).send.window.is_granted()
     }
 
     /// Takes back what was granted. The frames are queued, unless the stream is over.
     pub(crate) fn collect(&mut self, key: StreamKey, frames: &[u8], credit: i64) {
         let stream = self.streams.get_mut(key);
-        stream.send.granted = false;
         stream.send.window.collect(credit);
         if !frames.is_empty() {
             stream.moved = Moved::NOW;

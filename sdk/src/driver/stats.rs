@@ -46,7 +46,7 @@ impl super::shared::State {
             calls: stats.calls,
             unread: stats.unread,
             unread_of_one: stats.unread_of_one,
-            unwritten: stats.unwritten + self.wakers.in_send_buffers(),
+            unwritten: stats.unwritten + self.in_send_buffers(),
             waiting: self.wakers.waiting(),
         }
     }

@@ -8,9 +8,9 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use crate::conn::{Config, Connection, Consumed, Head, Inbox, Outbox, StreamKey, Take};
+use crate::conn::{Config, Connection, Consumed, Head, Inbox, Outbox, Outcome, StreamKey, Take};
 use crate::framing::{Messages, Side, StreamId};
-use crate::wires::trpc::{self as wire, Decoded, Frame, InitMeta};
+use crate::wires::trpc::{self as wire, Decoded, Decoder, Frame, InitMeta};
 
 use super::send_buffer::{SEND_BUFFER_SIZE, SendBuffer, Sender};
 use super::{Driver, Link};
@@ -71,7 +71,7 @@ impl Output for Full {
     fn finish(&self) {}
 }
 
-fn ends(says: impl Into<Bytes>) -> Ends {
+fn ends_of(says: impl Into<Bytes>) -> Ends {
     Ends { input: Box::new(Script(says.into())), output: Arc::new(Full) }
 }
 
@@ -84,7 +84,7 @@ fn data(out: &mut Vec<u8>, message: &[u8]) {
 
 #[test]
 fn only_so_many_writers_have_a_send_buffer_and_fewer_when_the_socket_is_full() {
-    let (link, _driver, keys) = client(ends(&b""[..]), 65_535, 300);
+    let (link, _driver, keys) = client(ends_of(&b""[..]), 65_535, 300);
     let mut senders: Vec<_> = keys.iter().map(|_| Sender::default()).collect();
     let mut all_send = |len: usize| {
         let mut task = Context::from_waker(Waker::noop());
@@ -111,6 +111,41 @@ fn only_so_many_writers_have_a_send_buffer_and_fewer_when_the_socket_is_full() {
     assert_eq!(all_send(1), 16, "and nobody gets another one");
 }
 
+#[test]
+fn an_operation_on_a_stream_goes_behind_what_its_send_buffer_holds() {
+    let outcome = || Outcome::framework(161, "given up");
+    type Operation<'a> = &'a dyn Fn(&Link, StreamKey);
+    let operations: [(Operation<'_>, usize); 5] = [
+        (&|link, key| link.half_close(key), 1),
+        (&|link, key| link.reset(key, outcome()), 1),
+        (&|link, key| drop(link.close_stream(key, outcome())), 1),
+        (&|link, key| link.discard(key, Consumed::default()), 0),
+        (&|link, key| link.release(key), 1),
+    ];
+    for (operation, expected) in operations {
+        let (link, _driver, keys) = client(ends_of(&b""[..]), 65_535, 1);
+        let mut sender = Sender::default();
+        let mut task = Context::from_waker(Waker::noop());
+        for message in [b"1", b"2", b"3"] {
+            let write = |out: &mut Vec<u8>| out.extend_from_slice(message);
+            assert!(link.poll_send(keys[0], 1, &mut sender, &mut task, write).is_ready());
+        }
+        let held = sender.send_buffer.as_ref().and_then(SendBuffer::held);
+        assert_eq!(held, Some(17), "the third message is not queued");
+        operation(&link, keys[0]);
+        let output = link.shared().with(|state| state.conn.take_output(Outbox::default()));
+        let (mut bytes, mut messages, mut ends) = (BytesMut::from(&output.to_vec()[..]), 0, 0);
+        while let Some(frame) = Decoder::new(Side::Server, 1_000).decode(&mut bytes).unwrap() {
+            match frame {
+                Frame::Data { messages: more, .. } if ends == 0 => messages += more.singles().len(),
+                Frame::Close { .. } => ends += 1,
+                other => panic!("{other:?} behind {messages} messages"),
+            }
+        }
+        assert_eq!((messages, ends), (3, expected));
+    }
+}
+
 #[tokio::test]
 async fn what_comes_behind_a_large_message_does_not_keep_its_memory() {
     let mut says = Vec::new();
@@ -119,7 +154,7 @@ async fn what_comes_behind_a_large_message_does_not_keep_its_memory() {
     data(&mut says, b"small");
     // The last frame is not whole, so it stays in the driver's buffer.
     says.truncate(says.len() - 1);
-    let (link, driver, keys) = client(ends(says), 65_535, 1);
+    let (link, driver, keys) = client(ends_of(says), 65_535, 1);
     let (mut driver, mut task) = (pin!(driver), Context::from_waker(Waker::noop()));
     let mut inbox = Inbox::default();
     while link.poll_take(keys[0], Consumed::default(), &mut inbox, &task)

@@ -5,8 +5,6 @@ use std::task::{Context, Waker};
 
 use crate::conn::{CallKey, Event, IncomingCall, IncomingStream, SendTicket, StreamKey, growth};
 
-use super::send_buffer::SendBuffer;
-
 /// A task that waits, if one does.
 #[derive(Debug, Default)]
 pub(super) struct Slot(Option<Waker>);
@@ -38,8 +36,6 @@ pub(super) struct StreamSlots {
     pub(super) write: Slot,
     /// The watcher of the whole stream: the driver wakes it when the stream has opened or ended.
     pub(super) watch: Slot,
-    /// The writer's send buffer, while it is granted.
-    pub(super) send_buffer: Option<SendBuffer>,
 }
 
 /// The waiting tasks of a connection, found by the keys of its streams, calls and tickets.
@@ -143,12 +139,6 @@ impl Wakers {
             + self.closed.values().map(Vec::len).sum::<usize>()
     }
 
-    /// Bytes in the send buffers that are granted.
-    #[cfg(feature = "testing")]
-    pub(super) fn in_send_buffers(&self) -> usize {
-        self.streams.iter().filter_map(|stream| stream.send_buffer.as_ref()?.held()).sum()
-    }
-
     /// Sorts an event: a task to wake, or new work.
     pub(super) fn sort(&mut self, event: Event, wake: &mut Vec<Waker>, incoming: &mut Incoming) {
         let waiting = match event {
@@ -163,22 +153,12 @@ impl Wakers {
             }
             Event::CallChanged(key) => self.call(key).take(),
             Event::Room(ticket) => self.ticket(ticket).take(),
-            Event::CreditRevoked(key) => {
-                // The frames in it come too late.
-                drop(
-                    self.stream(key)
-                        .send_buffer
-                        .take()
-                        .and_then(|send_buffer| send_buffer.collect()),
-                );
-                None
-            }
             Event::Idle => {
                 wake.append(&mut self.idle);
                 None
             }
-            // It is taken with all others.
-            Event::Call => None,
+            // The one is taken with all others, and of the other the send buffers hear.
+            Event::Call | Event::CreditRevoked(_) => None,
             Event::Stream(stream) => {
                 incoming.streams.push(stream);
                 None

@@ -80,9 +80,10 @@ impl Half {
                 Err(ending) => return Err(SendError::Ended(ending)),
             }
         }
-        let sent = end.with(|conn| conn.send(self.key, message.len(), &mut self.ticket, write))?;
+        let sent =
+            end.on_stream(self.key, |stream| stream.send(message.len(), &mut self.ticket, write))?;
         if sent == Sent::Queued && grant {
-            let (prefix, credit) = end.with(|conn| conn.grant_credit(self.key));
+            let (prefix, credit) = end.grant(self.key);
             self.send_buffer = Some(SendBuffer { prefix, credit, frames: Vec::new() });
         }
         Ok(sent)

@@ -178,7 +178,9 @@ impl Talk {
             return;
         };
         half.stop_writing(end);
-        end.with(|conn| conn.half_close(half.key));
+        end.on_stream(half.key, |stream| {
+            stream.half_close();
+        });
         self.half_closed = true;
     }
 
@@ -187,7 +189,7 @@ impl Talk {
         half.stop_writing(end);
         let outcome = Outcome { ret, func_ret, message: "said".into(), ..Outcome::default() };
         if ending(end, half.key).is_none() {
-            end.with(|conn| conn.close(half.key, outcome.clone()));
+            end.on_stream(half.key, |stream| stream.close(outcome.clone()));
             self.closed = Some(outcome);
         }
     }
@@ -204,7 +206,7 @@ impl Talk {
         if !reset {
             self.release(side, end);
         } else if ending(end, key).is_none() {
-            end.with(|conn| conn.reset(key, Outcome::framework(31, "given up")));
+            end.on_stream(key, |stream| stream.reset(Outcome::framework(31, "given up")));
         }
     }
 
@@ -215,7 +217,9 @@ impl Talk {
         };
         let Some(mut half) = half else { return };
         half.stop_writing(end);
-        end.with(|conn| conn.release(half.key));
+        end.on_stream(half.key, |stream| {
+            stream.release();
+        });
         // Each waiter has let go as well.
         end.events.retain(|event| {
             use crate::conn::Event::{Changed, Readable, CreditRevoked, Writable};
@@ -232,7 +236,8 @@ impl Talk {
             messages: half.consumed.messages + unread.0,
             bytes: half.consumed.bytes + unread.1,
         };
-        end.with(|conn| conn.discard(half.key, consumed));
+        half.collect(end);
+        end.on_stream(half.key, |stream| stream.discard(consumed));
     }
 
     /// A deadline breaks a stream off.

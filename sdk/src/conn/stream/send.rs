@@ -11,12 +11,10 @@ pub(crate) struct Send {
     pub(in crate::conn) waiting_for_room: bool,
     /// A message was sent.
     pub(in crate::conn) sent: bool,
-    /// The window is granted to the writer.
-    pub(in crate::conn) granted: bool,
 }
 
 impl Send {
     pub(in crate::conn) fn new(window: SendWindow) -> Self {
-        Self { window, waiting: false, waiting_for_room: false, sent: false, granted: false }
+        Self { window, waiting: false, waiting_for_room: false, sent: false }
     }
 }

@@ -408,6 +408,25 @@ fn credit_that_comes_while_all_is_lent_is_added_to_what_is_given_back() {
 }
 
 #[test]
+fn a_stream_gives_itself_for_an_operation_when_nothing_is_granted() {
+    let mut pair = Pair::new();
+    let (key, served) = pair.open();
+    let conn = &mut pair.server.conn;
+    let (_, credit) = conn.collected(served.key).expect("nothing is granted").grant_credit();
+    assert!(conn.is_granted(served.key) && conn.collected(served.key).is_none());
+    conn.collect(served.key, &[], credit);
+    assert!(!conn.is_granted(served.key) && conn.collected(served.key).is_some());
+    // The end of the stream leaves that to whoever has the send buffer.
+    let _ = conn.grant_credit(served.key);
+    pair.client.conn.reset(key, Outcome::framework(161, "given up"));
+    pair.run();
+    let conn = &mut pair.server.conn;
+    assert!(conn.is_granted(served.key) && conn.collected(served.key).is_none());
+    let revoked = |event: &Event| matches!(event, Event::CreditRevoked(its) if *its == served.key);
+    assert!(pair.server.events.iter().any(revoked));
+}
+
+#[test]
 fn what_is_in_the_send_buffer_of_a_stream_that_is_over_is_dropped() {
     let mut pair = Pair::new();
     let (key, served) = pair.open();

@@ -143,7 +143,7 @@ impl Link {
             }
             // Many streams have no second message, so only then a send buffer is worth its memory.
             let grants = len < SEND_BUFFER_SIZE && state.is_busy() && state.conn.has_sent(key);
-            match state.conn.send(key, len, ticket, body) {
+            match state.stream(key).send(len, ticket, body) {
                 Ok(Sent::Queued) => {
                     if earlier.is_some() {
                         state.wakers.stream(key).write.take();
@@ -201,35 +201,26 @@ impl Link {
     }
 
     pub(crate) fn half_close(&self, key: StreamKey) {
-        self.shared().with(|state| {
-            state.collect(key);
-            state.conn.half_close(key);
-        });
+        self.shared().with(|state| state.stream(key).half_close());
     }
 
     pub(crate) fn close_stream(&self, key: StreamKey, outcome: Outcome) -> Fit {
-        self.shared().with(|state| {
-            state.collect(key);
-            state.conn.close(key, outcome)
-        })
+        self.shared().with(|state| state.stream(key).close(outcome))
     }
 
     pub(crate) fn reset(&self, key: StreamKey, outcome: Outcome) {
-        self.shared().with(|state| {
-            state.collect(key);
-            state.conn.reset(key, outcome);
-        });
+        self.shared().with(|state| state.stream(key).reset(outcome));
     }
 
     pub(crate) fn discard(&self, key: StreamKey, consumed: Consumed) {
-        self.shared().with(|state| state.conn.discard(key, consumed));
+        self.shared().with(|state| state.stream(key).discard(consumed));
     }
 
     /// Nothing more is needed of the peer than its request of so many bytes, which counts from now
     /// on. Without room for it the stream is to be refused.
     pub(crate) fn hold_request(&self, key: StreamKey, bytes: usize) -> Result<(), Overrun> {
         self.shared().with(|state| {
-            state.conn.end_input(key);
+            state.stream(key).end_input();
             state.conn.recount_request(key, 0, bytes)
         })
     }
@@ -246,8 +237,7 @@ impl Link {
 
     pub(crate) fn release(&self, key: StreamKey) {
         self.shared().with(|state| {
-            state.collect(key);
-            state.conn.release(key);
+            state.stream(key).release();
             state.wakers.forget_stream(key);
         });
     }

@@ -107,7 +107,7 @@ impl State {
     /// Makes sure that there are bytes to write, if there are any at all.
     fn take_output(&mut self) -> bool {
         if self.flush.rest.is_empty() {
-            self.collect_some();
+            self.send_buffers.collect_some(&mut self.conn);
             if self.conn.output_len() == 0 {
                 return false;
             }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::{self, Handle};
 
-use crate::conn::{Config, ConnError, Connection, Event, SendTicket, StreamKey};
+use crate::conn::{Collected, Config, ConnError, Connection, Event, SendTicket, StreamKey};
 use crate::sync::{AtomicBool, Mutex, Ordering};
 
 use flush::Flush;
@@ -353,7 +353,7 @@ impl State {
 
     /// Tells whether there is output that nobody is writing yet.
     fn has_output(&self) -> bool {
-        self.conn.output_len() > 0 || !self.send_buffers.granted.is_empty()
+        self.conn.output_len() > 0 || !self.send_buffers.is_empty()
     }
 
     /// Tells whether a message that is queued now has to wait for others.
@@ -396,6 +396,12 @@ impl State {
         !self.has_output() && self.flush.rest.is_empty() && !self.flush.busy
     }
 
+    /// The stream, for an operation on it: what its send buffer holds is queued first.
+    pub(super) fn stream(&mut self, key: StreamKey) -> Collected<'_> {
+        self.send_buffers.collect(&mut self.conn, key);
+        self.conn.collected(key).expect("it was collected just now")
+    }
+
     /// Nothing has happened most often: the driver asks after all that it does. A call that has
     /// come is an event as well.
     #[inline]
@@ -406,11 +412,16 @@ impl State {
     }
 
     fn sort_new_events(&mut self, wake: &mut Vec<Waker>, incoming: &mut Incoming) {
-        self.conn.take_events(&mut self.events);
-        for event in self.events.drain(..) {
-            self.wakers.sort(event, wake, incoming);
+        let Self { conn, wakers, send_buffers, events, .. } = self;
+        conn.take_events(events);
+        for event in events.drain(..) {
+            if let Event::CreditRevoked(key) = event {
+                send_buffers.collect(conn, key);
+            } else {
+                wakers.sort(event, wake, incoming);
+            }
         }
-        self.conn.take_calls(&mut incoming.calls);
+        conn.take_calls(&mut incoming.calls);
     }
 
     /// Tells whether the task flushes, and else gives the waker of a task that has something to do.

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::conn::StreamKey;
+use crate::conn::{Connection, StreamKey};
 use crate::driver::send_buffer::{SEND_BUFFER_SIZE, SendBuffer};
 
 use super::State;
@@ -17,13 +17,65 @@ const SPARE_BUFFERS: usize = 8;
 const MAX_GRANTED: usize = 256;
 const MAX_GRANTED_BLOCKED: usize = 16;
 
-/// The send buffers that are granted.
+/// The send buffers that are granted, in the order of granting. The connection knows of each stream
+/// whether its credit is granted; a stream is in here just as long.
 #[derive(Default)]
 pub(super) struct SendBuffers {
-    /// The streams whose send buffers may have something, in the order of granting.
-    pub(super) granted: VecDeque<StreamKey>,
+    granted: VecDeque<(StreamKey, SendBuffer)>,
     /// Empty buffers for the next ones.
     spare: Vec<Vec<u8>>,
+}
+
+impl SendBuffers {
+    pub(super) fn is_empty(&self) -> bool {
+        self.granted.is_empty()
+    }
+
+    /// Grants the stream's credit to its writer.
+    fn grant(
+        &mut self,
+        conn: &mut Connection,
+        key: StreamKey,
+        send_buffer: &mut Option<SendBuffer>,
+    ) {
+        let limit = conn.config().max_sent;
+        let Some(stream) = conn.collected(key) else { return };
+        let (id, credit) = stream.grant_credit();
+        let send_buffer = send_buffer.get_or_insert_with(|| SendBuffer::new(id, limit));
+        send_buffer.grant(credit, self.spare.pop().unwrap_or_default());
+        self.granted.push_back((key, send_buffer.clone()));
+    }
+
+    /// Queues what is in the stream's send buffer, if it is granted. Its writer has to ask again.
+    pub(super) fn collect(&mut self, conn: &mut Connection, key: StreamKey) {
+        if conn.is_granted(key) {
+            let at = self.granted.iter().position(|(its, _)| *its == key);
+            let granted = at.and_then(|at| self.granted.remove(at));
+            let (_, send_buffer) = granted.expect("what is granted is in here");
+            self.take_back(conn, key, &send_buffer);
+        }
+    }
+
+    /// Queues what is in the send buffer that was granted first. Tells whether there was one.
+    fn collect_first(&mut self, conn: &mut Connection) -> bool {
+        let Some((key, send_buffer)) = self.granted.pop_front() else { return false };
+        self.take_back(conn, key, &send_buffer);
+        true
+    }
+
+    /// Queues what is in the send buffers, up to what one write to the socket takes well.
+    pub(super) fn collect_some(&mut self, conn: &mut Connection) {
+        while conn.output_len() < COLLECT && self.collect_first(conn) {}
+    }
+
+    fn take_back(&mut self, conn: &mut Connection, key: StreamKey, send_buffer: &SendBuffer) {
+        let (mut frames, credit) = send_buffer.collect().expect("it is granted");
+        conn.collect(key, &frames, credit);
+        if self.spare.len() < SPARE_BUFFERS {
+            frames.clear();
+            self.spare.push(frames);
+        }
+    }
 }
 
 impl State {
@@ -36,18 +88,15 @@ impl State {
     /// Collects send buffers while the socket is full. Their frames may wait for long, so they are
     /// queued, where they are counted.
     pub(super) fn limit_send_buffers(&mut self) {
-        if self.flush.blocked {
-            while self.send_buffers.granted.len() > MAX_GRANTED_BLOCKED
-                && let Some(key) = self.send_buffers.granted.pop_front()
-            {
-                self.collect(key);
+        let Self { conn, send_buffers, flush, .. } = self;
+        let mut beside = 0;
+        if flush.blocked {
+            while send_buffers.granted.len() > MAX_GRANTED_BLOCKED {
+                send_buffers.collect_first(conn);
             }
+            beside = send_buffers.granted.len() * SEND_BUFFER_SIZE;
         }
-        self.conn.count_granted(if self.flush.blocked {
-            self.send_buffers.granted.len() * SEND_BUFFER_SIZE
-        } else {
-            0
-        });
+        conn.count_beside(beside);
     }
 
     /// Grants the stream's credit to its writer.
@@ -56,45 +105,22 @@ impl State {
         key: StreamKey,
         send_buffer: &mut Option<SendBuffer>,
     ) {
-        let (id, credit) = self.conn.grant_credit(key);
-        let send_buffer =
-            send_buffer.get_or_insert_with(|| SendBuffer::new(id, self.conn.config().max_sent));
-        send_buffer.grant(credit, self.send_buffers.spare.pop().unwrap_or_default());
-        self.wakers.stream(key).send_buffer = Some(send_buffer.clone());
-        self.send_buffers.granted.push_back(key);
+        self.send_buffers.grant(&mut self.conn, key, send_buffer);
     }
 
     /// Queues what is in the stream's send buffer. Its writer has to ask again.
     pub(in crate::driver) fn collect(&mut self, key: StreamKey) {
-        let Some((mut frames, credit)) = self
-            .wakers
-            .stream(key)
-            .send_buffer
-            .take()
-            .and_then(|send_buffer| send_buffer.collect())
-        else {
-            return;
-        };
-        self.conn.collect(key, &frames, credit);
-        if self.send_buffers.spare.len() < SPARE_BUFFERS {
-            frames.clear();
-            self.send_buffers.spare.push(frames);
-        }
-    }
-
-    /// Queues what is in the send buffers, up to what one write to the socket takes well.
-    pub(super) fn collect_some(&mut self) {
-        while self.conn.output_len() < COLLECT
-            && let Some(key) = self.send_buffers.granted.pop_front()
-        {
-            self.collect(key);
-        }
+        self.send_buffers.collect(&mut self.conn, key);
     }
 
     /// The connection is over, and so are the send buffers.
     pub(in crate::driver) fn collect_all(&mut self) {
-        while let Some(key) = self.send_buffers.granted.pop_front() {
-            self.collect(key);
-        }
+        while self.send_buffers.collect_first(&mut self.conn) {}
+    }
+
+    /// Bytes in the send buffers that are granted.
+    #[cfg(feature = "testing")]
+    pub(in crate::driver) fn in_send_buffers(&self) -> usize {
+        self.send_buffers.granted.iter().filter_map(|(_, send_buffer)| send_buffer.held()).sum()
     }
 }
