@@ -14,12 +14,14 @@ pub(crate) mod models;
 mod read_buffer;
 mod send_buffer;
 mod shared;
+mod state;
 #[cfg(feature = "testing")]
 mod stats;
 mod task;
 #[cfg(test)]
 mod tests;
 mod wakers;
+mod writer;
 
 pub(crate) use give_way::{give_way, pay};
 pub(crate) use link::{BodyCharge, Link, WeakLink};

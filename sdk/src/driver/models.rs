@@ -209,7 +209,7 @@ fn client(
 
 fn send(link: &Link, key: StreamKey, sender: &mut Sender, message: &[u8]) {
     let sent = block_on(poll_fn(|cx| {
-        link.poll_send(key, message.len(), sender, cx, |out: &mut Vec<u8>| {
+        super::tests::poll_send(link, key, message.len(), sender, cx, |out: &mut Vec<u8>| {
             out.extend_from_slice(message)
         })
     }));

@@ -95,6 +95,11 @@ impl Sender {
         }
     }
 
+    /// The bytes in the send buffer, if it is granted.
+    pub(super) fn held(&self) -> Option<usize> {
+        self.send_buffer.as_ref()?.held()
+    }
+
     /// Tells whether there is something to remember.
     pub(crate) fn is_used(&self) -> bool {
         self.send_buffer.is_some() || self.ticket.is_some()

@@ -34,20 +34,6 @@ impl Watch {
 
     /// `None`: nothing is left of this end.
     pub(crate) fn census(&self) -> Option<Census> {
-        self.0.upgrade().map(|shared| shared.peek(super::shared::State::census))
-    }
-}
-
-impl super::shared::State {
-    fn census(&self) -> Census {
-        let stats = self.conn.stats();
-        Census {
-            streams: stats.streams,
-            calls: stats.calls,
-            unread: stats.unread,
-            unread_of_one: stats.unread_of_one,
-            unwritten: stats.unwritten + self.in_send_buffers(),
-            waiting: self.wakers.waiting(),
-        }
+        self.0.upgrade().map(|shared| shared.peek(super::state::State::census))
     }
 }

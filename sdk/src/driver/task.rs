@@ -2,6 +2,7 @@
 
 mod ending;
 mod input;
+mod output;
 mod recheck;
 #[cfg(test)]
 mod tests;
@@ -10,33 +11,22 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
-use std::time::Duration;
 
-use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use crate::conn::{ConnError, Connection, IncomingCall, IncomingStream};
 
 use super::Link;
-use super::flusher::Flusher;
 use super::read_buffer::ReadBuffer;
-use super::shared::{Reading, Shared, State, Todo};
+use super::shared::Shared;
+use super::state::{Reading, State, Todo};
 use super::wakers::Incoming;
 use crate::clock::now;
 use crate::transport::{Ends, PeerAddr};
 use recheck::Recheck;
 
-/// The wait of answers for the last batch task, should that be busy with something else.
-const PATIENCE: Duration = Duration::from_millis(1);
-
-/// How long a connection that nobody holds any more may take to write what is queued.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// How many characters of an io's reason for a failure are kept.
 const MAX_WORDS: usize = 200;
-
-/// How long the end of the input may take to come when writing has failed.
-const LAST_INPUT: Duration = Duration::from_millis(200);
 
 /// Where a server's connection hands over the peer's calls. Called on the driver's task: it must
 /// only start the work.
@@ -173,7 +163,7 @@ impl Driver {
             return Poll::Ready(why);
         }
         if let Err(error) = ends.output.poll_own(cx) {
-            self.run(|state| state.fail(error.kind()));
+            self.run(|state| state.writer.fail(error.kind()));
         }
         if !self.first_frame_seen
             && let Some(why) = self.run(|state| state.if_silent.take())
@@ -199,84 +189,7 @@ impl Driver {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        loop {
-            self.shared.flush();
-            let (lost, failed, blocked, closing) = self.run(|state| {
-                let lost = state.conn.lost().cloned();
-                let closing = state.closing.then(|| (state.is_written(), state.lingering));
-                (lost, state.write_failure(), state.is_blocked(), closing)
-            });
-            if let Some(why) = lost {
-                return Poll::Ready(why);
-            }
-            // A peer that has closed the connection may have said before why. The input comes to
-            // its end as well, behind that.
-            if let Some(kind) = failed {
-                let limit =
-                    self.failing.get_or_insert_with(|| Box::pin(tokio::time::sleep(LAST_INPUT)));
-                ready!(limit.as_mut().poll(cx));
-                return Poll::Ready(self.failed(kind));
-            }
-            match closing {
-                Some((true, false)) if ends.output.poll_close(cx).is_ready() => {
-                    return Poll::Ready(ConnError::LocalClosed);
-                }
-                Some((written, lingering)) => {
-                    // All input that had come before is answered.
-                    let answered = written && lingering && self.drained;
-                    if answered && self.run(|state| state.output.take()).is_some() {
-                        ends.output.finish();
-                        self.finished = true;
-                    }
-                    let limit = self
-                        .closing
-                        .get_or_insert_with(|| Box::pin(tokio::time::sleep(CLOSE_TIMEOUT)));
-                    if limit.as_mut().poll(cx).is_ready() {
-                        return Poll::Ready(ConnError::LocalClosed);
-                    }
-                }
-                None => {}
-            }
-            if !blocked {
-                return Poll::Pending;
-            }
-            match ready!(ends.output.poll_write_ready(cx)) {
-                Ok(()) => self.run(State::unblock),
-                Err(error) => self.run(|state| state.fail(error.kind())),
-            }
-        }
-    }
-
-    /// From now on somebody else writes what several have queued, so that it can be read meanwhile.
-    fn start_flusher(&mut self) {
-        // A model runs it on a thread of its own.
-        if cfg!(trill_loom)
-            || self.flusher.is_some()
-            || Handle::current().metrics().num_workers() < 2
-        {
-            return;
-        }
-        self.flusher = Some(tokio::spawn(Flusher::new(Arc::clone(&self.shared))));
-    }
-
-    /// Sees to it that answers do not wait for long for the last batch task to write them.
-    fn poll_patience(&mut self, mut runs: bool, cx: &mut Context<'_>) {
-        while runs {
-            let patience =
-                self.patience.get_or_insert_with(|| Box::pin(tokio::time::sleep(PATIENCE)));
-            if patience.as_mut().poll(cx).is_pending() {
-                return;
-            }
-            self.patience = None;
-            self.shared.flush();
-            runs = self.shared.has_batch_tasks();
-        }
-        // It runs out by itself, and is not started anew for each batch.
-        if let Some(patience) = &mut self.patience
-            && patience.as_mut().poll(cx).is_ready()
-        {
-            self.patience = None;
-        }
+        self.poll_output(&*ends.output, cx)
     }
 
     /// Does what is due, and sleeps until more is. Tells what else there is to do. A deadline that
@@ -284,7 +197,7 @@ impl Driver {
     /// most often is later, needs none of its own.
     fn poll_timers(&mut self, cx: &mut Context<'_>) -> Todo {
         loop {
-            let (armed, (todo, flusher)) = self.run(|state| {
+            let (armed, todo, flusher) = self.run(|state| {
                 let is_new = |state: &State| {
                     let next = state.conn.next_deadline()?;
                     state.armed.is_none_or(|armed| next < armed).then_some(next)
@@ -297,7 +210,8 @@ impl Driver {
                     }
                     state.armed = is_new(state).or(state.armed);
                 }
-                (state.armed, state.todo())
+                let flusher = state.leave_bytes();
+                (state.armed, state.todo(), flusher)
             });
             if let Some(flusher) = flusher {
                 flusher.wake();
@@ -362,11 +276,10 @@ impl Driver {
     /// Ends the connection for everybody on it.
     pub(crate) fn end(&mut self, why: ConnError) -> ConnError {
         let (why, unsent) = self.run(|state| {
-            let unsent = state.lose(&why);
+            let unsent = (state.lose(&why), state.writer.close());
             state.conn.drain();
             state.conn.abandon(now());
             state.collect_all();
-            state.output = None;
             state.conn.count_input(0);
             (state.conn.lost().cloned().unwrap_or(why), unsent)
         });

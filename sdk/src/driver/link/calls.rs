@@ -7,7 +7,7 @@ use crate::conn::{
     Answer, Body, CallKey, Cause, ConnError, Ending, Fit, Head, Outcome, Overrun, SendError,
     SendTicket,
 };
-use crate::driver::shared::Next;
+use crate::driver::writer::Next;
 
 use super::Link;
 
@@ -33,12 +33,10 @@ impl Link {
             if state.conn.peer_drains() {
                 return (Poll::Ready(Err(SendError::PeerDrains)), Next::Continues);
             }
-            match state.conn.claim_room(body.0 + attachment.len(), ticket) {
-                Ok(true) => {}
-                Ok(false) => return (state.wait_for_room(ticket.as_ref(), cx), Next::Parks),
-                Err(ending) => {
-                    return (Poll::Ready(Err(SendError::Ended(ending))), Next::Continues);
-                }
+            match state.poll_room(body.0 + attachment.len(), ticket, cx) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => return (Poll::Ready(Err(error)), Next::Continues),
+                Poll::Pending => return (Poll::Pending, Next::Parks),
             }
             let head = head.take().expect("a request is sent once");
             let sent = state.conn.call(head, one_way, deadline, body, attachment);
@@ -95,20 +93,16 @@ impl Link {
     ) -> Poll<Result<(), SendError>> {
         self.shared().with_next(|state| {
             let size = body.0 + attachment.len();
-            let earlier = *ticket;
             if let Err(no_room) = state.conn.admit_answer(key, size) {
-                state.leave_queue(earlier);
-                state.conn.give_back(ticket);
+                state.leave_queue(ticket);
                 return (Poll::Ready(Err(no_room)), Next::Continues);
             }
-            match state.conn.claim_room(size, ticket) {
-                Ok(true) => {}
-                Ok(false) => {
+            match state.poll_room(size, ticket, cx) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => return (Poll::Ready(Err(error)), Next::Continues),
+                Poll::Pending => {
                     state.conn.hold_answer(key, size);
-                    return (state.wait_for_room(ticket.as_ref(), cx), Next::Parks);
-                }
-                Err(ending) => {
-                    return (Poll::Ready(Err(SendError::Ended(ending))), Next::Continues);
+                    return (Poll::Pending, Next::Parks);
                 }
             }
             let replied =
@@ -161,7 +155,7 @@ impl Link {
     /// Adds `count` tasks that run calls of the peer's, one after the other. The queued output
     /// waits until the last has ended.
     pub(crate) fn add_batch_tasks(&self, count: usize) {
-        self.shared().with(|state| state.add_batch_tasks(count));
+        self.shared().with(|state| state.writer.add_batch_tasks(count));
     }
 
     /// One of them has ended.

@@ -255,17 +255,16 @@ impl Link {
 
     /// The writer does not wait for room any more.
     pub(crate) fn stop_sending(&self, key: StreamKey, sender: &mut Sender) {
-        self.give_back(&mut sender.ticket);
-        self.shared().with(|state| state.wakers.stream(key).write.take());
+        self.shared().with(|state| {
+            state.leave_queue(&mut sender.ticket);
+            state.wakers.stream(key).write.take()
+        });
     }
 
     /// Gives up waiting for room.
     pub(crate) fn give_back(&self, ticket: &mut Option<SendTicket>) {
         if ticket.is_some() {
-            self.shared().with(|state| {
-                state.leave_queue(*ticket);
-                state.conn.give_back(ticket);
-            });
+            self.shared().with(|state| state.leave_queue(ticket));
         }
     }
 }

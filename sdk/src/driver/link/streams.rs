@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use crate::clock::now;
 use crate::conn::{
     Backlog, Body, ConnError, Consumed, Ending, Fit, Head, Inbox, Outcome, Overrun, SendError,
-    SendTicket, Sent, StreamKey, Take,
+    SendTicket, StreamKey, Take,
 };
-use crate::driver::send_buffer::{SEND_BUFFER_SIZE, SendBuffer, Sender};
-use crate::driver::shared::Next;
+use crate::driver::send_buffer::Sender;
 use crate::driver::wakers::Watcher;
+use crate::driver::writer::Next;
 
 use super::Link;
 
@@ -39,11 +39,7 @@ impl Link {
             if state.conn.peer_drains() {
                 return Poll::Ready(Err(SendError::PeerDrains));
             }
-            match state.conn.claim_room(head.as_ref().map_or(0, Head::size), ticket) {
-                Ok(true) => {}
-                Ok(false) => return state.wait_for_room(ticket.as_ref(), cx),
-                Err(ending) => return Poll::Ready(Err(SendError::Ended(ending))),
-            }
+            ready!(state.poll_room(head.as_ref().map_or(0, Head::size), ticket, cx))?;
             let head = head.take().expect("a stream is opened once");
             let opened = state.conn.open(head, idle_timeout, now);
             if let (Ok(key), Some(at)) = (&opened, open_by) {
@@ -105,67 +101,22 @@ impl Link {
         self.shared().with(|state| state.conn.ending(key).cloned())
     }
 
-    /// Sends one message of `len` bytes when credit and room allow. Nothing is sent while this is
-    /// pending.
+    /// Sends one message of `len` bytes, which the [send buffer](Sender::send) did not take, when
+    /// credit and room allow. Nothing is sent while this is pending.
     pub(crate) fn poll_send<B: Body>(
         &self,
         key: StreamKey,
         len: usize,
         sender: &mut Sender,
         cx: &mut Context<'_>,
-        mut body: B,
+        body: B,
     ) -> Poll<Result<(), SendError>> {
-        match sender.send(len, body) {
-            Ok(sent) => return Poll::Ready(sent),
-            Err(back) => body = back,
-        }
-        let turns = if sender.send_buffer.as_ref().and_then(SendBuffer::held).is_some() {
-            COOP_PER_SEND_BUFFER
-        } else {
-            1
-        };
+        let held = sender.held();
+        let turns = if held.is_some() { COOP_PER_SEND_BUFFER } else { 1 };
         for _ in 0..turns {
             ready!(tokio::task::coop::poll_proceed(cx)).made_progress();
         }
-        self.shared().poll(|state| {
-            let ticket = &mut sender.ticket;
-            let earlier = *ticket;
-            // The send buffer goes first, as soon as there is room for its frames.
-            if let Some(held) = sender.send_buffer.as_ref().and_then(SendBuffer::held) {
-                match state.conn.claim_room(held + len, ticket) {
-                    Ok(true) => state.collect(key),
-                    Ok(false) => return state.wait_for_room_of(key, ticket.as_ref(), cx),
-                    Err(ending) => {
-                        state.leave_queue(earlier);
-                        return Poll::Ready(Err(SendError::Ended(ending)));
-                    }
-                }
-            }
-            // Many streams have no second message, so only then a send buffer is worth its memory.
-            let grants = len < SEND_BUFFER_SIZE && state.is_busy() && state.conn.has_sent(key);
-            match state.stream(key).send(len, ticket, body) {
-                Ok(Sent::Queued) => {
-                    if earlier.is_some() {
-                        state.wakers.stream(key).write.take();
-                    }
-                    if grants && state.may_grant() {
-                        state.grant(key, &mut sender.send_buffer);
-                    }
-                    Poll::Ready(Ok(()))
-                }
-                Ok(result @ (Sent::NoCredit | Sent::Stuck)) => {
-                    sender.stuck |= result == Sent::Stuck;
-                    state.leave_queue(earlier);
-                    state.wakers.stream(key).write.wait(cx);
-                    Poll::Pending
-                }
-                Ok(Sent::NoRoom) => state.wait_for_room_of(key, ticket.as_ref(), cx),
-                Err(error) => {
-                    state.leave_queue(earlier);
-                    Poll::Ready(Err(error))
-                }
-            }
-        })
+        self.shared().poll(|state| state.poll_send(key, (len, body), held, sender, cx))
     }
 
     /// The backlog that a writer of this stream waits for.

@@ -10,7 +10,7 @@ use crate::clock::now;
 use crate::conn::ConnError;
 use crate::driver::give_way;
 use crate::driver::read_buffer::{FRAMES_PER_LOCK, Headers};
-use crate::driver::shared::{Reading, State};
+use crate::driver::state::{Reading, State};
 use crate::transport::Input;
 use crate::wires::{Begun, Skip};
 

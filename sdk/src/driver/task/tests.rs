@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Wake;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use trill_proto::{InitMeta, InitRequestMeta, InitResponseMeta, RequestProtocol, TransInfoEntry};

@@ -5,8 +5,6 @@ use std::collections::VecDeque;
 use crate::conn::{Connection, StreamKey};
 use crate::driver::send_buffer::{SEND_BUFFER_SIZE, SendBuffer};
 
-use super::State;
-
 /// The frames that are collected for one write to the socket, in bytes, and the empty buffers that
 /// are kept.
 const COLLECT: usize = 64 * 1024;
@@ -31,8 +29,13 @@ impl SendBuffers {
         self.granted.is_empty()
     }
 
+    /// Tells whether there is a send buffer for one more writer.
+    pub(super) fn may_grant(&self, is_blocked: bool) -> bool {
+        self.granted.len() < if is_blocked { MAX_GRANTED_BLOCKED } else { MAX_GRANTED }
+    }
+
     /// Grants the stream's credit to its writer.
-    fn grant(
+    pub(super) fn grant(
         &mut self,
         conn: &mut Connection,
         key: StreamKey,
@@ -46,7 +49,7 @@ impl SendBuffers {
         self.granted.push_back((key, send_buffer.clone()));
     }
 
-    /// Queues what is in the stream's send buffer, if it is granted. Its writer has to ask again.
+    /// Queues what is in the stream's send buffer, if it is granted.
     pub(super) fn collect(&mut self, conn: &mut Connection, key: StreamKey) {
         if conn.is_granted(key) {
             let at = self.granted.iter().position(|(its, _)| *its == key);
@@ -57,7 +60,7 @@ impl SendBuffers {
     }
 
     /// Queues what is in the send buffer that was granted first. Tells whether there was one.
-    fn collect_first(&mut self, conn: &mut Connection) -> bool {
+    pub(super) fn collect_first(&mut self, conn: &mut Connection) -> bool {
         let Some((key, send_buffer)) = self.granted.pop_front() else { return false };
         self.take_back(conn, key, &send_buffer);
         true
@@ -76,51 +79,23 @@ impl SendBuffers {
             self.spare.push(frames);
         }
     }
-}
-
-impl State {
-    /// Tells whether there is a send buffer for one more writer.
-    pub(in crate::driver) fn may_grant(&self) -> bool {
-        self.send_buffers.granted.len()
-            < if self.flush.blocked { MAX_GRANTED_BLOCKED } else { MAX_GRANTED }
-    }
 
     /// Collects send buffers while the socket is full. Their frames may wait for long, so they are
     /// queued, where they are counted.
-    pub(super) fn limit_send_buffers(&mut self) {
-        let Self { conn, send_buffers, flush, .. } = self;
+    pub(super) fn limit(&mut self, conn: &mut Connection, is_blocked: bool) {
         let mut beside = 0;
-        if flush.blocked {
-            while send_buffers.granted.len() > MAX_GRANTED_BLOCKED {
-                send_buffers.collect_first(conn);
+        if is_blocked {
+            while self.granted.len() > MAX_GRANTED_BLOCKED {
+                self.collect_first(conn);
             }
-            beside = send_buffers.granted.len() * SEND_BUFFER_SIZE;
+            beside = self.granted.len() * SEND_BUFFER_SIZE;
         }
         conn.count_beside(beside);
     }
 
-    /// Grants the stream's credit to its writer.
-    pub(in crate::driver) fn grant(
-        &mut self,
-        key: StreamKey,
-        send_buffer: &mut Option<SendBuffer>,
-    ) {
-        self.send_buffers.grant(&mut self.conn, key, send_buffer);
-    }
-
-    /// Queues what is in the stream's send buffer. Its writer has to ask again.
-    pub(in crate::driver) fn collect(&mut self, key: StreamKey) {
-        self.send_buffers.collect(&mut self.conn, key);
-    }
-
-    /// The connection is over, and so are the send buffers.
-    pub(in crate::driver) fn collect_all(&mut self) {
-        while self.send_buffers.collect_first(&mut self.conn) {}
-    }
-
     /// Bytes in the send buffers that are granted.
     #[cfg(feature = "testing")]
-    pub(in crate::driver) fn in_send_buffers(&self) -> usize {
-        self.send_buffers.granted.iter().filter_map(|(_, send_buffer)| send_buffer.held()).sum()
+    pub(super) fn held(&self) -> usize {
+        self.granted.iter().filter_map(|(_, send_buffer)| send_buffer.held()).sum()
     }
 }
