@@ -171,7 +171,7 @@ async fn run(pool: &Pool, mut driver: Driver, peer: Arc<str>, drains: impl FnOnc
         Ok(why) => why,
         Err(panic) => {
             tracing::error!(panic = panic_text(&*panic), "the task of a connection panicked");
-            driver.end(ConnError::Panicked)
+            driver.end(&ConnError::Panicked)
         }
     };
     if driver.is_unwritten() {

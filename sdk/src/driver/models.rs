@@ -307,7 +307,9 @@ fn loom_what_several_leave_is_written_by_the_flusher_beside_the_driver() {
         });
         block_on(driver);
         socket.end();
-        [flusher, writer].map(|thread| thread.join().expect("it ended"));
+        for thread in [flusher, writer] {
+            thread.join().expect("it ended");
+        }
         assert_eq!(socket.got(), [messages(100, &["1"]), messages(101, &["1"])].concat());
     });
 }

@@ -48,7 +48,8 @@ pub(crate) struct Driver {
     shared: Arc<Shared>,
     /// Absent while it is in use, and after the end.
     ends: Option<Ends>,
-    over: Option<ConnError>,
+    /// It has ended the connection, which says why.
+    is_over: bool,
     /// Present at a server: with it the connection stays open as long as the peer wants.
     server: Option<(Link, Arc<dyn Dispatch>)>,
     read_buffer: ReadBuffer,
@@ -63,8 +64,6 @@ pub(crate) struct Driver {
     gives_way: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     wake: Vec<Waker>,
     incoming: Incoming,
-    /// The peer has sent a whole frame.
-    first_frame_seen: bool,
     /// The server has said that it drains.
     peer_drains: bool,
     /// It has let the others go first once, before it writes.
@@ -117,7 +116,7 @@ impl Driver {
         Self {
             shared,
             ends: Some(ends),
-            over: None,
+            is_over: false,
             server,
             read_buffer,
             unhandled: false,
@@ -126,7 +125,6 @@ impl Driver {
             gives_way: None,
             wake: Vec::new(),
             incoming: Incoming::default(),
-            first_frame_seen: false,
             peer_drains: false,
             yielded: false,
             drained: false,
@@ -165,7 +163,7 @@ impl Driver {
         if let Err(error) = ends.output.poll_own(cx) {
             self.run(|state| state.writer.fail(error.kind()));
         }
-        if !self.first_frame_seen
+        if !self.shared.is_first_frame_seen()
             && let Some(why) = self.run(|state| state.if_silent.take())
             && self.read_buffer.is_empty()
             && !ends.input.has_more()
@@ -274,14 +272,14 @@ impl Driver {
     }
 
     /// Ends the connection for everybody on it.
-    pub(crate) fn end(&mut self, why: ConnError) -> ConnError {
+    pub(crate) fn end(&mut self, why: &ConnError) -> ConnError {
         let (why, unsent) = self.run(|state| {
-            let unsent = (state.lose(&why), state.writer.close());
+            let unsent = (state.lose(why), state.writer.close());
             state.conn.drain();
             state.conn.abandon(now());
             state.collect_all();
             state.conn.count_input(0);
-            (state.conn.lost().cloned().unwrap_or(why), unsent)
+            (state.conn.lost().cloned().expect("it is lost now"), unsent)
         });
         drop(unsent);
         self.shared.set_over();
@@ -290,7 +288,7 @@ impl Driver {
         }
         self.ends = None;
         self.read_buffer.clear();
-        self.over = Some(why.clone());
+        self.is_over = true;
         match &why {
             ConnError::FrameTooLarge { .. }
             | ConnError::Frame(_)
@@ -321,7 +319,7 @@ impl Future for Driver {
                     // An io may have its end to say behind the last byte. A connection that
                     // ends before everything is written does not wait for that.
                     let _ = ends.output.poll_close(cx);
-                    this.end(why);
+                    this.end(&why);
                 }
             }
         }
@@ -330,17 +328,18 @@ impl Future for Driver {
             let _ = ready!(Pin::new(flusher).poll(cx));
             this.flusher = None;
         }
-        Poll::Ready(this.over.clone().expect("it is over, and has said why"))
+        let why = this.shared.peek(|state| state.conn.lost().cloned());
+        Poll::Ready(why.expect("it is over, and has said why"))
     }
 }
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        if self.over.is_none() {
+        if !self.is_over {
             // A server ends its connections so; a client's task is only dropped together with its
             // runtime.
             let server = self.server.is_some();
-            self.end(if server { ConnError::LocalClosed } else { ConnError::RuntimeGone });
+            self.end(if server { &ConnError::LocalClosed } else { &ConnError::RuntimeGone });
         }
     }
 }

@@ -164,7 +164,7 @@ impl Driver {
             let decoded = self.read_buffer.decode();
             self.unhandled = self.read_buffer.is_full();
             self.handled += self.read_buffer.frames.len();
-            if !self.first_frame_seen {
+            if !self.shared.is_first_frame_seen() {
                 self.greet();
             }
             let (counted, front) = (self.read_buffer.counted(), self.read_buffer.front());
@@ -231,7 +231,6 @@ impl Driver {
     #[cold]
     fn greet(&mut self) {
         if self.read_buffer.has_come() {
-            self.first_frame_seen = true;
             self.shared.set_first_frame_seen();
             self.run(|state| state.conn.handle_first_frame());
         } else if self.server.is_some() {
