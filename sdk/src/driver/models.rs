@@ -13,8 +13,9 @@ use loom::future::block_on;
 use loom::thread;
 
 use crate::conn::{Consumed, Head, Inbox, StreamKey, Take};
-use crate::framing::{Side, StreamId};
+use crate::framing::{Messages, Side, StreamId};
 use crate::sync::{AtomicBool, Mutex, Ordering};
+use crate::wires::Wire;
 use crate::wires::trpc::{self as wire, Decoder, Frame, UnaryHead, data as write_data};
 
 use super::flusher::Flusher;
@@ -47,7 +48,7 @@ struct State {
     /// The driver, when it waits for input.
     reader: Option<Waker>,
     /// All messages that the peer got.
-    got: Vec<(u32, Bytes)>,
+    got: Vec<(u64, Bytes)>,
     /// The wakers of all that wait for something of this to change.
     waiting: Vec<Waker>,
     /// The driver has ended.
@@ -96,7 +97,9 @@ impl Socket {
                     let messages = messages.singles();
                     state.got.extend(messages.iter().map(|message| (id.0, message.first())));
                 }
-                Frame::Response { meta, body, .. } => state.got.push((meta.request_id, body)),
+                Frame::Response { meta, body, .. } => {
+                    state.got.push((meta.request_id.into(), body))
+                }
                 _ => {}
             }
         }
@@ -143,7 +146,7 @@ impl Socket {
         waiting.into_iter().for_each(Waker::wake);
     }
 
-    pub(crate) fn got(&self) -> Vec<(u32, Bytes)> {
+    pub(crate) fn got(&self) -> Vec<(u64, Bytes)> {
         self.state.lock().got.clone()
     }
 }
@@ -242,7 +245,7 @@ pub(crate) fn model(preemptions: usize, run: impl Fn() + Send + Sync + 'static) 
 
 fn silent(_: &Frame, _: &mut Vec<u8>) {}
 
-fn messages(id: u32, messages: &[&'static str]) -> Vec<(u32, Bytes)> {
+fn messages(id: u64, messages: &[&'static str]) -> Vec<(u64, Bytes)> {
     messages.iter().map(|message| (id, Bytes::from_static(message.as_bytes()))).collect()
 }
 
@@ -407,7 +410,7 @@ fn loom_callers_get_their_answers() {
 #[test]
 fn loom_a_send_buffer_keeps_order_and_credit_while_it_is_collected() {
     model(3, || {
-        let send_buffer = SendBuffer::new(StreamId(7), 1_000);
+        let send_buffer = SendBuffer::new(Wire::Trpc(wire::Trpc).prefix(StreamId(7)), 1_000);
         send_buffer.grant(10, Vec::new());
         let its = send_buffer.clone();
         // The connection: takes back what is there, and later grants what is left.
@@ -446,7 +449,7 @@ fn payloads(frames: &[u8]) -> Vec<Bytes> {
     while let Some(Frame::Data { messages, .. }) =
         Decoder::new(Side::Client, 1_000).decode(&mut bytes).expect("whole frames")
     {
-        all.extend(messages.singles().iter().map(wire::Messages::first));
+        all.extend(messages.singles().iter().map(Messages::first));
     }
     all
 }
@@ -454,7 +457,7 @@ fn payloads(frames: &[u8]) -> Vec<Bytes> {
 #[test]
 fn loom_a_pipe_of_this_process_forgets_nobody() {
     model(3, || {
-        let (near, far) = super::memory_pair();
+        let (near, far) = crate::transport::memory_pair();
         let more_than_fits = vec![7; 64 * 1024 + 1];
         let writer = thread::spawn(move || {
             let mut left = &more_than_fits[..];
