@@ -99,9 +99,9 @@ impl Decoder {
     }
 
     /// How many more bytes the frame at the front needs, as far as can be known; 0 when
-    /// [`decode`](Self::decode) has something to say. Without a fixed header 1 to 16, and never
-    /// more than the frame limit: but a peer that has proven nothing chose the number, so do not
-    /// allocate it at once.
+    /// [`decode_to`](Self::decode_to) has something to say. Without a fixed header 1 to 16, and
+    /// never more than the frame limit: but a peer that has proven nothing chose the number, so do
+    /// not allocate it at once.
     pub(crate) fn missing(&self, buf: &[u8]) -> usize {
         let size = match buf.first_chunk().map(|fixed| Header::from_bytes(fixed, self.max_frame)) {
             None => HEADER_LEN,

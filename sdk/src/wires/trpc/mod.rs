@@ -21,7 +21,7 @@
 //! in stream frames `header`, `vers.` and `rsv.` mean nothing.
 //!
 //! A fault in the fixed header ends the connection ([`WireError`]), because nobody knows where the
-//! next frame starts. A fault behind it ends one call or one stream ([`FrameFault`]).
+//! next frame starts. A fault behind it ends one call or one stream (`FrameFault`).
 //!
 //! Deliberately absent: which ids are in use, states, windows. A frame is right or wrong by itself
 //! here.
