@@ -10,7 +10,7 @@ pub(super) struct SendWindow {
     size: u32,
     /// Says nothing if the window does not count.
     left: i64,
-    /// What was left is with the stream's writer.
+    /// The credit that was left is with the stream's writer.
     granted: bool,
 }
 

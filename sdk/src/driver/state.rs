@@ -1,5 +1,5 @@
-//! What the handles and the driver of a connection share, as a value: [`Shared`](super::shared)
-//! locks it and wakes whom it says.
+//! The state that the handles and the driver of a connection share, as a value:
+//! [`Shared`](super::shared) locks it and wakes whom it says.
 
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};

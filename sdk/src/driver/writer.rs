@@ -222,8 +222,8 @@ impl Writer {
         self.output.clone()
     }
 
-    /// Takes the bytes to write, if there are any, and how many of them are in the socket. What is
-    /// left of them comes [back](Self::put_back).
+    /// Takes the bytes to write, if there are any, and how many of them are in the socket. The rest
+    /// of them comes [back](Self::put_back).
     pub(super) fn next_bytes(&mut self, conn: &mut Connection) -> Option<(Outbox, usize)> {
         if self.rest.is_empty() {
             self.send_buffers.collect_some(conn);
@@ -239,7 +239,7 @@ impl Writer {
         Some((std::mem::take(&mut self.rest), self.written))
     }
 
-    /// Takes what a write has left of the bytes that it was given, if anything. So many of them are
+    /// Takes the rest of the bytes that a write was given, if there is one. `written` of them are
     /// in the socket.
     pub(super) fn put_back(&mut self, rest: Outbox, written: usize) {
         if !rest.is_empty() {
