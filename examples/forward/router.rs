@@ -31,6 +31,7 @@ impl Greeter for Router {
         let call =
             self.greeter.say_hello(req).options(cx.child()).attachment(cx.attachment().clone());
         let answer = call.response().await?;
+        cx.extend_initial_metadata(answer.initial_metadata);
         cx.extend_metadata(answer.metadata);
         cx.set_attachment(answer.attachment);
         Ok(answer.message)
@@ -51,6 +52,7 @@ impl StreamGreeter for Router {
             answer = &mut answer => answer?,
             sent = pump_and_finish(&mut reader, writer) => outcome(sent, answer).await?,
         };
+        cx.extend_initial_metadata(answer.initial_metadata);
         cx.extend_metadata(answer.metadata);
         Ok(answer.message)
     }
@@ -62,6 +64,7 @@ impl StreamGreeter for Router {
         mut writer: AsyncWriter<HelloReply>,
     ) -> Result<()> {
         let mut reader = self.streams.server_stream_say_hello(req).options(cx.child()).await?;
+        cx.extend_initial_metadata(reader.initial_metadata().await?);
         pump(&mut reader, &mut writer).await?;
         send_trailer_back(&cx, &reader);
         Ok(())

@@ -182,7 +182,7 @@ pub use combinators::{
     when_all, when_any, when_any_ok,
 };
 pub use error::{Code, Error, ErrorKind, Origin, Result, Status};
-pub use metadata::{Metadata, MetadataError};
+pub use metadata::{Metadata, MetadataError, MetadataIter};
 
 #[cfg(feature = "runtime")]
 pub use {

@@ -182,8 +182,8 @@ impl Metadata {
 
     /// The pairs, in the order in which they were added. A key that has several values stands in
     /// several pairs.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.pairs().iter().map(|pair| (&pair.key[..], &pair.value[..]))
+    pub fn iter(&self) -> MetadataIter<'_> {
+        MetadataIter(self.pairs().iter())
     }
 
     /// How many pairs there are.
@@ -252,6 +252,33 @@ impl PartialEq for Metadata {
 }
 
 impl Eq for Metadata {}
+
+/// The pairs of [`Metadata`], in their order: made by [`Metadata::iter`].
+#[derive(Clone, Debug)]
+pub struct MetadataIter<'a>(std::slice::Iter<'a, Pair>);
+
+impl<'a> Iterator for MetadataIter<'a> {
+    type Item = (&'a str, &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.next().map(|pair| (&pair.key[..], &pair.value[..]))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
+    }
+}
+
+impl ExactSizeIterator for MetadataIter<'_> {}
+
+impl<'a> IntoIterator for &'a Metadata {
+    type Item = (&'a str, &'a [u8]);
+    type IntoIter = MetadataIter<'a>;
+
+    fn into_iter(self) -> MetadataIter<'a> {
+        self.iter()
+    }
+}
 
 impl<K: Into<String>, V: Into<Bytes>, const N: usize> TryFrom<[(K, V); N]> for Metadata {
     type Error = MetadataError;
@@ -340,6 +367,17 @@ mod tests {
         assert!(empty.is_empty() && empty.cost() == 0);
         empty.extend(metadata.clone());
         assert_eq!(empty, metadata);
+    }
+
+    #[test]
+    fn a_loop_goes_over_the_pairs_in_their_order() {
+        let metadata = Metadata::try_from([("b", "1"), ("a", "2"), ("b", "3")]).unwrap();
+        let mut seen = Vec::new();
+        for pair in &metadata {
+            seen.push(pair);
+        }
+        assert_eq!(seen, [("b", &b"1"[..]), ("a", b"2"), ("b", b"3")]);
+        assert_eq!((metadata.iter().len(), Metadata::new().iter().len()), (3, 0));
     }
 
     #[test]
