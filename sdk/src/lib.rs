@@ -82,6 +82,7 @@
 //! | [`stream`] | the handles and their futures |
 //! | [`client`] | channels, their settings, calls that are being prepared |
 //! | [`server`] | servers and their settings |
+//! | [`codec`] | frames as values, for proxies and recorders |
 //! | `coming_from_trpc` | a page for those who know tRPC-Go or tRPC-Cpp |
 //! | `testing` | for tests: mocks, handlers without a port, a network with faults (feature `testing`) |
 //! | [`trpc`] | settings and words that only the tRPC wire has |
@@ -113,6 +114,8 @@ compile_error!("Trill serves on Linux and compiles for macOS, and this is anothe
 pub mod client;
 #[cfg(feature = "runtime")]
 mod clock;
+#[cfg(feature = "runtime")]
+pub mod codec;
 pub mod combinators;
 mod conn;
 #[cfg(feature = "runtime")]

@@ -119,7 +119,7 @@ impl Config {
             watch(path);
         }
         let descriptors = compiler.descriptor_pool();
-        names::check(&descriptors, &self.names)?;
+        names::check(&descriptors, &self.names, self.behind_dyn)?;
         let mut files = compiler.file_descriptor_set();
         comments::rewrite(&mut files);
         if let Some(out_dir) = self.out_dir {

@@ -57,7 +57,11 @@ impl Chosen {
 }
 
 /// Refuses files whose code would not compile.
-pub(super) fn check(descriptors: &DescriptorPool, chosen: &Chosen) -> Result<(), Error> {
+pub(super) fn check(
+    descriptors: &DescriptorPool,
+    chosen: &Chosen,
+    behind_dyn: bool,
+) -> Result<(), Error> {
     chosen.check(descriptors)?;
     let mut modules: HashMap<String, Scope> = HashMap::new();
     // Packages that differ in Rust's spelling only are one module.
@@ -68,7 +72,7 @@ pub(super) fn check(descriptors: &DescriptorPool, chosen: &Chosen) -> Result<(),
         let scope = modules.entry(module(file.package_name())).or_default();
         types(scope, file.messages(), file.enums())?;
         for service in file.services() {
-            self::service(scope, &service, chosen)?;
+            self::service(scope, &service, chosen, behind_dyn)?;
         }
     }
     descriptors
@@ -155,13 +159,21 @@ fn types(
     Ok(())
 }
 
-fn service(scope: &mut Scope, service: &ServiceDescriptor, chosen: &Chosen) -> Result<(), Error> {
+fn service(
+    scope: &mut Scope,
+    service: &ServiceDescriptor,
+    chosen: &Chosen,
+    behind_dyn: bool,
+) -> Result<(), Error> {
     let item = Item::chosen("service", service.full_name());
     let name =
         chosen.get(service.full_name()).map_or_else(|| type_name(service.name()), str::to_owned);
     scope.take(name.clone(), item.clone())?;
     scope.take(format!("{name}Server"), item.part("the server"))?;
     scope.take(format!("{name}Client"), item.part("the client"))?;
+    if behind_dyn {
+        scope.take(format!("Dyn{name}"), item.part("the trait behind dyn"))?;
+    }
     let mut methods = Scope::default();
     for method in service.methods() {
         let item = Item::chosen("method", method.full_name());

@@ -201,6 +201,18 @@ const SAME_NAMES: &[(&str, &str, &str)] = &[
 ];
 
 #[test]
+fn a_name_that_only_a_service_behind_dyn_takes_is_refused_only_then() {
+    let folder = folder("behind-dyn");
+    let text = "syntax = \"proto3\"; package a; service Chat {} message DynChat {}";
+    fs::write(folder.join("text.proto"), text).expect("writable");
+    let compile = |config: Config| config.out_dir(&folder).compile(&["text.proto"], &[&folder]);
+    compile(Config::new()).expect("the names differ");
+    let error = compile(Config::new().behind_dyn()).expect_err("the names are the same");
+    let text = "message a.DynChat and the trait behind dyn of service a.Chat are both called DynChat in Rust; rename one of them";
+    assert!(error.to_string().starts_with(text), "{error}");
+}
+
+#[test]
 fn a_name_in_rust_that_is_no_name_is_refused() {
     for (proto, rust, error) in [
         (

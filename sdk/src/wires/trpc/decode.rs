@@ -54,12 +54,8 @@ impl Decoder {
         buf: &mut BytesMut,
     ) -> Result<bool, WireError> {
         // PROTOCOL 2
-        let Some(fixed) = buf.first_chunk() else { return Ok(false) };
-        let header = Header::from_bytes(fixed, self.max_frame)?;
+        let Some(header) = self.whole(buf)? else { return Ok(false) };
         let size = header.total_size as usize;
-        if buf.len() < size {
-            return Ok(false);
-        }
         if header.frame_type == FrameType::Stream && header.kind == DATA {
             frames.push(F::of(self.run(&header, buf), self.side));
             return Ok(true);
@@ -71,6 +67,14 @@ impl Decoder {
             FrameType::Unary => self.unary(&header, take(buf, len), frames),
         }
         Ok(true)
+    }
+
+    /// The fixed header of the frame at the front; `None` while the frame is not there whole.
+    #[inline(always)]
+    pub(super) fn whole(&self, buf: &[u8]) -> Result<Option<Header>, WireError> {
+        let Some(fixed) = buf.first_chunk() else { return Ok(None) };
+        let header = Header::from_bytes(fixed, self.max_frame)?;
+        Ok((buf.len() >= header.total_size as usize).then_some(header))
     }
 
     /// The same for one frame.
@@ -202,28 +206,34 @@ fn push_request<F: Decoded>(
     header_len: usize,
     mut rest: Bytes,
 ) -> Result<(), FrameFault> {
-    if header_len == 0 {
-        return Err(FrameFault::NoHeader);
-    }
-    let meta = match plain::request(&rest, header_len) {
-        Some(meta) => {
-            rest.advance(header_len);
-            meta
-        }
-        None => unary_header(
-            &mut rest,
-            header_len,
-            entries::IN_REQUEST,
-            |meta: &mut RequestProtocol| &mut meta.trans_info,
-        )?,
-    };
+    let meta = request_meta(&mut rest, header_len)?;
     let (body, attachment) = split(rest, meta.request_id, meta.attachment_size)?;
     frames.push(F::of(Frame::Request { head, meta, body, attachment }, Side::Server));
     Ok(())
 }
 
-/// An empty header is fine here: it is the success of call 0, and tRPC-Cpp sends it.
-// PROTOCOL 8
+/// Takes the protobuf header of a request off the front.
+#[inline(always)]
+pub(super) fn request_meta(
+    rest: &mut Bytes,
+    header_len: usize,
+) -> Result<RequestProtocol, FrameFault> {
+    if header_len == 0 {
+        return Err(FrameFault::NoHeader);
+    }
+    match plain::request(rest, header_len) {
+        Some(meta) => {
+            rest.advance(header_len);
+            Ok(meta)
+        }
+        None => {
+            unary_header(rest, header_len, entries::IN_REQUEST, |meta: &mut RequestProtocol| {
+                &mut meta.trans_info
+            })
+        }
+    }
+}
+
 #[inline]
 fn push_response<F: Decoded>(
     frames: &mut Vec<F>,
@@ -231,21 +241,31 @@ fn push_response<F: Decoded>(
     header_len: usize,
     mut rest: Bytes,
 ) -> Result<(), FrameFault> {
-    let meta = match plain::response(&rest, header_len) {
-        Some(meta) => {
-            rest.advance(header_len);
-            meta
-        }
-        None => unary_header(
-            &mut rest,
-            header_len,
-            entries::IN_RESPONSE,
-            |meta: &mut ResponseProtocol| &mut meta.trans_info,
-        )?,
-    };
+    let meta = response_meta(&mut rest, header_len)?;
     let (body, attachment) = split(rest, meta.request_id, meta.attachment_size)?;
     frames.push(F::of(Frame::Response { head, meta, body, attachment }, Side::Client));
     Ok(())
+}
+
+/// Takes the protobuf header of an answer off the front. An empty one is fine here: it is the
+/// success of call 0, and tRPC-Cpp sends it.
+// PROTOCOL 8
+#[inline(always)]
+pub(super) fn response_meta(
+    rest: &mut Bytes,
+    header_len: usize,
+) -> Result<ResponseProtocol, FrameFault> {
+    match plain::response(rest, header_len) {
+        Some(meta) => {
+            rest.advance(header_len);
+            Ok(meta)
+        }
+        None => {
+            unary_header(rest, header_len, entries::IN_RESPONSE, |meta: &mut ResponseProtocol| {
+                &mut meta.trans_info
+            })
+        }
+    }
 }
 
 /// Takes a protobuf header off the front that is not read by hand. Not inlined, because most
@@ -266,7 +286,11 @@ fn unary_header<M: Message + Default>(
 }
 
 /// The body and the attachment, which is the end of what follows the protobuf header.
-fn split(mut rest: Bytes, request_id: u32, attachment: u32) -> Result<(Bytes, Bytes), FrameFault> {
+pub(super) fn split(
+    mut rest: Bytes,
+    request_id: u32,
+    attachment: u32,
+) -> Result<(Bytes, Bytes), FrameFault> {
     let (attachment, left) = (attachment as usize, rest.len());
     let Some(body) = left.checked_sub(attachment) else {
         return Err(FrameFault::AttachmentOverrun { request_id, attachment, left });
@@ -275,7 +299,7 @@ fn split(mut rest: Bytes, request_id: u32, attachment: u32) -> Result<(Bytes, By
     Ok((rest, attachment))
 }
 
-fn init(bytes: &[u8]) -> Result<InitMeta, FrameFault> {
+pub(super) fn init(bytes: &[u8]) -> Result<InitMeta, FrameFault> {
     entries::check(bytes, entries::IN_INIT)?;
     let mut meta: InitMeta = read(bytes)?;
     if let Some(request) = &mut meta.request_meta {
@@ -284,7 +308,7 @@ fn init(bytes: &[u8]) -> Result<InitMeta, FrameFault> {
     Ok(meta)
 }
 
-fn close(bytes: &[u8]) -> Result<CloseMeta, FrameFault> {
+pub(super) fn close(bytes: &[u8]) -> Result<CloseMeta, FrameFault> {
     entries::check(bytes, entries::IN_CLOSE)?;
     let mut meta: CloseMeta = read(bytes)?;
     entries::settle(&mut meta.trans_info);
@@ -293,7 +317,7 @@ fn close(bytes: &[u8]) -> Result<CloseMeta, FrameFault> {
 
 /// The names and the metadata in here may live as long as the stream. They are copied, so that they
 /// do not keep a whole read buffer alive for that long.
-fn read<M: Message + Default>(bytes: &[u8]) -> Result<M, FrameFault> {
+pub(super) fn read<M: Message + Default>(bytes: &[u8]) -> Result<M, FrameFault> {
     Ok(M::decode(bytes)?)
 }
 

@@ -18,7 +18,7 @@ pub(super) fn prefix(id: StreamId) -> Prefix {
 }
 
 /// Appends DATA: the fixed header, then what `body` appends, which has to be exactly `len` bytes.
-#[cfg(any(test, feature = "__fuzz", feature = "__bench"))]
+#[cfg(any(test, feature = "runtime", feature = "__fuzz"))]
 pub(crate) fn data(
     out: &mut impl Target,
     id: StreamId,

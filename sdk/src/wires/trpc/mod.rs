@@ -26,6 +26,8 @@
 //! Deliberately absent: which ids are in use, states, windows. A frame is right or wrong by itself
 //! here.
 
+#[cfg(feature = "runtime")]
+pub(crate) mod codec;
 mod decode;
 mod encode;
 mod entries;
