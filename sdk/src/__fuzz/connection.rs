@@ -324,6 +324,7 @@ impl Run {
                     held.collect(&mut self.end, key);
                 }
                 Event::Idle => {}
+                Event::Refused(_) => assert_eq!(self.side, Side::Server),
                 Event::CallChanged(key) => {
                     assert!(self.calls.contains_key(&key), "{event:?} of a call that nobody holds");
                 }

@@ -3,6 +3,7 @@
 
 use std::time::Instant;
 
+use bytes::Bytes;
 use trill_proto::Code;
 
 use crate::framing::{MESSAGE_COST, Outcome, Side, StreamId};
@@ -172,7 +173,7 @@ impl Connection {
                     Skip::NoRoom => (Cause::NoRoom, self.no_room()),
                 };
                 self.count_refusal(cause);
-                self.refuse_call(incoming, outcome);
+                self.refuse_call(incoming, Bytes::new(), outcome);
             }
             (Begun::Call { tag, .. }, Side::Client) => {
                 self.answered(tag.request_id.into(), Err(Ending::TooLarge { size, limit }));

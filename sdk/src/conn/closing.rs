@@ -39,7 +39,7 @@ impl Connection {
     pub(super) fn close(&mut self, key: StreamKey, outcome: Outcome) -> Fit {
         let stream = self.streams.get_mut(key);
         if stream.state == State::Closed {
-            return Fit::Whole;
+            return Fit::Over;
         }
         let id = stream.id;
         // PROTOCOL 25

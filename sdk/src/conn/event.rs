@@ -92,6 +92,14 @@ pub(crate) struct IncomingStream {
     pub(crate) deadline: Option<Instant>,
 }
 
+/// A call or stream of the peer's that was refused before it was admitted.
+#[derive(Debug)]
+pub(crate) struct RefusedCall {
+    /// As the peer has named it; empty if the head cannot be read.
+    pub(crate) method: Bytes,
+    pub(crate) outcome: Outcome,
+}
+
 /// A change that those above must be told.
 #[derive(Debug)]
 pub(crate) enum Event {
@@ -114,4 +122,5 @@ pub(crate) enum Event {
     /// A call of the peer's has come: [`take_calls`](super::Connection::take_calls) gives it.
     Call,
     Stream(Box<IncomingStream>),
+    Refused(Box<RefusedCall>),
 }

@@ -19,6 +19,8 @@ pub(crate) enum Fit {
     Cut,
     /// Nothing of it, and nothing was sent.
     Not(SendError),
+    /// The stream was over before, and nothing was sent.
+    Over,
 }
 
 /// The bytes that the frame of an outcome holds beside its text, at most: two codes, ids and

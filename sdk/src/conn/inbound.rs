@@ -12,7 +12,7 @@ use crate::wires::{End, Fault, Input, Opening};
 use super::config::{MIN_WINDOW, STREAM_STATE, room_for};
 use super::credit::SendWindow;
 use super::error::{ConnError, Violation};
-use super::event::{Admitted, Ending, Event, IncomingStream, Shape, StreamKey};
+use super::event::{Admitted, Ending, Event, IncomingStream, RefusedCall, Shape, StreamKey};
 use super::refusals::Cause;
 use super::stream::{Action, FrameKind, Idle, Moved, Recv, Send, State, Stream};
 use super::streaming::Consumed;
@@ -273,8 +273,9 @@ impl Connection {
         }
         let (mut head, admitted, peer_window) = match self.admit_stream(opening) {
             Ok(stream) => stream,
-            Err(outcome) => {
-                self.wire.refuse(&mut self.output, id, outcome);
+            Err(RefusedCall { method, outcome }) => {
+                self.wire.refuse(&mut self.output, id, outcome.clone());
+                self.tell_refused(method, outcome);
                 return;
             }
         };
@@ -311,16 +312,28 @@ impl Connection {
         self.events.push(Event::Stream(Box::new(IncomingStream { key, admitted, head, deadline })));
     }
 
-    fn admit_stream(&mut self, opening: Option<Opening>) -> Result<(Head, Admitted, u32), Outcome> {
+    fn admit_stream(
+        &mut self,
+        opening: Option<Opening>,
+    ) -> Result<(Head, Admitted, u32), RefusedCall> {
         let Some(Opening { head, window }) = opening else {
             self.count_refusal(Cause::Unreadable);
             let text = "INIT without request_meta: it names no method";
-            return Err(Outcome::framework(Code::SERVER_NOFUNC_ERR.0, text));
+            let outcome = Outcome::framework(Code::SERVER_NOFUNC_ERR.0, text);
+            return Err(RefusedCall { method: Bytes::new(), outcome });
         };
         // Streams that are over but still held count: their memory is not free yet.
         let room = room_for(MIN_WINDOW) + STREAM_STATE + head.kept();
-        let admitted = self.admit(&head, Shape::Stream, (self.streams.held(), room))?;
-        Ok((head, admitted, window))
+        match self.admit(&head, Shape::Stream, (self.streams.held(), room)) {
+            Ok(admitted) => Ok((head, admitted, window)),
+            Err(outcome) => Err(RefusedCall { method: head.method, outcome }),
+        }
+    }
+
+    /// Those above hear of each call and stream, also of those that were not admitted.
+    #[cold]
+    pub(super) fn tell_refused(&mut self, method: Bytes, outcome: Outcome) {
+        self.events.push(Event::Refused(Box::new(RefusedCall { method, outcome })));
     }
 
     /// Decides whether a call of the peer's may start, with `busy` of its shape going on and so
@@ -378,7 +391,8 @@ impl Connection {
             if self.side == Side::Server {
                 self.count_refusal(Cause::Unreadable);
                 let outcome = Outcome::framework(self.decode_code(), violation.to_string());
-                self.write_reset(id, outcome);
+                self.write_reset(id, outcome.clone());
+                self.tell_refused(Bytes::new(), outcome);
             }
             return;
         };

@@ -79,7 +79,8 @@ pub(crate) use error::ConnError;
 #[cfg(test)]
 pub(crate) use error::Violation;
 pub(crate) use event::{
-    Admission, Admitted, CallKey, Ending, Event, IncomingCall, IncomingStream, Shape, StreamKey,
+    Admission, Admitted, CallKey, Ending, Event, IncomingCall, IncomingStream, RefusedCall, Shape,
+    StreamKey,
 };
 pub(crate) use fit::Fit;
 pub(crate) use inbox::Inbox;

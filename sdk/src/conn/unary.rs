@@ -257,7 +257,7 @@ impl Connection {
         {
             Ok(admitted) => admitted,
             Err(outcome) => {
-                self.refuse_call(incoming, outcome);
+                self.refuse_call(incoming, head.method, outcome);
                 return;
             }
         };
@@ -284,9 +284,10 @@ impl Connection {
         });
     }
 
-    pub(super) fn refuse_call(&mut self, incoming: Incoming, outcome: Outcome) {
+    pub(super) fn refuse_call(&mut self, incoming: Incoming, method: Bytes, outcome: Outcome) {
         let key = self.calls.insert_incoming(Incoming { size: 0, ..incoming });
-        self.refuse(key, outcome, &[]);
+        self.refuse(key, outcome.clone(), &[]);
+        self.tell_refused(method, outcome);
         // It has no permit, no deadline and no bytes to give back.
         self.calls.remove(key);
         self.tell_if_idle();
@@ -296,7 +297,7 @@ impl Connection {
     pub(super) fn handle_bad_call(&mut self, tag: CallTag, why: &Fault) {
         self.count_refusal(Cause::Unreadable);
         let outcome = Outcome::framework(Code::SERVER_DECODE_ERR.0, why.to_string());
-        self.refuse_call(Incoming::new(tag), outcome);
+        self.refuse_call(Incoming::new(tag), Bytes::new(), outcome);
     }
 
     /// An answer that cannot be read. If it does not say which call it is for, that one must not

@@ -14,7 +14,7 @@ use std::task::{Context, Poll, Waker, ready};
 
 use tokio::task::JoinHandle;
 
-use crate::conn::{ConnError, Connection, IncomingCall, IncomingStream};
+use crate::conn::{ConnError, Connection, IncomingCall, IncomingStream, RefusedCall};
 
 use super::Link;
 use super::read_buffer::ReadBuffer;
@@ -37,6 +37,9 @@ pub(crate) trait Dispatch: Send + Sync + 'static {
     fn calls(self: Arc<Self>, link: &Link, calls: Vec<IncomingCall>);
 
     fn stream(&self, link: &Link, stream: Box<IncomingStream>);
+
+    /// Hears of a call or stream that the connection has refused.
+    fn refused(&self, _link: &Link, _call: &RefusedCall) {}
 }
 
 /// Drives one connection until it is over, at a server also until the last handler has let go of

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::task::{Context, Waker};
 
-use crate::conn::{CallKey, Event, IncomingCall, IncomingStream, SendTicket, StreamKey, growth};
+use crate::conn::{
+    CallKey, Event, IncomingCall, IncomingStream, RefusedCall, SendTicket, StreamKey, growth,
+};
 
 /// A task that waits, if one does.
 #[derive(Debug, Default)]
@@ -62,11 +64,12 @@ pub(crate) struct Watcher(u64);
 pub(super) struct Incoming {
     pub(super) calls: Vec<IncomingCall>,
     pub(super) streams: Vec<Box<IncomingStream>>,
+    pub(super) refused: Vec<RefusedCall>,
 }
 
 impl Incoming {
     pub(super) fn is_empty(&self) -> bool {
-        self.calls.is_empty() && self.streams.is_empty()
+        self.calls.is_empty() && self.streams.is_empty() && self.refused.is_empty()
     }
 }
 
@@ -161,6 +164,10 @@ impl Wakers {
             Event::Call | Event::CreditRevoked(_) => None,
             Event::Stream(stream) => {
                 incoming.streams.push(stream);
+                None
+            }
+            Event::Refused(call) => {
+                incoming.refused.push(*call);
                 None
             }
         };

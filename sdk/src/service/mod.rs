@@ -5,6 +5,8 @@
 
 mod call;
 mod options;
+#[cfg(test)]
+pub(crate) mod recorder;
 mod spec;
 
 pub use options::CallOptions;

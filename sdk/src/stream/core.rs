@@ -8,7 +8,9 @@ use std::time::Instant;
 use crate::driver::{Ending, Fit, Link, Outcome, StreamKey};
 use crate::error::{Error, Result};
 use crate::metadata::Metadata;
+use crate::sync::{AtomicBool, Ordering};
 
+use super::call_end::CallEnd;
 use super::compression::Compression;
 use super::ending::{Subject, TimeLimit, ending_error};
 
@@ -25,24 +27,76 @@ struct Core {
     compression: Option<Compression>,
     /// How long the stream may live, for the error that says that it is over.
     limit: Option<Box<TimeLimit>>,
+    /// Hears once of the end of a client's stream. A server's ends with its handler.
+    on_end: Option<fn(&'static str, CallEnd<'_>)>,
+    is_told: AtomicBool,
+}
+
+impl Core {
+    fn tell_end(&self, how: CallEnd<'_>) {
+        if let Some(on_end) = self.on_end
+            && !self.is_told.swap(true, Ordering::Relaxed)
+        {
+            on_end(self.method, how);
+        }
+    }
 }
 
 impl Drop for Core {
     fn drop(&mut self) {
+        if self.on_end.is_some() && !self.is_told.load(Ordering::Relaxed) {
+            let ending = self.link.ending(self.key);
+            self.tell_end(ending.as_ref().map_or(CallEnd::Dropped, CallEnd::of_ending));
+        }
         self.link.release(self.key);
     }
 }
 
 impl StreamRef {
-    pub(crate) fn new(
+    /// A stream of the peer's.
+    pub(crate) fn of_server(
         link: Link,
         key: StreamKey,
         method: &'static str,
-        client: bool,
+        compression: Option<Compression>,
+    ) -> Self {
+        Self(Arc::new(Core {
+            link,
+            key,
+            method,
+            client: false,
+            compression,
+            limit: None,
+            on_end: None,
+            is_told: AtomicBool::new(false),
+        }))
+    }
+
+    /// A stream of this side. `on_end` hears once how it ended: as soon as one of the handles does,
+    /// and else when the last of them is dropped.
+    pub(crate) fn of_client(
+        link: Link,
+        key: StreamKey,
+        method: &'static str,
         compression: Option<Compression>,
         limit: Option<TimeLimit>,
+        on_end: fn(&'static str, CallEnd<'_>),
     ) -> Self {
-        Self(Arc::new(Core { link, key, method, client, compression, limit: limit.map(Box::new) }))
+        Self(Arc::new(Core {
+            link,
+            key,
+            method,
+            client: true,
+            compression,
+            limit: limit.map(Box::new),
+            on_end: Some(on_end),
+            is_told: AtomicBool::new(false),
+        }))
+    }
+
+    /// Tells how a client's stream ended, unless that is told.
+    pub(crate) fn tell_end(&self, how: CallEnd<'_>) {
+        self.0.tell_end(how);
     }
 
     pub(crate) fn link(&self) -> &Link {
@@ -84,7 +138,9 @@ impl StreamRef {
         tracing::warn!(method = self.0.method, peer = %self.0.link.peer(), "{text}");
     }
 
+    /// The error of an operation that comes after the end.
     pub(crate) fn error(&self, ending: &Ending) -> Error {
+        self.tell_end(CallEnd::of_ending(ending));
         ending_error(ending, &self.subject())
     }
 

@@ -48,6 +48,7 @@
 // Deliberately absent: methods, deadlines, who called.
 
 mod blocking;
+mod call_end;
 mod closed;
 mod compression;
 mod core;
@@ -80,6 +81,7 @@ pub use writer::{AsyncWriter, Write};
 
 pub(crate) use self::core::StreamRef;
 pub(crate) use blocking::elsewhere;
+pub(crate) use call_end::CallEnd;
 pub(crate) use compression::{UnpackError, wire_encoding};
 pub(crate) use encode_once::{EncodeOnce, LARGE_TO_COMPRESS};
 pub(crate) use ending::{

@@ -17,6 +17,7 @@ use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::metadata::Metadata;
 use crate::transport::PeerAddr;
 
+use super::call_end::CallEnd;
 use super::compression::{Compression, UnpackError};
 use super::core::StreamRef;
 use super::message::{DecodeError, Message};
@@ -381,6 +382,9 @@ impl<T: Message> AsyncReader<T> {
         };
         let well =
             matches!(ending, Ending::Closed(outcome) if outcome.is_ok() && self.stream.is_client());
+        if well {
+            self.stream.tell_end(CallEnd::Done);
+        }
         End { error: (!well).then(|| self.stream.error(ending)), outcome }
     }
 

@@ -12,6 +12,7 @@ use crate::clock::sleep_until;
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::metadata::Metadata;
 
+use super::call_end::CallEnd;
 use super::ending::timed_out;
 use super::message::Message;
 use super::reader::AsyncReader;
@@ -166,6 +167,9 @@ impl<T: Message> Future for Reply<T> {
             Poll::Pending => Err(ready!(self.poll_overdue(cx))),
         };
         self.done = true;
+        if let Err(error) = &outcome {
+            self.reader.stream().tell_end(CallEnd::Failed(error));
+        }
         Poll::Ready(outcome)
     }
 }

@@ -248,7 +248,9 @@ impl World {
         for event in std::mem::take(&mut self.client.events) {
             match event {
                 Event::CallChanged(_) | Event::Idle => {}
-                Event::Call | Event::Stream(_) => panic!("{event:?} at a client"),
+                Event::Call | Event::Stream(_) | Event::Refused(_) => {
+                    panic!("{event:?} at a client")
+                }
                 event => self.tell_half(Side::Client, &event),
             }
         }
@@ -274,7 +276,7 @@ impl World {
                     }
                 }
                 Event::CallChanged(_) => assert!(self.lost, "nobody gives a call up"),
-                Event::Idle => {}
+                Event::Idle | Event::Refused(_) => {}
                 event => self.tell_half(Side::Server, &event),
             }
         }

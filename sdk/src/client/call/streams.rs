@@ -14,11 +14,12 @@ use crate::driver::{Ending, Head, Link, SendError, SendTicket, StreamKey, WeakLi
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::service::{CallOptions, Limit};
 use crate::stream::{
-    AsyncReader, AsyncReaderWriter, AsyncWriter, Compression, Message, Reply, StreamRef, Subject,
-    send_error, timed_out,
+    AsyncReader, AsyncReaderWriter, AsyncWriter, CallEnd, Compression, Message, Reply, StreamRef,
+    Subject, send_error, timed_out,
 };
 
-use super::connecting::{Limited, connection, is_refusal, not_connected};
+use super::connecting::{Limited, connection, not_connected};
+use super::guard::{ClientGuard, hear};
 use super::target::{Target, debug_as_name, options};
 
 /// A client stream: set options, then `.await` it for the writer and the future answer.
@@ -127,7 +128,7 @@ async fn send_request<Req: Message, Resp: Message>(
     // A server may end early. The messages that it sent before are there to be read, and so is its
     // end.
     if !matches!(stream.ending(), Some(Ending::Closed(_) | Ending::Reset(_))) {
-        sent?;
+        sent.inspect_err(|error| stream.tell_end(CallEnd::Failed(error)))?;
     }
     let _ = writer.finish().await;
     Ok(reader)
@@ -194,6 +195,7 @@ impl<Req: Message, Resp: Message> Future for Bidi<Req, Resp> {
 ///
 /// Most streams find a connection with room. Only what has to wait for one of them is in a box.
 struct Open {
+    guard: ClientGuard,
     target: Target,
     options: CallOptions,
     step: Step,
@@ -215,7 +217,8 @@ enum Step {
 
 impl Open {
     fn new(target: Target) -> Self {
-        Self { target, options: CallOptions::new(), step: Step::Start }
+        let guard = ClientGuard::new();
+        Self { guard, target, options: CallOptions::new(), step: Step::Start }
     }
 
     /// Opens the stream. One that fails pays into tokio's budget, so that a task that tries again
@@ -229,7 +232,10 @@ impl Open {
         }
         ready!(tokio::task::coop::poll_proceed(cx)).made_progress();
         match std::mem::replace(&mut self.step, Step::Over) {
-            Step::Failed(error) => Poll::Ready(Err(error)),
+            Step::Failed(error) => {
+                self.guard.end(CallEnd::Failed(&error));
+                Poll::Ready(Err(error))
+            }
             _ => unreachable!("it has failed"),
         }
     }
@@ -238,11 +244,14 @@ impl Open {
         loop {
             let opened = match &mut self.step {
                 Step::Start => {
+                    self.guard.begin(self.target.method);
                     self.step = self.start(cx)?;
                     continue;
                 }
                 Step::Waiting(sent) => {
-                    self.step = ready!(sent.as_mut().poll(cx))?.wait_for_server();
+                    let sent = ready!(sent.as_mut().poll(cx))?;
+                    self.guard.pass_to_stream();
+                    self.step = sent.wait_for_server();
                     continue;
                 }
                 Step::Sent(stream) => ready!(stream.link().poll_opened(stream.key(), cx)),
@@ -272,7 +281,10 @@ impl Open {
         unsent.check_timers(target, &link)?;
         let mut ticket = None;
         match link.poll_open(&mut unsent.head, unsent.idle_timeout, None, &mut ticket, cx) {
-            Poll::Ready(Ok(key)) => Ok(unsent.sent(target, link, key, None).wait_for_server()),
+            Poll::Ready(Ok(key)) => {
+                self.guard.pass_to_stream();
+                Ok(unsent.sent(target, link, key, None).wait_for_server())
+            }
             Poll::Ready(Err(error)) => {
                 unsent.not_sent(target, &link, error)?;
                 Ok(unsent.wait(target.clone(), None))
@@ -285,17 +297,17 @@ impl Open {
 
     /// The server has answered.
     fn opened(&self, stream: StreamRef, opened: Result<(), Ending>) -> Result<StreamRef> {
+        let (channel, link) = (&self.target.channel, stream.link());
         match opened {
             Ok(()) => {
-                self.target.channel.handle_served(stream.link());
+                hear(channel, link, None);
                 Ok(stream)
             }
             Err(ending) => {
                 if let Ending::Refused(outcome) | Ending::Reset(outcome) | Ending::Closed(outcome) =
                     &ending
-                    && is_refusal(outcome)
                 {
-                    self.target.channel.handle_refused(stream.link());
+                    hear(channel, link, Some(outcome));
                 }
                 Err(stream.error(&ending))
             }
@@ -374,7 +386,14 @@ impl Unsent {
 
     fn sent(&self, target: &Target, link: Link, key: StreamKey, open_by: Option<Instant>) -> Sent {
         let time = self.limit.as_ref().map(Limit::time);
-        let stream = StreamRef::new(link, key, target.method.path, true, self.compression, time);
+        let stream = StreamRef::of_client(
+            link,
+            key,
+            target.method.path,
+            self.compression,
+            time,
+            ClientGuard::STREAM_END,
+        );
         Sent { stream, open_by, deadline: self.deadline() }
     }
 

@@ -115,7 +115,7 @@ impl<Req: Message, Resp: Message> Future for Unary<Req, Resp> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let response = ready!(self.call.poll_response(cx));
-        self.call.finish();
+        self.call.finish(&response);
         Poll::Ready(response.map(|(message, _)| message))
     }
 }
@@ -125,7 +125,7 @@ impl<Req: Message, Resp: Message> Future for ResponseFuture<Req, Resp> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let response = ready!(self.call.poll_response(cx));
-        self.call.finish();
+        self.call.finish(&response);
         Poll::Ready(response.map(|(message, answer)| {
             let Answer { outcome, attachment, .. } = answer;
             Response::new(message, outcome.initial, outcome.metadata, attachment)
@@ -138,7 +138,7 @@ impl<Req: Message> Future for OneWay<Req> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let sent = ready!(self.call.poll_sent(cx));
-        self.call.finish();
+        self.call.finish(&sent);
         Poll::Ready(sent)
     }
 }

@@ -305,7 +305,7 @@ impl Case {
             .end
             .events
             .iter()
-            .filter(|event| !matches!(event, Event::Idle))
+            .filter(|event| !matches!(event, Event::Idle | Event::Refused(_)))
             .map(event_text)
             .collect();
         let told: Vec<_> =
@@ -547,7 +547,7 @@ fn event_text(event: &Event) -> String {
         Event::Changed(_) => "owner".to_owned(),
         Event::CallChanged(_) => "a caller".to_owned(),
         Event::CreditRevoked(_) => "the writer's send buffer".to_owned(),
-        Event::Idle => unreachable!("it is of no stream"),
+        Event::Idle | Event::Refused(_) => unreachable!("it is of no stream"),
         Event::Room(_) => "room".to_owned(),
         Event::Call => "a new call".to_owned(),
         Event::Stream(_) => "a new stream".to_owned(),

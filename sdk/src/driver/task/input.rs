@@ -225,6 +225,9 @@ impl Driver {
         for stream in self.incoming.streams.drain(..) {
             dispatch.stream(link, stream);
         }
+        for call in self.incoming.refused.drain(..) {
+            dispatch.refused(link, &call);
+        }
     }
 
     /// Bytes have come and no whole frame before them.

@@ -10,18 +10,19 @@ use std::task::{self, Poll};
 use bytes::Bytes;
 
 use crate::driver::{Ending, IncomingCall, IncomingStream, Link, Outcome, SendError, pay};
-use crate::error::{Code, Error, ErrorKind, Origin, Result, Status, panic_text};
+use crate::error::{Code, ErrorKind, Origin, Result, Status, panic_text};
 use crate::metadata::Metadata;
 use crate::service::{CallRef, MethodSpec, ServiceSpec};
 use crate::stream::{
     AsyncReader, AsyncReaderWriter, AsyncWriter, Compression, EncodeOnce, FromJson, JsonMessage,
-    LARGE_TO_COMPRESS, Message, StreamRef, Subject, ToJson, elsewhere, ending_error, outcome_of,
-    send_error, wire_encoding,
+    LARGE_TO_COMPRESS, Message, StreamRef, Subject, ToJson, elsewhere, outcome_of, send_error,
+    wire_encoding,
 };
 
-use super::context::Context;
+use super::context::{Context, Extras};
+use super::guard::{Finished, ServerGuard};
 use super::request::{Account, Request};
-use super::run::{EndGuard, Finished, Started, StreamRun, log_fit, panicked, run, start_at_once};
+use super::run::{Started, StreamRun, log_fit, panicked, run, start_at_once};
 use super::server_state::ServerState;
 
 /// The bytes of an answer for which a unit of tokio's budget pays: half a megabyte is a turn's
@@ -40,7 +41,7 @@ const LARGE: usize = 1024 * 1024;
 /// caller is gone.
 #[derive(Debug)]
 pub struct ServerCall {
-    cx: Context,
+    guard: ServerGuard,
     incoming: Incoming,
     /// A unary call begins here and now; what else begins, begins in a task.
     at_once: bool,
@@ -48,7 +49,7 @@ pub struct ServerCall {
 
 #[derive(Debug)]
 enum Incoming {
-    Call { call: CallRef, one_way: bool, body: Bytes },
+    Call { call: CallRef, body: Bytes },
     Stream(StreamRef),
 }
 
@@ -75,8 +76,8 @@ impl ServerCall {
             server_state,
         );
         let held = CallRef::new(link, key);
-        let incoming = Incoming::Call { call: held, one_way, body };
-        Self { cx, incoming, at_once }
+        let incoming = Incoming::Call { call: held, body };
+        Self { guard: ServerGuard::begin(cx, one_way), incoming, at_once }
     }
 
     pub(super) fn stream(
@@ -98,8 +99,9 @@ impl ServerCall {
             compression,
             server_state,
         );
-        let held = StreamRef::new(link, key, method.path, false, compression, None);
-        Self { cx, incoming: Incoming::Stream(held), at_once: false }
+        let held = StreamRef::of_server(link, key, method.path, compression);
+        let guard = ServerGuard::begin(cx, false);
+        Self { guard, incoming: Incoming::Stream(held), at_once: false }
     }
 
     /// Runs the handler of a unary method.
@@ -207,9 +209,10 @@ impl ServerCall {
     /// Answers that the table and the dispatch of the service disagree. Generated code never gets
     /// here.
     pub fn unknown_method(self) -> Started {
-        let Self { cx, incoming, .. } = self;
-        let text = format!("{} has no handler at {}", cx.method(), cx.peer());
+        let Self { mut guard, incoming, .. } = self;
+        let text = format!("{} has no handler at {}", guard.method(), guard.peer());
         let outcome = Outcome::framework(Code::SERVER_NOFUNC_ERR.0, text);
+        guard.end_refused(&outcome);
         match incoming {
             Incoming::Call { call, .. } => call.refuse(outcome, &[]),
             Incoming::Stream(stream) => stream.close(outcome),
@@ -230,15 +233,16 @@ impl ServerCall {
         F: FnOnce(Context, Req) -> Fut + Send + 'static,
         Fut: Future<Output = Result<Resp>> + Send + 'static,
     {
-        let Self { cx, incoming, at_once } = self;
-        let Incoming::Call { call, one_way, body } = incoming else {
+        let Self { guard, incoming, at_once } = self;
+        let Incoming::Call { call, body } = incoming else {
             unreachable!("the router knows unary from stream")
         };
-        let (from_json, to_json) = if cx.is_json() { (from_json, to_json) } else { (None, None) };
+        let json = if guard.is_json() { (from_json, to_json) } else { (None, None) };
+        let (from_json, to_json) = json;
         let call = move || async move {
-            let cx = EndGuard(cx);
+            let mut guard = guard;
             let work = {
-                let (cx, call) = (cx.clone(), &call);
+                let (cx, call) = (guard.cx().clone(), &call);
                 async move {
                     let mut request = Request::of_call(body);
                     if let Some(compression) = cx.compression() {
@@ -254,12 +258,13 @@ impl ServerCall {
                     handler(cx, request).await
                 }
             };
-            let result = run(work, &cx, |task| call.poll_ended(task)).await;
-            if one_way {
-                log_one_way(cx.method(), &result);
-                return;
-            }
-            reply(call, &cx, to_json, result).await;
+            let finished = run(work, |task| call.poll_ended(task)).await;
+            let finished = if guard.is_one_way() {
+                finished.without_answer()
+            } else {
+                reply(call, guard.cx(), to_json, finished).await
+            };
+            guard.end(&finished);
         };
         if at_once {
             return start_at_once(call);
@@ -275,60 +280,39 @@ impl ServerCall {
     where
         Fut: Future<Output = Result<()>> + Send + 'static,
     {
-        let Self { cx, incoming, .. } = self;
+        let Self { guard, incoming, .. } = self;
         let Incoming::Stream(stream) = incoming else {
             unreachable!("the router knows unary from stream")
         };
-        let work = start(cx.clone(), stream.clone());
-        tokio::spawn(StreamRun::new(work, EndGuard(cx), stream));
+        let work = start(guard.cx().clone(), stream.clone());
+        tokio::spawn(StreamRun::new(work, guard, stream));
         Started::Done
     }
 }
 
-/// Ends a unary call.
+/// Answers a unary call, and gives its end.
 async fn reply<Resp: Message>(
     mut call: CallRef,
     cx: &Context,
     to_json: Option<ToJson<Resp>>,
-    result: Finished<Resp>,
-) {
-    let method = cx.method();
-    let own = (method, cx.peer().as_str());
+    finished: Finished<Resp>,
+) -> Finished<()> {
     let extras = cx.take_extras();
-    let message = match result {
-        Finished::Done(Ok(message)) => message,
-        Finished::Done(Err(error)) => {
-            let outcome = outcome_of(&error, own, extras.metadata);
-            let outcome = Outcome { initial: extras.initial, ..outcome };
-            return log_fit(cx, &call.refuse(outcome, &extras.attachment));
-        }
-        Finished::Panicked => return drop(call.refuse(panicked(method), &[])),
-        // PROTOCOL 10
-        Finished::Cancelled(Ending::Deadline) => {
-            let text = "the time the caller allows has passed";
-            return drop(
-                call.refuse(Outcome::framework(Code::SERVER_FULL_LINK_TIMEOUT_ERR.0, text), &[]),
-            );
-        }
-        // The connection is gone, and with it the caller.
-        Finished::Cancelled(_) => return,
+    let Finished::Done(Ok(message)) = finished else {
+        return refuse(&call, cx, extras, finished.without_answer());
     };
-    // PROTOCOL 33
     let compression = extras.compression.unwrap_or(cx.compression());
-    let mut message = EncodeOnce::Message(message);
-    let mut size = match encode(cx, || message.size()) {
-        Ok(size) => size,
-        Err(panicked) => {
-            return drop(call.refuse(outcome_of(&panicked, own, Metadata::new()), &[]));
+    let encoded = match encode(cx, || message.size()) {
+        Ok(size) if size < LARGE && to_json.is_none() && compression.is_none() => {
+            Ok((EncodeOnce::Message(message), size))
         }
+        Ok(size) => Box::pin(encoded(message, size, (to_json, compression), cx, &call)).await,
+        Err(panicked) => Err(panicked.into()),
     };
-    if size >= LARGE || to_json.is_some() || compression.is_some() {
-        message = match Box::pin(encoded(message, size, (to_json, compression), cx, &call)).await {
-            Ok(encoded) => encoded,
-            Err(why) => return drop(call.refuse(outcome_of(&why, own, Metadata::new()), &[])),
-        };
-        size = message.size();
-    }
+    let (message, size) = match encoded {
+        Ok(encoded) => encoded,
+        Err(failed) => return fail(&call, cx, failed),
+    };
     let content_encoding = wire_encoding(compression, size);
     // PROTOCOL 13
     let (initial, metadata) = (extras.initial, extras.metadata);
@@ -336,27 +320,54 @@ async fn reply<Resp: Message>(
     let replied = encoding(cx, |task| {
         call.poll_reply(&mut outcome, content_encoding, (size, &message), &extras.attachment, task)
     });
-    let replied = match replied.await {
+    match replied.await {
         Ok(replied) => {
             pay(size / ENCODED);
-            replied
+            match replied {
+                Ok(()) => Finished::Done(Ok(())),
+                // No caller is left to be answered.
+                Err(SendError::Ended(ending)) => Finished::Cancelled(ending),
+                Err(error) => fail(&call, cx, not_sent(error, cx, &call)),
+            }
         }
-        Err(panicked) => {
-            return drop(call.refuse(outcome_of(&panicked, own, Metadata::new()), &[]));
-        }
-    };
-    if let Err(error) = replied {
-        // No caller is left to be answered.
-        if let SendError::Ended(_) = error {
-            return;
-        }
-        let error = not_sent(error, cx, &call);
-        call.refuse(outcome_of(&error, own, Metadata::new()), &[]);
+        Err(panicked) => fail(&call, cx, panicked.into()),
     }
 }
 
+/// Answers a unary call whose handler has no message for it.
 #[cold]
-fn not_sent(error: SendError, cx: &Context, call: &CallRef) -> Error {
+fn refuse(call: &CallRef, cx: &Context, extras: Extras, finished: Finished<()>) -> Finished<()> {
+    match &finished {
+        Finished::Done(Err(error)) => {
+            let outcome = outcome_of(error, (cx.method(), cx.peer().as_str()), extras.metadata);
+            let outcome = Outcome { initial: extras.initial, ..outcome };
+            log_fit(cx, &call.refuse(outcome, &extras.attachment));
+        }
+        Finished::Panicked(_) => drop(call.refuse(panicked(cx.method()), &[])),
+        // PROTOCOL 10
+        Finished::Cancelled(Ending::Deadline) => {
+            let text = "the time the caller allows has passed";
+            let outcome = Outcome::framework(Code::SERVER_FULL_LINK_TIMEOUT_ERR.0, text);
+            call.refuse(outcome, &[]);
+        }
+        // The connection is gone, and with it the caller.
+        Finished::Cancelled(_) => {}
+        Finished::Done(Ok(())) | Finished::NotSent(_) => unreachable!("there is no message"),
+    }
+    finished
+}
+
+/// Answers a unary call whose message cannot be sent.
+#[cold]
+fn fail(call: &CallRef, cx: &Context, failed: Finished<()>) -> Finished<()> {
+    if let Finished::Done(Err(error)) | Finished::NotSent(error) = &failed {
+        call.refuse(outcome_of(error, (cx.method(), cx.peer().as_str()), Metadata::new()), &[]);
+    }
+    failed
+}
+
+#[cold]
+fn not_sent(error: SendError, cx: &Context, call: &CallRef) -> Finished<()> {
     let subject = Subject {
         method: Cow::Borrowed(cx.method()),
         peer: call.link().peer_text(),
@@ -364,20 +375,19 @@ fn not_sent(error: SendError, cx: &Context, call: &CallRef) -> Error {
         stream: false,
         limit: None,
     };
-    let error = send_error(error, &subject);
-    tracing::warn!(%error, "an answer could not be sent");
-    error
+    Finished::NotSent(send_error(error, &subject))
 }
 
 /// Writes a large answer, or one that is compressed or JSON. Long work is done where that keeps no
 /// task from its turn, and the answer counts meanwhile.
 async fn encoded<Resp: Message>(
-    mut message: EncodeOnce<Resp>,
+    message: Resp,
     size: usize,
     (to_json, compression): (Option<ToJson<Resp>>, Option<Compression>),
     cx: &Context,
     call: &CallRef,
-) -> Result<EncodeOnce<Resp>> {
+) -> Result<(EncodeOnce<Resp>, usize), Finished<()>> {
+    let mut message = EncodeOnce::Message(message);
     let limit = if compression.is_some() || to_json.is_some() { LARGE_TO_COMPRESS } else { LARGE };
     let encoded = if size < limit {
         encode(cx, || message.encode_as(to_json, compression).map(|()| message))?
@@ -387,11 +397,12 @@ async fn encoded<Resp: Message>(
         let mut round = pin!(elsewhere(call.link().peer_key(), work));
         encoding(cx, |task| round.as_mut().poll(task)).await?
     };
-    encoded.map_err(|error| {
+    let message = encoded.map_err(|error| {
         let text = format!("the answer cannot be written as JSON: {error}");
-        tracing::warn!(method = cx.method(), peer = %cx.peer(), "{text}");
-        Status::new(Code::SERVER_ENCODE_ERR, text).into()
-    })
+        Finished::NotSent(Status::new(Code::SERVER_ENCODE_ERR, text).into())
+    })?;
+    let size = message.size();
+    Ok((message, size))
 }
 
 /// Runs what encodes an answer. The message's code may panic, as a handler's may: the log says so,
@@ -415,27 +426,4 @@ async fn encoding<R>(
         Err(panicked) => Poll::Ready(Err(panicked)),
     })
     .await
-}
-
-/// The caller of a one-way method cannot be told, so the log is.
-fn log_one_way<T>(method: &str, result: &Finished<T>) {
-    match result {
-        Finished::Done(Err(error)) => tracing::warn!(method, %error, "a one-way call failed"),
-        Finished::Cancelled(ending) => {
-            let subject = Subject {
-                method: Cow::Owned(method.to_owned()),
-                peer: "".into(),
-                client: false,
-                stream: false,
-                limit: None,
-            };
-            let error = ending_error(ending, &subject);
-            if let Ending::Abandoned(_) = ending {
-                tracing::warn!(method, %error, "a one-way call was given up");
-            } else {
-                tracing::debug!(%error, "a one-way call was cancelled");
-            }
-        }
-        Finished::Done(Ok(_)) | Finished::Panicked => {}
-    }
 }

@@ -2,10 +2,12 @@
 //!
 //! `router` finds the method and starts the handler, `batch` those that arrived together;
 //! `handler` decodes and answers, `run` watches over the handler's future.
+//! `guard` tells of each call's start and end.
 
 mod batch;
 mod context;
 mod drain;
+mod guard;
 mod handler;
 #[cfg(all(test, trill_loom))]
 mod models;
@@ -14,6 +16,8 @@ mod router;
 mod run;
 mod server_state;
 mod service;
+#[cfg(all(test, not(trill_loom)))]
+mod tests;
 
 pub use context::Context;
 pub use handler::ServerCall;

@@ -6,20 +6,22 @@ use bytes::Bytes;
 use hashbrown::HashMap;
 
 use crate::driver::{
-    Admission, Admitted, Dispatch, Head, IncomingCall, IncomingStream, Link, Outcome, Shape,
+    Admission, Admitted, Dispatch, Head, IncomingCall, IncomingStream, Link, Outcome, RefusedCall,
+    Shape,
 };
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::service::MethodSpec;
 use crate::stream::{Compression, JSON};
 
 use super::batch::Batch;
+use super::guard::tell_refused;
 use super::handler::ServerCall;
 use super::run::Started;
 use super::server_state::ServerState;
 use super::service::Service;
 
 /// How much of an unknown method's name a refusal repeats.
-const SHOWN_PATH: usize = 256;
+pub(super) const SHOWN_PATH: usize = 256;
 
 /// The methods of a server by their paths.
 pub(crate) struct Router {
@@ -164,5 +166,9 @@ impl Dispatch for Router {
         let names = (entry.service.spec(), entry.spec);
         let call = ServerCall::stream(link.clone(), *stream, names, Arc::clone(&self.server_state));
         entry.service.dispatch(entry.index, call);
+    }
+
+    fn refused(&self, link: &Link, call: &RefusedCall) {
+        tell_refused(call, link.peer());
     }
 }

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::future::Future;
-use std::ops::Deref;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::task::{self, Poll, Waker, ready};
@@ -17,6 +16,7 @@ use crate::metadata::Metadata;
 use crate::stream::{StreamRef, Subject, outcome_of, send_error};
 
 use super::context::{Context, Extras};
+use super::guard::{Finished, ServerGuard};
 
 /// The progress of a call that was started at once.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -42,54 +42,26 @@ pub(super) fn start_at_once<F: Future<Output = ()> + Send + 'static>(
     Started::Parked
 }
 
-/// A guard of a call whose task goes on. Dropping it ends the call, one way or the other, and tells
-/// the tasks that the handler has left behind.
-pub(super) struct EndGuard(pub(super) Context);
-
-impl Deref for EndGuard {
-    type Target = Context;
-
-    fn deref(&self) -> &Context {
-        &self.0
-    }
-}
-
-impl Drop for EndGuard {
-    fn drop(&mut self) {
-        self.0.end();
-    }
-}
-
-/// The end of a handler.
-pub(super) enum Finished<T> {
-    Done(Result<T>),
-    Panicked,
-    /// The outcome is not waited for any more, so the handler was dropped.
-    Cancelled(Ending),
-}
-
 type Work<F> = CatchUnwind<AssertUnwindSafe<F>>;
 
 /// Runs a handler until it is done, panics, or nobody waits for it any more.
 ///
 /// Written out, because an `async fn` would hold the handler's future twice.
 #[pin_project]
-struct Run<'a, F, P> {
+struct Run<F, P> {
     #[pin]
     work: Work<F>,
-    cx: &'a Context,
     poll_ended: P,
 }
 
 pub(super) fn run<T, F: Future<Output = Result<T>>>(
     work: F,
-    cx: &Context,
     poll_ended: impl FnMut(&task::Context<'_>) -> Poll<Ending>,
 ) -> impl Future<Output = Finished<T>> {
-    Run { work: AssertUnwindSafe(work).catch_unwind(), cx, poll_ended }
+    Run { work: AssertUnwindSafe(work).catch_unwind(), poll_ended }
 }
 
-impl<T, F, P> Future for Run<'_, F, P>
+impl<T, F, P> Future for Run<F, P>
 where
     F: Future<Output = Result<T>>,
     P: FnMut(&task::Context<'_>) -> Poll<Ending>,
@@ -98,26 +70,26 @@ where
 
     fn poll(self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<Finished<T>> {
         let this = self.project();
-        poll_work(this.work, this.cx, task, this.poll_ended)
+        poll_work(this.work, task, this.poll_ended)
     }
 }
 
 /// The task of a stream's handler, which ends the stream with the handler's outcome.
 ///
 /// Written out, because an `async` block would keep what it was made of for as long as the stream
-/// lives. The fields are dropped from the first to the last: the handler's future before anybody is
-/// told that the call is over.
+/// lives. The handler's future is dropped before anybody is told that the call is over, also if the
+/// fields are dropped, from the first to the last.
 #[pin_project]
 pub(super) struct StreamRun<F> {
     #[pin]
-    work: Work<F>,
-    cx: EndGuard,
+    work: Option<Work<F>>,
+    guard: ServerGuard,
     stream: StreamRef,
 }
 
 impl<F: Future<Output = Result<()>>> StreamRun<F> {
-    pub(super) fn new(work: F, cx: EndGuard, stream: StreamRef) -> Self {
-        Self { work: AssertUnwindSafe(work).catch_unwind(), cx, stream }
+    pub(super) fn new(work: F, guard: ServerGuard, stream: StreamRef) -> Self {
+        Self { work: Some(AssertUnwindSafe(work).catch_unwind()), guard, stream }
     }
 }
 
@@ -125,51 +97,58 @@ impl<F: Future<Output = Result<()>>> Future for StreamRun<F> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<()> {
-        let this = self.project();
-        let (cx, stream) = (&**this.cx, &*this.stream);
+        let mut this = self.project();
+        let (guard, stream) = (this.guard, &*this.stream);
         let poll_ended = |task: &task::Context<'_>| stream.link().poll_ended(stream.key(), task);
-        let finished = ready!(poll_work(this.work, cx, task, poll_ended));
-        let Extras { initial, metadata, .. } = cx.take_extras();
-        match finished {
-            Finished::Done(Ok(())) => {
-                close_well(stream, cx, Outcome { initial, metadata, ..Outcome::default() });
-            }
-            Finished::Done(Err(error)) => {
-                let outcome = outcome_of(&error, (cx.method(), cx.peer().as_str()), metadata);
-                log_fit(cx, &stream.close(Outcome { initial, ..outcome }));
-            }
-            Finished::Panicked => drop(stream.close(panicked(cx.method()))),
-            // The stream is over already.
-            Finished::Cancelled(_) => {}
-        }
+        let work = this.work.as_mut().as_pin_mut().expect("a task that has ended is not polled");
+        let finished = ready!(poll_work(work, task, poll_ended));
+        this.work.set(None);
+        guard.end(&end_stream(finished, stream, guard));
         Poll::Ready(())
+    }
+}
+
+/// Ends a stream with the outcome of its handler, and gives the end of the call: how the stream had
+/// ended, if that was before.
+fn end_stream(finished: Finished<()>, stream: &StreamRef, cx: &Context) -> Finished<()> {
+    let own = (cx.method(), cx.peer().as_str());
+    let Extras { initial, metadata, .. } = cx.take_extras();
+    let fit = match &finished {
+        Finished::Done(Ok(())) => stream.close(Outcome { initial, metadata, ..Outcome::default() }),
+        Finished::Done(Err(error)) => {
+            stream.close(Outcome { initial, ..outcome_of(error, own, metadata) })
+        }
+        Finished::Panicked(_) => stream.close(panicked(cx.method())),
+        Finished::Cancelled(_) | Finished::NotSent(_) => return finished,
+    };
+    match fit {
+        // Metadata can be the answer, so without it the stream fails, as a unary call does.
+        Fit::Not(error) => {
+            let error = send_error(error, &stream.subject());
+            stream.close(outcome_of(&error, own, Metadata::new()));
+            Finished::NotSent(error)
+        }
+        Fit::Over => match stream.ending() {
+            Some(Ending::Local) | None => finished,
+            Some(ending) => Finished::Cancelled(ending),
+        },
+        fit => {
+            log_fit(cx, &fit);
+            finished
+        }
     }
 }
 
 fn poll_work<T, F: Future<Output = Result<T>>>(
     work: Pin<&mut Work<F>>,
-    cx: &Context,
     task: &mut task::Context<'_>,
     mut poll_ended: impl FnMut(&task::Context<'_>) -> Poll<Ending>,
 ) -> Poll<Finished<T>> {
     Poll::Ready(match work.poll(task) {
         Poll::Ready(Ok(result)) => Finished::Done(result),
-        Poll::Ready(Err(panic)) => {
-            let (method, peer) = (cx.method(), cx.peer());
-            tracing::error!(method, %peer, panic = panic_text(&*panic), "a handler panicked");
-            Finished::Panicked
-        }
+        Poll::Ready(Err(panic)) => Finished::Panicked(panic_text(&*panic).to_owned()),
         Poll::Pending => Finished::Cancelled(ready!(poll_ended(task))),
     })
-}
-
-/// Ends a stream well. One whose metadata cannot be sent fails, as a unary call does: metadata can
-/// be the answer.
-fn close_well(stream: &StreamRef, cx: &Context, outcome: Outcome) {
-    let Fit::Not(error) = stream.close(outcome) else { return };
-    let error = send_error(error, &stream.subject());
-    tracing::warn!(%error, "the metadata of a stream's end could not be sent");
-    stream.close(outcome_of(&error, (cx.method(), cx.peer().as_str()), Metadata::new()));
 }
 
 /// Says in the log what the caller of a handler that failed does not get.
@@ -192,7 +171,7 @@ pub(super) fn log_fit(cx: &Context, fit: &Fit) {
             let text = "the text of an error was cut, because it does not fit (max_metadata)";
             tracing::warn!(method, %peer, "{text}");
         }
-        Fit::Whole | Fit::Not(_) => {}
+        Fit::Whole | Fit::Not(_) | Fit::Over => {}
     }
 }
 

@@ -14,14 +14,13 @@ use crate::driver::{Answer, Head, SendError};
 use crate::error::{Code, Error, ErrorKind, Origin, Result};
 use crate::service::{CallOptions, CallRef, Limit, Request};
 use crate::stream::{
-    Compression, DecodeError, Decoding, EncodeOnce, FromJson, JSON, JsonError, Message, STEPPED,
-    Subject, ToJson, UnpackError, Unpacking, answer_error, decode, decode_json, ending_error,
-    poll_time, send_error, timed_out, unpack_counted, wire_encoding,
+    CallEnd, Compression, DecodeError, Decoding, EncodeOnce, FromJson, JSON, JsonError, Message,
+    STEPPED, Subject, ToJson, UnpackError, Unpacking, answer_error, decode, decode_json,
+    ending_error, poll_time, send_error, timed_out, unpack_counted, wire_encoding,
 };
 
-use super::super::connecting::{
-    Connecting, Limited, NotConnected, connection, is_refusal, not_connected,
-};
+use super::super::connecting::{Connecting, Limited, NotConnected, connection, not_connected};
+use super::super::guard::{ClientGuard, hear};
 use super::super::target::Target;
 
 /// Everything that is said of a call before it is sent.
@@ -37,6 +36,7 @@ pub(super) struct Prepared<Req, Resp> {
 
 /// The steps of a call.
 pub(super) struct CallFuture<Req, Resp> {
+    guard: ClientGuard,
     pub(super) call: Prepared<Req, Resp>,
     one_way: bool,
     limit: Option<Limit>,
@@ -100,7 +100,8 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
             to_json: None,
             from_json: None,
         };
-        Self { call, one_way, limit: None, patient: None, late: None, step: Step::Start }
+        let guard = ClientGuard::new();
+        Self { guard, call, one_way, limit: None, patient: None, late: None, step: Step::Start }
     }
 
     /// Sends the request. Not inlined, so that whoever has sent it does not pay for that when the
@@ -130,6 +131,7 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
                         ready!(tokio::task::coop::poll_proceed(cx)).made_progress();
                     }
                     let call = &mut self.call;
+                    self.guard.begin(call.target.method);
                     call.target.check_metadata(&mut call.options, false)?;
                     let now = now();
                     self.limit = call.options.limit(call.target.channel.timeout(), now);
@@ -351,7 +353,7 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
         let (channel, link) = (&self.call.target.channel, held.link());
         match answer {
             Ok(answer) if answer.outcome.is_ok() => {
-                channel.handle_served(link);
+                hear(channel, link, None);
                 if answer.content_encoding == 0 {
                     return Poll::Ready(Ok(answer));
                 }
@@ -359,11 +361,7 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
                 self.poll_unpacked(cx)
             }
             Ok(answer) => {
-                if is_refusal(&answer.outcome) {
-                    channel.handle_refused(link);
-                } else {
-                    channel.handle_served(link);
-                }
+                hear(channel, link, Some(&answer.outcome));
                 Poll::Ready(Err(answer_error(&answer.outcome, &self.subject())))
             }
             Err(ending) => Poll::Ready(Err(ending_error(&ending, &self.subject()))),
@@ -371,7 +369,8 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
     }
 
     /// Its outcome is handed over, and there is no other.
-    pub(super) fn finish(&mut self) {
+    pub(super) fn finish<T>(&mut self, outcome: &Result<T>) {
+        self.guard.end(CallEnd::of(outcome));
         self.step = Step::Over;
     }
 
