@@ -13,7 +13,7 @@ use super::Connection;
 use super::budget::Overrun;
 use super::calls::Incoming;
 use super::error::ConnError;
-use super::event::Ending;
+use super::event::{Ending, StreamKey};
 use super::refusals::Cause;
 use super::timers::Timer;
 
@@ -176,7 +176,7 @@ impl Connection {
                 self.refuse_call(incoming, Bytes::new(), outcome);
             }
             (Begun::Call { tag, .. }, Side::Client) => {
-                self.answered(tag.request_id.into(), Err(Ending::TooLarge { size, limit }));
+                self.answered(tag.id(), Err(Ending::TooLarge { size, limit }));
             }
             (Begun::Message(id), _) => self.skip_message(id, size, limit),
             (Begun::Control(id), _) => {
@@ -192,7 +192,13 @@ impl Connection {
     }
 
     fn skip_message(&mut self, id: StreamId, size: usize, limit: usize) {
-        let Some(key) = self.find_receiver(id, size - MESSAGE_COST) else { return };
+        if let Some(key) = self.find_receiver(id, size - MESSAGE_COST) {
+            self.refuse_message(key, size, limit);
+        }
+    }
+
+    /// A message that is too large ends its stream.
+    pub(super) fn refuse_message(&mut self, key: StreamKey, size: usize, limit: usize) {
         let code = match self.side {
             Side::Client => Code::STREAM_CLIENT_MSG_EXCEED_LIMIT_ERR,
             Side::Server => Code::STREAM_SERVER_MSG_EXCEED_LIMIT_ERR,

@@ -115,6 +115,14 @@ impl Calls {
         }
     }
 
+    /// The id of a call of ours.
+    pub(super) fn own_id(&self, key: CallKey) -> Option<u64> {
+        match self.get(key) {
+            Call::Outgoing { id, .. } => Some(*id),
+            Call::Incoming(_) => None,
+        }
+    }
+
     pub(super) fn contains(&self, key: CallKey) -> bool {
         self.table.contains(key.0)
     }

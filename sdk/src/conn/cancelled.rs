@@ -45,7 +45,7 @@ impl CancelledStreams {
     pub(super) fn receive(&mut self, id: StreamId, bytes: usize) -> Option<u32> {
         let window = self.0.get_mut(&id.0)?;
         window.receive(bytes);
-        if window.consume(bytes) { window.settle(window.size()) } else { None }
+        if window.consume(bytes).is_due { window.settle(window.size()) } else { None }
     }
 
     /// The server has ended the stream.

@@ -29,7 +29,10 @@ impl Connection {
         // PROTOCOL 24
         if stream.state == State::Open && self.side == Side::Client {
             stream.state = State::LocalClosed;
-            self.wire.half_close(&mut self.output, stream.id);
+            let id = stream.id;
+            if !self.end_behind_rest(key) {
+                self.wire.half_close(&mut self.output, id);
+            }
         }
     }
 
@@ -37,10 +40,14 @@ impl Connection {
     /// over. A good outcome whose metadata does not fit into a frame leaves the stream open for
     /// another one.
     pub(super) fn close(&mut self, key: StreamKey, outcome: Outcome) -> Fit {
-        let stream = self.streams.get_mut(key);
-        if stream.state == State::Closed {
+        if self.streams.get(key).state == State::Closed {
             return Fit::Over;
         }
+        if self.leave_rest(key, &outcome) {
+            self.end_stream(key, Ending::Local);
+            return Fit::Whole;
+        }
+        let stream = self.streams.get_mut(key);
         let id = stream.id;
         // PROTOCOL 25
         let closes = outcome.ret == 0 && self.config.app_errors == AppErrors::Close;
@@ -51,7 +58,7 @@ impl Connection {
                 && !stream.recv.ended
                 && let Some(increment) = stream.recv.window.settle_all()
             {
-                self.wire.credit(&mut self.output, id, increment);
+                self.write_credit(key, increment);
             }
             if closes {
                 self.write_end(id, EndFrame::Close, outcome)
@@ -68,6 +75,16 @@ impl Connection {
         fit
     }
 
+    /// Ends a stream that has no handler any more with the outcome that it left.
+    pub(super) fn write_outcome(&mut self, id: StreamId, outcome: Outcome) {
+        let closes = outcome.ret == 0 && self.config.app_errors == AppErrors::Close;
+        if outcome.is_ok() || closes {
+            self.write_end(id, EndFrame::Close, outcome);
+        } else {
+            self.write_reset(id, outcome);
+        }
+    }
+
     /// Breaks the stream off with a code and a text. Nothing happens if it is over.
     pub(super) fn reset(&mut self, key: StreamKey, outcome: Outcome) {
         self.break_off(key, outcome);
@@ -78,9 +95,10 @@ impl Connection {
     pub(super) fn discard(&mut self, key: StreamKey, mut consumed: Consumed) {
         let stream = self.streams.get_mut(key);
         stream.recv.discard = true;
+        let begun = stream.rare.as_mut().map(|rare| std::mem::take(&mut rare.begun));
         let (messages, bytes) = stream.recv.clear();
         consumed.messages += messages;
-        consumed.bytes += bytes;
+        consumed.bytes += bytes + begun.map_or(0, |begun| begun.len());
         self.give_credit(key, consumed);
     }
 
@@ -106,6 +124,7 @@ impl Connection {
             self.reset(key, outcome);
         }
         let Stream { recv, kept, .. } = self.streams.remove(key);
+        self.give_shared_credit(recv.unconsumed(self.rules.framing.header.into()));
         self.unread.hold(recv.held() + kept, 0);
         self.unread.reserve(recv.charged + kept, 0);
         self.unread.leave();
@@ -129,7 +148,7 @@ impl Connection {
             self.wire.half_close(&mut self.output, stream.id);
         }
         if let Some(increment) = self.cancelled.begin(stream.id, stream.recv.window) {
-            self.wire.credit(&mut self.output, stream.id, increment);
+            self.write_credit(key, increment);
         }
         if let Some(oldest) = self.cancelled.forget_one() {
             let text = "the client has given the stream up, and the server does not end it";
@@ -192,6 +211,8 @@ impl Connection {
             _ => 0,
         };
         stream.ending = Some(ending);
+        self.drop_rest(key);
+        let stream = self.streams.get_mut(key);
         if std::mem::take(&mut stream.recv.stalling) {
             self.stall.end(&mut self.timers);
         }
@@ -211,8 +232,9 @@ impl Connection {
         let open_by = stream.open_by.take().filter(|_| !stream.accepted);
         self.timers.clear(open_by, Timer::Open(key));
         self.timers.clear(stream.end_by.take(), Timer::Stream(key));
-        if let Some(mut idle) = stream.idle.take() {
-            self.timers.clear(idle.take_next(), Timer::StreamIdle(key));
+        if let Some(idle) = stream.rare.as_mut().and_then(|rare| rare.idle.as_mut()) {
+            let next = idle.take_next();
+            self.timers.clear(next, Timer::StreamIdle(key));
         }
         self.streams.retire(key);
         if said > 0 {

@@ -1,5 +1,7 @@
 //! Credit: how much one side may still send on a stream.
 
+use crate::wires::CreditRule;
+
 /// The sender's view of the peer's window, in bytes of DATA payload.
 ///
 /// Signed, because a message is never split: it may start while the window is above zero and may
@@ -20,6 +22,16 @@ impl SendWindow {
         Self { size, left: i64::from(size), granted: false }
     }
 
+    /// The window of a stream by this rule, of the size that the peer announced.
+    pub(super) fn of(rule: CreditRule, announced: u32) -> Self {
+        match rule {
+            CreditRule::Announced => Self::announced(announced),
+            CreditRule::Strict { stream: size, .. } | CreditRule::Chosen { window: size } => {
+                Self::announced(size)
+            }
+        }
+    }
+
     pub(super) const fn unlimited() -> Self {
         Self { size: 0, left: 0, granted: false }
     }
@@ -30,14 +42,31 @@ impl SendWindow {
         self.size == 0 || self.left > 0
     }
 
-    /// Takes all that is left, for somebody who counts by himself.
-    pub(super) fn grant(&mut self) -> i64 {
+    /// The bytes that may go now, on a wire where nothing may go beyond the window.
+    pub(super) fn allowed(self) -> usize {
+        usize::try_from(self.left.max(0)).unwrap_or(usize::MAX)
+    }
+
+    /// Adds what a total is more than the last one: totals may be told twice, and come late.
+    pub(super) fn add_total(&mut self, total: u64, last: &mut u64) {
+        self.left = self.left.saturating_add_unsigned(total.saturating_sub(*last));
+        *last = total.max(*last);
+    }
+
+    /// Takes all that is left, for somebody who counts by himself; in parts without a limit,
+    /// because the window counts when the parts go.
+    pub(super) fn grant(&mut self, in_parts: bool) -> i64 {
         self.granted = true;
-        if self.size == 0 { i64::MAX } else { std::mem::take(&mut self.left) }
+        if self.size == 0 || in_parts { i64::MAX } else { std::mem::take(&mut self.left) }
     }
 
     pub(super) fn is_granted(self) -> bool {
         self.granted
+    }
+
+    /// Ends a grant in parts.
+    pub(super) fn take_back(&mut self) {
+        self.granted = false;
     }
 
     /// Adds what is left of what was granted; it may be below zero.
@@ -82,6 +111,15 @@ pub(super) struct RecvWindow {
     received: u64,
 }
 
+/// The effect of a consumption.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Owed {
+    /// The bytes for which no credit was given ahead.
+    pub(super) new: usize,
+    /// It is time to settle.
+    pub(super) is_due: bool,
+}
+
 impl RecvWindow {
     pub(super) fn new(size: u32) -> Self {
         Self { size, ahead: 0, owed: 0, received: 0 }
@@ -102,7 +140,7 @@ impl RecvWindow {
 
     /// Counts bytes the application took. Once a quarter of the window is owed, it is time to
     /// [`settle`](Self::settle).
-    pub(super) fn consume(&mut self, bytes: usize) -> bool {
+    pub(super) fn consume(&mut self, bytes: usize) -> Owed {
         let bytes = bytes as u64;
         let given = bytes.min(u64::from(self.ahead));
         if given > 0 {
@@ -111,19 +149,35 @@ impl RecvWindow {
         }
         self.owed += bytes - given;
         // PROTOCOL 20
-        self.owed >= u64::from(self.size / 4)
+        let is_due = self.owed >= u64::from(self.size / 4);
+        Owed { new: (bytes - given) as usize, is_due }
     }
 
     /// A message of so many bytes is on its way, and is consumed as soon as it is there. Tells
     /// whether to give the credit for it now, because its sender has none left.
-    pub(super) fn advance(&mut self, bytes: u32) -> bool {
+    pub(super) fn advance(&mut self, bytes: u32) -> Option<u32> {
         let gives = self.size > 0
             && self.ahead == 0
             && self.owed + u64::from(bytes) >= u64::from(self.size);
-        if gives {
+        gives.then(|| {
             self.ahead = bytes;
-        }
-        gives
+            bytes
+        })
+    }
+
+    /// A message has begun with so many bytes, and its reader waits for the rest. Gives the credit
+    /// for them, if that is worth a frame.
+    pub(super) fn advance_to(&mut self, begun: usize) -> Option<u32> {
+        let more = u32::try_from(begun).unwrap_or(u32::MAX).saturating_sub(self.ahead);
+        (self.size > 0 && more >= self.size / 4).then(|| {
+            self.ahead += more;
+            more
+        })
+    }
+
+    /// Tells whether more came than the peer had credit for.
+    pub(super) fn is_overdrawn(self) -> bool {
+        self.size > 0 && self.received > u64::from(self.size) + u64::from(self.ahead)
     }
 
     /// Given for a message that was not consumed yet.
@@ -212,12 +266,12 @@ mod tests {
     fn credit_is_given_back_at_a_quarter_of_the_window_with_the_exact_sum() {
         let mut window = RecvWindow::new(65_535);
         window.receive(120_000);
-        assert!(!window.consume(16_382));
-        assert!(window.consume(1));
+        assert!(!window.consume(16_382).is_due);
+        assert!(window.consume(1).is_due);
         assert_eq!(window.settle(65_535), Some(16_383));
-        assert!(window.consume(100_000));
+        assert!(window.consume(100_000).is_due);
         assert_eq!(window.settle(65_535), Some(100_000));
-        assert!(!window.consume(5));
+        assert!(!window.consume(5).is_due);
         assert_eq!(
             window.settle_all(),
             Some(3_617),
@@ -229,20 +283,20 @@ mod tests {
     #[test]
     fn what_is_given_ahead_is_not_given_again() {
         let mut window = RecvWindow::new(65_535);
-        assert!(!window.advance(65_534), "its sender has some left");
+        assert!(window.advance(65_534).is_none(), "its sender has some left");
         window.receive(10_000);
-        assert!(!window.consume(10_000));
-        assert!(window.advance(55_535));
+        assert!(!window.consume(10_000).is_due);
+        assert!(window.advance(55_535).is_some());
         assert_eq!(window.ahead(), 55_535);
-        assert!(!window.advance(1_000_000), "for one message only");
+        assert!(window.advance(1_000_000).is_none(), "for one message only");
         window.receive(55_535 + 20_000);
-        assert!(!window.consume(55_535), "10,000 are owed");
-        assert!(window.consume(20_000));
+        assert!(!window.consume(55_535).is_due, "10,000 are owed");
+        assert!(window.consume(20_000).is_due);
         assert_eq!((window.settle(65_535), window.ahead()), (Some(30_000), 0));
         assert_eq!(window.settle_all(), None);
-        assert!(!RecvWindow::new(0).advance(1_000_000));
+        assert!(RecvWindow::new(0).advance(1_000_000).is_none());
 
-        assert!(window.advance(100_000));
+        assert!(window.advance(100_000).is_some());
         window.receive(100_000 + 5);
         assert_eq!(window.settle_all(), Some(5), "also when nobody is to consume it");
     }
@@ -251,12 +305,12 @@ mod tests {
     fn a_window_shrinks_by_what_is_not_given_back_and_grows_by_what_is_given_beyond() {
         let mut window = RecvWindow::new(65_535);
         window.receive(65_535);
-        assert!(window.consume(20_000));
+        assert!(window.consume(20_000).is_due);
         assert_eq!((window.settle(1_000), window.size()), (None, 45_535));
-        assert!(window.consume(45_535));
+        assert!(window.consume(45_535).is_due);
         assert_eq!((window.settle(1_000), window.size()), (Some(1_000), 1_000));
         window.receive(500);
-        assert!(window.consume(500));
+        assert!(window.consume(500).is_due);
         assert_eq!((window.settle(65_535), window.size()), (Some(65_035), 65_535));
         assert_eq!(window.settle_all(), None, "nothing is left that was received and not settled");
     }
@@ -266,14 +320,14 @@ mod tests {
         let mut window = RecvWindow::new(u32::MAX);
         let much = 5 * (u32::MAX as usize);
         window.receive(much);
-        assert!(window.consume(much));
+        assert!(window.consume(much).is_due);
         for _ in 0..5 {
             assert_eq!(window.settle(u32::MAX), Some(u32::MAX));
         }
         assert_eq!((window.settle(u32::MAX), window.settle_all()), (None, None));
 
         window.receive(much);
-        assert!(window.consume(much));
+        assert!(window.consume(much).is_due);
         for _ in 0..5 {
             assert_eq!(window.settle_all(), Some(u32::MAX));
         }

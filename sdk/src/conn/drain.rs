@@ -1,9 +1,11 @@
 //! How a server's connection comes to its end in order: no new work, then idle, then an answer for
 //! all that is left.
 
+use std::sync::Arc;
+
 use trill_proto::Code;
 
-use crate::framing::{Outcome, Side};
+use crate::framing::{Outcome, Side, StreamId};
 
 use super::Connection;
 use super::error::ConnError;
@@ -36,6 +38,22 @@ impl Connection {
         }
     }
 
+    /// The server has begun nothing of this side's behind `accepted`: all that ends as refused, and
+    /// may go elsewhere.
+    pub(super) fn handle_going_away(&mut self, accepted: StreamId) {
+        self.note_peer_drains();
+        for key in self.streams.live_keys() {
+            if self.streams.get(key).id > accepted {
+                self.end_stream(key, Ending::Refused(Arc::new(refusal())));
+            }
+        }
+        for key in self.calls.keys() {
+            if self.calls.own_id(key).is_some_and(|id| id > accepted.0) {
+                self.end_call(key, Ending::Refused(Arc::new(refusal())));
+            }
+        }
+    }
+
     /// Those who wait for room with something new have to look for another connection.
     fn note_peer_drains(&mut self) {
         if !std::mem::replace(&mut self.peer_drains, true) {
@@ -54,6 +72,12 @@ impl Connection {
             && self.calls.is_empty()
             && self.output.is_empty()
             && self.in_flight == 0
+            && !self.has_left()
+    }
+
+    /// Tells whether streams that are over have left something to send.
+    fn has_left(&self) -> bool {
+        self.shared.as_ref().is_some_and(|shared| shared.has_left())
     }
 
     /// Tells whether the application has released all calls and streams.
@@ -75,7 +99,7 @@ impl Connection {
 
     /// Tells whether calls of the peer's wait for their answers, or something is not written.
     pub(crate) fn owes_answers(&self) -> bool {
-        self.calls.owe_answers() || !self.output.is_empty() || self.in_flight > 0
+        self.calls.owe_answers() || !self.output.is_empty() || self.in_flight > 0 || self.has_left()
     }
 
     /// Answers all calls and streams that are going on with a code, because the server does not

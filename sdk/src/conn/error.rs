@@ -28,6 +28,7 @@ pub(crate) enum ConnError {
     Idle(Duration),
     FirstFrame(Duration),
     TooManyNew { limit: usize, silence: Duration },
+    Overdrawn { limit: u32 },
     PeerNotReading { queued: usize, limit: usize },
 }
 
@@ -85,6 +86,10 @@ impl fmt::Display for ConnError {
                 "it had sent nothing for {silence:?} (new_connection_grace) when newer connections \
                  came, and at most {limit} silent ones may be there then (max_new_connections)"
             ),
+            Self::Overdrawn { limit } => write!(
+                f,
+                "the peer sent more than its streams together had credit for, which is {limit} bytes"
+            ),
             Self::PeerNotReading { queued, limit } => write!(
                 f,
                 "the peer does not read its answers: {queued} bytes are waiting, at most {limit} may"
@@ -120,6 +125,8 @@ pub(crate) enum Violation {
     DataBeforeInit,
     CloseBeforeInit,
     DataAfterClose,
+    Overdrawn,
+    CutMessage,
     BadFrame,
     HeaderTooLarge { size: usize, limit: usize },
     TooManyEntries { limit: usize },
@@ -132,6 +139,8 @@ impl fmt::Display for Violation {
             Self::DataBeforeInit => "DATA before the answer to INIT",
             Self::CloseBeforeInit => "CLOSE before the answer to INIT",
             Self::DataAfterClose => "DATA after the end of its direction",
+            Self::Overdrawn => "more than the window",
+            Self::CutMessage => "the end in the middle of a message",
             Self::BadFrame => "a frame that cannot be understood",
             Self::HeaderTooLarge { size, limit } => {
                 return write!(

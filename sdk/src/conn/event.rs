@@ -87,6 +87,9 @@ pub(crate) struct IncomingCall {
 #[derive(Debug)]
 pub(crate) struct IncomingStream {
     pub(crate) key: StreamKey,
+    /// Others that were opened with it.
+    #[cfg_attr(not(test), expect(dead_code, reason = "no wire but that of the tests has any"))]
+    pub(crate) more: Vec<StreamKey>,
     pub(crate) admitted: Admitted,
     pub(crate) head: Head,
     pub(crate) deadline: Option<Instant>,

@@ -7,14 +7,15 @@ use bytes::Bytes;
 use trill_proto::Code;
 
 use crate::framing::{Head, MESSAGE_COST, Messages, Outcome, Side, StreamId};
-use crate::wires::{End, Fault, Input, Opening};
+use crate::wires::{Credit, CreditRule, End, Fault, Input, Opening};
 
 use super::config::{MIN_WINDOW, STREAM_STATE, room_for};
 use super::credit::SendWindow;
 use super::error::{ConnError, Violation};
 use super::event::{Admitted, Ending, Event, IncomingStream, RefusedCall, Shape, StreamKey};
+use super::parts::CONNECTION;
 use super::refusals::Cause;
-use super::stream::{Action, FrameKind, Idle, Moved, Recv, Send, State, Stream};
+use super::stream::{Action, FrameKind, Moved, Rare, Recv, Send, State, Stream};
 use super::streaming::Consumed;
 use super::timers::Timer;
 use super::{Connection, drain};
@@ -34,7 +35,11 @@ impl Connection {
         self.arriving = None;
         match input {
             Input::Messages { id, messages } => self.handle_messages(id, messages, now),
-            Input::Credit { id, increment } => self.handle_credit(id, increment),
+            Input::Bytes { id, bytes } => self.handle_bytes(id, bytes, now)?,
+            Input::Credit { id, credit } => self.handle_credit(id, credit),
+            Input::Control(control) => self.wire.handle(&mut self.output, control),
+            Input::GoingAway { accepted } => self.handle_going_away(accepted),
+            Input::Speaks(wire) => self.speak(wire),
             Input::Open { id, opening } => self.handle_open(id, opening, now),
             Input::Opened { id, answer } => self.handle_opened(id, answer),
             Input::End { id, how, outcome } => self.handle_end(id, how, outcome, now),
@@ -126,8 +131,10 @@ impl Connection {
     pub(super) fn find_receiver(&mut self, id: StreamId, bytes: usize) -> Option<StreamKey> {
         let Some(key) = self.streams.find(id) else {
             if let Some(increment) = self.cancelled.receive(id, bytes) {
-                self.wire.credit(&mut self.output, id, increment);
+                let credit = Credit { increment, total: 0 };
+                self.wire.credit(&mut self.output, id, credit);
             }
+            self.give_shared_credit(bytes);
             return None;
         };
         let client = self.side == Side::Client;
@@ -142,6 +149,7 @@ impl Connection {
             }
             Action::Deliver => Some(key),
             _ => {
+                self.give_shared_credit(bytes);
                 self.act(key, next, action, None);
                 None
             }
@@ -150,19 +158,35 @@ impl Connection {
 
     fn handle_messages(&mut self, id: StreamId, messages: Messages, now: Instant) {
         let Some(key) = self.find_receiver(id, messages.bytes()) else { return };
-        let stream = self.streams.get_mut(key);
-        let before = stream.recv.held();
         let more = messages.bytes() + messages.count() * MESSAGE_COST;
-        // Only a peer that sends much more than it was promised room for can bring this about. A
-        // reader that waits takes it at once.
-        if before + more > stream.recv.charged
-            && !stream.recv.waiting
+        let before = self.streams.get(key).recv.held();
+        if self.is_overrun(key, more) {
+            return;
+        }
+        self.streams.get_mut(key).recv.window.receive(messages.bytes());
+        self.take_messages(key, messages, now);
+        self.count_unread(key, before);
+    }
+
+    /// Ends the stream if the peer sends much more than it was promised room for, and nobody reads.
+    /// A reader that waits takes it at once.
+    pub(super) fn is_overrun(&mut self, key: StreamKey, more: usize) -> bool {
+        let recv = &self.streams.get(key).recv;
+        if recv.held() + more > recv.charged
+            && !recv.waiting
             && let Err(over) = self.unread.is_sound(more, self.config.max_received)
         {
             self.count_refusal(Cause::BrokenOff);
             self.send_reset(key, Outcome::framework(Code::SERVER_OVERLOAD_ERR.0, over.to_string()));
-            return self.end_stream(key, Ending::Overrun(over));
+            self.end_stream(key, Ending::Overrun(over));
+            return true;
         }
+        false
+    }
+
+    /// Puts messages into the inbox of their stream, and wakes its reader.
+    pub(super) fn take_messages(&mut self, key: StreamKey, messages: Messages, now: Instant) {
+        let stream = self.streams.get_mut(key);
         // PROTOCOL 22
         let stalls = stream.recv.push(messages);
         if std::mem::take(&mut stream.recv.waiting) {
@@ -171,18 +195,30 @@ impl Connection {
         if stalls {
             self.stall.begin(now, &mut self.timers);
         }
-        self.count_unread(key, before);
     }
 
-    fn handle_credit(&mut self, id: StreamId, increment: u32) {
-        let Some(key) = self.streams.find(id) else { return };
+    fn handle_credit(&mut self, id: StreamId, credit: Credit) {
+        if self.shared.is_some() && id == CONNECTION {
+            return self.handle_shared_credit(credit.increment);
+        }
+        let Some(key) = self.streams.find(id) else {
+            return self.handle_credit_of_left(id, credit.increment);
+        };
         let client = self.side == Side::Client;
         let stream = self.streams.get_mut(key);
         let (next, action) = stream.state.receive(client, FrameKind::Credit);
         match action {
             Action::Credit => {
-                stream.send.window.add(increment);
-                if stream.send.window.is_open() && std::mem::take(&mut stream.send.waiting) {
+                match self.rules.credit {
+                    CreditRule::Chosen { .. } => {
+                        let rare = stream.rare.get_or_insert_default();
+                        stream.send.window.add_total(credit.total, &mut rare.came);
+                    }
+                    _ => stream.send.window.add(credit.increment),
+                }
+                if stream.rest().is_some() {
+                    self.send_rest(key);
+                } else if stream.send.window.is_open() && std::mem::take(&mut stream.send.waiting) {
                     self.events.push(Event::Writable(key));
                 }
             }
@@ -194,6 +230,9 @@ impl Connection {
         let Some(key) = self.streams.find(id) else {
             // PROTOCOL 27
             self.cancelled.end(id);
+            if how != End::Close {
+                self.drop_left(id);
+            }
             return;
         };
         let client = self.side == Side::Client;
@@ -207,28 +246,44 @@ impl Connection {
             End::Close => (FrameKind::Close, Ending::Closed(Arc::new(outcome))),
             End::Reset | End::ResetAhead => (FrameKind::Reset, Ending::Reset(Arc::new(outcome))),
         };
-        let (next, action) = self.streams.get(key).state.receive(client, frame);
+        let stream = self.streams.get(key);
+        let (next, action) = stream.state.receive(client, frame);
+        if how == End::Close && stream.begun() > 0 && action != Action::Ignore {
+            return self.violate(key, Violation::CutMessage);
+        }
         self.act(key, next, action, Some(ending));
     }
 
     fn handle_opened(&mut self, id: StreamId, answer: Result<u32, Outcome>) {
         let Some(key) = self.streams.find(id) else { return };
+        if let Err(outcome) = &answer {
+            self.hear_drain(outcome);
+        }
+        for key in self.opened_with.remove(&key).unwrap_or_default() {
+            self.answer_opening(key, answer.clone());
+        }
+        self.answer_opening(key, answer);
+    }
+
+    fn answer_opening(&mut self, key: StreamKey, answer: Result<u32, Outcome>) {
         let frame = if answer.is_ok() { FrameKind::Accept } else { FrameKind::Refuse };
+        let rule = self.rules.credit;
         let stream = self.streams.get_mut(key);
         let (next, action) = stream.state.receive(true, frame);
         match answer {
             Ok(window) if action == Action::Opened => {
                 stream.state = next;
                 stream.accepted = true;
-                // PROTOCOL 21
                 // 0 from either side switches flow control off in both directions.
-                if window == 0 || stream.recv.window.size() == 0 {
+                // PROTOCOL 21
+                if rule == CreditRule::Announced && (window == 0 || stream.recv.window.size() == 0)
+                {
                     let before = stream.recv.held();
                     stream.recv.window.switch_off();
                     stream.recv.set_stall_at(STALL_WITHOUT_WINDOW);
                     self.count_unread(key, before);
                 } else {
-                    stream.send.window = SendWindow::announced(window);
+                    stream.send.window = SendWindow::of(rule, window);
                 }
                 let stream = self.streams.get_mut(key);
                 self.timers.clear(stream.open_by, Timer::Open(key));
@@ -239,7 +294,6 @@ impl Connection {
             }
             Ok(_) => self.act(key, next, action, None),
             Err(outcome) => {
-                self.hear_drain(&outcome);
                 self.act(key, next, action, Some(Ending::Refused(Arc::new(outcome))));
             }
         }
@@ -271,7 +325,7 @@ impl Connection {
             self.act(key, next, action, None);
             return;
         }
-        let (mut head, admitted, peer_window) = match self.admit_stream(opening) {
+        let (mut head, admitted, peer_window, more) = match self.admit_stream(opening) {
             Ok(stream) => stream,
             Err(RefusedCall { method, outcome }) => {
                 self.wire.refuse(&mut self.output, id, outcome.clone());
@@ -281,11 +335,39 @@ impl Connection {
         };
         let share = self.unread.share(0).saturating_sub(STREAM_STATE);
         // PROTOCOL 21
-        let window = if peer_window == 0 { 0 } else { self.config.window_of(share) };
-        let send_window =
-            if window == 0 { SendWindow::unlimited() } else { SendWindow::announced(peer_window) };
+        let off = self.rules.credit == CreditRule::Announced && peer_window == 0;
+        let window = if off { 0 } else { self.recv_window(share) };
+        let send_window = if window == 0 {
+            SendWindow::unlimited()
+        } else {
+            SendWindow::of(self.rules.credit, peer_window)
+        };
         self.wire.accept(&mut self.output, id, window, head.content_type);
         let deadline = head.timeout.and_then(|timeout| now.checked_add(timeout));
+        let kept = STREAM_STATE + head.kept();
+        let key = self.insert_theirs(id, (window, send_window), deadline, kept, now);
+        let more = more
+            .into_iter()
+            .map(|id| self.insert_theirs(id, (window, send_window), deadline, STREAM_STATE, now))
+            .collect();
+        self.let_go_of_input(&mut head);
+        self.events.push(Event::Stream(Box::new(IncomingStream {
+            key,
+            more,
+            admitted,
+            head,
+            deadline,
+        })));
+    }
+
+    fn insert_theirs(
+        &mut self,
+        id: StreamId,
+        (window, send_window): (u32, SendWindow),
+        deadline: Option<Instant>,
+        kept: usize,
+        now: Instant,
+    ) -> StreamKey {
         let key = self.streams.insert(Stream {
             id,
             // PROTOCOL 16
@@ -299,35 +381,51 @@ impl Connection {
             kept: 0,
             watched: false,
             moved: Moved::NOW,
-            idle: self.config.stream_idle_timeout.map(Idle::new).map(Box::new),
+            rare: Rare::of(self.config.stream_idle_timeout, self.rules.credit),
         });
         self.begin_counting(key);
-        self.keep(key, STREAM_STATE + head.kept());
+        self.keep(key, kept);
         self.set_stream_idle_timer(key, now);
         self.set_stuck_timer(now);
         if let Some(at) = deadline {
             self.timers.set(at, Timer::Stream(key));
         }
-        self.let_go_of_input(&mut head);
-        self.events.push(Event::Stream(Box::new(IncomingStream { key, admitted, head, deadline })));
+        key
     }
 
     fn admit_stream(
         &mut self,
         opening: Option<Opening>,
-    ) -> Result<(Head, Admitted, u32), RefusedCall> {
-        let Some(Opening { head, window }) = opening else {
+    ) -> Result<(Head, Admitted, u32, Vec<StreamId>), RefusedCall> {
+        let Some(Opening { head, window, more }) = opening else {
             self.count_refusal(Cause::Unreadable);
             let text = "INIT without request_meta: it names no method";
             let outcome = Outcome::framework(Code::SERVER_NOFUNC_ERR.0, text);
             return Err(RefusedCall { method: Bytes::new(), outcome });
         };
         // Streams that are over but still held count: their memory is not free yet.
-        let room = room_for(MIN_WINDOW) + STREAM_STATE + head.kept();
-        match self.admit(&head, Shape::Stream, (self.streams.held(), room)) {
-            Ok(admitted) => Ok((head, admitted, window)),
+        let count = 1 + more.len();
+        let room = (room_for(MIN_WINDOW) + STREAM_STATE) * count + head.kept();
+        let busy = self.streams.held() + more.len();
+        let admitted = self
+            .admit(&head, Shape::Stream, (busy, room))
+            .and_then(|admitted| self.permit_more(more.len()).map(|()| admitted));
+        match admitted {
+            Ok(admitted) => Ok((head, admitted, window, more)),
             Err(outcome) => Err(RefusedCall { method: head.method, outcome }),
         }
+    }
+
+    /// Takes permits for the other streams of an opening, or gives back the one that it has.
+    fn permit_more(&mut self, count: usize) -> Result<(), Outcome> {
+        for taken in 0..count {
+            if let Err(crowded) = self.permits.take() {
+                (0..=taken).for_each(|_| self.permits.give_back());
+                self.count_refusal(Cause::TooManyCalls);
+                return Err(Outcome::framework(Code::SERVER_OVERLOAD_ERR.0, crowded.to_string()));
+            }
+        }
+        Ok(())
     }
 
     /// Those above hear of each call and stream, also of those that were not admitted.
@@ -402,6 +500,11 @@ impl Connection {
             .state
             .receive(self.side == Side::Client, FrameKind::Bad(violation));
         self.act(key, next, action, None);
+    }
+
+    /// The peer broke a rule of its stream, which is reset for it.
+    pub(super) fn violate(&mut self, key: StreamKey, violation: Violation) {
+        self.act(key, State::Closed, Action::Violate(violation), None);
     }
 
     /// Carries out what the state machine decided.

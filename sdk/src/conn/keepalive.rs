@@ -83,7 +83,7 @@ impl Connection {
     pub(super) fn look_if_stream_idle(&mut self, key: StreamKey, now: Instant) {
         let stream = self.streams.get_mut(key);
         let moved = stream.moved.take(Look::Idle);
-        let Some(idle) = &mut stream.idle else { return };
+        let Some(idle) = stream.rare.as_mut().and_then(|rare| rare.idle.as_mut()) else { return };
         let limit = idle.limit();
         idle.take_next();
         if !idle.look(moved) {
@@ -101,9 +101,9 @@ impl Connection {
     }
 
     pub(super) fn set_stream_idle_timer(&mut self, key: StreamKey, now: Instant) {
-        if let Some(at) =
-            self.streams.get_mut(key).idle.as_mut().and_then(|idle| idle.set_next(now))
-        {
+        let rare = self.streams.get_mut(key).rare.as_mut();
+        let idle = rare.and_then(|rare| rare.idle.as_mut());
+        if let Some(at) = idle.and_then(|idle| idle.set_next(now)) {
             self.timers.set(at, Timer::StreamIdle(key));
         }
     }

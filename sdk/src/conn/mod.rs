@@ -26,6 +26,7 @@ mod inbound;
 mod inbox;
 mod keepalive;
 mod overtaken;
+mod parts;
 mod peer;
 mod refusals;
 mod send_queue;
@@ -47,6 +48,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
+use hashbrown::HashMap;
 
 use crate::framing::{Largest, Side};
 use crate::wires::{Decoder, Rules, Wire, trpc};
@@ -60,6 +62,7 @@ use cancelled::CancelledStreams;
 use ids::Ids;
 use keepalive::Keepalive;
 use overtaken::Overtaken;
+use parts::Shared;
 use peer::Permits;
 use send_queue::SendQueue;
 use stall::Stall;
@@ -102,10 +105,14 @@ pub(crate) struct Connection {
     side: Side,
     wire: Wire,
     rules: Rules,
+    /// The windows of all streams together, if the wire has such.
+    shared: Option<Box<Shared>>,
     config: Config,
     admission: Option<Admission>,
     streams: Streams,
     calls: Calls,
+    /// The other streams of an opening that carries several, until it is answered.
+    opened_with: HashMap<StreamKey, Vec<StreamKey>>,
     cancelled: CancelledStreams,
     send_queue: SendQueue,
     timers: Timers,
@@ -156,25 +163,25 @@ pub(crate) struct Connection {
 impl Connection {
     /// The client's side of a new connection.
     pub(crate) fn client(config: Config) -> Self {
-        Self::new(Side::Client, config, None)
+        Self::new(Side::Client, Wire::Trpc(trpc::Trpc), config, None)
     }
 
     /// The server's side of a new connection. `admission` decides which calls may start.
     pub(crate) fn server(config: Config, admission: Admission) -> Self {
-        Self::new(Side::Server, config, Some(admission))
+        Self::new(Side::Server, Wire::Trpc(trpc::Trpc), config, Some(admission))
     }
 
-    fn new(side: Side, config: Config, admission: Option<Admission>) -> Self {
+    fn new(side: Side, wire: Wire, config: Config, admission: Option<Admission>) -> Self {
         let peer = config.peer.as_ref();
         // The connection's own limit is kept by those who ask for room.
         let mut unsent = Account::new(usize::MAX, peer.map(|peer| Arc::clone(&peer.unsent)));
         unsent.join();
-        let wire = Wire::Trpc(trpc::Trpc);
         let rules = wire.rules();
         Self {
             side,
             wire,
             rules,
+            shared: Shared::of(rules.credit),
             unread: Account::new(config.unread, peer.map(|peer| Arc::clone(&peer.unread))),
             unsent,
             permits: Permits::new(peer.map(Arc::clone)),
@@ -183,6 +190,7 @@ impl Connection {
             config,
             admission,
             streams: Streams::new(Ids::new(rules.streams, rules.streams.first)),
+            opened_with: HashMap::new(),
             cancelled: CancelledStreams::default(),
             timers: Timers::default(),
             keepalive: Keepalive::default(),
@@ -212,6 +220,20 @@ impl Connection {
     #[cfg(test)]
     pub(crate) fn side(&self) -> Side {
         self.side
+    }
+
+    /// The same, on another wire.
+    #[cfg(test)]
+    pub(crate) fn on(wire: Wire, config: Config, admission: Option<Admission>) -> Self {
+        let side = if admission.is_some() { Side::Server } else { Side::Client };
+        Self::new(side, wire, config, admission)
+    }
+
+    /// The peer's first bytes have told which wire it speaks. Nothing was said on it before.
+    pub(super) fn speak(&mut self, wire: Wire) {
+        let rules = wire.rules();
+        (self.wire, self.rules, self.shared) = (wire, rules, Shared::of(rules.credit));
+        self.streams.set_ids(Ids::new(rules.streams, rules.streams.first));
     }
 
     pub(crate) fn wire(&self) -> Wire {
@@ -294,7 +316,7 @@ impl Connection {
         Buffered {
             unread: self.unread.held(),
             reserved: self.unread.reserved(),
-            unsent: self.queued() + self.beside + self.answers,
+            unsent: self.unsent_bytes(),
         }
     }
 
@@ -427,6 +449,10 @@ impl Connection {
             self.end_call(key, Ending::Lost(why.clone()));
         }
         self.cancelled.clear();
+        self.opened_with.clear();
+        if let Some(shared) = &mut self.shared {
+            shared.clear();
+        }
         self.unwritten = self.queued() > 0;
         self.tell_flush();
         self.output = Outbox::default();
@@ -480,10 +506,16 @@ impl Connection {
     /// changes what may be queued here.
     #[inline]
     fn count_unsent(&mut self) {
-        let unsent = self.queued() + self.beside + self.answers;
+        let unsent = self.unsent_bytes();
         if self.unsent.reserve(self.unsent.reserved(), unsent) {
             self.send_queue.set_limit(self.config.outbox_of(self.unsent.share(unsent)));
         }
+    }
+
+    /// The bytes that are queued, may be, or wait for credit.
+    fn unsent_bytes(&self) -> usize {
+        let waiting = self.shared.as_ref().map_or(0, |shared| shared.waiting());
+        self.queued() + self.beside + self.answers + waiting
     }
 
     /// Counts what a stream holds and what its peer was promised.

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::framing::{Body, Head, MESSAGE_COST, Prefix, WriteError};
+use crate::framing::{Body, Head, MESSAGE_COST, Prefix, StreamId, WriteError};
+use crate::wires::CreditRule;
 
 use super::Connection;
 use super::budget::Overrun;
@@ -10,7 +11,7 @@ use super::credit::SendWindow;
 use super::event::{Ending, StreamKey};
 use super::inbox::Inbox;
 use super::send_queue::SendTicket;
-use super::stream::{Idle, Moved, Recv, Send, State, Stream};
+use super::stream::{Moved, Rare, Recv, Send, State, Stream};
 use super::timers::Timer;
 
 /// Why something could not be sent. Nothing of it was.
@@ -136,25 +137,75 @@ impl Connection {
         if self.peer_drains {
             return Err(SendError::PeerDrains);
         }
-        let (window, timeout) = (self.config.window_of(self.unread.share(0)), head.timeout);
+        let (window, timeout) = (self.recv_window(self.unread.share(0)), head.timeout);
+        let id = self.next_stream()?;
+        // PROTOCOL 19
+        self.wire.open(&mut self.output, (id, &[]), head, window, self.config.largest())?;
+        Ok(self.insert_ours(id, window, timeout, idle_timeout, now))
+    }
+
+    /// The same for several streams, for which one answer comes.
+    #[cfg(test)]
+    pub(crate) fn open_several(
+        &mut self,
+        count: usize,
+        head: Head,
+        now: Instant,
+    ) -> Result<Vec<StreamKey>, SendError> {
+        let (window, timeout) = (self.recv_window(self.unread.share(0)), head.timeout);
+        let ids = (0..count).map(|_| self.next_stream()).collect::<Result<Vec<_>, _>>()?;
+        let (first, more) = ids.split_first().expect("at least one");
+        self.wire.open(&mut self.output, (*first, more), head, window, self.config.largest())?;
+        let insert = |id| self.insert_ours(id, window, timeout, None, now);
+        let keys: Vec<_> = ids.iter().copied().map(insert).collect();
+        if self.rules.is_answered {
+            self.opened_with.insert(keys[0], keys[1..].to_vec());
+        }
+        Ok(keys)
+    }
+
+    fn next_stream(&mut self) -> Result<StreamId, SendError> {
         let cancelled = &self.cancelled;
-        let id = self.streams.next_id(|id| cancelled.contains(id)).ok_or(SendError::PeerDrains)?;
-        self.wire.open(&mut self.output, id, head, window, self.config.largest())?;
-        let open_by = now.checked_add(self.config.open_timeout);
+        self.streams.next_id(|id| cancelled.contains(id)).ok_or(SendError::PeerDrains)
+    }
+
+    /// The window of a stream when a fair share of the room is `share`.
+    pub(super) fn recv_window(&self, share: usize) -> u32 {
+        match self.rules.credit {
+            CreditRule::Strict { stream, .. } => stream,
+            CreditRule::Announced | CreditRule::Chosen { .. } => self.config.window_of(share),
+        }
+    }
+
+    fn insert_ours(
+        &mut self,
+        id: StreamId,
+        window: u32,
+        timeout: Option<Duration>,
+        idle_timeout: Option<Duration>,
+        now: Instant,
+    ) -> StreamKey {
+        let is_answered = self.rules.is_answered;
+        let open_by = now.checked_add(self.config.open_timeout).filter(|_| is_answered);
         let end_by = timeout.and_then(|timeout| now.checked_add(timeout));
+        let send_window = if is_answered {
+            SendWindow::unlimited()
+        } else {
+            SendWindow::of(self.rules.credit, 0)
+        };
         let key = self.streams.insert(Stream {
             id,
-            state: State::Opening,
-            send: Send::new(SendWindow::unlimited()),
+            state: if is_answered { State::Opening } else { State::Open },
+            send: Send::new(send_window),
             recv: Recv::new(window, self.stall_at(window)),
             ending: None,
-            accepted: false,
+            accepted: !is_answered,
             open_by,
             end_by,
             kept: 0,
             watched: false,
             moved: Moved::NOW,
-            idle: idle_timeout.or(self.config.stream_idle_timeout).map(Idle::new).map(Box::new),
+            rare: Rare::of(idle_timeout.or(self.config.stream_idle_timeout), self.rules.credit),
         });
         self.begin_counting(key);
         self.asking = true;
@@ -166,7 +217,7 @@ impl Connection {
         if let Some(at) = end_by {
             self.timers.set(at, Timer::Stream(key));
         }
-        Ok(key)
+        key
     }
 
     /// INIT had to wait for room: it must be answered by then.
@@ -232,6 +283,9 @@ impl Connection {
             self.give_back(ticket);
             return Err(SendError::TooLarge { size, limit: self.config.max_sent });
         }
+        if self.shared.is_some() {
+            return self.send_in_parts(key, len, ticket, body);
+        }
         if !stream.send.window.is_open() {
             stream.send.waiting = true;
             self.asking = true;
@@ -272,7 +326,9 @@ impl Connection {
     /// [`collect`](Self::collect) takes the frames and what is left of the credit.
     pub(super) fn grant_credit(&mut self, key: StreamKey) -> (Prefix, i64) {
         let stream = self.streams.get_mut(key);
-        (self.wire.prefix(stream.id), stream.send.window.grant())
+        // In parts, what goes beyond the window waits with the stream.
+        let credit = stream.send.window.grant(self.shared.is_some());
+        (self.wire.prefix(stream.id), credit)
     }
 
     /// Tells whether the stream's credit is granted to its writer, whose frames come first then.
@@ -283,6 +339,13 @@ impl Connection {
     /// Takes back what was granted. The frames are queued, unless the stream is over.
     pub(crate) fn collect(&mut self, key: StreamKey, frames: &[u8], credit: i64) {
         let stream = self.streams.get_mut(key);
+        if self.shared.is_some() {
+            stream.send.window.take_back();
+            if stream.state.can_send() && !frames.is_empty() {
+                self.queue_bytes(key, frames);
+            }
+            return;
+        }
         stream.send.window.collect(credit);
         if !frames.is_empty() {
             stream.moved = Moved::NOW;
@@ -318,27 +381,34 @@ impl Connection {
             stream.recv.waiting = true;
             self.asking = true;
             self.give_credit_ahead(key);
+            self.give_credit_for_begun(key);
             None
         }
     }
 
     /// Counts messages as consumed, and gives credit back when enough is owed.
     pub(crate) fn give_credit(&mut self, key: StreamKey, consumed: Consumed) {
+        // In parts, windows count what stands in front of messages as well.
+        let beside = if self.shared.is_some() { self.rules.framing.header.into() } else { 0 };
         let stream = self.streams.get_mut(key);
         let before = stream.recv.held();
         if stream.recv.consume(consumed) {
             self.stall.end(&mut self.timers);
         }
-        if stream.recv.window.consume(consumed.bytes)
-            && stream.state.can_receive()
-            && !stream.recv.ended
-        {
-            let size = self.config.window_of(self.unread.share(stream.recv.charged));
+        let owed = stream.recv.window.consume(consumed.bytes + consumed.messages * beside);
+        if owed.is_due && stream.state.can_receive() && !stream.recv.ended {
+            let size = match self.rules.credit {
+                CreditRule::Announced => {
+                    self.config.window_of(self.unread.share(stream.recv.charged))
+                }
+                CreditRule::Strict { .. } | CreditRule::Chosen { .. } => stream.recv.window.size(),
+            };
             // PROTOCOL 20
             if let Some(increment) = stream.recv.window.settle(size) {
-                self.wire.credit(&mut self.output, stream.id, increment);
+                self.write_credit(key, increment);
             }
         }
+        self.give_shared_credit(owed.new);
         self.count_unread(key, before);
     }
 
@@ -347,15 +417,15 @@ impl Connection {
     /// next one follows at once. It is no more than a fair share of the room.
     pub(super) fn give_credit_ahead(&mut self, key: StreamKey) {
         let stream = self.streams.get_mut(key);
-        let Some((id, size)) = self.arriving.filter(|(id, _)| *id == stream.id) else { return };
+        let Some((_, size)) = self.arriving.filter(|(id, _)| *id == stream.id) else { return };
         let goes_on = stream.state.can_receive() && !stream.recv.ended;
         // PROTOCOL 20
         if goes_on
             && size as usize <= self.unread.share(stream.recv.charged)
-            && stream.recv.window.advance(size)
+            && let Some(increment) = stream.recv.window.advance(size)
         {
             let held = stream.recv.held();
-            self.wire.credit(&mut self.output, id, size);
+            self.write_credit(key, increment);
             self.count_unread(key, held);
         }
     }

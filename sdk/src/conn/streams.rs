@@ -25,6 +25,11 @@ impl Streams {
         Self { table: Table::new(), live: HashMap::new(), ids, last: None }
     }
 
+    /// The ids of another wire, before one was given out.
+    pub(super) fn set_ids(&mut self, ids: Ids) {
+        self.ids = ids;
+    }
+
     /// An id for a new stream of ours, if there is one.
     pub(super) fn next_id(&mut self, is_taken: impl Fn(StreamId) -> bool) -> Option<StreamId> {
         // PROTOCOL 17

@@ -7,7 +7,7 @@ use slab::Slab;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord, Default)]
 pub(crate) struct Key {
     index: u32,
-    generation: u32,
+    generation: u16,
 }
 
 impl Key {
@@ -26,36 +26,42 @@ impl Key {
 
 #[derive(Debug)]
 pub(super) struct Table<T> {
-    entries: Slab<Entry<T>>,
-    generation: u32,
-}
-
-#[derive(Debug)]
-struct Entry<T> {
-    generation: u32,
-    value: T,
+    entries: Slab<T>,
+    /// Of the entry in each place. It comes again after 65,536 entries there. Beside the entries,
+    /// where it takes no more than its two bytes.
+    generations: Vec<u16>,
 }
 
 impl<T> Table<T> {
     pub(super) const fn new() -> Self {
-        Self { entries: Slab::new(), generation: 0 }
+        Self { entries: Slab::new(), generations: Vec::new() }
     }
 
     /// # Panics
     ///
     /// When there are 2^32 entries.
     pub(super) fn insert(&mut self, value: T) -> Key {
-        let generation = self.generation;
-        self.generation = generation.wrapping_add(1);
-        let index = self.entries.insert(Entry { generation, value });
+        let place = self.entries.insert(value);
+        let generation = match self.generations.get_mut(place) {
+            Some(generation) => {
+                *generation = generation.wrapping_add(1);
+                *generation
+            }
+            None => {
+                self.generations.push(0);
+                0
+            }
+        };
         let index =
-            u32::try_from(index).expect("a connection has less than 2^32 calls and streams");
+            u32::try_from(place).expect("a connection has less than 2^32 calls and streams");
         Key { index, generation }
     }
 
     /// Tells whether the entry is there.
+    #[inline]
     pub(super) fn contains(&self, key: Key) -> bool {
-        self.entries.get(key.index()).is_some_and(|entry| entry.generation == key.generation)
+        self.generations.get(key.index()) == Some(&key.generation)
+            && self.entries.contains(key.index())
     }
 
     /// # Panics
@@ -63,29 +69,34 @@ impl<T> Table<T> {
     /// When the entry is gone, here as in the next two.
     #[inline]
     pub(super) fn get(&self, key: Key) -> &T {
-        let entry = &self.entries[key.index()];
-        assert!(entry.generation == key.generation, "the key is of an entry that is gone");
-        &entry.value
+        self.check(key);
+        &self.entries[key.index()]
     }
 
     #[inline]
     pub(super) fn get_mut(&mut self, key: Key) -> &mut T {
-        let entry = &mut self.entries[key.index()];
-        assert!(entry.generation == key.generation, "the key is of an entry that is gone");
-        &mut entry.value
+        self.check(key);
+        &mut self.entries[key.index()]
     }
 
     pub(super) fn remove(&mut self, key: Key) -> T {
-        assert!(self.contains(key), "the key is of an entry that is gone");
-        self.entries.remove(key.index()).value
+        self.check(key);
+        self.entries.remove(key.index())
+    }
+
+    #[inline]
+    fn check(&self, key: Key) {
+        let generation = self.generations[key.index()];
+        assert!(generation == key.generation, "the key is of an entry that is gone");
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
-        self.entries.iter().map(|(index, entry)| (entry.key(index), &entry.value))
+        self.entries.iter().map(|(place, value)| (key(&self.generations, place), value))
     }
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (Key, &mut T)> {
-        self.entries.iter_mut().map(|(index, entry)| (entry.key(index), &mut entry.value))
+        let generations = &self.generations;
+        self.entries.iter_mut().map(|(place, value)| (key(generations, place), value))
     }
 
     pub(super) fn len(&self) -> usize {
@@ -99,16 +110,16 @@ impl<T> Table<T> {
     /// Makes room for so many more when there is none.
     pub(super) fn grow(&mut self, more: impl FnOnce(usize) -> usize) {
         if self.entries.len() == self.entries.capacity() {
-            self.entries.reserve_exact(more(self.entries.len()));
+            let more = more(self.entries.len());
+            self.entries.reserve_exact(more);
+            self.generations.reserve_exact(more);
         }
     }
 }
 
-impl<T> Entry<T> {
-    fn key(&self, index: usize) -> Key {
-        // It was given out with this index, which was small enough.
-        Key { index: index as u32, generation: self.generation }
-    }
+/// The key of the entry in this place, which was given out with it and so is small enough.
+fn key(generations: &[u16], place: usize) -> Key {
+    Key { index: place as u32, generation: generations[place] }
 }
 
 #[cfg(test)]

@@ -26,17 +26,28 @@ pub(crate) struct Messages {
     frames: Bytes,
     /// Where the next frame begins.
     at: usize,
-    count: usize,
+    count: u32,
     /// The bytes that `frames` keep in memory.
     memory: usize,
     framing: Framing,
+}
+
+impl Framing {
+    /// The size of the message at the front with its header, if that is there.
+    #[inline]
+    pub(crate) fn size(self, bytes: &[u8]) -> Option<usize> {
+        bytes.get(usize::from(self.header)..)?;
+        let size = bytes.get(usize::from(self.size_at)..)?.first_chunk()?;
+        Some(u32::from_be_bytes(*size) as usize + usize::from(self.beside))
+    }
 }
 
 impl Messages {
     /// `frames` are `count` whole messages of one stream with their headers, as the decoder gave
     /// them or [`copy_to`](Self::copy_to) wrote them, in memory of their own.
     pub(crate) fn new(frames: Bytes, count: usize, framing: Framing) -> Self {
-        Self { memory: frames.len(), frames, at: 0, count, framing }
+        // Each takes some bytes of a frame or a read buffer.
+        Self { memory: frames.len(), frames, at: 0, count: count as u32, framing }
     }
 
     pub(crate) fn framing(&self) -> Framing {
@@ -60,7 +71,7 @@ impl Messages {
     }
 
     pub(crate) fn count(&self) -> usize {
-        self.count
+        self.count as usize
     }
 
     /// The frames' bytes together.
@@ -75,12 +86,12 @@ impl Messages {
 
     /// The same in memory of their own, no larger than they are.
     pub(crate) fn to_own_memory(&self) -> Self {
-        Self::new(Bytes::copy_from_slice(&self.frames[self.at..]), self.count, self.framing)
+        Self::new(Bytes::copy_from_slice(&self.frames[self.at..]), self.count(), self.framing)
     }
 
     /// The payloads' bytes together.
     pub(crate) fn bytes(&self) -> usize {
-        self.size() - self.count * usize::from(self.framing.header)
+        self.size() - self.count() * usize::from(self.framing.header)
     }
 
     /// The next message. Bytes that the caller leaves of it are passed over.

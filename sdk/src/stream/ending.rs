@@ -178,7 +178,9 @@ pub(crate) fn ending_error(ending: &Ending, subject: &Subject) -> Error {
                 | ConnError::Shutdown
                 | ConnError::Idle(_) => (ErrorKind::Closed, Origin::Caller),
                 ConnError::Panicked => (ErrorKind::Internal, Origin::Library),
-                ConnError::Wire(_) | ConnError::BadAnswer(_) => (ErrorKind::Protocol, Origin::Peer),
+                ConnError::Wire(_) | ConnError::BadAnswer(_) | ConnError::Overdrawn { .. } => {
+                    (ErrorKind::Protocol, Origin::Peer)
+                }
                 ConnError::FrameTooLarge { .. }
                 | ConnError::PeerNotReading { .. }
                 | ConnError::FirstFrame(_)

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::framing::{Answer, COPIED, Head, Messages, Outcome, StreamId, keeps_little};
 
-use super::trpc::CallTag;
+use super::{Control, Wire, trpc};
 
 /// A frame of the peer's.
 #[derive(Clone, PartialEq, Debug)]
@@ -21,8 +21,20 @@ pub(crate) enum Input {
     Opened { id: StreamId, answer: Result<u32, Outcome> },
     /// Messages of a stream that came behind each other; they may be empty.
     Messages { id: StreamId, messages: Messages },
-    /// Credit for messages.
-    Credit { id: StreamId, increment: u32 },
+    /// Bytes of a stream's messages, which are cut anywhere.
+    #[cfg_attr(not(test), expect(dead_code, reason = "no wire but that of the tests says it yet"))]
+    Bytes { id: StreamId, bytes: Bytes },
+    /// Credit for messages; of stream 0 for those of all streams together, if the wire has that.
+    Credit { id: StreamId, credit: Credit },
+    /// A frame that the wire answers by itself.
+    #[cfg_attr(not(test), expect(dead_code, reason = "no wire but that of the tests says it yet"))]
+    Control(Control),
+    /// The server takes no calls and streams with ids behind this one, and has not begun any.
+    #[cfg_attr(not(test), expect(dead_code, reason = "no wire but that of the tests says it yet"))]
+    GoingAway { accepted: StreamId },
+    /// The first bytes have told which wire the peer speaks.
+    #[cfg_attr(not(test), expect(dead_code, reason = "no wire but that of the tests says it yet"))]
+    Speaks(Wire),
     /// The end of a direction or of the stream.
     End { id: StreamId, how: End, outcome: Outcome },
     /// A unary call that cannot be read, at a server.
@@ -42,6 +54,36 @@ pub(crate) struct Opening {
     pub(crate) head: Head,
     /// 0: it does not count.
     pub(crate) window: u32,
+    /// More streams that are opened by it, and answered together.
+    pub(crate) more: Vec<StreamId>,
+}
+
+/// Credit as each wire says it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Credit {
+    /// More than before.
+    pub(crate) increment: u32,
+    /// Since the stream began.
+    pub(crate) total: u64,
+}
+
+/// The part of a peer's call by which its wire knows the answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum CallTag {
+    Trpc(trpc::CallTag),
+    #[cfg(test)]
+    Toy(u64),
+}
+
+impl CallTag {
+    /// The id with which its answer comes.
+    pub(crate) fn id(self) -> u64 {
+        match self {
+            Self::Trpc(tag) => tag.request_id.into(),
+            #[cfg(test)]
+            Self::Toy(id) => id,
+        }
+    }
 }
 
 /// How the peer ends a stream, or its direction of it.
@@ -147,7 +189,7 @@ mod tests {
     fn slices(sizes: (usize, usize), memory: usize) -> [bool; 2] {
         let read = Bytes::from(vec![7; sizes.0 + sizes.1]);
         let (body, attachment) = (read.slice(..sizes.0), read.slice(sizes.0..));
-        let (tag, head) = (CallTag::default(), Head::default());
+        let (tag, head) = (CallTag::Toy(1), Head::default());
         let mut input = Input::Call { tag, one_way: false, head, body, attachment };
         input.set_memory(memory);
         let Input::Call { body, attachment, .. } = input else { unreachable!() };

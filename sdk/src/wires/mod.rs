@@ -6,6 +6,8 @@
 
 mod input;
 mod rules;
+#[cfg(test)]
+pub(crate) mod toy;
 pub(crate) mod trpc;
 
 use std::fmt;
@@ -16,14 +18,22 @@ use crate::framing::{
     Body, Content, Head, Largest, Outbox, Outcome, Prefix, Side, StreamId, WriteError,
 };
 
-pub(crate) use input::{Begun, End, Fault, Input, Opening, Skip};
-pub(crate) use rules::Rules;
-pub(crate) use trpc::CallTag;
+pub(crate) use input::{Begun, CallTag, Credit, End, Fault, Input, Opening, Skip};
+pub(crate) use rules::{CreditRule, Rules};
 
 /// The wire that a connection speaks.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Wire {
     Trpc(trpc::Trpc),
+    #[cfg(test)]
+    Toy(toy::Toy),
+}
+
+/// A frame that its wire answers by itself, when it is its turn.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Control {
+    #[cfg(test)]
+    Toy(toy::Control),
 }
 
 /// The bytes at the front are no frame, so nobody knows where the next one starts: the connection
@@ -31,12 +41,18 @@ pub(crate) enum Wire {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Garbage {
     Trpc(trpc::WireError),
+    #[cfg(test)]
+    Toy {
+        found: u8,
+    },
 }
 
 impl fmt::Display for Garbage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Trpc(error) => write!(f, "the peer sent bytes that are not tRPC: {error}"),
+            #[cfg(test)]
+            Self::Toy { found } => write!(f, "the peer sent a frame of kind {found}"),
         }
     }
 }
@@ -56,6 +72,15 @@ pub(crate) enum Found {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Decoder {
     Trpc(trpc::Decoder),
+    #[cfg(test)]
+    Toy(toy::ToyDecoder),
+    /// The first byte will tell.
+    #[cfg(test)]
+    Undecided {
+        side: Side,
+        limit: Largest,
+        toy: toy::Toy,
+    },
 }
 
 impl Decoder {
@@ -79,6 +104,18 @@ impl Decoder {
                 Err(trpc::WireError::FrameTooLarge { .. }) => Ok(Found::TooLarge),
                 Err(error) => Err(Garbage::Trpc(error)),
             },
+            #[cfg(test)]
+            Self::Toy(decoder) => decoder.decode_to(frames, buf),
+            #[cfg(test)]
+            Self::Undecided { side, limit, toy } => {
+                let Some(first) = buf.first().copied() else { return Ok(Found::Part) };
+                let speaks_toy = first == toy::GREETING;
+                let wire = if speaks_toy { Wire::Toy(*toy) } else { Wire::Trpc(trpc::Trpc) };
+                *self = wire.decoder(*side, *limit);
+                let _ = buf.split_to(usize::from(speaks_toy));
+                frames.push(Input::Speaks(wire));
+                Ok(Found::Frame)
+            }
         }
     }
 
@@ -89,6 +126,10 @@ impl Decoder {
     pub(crate) fn missing(&self, buf: &[u8]) -> usize {
         match self {
             Self::Trpc(decoder) => decoder.missing(buf),
+            #[cfg(test)]
+            Self::Toy(decoder) => decoder.missing(buf),
+            #[cfg(test)]
+            Self::Undecided { .. } => usize::from(buf.is_empty()),
         }
     }
 
@@ -97,6 +138,10 @@ impl Decoder {
     pub(crate) fn begun(&self, buf: &[u8]) -> Option<(Begun, usize)> {
         match self {
             Self::Trpc(decoder) => decoder.begun(buf),
+            #[cfg(test)]
+            Self::Toy(decoder) => decoder.begun(buf),
+            #[cfg(test)]
+            Self::Undecided { .. } => None,
         }
     }
 
@@ -104,6 +149,8 @@ impl Decoder {
     pub(crate) fn message(&self, buf: &[u8]) -> Option<(StreamId, u32)> {
         match self {
             Self::Trpc(decoder) => decoder.message(buf),
+            #[cfg(test)]
+            Self::Toy(_) | Self::Undecided { .. } => None,
         }
     }
 }
@@ -115,6 +162,8 @@ impl Wire {
             Self::Trpc(_) => {
                 Decoder::Trpc(trpc::Decoder::new(side, limit.frame).with_max_header(limit.header))
             }
+            #[cfg(test)]
+            Self::Toy(toy) => Decoder::Toy(toy.decoder(side, limit.frame)),
         }
     }
 
@@ -122,6 +171,8 @@ impl Wire {
     pub(crate) const fn rules(self) -> Rules {
         match self {
             Self::Trpc(_) => trpc::RULES,
+            #[cfg(test)]
+            Self::Toy(toy) => toy.rules(),
         }
     }
 
@@ -129,20 +180,30 @@ impl Wire {
     pub(crate) fn first_byte(self) -> u8 {
         match self {
             Self::Trpc(_) => trpc::FIRST_BYTE,
+            #[cfg(test)]
+            Self::Toy(_) => 9,
         }
     }
 
-    /// Opens a stream.
+    /// Opens a stream, and more with it, for which one answer comes.
     pub(crate) fn open(
         &mut self,
         out: &mut Outbox,
-        id: StreamId,
+        (id, more): (StreamId, &[StreamId]),
         head: Head,
         window: u32,
         limit: Largest,
     ) -> Result<(), WriteError> {
         match self {
-            Self::Trpc(wire) => wire.open(out, id, head, window, limit),
+            Self::Trpc(wire) => {
+                assert!(more.is_empty(), "its openings carry one stream");
+                wire.open(out, id, head, window, limit)
+            }
+            #[cfg(test)]
+            Self::Toy(toy) => {
+                toy.open(out, id, more, &head);
+                Ok(())
+            }
         }
     }
 
@@ -150,6 +211,8 @@ impl Wire {
     pub(crate) fn accept(&mut self, out: &mut Outbox, id: StreamId, window: u32, format: u32) {
         match self {
             Self::Trpc(wire) => wire.accept(out, id, window, format),
+            #[cfg(test)]
+            Self::Toy(toy) => toy.accept(out, id),
         }
     }
 
@@ -157,6 +220,8 @@ impl Wire {
     pub(crate) fn refuse(&mut self, out: &mut Outbox, id: StreamId, outcome: Outcome) {
         match self {
             Self::Trpc(wire) => wire.refuse(out, id, outcome),
+            #[cfg(test)]
+            Self::Toy(toy) => toy.refuse(out, id, &outcome),
         }
     }
 
@@ -164,6 +229,8 @@ impl Wire {
     pub(crate) fn half_close(&mut self, out: &mut Outbox, id: StreamId) {
         match self {
             Self::Trpc(wire) => wire.half_close(out, id),
+            #[cfg(test)]
+            Self::Toy(toy) => toy.half_close(out, id),
         }
     }
 
@@ -177,6 +244,11 @@ impl Wire {
     ) -> Result<(), WriteError> {
         match self {
             Self::Trpc(wire) => wire.close(out, id, outcome, limit),
+            #[cfg(test)]
+            Self::Toy(toy) => {
+                toy.close(out, id, &outcome);
+                Ok(())
+            }
         }
     }
 
@@ -190,13 +262,20 @@ impl Wire {
     ) -> Result<(), WriteError> {
         match self {
             Self::Trpc(wire) => wire.reset(out, id, outcome, limit),
+            #[cfg(test)]
+            Self::Toy(toy) => {
+                toy.reset(out, id, &outcome);
+                Ok(())
+            }
         }
     }
 
-    /// Gives the peer credit.
-    pub(crate) fn credit(&mut self, out: &mut Outbox, id: StreamId, increment: u32) {
+    /// Gives the peer credit; on stream 0 for all streams together, where the wire has that.
+    pub(crate) fn credit(&mut self, out: &mut Outbox, id: StreamId, credit: Credit) {
         match self {
-            Self::Trpc(wire) => wire.credit(out, id, increment),
+            Self::Trpc(wire) => wire.credit(out, id, credit.increment),
+            #[cfg(test)]
+            Self::Toy(toy) => toy.credit(out, id, credit),
         }
     }
 
@@ -204,6 +283,8 @@ impl Wire {
     pub(crate) fn beat(&mut self, out: &mut Outbox, side: Side, accepted: Option<StreamId>) {
         match self {
             Self::Trpc(wire) => wire.beat(out, side, accepted),
+            #[cfg(test)]
+            Self::Toy(toy) => toy.beat(out),
         }
     }
 
@@ -212,6 +293,8 @@ impl Wire {
     pub(crate) fn prefix(self, id: StreamId) -> Prefix {
         match self {
             Self::Trpc(wire) => wire.prefix(id),
+            #[cfg(test)]
+            Self::Toy(toy) => toy.prefix(id),
         }
     }
 
@@ -228,6 +311,8 @@ impl Wire {
     ) -> Result<(), WriteError> {
         match self {
             Self::Trpc(wire) => wire.call(out, id, head, one_way, limit, content),
+            #[cfg(test)]
+            Self::Toy(toy) => toy.call(out, id, &head, content),
         }
     }
 
@@ -243,7 +328,40 @@ impl Wire {
         content: Content<'_, impl Body>,
     ) -> Result<(), WriteError> {
         match self {
-            Self::Trpc(wire) => wire.answer(out, tag, outcome, encoding, limit, content),
+            Self::Trpc(wire) => {
+                #[cfg_attr(
+                    not(test),
+                    expect(irrefutable_let_patterns, reason = "there is one wire")
+                )]
+                let CallTag::Trpc(tag) = tag else { unreachable!("the tag is of its connection") };
+                wire.answer(out, tag, outcome, encoding, limit, content)
+            }
+            #[cfg(test)]
+            Self::Toy(toy) => toy.answer(out, tag.id(), &outcome, content),
+        }
+    }
+
+    /// Writes a part of a stream's messages.
+    ///
+    /// # Panics
+    ///
+    /// On a wire that sends messages whole.
+    pub(crate) fn part(&mut self, out: &mut Outbox, id: StreamId, bytes: &[u8]) {
+        match self {
+            Self::Trpc(_) => {
+                unreachable!("its messages are sent whole: {id:?}, {}", bytes.len() + out.len())
+            }
+            #[cfg(test)]
+            Self::Toy(toy) => toy.part(out, id, bytes),
+        }
+    }
+
+    /// Answers a frame that is the wire's own.
+    pub(crate) fn handle(&mut self, out: &mut Outbox, control: Control) {
+        match (self, control) {
+            #[cfg(test)]
+            (Self::Toy(toy), Control::Toy(control)) => toy.handle(out, control),
+            (wire, control) => unreachable!("{control:?} is not of {wire:?}, {}", out.len()),
         }
     }
 }

@@ -5,11 +5,13 @@ mod recv;
 mod send;
 mod state;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::framing::StreamId;
+use crate::wires::CreditRule;
 
 use super::event::Ending;
+use super::parts::Rest;
 
 pub(super) use idle::Idle;
 pub(crate) use recv::Recv;
@@ -34,8 +36,31 @@ pub(crate) struct Stream {
     /// Somebody watches the stream as a whole: its opener, or the task of its handler.
     pub(super) watched: bool,
     pub(super) moved: Moved,
-    /// Present if the stream may not be without messages for ever.
-    pub(super) idle: Option<Box<Idle>>,
+    /// Present if the stream needs any of it.
+    pub(super) rare: Option<Box<Rare>>,
+}
+
+/// The state that few streams have.
+#[derive(Debug, Default)]
+pub(crate) struct Rare {
+    /// The stream may not be without messages for ever.
+    pub(super) idle: Option<Idle>,
+    /// The beginning of a message that is not there whole.
+    pub(super) begun: Vec<u8>,
+    /// Bytes that wait for credit.
+    pub(super) rest: Option<Rest>,
+    /// All credit that came, and that was given, where a wire speaks of that.
+    pub(super) came: u64,
+    pub(super) given: u64,
+}
+
+impl Rare {
+    /// The state of a stream with this idle timeout on a wire with this rule.
+    pub(super) fn of(idle_timeout: Option<Duration>, rule: CreditRule) -> Option<Box<Self>> {
+        let idle = idle_timeout.map(Idle::new);
+        let needed = idle.is_some() || rule != CreditRule::Announced;
+        needed.then(|| Box::new(Self { idle, ..Self::default() }))
+    }
 }
 
 /// Tells each kind of look whether a message came or went since the last one.
@@ -60,6 +85,20 @@ impl Moved {
 }
 
 impl Stream {
+    /// The bytes of a message that is not there whole.
+    pub(super) fn begun(&self) -> usize {
+        self.rare.as_ref().map_or(0, |rare| rare.begun.len())
+    }
+
+    /// The bytes that wait for credit, if any do.
+    pub(super) fn rest(&mut self) -> Option<&mut Rest> {
+        self.rare.as_mut()?.rest.as_mut()
+    }
+
+    pub(super) fn take_rest(&mut self) -> Option<Rest> {
+        self.rare.as_mut()?.rest.take()
+    }
+
     /// Tells whether a reader, a writer or the opener on this side waits for the peer.
     pub(super) fn is_hungry(&self) -> bool {
         self.recv.waiting || self.send.waiting || self.state == State::Opening

@@ -16,11 +16,12 @@ pub(crate) struct Recv {
     pub(in crate::conn) inbox: Inbox,
     /// The messages and bytes that came and were not consumed: in the inbox, or in the hands of a
     /// reader that has not given them out.
-    unread: (usize, usize),
+    unread_messages: u32,
+    unread_bytes: usize,
     /// The bytes that the stream counts in the connection's account.
     pub(in crate::conn) charged: usize,
     /// Above this cost the connection is not read any more until the application catches up.
-    stall_at: usize,
+    stall_at: u32,
     /// This stream holds the connection's reading back.
     pub(in crate::conn) stalling: bool,
     /// The client sends no more: it has said so, or its request is complete.
@@ -38,9 +39,10 @@ impl Recv {
         Self {
             window: RecvWindow::new(window),
             inbox: Inbox::default(),
-            unread: (0, 0),
+            unread_messages: 0,
+            unread_bytes: 0,
             charged: 0,
-            stall_at,
+            stall_at: saturate(stall_at),
             stalling: false,
             ended: false,
             discard: false,
@@ -50,18 +52,17 @@ impl Recv {
     }
 
     pub(in crate::conn) fn stall_at(&self) -> usize {
-        self.stall_at
+        self.stall_at as usize
     }
 
     pub(in crate::conn) fn set_stall_at(&mut self, cost: usize) {
-        self.stall_at = cost;
+        self.stall_at = saturate(cost);
     }
 
     /// Queues messages. `true`: the connection must not be read further for now.
     pub(in crate::conn) fn push(&mut self, messages: Messages) -> bool {
-        self.unread.0 += messages.count();
-        self.unread.1 += messages.bytes();
-        self.window.receive(messages.bytes());
+        self.unread_messages += saturate(messages.count());
+        self.unread_bytes += messages.bytes();
         // A stream that counts less than a slice keeps gets copies, also for a reader that waits:
         // its handler may be at work for long before it reads on.
         if self.waiting && self.charged >= messages.memory() {
@@ -69,23 +70,28 @@ impl Recv {
         } else {
             self.inbox.push_to_stay(messages);
         }
-        let stall = !self.stalling && self.cost() > self.stall_at;
+        let stall = !self.stalling && self.cost() > self.stall_at();
         self.stalling |= stall;
         stall
     }
 
     /// Counts messages as consumed. `true`: the connection may be read again.
     pub(in crate::conn) fn consume(&mut self, consumed: Consumed) -> bool {
-        self.unread.0 = self.unread.0.saturating_sub(consumed.messages);
-        self.unread.1 = self.unread.1.saturating_sub(consumed.bytes);
-        let resume = self.stalling && self.cost() <= self.stall_at / 2;
+        self.unread_messages = self.unread_messages.saturating_sub(saturate(consumed.messages));
+        self.unread_bytes = self.unread_bytes.saturating_sub(consumed.bytes);
+        let resume = self.stalling && self.cost() <= self.stall_at() / 2;
         self.stalling &= !resume;
         resume
     }
 
+    /// The message that is not whole had `before` bytes, and has `now`.
+    pub(in crate::conn) fn count_begun(&mut self, before: usize, now: usize) {
+        self.unread_bytes = self.unread_bytes - before + now;
+    }
+
     /// Bytes of whole frames that came and were not consumed.
     pub(in crate::conn) fn held(&self) -> usize {
-        self.unread.1 + self.unread.0 * MESSAGE_COST
+        self.unread_bytes + self.unread_messages as usize * MESSAGE_COST
     }
 
     /// The bytes that the stream is to be charged: the room that the peer was promised, or more if
@@ -95,11 +101,24 @@ impl Recv {
     }
 
     pub(in crate::conn) fn cost(&self) -> usize {
-        self.unread.1 + self.unread.0 * OVERHEAD
+        self.unread_bytes + self.unread_messages as usize * OVERHEAD
     }
 
     /// Drops what is queued, and gives its count and bytes.
     pub(in crate::conn) fn clear(&mut self) -> (usize, usize) {
         std::mem::take(&mut self.inbox).total()
     }
+
+    /// The bytes that came and were not consumed, and for which no credit was given ahead, with a
+    /// header of that size in front of each message.
+    pub(in crate::conn) fn unconsumed(&self, header: usize) -> usize {
+        let raw = self.unread_bytes + self.unread_messages as usize * header;
+        raw.saturating_sub(self.window.ahead())
+    }
+}
+
+/// Messages and bytes of one stream are far less than a u32 holds, unless a limit was set higher:
+/// then they count as so many.
+fn saturate(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }

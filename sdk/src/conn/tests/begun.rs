@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::conn::{Cancel, Config, ConnError, Consumed, Ending, Front, Violation};
 use crate::framing::{Side, StreamId};
 use crate::wires::trpc::{self as wire, Frame, HEADER_LEN};
-use crate::wires::{Begun, CallTag, Input, Skip};
+use crate::wires::{Begun, CallTag, Input, Skip, trpc};
 
 use super::budgets::pair;
 use super::pair::{End, Pair, UNARY, epoch, head};
@@ -110,7 +110,8 @@ fn what_is_begun_counts_until_it_is_handed_over_and_a_message_without_room_ends_
 const LARGE: usize = 2 * MIB;
 
 fn call_of(request_id: u32, one_way: bool) -> Begun {
-    Begun::Call { tag: CallTag { request_id, ..CallTag::default() }, one_way }
+    let tag = trpc::CallTag { request_id, ..trpc::CallTag::default() };
+    Begun::Call { tag: CallTag::Trpc(tag), one_way }
 }
 
 fn skipped(of: Begun, why: Skip) -> Input {

@@ -21,5 +21,6 @@ mod pair;
 mod peers;
 mod states;
 mod stuck;
+mod toy;
 mod unary;
 mod vectors;

@@ -7,7 +7,7 @@ use trill_proto::{
 };
 
 use crate::framing::{Messages, Side, StreamId};
-use crate::wires::input::Begun;
+use crate::wires::input::{self, Begun};
 
 use super::entries;
 use super::error::{FrameFault, WireError};
@@ -128,7 +128,10 @@ impl Decoder {
                     UnaryHead { id: header.id, version: header.version, reserved: header.reserved };
                 let meta = buf.get(HEADER_LEN..HEADER_LEN + usize::from(header.header_size))?;
                 let (request_id, one_way) = self.says(meta).unwrap_or((header.id, false));
-                Begun::Call { tag: CallTag { request_id, ..CallTag::of(head) }, one_way }
+                {
+                    let tag = CallTag { request_id, ..CallTag::of(head) };
+                    Begun::Call { tag: input::CallTag::Trpc(tag), one_way }
+                }
             }
         };
         Some((begun, size))

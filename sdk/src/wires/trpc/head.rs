@@ -154,7 +154,7 @@ pub(super) fn read_open(meta: InitMeta) -> Option<Opening> {
         content_encoding: meta.content_encoding,
         message_type: request.message_type,
     };
-    Some(Opening { head, window: meta.init_window_size })
+    Some(Opening { head, window: meta.init_window_size, more: Vec::new() })
 }
 
 /// The INIT that accepts a stream. `response_meta` is always there, empty (both peers do it so).

@@ -3,7 +3,7 @@
 use trill_proto::{CloseMeta, Code};
 
 use crate::framing::Side;
-use crate::wires::input::{End, Fault, Input};
+use crate::wires::input::{self, Credit, End, Fault, Input};
 
 use super::error::FrameFault;
 use super::frame::{CallTag, Frame, UnaryHead};
@@ -35,7 +35,13 @@ impl Decoded for Input {
                     content_type: meta.content_type,
                 };
                 let one_way = meta.call_type == head::ONE_WAY;
-                Self::Call { tag, one_way, head: head::read_request(meta), body, attachment }
+                Self::Call {
+                    tag: input::CallTag::Trpc(tag),
+                    one_way,
+                    head: head::read_request(meta),
+                    body,
+                    attachment,
+                }
             }
             // PROTOCOL 7
             // Peers disagree about the id in the fixed header; the one in the protobuf header is
@@ -45,7 +51,10 @@ impl Decoded for Input {
                 answer: head::read_response(meta, body, attachment),
             },
             Frame::Data { id, messages } => Self::Messages { id, messages },
-            Frame::Feedback { id, increment } => Self::Credit { id, increment },
+            Frame::Feedback { id, increment } => {
+                let credit = Credit { increment, total: 0 };
+                Self::Credit { id, credit }
+            }
             Frame::Init { id, meta } => match side {
                 Side::Server => Self::Open { id, opening: head::read_open(meta) },
                 Side::Client => Self::Opened { id, answer: head::read_opened(meta) },
@@ -54,7 +63,9 @@ impl Decoded for Input {
             Frame::BadUnary { head, why } => match side {
                 // Clients that pair by the protobuf header write the id into the fixed header as
                 // well, but for tRPC-Cpp.
-                Side::Server => Self::BadCall { tag: CallTag::of(head), why: why.into() },
+                Side::Server => {
+                    Self::BadCall { tag: input::CallTag::Trpc(CallTag::of(head)), why: why.into() }
+                }
                 // tRPC-Cpp writes 0 there.
                 Side::Client => Self::BadAnswer { id: head.id.into(), why: why.into() },
             },

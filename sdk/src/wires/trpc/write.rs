@@ -14,7 +14,7 @@ use super::metadata::repeated_key;
 use super::quirks::{NO_STREAM, VERSION};
 
 /// A connection that speaks tRPC. The wire remembers nothing between frames.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Trpc;
 
 impl Trpc {

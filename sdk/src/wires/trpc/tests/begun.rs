@@ -5,11 +5,16 @@ use trill_proto::{RequestProtocol, ResponseProtocol};
 
 use crate::framing::Side;
 
-use crate::wires::Begun;
+use crate::wires::{self, Begun};
 
 use super::*;
 
 const HEAD: UnaryHead = UnaryHead { id: 7, version: 1, reserved: 0 };
+
+fn begun(request_id: u32, one_way: bool) -> Begun {
+    let tag = CallTag { request_id, ..CallTag::of(HEAD) };
+    Begun::Call { tag: wires::CallTag::Trpc(tag), one_way }
+}
 
 /// The first part of a call or an answer, as far as its protobuf header goes, and how large it is.
 fn unary(side: Side, request_id: u32, call_type: u32) -> (Vec<u8>, usize) {
@@ -40,8 +45,8 @@ fn the_protobuf_header_of_a_call_says_which_it_is_as_soon_as_it_is_there() {
     ] {
         let (bytes, size) = unary(side, 9, call_type);
         let decoder = Decoder::new(side, MAX_FRAME);
-        let begun = Begun::Call { tag: CallTag { request_id: 9, ..CallTag::of(HEAD) }, one_way };
-        assert_eq!(decoder.begun(&bytes), Some((begun, size)), "{side:?} {call_type}");
+        let of = begun(9, one_way);
+        assert_eq!(decoder.begun(&bytes), Some((of, size)), "{side:?} {call_type}");
         assert_eq!(decoder.begun(&bytes[..bytes.len() - 1]), None, "{side:?} {call_type}");
     }
 }
@@ -54,12 +59,8 @@ fn a_protobuf_header_that_is_too_large_is_not_looked_into() {
         for (max_header, request_id) in [(len + 1, 9), (len, 9), (len - 1, 7)] {
             let decoder = Decoder::new(side, MAX_FRAME).with_max_header(max_header);
             let one_way = side == Side::Server && request_id == 9;
-            let begun = Begun::Call { tag: CallTag { request_id, ..CallTag::of(HEAD) }, one_way };
-            assert_eq!(
-                decoder.begun(&bytes),
-                Some((begun, size)),
-                "{side:?}, at most {max_header}"
-            );
+            let of = begun(request_id, one_way);
+            assert_eq!(decoder.begun(&bytes), Some((of, size)), "{side:?}, at most {max_header}");
         }
     }
 }

@@ -1,0 +1,383 @@
+//! Messages in parts, for wires whose windows nothing may go beyond.
+//!
+//! A message that is sent goes as far as the windows of its stream and of the connection let it.
+//! Its rest waits with its stream, which takes no other message until it is gone. The end of the
+//! direction goes behind it. A server's stream that has ended for its handler leaves its rest and
+//! its outcome here.
+//!
+//! A message that comes is put together with its stream. If it is larger than the window, a reader
+//! that waits for it gives credit for what is there.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use crate::framing::{Body, Framing, Messages, Outcome, StreamId};
+use crate::wires::{Credit, CreditRule};
+
+use super::Connection;
+use super::credit::{RecvWindow, SendWindow};
+use super::error::{ConnError, Violation};
+use super::event::{Event, StreamKey};
+use super::send_queue::SendTicket;
+use super::stream::{Moved, State};
+use super::streaming::{SendError, Sent};
+
+/// The id of the connection in credit that is for all streams together.
+pub(super) const CONNECTION: StreamId = StreamId(0);
+
+/// The windows of a connection that all its streams share, and who waits for them.
+#[derive(Debug)]
+pub(super) struct Shared {
+    send: SendWindow,
+    recv: RecvWindow,
+    /// Streams with a rest that the connection's window holds back, first come first served.
+    starved: VecDeque<StreamKey>,
+    /// The rests of streams that are over for this side, with the outcomes behind them.
+    left: BTreeMap<StreamId, Left>,
+    /// The bytes of all rests.
+    waiting: usize,
+}
+
+/// Bytes that wait for credit.
+#[derive(Debug, Default)]
+pub(crate) struct Rest {
+    bytes: Vec<u8>,
+    sent: usize,
+    /// The direction ends behind them.
+    ends: bool,
+}
+
+#[derive(Debug)]
+struct Left {
+    rest: Rest,
+    window: SendWindow,
+    outcome: Outcome,
+}
+
+impl Shared {
+    /// The windows by this rule, if it has such.
+    pub(super) fn of(rule: CreditRule) -> Option<Box<Self>> {
+        let CreditRule::Strict { connection, .. } = rule else { return None };
+        Some(Box::new(Self {
+            send: SendWindow::announced(connection),
+            recv: RecvWindow::new(connection),
+            starved: VecDeque::new(),
+            left: BTreeMap::new(),
+            waiting: 0,
+        }))
+    }
+
+    /// The bytes that wait for credit.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting
+    }
+
+    /// The connection is over.
+    pub(super) fn clear(&mut self) {
+        self.left.clear();
+        self.waiting = 0;
+    }
+
+    /// Tells whether rests of streams that are over wait.
+    pub(super) fn has_left(&self) -> bool {
+        !self.left.is_empty()
+    }
+}
+
+impl Rest {
+    fn waiting(&self) -> &[u8] {
+        &self.bytes[self.sent..]
+    }
+
+    /// Takes what both windows allow.
+    fn take(&mut self, stream: &mut SendWindow, connection: &mut SendWindow) -> &[u8] {
+        let allowed = stream.allowed().min(connection.allowed());
+        let from = self.sent;
+        self.sent += self.waiting().len().min(allowed);
+        let part = &self.bytes[from..self.sent];
+        stream.subtract(part.len());
+        connection.subtract(part.len());
+        part
+    }
+}
+
+impl Connection {
+    /// Sends a message, or the part of it that goes now, if nothing waits before it.
+    pub(super) fn send_in_parts(
+        &mut self,
+        key: StreamKey,
+        len: usize,
+        ticket: &mut Option<SendTicket>,
+        body: impl Body,
+    ) -> Result<Sent, SendError> {
+        let stream = self.streams.get_mut(key);
+        if stream.rest().is_some() {
+            stream.send.waiting = true;
+            self.asking = true;
+            self.give_back(ticket);
+            return Ok(if self.take_stuck(key) { Sent::Stuck } else { Sent::NoCredit });
+        }
+        let queued = self.queued();
+        if !self.send_queue.claim(queued, len, ticket) {
+            return Ok(Sent::NoRoom);
+        }
+        let stream = self.streams.get_mut(key);
+        let mut bytes = Vec::new();
+        self.wire.prefix(stream.id).write(&mut bytes, len, body)?;
+        stream.send.sent = true;
+        self.queue_bytes(key, &bytes);
+        Ok(Sent::Queued)
+    }
+
+    /// Puts bytes of messages behind those that wait, and sends what may go.
+    pub(super) fn queue_bytes(&mut self, key: StreamKey, bytes: &[u8]) {
+        let rare = self.streams.get_mut(key).rare.get_or_insert_default();
+        let rest = rare.rest.get_or_insert_default();
+        rest.bytes.extend_from_slice(bytes);
+        if let Some(shared) = &mut self.shared {
+            shared.waiting += bytes.len();
+        }
+        self.send_rest(key);
+    }
+
+    /// The direction of the stream ends behind what waits. `false`: nothing does.
+    pub(super) fn end_behind_rest(&mut self, key: StreamKey) -> bool {
+        self.streams.get_mut(key).rest().map(|rest| rest.ends = true).is_some()
+    }
+
+    /// The stream is over for this side: what waits goes on without it, and the outcome behind it.
+    /// `false`: nothing waits.
+    pub(super) fn leave_rest(&mut self, key: StreamKey, outcome: &Outcome) -> bool {
+        let stream = self.streams.get_mut(key);
+        let (Some(rest), Some(shared)) = (stream.take_rest(), &mut self.shared) else {
+            return false;
+        };
+        let left = Left { rest, window: stream.send.window, outcome: outcome.clone() };
+        shared.left.insert(stream.id, left);
+        true
+    }
+
+    /// Sends what the windows allow of a stream's rest.
+    pub(super) fn send_rest(&mut self, key: StreamKey) {
+        let Some(shared) = &mut self.shared else { return };
+        let stream = self.streams.get_mut(key);
+        let Some(rest) = stream.rare.as_mut().and_then(|rare| rare.rest.as_mut()) else { return };
+        let part = rest.take(&mut stream.send.window, &mut shared.send);
+        if !part.is_empty() {
+            shared.waiting -= part.len();
+            self.wire.part(&mut self.output, stream.id, part);
+            stream.moved = Moved::NOW;
+        }
+        if !rest.waiting().is_empty() {
+            if !shared.send.is_open() && !shared.starved.contains(&key) {
+                shared.starved.push_back(key);
+            }
+        } else {
+            let ends = rest.ends;
+            stream.take_rest();
+            if ends {
+                self.wire.half_close(&mut self.output, stream.id);
+            } else if std::mem::take(&mut stream.send.waiting) {
+                self.events.push(Event::Writable(key));
+            }
+        }
+        self.count_unsent();
+    }
+
+    /// The same for what streams that are over have left.
+    fn send_left(&mut self, id: StreamId) {
+        let Some(shared) = &mut self.shared else { return };
+        let Some(left) = shared.left.get_mut(&id) else { return };
+        let part = left.rest.take(&mut left.window, &mut shared.send);
+        if !part.is_empty() {
+            shared.waiting -= part.len();
+            self.wire.part(&mut self.output, id, part);
+        }
+        if left.rest.waiting().is_empty()
+            && let Some(Left { outcome, .. }) = shared.left.remove(&id)
+        {
+            self.write_outcome(id, outcome);
+            self.tell_if_idle();
+        }
+        self.count_unsent();
+    }
+
+    /// The peer has ended a stream that is over here.
+    pub(super) fn drop_left(&mut self, id: StreamId) {
+        if let Some(shared) = &mut self.shared
+            && let Some(left) = shared.left.remove(&id)
+        {
+            shared.waiting -= left.rest.waiting().len();
+            self.count_unsent();
+            self.tell_if_idle();
+        }
+    }
+
+    /// The stream is over, and what waits is not sent any more.
+    pub(super) fn drop_rest(&mut self, key: StreamKey) {
+        if let Some(shared) = &mut self.shared
+            && let Some(rest) = self.streams.get_mut(key).take_rest()
+        {
+            shared.waiting -= rest.waiting().len();
+            self.count_unsent();
+        }
+    }
+
+    /// Credit for all streams together: those that it held back go on in turn.
+    pub(super) fn handle_shared_credit(&mut self, increment: u32) {
+        let Some(shared) = &mut self.shared else { return };
+        shared.send.add(increment);
+        let (starved, left): (Vec<_>, Vec<_>) =
+            (shared.starved.drain(..).collect(), shared.left.keys().copied().collect());
+        for key in starved {
+            // One that has ended since is not waited for.
+            if self.streams.contains(key) && self.streams.get(key).state != State::Closed {
+                self.send_rest(key);
+            }
+        }
+        left.into_iter().for_each(|id| self.send_left(id));
+    }
+
+    /// Credit for a stream with a rest.
+    pub(super) fn handle_credit_of_left(&mut self, id: StreamId, increment: u32) {
+        if let Some(left) = self.shared.as_mut().and_then(|shared| shared.left.get_mut(&id)) {
+            left.window.add(increment);
+            self.send_left(id);
+        }
+    }
+
+    /// Bytes of messages have come. An error ends the connection.
+    pub(super) fn handle_bytes(
+        &mut self,
+        id: StreamId,
+        bytes: Bytes,
+        now: Instant,
+    ) -> Result<(), ConnError> {
+        let size = bytes.len();
+        if let Some(shared) = &mut self.shared {
+            shared.recv.receive(size);
+            if shared.recv.is_overdrawn() {
+                return Err(ConnError::Overdrawn { limit: shared.recv.size() });
+            }
+        }
+        let Some(key) = self.find_receiver(id, size) else { return Ok(()) };
+        let stream = self.streams.get_mut(key);
+        let before = stream.recv.held();
+        stream.recv.window.receive(size);
+        if stream.recv.window.is_overdrawn() {
+            self.violate(key, Violation::Overdrawn);
+            return Ok(());
+        }
+        if self.is_overrun(key, size) {
+            return Ok(());
+        }
+        let framing = self.rules.framing;
+        let limit = self.config.max_received;
+        let stream = self.streams.get_mut(key);
+        let rare = stream.rare.get_or_insert_default();
+        let begun = rare.begun.len();
+        let runs = put_together(&mut rare.begun, bytes, framing, limit);
+        stream.recv.count_begun(begun, rare.begun.len());
+        match runs {
+            Ok(runs) => {
+                for messages in runs.into_iter().flatten() {
+                    self.take_messages(key, messages, now);
+                }
+            }
+            Err(size) => self.refuse_message(key, size, limit),
+        }
+        self.count_unread(key, before);
+        self.give_credit_for_begun(key);
+        Ok(())
+    }
+
+    /// A reader waits for a message of which a part is there: its sender may have no credit for the
+    /// rest of it.
+    pub(super) fn give_credit_for_begun(&mut self, key: StreamKey) {
+        let stream = self.streams.get_mut(key);
+        let begun = stream.begun();
+        if begun == 0 || !stream.recv.waiting || !stream.state.can_receive() {
+            return;
+        }
+        let before = stream.recv.held();
+        let ahead = stream.recv.window.ahead();
+        if let Some(increment) = stream.recv.window.advance_to(begun) {
+            self.write_credit(key, increment);
+            self.give_shared_credit(begun - ahead);
+            self.count_unread(key, before);
+        }
+    }
+
+    /// Gives credit for a stream that is not over.
+    pub(super) fn write_credit(&mut self, key: StreamKey, increment: u32) {
+        let stream = self.streams.get_mut(key);
+        let total = stream.rare.as_mut().map_or(0, |rare| {
+            rare.given += u64::from(increment);
+            rare.given
+        });
+        self.wire.credit(&mut self.output, stream.id, Credit { increment, total });
+    }
+
+    /// Bytes that came are not held any more, or need not be waited for.
+    pub(super) fn give_shared_credit(&mut self, bytes: usize) {
+        if let Some(shared) = &mut self.shared
+            && shared.recv.consume(bytes).is_due
+            && let Some(increment) = shared.recv.settle(shared.recv.size())
+        {
+            let credit = Credit { increment, total: 0 };
+            self.wire.credit(&mut self.output, CONNECTION, credit);
+        }
+    }
+}
+
+/// Finds the messages in bytes that are cut anywhere: one that had begun, and those behind it.
+/// Keeps what is behind them. `Err` is the size of a message that is larger than may be.
+fn put_together(
+    begun: &mut Vec<u8>,
+    mut bytes: Bytes,
+    framing: Framing,
+    limit: usize,
+) -> Result<[Option<Messages>; 2], usize> {
+    let mut runs = [None, None];
+    if !begun.is_empty() {
+        // As much as its size takes, and then as much as it says.
+        let header = usize::from(framing.header).saturating_sub(begun.len()).min(bytes.len());
+        begun.extend_from_slice(&bytes.split_to(header));
+        let Some(size) = framing.size(begun) else { return Ok(runs) };
+        if size > limit {
+            return Err(size);
+        }
+        let more = (size - begun.len()).min(bytes.len());
+        begun.extend_from_slice(&bytes.split_to(more));
+        if begun.len() < size {
+            return Ok(runs);
+        }
+        runs[0] = Some(Messages::new(std::mem::take(begun).into(), 1, framing));
+    }
+    let (end, count) = whole(&bytes, framing, limit)?;
+    let run = bytes.split_to(end);
+    if count > 0 {
+        runs[1] = Some(Messages::new(run, count, framing));
+    }
+    begun.extend_from_slice(&bytes);
+    Ok(runs)
+}
+
+/// Whole messages at the front of `bytes`: how many bytes they take, and their count. `Err` is the
+/// size of one that is larger than may be.
+fn whole(bytes: &[u8], framing: Framing, limit: usize) -> Result<(usize, usize), usize> {
+    let (mut end, mut count) = (0, 0);
+    while let Some(size) = framing.size(&bytes[end..]) {
+        if size > limit {
+            return Err(size);
+        }
+        if bytes.len() - end < size {
+            break;
+        }
+        end += size;
+        count += 1;
+    }
+    Ok((end, count))
+}
