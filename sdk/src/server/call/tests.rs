@@ -170,7 +170,7 @@ async fn told(method: usize, act: Act, ends: Ends) -> [Vec<String>; 2] {
     settled(path, channel).await
 }
 
-/// What both sides told of a method when nothing goes on any more.
+/// The tales of both sides about a method, when nothing goes on any more.
 async fn settled(path: &str, channel: Channel) -> [Vec<String>; 2] {
     tokio::time::sleep(SECOND).await;
     drop(channel);
