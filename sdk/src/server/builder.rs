@@ -251,9 +251,9 @@ impl ServerBuilder {
     /// down may be refused or reset.
     ///
     /// ```
-    /// # use trill::{Result, Server};
+    /// # use trill::Server;
     /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<()> {
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
     /// let port = listener.local_addr()?.port();
     /// let server = Server::builder().bind_listener(listener)?;
