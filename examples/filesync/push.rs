@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
-use trill::{AsyncReader, AsyncWriter, Channel, Code, ErrorKind, Limits};
+use trill::{AsyncReader, AsyncWriter, Channel, Code, Limits};
 
 use crate::scan::{Entry, Problem, Scan, total_bytes};
 use crate::send::{Outbox, Stop};
@@ -200,8 +200,7 @@ impl Problems {
 /// Tells whether the connection is gone, or the server was shut down.
 fn is_lost(error: &anyhow::Error) -> bool {
     let Some(error) = error.downcast_ref::<trill::Error>() else { return false };
-    matches!(error.kind(), ErrorKind::Network | ErrorKind::Connect)
-        || matches!(error.code(), Code::SERVER_TIMEOUT_ERR | Code::SERVER_OVERLOAD_ERR)
+    error.code() == Code::Unavailable
 }
 
 const QUEUED_ENTRIES: usize = 64;

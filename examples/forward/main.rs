@@ -157,7 +157,7 @@ async fn failures(greeter: &GreeterClient, streams: &StreamGreeterClient) -> Res
         let error = error.context("the call should have failed")?;
         let status = error.status().with_context(|| format!("not a status: {error}"))?;
         ensure!(
-            status.func_ret() == UNKNOWN_NAME && status.message() == "there is nobody here",
+            status.app_code() == UNKNOWN_NAME && status.message() == "there is nobody here",
             "{error}"
         );
     }

@@ -85,7 +85,7 @@
 //! | [`codec`] | frames as values, for proxies and recorders |
 //! | `coming_from_trpc` | a page for those who know tRPC-Go or tRPC-Cpp |
 //! | `testing` | for tests: mocks, handlers without a port, a network with faults (feature `testing`) |
-//! | [`trpc`] | settings and words that only the tRPC wire has |
+//! | [`trpc`] | settings and numbers that only the tRPC wire has |
 //! | [`combinators`] | loops and joins over futures, such as [`do_until`](do_until()) and [`when_all`](when_all()) |
 //!
 //! # Features
@@ -184,7 +184,7 @@ pub use combinators::{
     do_for, do_for_each, do_until, do_until_stop, do_while, do_with, repeat, try_when_all,
     when_all, when_any, when_any_ok,
 };
-pub use error::{Code, Error, ErrorKind, Origin, Result, Status};
+pub use error::{Code, Error, ErrorKind, Origin, Result, Status, WireCode};
 pub use metadata::{Metadata, MetadataError, MetadataIter};
 
 #[cfg(feature = "runtime")]

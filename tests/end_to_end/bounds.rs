@@ -2,6 +2,7 @@
 //! servers.
 
 use std::time::Duration;
+use trill_tests::Ret as _;
 
 use futures::{SinkExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -297,12 +298,12 @@ async fn calls_and_streams_beyond_the_servers_number_are_refused_on_every_connec
         }
     };
     let error = tokio::time::timeout(LONG, refused).await.expect("there are too many");
-    assert_eq!((error.kind(), error.code().0), (ErrorKind::Status, 22));
+    assert_eq!((error.kind(), error.ret()), (ErrorKind::Status, 22));
     assert!(
         error.to_string().contains("works on 2 calls and streams")
             && error.to_string().contains("max_calls")
     );
-    assert_eq!(two.talk().await.unwrap_err().code().0, 22);
+    assert_eq!(two.talk().await.unwrap_err().ret(), 22);
     stream.finish().await.unwrap();
     let free = async { while two.unary(text("")).await.is_err() {} };
     tokio::time::timeout(LONG, free).await.expect("the stream's place is free");
@@ -319,9 +320,9 @@ async fn a_stream_without_messages_ends_on_both_sides_when_the_server_says_so() 
         rw.read().await.unwrap();
     }
     let error = soon(rw.read()).await.unwrap_err();
-    assert_eq!((error.is_timeout(), error.code().0), (true, 255), "{error}");
+    assert_eq!((error.is_timeout(), error.ret()), (true, 255), "{error}");
     assert!(error.to_string().contains("60s (stream_idle_timeout)"), "{error}");
-    assert_eq!(rw.write(text("late")).await.unwrap_err().code().0, 255);
+    assert_eq!(rw.write(text("late")).await.unwrap_err().ret(), 255);
     client.unary(text("the connection goes on")).await.unwrap();
 }
 
@@ -333,7 +334,7 @@ async fn a_call_has_its_own_idle_timeout() {
     for stream in [client.talk().options(options), client.talk().stream_idle_timeout(SECOND)] {
         let mut rw = stream.await.unwrap();
         let error = soon(rw.read()).await.unwrap_err();
-        assert_eq!((error.kind(), error.code().0), (ErrorKind::Timeout, 355));
+        assert_eq!((error.kind(), error.ret()), (ErrorKind::Timeout, 355));
         assert!(error.to_string().contains("1s (stream_idle_timeout)"), "{error}");
         assert_eq!(soon(log.recv()).await.unwrap(), "talk dropped");
     }
@@ -346,7 +347,7 @@ async fn a_servers_reads_and_writes_have_its_limits() {
     let client = client_of(|server| server.read_timeout(3 * SECOND).write_timeout(4 * SECOND));
     let mut silent = client.talk().await.unwrap();
     let error = soon(silent.read()).await.unwrap_err();
-    assert_eq!((error.kind(), error.code().0), (ErrorKind::Timeout, 254));
+    assert_eq!((error.kind(), error.ret()), (ErrorKind::Timeout, 254));
     assert!(error.to_string().contains("3s (read_timeout)"), "{error}");
 
     let mut unread = client.download(text("fill 100 10000")).await.unwrap();
@@ -356,7 +357,7 @@ async fn a_servers_reads_and_writes_have_its_limits() {
             break error;
         }
     };
-    assert_eq!((error.kind(), error.code().0), (ErrorKind::Timeout, 234));
+    assert_eq!((error.kind(), error.ret()), (ErrorKind::Timeout, 234));
     let told = error.to_string();
     assert!(told.contains("4s (write_timeout)"), "{told}");
     // Seven messages of 10,003 bytes into a window of 65,535.
@@ -385,7 +386,7 @@ async fn a_channels_limits_are_for_each_operation_and_leave_the_stream_usable() 
     let mut rw = client.talk().await.unwrap();
     for _ in 0..2 {
         let error = soon(rw.read()).await.unwrap_err();
-        assert_eq!((error.kind(), error.code().0), (ErrorKind::Timeout, 354));
+        assert_eq!((error.kind(), error.ret()), (ErrorKind::Timeout, 354));
         assert!(error.to_string().contains("30ms (read_timeout)"), "{error}");
     }
     rw.write(text("sleep 200")).await.unwrap();
@@ -396,7 +397,7 @@ async fn a_channels_limits_are_for_each_operation_and_leave_the_stream_usable() 
             Err(error) => break error,
         }
     };
-    assert_eq!((error.kind(), error.code().0), (ErrorKind::Timeout, 334));
+    assert_eq!((error.kind(), error.ret()), (ErrorKind::Timeout, 334));
     assert!(error.to_string().contains("30ms (write_timeout)"), "{error}");
     // The operation's own limit counts instead.
     assert_eq!(rw.read().timeout(LONG).await.unwrap(), Some(text("slept")));

@@ -1,6 +1,7 @@
 //! How much waits in memory: slow readers, slow handlers, peers that do not read.
 
 use std::time::Duration;
+use trill_tests::Ret as _;
 
 use futures::future::join_all;
 use tokio::time::{sleep, timeout};
@@ -199,7 +200,7 @@ async fn a_flood_of_large_requests_is_refused_with_code_22_and_the_settings_name
     }
     for _ in 0..9 {
         let error = calls.join_next().await.unwrap().unwrap().unwrap_err();
-        assert_eq!((error.kind(), error.code().0), (ErrorKind::Status, 22));
+        assert_eq!((error.kind(), error.ret()), (ErrorKind::Status, 22));
         assert!(error.message().contains("of 33554432 bytes"), "{error}");
         assert!(error.message().contains("(max_unread)"), "{error}");
     }
@@ -239,7 +240,7 @@ async fn a_peer_whose_calls_have_its_share_hears_that_more_are_refused_when_anot
     }
     let refused = timeout(Duration::from_secs(60), greedy.unary(large)).await;
     let error = refused.expect("it hears that it is refused").unwrap_err();
-    assert_eq!((error.kind(), error.code().0), (ErrorKind::Status, 22));
+    assert_eq!((error.kind(), error.ret()), (ErrorKind::Status, 22));
     assert!(error.message().contains("of 33554432 bytes"), "{error}");
     assert!(
         timeout(Duration::from_secs(60), greedy.unary(text("small"))).await.is_ok(),
@@ -273,7 +274,7 @@ async fn nothing_stays_counted_after_drop_cancel_deadline_error_and_loss() {
     writer.write(text("error 7 enough")).await.unwrap();
     flood(&mut writer, &message).await;
     client.unary(text("resume")).await.unwrap();
-    assert_eq!(reply.await.unwrap_err().func_ret(), 7);
+    assert_eq!(reply.await.unwrap_err().app_code(), 7);
     drop(writer);
     empty("the server, after an error", || handle.buffered()).await;
 
@@ -407,6 +408,6 @@ async fn a_request_that_finds_no_room_when_it_is_unpacked_is_counted_as_refused(
     let (handle, address) = serve(set).await;
     let client = EverythingClient::new(Channel::connect(&address).await.unwrap());
     let packed = client.unary(text("x".repeat(90_000))).compression(Compression::Gzip);
-    assert_eq!(packed.await.unwrap_err().code().0, 22);
+    assert_eq!(packed.await.unwrap_err().ret(), 22);
     assert_eq!(handle.refused().no_room, 1);
 }

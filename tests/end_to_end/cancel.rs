@@ -1,8 +1,10 @@
 //! Giving up, and its consequences for the other side.
 
 use std::time::Duration;
+use trill_tests::Ret as _;
 
-use trill::{Code, Context, ErrorKind, Origin, Result, Server, Status};
+use trill::trpc::{Code, Codes};
+use trill::{Context, ErrorKind, Origin, Result, Server, Status};
 use trill_tests::{
     Absent, AbsentClient, EverythingClient, Log, Text, in_memory, listen, now, over_tcp, text,
 };
@@ -73,7 +75,7 @@ async fn a_truncated_upload_never_looks_complete() {
     writer.write(text("half of it")).await.unwrap();
     drop(writer);
     let error = reply.await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Canceled);
+    assert_eq!(error.kind(), ErrorKind::Cancelled);
     reported(&mut log, "upload dropped").await;
 }
 
@@ -112,7 +114,7 @@ async fn a_client_can_fail_its_stream_with_a_code() {
                     }
                 };
                 cx.cancelled().await;
-                let codes = (error.code().0, error.func_ret());
+                let codes = (error.ret(), error.app_code());
                 let _ = log.send(format!("{:?} {codes:?} {}", error.kind(), error.message()));
             })
             .await
@@ -124,13 +126,13 @@ async fn a_client_can_fail_its_stream_with_a_code() {
     let client = AbsentClient::new(Server::builder().service(Listener(log)).in_memory().unwrap());
     for (status, seen) in [
         (Status::app(42, "changed my mind"), "Status (0, 42) changed my mind"),
-        (Status::new(Code::SERVER_VALIDATE_ERR, "no good"), "Status (51, 0) no good"),
-        (Status::with_codes(Code(-7), 8, "both"), "Status (-7, 8) both"),
+        (Codes::new(Code::SERVER_VALIDATE_ERR, 0).status("no good"), "Status (51, 0) no good"),
+        (Codes::new(Code(-7), 8).status("both"), "Status (-7, 8) both"),
         // A reset always says something.
-        (Status::app(0, "nothing"), "Status (999, 0) nothing"),
+        (Codes::default().status("nothing"), "Status (999, 0) nothing"),
         (
-            Status::new(Code::CLIENT_CANCELED_ERR, ""),
-            "Canceled (161, 0) the client broke the stream off with code 161 CLIENT_CANCELED_ERR",
+            Codes::new(Code::CLIENT_CANCELED_ERR, 0).status(""),
+            "Cancelled (161, 0) the client broke the stream off with code CANCELLED",
         ),
     ] {
         let mut rw = client.talk().await.unwrap();
@@ -149,7 +151,7 @@ async fn a_client_can_fail_its_stream_with_a_code() {
         for error in errors {
             assert_eq!(
                 (error.kind(), error.origin()),
-                (ErrorKind::Canceled, Origin::Caller),
+                (ErrorKind::Cancelled, Origin::Caller),
                 "{error}"
             );
         }
@@ -161,7 +163,7 @@ async fn a_deadline_ends_the_call_on_both_sides() {
     let (client, mut log) = in_memory();
     let limit = Duration::from_secs(2);
     let error = client.unary(text("hang")).timeout(limit).await.unwrap_err();
-    assert_eq!((error.kind(), error.code().0), (ErrorKind::Timeout, 101));
+    assert_eq!((error.kind(), error.ret()), (ErrorKind::Timeout, 101));
     assert!(error.to_string().contains("within 2s (timeout)"), "{error}");
     reported(&mut log, "unary dropped").await;
 
@@ -187,7 +189,7 @@ async fn a_read_that_times_out_leaves_the_stream_usable_and_loses_nothing() {
     let (client, _log) = in_memory();
     let mut rw = client.talk().await.unwrap();
     let error = rw.read().timeout(Duration::from_millis(50)).await.unwrap_err();
-    assert_eq!((error.kind(), error.code().0), (ErrorKind::Timeout, 354));
+    assert_eq!((error.kind(), error.ret()), (ErrorKind::Timeout, 354));
     rw.write(text("sleep 100")).await.unwrap();
     assert!(rw.read().timeout(Duration::from_millis(50)).await.is_err());
     assert_eq!(rw.read().timeout(Duration::from_secs(1)).await.unwrap(), Some(text("slept")));
@@ -207,7 +209,7 @@ async fn a_write_that_times_out_was_not_sent_and_leaves_the_stream_usable() {
             Err(error) => break error,
         }
     };
-    assert_eq!((error.kind(), error.code().0), (ErrorKind::Timeout, 334));
+    assert_eq!((error.kind(), error.ret()), (ErrorKind::Timeout, 334));
     assert!(error.to_string().contains("no credit"), "{error}");
     assert_eq!(rw.read().await.unwrap(), Some(text("slept")));
     for _ in 0..sent {
@@ -255,7 +257,7 @@ async fn a_server_that_never_accepts_is_given_up() {
         .unwrap();
     let client = EverythingClient::new(channel);
     let error = client.talk().await.unwrap_err();
-    assert_eq!((error.kind(), error.code().0), (ErrorKind::Timeout, 354));
+    assert_eq!((error.kind(), error.ret()), (ErrorKind::Timeout, 354));
     assert!(error.to_string().contains("within 3s (open_timeout)"), "{error}");
 }
 
@@ -395,8 +397,8 @@ async fn a_servers_error_reaches_a_client_that_is_blocked_in_a_write() {
             .await
             .expect("it is told")
             .unwrap();
-        assert_eq!((error.func_ret(), error.message()), (4001, "no more of that"));
+        assert_eq!((error.app_code(), error.message()), (4001, "no more of that"));
         assert_eq!(reader.read().await.unwrap(), Some(text("resumed")));
-        assert_eq!(reader.read().await.unwrap_err().func_ret(), 4001);
+        assert_eq!(reader.read().await.unwrap_err().app_code(), 4001);
     }
 }

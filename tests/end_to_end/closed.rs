@@ -1,6 +1,7 @@
 //! Waiting for the end of a stream beside what is written to it.
 
 use std::time::Duration;
+use trill_tests::Ret as _;
 
 use futures::FutureExt;
 use futures::future::join_all;
@@ -18,7 +19,7 @@ async fn who_only_writes_learns_that_the_stream_is_over_and_why() {
         for _ in 0..3 {
             let why = writer.closed().await;
             assert_eq!(
-                (why.kind(), why.func_ret(), why.message()),
+                (why.kind(), why.app_code(), why.message()),
                 (ErrorKind::Status, 4001, "why")
             );
             assert!(why.method().is_some() && why.peer().is_some(), "{why}");
@@ -56,7 +57,7 @@ async fn clones_wait_together_and_hold_up_no_write() {
     assert_eq!(rw.read().await.unwrap(), Some(text("a")));
     rw.write(text("fail 31 why")).await.unwrap();
     for why in join_all(waiting).await {
-        assert_eq!(why.unwrap().code().0, 31);
+        assert_eq!(why.unwrap().ret(), 31);
     }
 }
 
@@ -93,7 +94,7 @@ async fn a_task_of_a_handler_learns_that_its_client_has_gone() {
     assert!(gone.is_timeout());
     drop(rw);
     let (kind, finished) = ends.recv().await.unwrap();
-    assert_eq!(kind, ErrorKind::Canceled);
+    assert_eq!(kind, ErrorKind::Cancelled);
     finished.expect("a handler only gives up its writer");
 }
 

@@ -7,6 +7,7 @@ use trill::prost::Message;
 use trill::testing::Network;
 use trill::{AsyncReaderWriter, Channel, Compression, Context, ErrorKind, Limits, Result, Server};
 use trill_proto::{RequestProtocol, ResponseProtocol};
+use trill_tests::Ret as _;
 use trill_tests::{Absent, AbsentClient, EverythingClient, Obedient, Text, text};
 
 use crate::frames::{frame, read};
@@ -61,7 +62,7 @@ async fn every_kind_of_call_with_every_compression() {
             rw.write(text("error 7 why")).await.unwrap();
             rw.read().await.unwrap_err()
         };
-        assert_eq!((error.func_ret(), error.message()), (7, "why"));
+        assert_eq!((error.app_code(), error.message()), (7, "why"));
     }
 }
 
@@ -121,14 +122,14 @@ async fn what_unpacks_to_more_than_the_limit_is_refused() {
     let client = EverythingClient::new(builder.in_memory().unwrap());
     let bomb = text("x".repeat(1_000_000));
     let error = client.unary(bomb.clone()).compression(Compression::Gzip).await.unwrap_err();
-    assert_eq!((error.kind(), error.code().0), (ErrorKind::Status, 1));
+    assert_eq!((error.kind(), error.ret()), (ErrorKind::Status, 1));
     assert!(
         error.to_string().contains("10000 bytes that may be received (max_message_received)"),
         "{error}"
     );
     let mut rw = client.talk().compression(Compression::Gzip).await.unwrap();
     rw.write(bomb).await.unwrap();
-    assert_eq!(rw.read().await.unwrap_err().code().0, 222);
+    assert_eq!(rw.read().await.unwrap_err().ret(), 222);
 }
 
 #[tokio::test]

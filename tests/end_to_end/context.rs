@@ -1,6 +1,7 @@
 //! The data that travels beside messages.
 
 use std::time::Duration;
+use trill_tests::Ret as _;
 
 use trill::{AsyncReader, AsyncReaderWriter, AsyncWriter, Context, ErrorKind, Result, Server};
 use trill_tests::{Everything, EverythingClient, Obedient, Text, in_memory, over_tcp, text};
@@ -59,7 +60,7 @@ async fn metadata_comes_with_an_error_too() {
     let (client, _log) = in_memory();
     let mut reader = client.download(text("meta why because;error 7 no")).await.unwrap();
     assert!(reader.read().await.unwrap().is_some());
-    assert_eq!(reader.read().await.unwrap_err().func_ret(), 7);
+    assert_eq!(reader.read().await.unwrap_err().app_code(), 7);
     assert_eq!(reader.metadata().unwrap().get_str("why"), Some("because"));
 }
 
@@ -202,12 +203,12 @@ async fn a_peer_that_answers_that_the_time_is_up_means_a_timeout_and_keeps_its_c
         let error = client.unary(text(format!("fail {code} late"))).await.unwrap_err();
         assert_eq!((error.kind(), error.is_timeout()), (ErrorKind::Timeout, true), "{error}");
         let status = error.status().expect("the peer has answered");
-        assert_eq!((status.code().0, status.message()), (code, "late"));
+        assert_eq!((status.ret(), status.message()), (code, "late"));
         let mut reader = client.download(text(format!("fail {code} late"))).await.unwrap();
         assert!(reader.read().await.unwrap_err().is_timeout());
     }
     let error = client.unary(text("error 24 of the application's own")).await.unwrap_err();
-    assert_eq!((error.kind(), error.func_ret()), (ErrorKind::Status, 24));
+    assert_eq!((error.kind(), error.app_code()), (ErrorKind::Status, 24));
 }
 
 #[tokio::test(start_paused = true)]
@@ -230,7 +231,7 @@ async fn a_child_call_that_runs_out_of_inherited_time_says_so() {
             let child = cx.child();
             let call = tokio::spawn(async move { next.unary(text("hang")).options(child).await });
             let error = call.await.expect("no panic").unwrap_err();
-            Ok(text(format!("{:?} {}", error.kind(), error.code().0)))
+            Ok(text(format!("{:?} {}", error.kind(), error.ret())))
         }
 
         async fn talk(&self, _cx: Context, _rw: AsyncReaderWriter<Text, Text>) -> Result<()> {
@@ -240,13 +241,13 @@ async fn a_child_call_that_runs_out_of_inherited_time_says_so() {
     let channel = Server::builder().service(Late).in_memory().unwrap();
     let client = trill_tests::AbsentClient::new(channel);
     let error = client.unary(text("")).timeout(Duration::from_secs(1)).await.unwrap_err();
-    assert_eq!((error.kind(), error.code().0), (ErrorKind::Timeout, 101));
+    assert_eq!((error.kind(), error.ret()), (ErrorKind::Timeout, 101));
 
     let (next, _log) = in_memory();
     let options = trill::CallOptions::new().timeout(Duration::ZERO);
     let error = next.unary(text("")).options(options).await.unwrap_err();
     assert_eq!(
-        (error.kind(), error.code().0),
+        (error.kind(), error.ret()),
         (ErrorKind::Timeout, 101),
         "no time at all is refused before anything is sent"
     );

@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinSet;
 use trill::prost::Message;
 use trill::server::ServerHandle;
-use trill::{AsyncReaderWriter, Channel, Code, Context, Error, ErrorKind, Result, Server};
+use trill::{AsyncReaderWriter, Channel, Context, Error, ErrorKind, Result, Server};
 use trill_proto::ResponseProtocol;
 use trill_tests::{Absent, AbsentClient, Text, listen, raw, text};
 
@@ -61,7 +61,7 @@ impl Counting {
         for number in 0.. {
             let call = format!("{name}/{number}");
             match client.unary(text(&call)).await {
-                Err(error) if error.code() == Code::SERVER_OVERLOAD_ERR => {}
+                Err(error) if error.is_retryable() && error.kind() == ErrorKind::Status => {}
                 Err(error) => {
                     let dark = !error.is_retryable() && !self.0.lock().unwrap().contains(&call);
                     return dark.then_some(error);

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::time::Duration;
+use trill_tests::Ret as _;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -192,7 +193,7 @@ async fn a_handler_that_is_always_busy_but_awaits_ends_with_the_grace() {
     }
     tokio::time::timeout(LONG, handle.shutdown(GRACE)).await.expect("it comes to its end");
     for error in [rw.read().await.unwrap_err(), call.await.unwrap().unwrap_err()] {
-        assert_eq!((error.kind(), error.code().0), (ErrorKind::Timeout, 21), "{error}");
+        assert_eq!((error.kind(), error.ret()), (ErrorKind::Status, 21), "{error}");
     }
     // A channel that lives goes on connecting.
     drop((rw, client));
@@ -232,7 +233,7 @@ async fn what_is_broken_off_says_so_and_names_the_setting() {
         reply.await.unwrap_err(),
     ];
     for error in errors {
-        assert_eq!((error.kind(), error.code().0), (ErrorKind::Timeout, 21), "{error}");
+        assert_eq!((error.kind(), error.ret()), (ErrorKind::Status, 21), "{error}");
         assert!(error.to_string().contains("grace (shutdown)"), "{error}");
     }
 }
@@ -280,7 +281,7 @@ async fn streams_that_finish_in_time_deliver_their_own_status() {
     }
     assert_eq!(streams[0].read().await.unwrap(), None);
     let error = streams[1].read().await.unwrap_err();
-    assert_eq!((error.func_ret(), error.message()), (4001, "not well"));
+    assert_eq!((error.app_code(), error.message()), (4001, "not well"));
 }
 
 /// Opens streams or calls until one goes well, which it does before the machine's patience ends.

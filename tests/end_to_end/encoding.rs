@@ -4,6 +4,7 @@ use trill::prost::DecodeError;
 use trill::prost::bytes::{Buf, BufMut};
 use trill::prost::encoding::{DecodeContext, WireType};
 use trill::{AsyncReader, Channel, Context, Result, Server};
+use trill_tests::Ret as _;
 use trill_tests::{Text, text};
 
 use crate::warnings::Warnings;
@@ -86,7 +87,7 @@ async fn an_answer_that_panics_when_it_is_encoded_is_said_to_and_harms_nothing_e
             let says =
                 format!("the answer of /test.encoding.Encodes/{method} could not be encoded");
             assert!(error.to_string().contains(&says), "{order}: {error}");
-            assert_eq!(error.code().0, 2, "{order}: {error}");
+            assert_eq!(error.ret(), 2, "{order}: {error}");
         }
         let lines = warnings.take();
         assert_eq!(lines.len(), 2, "one line each: {lines:#?}");

@@ -2,6 +2,7 @@
 //! call, seen from both sides.
 
 use std::time::Duration;
+use trill_tests::Ret as _;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
@@ -42,7 +43,7 @@ const TABLE: [(Cause, [&str; 4], [&str; 4]); 14] = [
     ),
     (
         Cause::ShutDown,
-        ["Timeout 21/0"; 4],
+        ["Status 21/0"; 4],
         ["dropped", "Closed 201/0", "Closed 201/0", "Closed 201/0"],
     ),
     (Cause::Cut(Cut::Fin), NETWORK, NETWORK_AT_SERVER),
@@ -66,9 +67,9 @@ const TABLE: [(Cause, [&str; 4], [&str; 4]); 14] = [
         ],
         [
             "dropped",
-            "Timeout 24/0 or Canceled 101/0",
-            "Timeout 24/0 or Canceled 101/0",
-            "Timeout 24/0 or Canceled 101/0",
+            "Timeout 24/0 or Cancelled 101/0",
+            "Timeout 24/0 or Cancelled 101/0",
+            "Timeout 24/0 or Cancelled 101/0",
         ],
     ),
     // The wire cannot cancel a unary call: its handler goes on, until the channel goes with the
@@ -76,7 +77,7 @@ const TABLE: [(Cause, [&str; 4], [&str; 4]); 14] = [
     (
         Cause::HandlesDropped,
         ["-"; 4],
-        ["dropped", "Canceled 161/0", "Canceled 161/0", "Canceled 161/0"],
+        ["dropped", "Cancelled 161/0", "Cancelled 161/0", "Cancelled 161/0"],
     ),
     (Cause::ClientFails, ["-"; 4], ["-", "Status 0/4002", "-", "Status 0/4002"]),
 ];
@@ -327,7 +328,7 @@ fn said(result: Result<()>) -> String {
 }
 
 fn in_short(error: &Error) -> String {
-    format!("{:?} {}/{}", error.kind(), error.code().0, error.func_ret())
+    format!("{:?} {}/{}", error.kind(), error.ret(), error.app_code())
 }
 
 /// Says when it begins, and what it saw in the end. An order decides what it does: `well`, `fail`,

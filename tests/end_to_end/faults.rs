@@ -4,6 +4,7 @@
 //! side.
 
 use std::time::Duration;
+use trill_tests::Ret as _;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -11,8 +12,9 @@ use tokio::net::TcpListener;
 use trill::client::{ChannelBuilder, Dns, Resolve};
 use trill::server::{ServerBuilder, ServerHandle};
 use trill::testing::{Cut, Network, Side};
+use trill::trpc::{self, Codes};
 use trill::{
-    AsyncReaderWriter, CallOptions, Channel, Code, Compression, Context, Error, ErrorKind, Limits,
+    AsyncReaderWriter, CallOptions, Channel, Compression, Context, Error, ErrorKind, Limits,
     Origin, Result, Server, Status,
 };
 use trill_proto::ResponseProtocol;
@@ -117,7 +119,7 @@ const FAULTS: &[Fault] = faults! {
     // Calls and connections that servers refuse and break off.
     "a server that shuts down"                     draining(),              Status   Peer   22  again, "Unary" peer, ["shutting down"];
     "a server that has said that it shuts down"    draining_again(),        Status   Peer   22  again, "Unary" peer, ["not sent", "shutting down", "refused another one"];
-    "a call that the shutdown breaks off"          shut_down(),             Timeout  Peer   21  never, "Unary" peer, ["(shutdown)"];
+    "a call that the shutdown breaks off"          shut_down(),             Status   Peer   21  never, "Unary" peer, ["(shutdown)"];
     "too many calls"                               max_calls(),             Status   Peer   22  again, "Unary" peer, ["1 calls and streams", "(max_calls)"];
     "too many calls on one connection"             calls_here(),            Status   Peer   22  again, "Unary" peer, ["calls", "at most 1 (max_calls_per_connection)"];
     "too many streams on one connection"           streams_here(),          Status   Peer   22  again, "Talk"  peer, ["streams", "at most 1 (max_streams_per_connection)"];
@@ -127,13 +129,13 @@ const FAULTS: &[Fault] = faults! {
     "too many connections"                         max_connections(),       Connect  Peer   111 again, ""      peer, ["at most 1 (max_connections)"];
     // Errors of handlers.
     "an application's error"                       ordered("error 7 the account is closed"),   Status Peer 0  never, "Unary" peer, ["application code 7", "the account is closed"];
-    "a framework's error"                          ordered("fail 51 the quota is used up"),    Status Peer 51 never, "Unary" peer, ["code 51", "the quota is used up"];
+    "a framework's error"                          ordered("fail 51 the quota is used up"),    Status Peer 51 never, "Unary" peer, ["tRPC 51", "the quota is used up"];
     "a panic"                                      ordered("panic"),                           Status Peer 31 never, "Unary" peer, ["/test.all.Everything/Unary panicked"];
     "an answer that panics when it is encoded"     encoded(),                                  Status Peer 2  never, "Unary" peer, ["the answer of /test.encoding.Encodes/Unary could not be encoded"];
     "a lost connection behind a router"            routed(),                Status   Peer   301 never, "Unary" peer, ["closed the connection", "/test.all.Everything/Talk at 127.0.0.1:"];
     "nobody listens behind a router"               routed_nowhere(),        Status   Peer   111 never, "Unary" peer, ["nobody listens there", "/test.all.Everything/Talk at 127.0.0.1:"];
     // Streams that clients break off, as the handler sees them.
-    "a client that drops its stream"               dropped(),               Canceled Peer   161 never, "Talk"  peer, ["the client dropped its writer"];
+    "a client that drops its stream"               dropped(),               Cancelled Peer   161 never, "Talk"  peer, ["the client dropped its writer"];
     "a client that fails its stream"               failed(),                Status   Peer   0   never, "Talk"  peer, ["application code 9", "out of paper"];
     // Faults of this program.
     "a write behind the finish"                    late_write(),            Closed   Caller 331 never, "Talk"  peer, ["write after finish"];
@@ -193,7 +195,7 @@ fn every_fault_says_what_where_and_which_setting() {
         };
         check(error.kind() == fault.kind, "another kind");
         check(error.origin() == fault.origin, "another origin");
-        check(error.code().0 == fault.code, "another code");
+        check(error.ret() == fault.code, "another code");
         check(error.is_retryable() == fault.retryable, "retryable or not");
         let method = error.method().unwrap_or("");
         check(
@@ -742,7 +744,7 @@ async fn draining_again() -> Error {
     let client = Client::new(channel);
     let _open = client.talk().await.unwrap();
     let _ = tokio::time::timeout(LIMIT, host.handle().shutdown(LONG)).await;
-    assert_eq!(client.unary(text("")).await.unwrap_err().code().0, 22);
+    assert_eq!(client.unary(text("")).await.unwrap_err().ret(), 22);
     client.unary(text("")).await.unwrap_err()
 }
 
@@ -843,7 +845,9 @@ mod small {
 impl small::Everything for Router {
     async fn unary(&self, _cx: Context, _request: Text) -> Result<Text> {
         let mut rw = self.0.talk().await?;
-        rw.read().await?.ok_or_else(|| Status::new(Code(999), "it ended well").into())
+        rw.read()
+            .await?
+            .ok_or_else(|| Codes::new(trpc::Code(999), 0).status("it ended well").into())
     }
 
     async fn talk(&self, _cx: Context, _rw: AsyncReaderWriter<Text, Text>) -> Result<()> {

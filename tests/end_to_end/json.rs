@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
+use trill::trpc;
 use trill::{Channel, Code, Compression, Context, ErrorKind, Origin, Result, Server};
 use trill_proto::{RequestProtocol, ResponseProtocol};
 use trill_tests::{EverythingClient, listen, over_tcp, text};
@@ -47,7 +48,7 @@ async fn json_of_a_client_packed_and_with_errors() {
         client.unary(text("attach")).json().attachment("beside").response().await.unwrap();
     assert_eq!((response.message, &response.attachment[..]), (text("6 bytes"), &b"beside"[..]));
     let error = client.unary(text("error 7 why")).json().await.unwrap_err();
-    assert_eq!((error.func_ret(), error.message()), (7, "why"));
+    assert_eq!((error.app_code(), error.message()), (7, "why"));
 }
 
 #[tokio::test]
@@ -65,7 +66,7 @@ async fn json_that_is_not_the_message_is_refused_with_the_place() {
     for body in [&b""[..], b"{", br#"{"msg": 7}"#, b"\xff"] {
         let (meta, _) = ask("/test.all.Everything/Unary", JSON, body).await;
         let text = String::from_utf8(meta.error_msg.to_vec()).unwrap();
-        assert_eq!(meta.ret, Code::SERVER_DECODE_ERR.0, "{text}");
+        assert_eq!(meta.ret, trpc::Code::SERVER_DECODE_ERR.0, "{text}");
         assert!(
             text.contains("is not the JSON of a trill_tests::Text") && text.contains("line 1"),
             "{text}"
@@ -77,7 +78,7 @@ async fn json_that_is_not_the_message_is_refused_with_the_place() {
 async fn methods_take_what_they_are_marked_for_only() {
     let (meta, _) = ask("/test.all.Everything/Unary", 4, b"raw").await;
     let text = String::from_utf8(meta.error_msg.to_vec()).unwrap();
-    assert_eq!(meta.ret, Code::SERVER_DECODE_ERR.0);
+    assert_eq!(meta.ret, trpc::Code::SERVER_DECODE_ERR.0);
     assert_eq!(
         text,
         "/test.all.Everything/Unary does not take content_type 4, 0 (protobuf) and 2 (JSON) are known"
@@ -85,7 +86,7 @@ async fn methods_take_what_they_are_marked_for_only() {
 
     let client = DoublesClient::new(Server::builder().service(Turner).in_memory().unwrap());
     let error = client.plain(Awkward::default()).json().await.unwrap_err();
-    assert_eq!(error.code(), Code::SERVER_DECODE_ERR);
+    assert_eq!(error.code(), Code::Internal);
     assert!(
         error.message().ends_with("does not take content_type 2, only 0 (protobuf) is known"),
         "{error}"
@@ -147,7 +148,7 @@ async fn what_json_cannot_express_is_an_error_on_the_side_that_wrote_it() {
         error.to_string().contains("cannot be written as JSON") && source.contains("below zero")
     );
     let error = client.turn(Awkward { value: 1.0 }).json().await.unwrap_err();
-    assert_eq!((error.kind(), error.code()), (ErrorKind::Status, Code::SERVER_ENCODE_ERR));
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Status, Code::Internal));
     assert!(
         error.message().contains("the answer cannot be written as JSON: below zero"),
         "{error}"

@@ -1,6 +1,7 @@
 //! Messages whose payload is kept by reference, among others.
 
 use std::time::Duration;
+use trill_tests::Ret as _;
 
 use bytes::Bytes;
 use trill::testing::{Cut, Direction, Network};
@@ -65,13 +66,13 @@ async fn one_message_that_is_too_large_costs_one_call_or_stream_and_no_other() {
     let mut other = client.talk().await.unwrap();
     for round in 1..=3 {
         let error = client.once(of(5_000_000)).await.unwrap_err();
-        assert_eq!((error.kind(), error.code().0), (ErrorKind::Status, 1));
+        assert_eq!((error.kind(), error.ret()), (ErrorKind::Status, 1));
         assert!(
             error.message().contains("at most 100000 are accepted (max_message_received)"),
             "{error}"
         );
         let error = client.once(of(60_000)).await.unwrap_err();
-        assert_eq!((error.kind(), error.code().0), (ErrorKind::Limit, 122));
+        assert_eq!((error.kind(), error.ret()), (ErrorKind::Limit, 122));
         assert!(
             error.message().contains("at most 50000 are accepted (max_message_received)"),
             "{error}"
@@ -79,7 +80,7 @@ async fn one_message_that_is_too_large_costs_one_call_or_stream_and_no_other() {
         for (size, code) in [(5_000_000, 211), (60_000, 311)] {
             let mut rw = client.talk().await.unwrap();
             rw.write(of(size)).await.unwrap();
-            assert_eq!(rw.read().await.unwrap_err().code().0, code);
+            assert_eq!(rw.read().await.unwrap_err().ret(), code);
         }
         other.write(of(round)).await.unwrap();
         assert_eq!(other.read().await.unwrap(), Some(of(round)), "the same connection");

@@ -1,6 +1,7 @@
 //! Sizes and counts that are over their limits.
 
 use std::time::Duration;
+use trill_tests::Ret as _;
 
 use trill::client::Backoff;
 use trill::testing::{Direction, Network};
@@ -13,7 +14,7 @@ async fn a_request_over_the_limit_is_refused_before_anything_of_it_is_written() 
     let large = text("x".repeat(10_000_000));
     let error = client.unary(large.clone()).await.unwrap_err();
     assert_eq!(
-        (error.kind(), error.origin(), error.code().0),
+        (error.kind(), error.origin(), error.ret()),
         (ErrorKind::Limit, Origin::Caller, 121)
     );
     assert!(
@@ -23,7 +24,7 @@ async fn a_request_over_the_limit_is_refused_before_anything_of_it_is_written() 
 
     let mut rw = client.talk().await.unwrap();
     let error = rw.write(large).await.unwrap_err();
-    assert_eq!((error.kind(), error.code().0), (ErrorKind::Limit, 121));
+    assert_eq!((error.kind(), error.ret()), (ErrorKind::Limit, 121));
     rw.write(text("the stream goes on")).await.unwrap();
     assert_eq!(rw.read().await.unwrap(), Some(text("the stream goes on")));
 }
@@ -45,11 +46,11 @@ async fn a_message_of_exactly_the_limit_passes() {
 async fn an_answer_over_the_limit_fails_its_call_on_both_sides_with_code_2() {
     let (client, _log) = in_memory();
     let error = client.unary(text("large 10000000")).await.unwrap_err();
-    assert_eq!((error.kind(), error.code().0), (ErrorKind::Status, 2));
+    assert_eq!((error.kind(), error.ret()), (ErrorKind::Status, 2));
     assert!(error.to_string().contains("max_message_sent"), "{error}");
     let mut reader = client.download(text("large 10;large 10000000")).await.unwrap();
     assert!(reader.read().await.unwrap().is_some());
-    assert_eq!(reader.read().await.unwrap_err().code().0, 2);
+    assert_eq!(reader.read().await.unwrap_err().ret(), 2);
     assert!(client.unary(text("still there")).await.is_ok());
 }
 
@@ -73,7 +74,7 @@ async fn streams_and_calls_over_their_count_are_refused_with_code_22() {
     let first = client.talk().await.unwrap();
     let _second = client.talk().await.unwrap();
     let error = client.talk().await.unwrap_err();
-    assert_eq!(error.code().0, 22);
+    assert_eq!(error.ret(), 22);
     assert!(error.to_string().contains("at most 2 (max_streams_per_connection)"), "{error}");
     first.finish().await.unwrap();
     client.talk().await.unwrap();
@@ -103,10 +104,7 @@ async fn a_larger_request_than_the_server_accepts_ends_that_call_only() {
     let client = EverythingClient::new(Channel::connect(&address).await.unwrap());
     let mut rw = client.talk().await.unwrap();
     let error = client.unary(text("x".repeat(20_000))).await.unwrap_err();
-    assert_eq!(
-        (error.kind(), error.origin(), error.code().0),
-        (ErrorKind::Status, Origin::Peer, 1)
-    );
+    assert_eq!((error.kind(), error.origin(), error.ret()), (ErrorKind::Status, Origin::Peer, 1));
     assert!(client.unary(text("untouched")).await.is_ok());
     rw.write(text("as well")).await.unwrap();
     assert_eq!(rw.read().await.unwrap(), Some(text("as well")));

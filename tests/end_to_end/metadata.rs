@@ -94,7 +94,7 @@ async fn a_second_value_of_a_key_fails_the_answer_and_the_error_is_what_counts_i
     let mut reader = client.download(order).await.unwrap();
     assert_eq!(reader.read().await.unwrap(), Some(text("appended")));
     let error = reader.read().await.unwrap_err();
-    assert_eq!((error.func_ret(), error.message()), (7, "no"));
+    assert_eq!((error.app_code(), error.message()), (7, "no"));
     assert!(reader.metadata().unwrap().is_empty());
     let warnings = warnings.take();
     assert!(
@@ -198,7 +198,7 @@ async fn initial_metadata_comes_with_the_end_over_trpc_and_the_final_values_coun
             break error;
         }
     };
-    assert_eq!((error.func_ret(), reader.metadata()), (7, Some(&told)));
+    assert_eq!((error.app_code(), reader.metadata()), (7, Some(&told)));
 }
 
 #[tokio::test]

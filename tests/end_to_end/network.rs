@@ -248,5 +248,5 @@ async fn a_mock_is_a_client_in_one_line_and_a_handler_runs_alone() {
     rw.write(text("one")).await.unwrap();
     assert_eq!(rw.read().await.unwrap(), Some(text(format!("{:?}", text("one")))));
     rw.finish_writing().await.unwrap();
-    assert_eq!(rw.read().await.unwrap_err().func_ret(), 7);
+    assert_eq!(rw.read().await.unwrap_err().app_code(), 7);
 }

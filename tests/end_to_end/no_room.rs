@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::time::Duration;
+use trill_tests::Ret as _;
 
 use futures::FutureExt;
 use tokio::io::copy_bidirectional;
@@ -116,7 +117,7 @@ async fn a_server_stream_whose_request_finds_no_room_is_given_up_after_the_open_
 
     let mut stream = Accepted::new(|opening| opening.timeout(Duration::from_millis(1_500))).await;
     let error = stream.fails(Duration::from_millis(500)).await;
-    assert_eq!((error.kind(), error.code().0), (ErrorKind::Timeout, 101), "{error}");
+    assert_eq!((error.kind(), error.ret()), (ErrorKind::Timeout, 101), "{error}");
     assert!(error.to_string().contains("1.5s (timeout)"), "{error}");
     stream.leaves_nothing().await;
 }

@@ -2,6 +2,7 @@
 //! that stands still, in `sdk/src/client/tests`.
 
 use std::time::Duration;
+use trill_tests::Ret as _;
 
 use trill::client::{Backoff, State};
 use trill::server::ServerHandle;
@@ -67,7 +68,7 @@ async fn calls_outlast_restarts_and_only_those_that_were_sent_fail() {
                         assert_eq!(error.method(), Some("/test.all.Everything/Unary"));
                         // It was sent, and nobody knows what became of it; or the server has
                         // refused it, or broken it off.
-                        match (error.kind(), error.code().0) {
+                        match (error.kind(), error.ret()) {
                             (ErrorKind::Network, _) | (ErrorKind::Timeout, 21) => {
                                 assert!(!error.is_retryable(), "{error:?}");
                                 failed += 1;
@@ -132,7 +133,7 @@ async fn streams_end_with_their_connection_and_new_ones_open_on_the_next() {
     server.kill().await;
     let error = rw.read().await.unwrap_err();
     assert_eq!(
-        (error.code().0, error.peer()),
+        (error.ret(), error.peer()),
         (21, Some(&*server.address)),
         "the server says so itself"
     );
@@ -150,8 +151,8 @@ async fn streams_end_with_their_connection_and_new_ones_open_on_the_next() {
     assert_eq!(next.read().await.unwrap(), Some(text("again")));
     assert_eq!(channel.open_streams(), 1);
     // The old stream is as it was: never opened again behind anybody's back.
-    assert_eq!(rw.read().await.unwrap_err().code().0, 21);
-    assert_eq!(rw.write(text("more")).await.unwrap_err().code().0, 21);
+    assert_eq!(rw.read().await.unwrap_err().ret(), 21);
+    assert_eq!(rw.write(text("more")).await.unwrap_err().ret(), 21);
 }
 
 #[tokio::test]

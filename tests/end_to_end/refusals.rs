@@ -8,7 +8,8 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use trill::client::Balance;
 use trill::server::{ServerBuilder, ServerHandle};
-use trill::{AsyncReaderWriter, Channel, Code, Context, Result, Server, Status};
+use trill::trpc::{self, Codes};
+use trill::{AsyncReaderWriter, Channel, Context, Result, Server};
 use trill_tests::{Text, text};
 
 /// A service that works, or fails each call as soon as it comes.
@@ -26,7 +27,9 @@ struct Works(bool);
 impl Lab for Works {
     async fn unary(&self, _cx: Context, request: Text) -> Result<Text> {
         if !self.0 {
-            return Err(Status::new(Code::SERVER_SYSTEM_ERR, "the database is gone").into());
+            return Err(Codes::new(trpc::Code::SERVER_SYSTEM_ERR, 0)
+                .status("the database is gone")
+                .into());
         }
         // Others get their turn, so that calls meet.
         tokio::task::yield_now().await;

@@ -6,6 +6,7 @@ use std::io;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
+use trill_tests::Ret as _;
 
 use futures::FutureExt;
 use tokio::runtime::{Builder, Runtime};
@@ -138,20 +139,20 @@ fn while_it_stands_still<T, C: IntoFuture<Output = Result<T>>>(
 fn limits_hold_while_the_runtime_of_the_connection_stands_still() {
     let error =
         while_it_stands_still(Channel::builder().timeout(SHORT), |client| client.unary(text("x")));
-    assert_eq!((error.kind(), error.code().0), (ErrorKind::Timeout, 101), "{error}");
+    assert_eq!((error.kind(), error.ret()), (ErrorKind::Timeout, 101), "{error}");
     let call = |client: EverythingClient| client.unary(text("x")).timeout(SHORT).response();
     let error = while_it_stands_still(Channel::builder(), call);
-    assert_eq!((error.kind(), error.code().0), (ErrorKind::Timeout, 101), "{error}");
+    assert_eq!((error.kind(), error.ret()), (ErrorKind::Timeout, 101), "{error}");
 
     let error =
         while_it_stands_still(Channel::builder().open_timeout(SHORT), |client| client.talk());
     assert!(error.is_timeout() && error.message().contains("open_timeout"), "{error}");
     let call = |client: EverythingClient| client.download(text("x")).timeout(SHORT);
     let error = while_it_stands_still(Channel::builder().open_timeout(LONG), call);
-    assert_eq!((error.kind(), error.code().0), (ErrorKind::Timeout, 101), "{error}");
+    assert_eq!((error.kind(), error.ret()), (ErrorKind::Timeout, 101), "{error}");
     let call = |client: EverythingClient| client.upload().timeout(SHORT);
     let error = while_it_stands_still(Channel::builder().open_timeout(Duration::MAX), call);
-    assert_eq!((error.kind(), error.code().0), (ErrorKind::Timeout, 101), "{error}");
+    assert_eq!((error.kind(), error.ret()), (ErrorKind::Timeout, 101), "{error}");
 }
 
 #[test]
@@ -174,7 +175,7 @@ fn the_limit_of_an_open_stream_holds_while_the_runtime_of_the_connection_stands_
     stop.send(()).unwrap();
     let _still = home.join().unwrap();
     let error = ends(&here, rw.read()).unwrap_err();
-    assert_eq!((error.kind(), error.code().0), (ErrorKind::Timeout, 101), "{error}");
+    assert_eq!((error.kind(), error.ret()), (ErrorKind::Timeout, 101), "{error}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The end of a server.
 
 use std::time::Duration;
+use trill_tests::Ret as _;
 
 use trill::server::{ServerBuilder, ServerHandle};
 use trill::testing::Network;
@@ -78,7 +79,7 @@ async fn running_calls_may_finish_and_new_ones_are_refused() {
             Err(error) => break error,
         }
     };
-    assert_eq!(refused.code().0, 22);
+    assert_eq!(refused.ret(), 22);
     assert!(refused.to_string().contains("shutting down"), "{refused}");
     rw.write(text("last words")).await.unwrap();
     assert_eq!(rw.read().await.unwrap(), Some(text("last words")));
@@ -95,7 +96,7 @@ async fn calls_that_do_not_finish_in_time_end_with_an_error() {
     tokio::time::timeout(LONG, handle.shutdown(Duration::from_millis(20)))
         .await
         .expect("the grace is over");
-    assert_eq!(reader.read().await.unwrap_err().code().0, 21);
+    assert_eq!(reader.read().await.unwrap_err().ret(), 21);
     assert_eq!(log.recv().await.unwrap(), "download dropped");
 }
 
@@ -177,7 +178,7 @@ async fn a_shutdown_can_be_asked_for_many_times_and_the_shortest_grace_counts() 
         other.await.unwrap();
     }
     assert_eq!(began.elapsed().as_secs(), 7);
-    assert_eq!(rw.read().await.unwrap_err().code().0, 21);
+    assert_eq!(rw.read().await.unwrap_err().ret(), 21);
     assert_eq!(log.recv().await.unwrap(), "talk dropped");
     handle.shutdown(Duration::from_secs(60)).await;
     assert_eq!(began.elapsed().as_secs(), 7, "it is down already");
@@ -192,8 +193,8 @@ async fn a_shutdown_that_is_given_up_goes_on_refusing_and_can_be_taken_up_again(
     // The server has heard of it, and is to refuse what comes on it.
     other.unary(text("hello")).await.unwrap();
     assert!(tokio::time::timeout(Duration::from_millis(20), handle.shutdown(LONG)).await.is_err());
-    assert_eq!(client.unary(text("hello")).await.unwrap_err().code().0, 22);
-    assert_eq!(other.talk().await.unwrap_err().code().0, 22);
+    assert_eq!(client.unary(text("hello")).await.unwrap_err().ret(), 22);
+    assert_eq!(other.talk().await.unwrap_err().ret(), 22);
     rw.write(text("still here")).await.unwrap();
     assert_eq!(rw.read().await.unwrap(), Some(text("still here")));
     let shutdown = tokio::spawn(async move { handle.shutdown(LONG).await });

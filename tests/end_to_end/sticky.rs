@@ -36,7 +36,7 @@ async fn failed(client: &EverythingClient) -> AsyncReaderWriter<Text, Text> {
 }
 
 fn is_the_end(error: &Error) {
-    assert_eq!((error.kind(), error.func_ret(), error.message()), (ErrorKind::Status, 4001, "why"));
+    assert_eq!((error.kind(), error.app_code(), error.message()), (ErrorKind::Status, 4001, "why"));
 }
 
 #[tokio::test]

@@ -56,7 +56,7 @@ async fn an_error_text_is_cut_between_characters_and_says_so() {
         let unary = client.unary(order.clone()).await.unwrap_err();
         let stream = client.download(order).await.unwrap().read().await.unwrap_err();
         for error in [unary, stream] {
-            assert_eq!(error.func_ret(), 7);
+            assert_eq!(error.app_code(), 7);
             let whole = error.message().strip_suffix(MARK).expect("it says that it was cut");
             assert!(
                 whole.strip_prefix(start).unwrap().chars().all(|letter| letter == '\u{e4}'),
@@ -78,7 +78,7 @@ async fn an_error_text_that_fits_alone_is_kept_and_its_metadata_is_missed_in_the
     let mut reader = client().download(text(order)).await.unwrap();
     assert!(reader.read().await.unwrap().is_some());
     let error = reader.read().await.unwrap_err();
-    assert_eq!((error.func_ret(), error.message()), (7, &*"x".repeat(1_500)));
+    assert_eq!((error.app_code(), error.message()), (7, &*"x".repeat(1_500)));
     let lines = warnings.lines();
     assert!(lines.len() == 1 && lines[0].contains("metadata"), "{lines:?}");
 }

@@ -12,9 +12,28 @@ use std::time::Duration;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::{Notify, Semaphore};
 use trill::prost::Message as _;
+use trill::trpc::{Code, Codes};
 use trill::{
-    AsyncReader, AsyncReaderWriter, AsyncWriter, Channel, Code, Context, Result, Server, Status,
+    AsyncReader, AsyncReaderWriter, AsyncWriter, Channel, Context, Result, Server, Status,
 };
+
+/// The framework's number that tRPC has for a failure.
+pub trait Ret {
+    /// The number that the peer has said, or that a caller would be told.
+    fn ret(&self) -> i32;
+}
+
+impl Ret for trill::Error {
+    fn ret(&self) -> i32 {
+        Codes::of(self).ret.0
+    }
+}
+
+impl Ret for Status {
+    fn ret(&self) -> i32 {
+        trill::Error::from(self.clone()).ret()
+    }
+}
 
 /// A message with a text.
 #[derive(Clone, PartialEq, Eq, trill::prost::Message, serde::Serialize, serde::Deserialize)]
@@ -146,7 +165,11 @@ impl Obedient {
         let number = || first.and_then(|word| word.parse().ok()).unwrap_or(0_i32);
         match verb {
             "error" => Err(Status::app(number(), rest).into()),
-            "fail" => Err(Status::new(Code(number()), rest).into()),
+            "fail" => Err(Codes::new(Code(number()), 0).status(rest).into()),
+            "code" => {
+                let code = trill::Code::from_number(number()).expect("it is a code");
+                Err(Status::new(code, rest).with_details(format!("more of {rest}")).into())
+            }
             "panic" => panic!("as told"),
             "hang" => std::future::pending().await,
             "stay" => {

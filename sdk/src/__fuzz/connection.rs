@@ -398,7 +398,7 @@ fn nth<K: Copy, V>(map: &BTreeMap<K, V>, which: u8) -> Option<K> {
 fn outcome(choices: &mut Choices<'_>) -> Outcome {
     let (ret, func_ret) = choices.one_of(&[(0, 0), (0, 4_001), (31, 0), (-1, i32::MIN)]);
     let message = if choices.flag() { vec![b'x'; 3_000] } else { b"why".to_vec() };
-    Outcome { ret, func_ret, message: message.into(), ..Outcome::default() }
+    Outcome::of_codes(ret, func_ret, message)
 }
 
 /// A frame that a peer of `side` may send, or nearly so.

@@ -228,7 +228,7 @@ fn admission() -> Admission {
         match shape {
             Shape::Stream if stream || head.method.ends_with(b"StreamSayHello") => Ok(admitted(0)),
             Shape::Unary if unary || head.method.ends_with(b"SayHello") => Ok(admitted(1)),
-            _ => Err(Outcome::framework(12, "no such method")),
+            _ => Err(Outcome::of_codes(12, 0, "no such method")),
         }
     })
 }

@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
 
-use crate::error::{Code, Error, ErrorKind, Origin, Result};
+use crate::error::{Error, ErrorKind, Origin, Reason, Result};
 
 /// How long a channel waits before it tries again to connect.
 ///
@@ -68,9 +68,8 @@ impl Backoff {
     }
 
     pub(super) fn check(&self) -> Result<()> {
-        let wrong = |text: String| {
-            Err(Error::new(ErrorKind::Config, Origin::Caller, Code::CLIENT_CONNECT_ERR, text))
-        };
+        let wrong =
+            |text: String| Err(Error::new(ErrorKind::Config, Origin::Caller, Reason::Config, text));
         if self.first.is_zero() || self.max < self.first {
             return wrong(format!(
                 "reconnect waits from {:?} up to {:?}: the first wait must not be zero, nor longer than the longest",

@@ -10,11 +10,10 @@ use super::share::Share;
 /// Which of a channel's connections a call or stream takes. Only those that are there count: one
 /// that is lost, is being made, or was told that its server shuts down is passed over.
 ///
-/// One whose server refuses calls, because it is overloaded or fails (codes 22, 23, 31,
-/// 111, 131 and 141), gets fewer of them: a quarter for each refusal, down to one call in 256 of
-/// its share or one in 30 seconds, with which it is found out whether it serves again. Each call
-/// that it serves then gives it some of its share back. When all refuse, calls go to those that
-/// refuse least.
+/// One whose server refuses calls, because it is overloaded, fails, or cannot reach those that it
+/// calls, gets fewer of them: a quarter for each refusal, down to one call in 256 of its share or
+/// one in 30 seconds, with which it is found out whether it serves again. Each call that it serves
+/// then gives it some of its share back. When all refuse, calls go to those that refuse least.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub enum Balance {

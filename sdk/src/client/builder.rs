@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::driver::{Config, Connection, Driver, Link};
-use crate::error::{Code, Error, ErrorKind, Origin, Result};
+use crate::error::{Error, ErrorKind, Origin, Reason, Result};
 use crate::settings::{self, Limits, shared_settings};
 use crate::stream::Compression;
 use crate::transport::{Ends, Io, PeerAddr};
@@ -346,7 +346,7 @@ async fn first(channel: Channel) -> Result<Channel> {
 }
 
 fn wrong(text: String) -> Error {
-    Error::new(ErrorKind::Config, Origin::Caller, Code::CLIENT_CONNECT_ERR, text)
+    Error::new(ErrorKind::Config, Origin::Caller, Reason::Config, text)
 }
 
 impl fmt::Debug for ChannelBuilder {

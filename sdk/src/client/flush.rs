@@ -3,7 +3,7 @@
 use futures::future::join_all;
 
 use crate::driver::{ConnError, Link};
-use crate::error::{Code, Error, ErrorKind, Origin, Result};
+use crate::error::{Error, ErrorKind, Origin, Reason, Result};
 
 use super::channel::Channel;
 use super::pool::Pool;
@@ -63,5 +63,5 @@ fn unwritten(why: &ConnError) -> Error {
     let kind =
         if matches!(why, ConnError::LocalClosed) { ErrorKind::Closed } else { ErrorKind::Network };
     let text = format!("the connection ended before all that was queued was written: {why}");
-    Error::new(kind, Origin::Peer, Code::CLIENT_NETWORK_ERR, text)
+    Error::new(kind, Origin::Peer, Reason::Network, text)
 }

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::clock::now;
 use crate::driver::{ConnError, Connection, Driver};
-use crate::error::{Code, Error, ErrorKind, Origin, Result, panic_text};
+use crate::error::{Error, ErrorKind, Origin, Reason, Result, panic_text};
 use crate::signal::Signal;
 use crate::stream::PEER_DRAINS;
 use crate::transport::{Address, Ends, PeerAddr, UnknownHost, is_of_other_type};
@@ -96,7 +96,7 @@ async fn keep_connected(
 async fn attempt(pool: &Pool, address: &Address) -> Result<(Ends, PeerAddr)> {
     let limit = pool.config.connect_timeout;
     let failed = |text: String| {
-        Error::new(ErrorKind::Connect, Origin::Peer, Code::CLIENT_CONNECT_ERR, text)
+        Error::new(ErrorKind::Connect, Origin::Peer, Reason::Connect, text)
             .with_peer(address.to_string())
     };
     let connecting =
@@ -105,7 +105,7 @@ async fn attempt(pool: &Pool, address: &Address) -> Result<(Ends, PeerAddr)> {
         Ok(Ok(Ok(connected))) => Ok(connected),
         Ok(Ok(Err(error))) if error.kind() == io::ErrorKind::InvalidInput => {
             let text = format!("the address cannot be connected to: {error}");
-            Err(Error::new(ErrorKind::Config, Origin::Caller, Code::CLIENT_CONNECT_ERR, text)
+            Err(Error::new(ErrorKind::Config, Origin::Caller, Reason::Config, text)
                 .with_peer(address.to_string())
                 .with_source(error))
         }
@@ -196,13 +196,13 @@ pub(super) async fn hold(mut guard: Guard, driver: Driver) {
 
 /// The error of calls that would have taken a connection whose server drains.
 fn peer_drains() -> Error {
-    Error::new(ErrorKind::Status, Origin::Peer, Code::SERVER_OVERLOAD_ERR, PEER_DRAINS).not_sent()
+    Error::new(ErrorKind::Status, Origin::Peer, Reason::Draining, PEER_DRAINS).not_sent()
 }
 
 /// The error of calls, and of `connect`, that would have taken a connection that is over.
 pub(super) fn over(why: &ConnError) -> Error {
     let text = format!("the connection ended before anything was sent on it: {why}");
-    Error::new(ErrorKind::Network, Origin::Peer, Code::CLIENT_NETWORK_ERR, text)
+    Error::new(ErrorKind::Network, Origin::Peer, Reason::Network, text)
 }
 
 /// Asks for addresses until the channel is over.
@@ -282,7 +282,7 @@ async fn changed(pool: &Pool, resolver: &dyn Resolve, not_before: Instant) {
 async fn addresses(pool: &Pool, resolver: &dyn Resolve) -> Result<Vec<Address>> {
     let limit = pool.config.connect_timeout;
     let failed = |text: String| {
-        Error::new(ErrorKind::Connect, Origin::Peer, Code::CLIENT_ROUTER_ERR, text)
+        Error::new(ErrorKind::Connect, Origin::Peer, Reason::Resolve, text)
             .with_peer(Arc::clone(&pool.config.target))
     };
     let asking = AssertUnwindSafe(async { resolver.resolve().await });
@@ -329,5 +329,5 @@ fn usable(pool: &Pool, found: &[String]) -> Result<Vec<Address>> {
 
 /// The error of those who wait for something that panicked.
 fn panicked(text: String) -> Error {
-    Error::new(ErrorKind::Internal, Origin::Caller, Code::CLIENT_ROUTER_ERR, text)
+    Error::new(ErrorKind::Internal, Origin::Caller, Reason::Resolve, text)
 }

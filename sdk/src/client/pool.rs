@@ -11,7 +11,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::{Notify, watch};
 
 use crate::driver::{Config, ConnError, Link};
-use crate::error::{Code, Error, ErrorKind, Origin, Result};
+use crate::error::{Error, ErrorKind, Origin, Reason, Result};
 use crate::signal::Signal;
 use crate::sync::Mutex;
 
@@ -282,7 +282,7 @@ impl Pool {
     }
 
     fn closed_error(&self, text: &str) -> Error {
-        Error::new(ErrorKind::Closed, Origin::Caller, Code::CLIENT_CONNECT_ERR, text)
+        Error::new(ErrorKind::Closed, Origin::Caller, Reason::Connect, text)
             .with_peer(Arc::clone(&self.config.target))
     }
 }

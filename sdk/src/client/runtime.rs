@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::clock::{Lack, check_runtime};
-use crate::error::{Code, Error, ErrorKind, Origin, Result};
+use crate::error::{Error, ErrorKind, Origin, Reason, Result};
 
 use super::pool::Pool;
 use super::subchannels::Id;
@@ -20,7 +20,7 @@ pub(super) fn check(needs_sockets: bool) -> Result<()> {
         Err(lack) => lack.to_string(),
     };
     let text = format!("the connection was not made: {lacks}");
-    Err(Error::new(ErrorKind::Config, Origin::Caller, Code::CLIENT_CONNECT_ERR, text))
+    Err(Error::new(ErrorKind::Config, Origin::Caller, Reason::Config, text))
 }
 
 /// Which task of a channel it is.
@@ -81,7 +81,7 @@ impl Drop for Guard {
             )),
         };
         let why = why.map(|((kind, origin), text)| {
-            Error::new(kind, origin, Code::CLIENT_CONNECT_ERR, text)
+            Error::new(kind, origin, Reason::Connect, text)
                 .with_peer(Arc::clone(&self.pool.config.target))
         });
         self.pool.abandon(self.task, why.as_ref());

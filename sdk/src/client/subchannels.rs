@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::driver::{Link, WeakLink};
-use crate::error::{Code, Error, ErrorKind, Origin};
+use crate::error::{Error, ErrorKind, Origin, Reason};
 use crate::signal::Signal;
 use crate::transport::Address;
 
@@ -425,7 +425,7 @@ impl Subchannels {
                 "the connection was not made: {aside} others to this address, whose server said on each that it is \
                  shutting down, wait for their last calls"
             );
-            Error::new(ErrorKind::Connect, Origin::Peer, Code::CLIENT_CONNECT_ERR, text)
+            Error::new(ErrorKind::Connect, Origin::Peer, Reason::Connect, text)
                 .with_peer(address.to_string())
         })
     }

@@ -35,7 +35,7 @@ use crate::error::Result;
 /// })
 /// .await;
 ///
-/// assert_eq!(error.func_ret(), 1);
+/// assert_eq!(error.app_code(), 1);
 /// # });
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```

@@ -52,7 +52,7 @@ use crate::error::Result;
 ///     _ => Err(Status::app(n, "odd").into()),
 /// });
 /// let error = trill::try_when_all(halves).await.unwrap_err();
-/// assert_eq!(error.func_ret(), 3);
+/// assert_eq!(error.app_code(), 3);
 /// # Ok::<_, trill::Error>(())
 /// # })?;
 /// # Ok::<_, Box<dyn std::error::Error>>(())

@@ -4,8 +4,8 @@
 use std::time::Instant;
 
 use bytes::Bytes;
-use trill_proto::Code;
 
+use crate::error::{At, Reason};
 use crate::framing::{MESSAGE_COST, Outcome, Side, StreamId};
 use crate::wires::{Begun, Fault, Skip};
 
@@ -168,7 +168,10 @@ impl Connection {
                 let (cause, outcome) = match why {
                     Skip::TooLarge => {
                         let text = too_large("the request", size, limit);
-                        (Cause::Unreadable, Outcome::framework(Code::SERVER_DECODE_ERR.0, text))
+                        (
+                            Cause::Unreadable,
+                            Outcome::failed(Reason::TooLarge.at(At::ServerCall), text),
+                        )
                     }
                     Skip::NoRoom => (Cause::NoRoom, self.no_room()),
                 };
@@ -188,7 +191,10 @@ impl Connection {
 
     fn no_room(&mut self) -> Outcome {
         let why = self.watch.short.take().map_or_else(String::new, |over| format!(": {over}"));
-        Outcome::framework(Code::SERVER_OVERLOAD_ERR.0, format!("the server is overloaded{why}"))
+        Outcome::failed(
+            Reason::Overloaded.at(At::ServerCall),
+            format!("the server is overloaded{why}"),
+        )
     }
 
     fn skip_message(&mut self, id: StreamId, size: usize, limit: usize) {
@@ -199,11 +205,8 @@ impl Connection {
 
     /// A message that is too large ends its stream.
     pub(super) fn refuse_message(&mut self, key: StreamKey, size: usize, limit: usize) {
-        let code = match self.side {
-            Side::Client => Code::STREAM_CLIENT_MSG_EXCEED_LIMIT_ERR,
-            Side::Server => Code::STREAM_SERVER_MSG_EXCEED_LIMIT_ERR,
-        };
-        self.send_reset(key, Outcome::framework(code.0, too_large("a message", size, limit)));
+        let failure = Reason::TooLarge.at(self.streams_at());
+        self.send_reset(key, Outcome::failed(failure, too_large("a message", size, limit)));
         self.end_stream(key, Ending::TooLarge { size, limit });
     }
 }

@@ -1,7 +1,6 @@
 //! How a stream ends, by what the application does or for another reason.
 
-use trill_proto::Code;
-
+use crate::error::Reason;
 use crate::framing::{Outcome, Side, StreamId};
 
 use super::Connection;
@@ -50,7 +49,8 @@ impl Connection {
         let stream = self.streams.get_mut(key);
         let id = stream.id;
         // PROTOCOL 25
-        let closes = outcome.ret == 0 && self.config.app_errors == AppErrors::Close;
+        let closes =
+            outcome.reason() == Some(Reason::Status) && self.config.app_errors == AppErrors::Close;
         let fit = if outcome.is_ok() || closes {
             // PROTOCOL 23
             if self.rules.credit_before_end
@@ -77,7 +77,8 @@ impl Connection {
 
     /// Ends a stream that has no handler any more with the outcome that it left.
     pub(super) fn write_outcome(&mut self, id: StreamId, outcome: Outcome) {
-        let closes = outcome.ret == 0 && self.config.app_errors == AppErrors::Close;
+        let closes =
+            outcome.reason() == Some(Reason::Status) && self.config.app_errors == AppErrors::Close;
         if outcome.is_ok() || closes {
             self.write_end(id, EndFrame::Close, outcome);
         } else {
@@ -115,11 +116,11 @@ impl Connection {
         if self.streams.get(key).state != State::Closed {
             let outcome = match self.side {
                 // PROTOCOL 29
-                Side::Client => Outcome::framework(
-                    Code::CLIENT_CANCELED_ERR.0,
+                Side::Client => Outcome::failed(
+                    Reason::Cancelled,
                     "the client dropped the stream before its end",
                 ),
-                Side::Server => Outcome::framework(Code::SERVER_SYSTEM_ERR.0, DROPPED),
+                Side::Server => Outcome::failed(Reason::Internal, DROPPED),
             };
             self.reset(key, outcome);
         }
@@ -152,7 +153,7 @@ impl Connection {
         }
         if let Some(oldest) = self.cancelled.forget_one() {
             let text = "the client has given the stream up, and the server does not end it";
-            self.write_reset(oldest, Outcome::framework(Code::CLIENT_CANCELED_ERR.0, text));
+            self.write_reset(oldest, Outcome::failed(Reason::Cancelled, text));
         }
     }
 
@@ -169,7 +170,7 @@ impl Connection {
         // PROTOCOL 26
         // A RESET without a code would say nothing: tRPC-Go would report an error with code 0.
         if outcome.is_ok() {
-            outcome.ret = Code::INVOKE_UNKNOWN_ERR.0;
+            outcome.failure = Some(Box::new(Reason::Unknown.into()));
         }
         self.write_end(id, EndFrame::Reset, outcome)
     }

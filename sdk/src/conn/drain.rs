@@ -3,8 +3,7 @@
 
 use std::sync::Arc;
 
-use trill_proto::Code;
-
+use crate::error::Reason;
 use crate::framing::{Outcome, Side, StreamId};
 
 use super::Connection;
@@ -18,8 +17,7 @@ const REFUSAL: &str =
 /// The refusal of a server that drains.
 // PROTOCOL 12, 41
 pub(super) fn refusal() -> Outcome {
-    let refusal = Outcome::framework(Code::SERVER_OVERLOAD_ERR.0, REFUSAL);
-    Outcome { draining: true, ..refusal }
+    Outcome::failed(Reason::Draining, REFUSAL)
 }
 
 impl Connection {
@@ -33,7 +31,9 @@ impl Connection {
     /// before it said so are answered; later ones might cross the end of the connection.
     #[inline]
     pub(super) fn hear_drain(&mut self, outcome: &Outcome) {
-        if outcome.draining && self.side == Side::Client {
+        if let Some(Reason::Draining | Reason::ShutDown) = outcome.reason()
+            && self.side == Side::Client
+        {
             self.note_peer_drains();
         }
     }
@@ -107,9 +107,7 @@ impl Connection {
     pub(crate) fn shut_down(&mut self) {
         self.draining = true;
         // PROTOCOL 12, 41
-        let text = ConnError::Shutdown.to_string();
-        let outcome =
-            Outcome { draining: true, ..Outcome::framework(Code::SERVER_TIMEOUT_ERR.0, text) };
+        let outcome = Outcome::failed(Reason::ShutDown, ConnError::Shutdown.to_string());
         for key in self.streams.live_keys() {
             self.send_reset(key, outcome.clone());
             self.end_stream(key, Ending::Lost(ConnError::Shutdown));

@@ -4,7 +4,6 @@
 use bytes::Bytes;
 
 use crate::framing::{MESSAGE_COST, Outcome};
-use crate::metadata::Metadata;
 
 use super::Connection;
 use super::streaming::SendError;
@@ -13,7 +12,7 @@ use super::streaming::SendError;
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum Fit {
     Whole,
-    /// Codes and text; metadata and attachment were left out for this reason.
+    /// Codes and text; metadata, details and attachment were left out for this reason.
     WithoutMetadata(SendError),
     /// The codes and the beginning of the text.
     Cut,
@@ -23,14 +22,18 @@ pub(crate) enum Fit {
     Over,
 }
 
-/// The bytes that the frame of an outcome holds beside its text, at most: two codes, ids and
-/// lengths.
+/// The bytes that the frame of an outcome holds beside its text, at most: two codes, ids,
+/// lengths, and the keys that a failure always has.
 const BESIDE: usize = 128;
 
 impl Outcome {
-    /// The codes and the text.
+    /// The codes and the text, without metadata and details.
     pub(super) fn without_metadata(&self) -> Self {
-        Self { initial: Metadata::new(), metadata: Metadata::new(), ..self.clone() }
+        let failure = self.failure.clone().map(|mut failure| {
+            failure.details = Bytes::new();
+            failure
+        });
+        Self { failure, message: self.message.clone(), ..Self::default() }
     }
 }
 
@@ -60,17 +63,18 @@ fn floor_char(text: &[u8], at: usize) -> usize {
 mod tests {
     use super::*;
     use crate::conn::Config;
+    use crate::error::{At, Reason};
 
     #[test]
     fn a_text_that_is_cut_takes_the_room_that_its_frame_has_beside_the_rest() {
-        let text = Outcome::framework(1, vec![b'x'; 5_000]);
+        let text = Outcome::failed(Reason::Decode.at(At::ServerCall), vec![b'x'; 5_000]);
         for (max_header, max_sent, room, setting) in [
             (1_000, 10_000, 1_000, "max_metadata"),
             (10_000, 1_000, 1_000 - MESSAGE_COST, "max_message_sent"),
         ] {
             let conn = Connection::client(Config { max_header, max_sent, ..Config::default() });
             let cut = conn.cut(&text);
-            assert_eq!((cut.ret, cut.message.len()), (1, room - BESIDE));
+            assert_eq!((cut.reason(), cut.message.len()), (Some(Reason::Decode), room - BESIDE));
             assert!(cut.message.ends_with(format!("x... (cut: {setting})").as_bytes()));
         }
     }

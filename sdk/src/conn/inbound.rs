@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::Bytes;
-use trill_proto::Code;
-
+use crate::error::{At, Reason};
 use crate::framing::{Head, MESSAGE_COST, Messages, Outcome, Side, StreamId};
 use crate::wires::{Credit, CreditRule, End, Fault, Input, Opening};
+use bytes::Bytes;
 
 use super::config::{MIN_WINDOW, STREAM_STATE, room_for};
 use super::credit::SendWindow;
@@ -68,21 +67,15 @@ impl Connection {
                     self.streams.get_mut(key).open_by = None;
                     let waited = self.config.open_timeout;
                     let text = "the client waited too long for the answer to INIT";
-                    self.send_reset(
-                        key,
-                        Outcome::framework(Code::STREAM_CLIENT_READ_TIMEOUT_ERR.0, text),
-                    );
+                    self.send_reset(key, Outcome::failed(Reason::ReadTimeout, text));
                     self.end_stream(key, Ending::OpenTimeout(waited));
                 }
                 Timer::Stream(key) => {
                     self.streams.get_mut(key).end_by = None;
-                    let code = match self.side {
-                        Side::Client => Code::CLIENT_INVOKE_TIMEOUT_ERR,
-                        Side::Server => Code::SERVER_FULL_LINK_TIMEOUT_ERR,
-                    };
+                    let failure = Reason::Deadline.at(self.streams_at());
                     self.break_off(
                         key,
-                        Outcome::framework(code.0, "the deadline of the stream passed"),
+                        Outcome::failed(failure, "the deadline of the stream passed"),
                     );
                     self.end_stream(key, Ending::Deadline);
                 }
@@ -177,7 +170,7 @@ impl Connection {
             && let Err(over) = self.unread.is_sound(more, self.config.max_received)
         {
             self.count_refusal(Cause::BrokenOff);
-            self.send_reset(key, Outcome::framework(Code::SERVER_OVERLOAD_ERR.0, over.to_string()));
+            self.send_reset(key, Outcome::failed(Reason::Unread, over.to_string()));
             self.end_stream(key, Ending::Overrun(over));
             return true;
         }
@@ -400,7 +393,7 @@ impl Connection {
         let Some(Opening { head, window, more }) = opening else {
             self.count_refusal(Cause::Unreadable);
             let text = "INIT without request_meta: it names no method";
-            let outcome = Outcome::framework(Code::SERVER_NOFUNC_ERR.0, text);
+            let outcome = Outcome::failed(Reason::NoMethod, text);
             return Err(RefusedCall { method: Bytes::new(), outcome });
         };
         // Streams that are over but still held count: their memory is not free yet.
@@ -422,7 +415,10 @@ impl Connection {
             if let Err(crowded) = self.permits.take() {
                 (0..=taken).for_each(|_| self.permits.give_back());
                 self.count_refusal(Cause::TooManyCalls);
-                return Err(Outcome::framework(Code::SERVER_OVERLOAD_ERR.0, crowded.to_string()));
+                return Err(Outcome::failed(
+                    Reason::Overloaded.at(At::ServerCall),
+                    crowded.to_string(),
+                ));
             }
         }
         Ok(())
@@ -448,7 +444,7 @@ impl Connection {
         }
         let refuse = |cause: Cause, text: String| {
             self.count_refusal(cause);
-            Err(Outcome::framework(Code::SERVER_OVERLOAD_ERR.0, text))
+            Err(Outcome::failed(Reason::Overloaded.at(At::ServerCall), text))
         };
         let (limit, what) = match shape {
             Shape::Unary => (self.config.max_calls, "calls"),
@@ -472,7 +468,10 @@ impl Connection {
             admission(head, shape).inspect_err(|_| self.count_refusal(Cause::Unsupported))?;
         if let Err(crowded) = self.permits.take() {
             self.count_refusal(Cause::TooManyCalls);
-            return Err(Outcome::framework(Code::SERVER_OVERLOAD_ERR.0, crowded.to_string()));
+            return Err(Outcome::failed(
+                Reason::Overloaded.at(At::ServerCall),
+                crowded.to_string(),
+            ));
         }
         Ok(admitted)
     }
@@ -488,7 +487,8 @@ impl Connection {
             // for no stream gets the same.
             if self.side == Side::Server {
                 self.count_refusal(Cause::Unreadable);
-                let outcome = Outcome::framework(self.decode_code(), violation.to_string());
+                let outcome =
+                    Outcome::failed(Reason::Decode.at(self.streams_at()), violation.to_string());
                 self.write_reset(id, outcome.clone());
                 self.tell_refused(Bytes::new(), outcome);
             }
@@ -529,13 +529,14 @@ impl Connection {
             }
             Action::Violate(violation) => {
                 // PROTOCOL 28
-                let code = match violation {
+                let reason = match violation {
                     Violation::BadFrame
                     | Violation::HeaderTooLarge { .. }
-                    | Violation::TooManyEntries { .. } => self.decode_code(),
-                    _ => Code::STREAM_UNKNOWN_ERR.0,
+                    | Violation::TooManyEntries { .. } => Reason::Decode,
+                    _ => Reason::BadState,
                 };
-                self.send_reset(key, Outcome::framework(code, violation.to_string()));
+                let failure = reason.at(self.streams_at());
+                self.send_reset(key, Outcome::failed(failure, violation.to_string()));
                 self.end_stream(key, Ending::Violation(violation));
             }
             Action::Opened | Action::Deliver | Action::Credit => {
@@ -545,11 +546,9 @@ impl Connection {
         }
     }
 
-    fn decode_code(&self) -> i32 {
-        match self.side {
-            Side::Client => Code::STREAM_CLIENT_DECODE_ERR.0,
-            Side::Server => Code::STREAM_SERVER_DECODE_ERR.0,
-        }
+    /// The place where failures of streams are seen.
+    pub(super) fn streams_at(&self) -> At {
+        At::new(self.side == Side::Client, true)
     }
 
     /// The cost at which a stream's inbox stops the reading. A peer that keeps to its window never

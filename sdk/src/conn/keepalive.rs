@@ -6,8 +6,7 @@
 
 use std::time::Instant;
 
-use trill_proto::Code;
-
+use crate::error::Reason;
 use crate::framing::{Outcome, Side};
 
 use super::Connection;
@@ -91,12 +90,9 @@ impl Connection {
             return;
         }
         // PROTOCOL 38
-        let code = match self.side {
-            Side::Client => Code::STREAM_CLIENT_IDLE_TIMEOUT_ERR,
-            Side::Server => Code::STREAM_SERVER_IDLE_TIMEOUT_ERR,
-        };
+        let failure = Reason::IdleTimeout.at(self.streams_at());
         let text = format!("no message came or went for {limit:?} (stream_idle_timeout)");
-        self.break_off(key, Outcome::framework(code.0, text));
+        self.break_off(key, Outcome::failed(failure, text));
         self.end_stream(key, Ending::Idle(limit));
     }
 

@@ -24,8 +24,7 @@ impl Connection {
     /// The RESET came for a stream that was accepted.
     pub(super) fn remember_reset(&mut self, key: StreamKey, said: &Outcome, now: Instant) {
         if !self.overtaken.contains_key(&key) {
-            let outcome = Outcome::framework(said.ret, said.message.clone());
-            self.wait_for_close(key, Arc::new(outcome), now);
+            self.wait_for_close(key, Arc::new(said.without_metadata()), now);
         }
     }
 

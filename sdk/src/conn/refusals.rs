@@ -48,24 +48,24 @@ impl Refusals {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub struct Refused {
-    /// Calls and streams that came while the server was being shut down (code 22).
+    /// Calls and streams that came while the server was being shut down (`Unavailable`).
     pub draining: u64,
     /// Calls and streams for which there was no memory: `max_unread`, `max_unread_per_connection`
-    /// (code 22). Requests that found no room when they were unpacked are among them, and
-    /// server streams whose requests found none.
+    /// (`ResourceExhausted`). Requests that found no room when they were unpacked are among them,
+    /// and server streams whose requests found none.
     pub no_room: u64,
     /// Answers that were dropped and replaced by an error, because too much was unsent:
-    /// `max_unsent` (code 31: the handlers have run).
+    /// `max_unsent` (`ResourceExhausted`; the handlers have run).
     pub dropped_answers: u64,
     /// Calls and streams beyond `max_calls`, `max_calls_per_connection` or
-    /// `max_streams_per_connection` (code 22).
+    /// `max_streams_per_connection` (`ResourceExhausted`).
     pub too_many_calls: u64,
     /// Calls and streams that no method of the server is for: unknown methods and services, a
     /// stream for a unary method or the other way round, an unknown content type or encoding.
     pub unsupported: u64,
     /// Calls and openers of streams that could not be read.
     pub unreadable: u64,
-    /// Streams that were broken off because far too much was unread (code 22).
+    /// Streams that were broken off because far too much was unread (`ResourceExhausted`).
     pub broken_off_streams: u64,
     /// One-way calls that were dropped some time after their connection: `abandoned_call_timeout`.
     pub abandoned_calls: u64,

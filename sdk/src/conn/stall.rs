@@ -3,8 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use trill_proto::Code;
-
+use crate::error::Reason;
 use crate::framing::Outcome;
 
 use super::Connection;
@@ -69,10 +68,7 @@ impl Connection {
                 let setting = if recv.window.size() == 0 { "window is 0" } else { "window" };
                 let over = Overrun { used, own: used, limit, setting };
                 self.count_refusal(Cause::BrokenOff);
-                self.break_off(
-                    key,
-                    Outcome::framework(Code::SERVER_OVERLOAD_ERR.0, over.to_string()),
-                );
+                self.break_off(key, Outcome::failed(Reason::Unread, over.to_string()));
                 self.end_stream(key, Ending::Overrun(over));
             }
         }

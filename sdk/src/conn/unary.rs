@@ -2,11 +2,10 @@
 
 use std::time::Instant;
 
-use bytes::Bytes;
-use trill_proto::Code;
-
+use crate::error::{At, Reason};
 use crate::framing::{Answer, Body, COPIED, Content, Head, Outcome};
 use crate::wires::{CallTag, Fault};
+use bytes::Bytes;
 
 use super::Connection;
 use super::budget::Overrun;
@@ -150,7 +149,7 @@ impl Connection {
     pub(crate) fn release_call(&mut self, key: CallKey) {
         // PROTOCOL 12
         if matches!(self.calls.get_mut(key), Call::Incoming(call) if !call.answered) {
-            self.refuse(key, Outcome::framework(Code::SERVER_SYSTEM_ERR.0, DROPPED), &[]);
+            self.refuse(key, Outcome::failed(Reason::Internal, DROPPED), &[]);
         }
         // It is large, so it is looked at where it is.
         let call = self.calls.get(key);
@@ -296,7 +295,7 @@ impl Connection {
     /// A call that cannot be read, but for its tag.
     pub(super) fn handle_bad_call(&mut self, tag: CallTag, why: &Fault) {
         self.count_refusal(Cause::Unreadable);
-        let outcome = Outcome::framework(Code::SERVER_DECODE_ERR.0, why.to_string());
+        let outcome = Outcome::failed(Reason::Decode.at(At::ServerCall), why.to_string());
         self.refuse_call(Incoming::new(tag), Bytes::new(), outcome);
     }
 

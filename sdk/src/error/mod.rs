@@ -1,26 +1,35 @@
 //! The failures, as users see them.
 
+mod code;
+mod io;
+mod reason;
 mod shown;
 mod status;
+mod wire_code;
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
+pub use code::Code;
+pub(crate) use reason::{At, Failure, Reason};
 pub(crate) use shown::{Shown, panic_text};
 pub use status::Status;
-pub use trill_proto::Code;
+pub use wire_code::{Codes, WireCode};
 
 /// `Result` with [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why a call, a read, a write or a connection failed.
 ///
-/// [`kind`](Self::kind) is for programs, the text is for people; the wording may change between
-/// releases. A handler that answered with a status gives [`ErrorKind::Status`] and
-/// [`status`](Self::status), or [`ErrorKind::Timeout`] and the status if its code says so;
-/// everything else went wrong on the way.
+/// [`kind`](Self::kind) and [`code`](Self::code) are for programs, the text is for people; the
+/// wording may change between releases. A handler that answered with a status gives
+/// [`ErrorKind::Status`] and [`status`](Self::status), or [`ErrorKind::Timeout`] and the status if
+/// its code is [`Code::DeadlineExceeded`]; everything else went wrong on the way.
+///
+/// A handler returns an error with `?`: of this type, a [`Status`], or a [`std::io::Error`]. The
+/// caller gets its code and text. [`Error::other`] takes any other error.
 ///
 /// `Display` and `Debug` escape control characters, line breaks and characters that change the
 /// direction of writing, because the text may be a peer's; [`message`](Self::message) gives it as
@@ -42,8 +51,6 @@ struct Inner {
     source: Option<Arc<dyn StdError + Send + Sync>>,
     /// The call did not leave this process.
     not_sent: bool,
-    /// The server had accepted the call, so its handler may have begun.
-    accepted: bool,
 }
 
 /// The sort of failure that an [`Error`] is.
@@ -57,7 +64,7 @@ pub enum ErrorKind {
     /// the peer, which answered so.
     Timeout,
     /// The call was given up: a handle was dropped, or one side cancelled.
-    Canceled,
+    Cancelled,
     /// The connection could not be made.
     Connect,
     /// The server cannot listen at its address: it is taken, not of this host, or not allowed.
@@ -93,24 +100,53 @@ pub enum Origin {
 }
 
 impl Error {
-    /// An error of the given kind. `code` is what a peer is told if a handler returns this error.
+    /// An error of the given kind. The failure is what a peer is told if a handler returns this
+    /// error.
     pub(crate) fn new(
         kind: ErrorKind,
         origin: Origin,
-        code: Code,
+        failure: impl Into<Failure>,
         message: impl Into<String>,
     ) -> Self {
+        Self::of(kind, origin, failure.into().with_message(message))
+    }
+
+    fn of(kind: ErrorKind, origin: Origin, status: Status) -> Self {
         Self(Arc::new(Inner {
             kind,
             origin,
-            status: Status::new(code, message),
+            status,
             answered: false,
             method: None,
             peer: None,
             source: None,
             not_sent: false,
-            accepted: false,
         }))
+    }
+
+    /// An error of the application's own, for what has no better code than [`Code::Unknown`]: a
+    /// text, or any error, which becomes the [`source`](std::error::Error::source).
+    ///
+    /// If a handler returns it, the caller gets the text, but not the source's own sources.
+    ///
+    /// ```
+    /// use std::error::Error as _;
+    /// use trill::{Code, Error};
+    ///
+    /// let error = Error::other("no database".parse::<u16>().unwrap_err());
+    /// assert_eq!(error.code(), Code::Unknown);
+    /// assert_eq!(error.to_string(), "invalid digit found in string");
+    /// assert!(error.source().is_some());
+    /// ```
+    pub fn other(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::of_source(Code::Unknown, Arc::from(error.into()))
+    }
+
+    fn of_source(code: Code, source: Arc<dyn StdError + Send + Sync>) -> Self {
+        let status = Status::new(code, source.to_string());
+        let mut error = Self::of(ErrorKind::Internal, Origin::Caller, status);
+        Arc::make_mut(&mut error.0).source = Some(source);
+        error
     }
 
     pub(crate) fn with_method(mut self, method: impl Into<Cow<'static, str>>) -> Self {
@@ -136,7 +172,7 @@ impl Error {
 
     /// The server had accepted the call, so its handler may have begun.
     pub(crate) fn accepted(mut self) -> Self {
-        Arc::make_mut(&mut self.0).accepted = true;
+        Arc::make_mut(&mut self.0).status.failure_mut().begun = Some(true);
         self
     }
 
@@ -158,17 +194,34 @@ impl Error {
         self.0.answered.then_some(&self.0.status)
     }
 
-    /// The framework's code that describes this failure best: the peer's own, or the one the
-    /// protocol has for it.
+    /// The code that describes this failure best: the peer's own, or the one for what happened
+    /// here.
     #[must_use]
     pub fn code(&self) -> Code {
         self.0.status.code()
     }
 
-    /// The application's code the peer answered with, or 0.
+    /// The application's own number that the peer answered with, or 0 if there is none.
     #[must_use]
-    pub fn func_ret(&self) -> i32 {
-        self.0.status.func_ret()
+    pub fn app_code(&self) -> i32 {
+        self.0.status.app_code()
+    }
+
+    /// The exact words of the peer on its wire; `None` if the failure was not an answer.
+    ///
+    /// ```
+    /// use trill::trpc::{self, Codes};
+    /// use trill::{Code, Error, WireCode};
+    ///
+    /// // An answer of a peer that speaks tRPC, made here.
+    /// let error = Error::from(Codes::new(trpc::Code::SERVER_AUTH_ERR, 0).status("no ticket"));
+    /// assert_eq!(error.code(), Code::Unauthenticated);
+    /// let Some(WireCode::Trpc(said)) = error.wire_code() else { panic!("another wire") };
+    /// assert_eq!((said.ret.0, said.func_ret), (41, 0));
+    /// ```
+    #[must_use]
+    pub fn wire_code(&self) -> Option<WireCode> {
+        self.0.status.wire_code()
     }
 
     /// The text alone, without method and peer.
@@ -197,30 +250,24 @@ impl Error {
 
     /// Tells whether the call was given up by one side.
     #[must_use]
-    pub fn is_canceled(&self) -> bool {
-        self.kind() == ErrorKind::Canceled
+    pub fn is_cancelled(&self) -> bool {
+        self.kind() == ErrorKind::Cancelled
     }
 
     /// Tells whether making the call again can help, and cannot do its work twice: it was not sent,
-    /// because there was no connection, or the server refused it before its handler began (code 22,
-    /// which servers say that are overloaded or shut down). A stream that was open is not: its
-    /// handler may have begun.
+    /// because there was no connection, or the server says that no handler has begun, because it is
+    /// overloaded or shuts down. A stream that was open is not: its handler may have begun.
+    ///
+    /// That does not follow from the [`code`](Self::code): a handler that has worked may answer
+    /// [`Code::Unavailable`] as well.
     ///
     /// `false` says that trying again is in vain, as on a channel that is closed or with an address
     /// that is none, or that it may do the work twice: a call whose connection was lost may have
     /// been carried out. Only the caller can tell whether that matters.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        match self.kind() {
-            ErrorKind::Connect => true,
-            ErrorKind::Status => self.says_overload() && !self.0.accepted,
-            _ => self.0.not_sent,
-        }
-    }
-
-    /// A framework says that it is overloaded, and that it did not begin.
-    fn says_overload(&self) -> bool {
-        self.code() == Code::SERVER_OVERLOAD_ERR && self.func_ret() == 0
+        let begun = self.0.status.failure().begun;
+        self.0.not_sent || self.kind() == ErrorKind::Connect || begun == Some(false)
     }
 
     /// The status for the peer when a handler returns this error: the same codes and text. `own`
@@ -228,39 +275,38 @@ impl Error {
     /// text also says which method it was and where it failed. The answer of another server is
     /// passed on as it is.
     ///
-    /// The one exception is code 22, which says to callers that no handler has begun. This one has:
-    /// code 31 takes its place, with a text that says where it was, unless the handler has made the
-    /// status itself.
+    /// That no handler has begun is not passed on: this one has. Only a status that the handler has
+    /// made itself may say so.
     pub(crate) fn to_status(&self, own: (&str, &str)) -> Status {
-        let status = self.0.status.clone();
+        let mut status = self.0.status.clone();
         let is_here = match (self.method(), self.peer()) {
             (Some(method), Some(peer)) => (method, peer) == own,
             (None, Some(peer)) => peer == own.1,
             (_, None) => return status,
         };
-        let is_renamed = self.says_overload();
-        let code = if is_renamed { Code::SERVER_SYSTEM_ERR } else { status.code() };
-        let is_passed_on = self.0.answered && !is_renamed;
-        let text =
-            if is_here || is_passed_on { status.message().to_owned() } else { self.to_string() };
-        Status::with_codes(code, status.func_ret(), text)
+        let failure = status.failure_mut();
+        let is_refusal = failure.app == 0 && failure.reason.is_refusal_for_load();
+        failure.begun = Some(true);
+        let is_passed_on = self.0.answered && !is_refusal;
+        if !is_here && !is_passed_on {
+            status.set_message(self.to_string());
+        }
+        status
+    }
+
+    pub(crate) fn as_status(&self) -> &Status {
+        &self.0.status
     }
 }
 
 impl From<Status> for Error {
     fn from(status: Status) -> Self {
-        Self(Arc::new(Inner {
-            // A peer that says that the time is up means the same as we do.
-            kind: if status.is_timeout() { ErrorKind::Timeout } else { ErrorKind::Status },
-            origin: Origin::Peer,
-            status,
-            answered: true,
-            method: None,
-            peer: None,
-            source: None,
-            not_sent: false,
-            accepted: false,
-        }))
+        // A peer that says that the time is up means the same as we do.
+        let is_timeout = status.code() == Code::DeadlineExceeded;
+        let kind = if is_timeout { ErrorKind::Timeout } else { ErrorKind::Status };
+        let mut error = Self::of(kind, Origin::Peer, status);
+        Arc::make_mut(&mut error.0).answered = true;
+        error
     }
 }
 
@@ -315,7 +361,7 @@ mod tests {
         let error = Error::new(
             ErrorKind::Network,
             Origin::Peer,
-            Code::CLIENT_NETWORK_ERR,
+            Reason::Network,
             "the connection was lost",
         )
         .with_method("/a.B/C")
@@ -327,11 +373,32 @@ mod tests {
     }
 
     #[test]
-    fn a_status_keeps_both_codes_and_the_text() {
-        let error = Error::from(Status::with_codes(Code(7), 8, "why"));
-        let status = error.status().expect("made from a status");
-        assert_eq!((status.code(), status.func_ret(), status.message()), (Code(7), 8, "why"));
-        assert_eq!(error.to_string(), "code 7, application code 8: why");
+    fn a_status_keeps_code_number_text_and_details() {
+        let status = Status::not_found("why").with_app_code(8).with_details("more");
+        let error = Error::from(status.clone());
+        assert_eq!(error.status(), Some(&status));
+        assert_eq!((error.code(), error.app_code(), error.message()), (Code::NotFound, 8, "why"));
+        assert_eq!((status.details(), error.wire_code()), (&b"more"[..], None));
+        assert_eq!(error.to_string(), "NOT_FOUND, application code 8: why");
+        assert_eq!(Status::aborted("").to_string(), "ABORTED");
+        let said = Some(WireCode::Trpc(Codes::new(trill_proto::Code(22), 8)));
+        let failure = Failure { wire: said, app: 8, ..Reason::Overloaded.into() };
+        let text = "RESOURCE_EXHAUSTED (tRPC 22 SERVER_OVERLOAD_ERR, func_ret 8): full";
+        assert_eq!(failure.with_message("full").to_string(), text);
+    }
+
+    #[test]
+    fn statuses_differ_by_what_users_see_and_by_nothing_else() {
+        let made = Status::new(Code::Internal, "x");
+        assert_eq!(made, Failure::from(Reason::Decode).with_message("x"));
+        for other in [
+            Status::unknown("x"),
+            Status::internal("y"),
+            made.clone().with_app_code(1),
+            made.clone().with_details("d"),
+        ] {
+            assert_ne!(made, other);
+        }
     }
 
     #[test]
@@ -348,13 +415,13 @@ mod tests {
             assert!(debug.contains("\\nERROR"), "{debug}");
         }
         assert_eq!((error.message(), error.status().unwrap().message()), (evil, evil));
-        let own = Error::new(ErrorKind::Network, Origin::Peer, Code(141), evil);
+        let own = Error::new(ErrorKind::Network, Origin::Peer, Reason::Network, evil);
         assert!(!own.to_string().contains(['\u{1b}', '\n']), "{own}");
     }
 
     #[test]
     fn an_error_that_is_passed_on_says_where_it_was_and_an_answer_stays_as_it_is() {
-        let lost = Error::new(ErrorKind::Network, Origin::Peer, Code(141), "it is lost");
+        let lost = Error::new(ErrorKind::Network, Origin::Peer, Reason::Network, "it is lost");
         let lost = lost.with_method("/a.B/C").with_peer("10.0.0.2:1");
         let told = |error: &Error, own| error.to_status(own).message().to_owned();
         assert_eq!(told(&lost, ("/r.R/C", "10.0.0.1:9")), "it is lost (/a.B/C at 10.0.0.2:1)");
@@ -366,11 +433,11 @@ mod tests {
         let answered =
             Error::from(Status::app(7, "no")).with_method("/a.B/C").with_peer("10.0.0.2:1");
         assert_eq!(told(&answered, ("/r.R/C", "10.0.0.1:9")), "no");
-        let invalid =
-            Error::from(Status::new(Code(51), "no")).with_method("/a.B/C").with_peer("10.0.0.2:1");
+        let invalid = Error::from(Failure::from(Reason::Invalid).with_message("no"));
+        let invalid = invalid.with_method("/a.B/C").with_peer("10.0.0.2:1");
         assert_eq!(told(&invalid, ("/r.R/C", "10.0.0.1:9")), "no", "of a framework as well");
         let refused =
-            Error::new(ErrorKind::Connect, Origin::Peer, Code(111), "nobody listens there");
+            Error::new(ErrorKind::Connect, Origin::Peer, Reason::Connect, "nobody listens there");
         let refused = refused.with_peer("10.0.0.2:1");
         assert_eq!(
             told(&refused, ("/r.R/C", "10.0.0.1:9")),
@@ -380,21 +447,23 @@ mod tests {
 
     #[test]
     fn a_handler_that_has_begun_tells_nobody_that_it_has_not() {
-        let overload = || Error::from(Status::new(Code::SERVER_OVERLOAD_ERR, "full"));
+        let refusal = Failure { begun: Some(false), ..Reason::Overloaded.into() };
+        let overload = || Error::from(refusal.clone().with_message("full"));
         let own = ("/r.R/C", "10.0.0.1:9");
         for (method, peer) in [("/a.B/C", "10.0.0.2:1"), own] {
             let passed_on = overload().with_method(method).with_peer(peer);
             assert!(passed_on.is_retryable());
-            assert_eq!(passed_on.to_status(own).code(), Code::SERVER_SYSTEM_ERR);
+            let told = passed_on.to_status(own);
+            assert_eq!((told.failure().begun, told.code()), (Some(true), Code::ResourceExhausted));
         }
-        assert_eq!(
-            overload().to_status(own).code(),
-            Code::SERVER_OVERLOAD_ERR,
-            "the handler says so itself"
-        );
+        let own_words = overload().to_status(own);
+        assert_eq!(own_words.failure().begun, Some(false), "the handler says so itself");
         assert!(
             !overload().with_method("/a.B/C").accepted().is_retryable(),
             "it was an open stream"
         );
+        for code in Code::ALL {
+            assert!(!Error::from(Status::new(code, "x")).is_retryable(), "{code}");
+        }
     }
 }

@@ -2,63 +2,78 @@
 
 use std::fmt;
 
-use trill_proto::Code;
+use bytes::Bytes;
 
-use super::Shown;
+use super::{Code, Failure, Shown, WireCode};
 
-/// The outcome of a call as its handler reported it: a framework code, an application code and a
-/// text.
+/// The failure of a call as its handler reported it: a code, the application's own number, a text
+/// and details.
 ///
-/// The tRPC wire carries both codes, `ret` (the framework's) and `func_ret` (the application's); a
-/// call succeeded only if both are 0. Handlers return a status through `?` or `.into()`, and the
-/// caller finds the same three values in [`Error::status`](crate::Error::status).
+/// Handlers return a status through `?` or `.into()`, and the caller finds the same values in
+/// [`Error::status`](crate::Error::status), on every wire.
 ///
 /// `Display` and `Debug` escape what could pass for another line or change a terminal;
-/// [`message`](Self::message) does not.
+/// [`message`](Self::message) does not. Two statuses are equal if code, number, text and details
+/// are.
 ///
 /// ```
 /// use trill::{Code, Status};
 ///
+/// let status = Status::not_found("no such order");
+/// assert_eq!((status.code(), status.message()), (Code::NotFound, "no such order"));
+///
 /// let status = Status::app(4001, "the account is closed");
-/// assert_eq!((status.code(), status.func_ret()), (Code::INVOKE_SUCCESS, 4001));
-/// assert_eq!(status.message(), "the account is closed");
+/// assert_eq!((status.code(), status.app_code()), (Code::Unknown, 4001));
+/// assert_eq!(status.to_string(), "application code 4001: the account is closed");
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Status {
-    code: Code,
-    func_ret: i32,
+    failure: Failure,
     message: String,
 }
 
 impl Status {
-    /// A status with a framework code (`ret`), as in [`Code`].
+    /// A status with a code. [`not_found`](Self::not_found) and the like are the same in one word.
     #[must_use]
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, func_ret: 0, message: message.into() }
+        Failure::of_application(code, 0).with_message(message)
     }
 
-    /// A status with a code of the application (`func_ret`).
+    /// A status with a number of the application's own, which its callers know. Its code is
+    /// [`Code::Unknown`]. The number 0 is none.
     #[must_use]
-    pub fn app(func_ret: i32, message: impl Into<String>) -> Self {
-        Self { code: Code::INVOKE_SUCCESS, func_ret, message: message.into() }
+    pub fn app(number: i32, message: impl Into<String>) -> Self {
+        Failure::of_application(Code::Unknown, number).with_message(message)
     }
 
-    /// A status with both codes, for those who pass on what another server said.
+    /// Puts a number of the application's own beside the code.
+    ///
+    /// tRPC has one place for both, so a number that is the code's own, as 5 is with
+    /// [`Code::NotFound`], reads as no number there.
     #[must_use]
-    pub fn with_codes(code: Code, func_ret: i32, message: impl Into<String>) -> Self {
-        Self { code, func_ret, message: message.into() }
+    pub fn with_app_code(mut self, number: i32) -> Self {
+        self.failure.app = number;
+        self
     }
 
-    /// The framework's code (`ret` on the wire).
+    /// Adds details: the bytes of a `google.rpc.Status`, which others can read. They are left out
+    /// if they do not fit beside the text (`max_header`).
+    #[must_use]
+    pub fn with_details(mut self, details: impl Into<Bytes>) -> Self {
+        self.failure.details = details.into();
+        self
+    }
+
+    /// The code, which means the same on every wire.
     #[must_use]
     pub const fn code(&self) -> Code {
-        self.code
+        self.failure.code
     }
 
-    /// The application's code (`func_ret` on the wire).
+    /// The application's own number, or 0 if there is none.
     #[must_use]
-    pub const fn func_ret(&self) -> i32 {
-        self.func_ret
+    pub const fn app_code(&self) -> i32 {
+        self.failure.app
     }
 
     /// The text. Bytes of a peer that are not UTF-8 have been replaced.
@@ -67,37 +82,57 @@ impl Status {
         &self.message
     }
 
-    /// Tells whether the framework of the peer says that a limit of time has passed.
-    pub(crate) fn is_timeout(&self) -> bool {
-        let timeouts = [
-            Code::SERVER_TIMEOUT_ERR,
-            Code::SERVER_FULL_LINK_TIMEOUT_ERR,
-            Code::CLIENT_INVOKE_TIMEOUT_ERR,
-            Code::CLIENT_FULL_LINK_TIMEOUT_ERR,
-            Code::STREAM_SERVER_WRITE_TIMEOUT_ERR,
-            Code::STREAM_SERVER_READ_TIMEOUT_ERR,
-            Code::STREAM_SERVER_IDLE_TIMEOUT_ERR,
-            Code::STREAM_CLIENT_WRITE_TIMEOUT_ERR,
-            Code::STREAM_CLIENT_READ_TIMEOUT_ERR,
-            Code::STREAM_CLIENT_IDLE_TIMEOUT_ERR,
-        ];
-        self.func_ret == 0 && timeouts.contains(&self.code)
+    /// The bytes of a `google.rpc.Status`, or none.
+    #[must_use]
+    pub fn details(&self) -> &[u8] {
+        &self.failure.details
     }
 
-    /// Tells whether both codes are 0.
+    /// The exact words of the peer that has said this; `None` for a status made here.
     #[must_use]
-    pub const fn is_ok(&self) -> bool {
-        self.code.is_ok() && self.func_ret == 0
+    pub const fn wire_code(&self) -> Option<WireCode> {
+        self.failure.wire
+    }
+
+    pub(crate) fn failure(&self) -> &Failure {
+        &self.failure
+    }
+
+    pub(crate) fn failure_mut(&mut self) -> &mut Failure {
+        &mut self.failure
+    }
+
+    pub(crate) fn set_message(&mut self, message: String) {
+        self.message = message;
     }
 }
 
+impl Failure {
+    pub(crate) fn with_message(self, message: impl Into<String>) -> Status {
+        Status { failure: self, message: message.into() }
+    }
+}
+
+impl PartialEq for Status {
+    fn eq(&self, other: &Self) -> bool {
+        let parts = |status: &Self| (status.code(), status.app_code());
+        parts(self) == parts(other)
+            && self.message == other.message
+            && self.details() == other.details()
+    }
+}
+
+impl Eq for Status {}
+
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.code.is_ok(), self.func_ret) {
-            (true, 0) => write!(f, "ok")?,
-            (true, func_ret) => write!(f, "application code {func_ret}")?,
-            (false, 0) => write!(f, "code {}", self.code)?,
-            (false, func_ret) => write!(f, "code {}, application code {func_ret}", self.code)?,
+        match (self.code(), self.app_code(), self.wire_code()) {
+            (code, _, Some(WireCode::Trpc(said))) if said.ret.0 != 0 => {
+                write!(f, "{code} (tRPC {said})")?;
+            }
+            (Code::Unknown, 1.. | ..0, _) => write!(f, "application code {}", self.app_code())?,
+            (code, 0, _) => write!(f, "{code}")?,
+            (code, number, _) => write!(f, "{code}, application code {number}")?,
         }
         if self.message.is_empty() { Ok(()) } else { write!(f, ": {}", Shown(&self.message)) }
     }

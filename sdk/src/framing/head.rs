@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::error::{Failure, Reason};
 use crate::metadata::Metadata;
 
 use super::piece::MESSAGE_COST;
@@ -45,31 +46,35 @@ impl Head {
     }
 }
 
-/// How a call ended: two codes, a text and the metadata of the answer.
+/// How a call ended: well or not, with a text and the metadata of the answer.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Outcome {
-    pub(crate) ret: i32,
-    pub(crate) func_ret: i32,
+    pub(crate) failure: Option<Box<Failure>>,
     pub(crate) message: Bytes,
     /// The part that comes before the first message, on a wire that has a place for it.
     pub(crate) initial: Metadata,
     pub(crate) metadata: Metadata,
-    /// The server takes no new calls and streams on this connection.
-    pub(crate) draining: bool,
 }
 
 impl Outcome {
     pub(crate) fn is_ok(&self) -> bool {
-        self.ret == 0 && self.func_ret == 0
+        self.failure.is_none()
     }
 
-    /// The bytes that text and metadata take in memory.
+    /// The reason of a failure.
+    pub(crate) fn reason(&self) -> Option<Reason> {
+        self.failure.as_ref().map(|failure| failure.reason)
+    }
+
+    /// The bytes that details, text and metadata take in memory.
     pub(crate) fn cost(&self) -> usize {
-        self.message.len() + self.initial.cost() + self.metadata.cost()
+        let details = self.failure.as_ref().map_or(0, |failure| failure.details.len());
+        details + self.message.len() + self.initial.cost() + self.metadata.cost()
     }
 
-    pub(crate) fn framework(ret: i32, message: impl Into<Bytes>) -> Self {
-        Self { ret, message: message.into(), ..Self::default() }
+    pub(crate) fn failed(failure: impl Into<Failure>, message: impl Into<Bytes>) -> Self {
+        let failure = Some(Box::new(failure.into()));
+        Self { failure, message: message.into(), ..Self::default() }
     }
 }
 

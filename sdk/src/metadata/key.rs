@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::error::{Code, Error, ErrorKind, Origin};
+use crate::error::{At, Error, ErrorKind, Origin, Reason};
 
 /// The beginnings of keys that are not the user's, and whose they are.
 const RESERVED_PREFIXES: [(&str, &str); 4] =
@@ -98,8 +98,13 @@ impl std::error::Error for MetadataError {}
 
 impl From<MetadataError> for Error {
     fn from(error: MetadataError) -> Self {
-        Self::new(ErrorKind::Encode, Origin::Caller, Code::SERVER_ENCODE_ERR, error.to_string())
-            .with_source(error)
+        Self::new(
+            ErrorKind::Encode,
+            Origin::Caller,
+            Reason::Encode.at(At::ServerCall),
+            error.to_string(),
+        )
+        .with_source(error)
     }
 }
 

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use crate::clock::now;
 use crate::driver::{Buffered, Refused};
-use crate::error::{Code, Error, ErrorKind, Origin, Result};
+use crate::error::{Error, ErrorKind, Origin, Reason, Result};
 use crate::signal::Signal;
 use crate::transport::PeerAddr;
 
@@ -170,7 +170,7 @@ impl Bound {
     fn broken(&self, why: std::io::Error) -> Error {
         let text = format!("cannot accept connections at {}: {why}", self.local);
         tracing::error!(address = %self.local, error = %why, "the server accepts no connections any more");
-        let error = Error::new(ErrorKind::Network, Origin::Library, Code::SERVER_SYSTEM_ERR, text)
+        let error = Error::new(ErrorKind::Network, Origin::Library, Reason::Internal, text)
             .with_source(why);
         self.stage.send_replace(Stage::Broken(error.clone()));
         error
@@ -214,7 +214,7 @@ impl ServerHandle {
                 let text = format!(
                     "nobody accepts connections at {local}: the serving future was dropped"
                 );
-                Some(Error::new(ErrorKind::Closed, Origin::Caller, Code::SERVER_SYSTEM_ERR, text))
+                Some(Error::new(ErrorKind::Closed, Origin::Caller, Reason::Internal, text))
             }
         };
         // The program that shuts a server down need not let it serve to the end.
@@ -234,19 +234,21 @@ impl ServerHandle {
         self.connections.refused()
     }
 
-    /// Shuts the server down. At once it refuses new connections, calls and streams (code 22, for
-    /// callers to try elsewhere) and tells the handlers ([`Context::draining`]). When the last call
-    /// has ended, or `grace` has passed, it closes all connections.
+    /// Shuts the server down. At once it refuses new connections, calls and streams
+    /// ([`Code::Unavailable`](crate::Code::Unavailable), for callers to try elsewhere) and tells
+    /// the handlers ([`Context::draining`]). When the last call has ended, or `grace` has passed,
+    /// it closes all connections.
     ///
     /// Calls that cross the shutdown on their way here are refused as well, for 100 ms after the
     /// last answer if `grace` lasts as long. With a `grace` of zero, what is going on ends with
-    /// code 21 at once, and what the server has received by then is refused.
+    /// [`Code::Unavailable`](crate::Code::Unavailable) at once, and what the server has received by
+    /// then is refused.
     ///
     /// Waits for the last call, at most `grace`, and then for at most 1 s until the answers are
     /// written and all tasks of the server have ended, so that no task, socket or port is left. A
-    /// call that is not ready in time ends with code 21 at its caller, and its handler is dropped.
-    /// Only a handler that keeps its thread and never awaits outlives that, because nothing can
-    /// stop it.
+    /// call that is not ready in time ends with `Unavailable` at its caller, and its handler is
+    /// dropped. Only a handler that keeps its thread and never awaits outlives that, because
+    /// nothing can stop it.
     ///
     /// Can be called again and at the same time: the shortest grace counts, and each call waits for
     /// the end. **On drop** of the future the server goes on refusing new work, and what is going

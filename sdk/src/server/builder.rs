@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::Stream;
 
 use crate::client::Channel;
-use crate::error::{Code, Error, ErrorKind, Origin, Result};
+use crate::error::{Error, ErrorKind, Origin, Reason, Result};
 
 use crate::clock::Lack;
 use crate::driver::{Config, Pools};
@@ -138,7 +138,7 @@ impl ServerBuilder {
     /// its handler returns it. No [peer](Self::peer_key) gets more than it leaves to the others:
     /// when it has more answers and refusals unsent than that, those of its connections with more
     /// than 16 KiB are not read, and a further answer of more than 16 KiB is dropped: its caller
-    /// gets code 22.
+    /// gets [`Code::ResourceExhausted`](crate::Code::ResourceExhausted).
     pub fn max_unsent(mut self, bytes: usize) -> Self {
         self.unsent = bytes;
         self
@@ -168,8 +168,9 @@ impl ServerBuilder {
     }
 
     /// How many calls and streams the server works on at once, on all connections together; further
-    /// ones are refused with code 22, and may be tried again. No [peer](Self::peer_key) gets more
-    /// than it leaves to the others. Default: 100,000.
+    /// ones are refused with [`Code::ResourceExhausted`](crate::Code::ResourceExhausted), and may
+    /// be tried again. No [peer](Self::peer_key) gets more than it leaves to the others. Default:
+    /// 100,000.
     pub fn max_calls(mut self, count: usize) -> Self {
         self.max_calls = count;
         self
@@ -402,12 +403,7 @@ impl ServerBuilder {
         for (name, is_zero) in counts {
             if is_zero {
                 let text = format!("{name} is 0: the server would serve nobody");
-                return Err(Error::new(
-                    ErrorKind::Config,
-                    Origin::Caller,
-                    Code::SERVER_SYSTEM_ERR,
-                    text,
-                ));
+                return Err(Error::new(ErrorKind::Config, Origin::Caller, Reason::Internal, text));
             }
         }
         let server_state = Arc::new(ServerState::new(self.compression));
@@ -441,7 +437,7 @@ impl TooFew {
 
 fn not_bound(at: &str, error: std::io::Error) -> Error {
     let text = format!("cannot listen at {at}: {}", why_not_bound(&error));
-    Error::new(ErrorKind::Bind, Origin::Caller, Code::SERVER_SYSTEM_ERR, text).with_source(error)
+    Error::new(ErrorKind::Bind, Origin::Caller, Reason::Internal, text).with_source(error)
 }
 
 /// Says at the call what tokio would say by a panic from inside the library.
@@ -453,7 +449,7 @@ pub(super) fn check_runtime(method: &str, needs_sockets: bool) -> Result<()> {
         ),
         Err(lack) => format!("{method} cannot serve here: {lack}"),
     };
-    Err(Error::new(ErrorKind::Config, Origin::Caller, Code::SERVER_SYSTEM_ERR, text))
+    Err(Error::new(ErrorKind::Config, Origin::Caller, Reason::Internal, text))
 }
 
 impl fmt::Debug for ServerBuilder {

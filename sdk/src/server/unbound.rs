@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::driver::Watch;
-use crate::error::{Code, Error, ErrorKind, Origin, Result};
+use crate::error::{Error, ErrorKind, Origin, Reason, Result};
 use crate::transport::{Ends, PeerAddr};
 
 use super::bound::ServerHandle;
@@ -26,7 +26,7 @@ impl Unbound {
     /// The server is being shut down, or has too many connections.
     pub(crate) fn accept(&self, ends: Ends, peer: &PeerAddr) -> Result<Watch> {
         let refused = |text: String| {
-            Error::new(ErrorKind::Connect, Origin::Peer, Code::CLIENT_CONNECT_ERR, text)
+            Error::new(ErrorKind::Connect, Origin::Peer, Reason::Connect, text)
                 .with_peer(peer.text())
         };
         if self.0.are_draining() {

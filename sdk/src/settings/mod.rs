@@ -5,7 +5,7 @@ mod limits;
 use std::time::Duration;
 
 use crate::driver::{Config, MAX_HEADER, MIN_WINDOW};
-use crate::error::{Code, Error, ErrorKind, Origin, Result};
+use crate::error::{Error, ErrorKind, Origin, Reason, Result};
 use crate::transport::BadAddress;
 
 pub use limits::Limits;
@@ -61,7 +61,7 @@ macro_rules! shared_settings {
         }
 
         /// How long one read of a stream may wait that has no `.timeout` of its own, or `None` for
-        /// ever. The stream stays usable after it (code 254 at a server, 354 at a client). For the
+        /// ever. The stream stays usable after it. For the
         /// items of a reader as a [`futures::Stream`] too, not for the answer of a client stream.
         /// Default: for ever.
         pub fn read_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
@@ -70,17 +70,16 @@ macro_rules! shared_settings {
         }
 
         /// How long one write to a stream may wait that has no `.timeout` of its own, or `None` for
-        /// ever. Nothing of the message was sent then, and the stream stays usable (code 234 at a
-        /// server, 334 at a client). A writer as a [`futures::Sink`] still holds its message.
-        /// Default: for ever.
+        /// ever. Nothing of the message was sent then, and the stream stays usable. A writer as a
+        /// [`futures::Sink`] still holds its message. Default: for ever.
         pub fn write_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
             self.config.write_timeout = limit.into();
             self
         }
 
         /// How long a stream may be without a message in either direction before it is broken off
-        /// with code 255 by a server and 355 by a client, or `None` for ever. It lives for a
-        /// quarter longer at most. Default: for ever.
+        /// with [`Code::DeadlineExceeded`](crate::Code::DeadlineExceeded), or `None` for ever. It
+        /// lives for a quarter longer at most. Default: for ever.
         pub fn stream_idle_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
             self.config.stream_idle_timeout = limit.into();
             self
@@ -101,7 +100,7 @@ pub(crate) use shared_settings;
 
 impl From<BadAddress> for Error {
     fn from(BadAddress(text): BadAddress) -> Self {
-        Self::new(ErrorKind::Config, Origin::Caller, Code::CLIENT_ROUTER_ERR, text)
+        Self::new(ErrorKind::Config, Origin::Caller, Reason::Address, text)
     }
 }
 
@@ -116,9 +115,8 @@ impl crate::trpc::Settings {
 
 /// Settings that cannot work are refused before anything is opened.
 pub(crate) fn check(config: &Config) -> Result<()> {
-    let wrong = |text: String| {
-        Err(Error::new(ErrorKind::Config, Origin::Caller, Code::SERVER_SYSTEM_ERR, text))
-    };
+    let wrong =
+        |text: String| Err(Error::new(ErrorKind::Config, Origin::Caller, Reason::Internal, text));
     if config.window != 0 && config.window < MIN_WINDOW {
         return wrong(format!(
             "window is {}: it must be at least {MIN_WINDOW} bytes, or 0 for no flow control",
@@ -180,7 +178,7 @@ pub(crate) fn check_unread(name: &str, bytes: usize, config: &Config) -> Result<
     let text = format!(
         "{name} is {bytes}: it must be at least max_message_received and window, {least} bytes, so that one message has room"
     );
-    Err(Error::new(ErrorKind::Config, Origin::Caller, Code::SERVER_SYSTEM_ERR, text))
+    Err(Error::new(ErrorKind::Config, Origin::Caller, Reason::Internal, text))
 }
 /// Below this, looking whether a connection is quiet would be its main work.
 const SHORTEST: Duration = Duration::from_millis(10);

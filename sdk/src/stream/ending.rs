@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::clock::Lack;
 use crate::driver::{ConnError, Ending, Outcome, SendError, too_large};
-use crate::error::{Code, Error, ErrorKind, Origin, Status};
+use crate::error::{At, Error, ErrorKind, Failure, Origin, Reason, Status};
 use crate::metadata::{Metadata, MetadataError};
 
 /// Whom an error speaks of.
@@ -37,10 +37,10 @@ impl Subject {
         &self,
         kind: ErrorKind,
         origin: Origin,
-        code: Code,
+        reason: Reason,
         message: impl Into<String>,
     ) -> Error {
-        self.about(Error::new(kind, origin, code, message))
+        self.about(Error::new(kind, origin, reason.at(self.place()), message))
     }
 
     fn about(&self, error: Error) -> Error {
@@ -50,30 +50,12 @@ impl Subject {
     /// The error of an operation whose limit of time cannot be kept where it is called.
     #[cold]
     pub(crate) fn no_timer(&self, lack: Lack) -> Error {
-        let code = self.pick(Code::CLIENT_CONNECT_ERR, Code::SERVER_SYSTEM_ERR);
         let text = format!("the limit of time cannot be kept: {lack}");
-        self.error(ErrorKind::Config, Origin::Caller, code, text)
+        self.error(ErrorKind::Config, Origin::Caller, Reason::Config, text)
     }
 
-    fn pick(&self, client: Code, server: Code) -> Code {
-        if self.client { client } else { server }
-    }
-
-    fn encode_code(&self) -> Code {
-        match (self.client, self.stream) {
-            (true, true) => Code::STREAM_CLIENT_ENCODE_ERR,
-            (true, false) => Code::CLIENT_ENCODE_ERR,
-            (false, true) => Code::STREAM_SERVER_ENCODE_ERR,
-            (false, false) => Code::SERVER_ENCODE_ERR,
-        }
-    }
-
-    fn network_code(&self) -> Code {
-        match (self.client, self.stream) {
-            (true, true) => Code::STREAM_CLIENT_NETWORK_ERR,
-            (true, false) => Code::CLIENT_NETWORK_ERR,
-            (false, _) => Code::STREAM_SERVER_NETWORK_ERR,
-        }
+    fn place(&self) -> At {
+        At::new(self.client, self.stream)
     }
 }
 
@@ -81,20 +63,20 @@ impl Subject {
 pub(crate) fn ending_error(ending: &Ending, subject: &Subject) -> Error {
     match ending {
         Ending::Closed(outcome) if outcome.is_ok() => {
-            let code = subject
-                .pick(Code::STREAM_CLIENT_WRITE_CLOSE_ERR, Code::STREAM_SERVER_WRITE_CLOSE_ERR);
-            subject.error(ErrorKind::Closed, Origin::Peer, code, "the peer has ended the stream")
+            let text = "the peer has ended the stream";
+            subject.error(ErrorKind::Closed, Origin::Peer, Reason::WriteAfterEnd, text)
         }
         Ending::Closed(outcome) | Ending::Reset(outcome)
             if !subject.client && has_given_up(outcome) =>
         {
+            let failure = outcome.failure.as_deref().cloned().unwrap_or(Reason::Cancelled.into());
             let text = match text(&outcome.message) {
                 text if text.is_empty() => {
-                    format!("the client broke the stream off with code {}", Code(outcome.ret))
+                    format!("the client broke the stream off with code {}", failure.code)
                 }
                 text => format!("the client broke the stream off: {text}"),
             };
-            subject.error(ErrorKind::Canceled, Origin::Peer, Code(outcome.ret), text)
+            subject.about(Error::new(ErrorKind::Cancelled, Origin::Peer, failure, text))
         }
         Ending::Closed(outcome) | Ending::Reset(outcome) => {
             answer_error(outcome, subject).accepted()
@@ -104,66 +86,58 @@ pub(crate) fn ending_error(ending: &Ending, subject: &Subject) -> Error {
         Ending::Deadline => subject.error(
             ErrorKind::Timeout,
             Origin::Peer,
-            Code::SERVER_FULL_LINK_TIMEOUT_ERR,
+            Reason::Deadline,
             "the time the caller allows has passed",
         ),
         Ending::Idle(limit) => subject.error(
             ErrorKind::Timeout,
             Origin::Peer,
-            subject
-                .pick(Code::STREAM_CLIENT_IDLE_TIMEOUT_ERR, Code::STREAM_SERVER_IDLE_TIMEOUT_ERR),
+            Reason::IdleTimeout,
             format!("no message came or went for {limit:?} (stream_idle_timeout)"),
         ),
         Ending::OpenTimeout(limit) => subject.error(
             ErrorKind::Timeout,
             Origin::Peer,
-            Code::STREAM_CLIENT_READ_TIMEOUT_ERR,
+            Reason::ReadTimeout,
             format!("the peer did not accept the stream within {limit:?} (open_timeout)"),
         ),
-        Ending::Violation(violation) => {
-            let code = subject.pick(Code::STREAM_CLIENT_DECODE_ERR, Code::STREAM_SERVER_DECODE_ERR);
-            subject.error(
-                ErrorKind::Protocol,
-                Origin::Peer,
-                code,
-                format!("the peer broke the protocol: {violation}"),
-            )
-        }
+        Ending::Violation(violation) => subject.error(
+            ErrorKind::Protocol,
+            Origin::Peer,
+            Reason::Decode,
+            format!("the peer broke the protocol: {violation}"),
+        ),
         Ending::Overrun(over) => subject.error(
             ErrorKind::Limit,
             Origin::Caller,
-            Code::SERVER_OVERLOAD_ERR,
+            Reason::Unread,
             format!(
                 "the stream was broken off because it is not read while the peer sends on: {over}"
             ),
         ),
         Ending::TooLarge { size, limit } => {
-            let code = match (subject.client, subject.stream) {
-                (true, false) => Code::CLIENT_DECODE_ERR,
-                (true, true) => Code::STREAM_CLIENT_MSG_EXCEED_LIMIT_ERR,
-                (false, _) => Code::STREAM_SERVER_MSG_EXCEED_LIMIT_ERR,
-            };
-            let what = if subject.stream { "a message" } else { "the answer" };
-            subject.error(ErrorKind::Limit, Origin::Peer, code, too_large(what, *size, *limit))
+            let text =
+                too_large(if subject.stream { "a message" } else { "the answer" }, *size, *limit);
+            subject.error(ErrorKind::Limit, Origin::Peer, Reason::TooLarge, text)
         }
         Ending::Abandoned(limit) => subject.error(
             ErrorKind::Timeout,
             Origin::Library,
-            Code::SERVER_TIMEOUT_ERR,
+            Reason::ServerTimeout,
             format!("its connection has been gone for {limit:?} (abandoned_call_timeout)"),
         ),
         Ending::BadAnswer(why) => subject.error(
             ErrorKind::Decode,
             Origin::Peer,
-            Code::CLIENT_DECODE_ERR,
+            Reason::Decode,
             format!("the answer's header cannot be understood: {why}"),
         ),
         Ending::Local => {
-            let code = subject.pick(Code::CLIENT_CANCELED_ERR, Code::STREAM_SERVER_WRITE_CLOSE_ERR);
+            let reason = if subject.client { Reason::Cancelled } else { Reason::WriteAfterEnd };
             subject.error(
-                ErrorKind::Canceled,
+                ErrorKind::Cancelled,
                 Origin::Caller,
-                code,
+                reason,
                 "the stream was ended on this side",
             )
         }
@@ -188,57 +162,53 @@ pub(crate) fn ending_error(ending: &Ending, subject: &Subject) -> Error {
                 | ConnError::NoRoom { .. }
                 | ConnError::TooManyNew { .. } => (ErrorKind::Limit, Origin::Peer),
             };
-            subject.error(kind, origin, subject.network_code(), why.to_string())
+            subject.error(kind, origin, Reason::Network, why.to_string())
         }
     }
 }
 
 /// The error of a client's call whose time has passed.
 pub(crate) fn timed_out(subject: &Subject) -> Error {
-    let (code, text) = match subject.limit {
+    let (reason, text) = match subject.limit {
         Some(TimeLimit { length, inherited: true, .. }) => (
-            Code::CLIENT_FULL_LINK_TIMEOUT_ERR,
+            Reason::InheritedDeadline,
             format!("the {length:?} that were left of the caller's deadline have passed"),
         ),
         Some(TimeLimit { length, .. }) => {
             let what = if subject.stream { "stream" } else { "call" };
-            (
-                Code::CLIENT_INVOKE_TIMEOUT_ERR,
-                format!("the {what} did not end within {length:?} (timeout)"),
-            )
+            (Reason::Deadline, format!("the {what} did not end within {length:?} (timeout)"))
         }
-        None => (
-            Code::CLIENT_INVOKE_TIMEOUT_ERR,
-            "the deadline of the call passed before it ended".to_owned(),
-        ),
+        None => (Reason::Deadline, "the deadline of the call passed before it ended".to_owned()),
     };
-    subject.error(ErrorKind::Timeout, Origin::Caller, code, text)
+    subject.error(ErrorKind::Timeout, Origin::Caller, reason, text)
 }
 
 /// Tells whether a client has broken a stream off without a status of its own: it has dropped the
 /// stream, or did not want to wait.
 fn has_given_up(outcome: &Outcome) -> bool {
-    let codes = [
-        Code::CLIENT_CANCELED_ERR,
-        Code::CLIENT_INVOKE_TIMEOUT_ERR,
-        Code::CLIENT_FULL_LINK_TIMEOUT_ERR,
-        Code::STREAM_CLIENT_READ_TIMEOUT_ERR,
-    ];
-    outcome.func_ret == 0 && codes.contains(&Code(outcome.ret))
+    outcome.failure.as_ref().is_some_and(|failure| {
+        failure.app == 0
+            && matches!(
+                failure.reason,
+                Reason::Cancelled
+                    | Reason::Deadline
+                    | Reason::InheritedDeadline
+                    | Reason::ReadTimeout
+            )
+    })
 }
 
 /// The error of a call that the peer answered with a status.
 pub(crate) fn answer_error(outcome: &Outcome, subject: &Subject) -> Error {
-    subject.about(
-        Status::with_codes(Code(outcome.ret), outcome.func_ret, text(&outcome.message)).into(),
-    )
+    let failure = outcome.failure.as_deref().cloned().unwrap_or(Reason::Unknown.into());
+    subject.about(failure.with_message(text(&outcome.message)).into())
 }
 
 /// The error of a call with a key of metadata that a user may not set.
 #[cold]
 pub(crate) fn metadata_error(why: MetadataError, subject: &Subject) -> Error {
     subject
-        .error(ErrorKind::Encode, Origin::Caller, subject.encode_code(), why.to_string())
+        .error(ErrorKind::Encode, Origin::Caller, Reason::Encode, why.to_string())
         .with_source(why)
 }
 
@@ -248,49 +218,48 @@ pub(crate) const PEER_DRAINS: &str =
 
 /// The error of something that could not be sent.
 pub(crate) fn send_error(error: SendError, subject: &Subject) -> Error {
-    let encode_code = subject.encode_code();
     match error {
         SendError::TooLarge { size, limit } => {
-            let code = subject.pick(Code::CLIENT_ENCODE_ERR, Code::SERVER_ENCODE_ERR);
             let text = format!(
                 "the message takes {size} bytes on the wire, at most {limit} may be sent (max_message_sent)"
             );
-            subject.error(ErrorKind::Limit, Origin::Caller, code, text)
+            let failure = Reason::TooLargeToSend.at(At::new(subject.client, false));
+            subject.about(Error::new(ErrorKind::Limit, Origin::Caller, failure, text))
         }
         SendError::HeaderTooLarge { size, limit } => {
             let text = format!(
                 "metadata, method and caller take {size} bytes, at most {limit} may be sent (max_metadata)"
             );
-            subject.error(ErrorKind::Limit, Origin::Caller, encode_code, text)
+            subject.error(ErrorKind::Limit, Origin::Caller, Reason::TooLargeToSend, text)
         }
         SendError::TooManyEntries { count, limit } => {
             let text =
                 format!("{count} pairs of metadata; one call or end carries {limit} at most");
-            subject.error(ErrorKind::Limit, Origin::Caller, encode_code, text)
+            subject.error(ErrorKind::Limit, Origin::Caller, Reason::TooLargeToSend, text)
         }
         SendError::SeveralValues { key, wire } => {
             let text =
                 format!("the metadata key {key:?} has several values, {wire} carries one of a key");
-            subject.error(ErrorKind::Encode, Origin::Caller, encode_code, text)
+            subject.error(ErrorKind::Encode, Origin::Caller, Reason::Encode, text)
         }
         SendError::NoRoom { used, limit } => {
-            // The handler has done its work, so this is no refusal, which code 22 would say.
+            // The handler has done its work, so this is no refusal.
+            let failure = Failure { begun: Some(true), ..Reason::Overloaded.at(subject.place()) };
             let text = format!(
                 "the handler has answered, and the server is overloaded: {used} of {limit} bytes are in use for what is not sent yet (max_unsent)"
             );
-            subject.error(ErrorKind::Limit, Origin::Caller, Code::SERVER_SYSTEM_ERR, text)
+            subject.about(Error::new(ErrorKind::Limit, Origin::Caller, failure, text))
         }
         SendError::WrongSize { announced, written } => {
             let text = format!("the message said it takes {announced} bytes and wrote {written}");
-            subject.error(ErrorKind::Encode, Origin::Caller, encode_code, text)
+            subject.error(ErrorKind::Encode, Origin::Caller, Reason::Encode, text)
         }
         SendError::PeerDrains => {
-            let code = Code::SERVER_OVERLOAD_ERR;
-            subject.error(ErrorKind::Status, Origin::Peer, code, PEER_DRAINS).not_sent()
+            subject.error(ErrorKind::Status, Origin::Peer, Reason::Draining, PEER_DRAINS).not_sent()
         }
         SendError::HalfClosed => {
-            let code = subject.pick(Code::STREAM_CLIENT_WRITE_END, Code::STREAM_SERVER_WRITE_END);
-            subject.error(ErrorKind::Closed, Origin::Caller, code, "this side has finished writing")
+            let text = "this side has finished writing";
+            subject.error(ErrorKind::Closed, Origin::Caller, Reason::WriteAfterFinish, text)
         }
         SendError::Ended(ending) => ending_error(&ending, subject),
     }
@@ -305,18 +274,10 @@ pub(crate) fn outcome_of(error: &Error, own: (&str, &str), metadata: Metadata) -
 /// The outcome that a peer is told for a status.
 pub(crate) fn outcome(status: &Status, metadata: Metadata) -> Outcome {
     // PROTOCOL 11
-    let mut outcome = Outcome {
-        ret: status.code().0,
-        func_ret: status.func_ret(),
-        message: Bytes::from(status.message().to_owned()),
-        metadata,
-        ..Outcome::default()
-    };
     // PROTOCOL 26
-    if outcome.is_ok() {
-        outcome.ret = Code::INVOKE_UNKNOWN_ERR.0;
-    }
-    outcome
+    let failure = Some(Box::new(status.failure().clone()));
+    let message = Bytes::from(status.message().to_owned());
+    Outcome { failure, message, metadata, ..Outcome::default() }
 }
 
 fn text(bytes: &[u8]) -> String {

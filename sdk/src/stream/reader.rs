@@ -13,7 +13,7 @@ use futures::Stream;
 
 use crate::clock::Lack;
 use crate::driver::{COPIED, Consumed, Ending, Inbox, Outcome, Take};
-use crate::error::{Code, Error, ErrorKind, Origin, Result};
+use crate::error::{Error, ErrorKind, Origin, Reason, Result};
 use crate::metadata::Metadata;
 use crate::transport::PeerAddr;
 
@@ -119,8 +119,8 @@ impl<T: Message> AsyncReader<T> {
     /// # Errors
     /// How the stream ended, if not well: the peer's status, a lost connection, the deadline. A
     /// message that does not decode is an error of this read alone ([`ErrorKind::Decode`]), and so
-    /// is one for which there was no room to unpack it for a minute ([`ErrorKind::Limit`], code 22
-    /// at a server, 124 at a client); the next read goes on behind it.
+    /// is one for which there was no room to unpack it for a minute ([`ErrorKind::Limit`]); the
+    /// next read goes on behind it.
     pub fn read(&mut self) -> Read<'_, T> {
         Read { reader: self, clock: Clock::Counts }
     }
@@ -351,19 +351,15 @@ impl<T: Message> AsyncReader<T> {
 
     #[cold]
     fn unreadable(&self, why: Unread) -> Error {
-        let client = self.stream.is_client();
-        let code =
-            if client { Code::STREAM_CLIENT_DECODE_ERR } else { Code::STREAM_SERVER_DECODE_ERR };
-        let error = |text| self.stream.subject().error(ErrorKind::Decode, Origin::Peer, code, text);
+        let subject = self.stream.subject();
+        let error = |text| subject.error(ErrorKind::Decode, Origin::Peer, Reason::Decode, text);
         match why {
             Unread::Unpack(why @ UnpackError::TooLarge { .. }) => {
                 error(format!("a message cannot be unpacked: {why}"))
             }
             Unread::Unpack(why @ UnpackError::NoRoom { .. }) => {
-                let code =
-                    if client { Code::CLIENT_OVERLOAD_ERR } else { Code::SERVER_OVERLOAD_ERR };
                 let text = format!("a message cannot be unpacked: {why}");
-                self.stream.subject().error(ErrorKind::Limit, Origin::Peer, code, text)
+                subject.error(ErrorKind::Limit, Origin::Peer, Reason::Overloaded, text)
             }
             Unread::Unpack(source) => {
                 error("a message cannot be unpacked".to_owned()).with_source(source)
@@ -519,7 +515,7 @@ impl<T: Message> Read<'_, T> {
     /// is. The stream stays usable after a timeout, and no message is lost.
     ///
     /// # Errors
-    /// In addition: [`ErrorKind::Timeout`] (code 254 at a server, 354 at a client).
+    /// In addition: [`ErrorKind::Timeout`].
     pub fn timeout(mut self, limit: Duration) -> Timeout<Self> {
         self.clock = Clock::Off;
         Timeout::new(self, limit)
@@ -547,12 +543,6 @@ impl<T: Message> TimedOut for Read<'_, T> {
 }
 
 pub(super) fn read_timed_out(stream: &StreamRef, limit: Duration, setting: &str) -> Error {
-    let client = stream.is_client();
-    let code = if client {
-        Code::STREAM_CLIENT_READ_TIMEOUT_ERR
-    } else {
-        Code::STREAM_SERVER_READ_TIMEOUT_ERR
-    };
     let text = format!("no message came within {limit:?} ({setting}); the stream goes on");
-    stream.subject().error(ErrorKind::Timeout, Origin::Peer, code, text)
+    stream.subject().error(ErrorKind::Timeout, Origin::Peer, Reason::ReadTimeout, text)
 }

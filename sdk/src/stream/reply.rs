@@ -9,7 +9,7 @@ use bytes::Bytes;
 use tokio::time::Sleep;
 
 use crate::clock::sleep_until;
-use crate::error::{Code, Error, ErrorKind, Origin, Result};
+use crate::error::{Error, ErrorKind, Origin, Reason, Result};
 use crate::metadata::Metadata;
 
 use super::call_end::CallEnd;
@@ -145,7 +145,7 @@ impl<T: Message> Reply<T> {
         self.reader.stream().subject().error(
             ErrorKind::Protocol,
             Origin::Peer,
-            Code::STREAM_CLIENT_READ_END,
+            Reason::NoMessage,
             text,
         )
     }

@@ -10,7 +10,7 @@ use futures::Sink;
 
 use crate::clock::Lack;
 use crate::driver::{Outcome, SendError, Sender};
-use crate::error::{Code, Error, ErrorKind, Origin, Result, Status};
+use crate::error::{Error, ErrorKind, Origin, Reason, Result, Status};
 use crate::metadata::Metadata;
 use crate::transport::PeerAddr;
 
@@ -85,7 +85,7 @@ impl<T: Message> AsyncWriter<T> {
     ///
     /// # Errors
     /// [`ErrorKind::Limit`] if the message is too large: nothing was sent, and the stream goes on.
-    /// Else how the stream ended, with the peer's codes and text if it gave some.
+    /// Else how the stream ended, with the peer's status if it gave some.
     pub fn write(&mut self, message: T) -> Write<'_, T> {
         Write { writer: self, message: Some(EncodeOnce::Message(message)), clock: Clock::Counts }
     }
@@ -147,8 +147,8 @@ impl<T: Message> AsyncWriter<T> {
         SharedWriter::new(self)
     }
 
-    /// Breaks the stream off with a status: the peer's reader gives its codes and its text, behind
-    /// the messages that were written before. A status without a code goes out with code 999.
+    /// Breaks the stream off with a status: the peer's reader gives its code, number, text
+    /// and details, behind the messages that were written before.
     ///
     /// At once, in both directions. Nothing happens if the stream is over. In a handler, the stream
     /// and with it the handler end here. With [`Cancel::HalfClose`](crate::trpc::Cancel) a
@@ -229,8 +229,8 @@ impl<T: Message> AsyncWriter<T> {
 
     #[cold]
     fn finished_error(&self) -> Error {
-        let (code, text) = (Code::STREAM_CLIENT_WRITE_END, "write after finish");
-        self.stream.subject().error(ErrorKind::Closed, Origin::Caller, code, text)
+        let (reason, text) = (Reason::WriteAfterFinish, "write after finish");
+        self.stream.subject().error(ErrorKind::Closed, Origin::Caller, reason, text)
     }
 
     #[cold]
@@ -307,12 +307,6 @@ impl<T: Message> AsyncWriter<T> {
     }
 
     pub(super) fn write_timed_out(&self, limit: Duration, setting: &str) -> Error {
-        let client = self.stream.is_client();
-        let code = if client {
-            Code::STREAM_CLIENT_WRITE_TIMEOUT_ERR
-        } else {
-            Code::STREAM_SERVER_WRITE_TIMEOUT_ERR
-        };
         let backlog = self.stream.link().backlog(self.stream.key());
         let waited_for = match backlog.uncredited {
             Some((uncredited, window)) if !self.waits_for_room() => format!(
@@ -328,7 +322,7 @@ impl<T: Message> AsyncWriter<T> {
         let text = format!(
             "nothing could be written within {limit:?} ({setting}), {waited_for}; nothing was sent"
         );
-        self.stream.subject().error(ErrorKind::Timeout, Origin::Peer, code, text)
+        self.stream.subject().error(ErrorKind::Timeout, Origin::Peer, Reason::WriteTimeout, text)
     }
 }
 
@@ -365,7 +359,7 @@ impl<T> Drop for AsyncWriter<T> {
         self.stop_waiting();
         if !self.is_finished() && self.stream.is_client() {
             let text = "the client dropped its writer before finish()";
-            self.stream.reset(Outcome::framework(Code::CLIENT_CANCELED_ERR.0, text));
+            self.stream.reset(Outcome::failed(Reason::Cancelled, text));
         }
     }
 }
@@ -413,7 +407,7 @@ impl<T: Message> Write<'_, T> {
     /// is. After a timeout nothing of the message was sent, and the stream stays usable.
     ///
     /// # Errors
-    /// In addition: [`ErrorKind::Timeout`] (code 234 at a server, 334 at a client).
+    /// In addition: [`ErrorKind::Timeout`].
     pub fn timeout(mut self, limit: Duration) -> Timeout<Self> {
         self.clock = Clock::Off;
         Timeout::new(self, limit)

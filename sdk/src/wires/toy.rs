@@ -238,7 +238,7 @@ impl ToyDecoder {
 
     fn input(&self, kind: u8, id: u64, payload: Bytes) -> Result<Input, Garbage> {
         let stream = StreamId(id);
-        let outcome = |payload: Bytes, ret| Outcome::framework(ret, payload);
+        let outcome = |payload: Bytes, ret| Outcome::of_codes(ret, 0, payload);
         Ok(match (kind, self.side) {
             (OPEN, _) => Input::Open { id: stream, opening: opening(payload) },
             (ACCEPT, _) => Input::Opened { id: stream, answer: Ok(0) },

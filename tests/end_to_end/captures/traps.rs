@@ -4,9 +4,9 @@
 //! Each test speaks for one side byte by byte. Where nothing may be sent, the next frame is asked
 //! for instead: it is the answer to something that came later.
 
-use trill::Code;
 use trill::prost::Message;
 use trill_proto::FeedbackMeta;
+use trill_tests::Ret as _;
 use trill_tests::{Text, text};
 
 use super::due;
@@ -105,7 +105,7 @@ async fn a_client_never_answers_a_reset() {
     server.send(Frames::default().accept(100)).await;
     let mut rw = due(opening).await.unwrap().unwrap();
     server.send(Frames::default().reset(100).reset(100).reset(7)).await;
-    assert_eq!(due(rw.read()).await.unwrap_err().code(), Code(161));
+    assert_eq!(due(rw.read()).await.unwrap_err().ret(), 161);
     // Neither its end nor what its owner still does with it says anything.
     rw.write(text("too late")).await.unwrap_err();
     drop(rw);

@@ -3,6 +3,7 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use trill::{Channel, ErrorKind};
+use trill_tests::Ret as _;
 use trill_tests::{EverythingClient, text};
 
 /// A server that reads what comes and answers with fixed bytes.
@@ -41,7 +42,7 @@ async fn an_answer_that_does_not_decode_is_an_error_at_the_caller() {
             .await;
     let client = EverythingClient::new(Channel::connect(&address).await.unwrap());
     let error = client.unary(text("")).await.unwrap_err();
-    assert_eq!((error.kind(), error.code().0), (ErrorKind::Decode, 122));
+    assert_eq!((error.kind(), error.ret()), (ErrorKind::Decode, 122));
 }
 
 #[tokio::test]
@@ -58,7 +59,7 @@ async fn a_stream_whose_connection_closes_in_the_middle_never_looks_ended() {
     assert_eq!(rw.read().await.unwrap(), Some(text("x")));
     for _ in 0..3 {
         let error = rw.read().await.unwrap_err();
-        assert_eq!((error.kind(), error.code().0), (ErrorKind::Network, 301));
+        assert_eq!((error.kind(), error.ret()), (ErrorKind::Network, 301));
     }
 }
 
@@ -75,7 +76,7 @@ async fn a_message_that_does_not_decode_fails_that_read_and_the_stream_goes_on()
     let client = EverythingClient::new(Channel::connect(&address).await.unwrap());
     let mut rw = client.talk().await.unwrap();
     let error = rw.read().await.unwrap_err();
-    assert_eq!((error.kind(), error.code().0), (ErrorKind::Decode, 322));
+    assert_eq!((error.kind(), error.ret()), (ErrorKind::Decode, 322));
     assert_eq!(rw.read().await.unwrap(), Some(text("x")));
     assert_eq!(rw.read().await.unwrap(), None);
 }
@@ -95,10 +96,10 @@ async fn messages_before_a_failure_are_read_however_early_it_comes() {
     let client = EverythingClient::new(Channel::connect(&address).await.unwrap());
     let mut reader = client.download(text("")).await.unwrap();
     assert_eq!(reader.read().await.unwrap(), Some(text("x")));
-    assert_eq!(reader.read().await.unwrap_err().code().0, 4001);
+    assert_eq!(reader.read().await.unwrap_err().ret(), 4001);
     let address = scripted(ANSWER, false).await;
     let client = EverythingClient::new(Channel::connect(&address).await.unwrap());
     let mut rw = client.talk().await.unwrap();
     assert_eq!(rw.read().await.unwrap(), Some(text("x")));
-    assert_eq!(rw.read().await.unwrap_err().code().0, 4001);
+    assert_eq!(rw.read().await.unwrap_err().ret(), 4001);
 }

@@ -1,5 +1,6 @@
 //! The record of what was sent and how it ended, and so of what may be seen.
 
+use crate::Ret as _;
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -414,7 +415,7 @@ impl World {
             way.accepted.len() - way.read
         };
         let codes = [self.handlers_code(call), self.state().calls[call].failed_with];
-        let said = error.kind() == ErrorKind::Status && codes.contains(&Some(error.func_ret()));
+        let said = error.kind() == ErrorKind::Status && codes.contains(&Some(error.app_code()));
         if reads && said && unread > 0 {
             self.violate(&format!(
                 "call {call}: the {by:?} read an error before {unread} messages"
@@ -440,20 +441,19 @@ impl World {
         match (by, error.kind()) {
             (_, ErrorKind::Network) => lost,
             // A shutdown breaks off what does not end within its grace.
-            (Side::Client, ErrorKind::Timeout) if shut_down && error.code().0 == 21 => true,
             (_, ErrorKind::Timeout) => has_deadline || (has_limit && plan.end == HandlerEnd::Hang),
-            (Side::Client, ErrorKind::Canceled) => it.gave_up,
+            (Side::Client, ErrorKind::Cancelled) => it.gave_up,
             (Side::Client, ErrorKind::Closed) => it.outcome == Some(Outcome::Ok) || lost,
             (Side::Client, ErrorKind::Status) => match it.outcome {
-                _ if shut_down && error.code().0 == 22 => true,
-                _ if error.code().0 == 24 => has_deadline,
-                Some(Outcome::Error(code)) => error.func_ret() == code,
+                _ if shut_down && matches!(error.ret(), 21 | 22) => true,
+                _ if error.ret() == 24 => has_deadline,
+                Some(Outcome::Error(code)) => error.app_code() == code,
                 Some(Outcome::Panic) => error.to_string().contains("panicked"),
                 Some(Outcome::Failed) => lost || has_deadline || it.gave_up,
                 _ => false,
             },
-            (Side::Server, ErrorKind::Status) => it.failed_with == Some(error.func_ret()),
-            (Side::Server, ErrorKind::Canceled) => it.gave_up || has_deadline,
+            (Side::Server, ErrorKind::Status) => it.failed_with == Some(error.app_code()),
+            (Side::Server, ErrorKind::Cancelled) => it.gave_up || has_deadline,
             (Side::Server, ErrorKind::Closed) => shut_down,
             _ => false,
         }

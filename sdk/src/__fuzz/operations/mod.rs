@@ -217,7 +217,7 @@ impl World {
                 assert!(self.came.contains(&number), "an answer to a call that never came");
             }
             Ok(answer) => {
-                assert_eq!(answer.outcome.ret, 22, "only a refusal for load");
+                assert_eq!(answer.outcome.codes().0, 22, "only a refusal for load");
                 assert!(!self.came.contains(&number), "a call that was worked on is not refused");
             }
             Err(why) => assert!(self.lost, "{why:?}"),

@@ -187,7 +187,7 @@ impl Talk {
     pub(super) fn close(&mut self, end: &mut End, (ret, func_ret): (i32, i32)) {
         let Some(half) = self.server.as_mut().filter(|_| self.closed.is_none()) else { return };
         half.stop_writing(end);
-        let outcome = Outcome { ret, func_ret, message: "said".into(), ..Outcome::default() };
+        let outcome = Outcome::of_codes(ret, func_ret, "said");
         if ending(end, half.key).is_none() {
             end.on_stream(half.key, |stream| stream.close(outcome.clone()));
             self.closed = Some(outcome);
@@ -206,7 +206,7 @@ impl Talk {
         if !reset {
             self.release(side, end);
         } else if ending(end, key).is_none() {
-            end.on_stream(key, |stream| stream.reset(Outcome::framework(31, "given up")));
+            end.on_stream(key, |stream| stream.reset(Outcome::of_codes(31, 0, "given up")));
         }
     }
 
@@ -263,7 +263,7 @@ impl Talk {
             match opened {
                 Some(Ok(())) => self.opened = true,
                 Some(Err(Ending::Refused(why))) => {
-                    assert_eq!(why.ret, 22, "only a refusal for load");
+                    assert_eq!(why.codes().0, 22, "only a refusal for load");
                     (self.refused, self.broken) = (true, true);
                 }
                 Some(Err(why)) => assert!(self.broken, "{why:?}"),

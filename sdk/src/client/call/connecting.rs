@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::client::Channel;
 use crate::clock::{Lack, wait_until};
 use crate::driver::{Link, Outcome};
-use crate::error::{Code, Error, ErrorKind, Origin};
+use crate::error::{Error, ErrorKind, Origin, Reason};
 use crate::service::Limit;
 use crate::stream::Subject;
 
@@ -60,23 +60,23 @@ pub(super) fn not_connected(
     channel: &Channel,
     limit: Option<Limited<'_>>,
 ) -> Error {
-    let (code, limit) = match (why, limit) {
+    let (reason, limit) = match (why, limit) {
         (NotConnected::Failed(error), _) => return error.with_method(subject.method.clone()),
         (NotConnected::NoTimer(lack), _) => return subject.no_timer(lack),
         (NotConnected::TooLate, Some(Limited::Call(limit))) if limit.inherited => (
-            Code::CLIENT_FULL_LINK_TIMEOUT_ERR,
+            Reason::InheritedDeadline,
             format!("the {:?} that were left of the caller's deadline", limit.timeout),
         ),
         (NotConnected::TooLate, Some(Limited::Call(limit))) => {
-            (Code::CLIENT_INVOKE_TIMEOUT_ERR, format!("{:?} (timeout)", limit.timeout))
+            (Reason::Deadline, format!("{:?} (timeout)", limit.timeout))
         }
         (NotConnected::TooLate, Some(Limited::Open(limit))) => {
-            (Code::CLIENT_CONNECT_ERR, format!("{limit:?} (open_timeout)"))
+            (Reason::ConnectTimeout, format!("{limit:?} (open_timeout)"))
         }
         (NotConnected::TooLate, None) => unreachable!("without a limit it is never too late"),
     };
     let text = format!("the call was not sent, because there was no connection within {limit}");
-    let error = |text| subject.error(ErrorKind::Timeout, Origin::Caller, code, text).not_sent();
+    let error = |text| subject.error(ErrorKind::Timeout, Origin::Caller, reason, text).not_sent();
     match channel.last_failure() {
         Some(last) => {
             error(format!("{text}; the last attempt failed: {}", last.message())).with_source(last)
@@ -86,18 +86,22 @@ pub(super) fn not_connected(
 }
 
 /// Tells whether an answer says that another server would serve better: this one refuses calls,
-/// fails, or cannot reach those that it calls. Codes that speak of the request, and those of the
+/// fails, or cannot reach those that it calls. Reasons that speak of the request, and those of the
 /// application, do not say so.
 pub(super) fn is_refusal(outcome: &Outcome) -> bool {
-    let codes = [
-        Code::SERVER_OVERLOAD_ERR,
-        Code::SERVER_LIMITED_ERR,
-        Code::SERVER_SYSTEM_ERR,
-        Code::CLIENT_CONNECT_ERR,
-        Code::CLIENT_ROUTER_ERR,
-        Code::CLIENT_NETWORK_ERR,
-    ];
-    outcome.func_ret == 0 && codes.contains(&Code(outcome.ret))
+    outcome.failure.as_ref().is_some_and(|failure| {
+        failure.app == 0
+            && matches!(
+                failure.reason,
+                Reason::Overloaded
+                    | Reason::Draining
+                    | Reason::Limited
+                    | Reason::Internal
+                    | Reason::Connect
+                    | Reason::Resolve
+                    | Reason::Network
+            )
+    })
 }
 
 /// The owner of a limit of time.

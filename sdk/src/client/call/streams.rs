@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::clock::{Lack, now, sleep, wait_until};
 use crate::driver::{Ending, Head, Link, SendError, SendTicket, StreamKey, WeakLink};
-use crate::error::{Code, Error, ErrorKind, Origin, Result};
+use crate::error::{Error, ErrorKind, Origin, Reason, Result};
 use crate::service::{CallOptions, Limit};
 use crate::stream::{
     AsyncReader, AsyncReaderWriter, AsyncWriter, CallEnd, Compression, Message, Reply, StreamRef,
@@ -162,12 +162,7 @@ fn request_not_sent(stream: &StreamRef) -> Error {
          peer reads so little that {unsent} bytes wait for it (max_unsent_per_connection)",
         config.open_timeout,
     );
-    stream.subject().error(
-        ErrorKind::Timeout,
-        Origin::Caller,
-        Code::CLIENT_INVOKE_TIMEOUT_ERR,
-        text,
-    )
+    stream.subject().error(ErrorKind::Timeout, Origin::Caller, Reason::Deadline, text)
 }
 
 impl<Req: Message, Resp: Message> Bidi<Req, Resp> {
@@ -531,8 +526,7 @@ impl Unopened {
             config.open_timeout,
             self.link.buffered().unsent,
         );
-        let code = Code::CLIENT_INVOKE_TIMEOUT_ERR;
-        subject.error(ErrorKind::Timeout, Origin::Caller, code, text).not_sent()
+        subject.error(ErrorKind::Timeout, Origin::Caller, Reason::Deadline, text).not_sent()
     }
 }
 

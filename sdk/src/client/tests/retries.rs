@@ -117,7 +117,7 @@ async fn who_waits_in_vain_is_told_what_for() {
     let channel = network.builder().reconnect(STEADY).wait_for_ready(true).lazy("a:1").unwrap();
     let error = call(&channel).timeout(ms(2000)).await.unwrap_err();
     assert_eq!(start.elapsed(), ms(2000));
-    assert_eq!((error.kind(), error.code().0), (ErrorKind::Timeout, 101));
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Timeout, crate::Code::DeadlineExceeded));
     assert!(error.is_retryable(), "it was not sent");
     let text = error.to_string();
     assert!(

@@ -94,7 +94,7 @@ fn repeat_takes_a_million_ready_steps() {
             ready(if n < MANY { Ok(()) } else { Err(error(1)) })
         })
         .await;
-        assert_eq!(failure.func_ret(), 1);
+        assert_eq!(failure.app_code(), 1);
         Ok(())
     });
 }
@@ -153,7 +153,7 @@ fn joins_of_many_ready_futures_let_other_tasks_go_on() {
     assert!(turns >= 1_000, "the other task had {turns} turns only");
     let turns = turns_of_another_task(async {
         let failures = (0..many).map(|_| ready(Err::<(), _>(error(1))));
-        assert_eq!(when_any_ok(failures).await.unwrap().unwrap_err().func_ret(), 1);
+        assert_eq!(when_any_ok(failures).await.unwrap().unwrap_err().app_code(), 1);
     });
     assert!(turns >= 1_000, "the other task had {turns} turns only");
 }

@@ -69,7 +69,7 @@ fn when_all_never_fails_and_keeps_failures_in_their_place() {
     let outcomes = block_on(when_all([ready(Ok(0)), ready(Err(error(1))), ready(Ok(2))]));
     assert_eq!(outcomes.len(), 3);
     assert_eq!(*outcomes[0].as_ref().unwrap(), 0);
-    assert_eq!(outcomes[1].as_ref().unwrap_err().func_ret(), 1);
+    assert_eq!(outcomes[1].as_ref().unwrap_err().app_code(), 1);
     assert_eq!(*outcomes[2].as_ref().unwrap(), 2);
 }
 
@@ -193,7 +193,7 @@ fn try_when_all_ends_with_the_first_error_in_time() {
     assert!(task.poll().is_pending());
     keys[2].open(Err(error(2)));
     let Poll::Ready(Err(failure)) = task.poll() else { panic!("one has failed") };
-    assert_eq!(failure.func_ret(), 2);
+    assert_eq!(failure.app_code(), 2);
     assert!(keys.iter().all(Key::is_dropped));
 }
 
@@ -205,7 +205,7 @@ fn try_when_all_takes_the_first_in_input_order_of_errors_that_came_together() {
     keys[2].open(Err(error(2)));
     keys[1].open(Err(error(1)));
     let Poll::Ready(Err(failure)) = task.poll() else { panic!("two have failed") };
-    assert_eq!(failure.func_ret(), 1);
+    assert_eq!(failure.app_code(), 1);
     assert_eq!(keys[2].polls(), 1);
 }
 
@@ -245,7 +245,7 @@ fn when_any_takes_a_failure_as_well_and_keeps_its_index() {
     let inputs =
         [1, 2].map(async |n| if n == 2 { Err::<(), _>(error(n)) } else { pending().await });
     let (index, outcome) = block_on(when_any(inputs)).expect("there were two");
-    assert_eq!((index, outcome.unwrap_err().func_ret()), (1, 2));
+    assert_eq!((index, outcome.unwrap_err().app_code()), (1, 2));
 }
 
 #[test]
@@ -297,14 +297,14 @@ fn when_any_ok_fails_with_the_failure_that_came_last() {
     }
     keys[1].open(Err(error(1)));
     let Poll::Ready(Some(Err(failure))) = task.poll() else { panic!("all have failed") };
-    assert_eq!(failure.func_ret(), 1);
+    assert_eq!(failure.app_code(), 1);
 }
 
 #[test]
 fn when_any_ok_takes_failures_that_came_together_in_input_order() {
     let failures = (0..3).map(|n| ready(Err::<(), _>(error(n))));
     let failure = block_on(when_any_ok(failures)).expect("there were three").unwrap_err();
-    assert_eq!(failure.func_ret(), 2);
+    assert_eq!(failure.app_code(), 2);
 }
 
 #[test]

@@ -37,7 +37,7 @@ fn do_until_stops_at_the_first_error() {
         runs += 1;
         ready(if runs < 3 { Ok(Continue(())) } else { Err::<ControlFlow<()>, Error>(error(runs)) })
     }));
-    assert_eq!(outcome.unwrap_err().func_ret(), 3);
+    assert_eq!(outcome.unwrap_err().app_code(), 3);
     assert_eq!(runs, 3);
 }
 
@@ -84,7 +84,7 @@ fn do_until_stop_does_not_ask_again_after_an_error() {
         ready(Err(error(7)))
     };
     let outcome = block_on(do_until_stop(stop, body));
-    assert_eq!(outcome.unwrap_err().func_ret(), 7);
+    assert_eq!(outcome.unwrap_err().app_code(), 7);
     assert_eq!(log.take(), ["stop?", "body"]);
 }
 
@@ -116,7 +116,7 @@ fn do_while_stops_at_the_first_error_and_does_not_ask_again() {
         true
     };
     let outcome = block_on(do_while(condition, || ready(Err(error(8)))));
-    assert_eq!(outcome.unwrap_err().func_ret(), 8);
+    assert_eq!(outcome.unwrap_err().app_code(), 8);
     assert_eq!(asked.get(), 1);
 }
 
@@ -128,7 +128,7 @@ fn repeat_has_no_way_out_but_an_error() {
         ready(if runs < 1_000 { Ok(()) } else { Err(error(9)) })
     }));
     let Err(error) = outcome;
-    assert_eq!(error.func_ret(), 9);
+    assert_eq!(error.app_code(), 9);
     assert_eq!(runs, 1_000);
 }
 
@@ -187,7 +187,7 @@ fn do_for_skips_the_rest_after_an_error() {
         last = i;
         ready(if i < 3 { Ok(()) } else { Err(error(i)) })
     }));
-    assert_eq!((outcome.unwrap_err().func_ret(), last), (3, 3));
+    assert_eq!((outcome.unwrap_err().app_code(), last), (3, 3));
 }
 
 #[test]
@@ -216,7 +216,7 @@ fn do_for_each_leaves_the_rest_untouched_after_an_error() {
     let outcome = block_on(do_for_each(items.by_ref(), |item| {
         ready(if item == 2 { Err(error(item)) } else { Ok(()) })
     }));
-    assert_eq!(outcome.unwrap_err().func_ret(), 2);
+    assert_eq!(outcome.unwrap_err().app_code(), 2);
     assert_eq!(items.collect::<Vec<_>>(), [3, 4]);
 }
 

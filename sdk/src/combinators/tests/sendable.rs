@@ -121,7 +121,7 @@ sendable! {
         })
         .await;
         let _ = names;
-        Ok(end.func_ret() as u32)
+        Ok(end.app_code() as u32)
     }
 
     do_for_is_send(handler, shared, names) {
@@ -179,7 +179,7 @@ sendable! {
                 }
             })
             .await;
-        assert_eq!(end.func_ret(), 10);
+        assert_eq!(end.app_code(), 10);
         shared.write(1).await?;
         Ok(handler.offset)
     }

@@ -12,7 +12,7 @@ fn run_gives_exactly_the_outcome_of_the_body() {
     assert_eq!(length, 2);
 
     let failure: Result<()> = block_on(do_with(()).run(|()| ready(Err(error(1)))));
-    assert_eq!(failure.unwrap_err().func_ret(), 1);
+    assert_eq!(failure.unwrap_err().app_code(), 1);
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn for_each_of_nothing_gives_the_state_back() {
 fn repeat_ends_only_with_an_error() {
     let Err(failure) =
         block_on(do_with(0).repeat(async |n| if n < 100 { Ok(n + 1) } else { Err(error(n)) }));
-    assert_eq!(failure.func_ret(), 100);
+    assert_eq!(failure.app_code(), 100);
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn an_error_ends_each_loop_and_drops_the_state_with_its_run() {
         block_on(state().times(9, |state, _| fail(state))).err(),
         block_on(state().for_each([1, 2], |state, _| fail(state))).err(),
     ];
-    assert!(failures.into_iter().all(|failure| failure.unwrap().func_ret() == 5));
+    assert!(failures.into_iter().all(|failure| failure.unwrap().app_code() == 5));
     assert_eq!(log.take(), ["state"; 4]);
 }
 

@@ -42,7 +42,7 @@ fn an_answer_counts_from_the_moment_its_handler_gives_it_and_without_room_it_is_
             Err(SendError::NoRoom { limit, .. }) => {
                 assert_eq!(limit, 16 * MIB);
                 refused += 1;
-                let outcome = Outcome::framework(22, "no room");
+                let outcome = Outcome::of_codes(22, 0, "no room");
                 pair.server.conn.refuse(key, outcome, &[]);
                 pair.server.conn.release_call(key);
             }

@@ -132,7 +132,7 @@ fn a_message_that_is_too_large_ends_its_call_or_stream_alone_on_both_sides() {
         panic!("it was broken off")
     };
     let text = "a message takes 2097152 bytes on the wire, at most 1048576 are accepted (max_message_received)";
-    assert_eq!((outcome.ret, &outcome.message[..]), (211, text.as_bytes()));
+    assert_eq!((outcome.codes().0, &outcome.message[..]), (211, text.as_bytes()));
 
     let (key, served) = pair.open();
     let data = Begun::Message(StreamId(102));
@@ -140,7 +140,7 @@ fn a_message_that_is_too_large_ends_its_call_or_stream_alone_on_both_sides() {
     assert_eq!(pair.client.conn.ended(key), Some(too_large.clone()));
     pair.run();
     let ending = pair.server.conn.ended(served.key);
-    assert!(matches!(ending, Some(Ending::Reset(outcome)) if outcome.ret == 311));
+    assert!(matches!(ending, Some(Ending::Reset(outcome)) if outcome.codes().0 == 311));
 
     // Peers disagree about the id in the fixed header.
     let call = call_of(7, false);

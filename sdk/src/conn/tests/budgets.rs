@@ -111,7 +111,7 @@ fn without_room_new_streams_and_calls_are_refused_with_the_settings_name() {
         pair.run();
     }
     let answer = pair.client.answer();
-    assert_eq!(answer.ret, 22);
+    assert_eq!(answer.codes().0, 22);
     let text = String::from_utf8_lossy(&answer.message).into_owned();
     assert!(text.contains("of 2097152 bytes") && text.contains("(max_unread)"), "{text}");
 
@@ -318,7 +318,7 @@ fn a_stream_that_is_sent_more_far_above_the_limit_is_broken_off_and_no_other() {
     pair.run();
     let ending = pair.client.conn.ended(key);
     let Some(Ending::Reset(outcome)) = ending else { panic!("{ending:?}") };
-    assert_eq!(outcome.ret, 22);
+    assert_eq!(outcome.codes().0, 22);
     assert_eq!(pair.server.conn.ended(served), None);
     assert_eq!(pair.client.send(careful, b"first"), Ok(Sent::Queued));
     pair.run();
@@ -358,7 +358,7 @@ fn what_is_reserved_is_given_back_by_reset_cancel_deadline_and_loss() {
     let each = 66 * 1_016 + 1_024;
     assert_eq!(pair.server.conn.buffered().unread, 5 * each);
     let before = pools.unread.reserved();
-    pair.client.conn.reset(keys[0].0, Outcome::framework(1, "enough"));
+    pair.client.conn.reset(keys[0].0, Outcome::of_codes(1, 0, "enough"));
     pair.client.conn.release(keys[1].0);
     pair.server.conn.close(keys[2].1, Outcome::default());
     pair.server.conn.discard(keys[3].1, Consumed::default());

@@ -104,7 +104,7 @@ fn a_writer_that_waits_for_room_is_told_of_the_end_of_its_stream() {
             server.conn.wait_for_room(served.key);
         }
         // Nothing of it was written: no room is granted.
-        pair.client.conn.reset(key, Outcome { ret: 1, ..Outcome::default() });
+        pair.client.conn.reset(key, Outcome::of_codes(1, 0, ""));
         let told = pair.client.conn.take_output(Outbox::default()).to_vec();
         pair.server.receive(&told, pair.now).unwrap();
         let writable = |event: &Event| matches!(event, Event::Writable(key) if *key == served.key);

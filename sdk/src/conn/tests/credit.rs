@@ -232,7 +232,9 @@ fn a_stream_without_credit_that_nobody_reads_is_broken_off_before_it_holds_up_ot
     );
     assert_eq!(pair.server.conn.ending(other.key), None);
     assert!(pair.server.conn.wants_input(), "the others go on");
-    assert!(matches!(pair.client.conn.ending(key), Some(Ending::Reset(why)) if why.ret == 22));
+    assert!(
+        matches!(pair.client.conn.ending(key), Some(Ending::Reset(why)) if why.codes().0 == 22)
+    );
     assert_eq!(pair.server.read_all(served).0.len(), 40, "what came is still there");
 }
 
@@ -418,7 +420,7 @@ fn a_stream_gives_itself_for_an_operation_when_nothing_is_granted() {
     assert!(!conn.is_granted(served.key) && conn.collected(served.key).is_some());
     // The end of the stream leaves that to whoever has the send buffer.
     let _ = conn.grant_credit(served.key);
-    pair.client.conn.reset(key, Outcome::framework(161, "given up"));
+    pair.client.conn.reset(key, Outcome::of_codes(161, 0, "given up"));
     pair.run();
     let conn = &mut pair.server.conn;
     assert!(conn.is_granted(served.key) && conn.collected(served.key).is_none());
@@ -433,7 +435,7 @@ fn what_is_in_the_send_buffer_of_a_stream_that_is_over_is_dropped() {
     let (prefix, credit) = pair.server.conn.grant_credit(served.key);
     let mut frames = Vec::new();
     prefix.write(&mut frames, 1, |out: &mut Vec<u8>| out.push(7)).unwrap();
-    pair.client.conn.reset(key, Outcome::framework(161, "given up"));
+    pair.client.conn.reset(key, Outcome::of_codes(161, 0, "given up"));
     pair.run();
     pair.server.conn.collect(served.key, &frames, credit);
     assert!(pair.server.output().is_empty());

@@ -99,7 +99,7 @@ fn a_unary_call_ends_at_its_deadline_on_both_sides_and_a_late_answer_is_dropped(
 
     pair.server
         .conn
-        .reply(call.key, Outcome::framework(24, "late"), 0, (0, |_: &mut Vec<u8>| {}), &[])
+        .reply(call.key, Outcome::of_codes(24, 0, "late"), 0, (0, |_: &mut Vec<u8>| {}), &[])
         .unwrap();
     pair.server.conn.release_call(call.key);
     pair.run();

@@ -33,11 +33,13 @@ fn what_is_going_on_is_answered_with_21_behind_what_was_written_and_gets_no_seco
     pair.server.send(served.key, b"first").unwrap();
     pair.server.conn.shut_down();
     pair.server.conn.close(served.key, crate::conn::Outcome::default());
-    pair.server.conn.refuse(got.key, crate::conn::Outcome::framework(51, "too late"), &[]);
+    pair.server.conn.refuse(got.key, crate::conn::Outcome::of_codes(51, 0, "too late"), &[]);
     pair.run();
     assert_eq!(pair.client.read_all(key), (vec!["first".into()], Some(Take::Ended)));
-    assert!(matches!(pair.client.conn.ending(key), Some(Ending::Reset(why)) if why.ret == 21));
-    assert_eq!(pair.client.conn.answer(asked).unwrap().unwrap().outcome.ret, 21);
+    assert!(
+        matches!(pair.client.conn.ending(key), Some(Ending::Reset(why)) if why.codes().0 == 21)
+    );
+    assert_eq!(pair.client.conn.answer(asked).unwrap().unwrap().outcome.codes().0, 21);
     assert_eq!(pair.client.seen.len(), 4, "INIT, DATA, CLOSE and one answer");
     let shut_down = Ending::Lost(ConnError::Shutdown);
     assert_eq!(pair.server.conn.ending(served.key), Some(&shut_down));
@@ -87,7 +89,7 @@ fn a_client_that_a_draining_server_has_refused_sends_it_no_more_calls() {
     pair.run();
     let outcome = pair.client.conn.answer(asked).unwrap().unwrap().outcome;
     assert_eq!(
-        (outcome.ret, outcome.metadata),
+        (outcome.codes().0, outcome.metadata),
         (22, Metadata::new()),
         "the mark is not for the caller"
     );
@@ -112,7 +114,7 @@ fn an_answer_of_another_code_says_nothing_of_draining() {
         let asked = call(&mut pair.client.conn, head(UNARY), false).unwrap();
         pair.run();
         let got = pair.server.next_call();
-        let mut outcome = Outcome { ret, ..Outcome::default() };
+        let mut outcome = Outcome::of_codes(ret, 0, "");
         outcome.metadata.put("trill-draining", "1");
         pair.server.conn.refuse(got.key, outcome.clone(), &[]);
         pair.run();
@@ -134,7 +136,7 @@ fn a_client_whose_stream_a_draining_server_has_refused_sends_it_no_more_calls() 
         let refused = pair.client.conn.open(head(STREAM), None, epoch()).unwrap();
         pair.run();
         let ending = pair.client.conn.ending(refused);
-        assert!(matches!(ending, Some(Ending::Refused(why)) if why.ret == 22));
+        assert!(matches!(ending, Some(Ending::Refused(why)) if why.codes().0 == 22));
         assert_eq!(pair.client.conn.peer_drains(), drains);
     }
 }
@@ -214,7 +216,7 @@ fn a_caller_whose_handler_is_dropped_without_an_answer_is_told_so() {
     pair.run();
     let outcome = pair.client.conn.answer(asked).unwrap().unwrap().outcome;
     assert_eq!(
-        (outcome.ret, outcome.message),
+        (outcome.codes().0, outcome.message),
         (31, Bytes::from_static(b"the handler was dropped before it had an outcome"))
     );
 }

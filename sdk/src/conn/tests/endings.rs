@@ -8,7 +8,7 @@ use crate::wires::trpc::Frame;
 use super::pair::{End, Pair};
 
 fn app(func_ret: i32, message: &'static str) -> Outcome {
-    Outcome { func_ret, message: message.into(), ..Outcome::default() }
+    Outcome::of_codes(0, func_ret, message)
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn an_error_of_the_handler_is_a_reset_with_its_codes_and_comes_after_the_message
 #[test]
 fn an_applications_code_may_go_out_in_a_normal_close() {
     let server = Config { app_errors: AppErrors::Close, ..Config::default() };
-    for (outcome, close_type) in [(app(4001, "why"), 0), (Outcome::framework(51, "why"), 1)] {
+    for (outcome, close_type) in [(app(4001, "why"), 0), (Outcome::of_codes(51, 0, "why"), 1)] {
         let mut pair = Pair::with(Config::default(), server.clone());
         let (key, served) = pair.open();
         pair.client.send(key, b"not read").unwrap();
@@ -85,17 +85,12 @@ fn an_end_that_does_not_fit_into_a_frame_keeps_its_codes_and_the_beginning_of_it
     let config = crate::conn::Config { max_sent: 1_024, ..Default::default() };
     let mut pair = Pair::with(Default::default(), config);
     let (key, served) = pair.open();
-    let mut outcome = Outcome {
-        ret: 7,
-        func_ret: 8,
-        message: "long ".repeat(1_000).into(),
-        ..Outcome::default()
-    };
+    let mut outcome = Outcome::of_codes(7, 8, "long ".repeat(1_000));
     outcome.metadata.put("key", vec![0; 5_000]);
     pair.server.conn.close(served.key, outcome);
     pair.run();
     let Some(Ending::Reset(got)) = pair.client.conn.ending(key) else { panic!("it was reset") };
-    assert_eq!((got.ret, got.func_ret), (7, 8));
+    assert_eq!(got.codes(), (7, 8));
     assert!(got.message.starts_with(b"long long ") && got.metadata.is_empty());
 }
 
@@ -109,7 +104,7 @@ fn a_stream_that_is_let_go_of_before_its_end_is_reset_with_161_and_the_handler_l
     pair.run();
     assert!(matches!(pair.server.events[..], [Event::Changed(changed)] if changed == served.key));
     assert!(
-        matches!(pair.server.conn.ended(served.key), Some(Ending::Reset(outcome)) if outcome.ret == 161)
+        matches!(pair.server.conn.ended(served.key), Some(Ending::Reset(outcome)) if outcome.codes().0 == 161)
     );
     assert_eq!(pair.server.read_all(served.key), (vec!["last words".into()], Some(Take::Ended)));
     pair.server.conn.close(served.key, app(1, "too late"));

@@ -71,7 +71,7 @@ fn a_peer_that_calls_alone_have_filled_hears_what_is_refused_however_much_others
     first.client.answer();
     first.client.conn.call_with(&vec![7; 900_000]);
     first.run();
-    assert_eq!(first.client.answer().ret, 22);
+    assert_eq!(first.client.answer().codes().0, 22);
 
     // Messages of streams may go beyond the room, so they hold it back.
     first.client.send(key, &[7; 1_000]).unwrap();
@@ -227,7 +227,7 @@ fn a_peer_gets_no_more_permits_than_it_leaves_and_gives_each_back_once() {
     for (pair, calls) in pairs.iter_mut().zip([2, 0]) {
         assert_eq!(call_until_refused(pair, b"a call"), calls, "ten of twenty permits are taken");
         let refusal = pair.client.answer();
-        assert_eq!(refusal.ret, 22);
+        assert_eq!(refusal.codes().0, 22);
         let text = String::from_utf8_lossy(&refusal.message).into_owned();
         assert!(
             text.contains("10 of them of this peer, and takes at most 20 (max_calls)"),

@@ -50,7 +50,7 @@ fn a_stream_that_has_half_closed_before_is_given_up_without_a_second_close() {
     let closes =
         pair.server.seen.iter().filter(|frame| matches!(frame, Frame::Close { .. })).count();
     assert_eq!(closes, 1);
-    pair.server.conn.close(served.key, Outcome::framework(7, "an error"));
+    pair.server.conn.close(served.key, Outcome::of_codes(7, 0, "an error"));
     pair.run();
     assert_eq!(pair.client.conn.cancelled_streams(), 0);
 }
@@ -98,7 +98,7 @@ fn streams_that_a_server_never_ends_are_forgotten_when_there_are_too_many() {
     assert_eq!(over, 5, "the server is told of those that are forgotten");
     assert!(served[..5].iter().all(|key| matches!(
         pair.server.conn.ending(*key),
-        Some(Ending::Reset(outcome)) if outcome.ret == 161
+        Some(Ending::Reset(outcome)) if outcome.codes().0 == 161
     )));
     // Messages for one of the other streams are credited still.
     for _ in 0..20 {

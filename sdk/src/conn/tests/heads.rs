@@ -177,7 +177,7 @@ fn a_stream_needs_room_for_its_smallest_window_and_its_state() {
         let ended = pair.client.conn.ended(key);
         assert_eq!(opened, is_admitted, "{unread} of {needed}: {ended:?}");
         assert!(
-            is_admitted || matches!(&ended, Some(Ending::Refused(why)) if why.ret == 22),
+            is_admitted || matches!(&ended, Some(Ending::Refused(why)) if why.codes().0 == 22),
             "{ended:?}"
         );
     }
@@ -209,7 +209,7 @@ fn more_metadata_entries_than_one_header_carries_end_that_call_or_stream_and_are
     let Some(Ending::Reset(outcome)) = pair.client.conn.ended(key) else {
         panic!("{:?}", pair.client.seen)
     };
-    assert_eq!(outcome.ret, 222);
+    assert_eq!(outcome.codes().0, 222);
 
     let mut full = head(UNARY);
     full.metadata = read_metadata(entries(1_001));

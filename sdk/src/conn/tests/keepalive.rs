@@ -265,7 +265,7 @@ fn a_stream_without_messages_is_broken_off_with_its_own_code_on_either_side() {
             _ => pair.client.conn.ending(key),
         };
         assert!(
-            matches!(theirs, Some(Ending::Reset(outcome)) if outcome.ret == code),
+            matches!(theirs, Some(Ending::Reset(outcome)) if outcome.codes().0 == code),
             "{theirs:?}"
         );
         assert_eq!(

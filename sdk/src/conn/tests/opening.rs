@@ -119,7 +119,7 @@ fn a_stream_nobody_serves_is_refused_with_the_servers_code_and_nothing_follows()
         let mut pair = Pair::new();
         let key = pair.client.conn.open(head(method), None, pair.now).unwrap();
         pair.run();
-        let refusal = Arc::new(Outcome::framework(12, "no such method"));
+        let refusal = Arc::new(Outcome::of_codes(12, 0, "no such method"));
         assert_eq!(pair.client.conn.opened(key), Some(Err(Ending::Refused(refusal))));
         assert_eq!(pair.client.seen.len(), 1);
         assert_eq!((pair.client.conn.live_streams(), pair.server.conn.live_streams()), (0, 0));
@@ -137,7 +137,7 @@ fn more_streams_than_the_limit_are_refused_until_one_is_over() {
     let Some(Err(Ending::Refused(refusal))) = pair.client.conn.opened(second) else {
         panic!("refused")
     };
-    assert_eq!(refusal.ret, 22);
+    assert_eq!(refusal.codes().0, 22);
     assert!(refusal.message.ends_with(b"at most 1 (max_streams_per_connection)"));
 
     pair.server.conn.close(served.key, Outcome::default());
@@ -155,7 +155,7 @@ fn a_draining_server_refuses_new_streams_and_keeps_the_old() {
     let late = pair.client.conn.open(head(STREAM), None, pair.now).unwrap();
     pair.run();
     assert!(
-        matches!(pair.client.conn.opened(late), Some(Err(Ending::Refused(why))) if why.ret == 22)
+        matches!(pair.client.conn.opened(late), Some(Err(Ending::Refused(why))) if why.codes().0 == 22)
     );
     pair.client.send(key, b"still here").unwrap();
     pair.run();

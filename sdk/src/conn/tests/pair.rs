@@ -40,7 +40,7 @@ pub(super) fn admission() -> Admission {
     Arc::new(|head, shape| match (&head.method[..], shape) {
         (method, Shape::Stream) if method == STREAM.as_bytes() => Ok(admitted(0)),
         (method, Shape::Unary) if method == UNARY.as_bytes() => Ok(admitted(1)),
-        _ => Err(Outcome::framework(12, "no such method")),
+        _ => Err(Outcome::of_codes(12, 0, "no such method")),
     })
 }
 

@@ -150,7 +150,9 @@ fn a_reset_without_a_code_is_an_error_with_code_1000() {
     server.receive(&init(), epoch()).unwrap();
     let key = server.next_stream().key;
     server.receive(&close(1, 0), epoch()).unwrap();
-    assert!(matches!(server.conn.ending(key), Some(Ending::Reset(outcome)) if outcome.ret == 1000));
+    assert!(
+        matches!(server.conn.ending(key), Some(Ending::Reset(outcome)) if outcome.codes().0 == 1000)
+    );
 }
 
 #[test]
@@ -205,7 +207,9 @@ fn the_reset_that_overtakes_the_end_in_a_server_of_trpc_go_is_passed_over() {
         client.events.iter().any(|event| matches!(event, Event::Readable(_))),
         "the reader hears of it"
     );
-    assert!(matches!(client.conn.ending(key), Some(Ending::Reset(outcome)) if outcome.ret == 1));
+    assert!(
+        matches!(client.conn.ending(key), Some(Ending::Reset(outcome)) if outcome.codes().0 == 1)
+    );
     assert_eq!(client.conn.next_deadline(), None);
 
     // One that differs in a single part is an end, at once.

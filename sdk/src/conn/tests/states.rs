@@ -212,9 +212,9 @@ impl Case {
             "closed by the server" => case.receive(&close(0, 0)),
             "reset by the server" => case.receive(&close(1, 7)),
             "refused" => case.receive(&init_answer(12)),
-            "reset here" => case.end.conn.reset(key, Outcome::framework(161, "given up")),
+            "reset here" => case.end.conn.reset(key, Outcome::of_codes(161, 0, "given up")),
             "past its deadline" => case.end.conn.handle_timeout(epoch() + DEADLINE),
-            "given up politely" => case.end.conn.reset(key, Outcome::framework(161, "given up")),
+            "given up politely" => case.end.conn.reset(key, Outcome::of_codes(161, 0, "given up")),
             "given up politely and forgotten" => {
                 case.end.conn.release(key);
                 case.key = None;
@@ -389,15 +389,12 @@ impl Case {
                 nothing
             }
             "end with an error" => {
-                conn.close(
-                    key,
-                    Outcome { func_ret: 7, message: "why".into(), ..Outcome::default() },
-                );
+                conn.close(key, Outcome::of_codes(0, 7, "why"));
                 nothing
             }
             "reset" if conn.ending(key).is_some() => return None,
             "reset" => {
-                conn.reset(key, Outcome::framework(161, "given up"));
+                conn.reset(key, Outcome::of_codes(161, 0, "given up"));
                 nothing
             }
             "drop the reader" => {
@@ -555,7 +552,7 @@ fn event_text(event: &Event) -> String {
 }
 
 fn ending_text(ending: &Ending) -> String {
-    let codes = |outcome: &Outcome| match (outcome.ret, outcome.func_ret) {
+    let codes = |outcome: &Outcome| match (outcome.codes().0, outcome.codes().1) {
         (0, 0) => String::new(),
         (ret, 0) => format!(" with {ret}"),
         (ret, func_ret) => format!(" with {ret}/{func_ret}"),

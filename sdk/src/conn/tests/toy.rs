@@ -220,7 +220,7 @@ fn the_window_of_the_connection_is_shared_and_given_back_also_for_streams_that_a
     pair.run();
     assert_eq!(pair.server.parts, [1_000, 500], "the second gets what is left of the connection's");
     // The first is dropped unread: what it held is the connection's again.
-    pair.server.conn.reset(served_one, Outcome::framework(31, "no"));
+    pair.server.conn.reset(served_one, Outcome::of_codes(31, 0, "no"));
     pair.server.conn.release(served_one);
     pair.run();
     assert_eq!(pair.read_all(served_two).0, [message(995, 2)]);
@@ -401,7 +401,10 @@ fn a_server_that_goes_away_has_begun_nothing_behind_what_it_names() {
     pair.client.receive(&toy::away(1)).unwrap();
     assert_eq!(pair.client.conn.ending(kept), None);
     let why = pair.client.conn.ending(refused);
-    assert!(matches!(why, Some(Ending::Refused(outcome)) if outcome.draining), "{why:?}");
+    assert!(
+        matches!(why, Some(Ending::Refused(outcome)) if outcome.reason() == Some(crate::error::Reason::Draining)),
+        "{why:?}"
+    );
     assert!(pair.client.conn.peer_drains());
     assert_eq!(pair.client.conn.open(head(STREAM), None, epoch()), Err(SendError::PeerDrains));
     assert!(matches!(pair.client.conn.answer(asked), Some(Err(Ending::Refused(_)))));

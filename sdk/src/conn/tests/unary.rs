@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::conn::{CallKey, Config, ConnError, Connection, Ending, Fit, Head, Outcome, SendError};
+use crate::error::{Code, Failure};
 use crate::framing::Side;
 use crate::wires::Fault;
 use crate::wires::trpc::{Frame, UnaryHead};
@@ -60,7 +61,7 @@ fn request_and_answer_carry_body_metadata_attachment_and_both_codes() {
     assert_eq!(got.head.metadata.get_str("there"), Some("1"));
     assert_eq!(got.head.timeout, Some(Duration::from_millis(1_500)));
 
-    let mut outcome = Outcome { ret: 7, func_ret: 8, message: "text".into(), ..Outcome::default() };
+    let mut outcome = Outcome::of_codes(7, 8, "text");
     outcome.metadata.put("back", "2");
     reply(&mut pair.server.conn, got.key, outcome.clone(), b"answer", b"too");
     pair.run();
@@ -118,7 +119,7 @@ fn a_one_way_call_has_no_key_and_no_answer_even_when_it_is_refused() {
     pair.run();
     let got = pair.server.next_call();
     assert!(got.one_way);
-    reply(&mut pair.server.conn, got.key, Outcome::framework(1, "failed"), b"", &[]);
+    reply(&mut pair.server.conn, got.key, Outcome::of_codes(1, 0, "failed"), b"", &[]);
     pair.run();
     assert_eq!(pair.client.seen, []);
     assert!(pair.server.conn.is_idle());
@@ -130,7 +131,10 @@ fn an_unknown_method_is_answered_with_the_refusal() {
     let key = call(&mut pair.client.conn, head("/no.Such/Method"), b"", &[]).unwrap().unwrap();
     pair.run();
     let answer = pair.client.conn.answer(key).unwrap().unwrap();
-    assert_eq!((answer.outcome.ret, &answer.outcome.message[..]), (12, &b"no such method"[..]));
+    assert_eq!(
+        (answer.outcome.codes().0, &answer.outcome.message[..]),
+        (12, &b"no such method"[..])
+    );
     assert!(pair.server.conn.is_idle());
 }
 
@@ -182,7 +186,7 @@ fn more_calls_than_the_limit_are_refused() {
     pair.run();
     assert_eq!(pair.client.conn.answer(first), None);
     let refusal = pair.client.conn.answer(second).unwrap().unwrap().outcome;
-    assert_eq!(refusal.ret, 22);
+    assert_eq!(refusal.codes().0, 22);
     assert!(refusal.message.ends_with(b"at most 1 (max_calls_per_connection)"));
 }
 
@@ -254,7 +258,7 @@ fn an_error_keeps_as_much_of_its_text_as_fits() {
         let key = pair.client.conn.call(head(UNARY), false, None, body, &[]).unwrap().unwrap();
         pair.run();
         let call = pair.server.next_call();
-        let mut outcome = Outcome { func_ret: 7, message: message.into(), ..Outcome::default() };
+        let mut outcome = Outcome::of_codes(0, 7, message);
         outcome.metadata.put("key", vec![b'v'; metadata]);
         let fit = pair.server.conn.refuse(call.key, outcome, b"attachment");
         pair.server.conn.release_call(call.key);
@@ -272,11 +276,46 @@ fn an_error_keeps_as_much_of_its_text_as_fits() {
     assert!(is_too_large, "{fit:?}");
     assert_eq!((alone.outcome.message.len(), alone.outcome.metadata.len()), (1_000, 0));
     let (fit, cut) = answer(vec![b'x'; 2_000], 0);
-    assert_eq!((fit, cut.outcome.func_ret), (Fit::Cut, 7));
+    assert_eq!((fit, cut.outcome.codes().1), (Fit::Cut, 7));
     assert!(
         cut.outcome.message.len() > 850
             && cut.outcome.message.ends_with(b"... (cut: max_metadata)")
     );
+}
+
+#[test]
+fn a_code_stays_when_its_answer_is_cut_and_details_go_with_the_metadata() {
+    let config = Config { max_header: 1024, ..Config::default() };
+    let mut pair = Pair::with(Config::default(), config);
+    for (text, details, fit) in [
+        (400, 400, "whole"),
+        (800, 400, "without metadata"),
+        (2_000, 400, "cut"),
+        (2_000, 0, "cut"),
+    ] {
+        let body = (0, |_: &mut Vec<u8>| {});
+        let key = pair.client.conn.call(head(UNARY), false, None, body, &[]).unwrap().unwrap();
+        pair.run();
+        let call = pair.server.next_call();
+        let failure = Failure {
+            details: vec![b'd'; details].into(),
+            ..Failure::of_application(Code::NotFound, i32::MIN)
+        };
+        let said =
+            pair.server.conn.refuse(call.key, Outcome::failed(failure, vec![b'x'; text]), b"");
+        pair.server.conn.release_call(call.key);
+        pair.run();
+        let said = match said {
+            Fit::Whole => "whole",
+            Fit::WithoutMetadata(_) => "without metadata",
+            Fit::Cut => "cut",
+            Fit::Not(_) | Fit::Over => panic!("it was sent"),
+        };
+        assert_eq!(said, fit);
+        let got = pair.client.conn.answer(key).unwrap().unwrap().outcome.failure.unwrap();
+        assert_eq!((got.code, got.app), (Code::NotFound, i32::MIN));
+        assert_eq!(got.details.len(), if fit == "whole" { details } else { 0 });
+    }
 }
 
 #[test]
@@ -290,7 +329,7 @@ fn a_call_that_is_over_makes_room_for_the_next() {
         let refused = call(&mut pair.client.conn, head(UNARY), b"", &[]).unwrap().unwrap();
         assert_eq!((pair.client.conn.load(), pair.client.conn.is_alone()), (2, false));
         pair.run();
-        assert_eq!(pair.client.conn.answer(refused).unwrap().unwrap().outcome.ret, 22);
+        assert_eq!(pair.client.conn.answer(refused).unwrap().unwrap().outcome.codes().0, 22);
         let got = pair.server.next_call();
         reply(&mut pair.server.conn, got.key, Outcome::default(), b"", &[]);
         pair.run();
@@ -308,7 +347,7 @@ fn an_answer_counts_with_body_attachment_and_text_until_it_is_taken() {
     reply(
         &mut pair.server.conn,
         got.key,
-        Outcome::framework(7, "0123456789"),
+        Outcome::of_codes(7, 0, "0123456789"),
         &[0; 100],
         &[0; 1_000],
     );

@@ -37,12 +37,12 @@ fn server(config: Config) -> End {
             let (unary, stream) =
                 (head.method == UNARY.as_bytes(), head.method == STREAM.as_bytes());
             if head.content_type != 0 || head.content_encoding != 0 {
-                return Err(Outcome::framework(1, "unknown content"));
+                return Err(Outcome::of_codes(1, 0, "unknown content"));
             }
             match shape {
                 Shape::Unary if unary => Ok(admitted(0)),
                 Shape::Stream if stream => Ok(admitted(1)),
-                _ => Err(Outcome::framework(12, "no such method")),
+                _ => Err(Outcome::of_codes(12, 0, "no such method")),
             }
         }),
     );

@@ -10,7 +10,7 @@ use std::task::{self, Poll};
 use bytes::Bytes;
 
 use crate::driver::{Ending, IncomingCall, IncomingStream, Link, Outcome, SendError, pay};
-use crate::error::{Code, ErrorKind, Origin, Result, Status, panic_text};
+use crate::error::{At, ErrorKind, Origin, Reason, Result, panic_text};
 use crate::metadata::Metadata;
 use crate::service::{CallRef, MethodSpec, ServiceSpec};
 use crate::stream::{
@@ -181,7 +181,7 @@ impl ServerCall {
                 return Err(stream.subject().error(
                     ErrorKind::Protocol,
                     Origin::Peer,
-                    Code::SERVER_DECODE_ERR,
+                    Reason::Decode,
                     text,
                 ));
             };
@@ -211,7 +211,7 @@ impl ServerCall {
     pub fn unknown_method(self) -> Started {
         let Self { mut guard, incoming, .. } = self;
         let text = format!("{} has no handler at {}", guard.method(), guard.peer());
-        let outcome = Outcome::framework(Code::SERVER_NOFUNC_ERR.0, text);
+        let outcome = Outcome::failed(Reason::NoMethod, text);
         guard.end_refused(&outcome);
         match incoming {
             Incoming::Call { call, .. } => call.refuse(outcome, &[]),
@@ -347,7 +347,7 @@ fn refuse(call: &CallRef, cx: &Context, extras: Extras, finished: Finished<()>) 
         // PROTOCOL 10
         Finished::Cancelled(Ending::Deadline) => {
             let text = "the time the caller allows has passed";
-            let outcome = Outcome::framework(Code::SERVER_FULL_LINK_TIMEOUT_ERR.0, text);
+            let outcome = Outcome::failed(Reason::Deadline.at(At::ServerCall), text);
             call.refuse(outcome, &[]);
         }
         // The connection is gone, and with it the caller.
@@ -399,7 +399,7 @@ async fn encoded<Resp: Message>(
     };
     let message = encoded.map_err(|error| {
         let text = format!("the answer cannot be written as JSON: {error}");
-        Finished::NotSent(Status::new(Code::SERVER_ENCODE_ERR, text).into())
+        Finished::NotSent(Reason::Encode.at(At::ServerCall).with_message(text).into())
     })?;
     let size = message.size();
     Ok((message, size))
@@ -412,7 +412,7 @@ fn encode<R>(cx: &Context, part: impl FnOnce() -> R) -> Result<R> {
         let (method, peer) = (cx.method(), cx.peer());
         tracing::error!(method, %peer, panic = panic_text(&*panic), "an answer could not be encoded: it panicked");
         let text = format!("the answer of {method} could not be encoded: it panicked");
-        Status::new(Code::SERVER_ENCODE_ERR, text).into()
+        Reason::Encode.at(At::ServerCall).with_message(text).into()
     })
 }
 

@@ -5,7 +5,7 @@ use std::task::Poll;
 use bytes::Bytes;
 
 use crate::driver::{BodyCharge, COPIED, Link, Overrun};
-use crate::error::{Code, Error, ErrorKind, Origin, Result};
+use crate::error::{At, Error, ErrorKind, Origin, Reason, Result};
 use crate::service::CallRef;
 use crate::stream::{
     Compression, DecodeError, Effort, FromJson, JsonError, LARGE_JSON, Message, STEPPED, StreamRef,
@@ -43,11 +43,11 @@ impl<'a> Account<'a> {
         }
     }
 
-    /// The code of a request that is not what it should be.
-    fn undecodable(self) -> Code {
+    /// The place where a request that is not what it should be is seen.
+    fn place(self) -> At {
         match self {
-            Self::Call(_) => Code::SERVER_DECODE_ERR,
-            Self::Stream(_) => Code::STREAM_SERVER_DECODE_ERR,
+            Self::Call(_) => At::ServerCall,
+            Self::Stream(_) => At::ServerStream,
         }
     }
 }
@@ -110,9 +110,7 @@ impl Request {
         }
         let (message, effort) = decode_small::<Req>(&self.body);
         if effort.extra() < COUNTED && self.counted == self.body.len() {
-            return Ok(
-                message.map_err(|error| not_the_message::<Req>(&error, account.undecodable()))
-            );
+            return Ok(message.map_err(|error| not_the_message::<Req>(&error, account.place())));
         }
         Ok(self.count_small(message, effort, account))
     }
@@ -126,8 +124,7 @@ impl Request {
         account: Account<'_>,
     ) -> Result<Req> {
         pay_for_decoding(0, effort.steps);
-        let message =
-            message.map_err(|error| not_the_message::<Req>(&error, account.undecodable()))?;
+        let message = message.map_err(|error| not_the_message::<Req>(&error, account.place()))?;
         let kept = self.body.len() + counts(effort.extra_of(message.size()));
         settle(Ok(message), kept, self.counted, account)
     }
@@ -175,7 +172,7 @@ struct Work {
     /// The count of its connection beside that, as long as it is decoded.
     charge: BodyCharge,
     /// The code of a request that is not what it should be.
-    undecodable: Code,
+    place: At,
     is_on_task: bool,
 }
 
@@ -193,13 +190,7 @@ enum Undecoded {
 
 impl Work {
     fn new(Request { body, counted }: Request, account: Account<'_>, is_on_task: bool) -> Self {
-        Self {
-            body,
-            counted,
-            charge: account.link().charge(),
-            undecodable: account.undecodable(),
-            is_on_task,
-        }
+        Self { body, counted, charge: account.link().charge(), place: account.place(), is_on_task }
     }
 
     /// `None`: it is too much work for a task.
@@ -230,7 +221,7 @@ impl Work {
             }
             Err(error) => Decoded {
                 steps: effort.steps,
-                ..Decoded::none(Undecoded::Broken(not_the_message::<Req>(&error, self.undecodable)))
+                ..Decoded::none(Undecoded::Broken(not_the_message::<Req>(&error, self.place)))
             },
         })
     }
@@ -245,7 +236,7 @@ impl Work {
             Ok(message) => Decoded { request: Ok(message), steps, kept: needed },
             Err(error) => Decoded {
                 steps,
-                ..Decoded::none(Undecoded::Broken(not_the_json::<Req>(&error, self.undecodable)))
+                ..Decoded::none(Undecoded::Broken(not_the_json::<Req>(&error, self.place)))
             },
         }
     }
@@ -299,19 +290,19 @@ fn settle<Req>(
 }
 
 #[cold]
-fn not_the_message<Req>(error: &DecodeError, code: Code) -> Error {
+fn not_the_message<Req>(error: &DecodeError, at: At) -> Error {
     let name = std::any::type_name::<Req>();
-    undecodable(code, format!("the request is not a {name}: {error}"))
+    undecodable(at, format!("the request is not a {name}: {error}"))
 }
 
 #[cold]
-fn not_the_json<Req>(error: &JsonError, code: Code) -> Error {
+fn not_the_json<Req>(error: &JsonError, at: At) -> Error {
     let name = std::any::type_name::<Req>();
-    undecodable(code, format!("the request is not the JSON of a {name}: {error}"))
+    undecodable(at, format!("the request is not the JSON of a {name}: {error}"))
 }
 
-fn undecodable(code: Code, text: String) -> Error {
-    Error::new(ErrorKind::Decode, Origin::Peer, code, text)
+fn undecodable(at: At, text: String) -> Error {
+    Error::new(ErrorKind::Decode, Origin::Peer, Reason::Decode.at(at), text)
 }
 
 impl From<UnpackError> for Refused {
@@ -325,17 +316,16 @@ impl From<UnpackError> for Refused {
 #[cold]
 fn no_room(takes: std::fmt::Arguments<'_>, over: &Overrun) -> Error {
     let text = format!("the server is overloaded: the request takes {takes}, and {over}");
-    Error::new(ErrorKind::Limit, Origin::Peer, Code::SERVER_OVERLOAD_ERR, text)
+    Error::new(ErrorKind::Limit, Origin::Peer, Reason::Overloaded.at(At::ServerCall), text)
 }
 
 impl From<Refused> for Error {
     #[cold]
     fn from(why: Refused) -> Self {
         match why {
-            Refused::Unpack(error) => undecodable(
-                Code::SERVER_DECODE_ERR,
-                format!("the request cannot be unpacked: {error}"),
-            ),
+            Refused::Unpack(error) => {
+                undecodable(At::ServerCall, format!("the request cannot be unpacked: {error}"))
+            }
             Refused::NoRoom { needed, over, while_it_is } => {
                 no_room(format_args!("{needed} bytes while it is {while_it_is}"), &over)
             }

@@ -9,7 +9,7 @@ use crate::driver::{
     Admission, Admitted, Dispatch, Head, IncomingCall, IncomingStream, Link, Outcome, RefusedCall,
     Shape,
 };
-use crate::error::{Code, Error, ErrorKind, Origin, Result};
+use crate::error::{At, Error, ErrorKind, Origin, Reason, Result};
 use crate::service::MethodSpec;
 use crate::stream::{Compression, JSON};
 
@@ -56,7 +56,7 @@ impl Router {
                         return Err(Error::new(
                             ErrorKind::Config,
                             Origin::Caller,
-                            Code::SERVER_SYSTEM_ERR,
+                            Reason::Internal,
                             text,
                         ));
                     }
@@ -74,7 +74,8 @@ impl Router {
     }
 
     fn admit(&self, head: &Head, shape: Shape) -> Result<Admitted, Outcome> {
-        let refuse = |code: Code, text: String| Err(Outcome::framework(code.0, text));
+        let refuse =
+            |reason: Reason, text: String| Err(Outcome::failed(reason.at(At::ServerCall), text));
         let Some(&entry) = self.paths.get(&head.method[..]) else {
             return self.unknown(&head.method);
         };
@@ -85,14 +86,14 @@ impl Router {
                     "{} is a stream: open it with INIT, not with a unary request",
                     spec.path
                 );
-                return refuse(Code::SERVER_NOFUNC_ERR, text);
+                return refuse(Reason::NoMethod, text);
             }
             (Shape::Stream, false) => {
                 let text = format!(
                     "{} is unary: call it with a unary request, not with a stream",
                     spec.path
                 );
-                return refuse(Code::SERVER_NOFUNC_ERR, text);
+                return refuse(Reason::NoMethod, text);
             }
             _ => {}
         }
@@ -108,11 +109,11 @@ impl Router {
                 };
                 let text =
                     format!("{} does not take content_type {other}, {known} known", spec.path);
-                return refuse(Code::SERVER_DECODE_ERR, text);
+                return refuse(Reason::Decode, text);
             }
         }
         if let Err(text) = Compression::from_wire(head.content_encoding) {
-            return refuse(Code::SERVER_DECODE_ERR, text);
+            return refuse(Reason::Decode, text);
         }
         Ok(Admitted { method: entry })
     }
@@ -125,14 +126,14 @@ impl Router {
             .and_then(|path| path.rsplit_once('/'))
             .map(|(service, _)| service);
         // PROTOCOL 12
-        let (code, text) = match service {
+        let (reason, text) = match service {
             Some(service) if !self.services.contains(&service) => (
-                Code::SERVER_NOSERVICE_ERR,
+                Reason::NoService,
                 format!("this server has no service '{service}' (func '{path}')"),
             ),
-            _ => (Code::SERVER_NOFUNC_ERR, format!("this server has no method '{path}'")),
+            _ => (Reason::NoMethod, format!("this server has no method '{path}'")),
         };
-        Err(Outcome::framework(code.0, text))
+        Err(Outcome::failed(reason, text))
     }
 }
 

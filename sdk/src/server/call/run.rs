@@ -11,7 +11,7 @@ use futures::future::CatchUnwind;
 use pin_project::pin_project;
 
 use crate::driver::{Ending, Fit, Outcome};
-use crate::error::{Code, Result, panic_text};
+use crate::error::{Reason, Result, panic_text};
 use crate::metadata::Metadata;
 use crate::stream::{StreamRef, Subject, outcome_of, send_error};
 
@@ -177,5 +177,5 @@ pub(super) fn log_fit(cx: &Context, fit: &Fit) {
 
 // PROTOCOL 12
 pub(super) fn panicked(method: &str) -> Outcome {
-    Outcome::framework(Code::SERVER_SYSTEM_ERR.0, format!("the handler of {method} panicked"))
+    Outcome::failed(Reason::Internal, format!("the handler of {method} panicked"))
 }

@@ -4,28 +4,19 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use trill_proto::{
-    CloseMeta, Code, InitMeta, InitRequestMeta, InitResponseMeta, RequestProtocol, ResponseProtocol,
+    CloseMeta, InitMeta, InitRequestMeta, InitResponseMeta, RequestProtocol, ResponseProtocol,
 };
 
 use crate::framing::{Answer, Head, Outcome};
-use crate::metadata::Metadata;
 use crate::wires::input::Opening;
 
+use super::codes::{read_failure, read_refusal, refusal_ret, write_failure};
 use super::frame::CallTag;
 use super::metadata;
 
 /// INIT has no field for a deadline, so it travels as metadata. Peers that do not know the key pass
 /// it over.
 pub(crate) const TIMEOUT_KEY: &str = "trill-timeout-ms";
-
-/// The metadata with which a server says that it takes nothing more on a connection, in an answer
-/// that refuses. Clients of other libraries see a key that means nothing to them.
-pub(crate) const DRAINING: &str = "trill-draining";
-
-/// The text of a server that drains. The refusal of a stream has no field for metadata, so there
-/// the text is the mark: clients of other versions know no other one.
-pub(crate) const DRAINING_TEXT: &str =
-    "the server is draining, because it is shutting down: try another one, or later";
 
 /// `call_type` of a call that is not answered.
 pub(crate) const ONE_WAY: u32 = 1;
@@ -78,17 +69,18 @@ pub(super) fn read_request(meta: RequestProtocol) -> Head {
 /// The header of an answer to a call with this tag.
 pub(super) fn response(
     tag: CallTag,
-    outcome: Outcome,
+    mut outcome: Outcome,
     content_encoding: u32,
     attachment_size: u32,
 ) -> ResponseProtocol {
+    let codes = write_failure(outcome.failure.as_deref(), &mut outcome.metadata);
     ResponseProtocol {
         request_id: tag.request_id,
         // PROTOCOL 11
-        ret: outcome.ret,
-        func_ret: outcome.func_ret,
+        ret: codes.ret.0,
+        func_ret: codes.func_ret,
         message_type: tag.message_type,
-        trans_info: metadata::entries(marked(outcome.metadata, outcome.draining)),
+        trans_info: metadata::entries(outcome.metadata),
         error_msg: outcome.message,
         // PROTOCOL 35
         content_type: tag.content_type,
@@ -100,14 +92,9 @@ pub(super) fn response(
 
 #[inline]
 pub(super) fn read_response(meta: ResponseProtocol, body: Bytes, attachment: Bytes) -> Answer {
-    let mut outcome = Outcome {
-        ret: meta.ret,
-        func_ret: meta.func_ret,
-        message: meta.error_msg,
-        metadata: metadata::read(meta.trans_info),
-        ..Outcome::default()
-    };
-    hear_drain(&mut outcome);
+    let mut metadata = metadata::read(meta.trans_info);
+    let failure = read_failure(meta.ret, meta.func_ret, &mut metadata);
+    let outcome = Outcome { failure, message: meta.error_msg, metadata, ..Outcome::default() };
     let (content_type, content_encoding) = (meta.content_type, meta.content_encoding);
     Answer { outcome, body, attachment, content_type, content_encoding }
 }
@@ -172,7 +159,10 @@ pub(super) fn accept(window: u32, content_type: u32) -> InitMeta {
 // PROTOCOL 15
 pub(super) fn refuse(outcome: Outcome) -> InitMeta {
     InitMeta {
-        response_meta: Some(InitResponseMeta { ret: outcome.ret, error_msg: outcome.message }),
+        response_meta: Some(InitResponseMeta {
+            ret: outcome.failure.as_deref().map_or(0, refusal_ret),
+            error_msg: outcome.message,
+        }),
         ..InitMeta::default()
     }
 }
@@ -185,46 +175,24 @@ pub(super) fn read_opened(meta: InitMeta) -> Result<u32, Outcome> {
         return Ok(meta.init_window_size);
     }
     // PROTOCOL 41
-    let draining = ret == Code::SERVER_OVERLOAD_ERR.0 && error_msg == DRAINING_TEXT;
-    Err(Outcome { draining, ..Outcome::framework(ret, error_msg) })
+    Err(Outcome::failed(read_refusal(ret, &error_msg), error_msg))
 }
 
 /// CLOSE with an outcome.
-pub(super) fn close(close_type: i32, outcome: Outcome) -> CloseMeta {
+pub(super) fn close(close_type: i32, mut outcome: Outcome) -> CloseMeta {
+    let codes = write_failure(outcome.failure.as_deref(), &mut outcome.metadata);
     CloseMeta {
         close_type,
-        ret: outcome.ret,
-        func_ret: outcome.func_ret,
-        trans_info: metadata::entries(marked(outcome.metadata, outcome.draining)),
+        ret: codes.ret.0,
+        func_ret: codes.func_ret,
+        trans_info: metadata::entries(outcome.metadata),
         msg: outcome.message,
         ..CloseMeta::default()
     }
 }
 
 pub(super) fn read_close(meta: CloseMeta) -> Outcome {
-    Outcome {
-        ret: meta.ret,
-        func_ret: meta.func_ret,
-        message: meta.msg,
-        metadata: metadata::read(meta.trans_info),
-        ..Outcome::default()
-    }
-}
-
-fn marked(mut metadata: Metadata, draining: bool) -> Metadata {
-    if draining {
-        metadata.put(DRAINING, "1");
-    }
-    metadata
-}
-
-/// Reads, at a client, whether the server takes nothing more on this connection. With other codes
-/// than those of a refusal and of a shutdown, the key is the application's.
-#[inline]
-pub(super) fn hear_drain(outcome: &mut Outcome) {
-    // PROTOCOL 41
-    let codes = [Code::SERVER_OVERLOAD_ERR.0, Code::SERVER_TIMEOUT_ERR.0];
-    if outcome.ret != 0 && codes.contains(&outcome.ret) {
-        outcome.draining = outcome.metadata.remove(DRAINING).is_some();
-    }
+    let mut metadata = metadata::read(meta.trans_info);
+    let failure = read_failure(meta.ret, meta.func_ret, &mut metadata);
+    Outcome { failure, message: meta.msg, metadata, ..Outcome::default() }
 }

@@ -28,6 +28,7 @@
 
 #[cfg(feature = "runtime")]
 pub(crate) mod codec;
+mod codes;
 mod decode;
 mod encode;
 mod entries;
@@ -45,6 +46,8 @@ mod rules;
 mod settings;
 mod write;
 
+#[cfg(feature = "runtime")]
+pub(crate) use codes::{codes_of, of_codes};
 pub(crate) use decode::Decoder;
 pub(crate) use error::WireError;
 pub(crate) use frame::CallTag;

@@ -1,7 +1,8 @@
 //! Frames in words that all wires share.
 
-use trill_proto::{CloseMeta, Code};
+use trill_proto::CloseMeta;
 
+use crate::error::Reason;
 use crate::framing::Side;
 use crate::wires::input::{self, Credit, End, Fault, Input};
 
@@ -87,12 +88,9 @@ fn close(meta: CloseMeta, side: Side, id: crate::framing::StreamId) -> Input {
         End::Close
     };
     let mut outcome = head::read_close(meta);
-    if client {
-        head::hear_drain(&mut outcome);
-    }
     // PROTOCOL 26
     if how != End::Close && outcome.is_ok() {
-        outcome.ret = Code::STREAM_UNKNOWN_ERR.0;
+        outcome.failure = Some(Box::new(Reason::BadState.into()));
     }
     Input::End { id, how, outcome }
 }

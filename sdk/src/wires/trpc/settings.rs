@@ -16,18 +16,18 @@ pub enum Cancel {
     HalfClose,
 }
 
-/// How a server ends a stream whose handler failed with a code of the application
-/// ([`Status::app`](crate::Status::app)).
+/// How a server ends a stream whose handler failed with a status of its own, such as
+/// [`Status::not_found`](crate::Status::not_found) or [`Status::app`](crate::Status::app).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub enum AppErrors {
-    /// RESET with the code. Right for clients of Trill and tRPC-Cpp. A stream client of tRPC-Go
+    /// RESET with the status. Right for clients of Trill and tRPC-Cpp. A stream client of tRPC-Go
     /// sees the text and code 0: it does not look for an application's code there.
     #[default]
     Reset,
-    /// A normal CLOSE with the code. For stream clients of tRPC-Go, which see it then, as do those
-    /// of Trill and of tRPC-Cpp's fiber threads. An asynchronous client of tRPC-Cpp (merge threads)
-    /// takes it for a good end.
+    /// A normal CLOSE with the status. For stream clients of tRPC-Go, which see it then, as do
+    /// those of Trill and of tRPC-Cpp's fiber threads. An asynchronous client of tRPC-Cpp (merge
+    /// threads) takes it for a good end.
     Close,
 }
 

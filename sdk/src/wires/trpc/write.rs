@@ -5,6 +5,7 @@ use crate::framing::{
 };
 use crate::metadata::Metadata;
 
+use super::codes::RESERVED;
 use super::encode;
 use super::error::WireError;
 use super::frame::{CallTag, UnaryHead};
@@ -57,7 +58,7 @@ impl Trpc {
         limit: Largest,
     ) -> Result<(), WriteError> {
         let outcome = with_one_metadata(outcome);
-        check(&outcome.metadata)?;
+        check_outcome(&outcome)?;
         control(out, limit, |out| encode::close(out, id, &head::close(0, outcome)))
     }
 
@@ -70,7 +71,7 @@ impl Trpc {
         limit: Largest,
     ) -> Result<(), WriteError> {
         let outcome = with_one_metadata(outcome);
-        check(&outcome.metadata)?;
+        check_outcome(&outcome)?;
         control(out, limit, |out| encode::close(out, id, &head::close(RESET, outcome)))
     }
 
@@ -125,7 +126,7 @@ impl Trpc {
         content: Content<'_, impl Body>,
     ) -> Result<(), WriteError> {
         let outcome = with_one_metadata(outcome);
-        check(&outcome.metadata)?;
+        check_outcome(&outcome)?;
         let meta =
             head::response(tag, outcome, content_encoding, attachment_size(content.attachment)?);
         // PROTOCOL 8
@@ -176,6 +177,15 @@ fn check(metadata: &Metadata) -> Result<(), WriteError> {
         0 | 1 => Ok(()),
         count => check_pairs(metadata, count),
     }
+}
+
+/// The same of an outcome. A failure brings pairs of its own.
+#[inline]
+fn check_outcome(outcome: &Outcome) -> Result<(), WriteError> {
+    if outcome.is_ok() {
+        return check(&outcome.metadata);
+    }
+    check_pairs(&outcome.metadata, outcome.metadata.len() + RESERVED)
 }
 
 fn check_pairs(metadata: &Metadata, count: usize) -> Result<(), WriteError> {

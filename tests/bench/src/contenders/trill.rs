@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use anyhow::{Context as _, Result};
-use trill::{AsyncReader, AsyncReaderWriter, AsyncWriter, Channel, Code, Context, Server, Status};
+use trill::{AsyncReader, AsyncReaderWriter, AsyncWriter, Channel, Context, Server, Status};
 
 use super::{Reader, Streams, Unary, Writer};
 use crate::message::{Check, Echo, Source, payload};
@@ -47,9 +47,7 @@ impl Echoes for Service {
         let mut check: Option<Check> = None;
         while let Some(echo) = reader.read().await? {
             let check = check.get_or_insert_with(|| Check::new(payload(echo.payload.len())));
-            check
-                .accept(&echo)
-                .map_err(|wrong| Status::new(Code::SERVER_SYSTEM_ERR, wrong.to_string()))?;
+            check.accept(&echo).map_err(|wrong| Status::internal(wrong.to_string()))?;
         }
         Ok(Echo { seq: check.map_or(0, |check| check.seen()), ..Echo::default() })
     }

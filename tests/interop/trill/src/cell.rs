@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use trill::Result;
+use trill::trpc::Codes;
 use trill_tests::running_handlers;
 
 const LIMIT: Duration = Duration::from_secs(20);
@@ -74,7 +75,10 @@ pub(crate) fn same<T: PartialEq + std::fmt::Debug>(got: T, want: T) -> Outcome {
 pub(crate) fn codes<T>(result: Result<T>) -> (i32, i32, String) {
     match result {
         Ok(_) => (0, 0, "no error".to_owned()),
-        Err(error) => (error.code().0, error.func_ret(), error.message().to_owned()),
+        Err(error) => {
+            let codes = Codes::of(&error);
+            (codes.ret.0, codes.func_ret, error.message().to_owned())
+        }
     }
 }
 
@@ -89,7 +93,7 @@ pub(crate) fn code<T>(result: Result<T>) -> (i32, String) {
 pub(crate) fn timed_out<T>(result: Result<T>) -> Outcome {
     const CODES: [i32; 3] = [24, 101, 102];
     match result {
-        Err(error) if error.is_timeout() || CODES.contains(&error.code().0) => Ok(()),
+        Err(error) if error.is_timeout() || CODES.contains(&Codes::of(&error).ret.0) => Ok(()),
         Err(error) => Err(format!("it ended with {error}")),
         Ok(_) => Err("it did not end".to_owned()),
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use trill_tests::Ret as _;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -309,7 +310,7 @@ impl Caller {
             Ok(message) => {
                 Ok(Outcome::Wrong(format!("the handler has failed, but {message:?} came")))
             }
-            Err(error) if error.func_ret() == 4_002 => Ok(Outcome::Done),
+            Err(error) if error.app_code() == 4_002 => Ok(Outcome::Done),
             Err(error) => Err(error),
         }
     }
@@ -357,7 +358,7 @@ fn is_of_a_fault(error: &Error) -> bool {
         ErrorKind::Connect | ErrorKind::Network => true,
         // Refused because of the shutdown; broken off by it; a handler that was dropped by it; no
         // connection within the call's time.
-        ErrorKind::Status => matches!(error.code().0, 21 | 22 | 31),
+        ErrorKind::Status => matches!(error.ret(), 21 | 22 | 31),
         ErrorKind::Timeout => true,
         _ => false,
     }

@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use crate::clock::{Lack, now, sleep_until};
 use crate::driver::{Answer, Head, SendError};
-use crate::error::{Code, Error, ErrorKind, Origin, Result};
+use crate::error::{Error, ErrorKind, Origin, Reason, Result};
 use crate::service::{CallOptions, CallRef, Limit, Request};
 use crate::stream::{
     CallEnd, Compression, DecodeError, Decoding, EncodeOnce, FromJson, JSON, JsonError, Message,
@@ -411,13 +411,13 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
             return self.not_unpacked(why);
         }
         let text = format!("the answer cannot be unpacked: {why}");
-        self.subject().error(ErrorKind::Limit, Origin::Peer, Code::CLIENT_OVERLOAD_ERR, text)
+        self.subject().error(ErrorKind::Limit, Origin::Peer, Reason::Overloaded, text)
     }
 
     #[cold]
     fn not_unpacked(&self, why: impl fmt::Display) -> Error {
         let text = format!("the answer cannot be unpacked: {why}");
-        self.subject().error(ErrorKind::Decode, Origin::Peer, Code::CLIENT_DECODE_ERR, text)
+        self.subject().error(ErrorKind::Decode, Origin::Peer, Reason::Decode, text)
     }
 
     /// Decodes an answer that is not small, elsewhere if that is much work.
@@ -505,14 +505,14 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
 
     #[cold]
     fn undecodable(&self, text: String) -> Error {
-        self.subject().error(ErrorKind::Decode, Origin::Peer, Code::CLIENT_DECODE_ERR, text)
+        self.subject().error(ErrorKind::Decode, Origin::Peer, Reason::Decode, text)
     }
 
     fn not_json(&self, error: JsonError) -> Error {
         let text =
             format!("the request cannot be written as JSON, as {}", std::any::type_name::<Req>());
         self.subject()
-            .error(ErrorKind::Encode, Origin::Caller, Code::CLIENT_ENCODE_ERR, text)
+            .error(ErrorKind::Encode, Origin::Caller, Reason::Encode, text)
             .with_source(error)
     }
 

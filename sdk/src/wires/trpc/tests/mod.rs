@@ -6,6 +6,7 @@
 
 mod begun;
 mod captures;
+mod codes;
 mod describe;
 mod encoding;
 mod invalid;
