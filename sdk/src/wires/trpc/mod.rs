@@ -57,11 +57,13 @@ pub(crate) use header::HEADER_LEN;
 pub(crate) use rules::RULES;
 pub(crate) use write::Trpc;
 
-/// For tests, which write and read frames as a peer does.
 #[cfg(any(test, feature = "__fuzz", feature = "__bench"))]
+pub(crate) use {encode::data, frame::Frame};
+/// For tests and tools, which write and read frames as a peer does.
+#[cfg(any(test, feature = "__fuzz"))]
 pub(crate) use {
-    encode::{close, data, feedback, init, request, response},
-    frame::{Frame, UnaryHead},
+    encode::{close, feedback, init, request, response},
+    frame::UnaryHead,
     trill_proto::{CloseMeta, InitMeta, InitRequestMeta, InitResponseMeta},
 };
 #[cfg(test)]
