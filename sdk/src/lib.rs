@@ -97,6 +97,7 @@
 //! | `prost-types` | no | `trill::prost_types`, for messages with a `Timestamp`, a `Duration`, an `Any` and their like. |
 //! | `runtime` | yes | everything that needs tokio. Without it only the combinators are public, and the protocol core can be tested. |
 //! | `testing` | no | clients of mocks, and a network in memory with faults of choice (`trill::testing`). |
+#![warn(clippy::too_many_lines)]
 #![cfg_attr(
     not(feature = "runtime"),
     allow(

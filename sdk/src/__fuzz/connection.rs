@@ -214,6 +214,22 @@ impl Run {
                     stream.half_close();
                 });
             }
+            CLOSE_IT | 7 | 8 | 9 => self.end_stream(choices, key, what as u8),
+            10 => {
+                self.end.with(|conn| conn.opened(key));
+            }
+            11 => {
+                self.end.with(|conn| conn.ended(key));
+            }
+            12 => self.release(key),
+            _ => self.end.with(|conn| conn.give_back(&mut held.ticket)),
+        }
+    }
+
+    /// Ends a stream, or what it takes.
+    fn end_stream(&mut self, choices: &mut Choices<'_>, key: StreamKey, what: u8) {
+        let held = self.streams.get_mut(&key).expect("it is held");
+        match what {
             CLOSE_IT if self.side == Side::Server => {
                 held.collect(&mut self.end, key);
                 let outcome = outcome(choices);
@@ -240,13 +256,6 @@ impl Run {
                     stream.end_input();
                 });
             }
-            10 => {
-                self.end.with(|conn| conn.opened(key));
-            }
-            11 => {
-                self.end.with(|conn| conn.ended(key));
-            }
-            12 => self.release(key),
             _ => self.end.with(|conn| conn.give_back(&mut held.ticket)),
         }
     }
@@ -429,74 +438,50 @@ fn frame(side: Side, choices: &mut Choices<'_>) -> Vec<u8> {
                 &CloseMeta { close_type, ret, func_ret, msg, ..Default::default() },
             );
         }
-        (6, Side::Server) => {
-            let meta = RequestProtocol {
-                version: 1,
-                request_id: choices.byte().into(),
-                call_type: choices.byte().into(),
-                timeout: choices.one_of(&[0, 5, 50_000, u32::MAX]),
-                func: choices.one_of(&[UNARY, STREAM]).into(),
-                ..Default::default()
-            };
-            unary(&mut out, choices, |out, head, body| {
-                wire::request(
-                    out,
-                    head,
-                    &meta,
-                    wire::ANY,
-                    body.len(),
-                    |out: &mut Vec<u8>| out.extend_from_slice(body),
-                    &[],
-                )
-            });
-        }
-        (6, Side::Client) => {
-            let meta = ResponseProtocol {
-                request_id: choices.byte().into(),
-                ret: choices.byte().into(),
-                ..Default::default()
-            };
-            unary(&mut out, choices, |out, head, body| {
-                wire::response(
-                    out,
-                    head,
-                    &meta,
-                    wire::ANY,
-                    body.len(),
-                    |out: &mut Vec<u8>| out.extend_from_slice(body),
-                    &[],
-                )
-            });
-        }
-        _ => {
-            let payload = choices.byte().into();
-            let payload = choices.bytes(payload);
-            let size = u8::try_from(wire::HEADER_LEN + payload.len()).unwrap_or(u8::MAX);
-            let header_size = choices.byte().min(size - 16);
-            let (frame_type, kind) = (choices.below(2) as u8, choices.byte());
-            let id = id.0 as u8;
-            out.extend([
-                0x09,
-                0x30,
-                frame_type,
-                kind,
-                0,
-                0,
-                0,
-                size,
-                0,
-                header_size,
-                0,
-                0,
-                0,
-                id,
-                0,
-                0,
-            ]);
-            out.extend_from_slice(&payload[..usize::from(size) - wire::HEADER_LEN]);
-        }
+        (6, _) => call(&mut out, side, choices),
+        _ => garbage(&mut out, id, choices),
     }
     out
+}
+
+/// A request, or an answer.
+fn call(out: &mut Vec<u8>, side: Side, choices: &mut Choices<'_>) {
+    if side == Side::Server {
+        let meta = RequestProtocol {
+            version: 1,
+            request_id: choices.byte().into(),
+            call_type: choices.byte().into(),
+            timeout: choices.one_of(&[0, 5, 50_000, u32::MAX]),
+            func: choices.one_of(&[UNARY, STREAM]).into(),
+            ..Default::default()
+        };
+        unary(out, choices, |out, head, body| {
+            let write = |out: &mut Vec<u8>| out.extend_from_slice(body);
+            wire::request(out, head, &meta, wire::ANY, body.len(), write, &[])
+        });
+    } else {
+        let meta = ResponseProtocol {
+            request_id: choices.byte().into(),
+            ret: choices.byte().into(),
+            ..Default::default()
+        };
+        unary(out, choices, |out, head, body| {
+            let write = |out: &mut Vec<u8>| out.extend_from_slice(body);
+            wire::response(out, head, &meta, wire::ANY, body.len(), write, &[])
+        });
+    }
+}
+
+/// A frame of the right size with anything inside.
+fn garbage(out: &mut Vec<u8>, id: StreamId, choices: &mut Choices<'_>) {
+    let payload = choices.byte().into();
+    let payload = choices.bytes(payload);
+    let size = u8::try_from(wire::HEADER_LEN + payload.len()).unwrap_or(u8::MAX);
+    let header_size = choices.byte().min(size - 16);
+    let (frame_type, kind) = (choices.below(2) as u8, choices.byte());
+    out.extend([0x09, 0x30, frame_type, kind, 0, 0, 0, size]);
+    out.extend([0, header_size, 0, 0, 0, id.0 as u8, 0, 0]);
+    out.extend_from_slice(&payload[..usize::from(size) - wire::HEADER_LEN]);
 }
 
 fn unary(

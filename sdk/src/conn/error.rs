@@ -48,20 +48,9 @@ impl fmt::Display for ConnError {
             ),
             Self::Io(kind) => write!(f, "the connection failed: {kind}"),
             Self::Transport(why) => write!(f, "the connection failed: {why}"),
-            Self::FrameTooLarge { size, limit, timeout } => write!(
-                f,
-                "the peer sent a frame of {size} bytes, at most {limit} are accepted \
-                 (max_message_received), and its end did not come within {timeout:?} (frame_timeout)"
-            ),
-            Self::Frame(limit) => write!(
-                f,
-                "the peer began a frame and sent less than 64 KiB of it within {limit:?} (frame_timeout)"
-            ),
-            Self::NoRoom { over, limit } => write!(
-                f,
-                "there was no room within {limit:?} for the rest of a message that had begun \
-                 (frame_timeout): {over}"
-            ),
+            Self::FrameTooLarge { .. } | Self::Frame(_) | Self::NoRoom { .. } => {
+                self.fmt_of_frame(f)
+            }
             Self::Wire(error) => error.fmt(f),
             Self::BadAnswer(fault) => write!(
                 f,
@@ -101,6 +90,27 @@ impl fmt::Display for ConnError {
 impl std::error::Error for ConnError {}
 
 impl ConnError {
+    /// The text about a frame that did not come whole.
+    fn fmt_of_frame(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::FrameTooLarge { size, limit, timeout } => write!(
+                f,
+                "the peer sent a frame of {size} bytes, at most {limit} are accepted \
+                 (max_message_received), and its end did not come within {timeout:?} (frame_timeout)"
+            ),
+            Self::NoRoom { over, limit } => write!(
+                f,
+                "there was no room within {limit:?} for the rest of a message that had begun \
+                 (frame_timeout): {over}"
+            ),
+            Self::Frame(limit) => write!(
+                f,
+                "the peer began a frame and sent less than 64 KiB of it within {limit:?} (frame_timeout)"
+            ),
+            _ => unreachable!("the caller looks which error it is"),
+        }
+    }
+
     /// The error for bytes after which the connection cannot go on.
     pub(crate) fn of_wire(error: Garbage) -> Self {
         Self::Wire(error)

@@ -69,101 +69,107 @@ pub(crate) fn ending_error(ending: &Ending, subject: &Subject) -> Error {
         Ending::Closed(outcome) | Ending::Reset(outcome)
             if !subject.client && has_given_up(outcome) =>
         {
-            let failure = outcome.failure.as_deref().cloned().unwrap_or(Reason::Cancelled.into());
-            let text = match text(&outcome.message) {
-                text if text.is_empty() => {
-                    format!("the client broke the stream off with code {}", failure.code)
-                }
-                text => format!("the client broke the stream off: {text}"),
-            };
-            subject.about(Error::new(ErrorKind::Cancelled, Origin::Peer, failure, text))
+            given_up(outcome, subject)
         }
         Ending::Closed(outcome) | Ending::Reset(outcome) => {
             answer_error(outcome, subject).accepted()
         }
         Ending::Refused(outcome) => answer_error(outcome, subject),
         Ending::Deadline if subject.client => timed_out(subject),
-        Ending::Deadline => subject.error(
-            ErrorKind::Timeout,
-            Origin::Peer,
-            Reason::Deadline,
-            "the time the caller allows has passed",
-        ),
-        Ending::Idle(limit) => subject.error(
-            ErrorKind::Timeout,
-            Origin::Peer,
-            Reason::IdleTimeout,
-            format!("no message came or went for {limit:?} (stream_idle_timeout)"),
-        ),
-        Ending::OpenTimeout(limit) => subject.error(
-            ErrorKind::Timeout,
-            Origin::Peer,
-            Reason::ReadTimeout,
-            format!("the peer did not accept the stream within {limit:?} (open_timeout)"),
-        ),
-        Ending::Violation(violation) => subject.error(
-            ErrorKind::Protocol,
-            Origin::Peer,
-            Reason::Decode,
-            format!("the peer broke the protocol: {violation}"),
-        ),
-        Ending::Overrun(over) => subject.error(
-            ErrorKind::Limit,
-            Origin::Caller,
-            Reason::Unread,
-            format!(
-                "the stream was broken off because it is not read while the peer sends on: {over}"
-            ),
-        ),
-        Ending::TooLarge { size, limit } => {
-            let text =
-                too_large(if subject.stream { "a message" } else { "the answer" }, *size, *limit);
-            subject.error(ErrorKind::Limit, Origin::Peer, Reason::TooLarge, text)
+        ending => {
+            let (kind, origin, reason, text) = words(ending, subject);
+            subject.error(kind, origin, reason, text)
         }
-        Ending::Abandoned(limit) => subject.error(
-            ErrorKind::Timeout,
-            Origin::Library,
-            Reason::ServerTimeout,
-            format!("its connection has been gone for {limit:?} (abandoned_call_timeout)"),
-        ),
-        Ending::BadAnswer(why) => subject.error(
-            ErrorKind::Decode,
-            Origin::Peer,
-            Reason::Decode,
-            format!("the answer's header cannot be understood: {why}"),
-        ),
+    }
+}
+
+/// The error of a handler whose client has broken the stream off.
+fn given_up(outcome: &Outcome, subject: &Subject) -> Error {
+    let failure = outcome.failure.as_deref().cloned().unwrap_or(Reason::Cancelled.into());
+    let text = match text(&outcome.message) {
+        text if text.is_empty() => {
+            format!("the client broke the stream off with code {}", failure.code)
+        }
+        text => format!("the client broke the stream off: {text}"),
+    };
+    subject.about(Error::new(ErrorKind::Cancelled, Origin::Peer, failure, text))
+}
+
+/// The parts of the error of an end that no outcome says.
+fn words(ending: &Ending, subject: &Subject) -> (ErrorKind, Origin, Reason, String) {
+    use ErrorKind as K;
+    use Origin::{Caller, Library, Peer};
+    match ending {
+        Ending::Closed(_) | Ending::Reset(_) | Ending::Refused(_) => {
+            unreachable!("the peer's outcome says it")
+        }
+        Ending::Deadline => {
+            let text = "the time the caller allows has passed";
+            (K::Timeout, Peer, Reason::Deadline, text.to_owned())
+        }
+        Ending::Idle(limit) => {
+            let text = format!("no message came or went for {limit:?} (stream_idle_timeout)");
+            (K::Timeout, Peer, Reason::IdleTimeout, text)
+        }
+        Ending::OpenTimeout(limit) => {
+            let text =
+                format!("the peer did not accept the stream within {limit:?} (open_timeout)");
+            (K::Timeout, Peer, Reason::ReadTimeout, text)
+        }
+        Ending::Abandoned(limit) => {
+            let text =
+                format!("its connection has been gone for {limit:?} (abandoned_call_timeout)");
+            (K::Timeout, Library, Reason::ServerTimeout, text)
+        }
+        Ending::Violation(violation) => {
+            (K::Protocol, Peer, Reason::Decode, format!("the peer broke the protocol: {violation}"))
+        }
+        Ending::Overrun(over) => {
+            let text = format!(
+                "the stream was broken off because it is not read while the peer sends on: {over}"
+            );
+            (K::Limit, Caller, Reason::Unread, text)
+        }
+        Ending::TooLarge { size, limit } => {
+            let what = if subject.stream { "a message" } else { "the answer" };
+            (K::Limit, Peer, Reason::TooLarge, too_large(what, *size, *limit))
+        }
+        Ending::BadAnswer(why) => {
+            let text = format!("the answer's header cannot be understood: {why}");
+            (K::Decode, Peer, Reason::Decode, text)
+        }
         Ending::Local => {
             let reason = if subject.client { Reason::Cancelled } else { Reason::WriteAfterEnd };
-            subject.error(
-                ErrorKind::Cancelled,
-                Origin::Caller,
-                reason,
-                "the stream was ended on this side",
-            )
+            (K::Cancelled, Caller, reason, "the stream was ended on this side".to_owned())
         }
         Ending::Lost(why) => {
-            let (kind, origin) = match why {
-                ConnError::PeerClosed
-                | ConnError::Io(_)
-                | ConnError::Transport(_)
-                | ConnError::Unreachable { .. } => (ErrorKind::Network, Origin::Peer),
-                ConnError::LocalClosed
-                | ConnError::RuntimeGone
-                | ConnError::Shutdown
-                | ConnError::Idle(_) => (ErrorKind::Closed, Origin::Caller),
-                ConnError::Panicked => (ErrorKind::Internal, Origin::Library),
-                ConnError::Wire(_) | ConnError::BadAnswer(_) | ConnError::Overdrawn { .. } => {
-                    (ErrorKind::Protocol, Origin::Peer)
-                }
-                ConnError::FrameTooLarge { .. }
-                | ConnError::PeerNotReading { .. }
-                | ConnError::FirstFrame(_)
-                | ConnError::Frame(_)
-                | ConnError::NoRoom { .. }
-                | ConnError::TooManyNew { .. } => (ErrorKind::Limit, Origin::Peer),
-            };
-            subject.error(kind, origin, Reason::Network, why.to_string())
+            let (kind, origin) = of_lost(why);
+            (kind, origin, Reason::Network, why.to_string())
         }
+    }
+}
+
+/// The kind of error of a connection that is lost, and who has caused it.
+fn of_lost(why: &ConnError) -> (ErrorKind, Origin) {
+    match why {
+        ConnError::PeerClosed
+        | ConnError::Io(_)
+        | ConnError::Transport(_)
+        | ConnError::Unreachable { .. } => (ErrorKind::Network, Origin::Peer),
+        ConnError::LocalClosed
+        | ConnError::RuntimeGone
+        | ConnError::Shutdown
+        | ConnError::Idle(_) => (ErrorKind::Closed, Origin::Caller),
+        ConnError::Panicked => (ErrorKind::Internal, Origin::Library),
+        ConnError::Wire(_) | ConnError::BadAnswer(_) | ConnError::Overdrawn { .. } => {
+            (ErrorKind::Protocol, Origin::Peer)
+        }
+        ConnError::FrameTooLarge { .. }
+        | ConnError::PeerNotReading { .. }
+        | ConnError::FirstFrame(_)
+        | ConnError::Frame(_)
+        | ConnError::NoRoom { .. }
+        | ConnError::TooManyNew { .. } => (ErrorKind::Limit, Origin::Peer),
     }
 }
 

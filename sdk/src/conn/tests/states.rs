@@ -314,40 +314,52 @@ impl Case {
         Some([self.then(), or_nothing(sent.join(", ")), or_nothing(told.join(", "))])
     }
 
-    /// Carries out an event of the application or the clock.
-    fn ask(&mut self, event: &str) -> Option<String> {
+    /// Carries out an event of the connection or the clock; `false` if it is none.
+    fn happens(&mut self, event: &str) -> bool {
         let conn = &mut self.end.conn;
         match event {
-            "connection lost" => {
-                conn.handle_lost(&ConnError::PeerClosed);
-                return Some(String::new());
-            }
-            "drain" => {
-                conn.drain();
-                return Some(String::new());
-            }
-            "shut down" => {
-                conn.shut_down();
-                return Some(String::new());
-            }
+            "connection lost" => conn.handle_lost(&ConnError::PeerClosed),
+            "drain" => conn.drain(),
+            "shut down" => conn.shut_down(),
             SILENCE => {
                 let end = epoch() + IDLE_TIMEOUT + IDLE_TIMEOUT / 3;
                 while let Some(next) = conn.next_deadline().filter(|next| *next <= end) {
                     conn.handle_timeout(next);
                 }
-                return Some(String::new());
             }
-            "open timeout" => {
-                conn.handle_timeout(epoch() + OPEN_TIMEOUT);
-                return Some(String::new());
+            "open timeout" => conn.handle_timeout(epoch() + OPEN_TIMEOUT),
+            "deadline" => conn.handle_timeout(epoch() + DEADLINE),
+            _ => return false,
+        }
+        true
+    }
+
+    /// Reads what is there.
+    fn read(&mut self, key: StreamKey) -> String {
+        let conn = &mut self.end.conn;
+        let (mut inbox, mut count) = (Inbox::default(), 0);
+        let taken = conn.take(key, Consumed::default(), &mut inbox);
+        while inbox.front().and_then(Messages::next).is_some() {
+            count += 1;
+        }
+        match taken {
+            None => "not yet".to_owned(),
+            Some(Take::Messages) => format!("{count} message"),
+            Some(Take::EndOfInput) => "end of input".to_owned(),
+            Some(Take::Stuck) => unreachable!("no time passes here"),
+            Some(Take::Ended) => {
+                format!("over: {}", ending_text(conn.ending(key).expect("it is over")))
             }
-            "deadline" => {
-                conn.handle_timeout(epoch() + DEADLINE);
-                return Some(String::new());
-            }
-            _ => {}
+        }
+    }
+
+    /// Carries out an event of the application or the clock.
+    fn ask(&mut self, event: &str) -> Option<String> {
+        if self.happens(event) {
+            return Some(String::new());
         }
         let key = self.key?;
+        let conn = &mut self.end.conn;
         let nothing = String::new();
         Some(match event {
             "opened?" => match conn.opened(key) {
@@ -360,22 +372,7 @@ impl Case {
                 Err(SendError::Ended(ending)) => format!("error: {}", ending_text(&ending)),
                 Err(error) => format!("error: {error:?}"),
             },
-            "read" => {
-                let (mut inbox, mut count) = (Inbox::default(), 0);
-                let taken = conn.take(key, Consumed::default(), &mut inbox);
-                while inbox.front().and_then(Messages::next).is_some() {
-                    count += 1;
-                }
-                match taken {
-                    None => "not yet".to_owned(),
-                    Some(Take::Messages) => format!("{count} message"),
-                    Some(Take::EndOfInput) => "end of input".to_owned(),
-                    Some(Take::Stuck) => unreachable!("no time passes here"),
-                    Some(Take::Ended) => {
-                        format!("over: {}", ending_text(conn.ending(key).expect("it is over")))
-                    }
-                }
-            }
+            "read" => self.read(key),
             "finish" => {
                 conn.half_close(key);
                 nothing

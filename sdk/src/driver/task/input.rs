@@ -1,6 +1,7 @@
 //! The driver's input, which it reads and hands to the connection.
 
 use std::future::Future;
+use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -92,23 +93,35 @@ impl Driver {
                 }
             }
             self.recheck = None;
-            match self.read_buffer.poll_read(input, cx) {
-                Poll::Pending => {
-                    if self.read_buffer.settle() {
-                        let counted = self.read_buffer.counted();
-                        self.run(|state| state.conn.count_settled(counted));
-                    }
-                    return Ok(());
-                }
-                Poll::Ready(Ok(0)) => return self.handle_input_end(),
-                Poll::Ready(Ok(_)) => self.handle_input()?,
-                Poll::Ready(Err(error)) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Poll::Ready(Err(error)) => return Err(self.failed_read(&error)),
+            if self.read_once(input, cx)?.is_break() {
+                return Ok(());
             }
         }
         self.drained = false;
         self.give_way(cx);
         Ok(())
+    }
+
+    /// Reads once, and handles what came. It breaks when no more is there for now, or ever.
+    fn read_once(
+        &mut self,
+        input: &mut dyn Input,
+        cx: &mut Context<'_>,
+    ) -> Result<ControlFlow<()>, ConnError> {
+        match self.read_buffer.poll_read(input, cx) {
+            Poll::Pending => {
+                if self.read_buffer.settle() {
+                    let counted = self.read_buffer.counted();
+                    self.run(|state| state.conn.count_settled(counted));
+                }
+                return Ok(ControlFlow::Break(()));
+            }
+            Poll::Ready(Ok(0)) => return self.handle_input_end().map(ControlFlow::Break),
+            Poll::Ready(Ok(_)) => self.handle_input()?,
+            Poll::Ready(Err(error)) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Poll::Ready(Err(error)) => return Err(self.failed_read(&error)),
+        }
+        Ok(ControlFlow::Continue(()))
     }
 
     fn has_done_enough(&self) -> bool {

@@ -28,9 +28,15 @@ pub(super) fn describe(frame: &Frame, bytes: &[u8], at: usize) -> Value {
             "reserved": header.reserved,
         },
     });
+    extend(&mut described, contents(frame, &header, at));
+    described
+}
+
+/// The fields of a frame beside its fixed header.
+fn contents(frame: &Frame, header: &Header, at: usize) -> Value {
     let start = at + HEADER_LEN;
     let behind_meta = start + usize::from(header.header_size);
-    let fields = match frame {
+    match frame {
         Frame::Request { head, meta, body, attachment } => {
             assert_eq!(
                 (head.id, head.version, head.reserved),
@@ -74,9 +80,7 @@ pub(super) fn describe(frame: &Frame, bytes: &[u8], at: usize) -> Value {
         Frame::BadUnary { why, .. } | Frame::BadStream { why, .. } => {
             json!({ "fault": why.to_string() })
         }
-    };
-    extend(&mut described, fields);
-    described
+    }
 }
 
 fn request_meta(meta: &RequestProtocol) -> Value {
