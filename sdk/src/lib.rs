@@ -143,6 +143,7 @@ mod sync;
 pub mod testing;
 #[cfg(feature = "runtime")]
 mod transport;
+#[cfg(feature = "runtime")]
 pub mod trpc;
 mod wires;
 
