@@ -211,7 +211,7 @@ fn push_request<F: Decoded>(
 ) -> Result<(), FrameFault> {
     let meta = request_meta(&mut rest, header_len)?;
     let (body, attachment) = split(rest, meta.request_id, meta.attachment_size)?;
-    frames.push(F::of(Frame::Request { head, meta, body, attachment }, Side::Server));
+    frames.push(F::request(head, meta, body, attachment));
     Ok(())
 }
 
@@ -246,7 +246,7 @@ fn push_response<F: Decoded>(
 ) -> Result<(), FrameFault> {
     let meta = response_meta(&mut rest, header_len)?;
     let (body, attachment) = split(rest, meta.request_id, meta.attachment_size)?;
-    frames.push(F::of(Frame::Response { head, meta, body, attachment }, Side::Client));
+    frames.push(F::response(head, meta, body, attachment));
     Ok(())
 }
 

@@ -26,6 +26,7 @@ pub(crate) const ONE_WAY: u32 = 1;
 pub(super) const RESET: i32 = 1;
 
 /// The header of a request.
+#[inline(always)]
 pub(super) fn request(head: Head, id: u32, one_way: bool, attachment_size: u32) -> RequestProtocol {
     RequestProtocol {
         call_type: if one_way { ONE_WAY } else { 0 },
@@ -49,7 +50,7 @@ fn milliseconds(timeout: Duration) -> u32 {
     u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX).max(1)
 }
 
-#[inline]
+#[inline(always)]
 pub(super) fn read_request(meta: RequestProtocol) -> Head {
     let mut metadata = metadata::read(meta.trans_info);
     // It is the wire's own, and would be passed on to a stream.
@@ -67,6 +68,7 @@ pub(super) fn read_request(meta: RequestProtocol) -> Head {
 }
 
 /// The header of an answer to a call with this tag.
+#[inline(always)]
 pub(super) fn response(
     tag: CallTag,
     mut outcome: Outcome,
@@ -90,7 +92,7 @@ pub(super) fn response(
     }
 }
 
-#[inline]
+#[inline(always)]
 pub(super) fn read_response(meta: ResponseProtocol, body: Bytes, attachment: Bytes) -> Answer {
     let mut metadata = metadata::read(meta.trans_info);
     let failure = read_failure(meta.ret, meta.func_ret, &mut metadata);

@@ -1,6 +1,7 @@
 //! Frames in words that all wires share.
 
-use trill_proto::CloseMeta;
+use bytes::Bytes;
+use trill_proto::{CloseMeta, RequestProtocol, ResponseProtocol};
 
 use crate::error::Reason;
 use crate::framing::Side;
@@ -11,46 +12,63 @@ use super::frame::{CallTag, Frame, UnaryHead};
 use super::head;
 use super::quirks::may_have_overtaken;
 
-/// A form in which the decoder gives frames.
+/// A form in which the decoder gives frames. Calls and answers come most often and are large, so
+/// they are made where they stay.
 pub(crate) trait Decoded {
     /// `frame` was read at this side.
     fn of(frame: Frame, side: Side) -> Self;
+
+    fn request(head: UnaryHead, meta: RequestProtocol, body: Bytes, attachment: Bytes) -> Self;
+
+    fn response(head: UnaryHead, meta: ResponseProtocol, body: Bytes, attachment: Bytes) -> Self;
 }
 
 impl Decoded for Frame {
     #[inline]
-    fn of(frame: Frame, _: Side) -> Self {
+    fn of(frame: Self, _: Side) -> Self {
         frame
+    }
+
+    fn request(head: UnaryHead, meta: RequestProtocol, body: Bytes, attachment: Bytes) -> Self {
+        Self::Request { head, meta, body, attachment }
+    }
+
+    fn response(head: UnaryHead, meta: ResponseProtocol, body: Bytes, attachment: Bytes) -> Self {
+        Self::Response { head, meta, body, attachment }
     }
 }
 
 impl Decoded for Input {
+    #[inline(always)]
+    fn request(frame: UnaryHead, meta: RequestProtocol, body: Bytes, attachment: Bytes) -> Self {
+        let tag = CallTag {
+            frame,
+            request_id: meta.request_id,
+            message_type: meta.message_type,
+            content_type: meta.content_type,
+        };
+        let (tag, one_way) = (input::CallTag::Trpc(tag), meta.call_type == head::ONE_WAY);
+        Self::Call { tag, one_way, head: head::read_request(meta), body, attachment }
+    }
+
+    // PROTOCOL 7
+    // Peers disagree about the id in the fixed header; the one in the protobuf header is always
+    // right.
+    #[inline(always)]
+    fn response(_: UnaryHead, meta: ResponseProtocol, body: Bytes, attachment: Bytes) -> Self {
+        let id = meta.request_id.into();
+        Self::Answer { id, answer: head::read_response(meta, body, attachment) }
+    }
+
     #[inline]
     fn of(frame: Frame, side: Side) -> Self {
         match frame {
             Frame::Request { head, meta, body, attachment } => {
-                let tag = CallTag {
-                    frame: head,
-                    request_id: meta.request_id,
-                    message_type: meta.message_type,
-                    content_type: meta.content_type,
-                };
-                let one_way = meta.call_type == head::ONE_WAY;
-                Self::Call {
-                    tag: input::CallTag::Trpc(tag),
-                    one_way,
-                    head: head::read_request(meta),
-                    body,
-                    attachment,
-                }
+                Self::request(head, meta, body, attachment)
             }
-            // PROTOCOL 7
-            // Peers disagree about the id in the fixed header; the one in the protobuf header is
-            // always right.
-            Frame::Response { meta, body, attachment, .. } => Self::Answer {
-                id: meta.request_id.into(),
-                answer: head::read_response(meta, body, attachment),
-            },
+            Frame::Response { head, meta, body, attachment } => {
+                Self::response(head, meta, body, attachment)
+            }
             Frame::Data { id, messages } => Self::Messages { id, messages },
             Frame::Feedback { id, increment } => {
                 let credit = Credit { increment, total: 0 };
