@@ -46,11 +46,9 @@ impl Connection {
             self.end_stream(key, Ending::Local);
             return Fit::Whole;
         }
+        let closes = self.closes(&outcome);
         let stream = self.streams.get_mut(key);
         let id = stream.id;
-        // PROTOCOL 25
-        let closes =
-            outcome.reason() == Some(Reason::Status) && self.config.app_errors == AppErrors::Close;
         let fit = if outcome.is_ok() || closes {
             // PROTOCOL 23
             if self.rules.credit_before_end
@@ -75,11 +73,15 @@ impl Connection {
         fit
     }
 
+    /// Tells whether a failure of the handler is told with a normal end.
+    fn closes(&self, outcome: &Outcome) -> bool {
+        // PROTOCOL 25
+        outcome.reason() == Some(Reason::Status) && self.config.app_errors == AppErrors::Close
+    }
+
     /// Ends a stream that has no handler any more with the outcome that it left.
     pub(super) fn write_outcome(&mut self, id: StreamId, outcome: Outcome) {
-        let closes =
-            outcome.reason() == Some(Reason::Status) && self.config.app_errors == AppErrors::Close;
-        if outcome.is_ok() || closes {
+        if outcome.is_ok() || self.closes(&outcome) {
             self.write_end(id, EndFrame::Close, outcome);
         } else {
             self.write_reset(id, outcome);
