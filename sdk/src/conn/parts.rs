@@ -13,16 +13,14 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use crate::framing::{Body, Framing, Messages, Outcome, StreamId};
+use crate::framing::{Framing, Messages, Outcome, StreamId};
 use crate::wires::{Credit, CreditRule};
 
 use super::Connection;
 use super::credit::{RecvWindow, SendWindow};
 use super::error::{ConnError, Violation};
 use super::event::{Event, StreamKey};
-use super::send_queue::SendTicket;
 use super::stream::{Moved, State};
-use super::streaming::{SendError, Sent};
 
 /// The id of the connection in credit that is for all streams together.
 pub(super) const CONNECTION: StreamId = StreamId(0);
@@ -104,33 +102,6 @@ impl Rest {
 }
 
 impl Connection {
-    /// Sends a message, or the part of it that goes now, if nothing waits before it.
-    pub(super) fn send_in_parts(
-        &mut self,
-        key: StreamKey,
-        len: usize,
-        ticket: &mut Option<SendTicket>,
-        body: impl Body,
-    ) -> Result<Sent, SendError> {
-        let stream = self.streams.get_mut(key);
-        if stream.rest().is_some() {
-            stream.send.waiting = true;
-            self.asking = true;
-            self.give_back(ticket);
-            return Ok(if self.take_stuck(key) { Sent::Stuck } else { Sent::NoCredit });
-        }
-        let queued = self.queued();
-        if !self.send_queue.claim(queued, len, ticket) {
-            return Ok(Sent::NoRoom);
-        }
-        let stream = self.streams.get_mut(key);
-        let mut bytes = Vec::new();
-        self.wire.prefix(stream.id).write(&mut bytes, len, body)?;
-        stream.send.sent = true;
-        self.queue_bytes(key, &bytes);
-        Ok(Sent::Queued)
-    }
-
     /// Puts bytes of messages behind those that wait, and sends what may go.
     pub(super) fn queue_bytes(&mut self, key: StreamKey, bytes: &[u8]) {
         let rare = self.streams.get_mut(key).rare.get_or_insert_default();

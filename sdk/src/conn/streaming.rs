@@ -283,10 +283,11 @@ impl Connection {
             self.give_back(ticket);
             return Err(SendError::TooLarge { size, limit: self.config.max_sent });
         }
-        if self.shared.is_some() {
-            return self.send_in_parts(key, len, ticket, body);
-        }
-        if !stream.send.window.is_open() {
+        // In parts, a stream takes no message while the rest of one waits.
+        let in_parts = self.shared.is_some();
+        let is_held =
+            if in_parts { stream.rest().is_some() } else { !stream.send.window.is_open() };
+        if is_held {
             stream.send.waiting = true;
             self.asking = true;
             self.give_back(ticket);
@@ -295,11 +296,17 @@ impl Connection {
         if !self.send_queue.claim(queued, size, ticket) {
             return Ok(Sent::NoRoom);
         }
+        let before = self.output.len();
         self.wire.prefix(stream.id).write(&mut self.output, len, body)?;
-        stream.send.window.subtract(len);
         stream.send.sent = true;
         stream.moved = Moved::NOW;
-        self.count_unsent();
+        if in_parts {
+            let bytes = self.output.cut_off(before);
+            self.queue_bytes(key, &bytes);
+        } else {
+            stream.send.window.subtract(len);
+            self.count_unsent();
+        }
         Ok(Sent::Queued)
     }
 

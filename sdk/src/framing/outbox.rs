@@ -69,6 +69,18 @@ impl Outbox {
         self.copied.truncate(len - self.by_ref_len);
     }
 
+    /// Takes all behind the first `len` bytes, which end where something was appended.
+    pub(crate) fn cut_off(&mut self, len: usize) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.len() - len);
+        let mut skip = len;
+        for piece in self.pieces() {
+            bytes.extend_from_slice(piece.get(skip..).unwrap_or_default());
+            skip = skip.saturating_sub(piece.len());
+        }
+        self.truncate(len);
+        bytes
+    }
+
     pub(crate) fn clear(&mut self) {
         self.truncate(0);
     }
@@ -196,5 +208,20 @@ mod tests {
             assert_eq!((outbox.len(), outbox.to_vec()), (end, expected));
         }
         assert!(memory.is_unique(), "what is taken back is let go");
+    }
+
+    #[test]
+    fn what_was_appended_last_is_cut_off_whole() {
+        let mut outbox = Outbox::default();
+        outbox.copied().extend_from_slice(b"before");
+        let before = outbox.len();
+        outbox.copied().extend_from_slice(b"one");
+        outbox.append_by_ref(b"two".to_vec().into());
+        outbox.copied().extend_from_slice(b"three");
+        assert_eq!(
+            (outbox.cut_off(before), outbox.to_vec()),
+            (b"onetwothree".into(), b"before".into())
+        );
+        assert_eq!((outbox.cut_off(before), outbox.to_vec()), (vec![], b"before".into()));
     }
 }
