@@ -57,9 +57,7 @@ impl Trpc {
         outcome: Outcome,
         limit: Largest,
     ) -> Result<(), WriteError> {
-        let outcome = with_one_metadata(outcome);
-        check_outcome(&outcome)?;
-        control(out, limit, |out| encode::close(out, id, &head::close(0, outcome)))
+        end(out, id, 0, outcome, limit)
     }
 
     /// RESET.
@@ -70,9 +68,7 @@ impl Trpc {
         outcome: Outcome,
         limit: Largest,
     ) -> Result<(), WriteError> {
-        let outcome = with_one_metadata(outcome);
-        check_outcome(&outcome)?;
-        control(out, limit, |out| encode::close(out, id, &head::close(RESET, outcome)))
+        end(out, id, RESET, outcome, limit)
     }
 
     /// The bytes in front of each message: the fixed header of DATA.
@@ -134,6 +130,19 @@ impl Trpc {
         encode::response(out, tag.frame, &meta, limit, len, body, attachment)
             .map_err(WriteError::from)
     }
+}
+
+/// CLOSE of this type with an outcome.
+fn end(
+    out: &mut Outbox,
+    id: StreamId,
+    close_type: i32,
+    outcome: Outcome,
+    limit: Largest,
+) -> Result<(), WriteError> {
+    let outcome = with_one_metadata(outcome);
+    check_outcome(&outcome)?;
+    control(out, limit, |out| encode::close(out, id, &head::close(close_type, outcome)))
 }
 
 /// Writes a frame whose header is all of it, and takes it back if it is larger than it may be.
