@@ -261,12 +261,12 @@ impl State {
         cx: &Context<'_>,
     ) -> Poll<Result<(), SendError>> {
         // The send buffer goes first, as soon as there is room for its frames.
-        if let Some(held) = held
-            && !self.claim_room(held + len, &mut sender.ticket)?
-        {
-            return self.wait_as_writer(key, sender.ticket, cx);
+        if let Some(held) = held {
+            if !self.claim_room(held + len, &mut sender.ticket)? {
+                return self.wait_as_writer(key, sender.ticket, cx);
+            }
+            self.writer.collect(&mut self.conn, key);
         }
-        self.writer.collect(&mut self.conn, key);
         // Many streams have no second message, so only then a send buffer is worth its memory.
         let grants =
             len < SEND_BUFFER_SIZE && self.writer.is_behind(&self.conn) && self.conn.has_sent(key);
