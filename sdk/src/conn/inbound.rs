@@ -1,29 +1,25 @@
-//! Input from the network and the clock: frames and deadlines.
+//! Input from the network and the clock: frames and deadlines. Admission has a file of its own.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use crate::error::{At, Reason};
-use crate::framing::{Head, MESSAGE_COST, Messages, Outcome, Side, StreamId};
-use crate::wires::{Credit, CreditRule, End, Fault, Input, Opening};
+use crate::framing::{MESSAGE_COST, Messages, Outcome, Side, StreamId};
+use crate::wires::{Credit, CreditRule, End, Fault, Input};
 use bytes::Bytes;
 
-use super::config::{MIN_WINDOW, STREAM_STATE, room_for};
+use super::Connection;
 use super::credit::SendWindow;
 use super::error::{ConnError, Violation};
-use super::event::{Admitted, Ending, Event, IncomingStream, RefusedCall, Shape, StreamKey};
+use super::event::{Ending, Event, StreamKey};
 use super::parts::CONNECTION;
 use super::refusals::Cause;
-use super::stream::{Action, FrameKind, Moved, Rare, Recv, Send, State, Stream};
+use super::stream::{Action, FrameKind, Moved, State};
 use super::streaming::Consumed;
 use super::timers::Timer;
-use super::{Connection, drain};
 
 /// The bytes that a stream without flow control may hold before the connection is not read further.
 const STALL_WITHOUT_WINDOW: usize = 256 * 1024;
-
-/// The longest name of a caller that a connection remembers.
-const SHORT: usize = 256;
 
 impl Connection {
     /// Takes one frame of the peer's. An error ends the connection: report it with
@@ -290,190 +286,6 @@ impl Connection {
                 self.act(key, next, action, Some(Ending::Refused(Arc::new(outcome))));
             }
         }
-    }
-
-    /// A call or stream may go on for long, so what is kept of its head must not hold on to the
-    /// buffer that it was read into. The decoder has seen to the metadata.
-    #[inline]
-    pub(super) fn let_go_of_input(&mut self, head: &mut Head) {
-        // The method is found by now.
-        (head.method, head.callee) = (Bytes::new(), Bytes::new());
-        if head.caller.is_empty() {
-            return;
-        }
-        // All that a connection carries gives the same name, most often.
-        if head.caller != self.last_caller {
-            head.caller = Bytes::copy_from_slice(&head.caller);
-            // An idle connection counts nothing for it.
-            self.last_caller =
-                if head.caller.len() <= SHORT { head.caller.clone() } else { Bytes::new() };
-        } else {
-            head.caller = self.last_caller.clone();
-        }
-    }
-
-    fn handle_open(&mut self, id: StreamId, opening: Option<Opening>, now: Instant) {
-        if let Some(key) = self.streams.find(id) {
-            let (next, action) = self.streams.get(key).state.receive(false, FrameKind::Open);
-            self.act(key, next, action, None);
-            return;
-        }
-        let (mut head, admitted, peer_window, more) = match self.admit_stream(opening) {
-            Ok(stream) => stream,
-            Err(RefusedCall { method, outcome }) => {
-                self.wire.refuse(&mut self.output, id, outcome.clone());
-                self.tell_refused(method, outcome);
-                return;
-            }
-        };
-        let share = self.unread.share(0).saturating_sub(STREAM_STATE);
-        // PROTOCOL 21
-        let off = self.rules.credit == CreditRule::Announced && peer_window == 0;
-        let window = if off { 0 } else { self.recv_window(share) };
-        let send_window = if window == 0 {
-            SendWindow::unlimited()
-        } else {
-            SendWindow::of(self.rules.credit, peer_window)
-        };
-        self.wire.accept(&mut self.output, id, window, head.content_type);
-        let deadline = head.timeout.and_then(|timeout| now.checked_add(timeout));
-        let kept = STREAM_STATE + head.kept();
-        let key = self.insert_theirs(id, (window, send_window), deadline, kept, now);
-        let more = more
-            .into_iter()
-            .map(|id| self.insert_theirs(id, (window, send_window), deadline, STREAM_STATE, now))
-            .collect();
-        self.let_go_of_input(&mut head);
-        self.events.push(Event::Stream(Box::new(IncomingStream {
-            key,
-            more,
-            admitted,
-            head,
-            deadline,
-        })));
-    }
-
-    fn insert_theirs(
-        &mut self,
-        id: StreamId,
-        (window, send_window): (u32, SendWindow),
-        deadline: Option<Instant>,
-        kept: usize,
-        now: Instant,
-    ) -> StreamKey {
-        let key = self.streams.insert(Stream {
-            id,
-            // PROTOCOL 16
-            state: State::Open,
-            send: Send::new(send_window),
-            recv: Recv::new(window, self.stall_at(window)),
-            ending: None,
-            accepted: true,
-            open_by: None,
-            end_by: deadline,
-            kept: 0,
-            watched: false,
-            moved: Moved::NOW,
-            rare: Rare::of(self.config.stream_idle_timeout, self.rules.credit),
-        });
-        self.begin_counting(key);
-        self.keep(key, kept);
-        self.set_stream_idle_timer(key, now);
-        self.set_stuck_timer(now);
-        if let Some(at) = deadline {
-            self.timers.set(at, Timer::Stream(key));
-        }
-        key
-    }
-
-    fn admit_stream(
-        &mut self,
-        opening: Option<Opening>,
-    ) -> Result<(Head, Admitted, u32, Vec<StreamId>), RefusedCall> {
-        let Some(Opening { head, window, more }) = opening else {
-            self.count_refusal(Cause::Unreadable);
-            let text = "INIT without request_meta: it names no method";
-            let outcome = Outcome::failed(Reason::NoMethod, text);
-            return Err(RefusedCall { method: Bytes::new(), outcome });
-        };
-        // Streams that are over but still held count: their memory is not free yet.
-        let count = 1 + more.len();
-        let room = (room_for(MIN_WINDOW) + STREAM_STATE) * count + head.kept();
-        let busy = self.streams.held() + more.len();
-        let admitted = self
-            .admit(&head, Shape::Stream, (busy, room))
-            .and_then(|admitted| self.permit_more(more.len()).map(|()| admitted));
-        match admitted {
-            Ok(admitted) => Ok((head, admitted, window, more)),
-            Err(outcome) => Err(RefusedCall { method: head.method, outcome }),
-        }
-    }
-
-    /// Takes permits for the other streams of an opening, or gives back the one that it has.
-    fn permit_more(&mut self, count: usize) -> Result<(), Outcome> {
-        for taken in 0..count {
-            if let Err(crowded) = self.permits.take() {
-                (0..=taken).for_each(|_| self.permits.give_back());
-                self.count_refusal(Cause::TooManyCalls);
-                return Err(Outcome::failed(
-                    Reason::Overloaded.at(At::ServerCall),
-                    crowded.to_string(),
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    /// Those above hear of each call and stream, also of those that were not admitted.
-    #[cold]
-    pub(super) fn tell_refused(&mut self, method: Bytes, outcome: Outcome) {
-        self.events.push(Event::Refused(Box::new(RefusedCall { method, outcome })));
-    }
-
-    /// Decides whether a call of the peer's may start, with `busy` of its shape going on and so
-    /// many `bytes` to keep, finds its method, and takes a permit for it.
-    pub(super) fn admit(
-        &mut self,
-        head: &Head,
-        shape: Shape,
-        (busy, bytes): (usize, usize),
-    ) -> Result<Admitted, Outcome> {
-        if self.draining {
-            self.count_refusal(Cause::Draining);
-            return Err(drain::refusal());
-        }
-        let refuse = |cause: Cause, text: String| {
-            self.count_refusal(cause);
-            Err(Outcome::failed(Reason::Overloaded.at(At::ServerCall), text))
-        };
-        let (limit, what) = match shape {
-            Shape::Unary => (self.config.max_calls, "calls"),
-            Shape::Stream => (self.config.max_streams, "streams"),
-        };
-        if busy >= limit {
-            let text = format!(
-                "too many {what} on this connection: {busy} are going on, at most {limit} (max_{what}_per_connection)"
-            );
-            return refuse(Cause::TooManyCalls, text);
-        }
-        let room = match shape {
-            Shape::Unary => self.unread.can_hold(bytes),
-            Shape::Stream => self.unread.can_reserve(bytes),
-        };
-        if let Err(over) = room {
-            return refuse(Cause::NoRoom, format!("the server is overloaded: {over}"));
-        }
-        let admission = self.admission.as_ref().expect("a server's connection has an admission");
-        let admitted =
-            admission(head, shape).inspect_err(|_| self.count_refusal(Cause::Unsupported))?;
-        if let Err(crowded) = self.permits.take() {
-            self.count_refusal(Cause::TooManyCalls);
-            return Err(Outcome::failed(
-                Reason::Overloaded.at(At::ServerCall),
-                crowded.to_string(),
-            ));
-        }
-        Ok(admitted)
     }
 
     pub(super) fn handle_bad(&mut self, id: StreamId, why: &Fault) {

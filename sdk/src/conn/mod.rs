@@ -8,7 +8,9 @@
 //! Deliberately absent: encoding of messages (`stream`), retries and naming (`client`), anything
 //! that waits.
 
+mod admission;
 mod answers;
+mod back_pressure;
 mod begun;
 mod budget;
 mod calls;
@@ -21,6 +23,7 @@ mod drain;
 mod error;
 mod event;
 mod fit;
+mod flush;
 mod ids;
 mod inbound;
 mod inbox;
@@ -66,7 +69,6 @@ use parts::Shared;
 use peer::Permits;
 use send_queue::SendQueue;
 use stall::Stall;
-use stream::Stream;
 use streams::Streams;
 use timers::Timers;
 
@@ -74,7 +76,6 @@ pub(crate) use begun::{Front, too_large};
 pub use budget::Buffered;
 pub(crate) use budget::{Charge, Overrun};
 pub(crate) use collected::Collected;
-use config::MIN_OUTBOX;
 #[cfg(any(test, feature = "__fuzz"))]
 pub(crate) use config::{AppErrors, Cancel};
 pub(crate) use config::{Config, MAX_HEADER, MIN_WINDOW, PROBE_BELOW};
@@ -340,54 +341,6 @@ impl Connection {
         self.timers.next()
     }
 
-    /// Tells whether the peer's bytes are wanted. They are not while a stream without credit has
-    /// more messages than its reader takes, while too much is unread and nobody here waits for the
-    /// peer, or while the peer leaves too many answers unread.
-    pub(crate) fn wants_input(&mut self) -> bool {
-        self.asking = false;
-        self.reads()
-    }
-
-    fn reads(&self) -> bool {
-        !self.stall.is_on()
-            && self.may_answer()
-            && (self.unread.is_within(self.config.max_received)
-                || self.is_hungry()
-                || !self.holds_messages())
-    }
-
-    /// Tells whether messages of streams wait here, whole or begun. Only they can go beyond what
-    /// there is room for: calls are refused before that, and the peer must hear it, however much
-    /// others hold.
-    fn holds_messages(&self) -> bool {
-        self.watch.holds_message() || self.streams.is_any(|stream| stream.recv.held() > 0)
-    }
-
-    /// Tells whether [`wants_input`](Self::wants_input), which was false, may be true now.
-    pub(crate) fn may_want_input(&self) -> bool {
-        !self.stall.is_on()
-            && self.may_answer()
-            && (self.asking || self.unread.is_within(self.config.max_received))
-    }
-
-    /// Tells whether the peer's bytes are not wanted for lack of room. No event tells when other
-    /// connections leave some, so ask now and then.
-    pub(crate) fn is_short(&self) -> bool {
-        !self.stall.is_on()
-    }
-
-    /// Tells whether the peer's frames may be answered. Refusals and answers wait for no room, so a
-    /// connection that has more unsent than its server's other connections have room left for is
-    /// not read.
-    fn may_answer(&self) -> bool {
-        self.queued() + self.answers <= MIN_OUTBOX || self.unsent.can_reserve(0).is_ok()
-    }
-
-    /// Tells whether a reader, a writer without credit or a caller waits for the peer's bytes.
-    fn is_hungry(&self) -> bool {
-        self.calls.is_waited_for() || self.streams.is_any(Stream::is_hungry)
-    }
-
     /// Tells whether at most one call or stream is going on.
     pub(crate) fn is_alone(&self) -> bool {
         self.streams.live() + self.calls.len() <= 1
@@ -466,35 +419,6 @@ impl Connection {
     pub(crate) fn count_refusal(&self, cause: Cause) {
         if let Some(peer) = &self.config.peer {
             peer.server.refusals.count(cause);
-        }
-    }
-
-    /// How many bytes are written when all is that is queued now.
-    pub(crate) fn flush_target(&self) -> u64 {
-        self.written + self.queued() as u64
-    }
-
-    /// Tells whether `target` bytes are written, or never will be; else [`Event::Idle`] tells when
-    /// to ask again.
-    pub(crate) fn flushed(&mut self, target: u64) -> Option<Result<(), ConnError>> {
-        match &self.lost {
-            _ if self.written >= target => Some(Ok(())),
-            Some(why) => Some(Err(why.clone())),
-            None => {
-                self.flush_at = Some(self.flush_at.map_or(target, |at| at.min(target)));
-                None
-            }
-        }
-    }
-
-    /// Tells whether the connection was lost before all was written.
-    pub(crate) fn is_unwritten(&self) -> bool {
-        self.unwritten
-    }
-
-    fn tell_flush(&mut self) {
-        if self.flush_at.take().is_some() {
-            self.events.push(Event::Idle);
         }
     }
 

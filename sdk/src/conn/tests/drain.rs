@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::conn::config::MIN_OUTBOX;
 use crate::conn::{
-    CallKey, Config, ConnError, Connection, Ending, Event, Head, MIN_OUTBOX, Outbox, Outcome,
-    SendError, Take,
+    CallKey, Config, ConnError, Connection, Ending, Event, Head, Outbox, Outcome, SendError, Take,
 };
 use crate::framing::MAX_ENTRIES;
 use crate::metadata::Metadata;
