@@ -1,6 +1,8 @@
 //! Every state of a stream with everything that can happen in it, as one table: `states.md`. A
 //! changed transition is a changed line.
 
+mod events;
+
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -9,14 +11,11 @@ use crate::conn::{
     Take,
 };
 use crate::framing::Messages;
-use crate::wires::trpc::{self as wire, CloseMeta, Frame, UnaryHead};
-use trill_proto::{RequestProtocol, ResponseProtocol};
+use crate::wires::trpc::Frame;
 
-use super::frames::{
-    ID, bare_init, bytes, close, data, data_of, feedback, garbage, init, init_answer, init_for,
-    unknown_kind,
-};
-use super::pair::{End, STREAM, UNARY, epoch, head};
+use super::frames::{ID, close, data, init_answer};
+use super::pair::{End, STREAM, epoch, head};
+use events::{CLIENT_EVENTS, SERVER_EVENTS, SILENCE, frame};
 
 /// Compares with the file that is checked in; with `TRILL_BLESS` in the environment it is written
 /// instead.
@@ -109,71 +108,6 @@ const SERVER_STATES: &[&str] = &[
     "past its deadline",
 ];
 
-const CLIENT_EVENTS: &[&str] = &[
-    "INIT, accepted",
-    "INIT, refused with 12",
-    "INIT without a meta",
-    "DATA",
-    "DATA, half a window",
-    "FEEDBACK",
-    "FEEDBACK of 0",
-    "CLOSE",
-    "CLOSE with 7",
-    "CLOSE of type 2",
-    "RESET with 7",
-    "RESET without a code",
-    "RESET that overtakes the end (tRPC-Go)",
-    "a frame of unknown kind",
-    "an INIT that is garbage",
-    "a unary answer with this id",
-    "a unary answer with this id that is garbage",
-    "opened?",
-    "write",
-    "read",
-    "finish",
-    "reset",
-    "drop the reader",
-    "drop",
-    "open timeout",
-    SILENCE,
-    "deadline",
-    "connection lost",
-];
-
-const SERVER_EVENTS: &[&str] = &[
-    "INIT",
-    "INIT for no method",
-    "INIT without a meta",
-    "INIT without flow control",
-    "DATA",
-    "DATA, half a window",
-    "FEEDBACK",
-    "FEEDBACK of 0",
-    "CLOSE",
-    "CLOSE with 7",
-    "CLOSE of type 2",
-    "RESET with 7",
-    "RESET without a code",
-    "a frame of unknown kind",
-    "an INIT that is garbage",
-    "a unary request with this id",
-    "a unary request with this id that is garbage",
-    "write",
-    "read",
-    "need no more input",
-    "end well",
-    "end with an error",
-    "reset",
-    "drop the reader",
-    "drop",
-    "drain",
-    "shut down",
-    SILENCE,
-    "deadline",
-    "connection lost",
-];
-
-const SILENCE: &str = "no message for too long";
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 const DEADLINE: Duration = Duration::from_secs(30);
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -446,62 +380,6 @@ impl Case {
         }
         text
     }
-}
-
-/// The frames that the peer sends; `None`: the event is not the peer's.
-fn frame(event: &str) -> Option<Vec<u8>> {
-    let close_with = |meta: CloseMeta| bytes(|out| wire::close(out, ID, &meta));
-    Some(match event {
-        "INIT" => init(),
-        "INIT, accepted" => init_answer(0),
-        "INIT, refused with 12" => init_answer(12),
-        "INIT without a meta" => bare_init(),
-        "INIT for no method" => init_for(UNARY, 65_535),
-        "INIT without flow control" => init_for(STREAM, 0),
-        "DATA" => data(),
-        "DATA, half a window" => data_of(32_768),
-        "FEEDBACK" => feedback(),
-        "FEEDBACK of 0" => bytes(|out| wire::feedback(out, ID, 0)),
-        "CLOSE" => close(0, 0),
-        "CLOSE with 7" => close_with(CloseMeta { func_ret: 7, ..Default::default() }),
-        "CLOSE of type 2" => close(2, 0),
-        "RESET with 7" => close(1, 7),
-        "RESET without a code" => close(1, 0),
-        "RESET that overtakes the end (tRPC-Go)" => close_with(CloseMeta {
-            close_type: 1,
-            ret: 1,
-            msg: "uninitialized meta".into(),
-            ..Default::default()
-        }),
-        "a frame of unknown kind" => unknown_kind(),
-        "an INIT that is garbage" => garbage(),
-        "a unary request with this id" => {
-            let meta =
-                RequestProtocol { request_id: 100, func: UNARY.into(), ..Default::default() };
-            bytes(|out| {
-                wire::request(out, unary_head(), &meta, wire::ANY, 0, |_: &mut Vec<u8>| {}, &[])
-                    .unwrap();
-            })
-        }
-        "a unary answer with this id" => {
-            let meta = ResponseProtocol { request_id: 100, ..Default::default() };
-            bytes(|out| {
-                wire::response(out, unary_head(), &meta, wire::ANY, 0, |_: &mut Vec<u8>| {}, &[])
-                    .unwrap();
-            })
-        }
-        "a unary request with this id that is garbage"
-        | "a unary answer with this id that is garbage" => {
-            let mut frame = garbage();
-            (frame[2], frame[9]) = (0, 4);
-            frame
-        }
-        _ => return None,
-    })
-}
-
-fn unary_head() -> UnaryHead {
-    UnaryHead { id: 100, version: 1, reserved: 0 }
 }
 
 /// INIT of a client that waits for [`DEADLINE`].
