@@ -1,5 +1,5 @@
-//! Comments and documents are wrapped at 100 columns, as rustfmt wraps code, and their sentences
-//! begin with their subjects.
+//! Comments and documents are wrapped at 100 columns, as rustfmt wraps code, their sentences begin
+//! with their subjects, and no file of the libraries is long.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -108,4 +108,54 @@ fn without_subject(path: &Path) -> Vec<String> {
 fn sentences_begin_with_their_subjects() {
     let wrong: Vec<_> = texts().iter().flat_map(|path| without_subject(path)).collect();
     assert!(wrong.is_empty(), "{} sentences do not:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// The most lines of a file of the libraries, its tests included.
+const LINES: usize = 500;
+
+/// The files that are longer, and why a part of each would be worse for a reader.
+const LONG: [(&str, &str); 0] = [];
+
+/// The faults of a list of long files: those that it lacks, and those that are no longer long.
+fn faults(files: &[(String, usize)], listed: &[(&str, &str)]) -> Vec<String> {
+    let lacks = files
+        .iter()
+        .filter(|(file, lines)| *lines > LINES && !listed.iter().any(|(long, _)| long == file))
+        .map(|(file, lines)| format!("{file} has {lines} lines: part it by what it does"));
+    let is_long = |long: &str| files.iter().any(|(file, lines)| file == long && *lines > LINES);
+    let stale = listed
+        .iter()
+        .filter(|(long, _)| !is_long(long))
+        .map(|(long, _)| format!("{long} is not long any more: take it out of the list"));
+    lacks.chain(stale).collect()
+}
+
+#[test]
+fn no_file_of_the_libraries_is_longer_than_500_lines() {
+    let root = fs::canonicalize(Path::new(env!("CARGO_MANIFEST_DIR")).join("..")).unwrap();
+    let mut files = Vec::new();
+    for path in texts() {
+        let path = fs::canonicalize(path).unwrap();
+        let file = path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
+        let is_code = ["sdk/src/", "macros/src/", "proto/src/"]
+            .iter()
+            .any(|folder| file.starts_with(folder) && file.ends_with(".rs"));
+        if is_code {
+            let lines = fs::read_to_string(&path).unwrap().lines().count();
+            files.push((file, lines));
+        }
+    }
+    assert!(files.len() > 200, "only {} files were found", files.len());
+    let faults = faults(&files, &LONG);
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn a_long_file_that_is_not_listed_and_a_listed_one_that_is_not_long_are_found() {
+    let files = [("a.rs".to_owned(), 500), ("b.rs".to_owned(), 501), ("c.rs".to_owned(), 502)];
+    let listed = [("a.rs", "why"), ("b.rs", "why"), ("gone.rs", "why")];
+    let found = faults(&files, &listed);
+    let begins = ["c.rs has 502 lines", "a.rs is not long", "gone.rs is not long"];
+    assert_eq!(found.len(), begins.len(), "{found:?}");
+    assert!(found.iter().zip(begins).all(|(fault, begin)| fault.starts_with(begin)), "{found:?}");
 }
