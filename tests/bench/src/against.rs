@@ -8,7 +8,8 @@ use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
 
 use crate::row::Row;
-use crate::workload::{Figure, Workload};
+use crate::sweep::{self, Sweep};
+use crate::work::Work;
 
 /// A row is slower when its median ratio and its lower quartile are above this. A machine's mood
 /// moves single rounds by more, and three quarters of them by less.
@@ -26,22 +27,26 @@ pub(crate) struct Against {
     /// How long each measurement takes
     #[arg(long, default_value_t = 0.5)]
     seconds: f64,
-    /// The workloads
-    #[arg(required = true, ignore_case = true)]
-    rows: Vec<Workload>,
+    /// The works, such as W4 or W4@4k
+    #[arg(required_unless_present = "sweep")]
+    rows: Vec<Work>,
+    /// The works of these sets
+    #[arg(long, value_delimiter = ',')]
+    sweep: Vec<Sweep>,
 }
 
 impl Against {
     /// Measures, prints a line for each row, and fails if one is slower.
     pub(crate) fn run(&self) -> Result<()> {
         ensure!(self.rounds > 0, "without a round there is nothing to compare");
-        if let Some(row) = self.rows.iter().find(|row| row.figure() == Figure::BytesEach) {
-            bail!("{} has no processor time per message", row.name());
+        let rows = sweep::chosen(&self.rows, &self.sweep);
+        if let Some(row) = rows.iter().find(|row| !row.workload.has_cost()) {
+            bail!("{row} has no processor time per message");
         }
         let this = std::env::current_exe()?;
-        let mut ratios = vec![Vec::new(); self.rows.len()];
+        let mut ratios = vec![Vec::new(); rows.len()];
         for round in 0..self.rounds {
-            for (row, ratios) in self.rows.iter().zip(&mut ratios) {
+            for (row, ratios) in rows.iter().zip(&mut ratios) {
                 // Neither program always runs first.
                 let (now, before) = if round.is_multiple_of(2) {
                     let before = self.cost(&self.other, *row)?;
@@ -49,23 +54,23 @@ impl Against {
                 } else {
                     (self.cost(&this, *row)?, self.cost(&self.other, *row)?)
                 };
-                eprintln!("round {:2}  {:<6} {before:7.3} -> {now:7.3} µs", round + 1, row.name());
+                eprintln!("round {:2}  {row:<6} {before:7.3} -> {now:7.3} µs", round + 1);
                 ratios.push(now / before);
             }
         }
         println!("processor time per message, this tree's part of the other commit's");
         let quartiles: Vec<_> = ratios.into_iter().map(Quartiles::of).collect();
-        for (row, quartiles) in self.rows.iter().zip(&quartiles) {
-            println!("{:<6} {quartiles}", row.name());
+        for (row, quartiles) in rows.iter().zip(&quartiles) {
+            println!("{row:<6} {quartiles}");
         }
         ensure!(!quartiles.iter().any(Quartiles::are_slower), "slower than the other commit");
         Ok(())
     }
 
     /// Microseconds of processor time of both sides for a message.
-    fn cost(&self, program: &PathBuf, row: Workload) -> Result<f64> {
+    fn cost(&self, program: &PathBuf, row: Work) -> Result<f64> {
         let run = Command::new(program)
-            .args(["one", "trill", row.name(), "--seconds", &self.seconds.to_string()])
+            .args(["one", "trill", &row.name(), "--seconds", &self.seconds.to_string()])
             .stderr(Stdio::inherit())
             .output()
             .with_context(|| program.display().to_string())?;

@@ -2,21 +2,25 @@
 
 use std::path::Path;
 
-use anyhow::{Result, anyhow, ensure};
+use anyhow::{Result, anyhow};
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use crate::contender::Contender;
 use crate::report::Report;
-use crate::workload::{Figure, Workload};
+use crate::work::Work;
+use crate::workload::Figure;
 
-/// Draws one group of bars for each workload in which both Trill and tonic were measured. A bar
-/// starts at tonic's best form: to the right is better, to the left is worse.
-pub(crate) fn draw(report: &Report, path: &Path) -> Result<()> {
+/// Draws one group of bars for each work in which both Trill and tonic were measured. A bar starts
+/// at tonic's best form: to the right is better, to the left is worse. Gives `false` and draws
+/// nothing if there is no such work.
+pub(crate) fn draw(report: &Report, path: &Path) -> Result<bool> {
     let groups: Vec<Group> =
-        Workload::ALL.iter().filter_map(|workload| Group::new(report, *workload)).collect();
-    ensure!(!groups.is_empty(), "a picture needs Trill and tonic in the same workload");
+        report.works().into_iter().filter_map(|work| Group::new(report, work)).collect();
+    if groups.is_empty() {
+        return Ok(false);
+    }
     let scale = Scale::of(&groups);
     let rows: i32 = groups.iter().map(Group::height).sum();
     let area =
@@ -24,11 +28,12 @@ pub(crate) fn draw(report: &Report, path: &Path) -> Result<()> {
             .into_drawing_area();
     // The errors of the backend borrow it, so only their text survives.
     draw_all(&area, &groups, &scale, rows).map_err(|error| anyhow!("drawing: {error}"))?;
-    area.present().map_err(|error| anyhow!("writing {}: {error}", path.display()))
+    area.present().map_err(|error| anyhow!("writing {}: {error}", path.display()))?;
+    Ok(true)
 }
 
-type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
-type Drawn = Result<(), Box<dyn std::error::Error>>;
+pub(crate) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+pub(crate) type Drawn = Result<(), Box<dyn std::error::Error>>;
 
 fn draw_all(area: &Area<'_>, groups: &[Group], scale: &Scale, rows: i32) -> Drawn {
     area.fill(&WHITE)?;
@@ -39,7 +44,9 @@ fn draw_all(area: &Area<'_>, groups: &[Group], scale: &Scale, rows: i32) -> Draw
         16,
         HPos::Left,
     )?;
-    draw_legend(area, groups)?;
+    let drawn =
+        |contender| groups.iter().any(|group| group.bars.iter().any(|(of, _)| *of == contender));
+    draw_legend(area, (LEFT, 50), drawn)?;
     for tick in scale.ticks() {
         let x = scale.x(tick);
         let color = if tick == 1.0 { BLACK } else { RGBColor(225, 225, 225) };
@@ -56,24 +63,27 @@ fn draw_all(area: &Area<'_>, groups: &[Group], scale: &Scale, rows: i32) -> Draw
     Ok(())
 }
 
-fn draw_legend(area: &Area<'_>, groups: &[Group]) -> Drawn {
-    let mut x = LEFT;
-    for contender in ORDER {
-        if !groups.iter().any(|group| group.bars.iter().any(|(of, _)| of == contender)) {
-            continue;
-        }
-        area.draw(&Rectangle::new([(x, 44), (x + 12, 56)], color(*contender).filled()))?;
-        draw_text(area, contender.name(), (x + 18, 50), 13, HPos::Left)?;
+/// Draws the colours of those contenders that are in the picture, in a line that begins there.
+pub(crate) fn draw_legend(
+    area: &Area<'_>,
+    (mut x, y): (i32, i32),
+    is_drawn: impl Fn(Contender) -> bool,
+) -> Drawn {
+    for contender in Contender::ALL.iter().filter(|contender| is_drawn(**contender)) {
+        area.draw(&Rectangle::new([(x, y - 6), (x + 12, y + 6)], color(*contender).filled()))?;
+        draw_text(area, contender.name(), (x + 18, y), 13, HPos::Left)?;
         x += 46 + 8 * i32::try_from(contender.name().len())?;
     }
     Ok(())
 }
 
 fn draw_group(area: &Area<'_>, group: &Group, scale: &Scale, top: i32) -> Drawn {
-    let name = format!("{}  {}", group.workload.name(), group.workload.title());
-    let what = match group.workload.figure() {
+    let name = format!("{}  {}", group.work, group.work.title());
+    let what = match group.work.figure() {
         Figure::Rate => "rate",
         Figure::P50 => "median time",
+        Figure::P99 => "time of the slowest in a hundred",
+        Figure::Cpu => "processor time",
         Figure::BytesEach => "server memory",
     };
     let middle = top + group.height() / 2;
@@ -95,34 +105,42 @@ fn draw_group(area: &Area<'_>, group: &Group, scale: &Scale, top: i32) -> Drawn 
     Ok(())
 }
 
-fn draw_text(area: &Area<'_>, text: &str, at: (i32, i32), size: i32, anchor: HPos) -> Drawn {
+pub(crate) fn draw_text(
+    area: &Area<'_>,
+    text: &str,
+    at: (i32, i32),
+    size: i32,
+    anchor: HPos,
+) -> Drawn {
     let style = ("sans-serif", size).into_text_style(area).color(&RGBColor(40, 40, 40));
     area.draw(&Text::new(text.to_owned(), at, style.pos(Pos::new(anchor, VPos::Center))))?;
     Ok(())
 }
 
-/// The bars of one workload.
+/// The bars of one work.
 struct Group {
-    workload: Workload,
+    work: Work,
     bars: Vec<(Contender, f64)>,
 }
 
 impl Group {
-    fn new(report: &Report, workload: Workload) -> Option<Self> {
-        let figure = workload.figure();
-        let tonic = report.best_of_tonic(workload, figure)?;
-        report.figure(workload, Contender::Trill, figure)?;
+    fn new(report: &Report, work: Work) -> Option<Self> {
+        let figure = work.figure();
+        let tonic = report.best_of_tonic(work, figure)?;
+        report.figure(work, Contender::Trill, figure)?;
         let times = |contender: &Contender| {
-            let theirs = report.figure(workload, *contender, figure)?;
+            let theirs = report.figure(work, *contender, figure)?;
             let times = if figure == Figure::Rate { theirs / tonic } else { tonic / theirs };
             // A figure that cannot be drawn on such a scale is left out, such as memory that
             // shrank.
             (times.is_finite() && times > 0.0).then_some((*contender, times))
         };
         // Tonic's best form is where the bars start, so it has none of its own.
-        let bars =
-            ORDER.iter().filter_map(times).filter(|(of, times)| !of.is_tonic() || *times != 1.0);
-        Some(Self { workload, bars: bars.collect() })
+        let bars = Contender::ALL
+            .iter()
+            .filter_map(times)
+            .filter(|(of, times)| !of.is_tonic() || *times != 1.0);
+        Some(Self { work, bars: bars.collect() })
     }
 
     fn height(&self) -> i32 {
@@ -158,7 +176,7 @@ impl Scale {
     }
 }
 
-fn color(contender: Contender) -> RGBColor {
+pub(crate) fn color(contender: Contender) -> RGBColor {
     match contender {
         Contender::Trill => RGBColor(201, 79, 24),
         Contender::Tonic | Contender::TonicIter => RGBColor(90, 130, 180),
@@ -169,17 +187,6 @@ fn color(contender: Contender) -> RGBColor {
         Contender::TcpNaive => RGBColor(190, 190, 190),
     }
 }
-
-/// From top to bottom in each group.
-const ORDER: &[Contender] = &[
-    Contender::Trill,
-    Contender::TonicIter,
-    Contender::TonicChannel,
-    Contender::Tarpc,
-    Contender::Ttrpc,
-    Contender::Tcp,
-    Contender::TcpNaive,
-];
 
 const WIDTH: i32 = 900;
 const LEFT: i32 = 210;
@@ -192,6 +199,7 @@ const GAP: i32 = 12;
 mod tests {
     use super::*;
     use crate::row::Row;
+    use crate::workload::Workload;
 
     fn row(contender: Contender, p50: f64) -> Row {
         Row {
@@ -205,9 +213,9 @@ mod tests {
     #[test]
     fn half_the_time_is_twice_as_good() {
         let report = Report::new(&[row(Contender::Trill, 10.0), row(Contender::Tonic, 20.0)]);
-        let group = Group::new(&report, Workload::Unary).expect("both were measured");
+        let group = Group::new(&report, Workload::Unary.usual()).expect("both were measured");
         assert_eq!(group.bars, [(Contender::Trill, 2.0)]);
-        assert!(Group::new(&report, Workload::Download).is_none());
+        assert!(Group::new(&report, Workload::Download.usual()).is_none());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The whole comparison: who runs when, and what is done with what comes out.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
@@ -9,10 +9,12 @@ use clap::Args;
 
 use crate::chart;
 use crate::contender::Contender;
+use crate::curves;
 use crate::process;
 use crate::report::Report;
 use crate::row::Row;
-use crate::workload::Workload;
+use crate::sweep::{self, Sweep};
+use crate::work::Work;
 
 /// The settings of a comparison.
 #[derive(Args)]
@@ -23,21 +25,25 @@ pub(crate) struct Comparison {
     /// How long each measurement takes
     #[arg(long, default_value_t = 2.0)]
     seconds: f64,
-    /// Only these workloads
-    #[arg(long, value_delimiter = ',', ignore_case = true)]
-    only: Vec<Workload>,
+    /// Only these works: W4, or W4@4k with messages of 4 KiB, or W2x32 with 32 calls in flight
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<Work>,
+    /// Only the works of these sets
+    #[arg(long, value_delimiter = ',')]
+    sweep: Vec<Sweep>,
     /// Only these contenders; `tonic` means all its forms
     #[arg(long, value_delimiter = ',')]
     contenders: Vec<Contender>,
     /// Write each measurement as a line of JSON to this file
     #[arg(long)]
     json: Option<PathBuf>,
-    /// Draw a picture of the medians into this file
+    /// Draw a picture of the medians into this file, and one of each set beside it: of `a.svg` and
+    /// the set `sizes` into `a-sizes.svg`
     #[arg(long)]
     svg: Option<PathBuf>,
 }
 
-/// Measures each contender in turn, in each workload, in each round; so what disturbs the machine
+/// Measures each contender in turn, in each work, in each round; so what disturbs the machine
 /// for a while disturbs all of them.
 pub(crate) async fn run(comparison: &Comparison) -> Result<()> {
     let pairs = comparison.pairs();
@@ -52,7 +58,7 @@ pub(crate) async fn run(comparison: &Comparison) -> Result<()> {
     let start = Instant::now();
     let mut rows = Vec::new();
     for round in 1..=comparison.rounds {
-        for (at, &(workload, contender)) in pairs.iter().enumerate() {
+        for (at, &(work, contender)) in pairs.iter().enumerate() {
             let seconds = start.elapsed().as_secs();
             eprint!(
                 "{seconds:4} s  round {round}/{}  {:3}/{}  ",
@@ -60,10 +66,10 @@ pub(crate) async fn run(comparison: &Comparison) -> Result<()> {
                 at + 1,
                 pairs.len()
             );
-            eprint!("{:<6} {:<14}", workload.name(), contender.name());
-            let row = process::measure(contender, workload, comparison.seconds)
+            eprint!("{work:<9} {:<14}", contender.name());
+            let row = process::measure(contender, work, comparison.seconds)
                 .await
-                .with_context(|| format!("{} with {}", workload.name(), contender.name()))?;
+                .with_context(|| format!("{work} with {}", contender.name()))?;
             let row = Row { round, ..row };
             eprintln!("{}", brief(&row));
             if let Some(file) = &mut json {
@@ -76,25 +82,40 @@ pub(crate) async fn run(comparison: &Comparison) -> Result<()> {
     let report = Report::new(&rows);
     print!("{report}");
     match &comparison.svg {
-        Some(path) => chart::draw(&report, path),
+        Some(path) => comparison.draw(&report, path),
         None => Ok(()),
     }
 }
 
 impl Comparison {
-    fn pairs(&self) -> Vec<(Workload, Contender)> {
+    fn works(&self) -> Vec<Work> {
+        if self.only.is_empty() && self.sweep.is_empty() {
+            return Work::all_usual();
+        }
+        sweep::chosen(&self.only, &self.sweep)
+    }
+
+    fn draw(&self, report: &Report, path: &Path) -> Result<()> {
+        let mut is_drawn = chart::draw(report, path)?;
+        for sweep in &self.sweep {
+            let mut name = path.file_stem().unwrap_or_default().to_owned();
+            name.push(format!("-{}.svg", sweep.name()));
+            is_drawn |= curves::draw(report, *sweep, &path.with_file_name(name))?;
+        }
+        ensure!(is_drawn, "a picture needs Trill and tonic in the same work, or a set of works");
+        Ok(())
+    }
+
+    fn pairs(&self) -> Vec<(Work, Contender)> {
         let wanted = |contender: &Contender| {
             self.contenders.is_empty()
                 || self.contenders.iter().any(|asked| contender.is_meant_by(*asked))
         };
-        Workload::ALL
-            .iter()
-            .filter(|workload| self.only.is_empty() || self.only.contains(workload))
-            .flat_map(|&workload| {
-                let contenders = workload.contenders().iter().copied().filter(&wanted);
-                contenders.map(move |contender| (workload, contender))
-            })
-            .collect()
+        let pairs = |work: Work| {
+            let contenders = work.contenders().iter().copied().filter(&wanted);
+            contenders.map(move |contender| (work, contender))
+        };
+        self.works().into_iter().flat_map(pairs).collect()
     }
 }
 
@@ -103,6 +124,7 @@ fn brief(row: &Row) -> String {
     let figures = [
         row.rate.map(|rate| format!("{rate:.0}/s")),
         row.p50_us.map(|us| format!("p50 {us:.1} µs")),
+        row.p99_us.map(|us| format!("p99 {us:.1} µs")),
         row.cpu_us_per_msg.map(|us| format!("{us:.2} µs cpu")),
         row.bytes_each.map(|bytes| format!("{bytes:.0} B each")),
     ];

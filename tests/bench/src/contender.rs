@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::contenders::{tarpc, tcp, tonic, trill, ttrpc};
 use crate::drive::{self, Driver};
-use crate::workload::Workload;
+use crate::work::Work;
 
 /// One way to do the work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
@@ -30,6 +30,18 @@ pub(crate) enum Contender {
 }
 
 impl Contender {
+    /// In the order of legends, and of bars from top to bottom.
+    pub(crate) const ALL: &[Self] = &[
+        Self::Trill,
+        Self::Tonic,
+        Self::TonicIter,
+        Self::TonicChannel,
+        Self::Tarpc,
+        Self::Ttrpc,
+        Self::Tcp,
+        Self::TcpNaive,
+    ];
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Trill => "trill",
@@ -68,21 +80,21 @@ impl Contender {
     /// Does the work of a client.
     pub(crate) async fn drive(
         self,
-        workload: Workload,
+        work: Work,
         address: SocketAddr,
         driver: Driver,
     ) -> Result<drive::Measured> {
         match self {
-            Self::Trill => driver.streams::<trill::Client>(workload, address).await,
+            Self::Trill => driver.streams::<trill::Client>(work, address).await,
             Self::Tonic | Self::TonicChannel => {
-                driver.streams::<tonic::Client<tonic::Channels>>(workload, address).await
+                driver.streams::<tonic::Client<tonic::Channels>>(work, address).await
             }
             Self::TonicIter => {
-                driver.streams::<tonic::Client<tonic::Iterators>>(workload, address).await
+                driver.streams::<tonic::Client<tonic::Iterators>>(work, address).await
             }
-            Self::Tarpc => driver.unary::<tarpc::Client>(workload, address).await,
-            Self::Ttrpc => driver.streams::<ttrpc::Client>(workload, address).await,
-            Self::Tcp | Self::TcpNaive => driver.streams::<tcp::Client>(workload, address).await,
+            Self::Tarpc => driver.unary::<tarpc::Client>(work, address).await,
+            Self::Ttrpc => driver.streams::<ttrpc::Client>(work, address).await,
+            Self::Tcp | Self::TcpNaive => driver.streams::<tcp::Client>(work, address).await,
         }
     }
 }
@@ -93,7 +105,8 @@ mod tests {
 
     #[test]
     fn a_contender_has_the_same_name_everywhere() {
-        for contender in Contender::value_variants() {
+        assert_eq!(Contender::ALL, Contender::value_variants());
+        for contender in Contender::ALL {
             let option = contender.to_possible_value().expect("none is hidden");
             assert_eq!(option.get_name(), contender.name());
             assert_eq!(serde_json::to_value(contender).expect("it is a string"), contender.name());

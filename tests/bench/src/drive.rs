@@ -2,15 +2,18 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
 use tokio::task::JoinSet;
 
-use crate::contenders::{Reader as _, Streams, Unary, Writer as _, read_all};
-use crate::message::{Echo, LARGE, SMALL, Source, check_answer, payload};
+use crate::contenders::{Reader, Streams, Unary, Writer, read_all};
+use crate::message::{Check, Echo, SMALL, Source, check_answer, payload};
 use crate::usage;
+use crate::work::Work;
 use crate::workload::Workload;
 
 /// The results of one run.
@@ -41,74 +44,67 @@ impl Driver {
     /// Does the work with a contender that has streams.
     pub(crate) async fn streams<C: Streams>(
         self,
-        workload: Workload,
+        work: Work,
         address: SocketAddr,
     ) -> Result<Measured> {
-        let small = payload(SMALL);
-        match workload {
+        let (payload, many) = (payload(work.size), work.count as u64);
+        let connect = || C::connect(address);
+        match work.workload {
             Workload::Unary
             | Workload::UnaryOneThread
             | Workload::UnaryMany
-            | Workload::Connections => self.unary::<C>(workload, address).await,
+            | Workload::Connections => self.unary::<C>(work, address).await,
             Workload::PingPong | Workload::PingPongOneThread => {
-                let client = C::connect(address).await?;
-                self.measure(1, |count| ping_pong(client.clone(), count, small.clone())).await
+                let client = connect().await?;
+                self.measure(1, |count| ping_pong(client.clone(), count, payload.clone())).await
             }
             Workload::Download => {
-                let client = C::connect(address).await?;
-                self.measure(1, |count| download(client.clone(), count, small.clone())).await
-            }
-            Workload::Large => {
-                let client = C::connect(address).await?;
-                let large = payload(LARGE);
-                self.measure(1, |count| download(client.clone(), count, large.clone())).await
+                let client = connect().await?;
+                self.measure(1, |count| download(client.clone(), count, payload.clone())).await
             }
             Workload::Upload => {
-                let client = C::connect(address).await?;
-                self.measure(1, |count| upload(client.clone(), count, small.clone())).await
+                let client = connect().await?;
+                self.measure(1, |count| upload(client.clone(), count, payload.clone())).await
             }
             Workload::Talk => {
-                let client = C::connect(address).await?;
-                self.measure(1, |count| talk(client.clone(), count, small.clone())).await
+                let client = connect().await?;
+                self.measure(1, |count| talk(client.clone(), count, payload.clone())).await
             }
             Workload::TalkMany => {
-                let client = C::connect(address).await?;
-                let run = |count| talk_many(client.clone(), count, small.clone());
-                self.measure(STREAMS as u64, run).await
+                let client = connect().await?;
+                let run = |count| talk_many(client.clone(), work.count, count, payload.clone());
+                self.measure(many, run).await
             }
             Workload::Churn => {
-                let client = C::connect(address).await?;
-                let run = |count| churn(client.clone(), count, small.clone());
-                self.measure(AT_A_TIME, run).await
+                let client = connect().await?;
+                let run = |count| churn(client.clone(), many, count, payload.clone());
+                self.measure(many, run).await
             }
-            Workload::Idle => self.idle(C::connect(address).await?, small).await,
+            Workload::Idle => self.idle(connect().await?, work.count, payload).await,
+            Workload::Neighbour => self.neighbour(connect().await?, payload).await,
         }
     }
 
     /// Does the work with a contender that may know nothing but calls.
-    pub(crate) async fn unary<C: Unary>(
-        self,
-        workload: Workload,
-        address: SocketAddr,
-    ) -> Result<Measured> {
-        let small = payload(SMALL);
+    pub(crate) async fn unary<C: Unary>(self, work: Work, address: SocketAddr) -> Result<Measured> {
+        let payload = payload(work.size);
         let client = C::connect(address).await?;
-        match workload {
+        match work.workload {
             Workload::Unary | Workload::UnaryOneThread => {
-                self.measure(1, |count| calls(client.clone(), count, small.clone())).await
+                self.measure(1, |count| calls(client.clone(), count, payload.clone())).await
             }
             Workload::UnaryMany => {
                 self.measure(1, |count| {
-                    let (client, small) = (client.clone(), small.clone());
+                    let (client, payload) = (client.clone(), payload.clone());
                     async move {
-                        client.call_many(IN_FLIGHT, count, small).await?;
+                        client.call_many(work.count as u64, count, payload).await?;
                         Ok(Latencies::new())
                     }
                 })
                 .await
             }
-            Workload::Connections => self.connections(client, address, small).await,
-            _ => anyhow::bail!("{} is about streams, and this contender has none", workload.name()),
+            Workload::Connections => self.connections(client, work.count, address, payload).await,
+            _ => anyhow::bail!("{work} is about streams, and this contender has none"),
         }
     }
 
@@ -152,11 +148,16 @@ impl Driver {
     }
 
     /// Streams that have done something and are then left alone.
-    async fn idle<C: Streams>(self, mut client: C, payload: Bytes) -> Result<Measured> {
+    async fn idle<C: Streams>(
+        self,
+        mut client: C,
+        count: usize,
+        payload: Bytes,
+    ) -> Result<Measured> {
         // The cost of a connection's first stream is not counted.
         let mut streams = vec![greet(&mut client, &payload).await?];
         let before = self.server.map(usage::resident_bytes).transpose()?;
-        while streams.len() <= IDLE {
+        while streams.len() <= count {
             streams.push(greet(&mut client, &payload).await?);
         }
         let after = self.server.map(usage::resident_bytes).transpose()?;
@@ -164,26 +165,78 @@ impl Driver {
             writer.finish().await?;
             ensure!(reader.read().await?.is_none(), "an idle stream had a second message");
         }
-        Ok(Measured { bytes_each: each(before, after, IDLE), ..Measured::default() })
+        Ok(Measured { bytes_each: each(before, after, count), ..Measured::default() })
     }
 
+    /// Connections that are opened, left silent, and then call all at once: of that the times are
+    /// taken. Then each has one call in flight all the time.
     async fn connections<C: Unary>(
         self,
         mut first: C,
+        count: usize,
         address: SocketAddr,
         payload: Bytes,
     ) -> Result<Measured> {
         // The cost of a server's first connection is not counted.
         first.call(Echo { payload: payload.clone(), seq: 0 }).await?;
         let before = self.server.map(usage::resident_bytes).transpose()?;
-        let mut clients = Vec::with_capacity(CONNECTIONS);
-        while clients.len() < CONNECTIONS {
+        let mut clients = Vec::with_capacity(count);
+        while clients.len() < count {
             clients.push(C::connect(address).await?);
         }
+        tokio::time::sleep(self.time).await;
+        let mut latencies = call_at_once(clients.clone(), payload.clone()).await?;
+        latencies.sort_unstable();
         let run = |count| call_on_each(clients.clone(), count, payload.clone());
-        let measured = self.measure(CONNECTIONS as u64, run).await?;
+        let measured = self.measure(count as u64, run).await?;
         let after = self.server.map(usage::resident_bytes).transpose()?;
-        Ok(Measured { bytes_each: each(before, after, CONNECTIONS), ..measured })
+        Ok(Measured {
+            p50_us: quantile(&latencies, 0.50),
+            p99_us: quantile(&latencies, 0.99),
+            bytes_each: each(before, after, count),
+            ..measured
+        })
+    }
+
+    /// A ping-pong of small messages beside a server stream of large ones, as fast as it goes. The
+    /// rate is that of the stream.
+    async fn neighbour<C: Streams>(self, mut client: C, large: Bytes) -> Result<Measured> {
+        let flooded = Arc::new(AtomicU64::new(0));
+        let mut reader = client.download(Echo { payload: large.clone(), seq: u64::MAX }).await?;
+        let counted = Arc::clone(&flooded);
+        let mut flood: JoinSet<Result<()>> = JoinSet::new();
+        flood.spawn(async move {
+            let mut check = Check::new(large);
+            while let Some(echo) = reader.read().await? {
+                check.accept(&echo)?;
+                counted.fetch_add(1, Ordering::Relaxed);
+            }
+            anyhow::bail!("the flood ended")
+        });
+        let (mut writer, mut reader) = client.open().await?;
+        let play = async {
+            let mut seq = 0;
+            play(&mut writer, &mut reader, &mut seq, self.time / 4).await?;
+            let (start, before) = (Instant::now(), flooded.load(Ordering::Relaxed));
+            let latencies = play(&mut writer, &mut reader, &mut seq, self.time).await?;
+            let count = flooded.load(Ordering::Relaxed) - before;
+            anyhow::Ok((latencies, count as f64 / start.elapsed().as_secs_f64()))
+        };
+        let (mut latencies, rate) = tokio::select! {
+            played = play => played?,
+            Some(ended) = flood.join_next() => {
+                ended??;
+                anyhow::bail!("the flood ended")
+            }
+        };
+        flood.shutdown().await;
+        latencies.sort_unstable();
+        Ok(Measured {
+            rate: Some(rate),
+            p50_us: quantile(&latencies, 0.50),
+            p99_us: quantile(&latencies, 0.99),
+            ..Measured::default()
+        })
     }
 }
 
@@ -231,14 +284,24 @@ async fn talk(mut client: impl Streams, count: u64, payload: Bytes) -> Result<La
     Ok(Latencies::new())
 }
 
-async fn talk_many(client: impl Streams, count: u64, payload: Bytes) -> Result<Latencies> {
-    client.talk_many(STREAMS, count, payload).await?;
+async fn talk_many(
+    client: impl Streams,
+    streams: usize,
+    count: u64,
+    payload: Bytes,
+) -> Result<Latencies> {
+    client.talk_many(streams, count, payload).await?;
     Ok(Latencies::new())
 }
 
-async fn churn(client: impl Streams, count: u64, payload: Bytes) -> Result<Latencies> {
+async fn churn(
+    client: impl Streams,
+    at_a_time: u64,
+    count: u64,
+    payload: Bytes,
+) -> Result<Latencies> {
     let mut tasks = JoinSet::new();
-    for _ in 0..AT_A_TIME {
+    for _ in 0..at_a_time {
         let (mut client, payload) = (client.clone(), payload.clone());
         tasks.spawn(async move {
             for seq in 0..count {
@@ -249,6 +312,46 @@ async fn churn(client: impl Streams, count: u64, payload: Bytes) -> Result<Laten
         });
     }
     all(tasks).await
+}
+
+/// Messages to and fro for a while, one at a time.
+async fn play(
+    writer: &mut impl Writer,
+    reader: &mut impl Reader,
+    seq: &mut u64,
+    time: Duration,
+) -> Result<Latencies> {
+    let (small, started) = (payload(SMALL), Instant::now());
+    let mut latencies = Latencies::new();
+    while latencies.is_empty() || started.elapsed() < time {
+        let start = Instant::now();
+        writer.write(Echo { payload: small.clone(), seq: *seq }).await?;
+        let answer = reader.read().await?.context("the stream ended early")?;
+        latencies.push(nanoseconds_since(start));
+        check_answer(&answer, *seq, &small)?;
+        *seq += 1;
+    }
+    Ok(latencies)
+}
+
+/// One call on each connection. The time of each counts from the moment at which all begin.
+async fn call_at_once<C: Unary>(clients: Vec<C>, payload: Bytes) -> Result<Latencies> {
+    let mut tasks = JoinSet::new();
+    let start = Instant::now();
+    for (seq, mut client) in clients.into_iter().enumerate() {
+        let (payload, seq) = (payload.clone(), seq as u64);
+        tasks.spawn(async move {
+            let answer = client.call(Echo { payload: payload.clone(), seq }).await?;
+            let latency = nanoseconds_since(start);
+            check_answer(&answer, seq, &payload)?;
+            anyhow::Ok(latency)
+        });
+    }
+    let mut latencies = Latencies::new();
+    while let Some(ended) = tasks.join_next().await {
+        latencies.push(ended??);
+    }
+    Ok(latencies)
 }
 
 async fn call_on_each<C: Unary>(clients: Vec<C>, count: u64, payload: Bytes) -> Result<Latencies> {
@@ -295,12 +398,6 @@ fn quantile(sorted: &[u32], part: f64) -> Option<f64> {
 fn each(before: Option<u64>, after: Option<u64>, count: usize) -> Option<f64> {
     Some((after? as f64 - before? as f64) / count as f64)
 }
-
-const IN_FLIGHT: u64 = 128;
-const STREAMS: usize = 100;
-const AT_A_TIME: u64 = 64;
-const IDLE: usize = 10_000;
-const CONNECTIONS: usize = 1_000;
 
 /// A run that takes more than one part in so many of the time is long enough to tell the rate, and
 /// to be warm.

@@ -41,7 +41,8 @@ enum Hundredth {
 
 /// Measures 99 streams that echo as fast as they can, alone and beside each sort of hundredth.
 pub(crate) async fn run(fairness: &Fairness) -> Result<()> {
-    let (server, address) = process::start_server(Contender::Trill, Workload::TalkMany).await?;
+    let (server, address) =
+        process::start_server(Contender::Trill, Workload::TalkMany.usual()).await?;
     let address = address.parse()?;
     let time = Duration::from_secs_f64(fairness.seconds);
     let mut kept: Vec<Vec<f64>> = vec![Vec::new(); BESIDE.len()];

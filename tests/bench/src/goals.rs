@@ -2,12 +2,14 @@
 
 use crate::contender::Contender;
 use crate::report::Report;
+use crate::sweep::Sweep;
+use crate::work::Work;
 use crate::workload::{Figure, Workload};
 
-/// One aim of one workload.
+/// One aim of one work.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Goal {
-    workload: Workload,
+    work: Work,
     figure: Figure,
     against: Against,
     wanted: Wanted,
@@ -41,62 +43,65 @@ pub(crate) struct Standing {
 impl Goal {
     pub(crate) fn all() -> impl Iterator<Item = Self> {
         use Against::{Nobody, Tcp, TcpNaive, Tonic, TonicChannel};
-        use Figure::{BytesEach, P50, Rate};
+        use Figure::{BytesEach, Cpu, P50, P99, Rate};
         use Wanted::{AtLeast, AtMost};
         use Workload as W;
-        [
-            (W::Unary, P50, Tonic, AtMost(0.75)),
-            (W::Unary, P50, TcpNaive, AtMost(1.15)),
-            (W::UnaryOneThread, P50, TcpNaive, AtMost(1.15)),
-            (W::UnaryMany, Rate, Tonic, AtLeast(12.0)),
-            (W::UnaryMany, Rate, Tcp, AtLeast(0.5)),
-            (W::PingPong, P50, Tonic, AtMost(0.9)),
-            (W::PingPong, P50, TcpNaive, AtMost(1.15)),
-            (W::PingPongOneThread, P50, TcpNaive, AtMost(1.15)),
-            (W::Download, Rate, Tonic, AtLeast(1.1)),
-            (W::Download, Rate, TonicChannel, AtLeast(2.2)),
-            (W::Download, Rate, Tcp, AtLeast(0.8)),
-            (W::Upload, Rate, Tonic, AtLeast(1.1)),
-            (W::Upload, Rate, TonicChannel, AtLeast(2.2)),
-            (W::Upload, Rate, Tcp, AtLeast(0.8)),
-            (W::Talk, Rate, Tonic, AtLeast(1.05)),
-            (W::Talk, Rate, TonicChannel, AtLeast(2.2)),
-            (W::Talk, Rate, Tcp, AtLeast(0.75)),
-            (W::TalkMany, Rate, Tonic, AtLeast(1.0)),
-            (W::TalkMany, Rate, TonicChannel, AtLeast(2.0)),
-            (W::TalkMany, Rate, Tcp, AtLeast(0.7)),
-            (W::Large, Rate, Tonic, AtLeast(1.6)),
-            (W::Large, Rate, Tcp, AtLeast(0.9)),
-            (W::Idle, BytesEach, Tonic, AtMost(0.1)),
-            (W::Idle, BytesEach, Nobody, AtMost(1024.0)),
-            (W::Churn, Rate, Tonic, AtLeast(4.0)),
-            (W::Connections, Rate, Tonic, AtLeast(2.0)),
-            (W::Connections, BytesEach, Tonic, AtMost(0.25)),
-        ]
-        .into_iter()
-        .map(|(workload, figure, against, wanted)| Self {
-            workload,
+        let usual = [
+            (W::Unary.usual(), P50, Tonic, AtMost(0.75)),
+            (W::Unary.usual(), P50, TcpNaive, AtMost(1.15)),
+            (W::UnaryOneThread.usual(), P50, TcpNaive, AtMost(1.15)),
+            (W::UnaryMany.usual(), Rate, Tonic, AtLeast(12.0)),
+            (W::UnaryMany.usual(), Rate, Tcp, AtLeast(0.5)),
+            (W::PingPong.usual(), P50, Tonic, AtMost(0.9)),
+            (W::PingPong.usual(), P50, TcpNaive, AtMost(1.15)),
+            (W::PingPongOneThread.usual(), P50, TcpNaive, AtMost(1.15)),
+            (W::Download.usual(), Rate, Tonic, AtLeast(1.1)),
+            (W::Download.usual(), Rate, TonicChannel, AtLeast(2.2)),
+            (W::Upload.usual(), Rate, Tonic, AtLeast(1.1)),
+            (W::Upload.usual(), Rate, TonicChannel, AtLeast(2.2)),
+            (W::Upload.usual(), Rate, Tcp, AtLeast(0.8)),
+            (W::Talk.usual(), Rate, Tonic, AtLeast(1.1)),
+            (W::Talk.usual(), Rate, TonicChannel, AtLeast(2.2)),
+            (W::Talk.usual(), Rate, Tcp, AtLeast(0.75)),
+            (W::TalkMany.usual(), Rate, Tonic, AtLeast(1.0)),
+            (W::TalkMany.usual(), Rate, TonicChannel, AtLeast(2.0)),
+            (W::TalkMany.usual(), Rate, Tcp, AtLeast(0.7)),
+            (Work::LARGE, Rate, Tonic, AtLeast(1.6)),
+            (W::Idle.usual(), BytesEach, Tonic, AtMost(0.1)),
+            (W::Idle.usual(), BytesEach, Nobody, AtMost(1024.0)),
+            (W::Churn.usual(), Rate, Tonic, AtLeast(4.0)),
+            (W::Connections.usual(), Rate, Tonic, AtLeast(2.0)),
+            (W::Connections.usual(), BytesEach, Tonic, AtMost(0.25)),
+            (Work { count: 5_000, ..W::Connections.usual() }, P99, Tonic, AtMost(1.0)),
+            (W::Neighbour.usual(), P99, Tonic, AtMost(1.0)),
+        ];
+        let sizes = Sweep::Sizes
+            .works()
+            .into_iter()
+            .flat_map(|work| [(work, Cpu, Tonic, AtMost(1.0)), (work, Rate, Tcp, AtLeast(0.85))]);
+        usual.into_iter().chain(sizes).map(|(work, figure, against, wanted)| Self {
+            work,
             figure,
             against,
             wanted,
         })
     }
 
-    pub(crate) fn workload(&self) -> Workload {
-        self.workload
+    pub(crate) fn work(&self) -> Work {
+        self.work
     }
 
     /// `None` if what it compares was not measured.
     pub(crate) fn standing(&self, report: &Report) -> Option<Standing> {
-        let ours = report.figure(self.workload, Contender::Trill, self.figure)?;
+        let ours = report.figure(self.work, Contender::Trill, self.figure)?;
         let theirs = match self.against {
             Against::Nobody => 1.0,
-            Against::Tonic => report.best_of_tonic(self.workload, self.figure)?,
+            Against::Tonic => report.best_of_tonic(self.work, self.figure)?,
             Against::TonicChannel => {
-                report.figure(self.workload, Contender::TonicChannel, self.figure)?
+                report.figure(self.work, Contender::TonicChannel, self.figure)?
             }
-            Against::Tcp => report.figure(self.workload, Contender::Tcp, self.figure)?,
-            Against::TcpNaive => report.figure(self.workload, Contender::TcpNaive, self.figure)?,
+            Against::Tcp => report.figure(self.work, Contender::Tcp, self.figure)?,
+            Against::TcpNaive => report.figure(self.work, Contender::TcpNaive, self.figure)?,
         };
         let reached = ours / theirs;
         let (met, bound, limit) = match self.wanted {
@@ -145,9 +150,9 @@ mod tests {
             row(Contender::TonicChannel, 6.0),
         ];
         let report = Report::new(&rows);
-        let of_downloads = Goal::all().filter(|goal| goal.workload == Workload::Download);
+        let of_downloads = Goal::all().filter(|goal| goal.work == Workload::Download.usual());
         let standings: Vec<_> = of_downloads.filter_map(|goal| goal.standing(&report)).collect();
-        assert_eq!(standings.len(), 2, "nothing was measured with tcp");
+        assert_eq!(standings.len(), 2, "neither tcp nor processor time was measured");
         assert!(standings[0].met && standings[0].reached == 1.2, "{:?}", standings[0]);
         assert!(!standings[1].met && standings[1].reached == 2.0, "{:?}", standings[1]);
         assert_eq!(standings[1].aim, "rate at least 2.2 of tonic-channel's");

@@ -6,6 +6,7 @@ mod chart;
 mod compare;
 mod contender;
 mod contenders;
+mod curves;
 mod drive;
 mod fairness;
 mod goals;
@@ -13,7 +14,9 @@ mod message;
 mod process;
 mod report;
 mod row;
+mod sweep;
 mod usage;
+mod work;
 mod workload;
 
 use std::net::SocketAddr;
@@ -30,7 +33,7 @@ use crate::contender::Contender;
 use crate::drive::Driver;
 use crate::fairness::Fairness;
 use crate::row::Row;
-use crate::workload::Workload;
+use crate::work::Work;
 
 #[derive(Parser)]
 #[command(about = "Compares Trill with what could be used instead")]
@@ -46,8 +49,8 @@ enum Command {
     /// Runs one contender's server and client once
     One {
         contender: Contender,
-        #[arg(ignore_case = true)]
-        workload: Workload,
+        /// The work: W4, or W4@4k with messages of 4 KiB, or W2x32 with 32 calls in flight
+        work: Work,
         /// How long to measure
         #[arg(long, default_value_t = 2.0)]
         seconds: f64,
@@ -73,8 +76,8 @@ enum Command {
 #[derive(Args)]
 struct Drive {
     contender: Contender,
-    #[arg(ignore_case = true)]
-    workload: Workload,
+    /// The work: W4, W4@4k, W2x32
+    work: Work,
     /// Where the server listens
     #[arg(long)]
     address: SocketAddr,
@@ -106,8 +109,8 @@ fn run(command: Command) -> Result<()> {
                 tokio::spawn(async move { fairness::run(&fairness).await }).await?
             })
         }
-        Command::One { contender, workload, seconds } => {
-            let row = runtime(true)?.block_on(process::measure(contender, workload, seconds))?;
+        Command::One { contender, work, seconds } => {
+            let row = runtime(true)?.block_on(process::measure(contender, work, seconds))?;
             println!("{}", serde_json::to_string(&row)?);
             Ok(())
         }
@@ -129,10 +132,10 @@ impl Drive {
         usage::allow_many_files()?;
         let driver =
             Driver { time: Duration::try_from_secs_f64(self.seconds)?, server: self.server };
-        let work = self.contender.drive(self.workload, self.address, driver);
-        let measured =
-            runtime(self.workload.one_thread())?.block_on(async { tokio::spawn(work).await? })?;
-        let row = Row::new(self.workload.name(), self.contender.name(), &measured);
+        let driving = self.contender.drive(self.work, self.address, driver);
+        let measured = runtime(self.work.workload.one_thread())?
+            .block_on(async { tokio::spawn(driving).await? })?;
+        let row = Row::new(self.work, self.contender.name(), &measured);
         println!("{}", serde_json::to_string(&row)?);
         Ok(())
     }

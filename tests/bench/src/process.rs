@@ -11,26 +11,26 @@ use tokio::process::{Child, Command};
 
 use crate::contender::Contender;
 use crate::row::Row;
-use crate::workload::Workload;
+use crate::work::Work;
 
 /// Runs server and client, and gives what the client measured.
 ///
 /// # Errors
 /// One of them fails, goes away, or does not end in time.
-pub(crate) async fn measure(contender: Contender, workload: Workload, seconds: f64) -> Result<Row> {
+pub(crate) async fn measure(contender: Contender, work: Work, seconds: f64) -> Result<Row> {
     let limit = Duration::from_secs_f64(60.0 + 20.0 * seconds);
-    match tokio::time::timeout(limit, run_pair(contender, workload, seconds)).await {
+    match tokio::time::timeout(limit, run_pair(contender, work, seconds)).await {
         Ok(row) => row,
         Err(_) => bail!("it did not end within {limit:?}"),
     }
 }
 
-async fn run_pair(contender: Contender, workload: Workload, seconds: f64) -> Result<Row> {
-    let (mut server, address) = start_server(contender, workload).await?;
+async fn run_pair(contender: Contender, work: Work, seconds: f64) -> Result<Row> {
+    let (mut server, address) = start_server(contender, work).await?;
     // Waiting for a process would close its input.
     let lifeline = server.stdin.take();
     let mut client = command()?
-        .args(["drive", contender.name(), workload.name(), "--address", &address])
+        .args(["drive", contender.name(), &work.name(), "--address", &address])
         .args(["--seconds", &seconds.to_string()])
         .args(["--server", &server.id().context("the server went away")?.to_string()])
         .stdin(Stdio::null())
@@ -51,13 +51,10 @@ async fn run_pair(contender: Contender, workload: Workload, seconds: f64) -> Res
 }
 
 /// Starts a server, which ends when its input does, and waits until it listens.
-pub(crate) async fn start_server(
-    contender: Contender,
-    workload: Workload,
-) -> Result<(Child, String)> {
+pub(crate) async fn start_server(contender: Contender, work: Work) -> Result<(Child, String)> {
     let mut command = command()?;
     command.args(["serve", contender.name(), "--until-eof"]).stdin(Stdio::piped());
-    if workload.one_thread() {
+    if work.workload.one_thread() {
         command.arg("--one-thread");
     }
     let mut server = command.spawn()?;

@@ -3,11 +3,10 @@
 
 use std::fmt;
 
-use clap::ValueEnum as _;
-
 use crate::contender::Contender;
 use crate::goals::Goal;
 use crate::row::Row;
+use crate::work::Work;
 use crate::workload::{Figure, Workload};
 
 /// The medians of all measurements, and the first measurements' order.
@@ -40,65 +39,70 @@ impl Report {
     }
 
     /// The median of a figure, if it was measured.
-    pub(crate) fn figure(
-        &self,
-        workload: Workload,
-        contender: Contender,
-        figure: Figure,
-    ) -> Option<f64> {
-        self.row(workload, contender)?.figure(figure)
+    pub(crate) fn figure(&self, work: Work, contender: Contender, figure: Figure) -> Option<f64> {
+        self.row(work, contender)?.figure(figure)
     }
 
     /// The best median among tonic's forms.
-    pub(crate) fn best_of_tonic(&self, workload: Workload, figure: Figure) -> Option<f64> {
-        Contender::value_variants()
+    pub(crate) fn best_of_tonic(&self, work: Work, figure: Figure) -> Option<f64> {
+        Contender::ALL
             .iter()
             .filter(|contender| contender.is_tonic())
-            .filter_map(|contender| self.figure(workload, *contender, figure))
+            .filter_map(|contender| self.figure(work, *contender, figure))
             .reduce(|one, other| figure.better(one, other))
     }
 
-    fn row(&self, workload: Workload, contender: Contender) -> Option<&Row> {
+    /// All works that were measured, in the order of their first measurements.
+    pub(crate) fn works(&self) -> Vec<Work> {
+        let mut works = Vec::new();
+        for work in self.medians.iter().filter_map(|row| row.workload.parse().ok()) {
+            if !works.contains(&work) {
+                works.push(work);
+            }
+        }
+        works
+    }
+
+    fn row(&self, work: Work, contender: Contender) -> Option<&Row> {
         self.medians
             .iter()
-            .find(|row| row.workload == workload.name() && row.contender == contender.name())
+            .find(|row| row.workload == work.name() && row.contender == contender.name())
     }
 
     /// Trill's figures divided by the other's. Processor time goes along, because it is steadier
     /// than rates on a busy machine.
-    fn ratios(&self, workload: Workload, contender: Contender) -> String {
-        let mut figures = vec![workload.figure()];
-        if workload == Workload::Connections {
-            figures.push(Figure::BytesEach);
+    fn ratios(&self, work: Work, contender: Contender) -> String {
+        let mut figures = vec![work.figure()];
+        match work.workload {
+            Workload::Connections => figures.extend([Figure::P99, Figure::BytesEach]),
+            Workload::Neighbour => figures.extend([Figure::P99, Figure::Rate]),
+            _ => {}
         }
+        figures.push(Figure::Cpu);
         let ratio = |figure| {
-            let ours = self.figure(workload, Contender::Trill, figure)?;
-            let theirs = self.figure(workload, contender, figure)?;
+            let ours = self.figure(work, Contender::Trill, figure)?;
+            let theirs = self.figure(work, contender, figure)?;
             Some(format!("{figure} {:.2}", ours / theirs))
         };
-        let cpu = |contender| self.row(workload, contender)?.cpu_us_per_msg;
-        let cpu = cpu(Contender::Trill)
-            .zip(cpu(contender))
-            .map(|(ours, theirs)| format!("cpu {:.2}", ours / theirs));
-        figures.into_iter().filter_map(ratio).chain(cpu).collect::<Vec<_>>().join(", ")
+        figures.into_iter().filter_map(ratio).collect::<Vec<_>>().join(", ")
     }
 
-    fn write_workload(&self, f: &mut fmt::Formatter<'_>, workload: Workload) -> fmt::Result {
-        for contender in workload.contenders() {
-            let Some(row) = self.row(workload, *contender) else { continue };
+    fn write_work(&self, f: &mut fmt::Formatter<'_>, work: Work) -> fmt::Result {
+        for contender in work.contenders() {
+            let Some(row) = self.row(work, *contender) else { continue };
             let ratios = if *contender == Contender::Trill {
                 String::new()
             } else {
-                self.ratios(workload, *contender)
+                self.ratios(work, *contender)
             };
             let figures = [
-                row.rate.map(|rate| rate_text(workload, rate)),
+                row.rate.map(|rate| rate_text(work, rate)),
                 row.p50_us.map(|us| format!("{us:.1}")),
                 row.p99_us.map(|us| format!("{us:.1}")),
                 row.cpu_us_per_msg.map(|us| format!("{us:.3}")),
                 row.bytes_each.map(|bytes| format!("{bytes:.0}")),
             ];
-            write!(f, "| {} | {} | {} |", workload.name(), workload.title(), contender.name())?;
+            write!(f, "| {work} | {} | {} |", work.title(), contender.name())?;
             for figure in figures {
                 write!(f, " {} |", figure.unwrap_or_default())?;
             }
@@ -115,8 +119,8 @@ impl fmt::Display for Report {
             "\n| | work | contender | a second | p50 µs | p99 µs | CPU µs each | bytes each | Trill ÷ it |"
         )?;
         writeln!(f, "|---|---|---|--:|--:|--:|--:|--:|---|")?;
-        for workload in Workload::ALL {
-            self.write_workload(f, *workload)?;
+        for work in self.works() {
+            self.write_work(f, work)?;
         }
 
         writeln!(f, "\n| | goal | reached | |")?;
@@ -124,22 +128,26 @@ impl fmt::Display for Report {
         for goal in Goal::all() {
             if let Some(standing) = goal.standing(self) {
                 let met = if standing.met { "met" } else { "**not met**" };
-                let workload = goal.workload().name();
-                writeln!(f, "| {workload} | {} | {:.2} | {met} |", standing.aim, standing.reached)?;
+                let work = goal.work();
+                writeln!(f, "| {work} | {} | {:.2} | {met} |", standing.aim, standing.reached)?;
             }
         }
         Ok(())
     }
 }
 
-fn rate_text(workload: Workload, rate: f64) -> String {
-    if workload == Workload::Large {
-        return format!("{:.2} GiB", rate / 1024.0);
-    }
-    match rate {
+/// Pieces of work a second, and the bytes that they carry where those are many.
+fn rate_text(work: Work, rate: f64) -> String {
+    let pieces = match rate {
         1e6.. => format!("{:.2} M", rate / 1e6),
         1e4.. => format!("{:.1} k", rate / 1e3),
         _ => format!("{rate:.0}"),
+    };
+    let mebibytes = rate * work.size as f64 / f64::from(1 << 20);
+    match mebibytes {
+        _ if work.size < 1 << 10 => pieces,
+        1024.0.. => format!("{pieces}, {:.2} GiB", mebibytes / 1024.0),
+        _ => format!("{pieces}, {mebibytes:.0} MiB"),
     }
 }
 
@@ -169,9 +177,22 @@ mod tests {
     #[test]
     fn one_bad_round_does_not_matter() {
         let report = Report::new(&[row(1, 20.0), row(2, 900.0), row(3, 22.0)]);
-        assert_eq!(report.figure(Workload::Unary, Contender::Trill, Figure::P50), Some(22.0));
+        assert_eq!(
+            report.figure(Workload::Unary.usual(), Contender::Trill, Figure::P50),
+            Some(22.0)
+        );
         let report = Report::new(&[row(1, 20.0), row(2, 22.0)]);
-        assert_eq!(report.figure(Workload::Unary, Contender::Trill, Figure::P50), Some(21.0));
-        assert_eq!(report.figure(Workload::Unary, Contender::Trill, Figure::Rate), None);
+        assert_eq!(
+            report.figure(Workload::Unary.usual(), Contender::Trill, Figure::P50),
+            Some(21.0)
+        );
+        assert_eq!(report.figure(Workload::Unary.usual(), Contender::Trill, Figure::Rate), None);
+    }
+    #[test]
+    fn the_bytes_of_large_messages_are_told() {
+        assert_eq!(rate_text(Workload::Download.usual(), 2.5e6), "2.50 M");
+        assert_eq!(rate_text(Work::LARGE, 4_096.0), "4096, 4.00 GiB");
+        let work = Work { size: 4 << 10, ..Workload::Download.usual() };
+        assert_eq!(rate_text(work, 25_600.0), "25.6 k, 100 MiB");
     }
 }

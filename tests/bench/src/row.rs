@@ -3,11 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 use crate::drive::Measured;
+use crate::work::Work;
 use crate::workload::Figure;
 
 /// One measurement. A figure that was not measured is absent.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Row {
+    /// The name of a [`Work`].
     pub(crate) workload: String,
     pub(crate) contender: String,
     #[serde(default)]
@@ -25,9 +27,9 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    pub(crate) fn new(workload: &str, contender: &str, measured: &Measured) -> Self {
+    pub(crate) fn new(work: Work, contender: &str, measured: &Measured) -> Self {
         Self {
-            workload: workload.to_owned(),
+            workload: work.name(),
             contender: contender.to_owned(),
             round: 0,
             rate: measured.rate,
@@ -42,6 +44,8 @@ impl Row {
         match figure {
             Figure::Rate => self.rate,
             Figure::P50 => self.p50_us,
+            Figure::P99 => self.p99_us,
+            Figure::Cpu => self.cpu_us_per_msg,
             Figure::BytesEach => self.bytes_each,
         }
     }

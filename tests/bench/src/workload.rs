@@ -2,53 +2,26 @@
 
 use std::fmt;
 
-use clap::ValueEnum;
-use serde::Serialize;
-
 use crate::contender::Contender;
+use crate::message::{LARGE, SMALL};
+use crate::work::Work;
 
 /// A kind of work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Workload {
-    #[value(name = "W1")]
-    #[serde(rename = "W1")]
     Unary,
-    #[value(name = "W1-ct")]
-    #[serde(rename = "W1-ct")]
     UnaryOneThread,
-    #[value(name = "W2")]
-    #[serde(rename = "W2")]
     UnaryMany,
-    #[value(name = "W3")]
-    #[serde(rename = "W3")]
     PingPong,
-    #[value(name = "W3-ct")]
-    #[serde(rename = "W3-ct")]
     PingPongOneThread,
-    #[value(name = "W4")]
-    #[serde(rename = "W4")]
     Download,
-    #[value(name = "W5")]
-    #[serde(rename = "W5")]
     Upload,
-    #[value(name = "W6")]
-    #[serde(rename = "W6")]
     Talk,
-    #[value(name = "W7")]
-    #[serde(rename = "W7")]
     TalkMany,
-    #[value(name = "W8")]
-    #[serde(rename = "W8")]
-    Large,
-    #[value(name = "W9")]
-    #[serde(rename = "W9")]
     Idle,
-    #[value(name = "W10")]
-    #[serde(rename = "W10")]
     Churn,
-    #[value(name = "W11")]
-    #[serde(rename = "W11")]
     Connections,
+    Neighbour,
 }
 
 /// The figure by which contenders are compared.
@@ -58,6 +31,10 @@ pub(crate) enum Figure {
     Rate,
     /// The median time of one piece of work.
     P50,
+    /// The time that one piece of work in a hundred exceeds.
+    P99,
+    /// Processor time of both sides for a piece of work.
+    Cpu,
     /// Server memory for each stream or connection.
     BytesEach,
 }
@@ -66,7 +43,7 @@ impl Figure {
     pub(crate) fn better(self, one: f64, other: f64) -> f64 {
         match self {
             Self::Rate => one.max(other),
-            Self::P50 | Self::BytesEach => one.min(other),
+            Self::P50 | Self::P99 | Self::Cpu | Self::BytesEach => one.min(other),
         }
     }
 }
@@ -76,6 +53,8 @@ impl fmt::Display for Figure {
         f.write_str(match self {
             Self::Rate => "rate",
             Self::P50 => "p50",
+            Self::P99 => "p99",
+            Self::Cpu => "cpu",
             Self::BytesEach => "bytes",
         })
     }
@@ -92,10 +71,10 @@ impl Workload {
         Self::Upload,
         Self::Talk,
         Self::TalkMany,
-        Self::Large,
         Self::Idle,
         Self::Churn,
         Self::Connections,
+        Self::Neighbour,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -109,39 +88,74 @@ impl Workload {
             Self::Upload => "W5",
             Self::Talk => "W6",
             Self::TalkMany => "W7",
-            Self::Large => "W8",
             Self::Idle => "W9",
             Self::Churn => "W10",
             Self::Connections => "W11",
+            Self::Neighbour => "W12",
         }
     }
 
+    pub(crate) fn by_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|workload| workload.name().eq_ignore_ascii_case(name))
+    }
+
+    /// The title of the workload with its usual parameters.
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::Unary => "unary, one at a time",
-            Self::UnaryOneThread => "the same on one thread",
-            Self::UnaryMany => "unary, 128 in flight",
+            Self::UnaryOneThread | Self::PingPongOneThread => "the same on one thread",
+            Self::UnaryMany => "unary, many in flight",
             Self::PingPong => "ping-pong on a stream",
-            Self::PingPongOneThread => "the same on one thread",
             Self::Download => "server stream",
             Self::Upload => "client stream",
             Self::Talk => "echo on a stream",
-            Self::TalkMany => "echo on 100 streams",
-            Self::Large => "server stream of 1 MiB",
-            Self::Idle => "10,000 idle streams",
+            Self::TalkMany => "echo on many streams",
+            Self::Idle => "idle streams",
             Self::Churn => "short streams",
-            Self::Connections => "1,000 connections",
+            Self::Connections => "many connections",
+            Self::Neighbour => "ping-pong by a flood",
         }
     }
 
     pub(crate) fn figure(self) -> Figure {
         match self {
-            Self::Unary | Self::UnaryOneThread | Self::PingPong | Self::PingPongOneThread => {
-                Figure::P50
-            }
+            Self::Unary
+            | Self::UnaryOneThread
+            | Self::PingPong
+            | Self::PingPongOneThread
+            | Self::Neighbour => Figure::P50,
             Self::Idle => Figure::BytesEach,
             _ => Figure::Rate,
         }
+    }
+
+    /// The workload with the parameters that it has if none are given.
+    pub(crate) const fn usual(self) -> Work {
+        let size = if matches!(self, Self::Neighbour) { LARGE } else { SMALL };
+        let count = match self {
+            Self::UnaryMany => 128,
+            Self::TalkMany => 100,
+            Self::Idle => 10_000,
+            Self::Churn => 64,
+            Self::Connections => 1_000,
+            _ => 1,
+        };
+        Work { workload: self, size, count }
+    }
+
+    pub(crate) fn has_size(self) -> bool {
+        // The bound writes all requests of W2 before it reads an answer: if they were large, it
+        // and its server would wait for each other.
+        !matches!(self, Self::Idle | Self::UnaryMany)
+    }
+
+    pub(crate) fn has_count(self) -> bool {
+        self.usual().count > 1
+    }
+
+    /// Tells whether there is processor time for each piece of its work.
+    pub(crate) fn has_cost(self) -> bool {
+        !matches!(self, Self::Idle | Self::Neighbour)
     }
 
     /// Tells whether both sides have one thread instead of two.
@@ -156,26 +170,14 @@ impl Workload {
             Self::Unary | Self::UnaryOneThread => &[Trill, Tonic, Tarpc, Ttrpc, TcpNaive],
             Self::UnaryMany => &[Trill, Tonic, Tarpc, Ttrpc, Tcp],
             Self::PingPong | Self::PingPongOneThread => &[Trill, Tonic, Ttrpc, TcpNaive],
-            Self::Download | Self::Large => &[Trill, TonicIter, TonicChannel, Ttrpc, Tcp],
+            Self::Download => &[Trill, TonicIter, TonicChannel, Ttrpc, Tcp],
             // Not ttrpc: its server starts a task for each message that comes, and so does not keep
             // their order.
             Self::Upload | Self::Talk | Self::TalkMany => &[Trill, TonicIter, TonicChannel, Tcp],
             Self::Idle | Self::Churn => &[Trill, Tonic, Ttrpc],
             Self::Connections => &[Trill, Tonic, Tarpc, Ttrpc],
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_workload_has_the_same_name_everywhere() {
-        for workload in Workload::ALL {
-            let option = workload.to_possible_value().expect("none is hidden");
-            assert_eq!(option.get_name(), workload.name());
-            assert_eq!(serde_json::to_value(workload).expect("it is a string"), workload.name());
+            // The bound has a connection for each of the two: it shows what the machine alone does.
+            Self::Neighbour => &[Trill, TonicIter, TonicChannel, Tcp],
         }
     }
 }

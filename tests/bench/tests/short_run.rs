@@ -16,7 +16,7 @@ fn a_short_comparison_measures_checks_and_draws() {
             "--seconds",
             "0.01",
             "--only",
-            "W1,W2,W3,W3-ct,W4,W5,W6,W7,W8,W10",
+            "W1,W2,W3,W3-ct,W4,W5,W6,W7,W8,W10,W12",
         ])
         .args(["--json".as_ref(), json.as_os_str(), "--svg".as_ref(), svg.as_os_str()])
         .output()
@@ -37,6 +37,34 @@ fn a_short_comparison_measures_checks_and_draws() {
         drawn.contains("W8") && !drawn.contains("W9"),
         "one group of bars for each workload that was measured"
     );
+}
+
+#[test]
+fn a_set_of_works_is_measured_and_drawn() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let svg = folder.join("sets.svg");
+    let run = Command::new(env!("CARGO_BIN_EXE_trill-bench"))
+        .args(["compare", "--rounds", "1", "--seconds", "0.01", "--sweep", "sizes,in-flight"])
+        .args(["--only", "w11x100,w7x2@4k", "--contenders", "trill,tcp"])
+        .args(["--svg".as_ref(), svg.as_os_str()])
+        .output()
+        .expect("the program starts");
+    let (table, progress) =
+        (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
+    assert!(run.status.success(), "{progress}");
+    for row in ["| W4@0 |", "| W4 |", "| W4@64k |", "| W8 |", "| W2x1024 |", "| W7x2@4k |"] {
+        let lines = table.lines().filter(|line| line.starts_with(row) && line.contains("| tcp |"));
+        assert_eq!(lines.count(), 1, "{row}: {table}");
+    }
+    let connections = table.lines().find(|line| line.starts_with("| W11x100 |"));
+    let figures = connections.expect("it was measured").matches(" |  |").count();
+    assert_eq!(figures, 1, "all figures but the ratio: {table}");
+    for (set, title) in [("sizes", "W4: server stream: CPU"), ("in-flight", "W2: unary: a second")]
+    {
+        let drawn = std::fs::read_to_string(folder.join(format!("sets-{set}.svg")));
+        let drawn = drawn.expect("the picture of the set was drawn");
+        assert!(drawn.contains(title) && drawn.contains("<polyline"), "{drawn}");
+    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The serving side.
 
+use std::io;
+
 use anyhow::Result;
 use tokio::net::{TcpListener, TcpStream};
 
@@ -15,11 +17,19 @@ pub(crate) async fn serve() -> Result<()> {
         let (socket, _) = listener.accept().await?;
         socket.set_nodelay(true)?;
         tokio::spawn(async move {
-            if let Err(error) = converse(socket).await {
+            if let Err(error) = converse(socket).await
+                && !is_gone(&error)
+            {
                 eprintln!("tcp server: {error:#}");
             }
         });
     }
+}
+
+/// A client may leave in the middle of a stream.
+fn is_gone(error: &anyhow::Error) -> bool {
+    let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
+    matches!(kind, Some(io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset))
 }
 
 /// Answers all that one read brought with one write.
