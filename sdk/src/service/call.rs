@@ -125,12 +125,8 @@ impl Request {
     /// The head of a request that was not sent because its connection is lost or the server drains,
     /// to be sent on another one. No other call is to try here.
     pub(crate) fn take_head(&mut self, why: &SendError) -> Option<Head> {
-        match why {
-            SendError::Ended(Ending::Lost(_)) => self.link().note_lost(),
-            SendError::PeerDrains => self.link().note_draining(),
-            _ => return None,
-        }
-        Some(self.head.take().expect("what was sent does not come back"))
+        let another_will_do = self.link().note_unsent(why);
+        another_will_do.then(|| self.head.take().expect("what was sent does not come back"))
     }
 
     /// How much time is left, of a request that has waited.

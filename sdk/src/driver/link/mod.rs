@@ -9,7 +9,8 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 
 use crate::conn::{
-    Buffered, Charge, Config, ConnError, Connection, Overrun, SendTicket, StreamKey,
+    Buffered, Charge, Config, ConnError, Connection, Ending, Overrun, SendError, SendTicket,
+    StreamKey,
 };
 
 use super::send_buffer::Sender;
@@ -133,20 +134,21 @@ impl Link {
         self.shared().with(|state| state.conn.handle_timeout(now()));
     }
 
-    /// Something that was to be sent was told that the connection is lost: nobody else is to try.
-    pub(crate) fn note_lost(&self) {
-        self.shared().set_over();
+    /// Something was not sent for this reason. Tells whether another connection will do, because
+    /// this one is lost or its server drains; then nobody else is to try here.
+    pub(crate) fn note_unsent(&self, why: &SendError) -> bool {
+        match why {
+            SendError::Ended(Ending::Lost(_)) => self.shared().set_over(),
+            SendError::PeerDrains => self.shared().close_to_calls(),
+            _ => return false,
+        }
+        true
     }
 
     /// Tells if calls and streams of this side may be sent, as far as anybody has heard.
     #[inline]
     pub(crate) fn takes_calls(&self) -> bool {
         self.shared().takes_calls()
-    }
-
-    /// Something that was to be sent was told that the server drains: nobody else is to try.
-    pub(crate) fn note_draining(&self) {
-        self.shared().close_to_calls();
     }
 
     /// Tells whether there was ever a call or a stream of this side.

@@ -227,12 +227,10 @@ impl Unsent {
     /// before there was anything of it in the connection, or whose server drains, nobody has it.
     #[cold]
     fn not_sent(&self, target: &Target, link: &Link, error: SendError) -> Result<()> {
-        match &error {
-            SendError::Ended(Ending::Lost(_)) if self.head.is_some() => link.note_lost(),
-            SendError::PeerDrains if self.head.is_some() => link.note_draining(),
-            _ => return Err(send_error(error, &self.subject(target, link.peer_text()))),
+        if self.head.is_some() && link.note_unsent(&error) {
+            return Ok(());
         }
-        Ok(())
+        Err(send_error(error, &self.subject(target, link.peer_text())))
     }
 
     #[cold]
