@@ -13,7 +13,7 @@ use crate::conn::{
 use crate::framing::{Messages, Prefix, Side};
 
 use super::choices::Choices;
-use super::end::{End, STREAM, UNARY, config, head};
+use super::end::{FuzzedEnd, STREAM, UNARY, config, head};
 use super::epoch;
 use peer::frame;
 
@@ -29,7 +29,7 @@ pub fn connection(input: &[u8]) {
     let mut choices = Choices::new(input);
     let flags = choices.byte();
     let side = if flags & 0x80 == 0 { Side::Server } else { Side::Client };
-    let mut run = Run::new(side, config(flags));
+    let mut run = FuzzedConnection::new(side, config(flags));
     while let Some(operation) = choices.next() {
         run.step(operation, &mut choices);
         run.look();
@@ -64,27 +64,27 @@ const ON_CALL: u8 = 9;
 const TAKE: u8 = 3;
 const CLOSE_IT: u8 = 6;
 
-struct Run {
-    end: End,
+struct FuzzedConnection {
+    end: FuzzedEnd,
     side: Side,
     now: Instant,
-    streams: BTreeMap<StreamKey, Held>,
+    streams: BTreeMap<StreamKey, HeldStream>,
     /// Calls that the application holds; `true`: calls of its own.
     calls: BTreeMap<CallKey, bool>,
 }
 
 /// A stream as the application holds it.
 #[derive(Default)]
-struct Held {
+struct HeldStream {
     ticket: Option<SendTicket>,
     granted: Option<(Prefix, i64, Vec<u8>)>,
     consumed: Consumed,
 }
 
-impl Run {
+impl FuzzedConnection {
     fn new(side: Side, config: Config) -> Self {
         let (streams, calls) = (BTreeMap::new(), BTreeMap::new());
-        Self { end: End::new(side, config), side, now: epoch(), streams, calls }
+        Self { end: FuzzedEnd::new(side, config), side, now: epoch(), streams, calls }
     }
 
     fn step(&mut self, operation: u8, choices: &mut Choices<'_>) {
@@ -105,7 +105,7 @@ impl Run {
                     && let Ok(key) =
                         self.end.with(|conn| conn.open(head(method, timeout), None, now))
                 {
-                    self.streams.insert(key, Held::default());
+                    self.streams.insert(key, HeldStream::default());
                 }
             }
             CALL => self.call(choices),
@@ -343,7 +343,7 @@ impl Run {
                 Event::Stream(stream) => {
                     assert_eq!(self.side, Side::Server);
                     assert!(
-                        self.streams.insert(stream.key, Held::default()).is_none(),
+                        self.streams.insert(stream.key, HeldStream::default()).is_none(),
                         "the key of another"
                     );
                 }
@@ -378,7 +378,7 @@ impl Run {
     }
 }
 
-impl Held {
+impl HeldStream {
     /// Writes a message into what was granted, if the credit allows.
     fn write_lent(&mut self, len: usize) {
         if let Some((prefix, credit, frames)) = &mut self.granted
@@ -392,7 +392,7 @@ impl Held {
         }
     }
 
-    fn collect(&mut self, end: &mut End, key: StreamKey) {
+    fn collect(&mut self, end: &mut FuzzedEnd, key: StreamKey) {
         if let Some((_, credit, frames)) = self.granted.take() {
             end.with(|conn| conn.collect(key, &frames, credit));
         }

@@ -18,7 +18,7 @@ use super::order::Order;
 pub(super) const STREAM: &str = "/test.Fuzz/Stream";
 pub(super) const UNARY: &str = "/test.Fuzz/Unary";
 
-pub(super) struct End {
+pub(super) struct FuzzedEnd {
     pub(super) conn: Connection,
     /// The events at which the application has not looked.
     pub(super) events: Vec<Event>,
@@ -35,7 +35,7 @@ pub(super) struct End {
     longest: usize,
 }
 
-impl End {
+impl FuzzedEnd {
     pub(super) fn new(side: Side, config: Config) -> Self {
         let decoder = Decoder::new(side, config.max_received);
         let order = Order::new(side, config.window, config.heartbeat.is_some());

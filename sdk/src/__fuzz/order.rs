@@ -19,13 +19,13 @@ pub(super) struct Order {
 
 #[derive(Debug)]
 struct Written {
-    phase: Phase,
+    phase: StreamPhase,
     /// The bytes that may still be sent; `None`: nobody counts.
     credit: Option<i64>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Phase {
+enum StreamPhase {
     /// INIT is out, the answer is not there.
     Asked,
     Open,
@@ -69,7 +69,7 @@ impl Order {
                     }
                     let phase = self.streams.get(&id.0).map(|stream| stream.phase);
                     assert!(
-                        matches!(phase, Some(Phase::Open | Phase::HalfClosed)),
+                        matches!(phase, Some(StreamPhase::Open | StreamPhase::HalfClosed)),
                         "FEEDBACK in {phase:?}"
                     );
                 }
@@ -86,7 +86,7 @@ impl Order {
         let (phase, credit) = match self.side {
             Side::Client => {
                 assert!(meta.request_meta.is_some() && meta.response_meta.is_none(), "{meta:?}");
-                (Phase::Asked, None)
+                (StreamPhase::Asked, None)
             }
             Side::Server => {
                 assert!(meta.request_meta.is_none() && meta.response_meta.is_some(), "{meta:?}");
@@ -94,7 +94,7 @@ impl Order {
                     panic!("an answer to no INIT")
                 };
                 assert_eq!(id, *asked, "the answer to another INIT");
-                (Phase::Open, window(self.window, question.init_window_size))
+                (StreamPhase::Open, window(self.window, question.init_window_size))
             }
         };
         let before = if refused {
@@ -107,7 +107,7 @@ impl Order {
 
     fn data(&mut self, id: StreamId, len: usize) {
         let Some(stream) = self.streams.get_mut(&id.0) else { panic!("DATA on no stream") };
-        assert_eq!(stream.phase, Phase::Open, "DATA out of its time");
+        assert_eq!(stream.phase, StreamPhase::Open, "DATA out of its time");
         if let Some(left) = &mut stream.credit {
             assert!(*left > 0, "DATA without credit");
             *left -= i64::try_from(len).expect("a message is small");
@@ -124,9 +124,9 @@ impl Order {
             return;
         }
         let Some(stream) = self.streams.get_mut(&id.0) else { panic!("CLOSE of no stream") };
-        assert_eq!(stream.phase, Phase::Open, "CLOSE out of its time");
+        assert_eq!(stream.phase, StreamPhase::Open, "CLOSE out of its time");
         match self.side {
-            Side::Client => stream.phase = Phase::HalfClosed,
+            Side::Client => stream.phase = StreamPhase::HalfClosed,
             Side::Server => {
                 self.streams.remove(&id.0);
             }
@@ -137,7 +137,7 @@ impl Order {
     fn heard(&mut self, cause: &Frame) {
         match cause {
             Frame::Feedback { id, increment } => {
-                if let Some(Written { phase: Phase::Open, credit: Some(left) }) =
+                if let Some(Written { phase: StreamPhase::Open, credit: Some(left) }) =
                     self.streams.get_mut(&id.0)
                 {
                     *left += i64::from(*increment);
@@ -147,12 +147,12 @@ impl Order {
                 // Another one ends the stream, with a RESET that was written; one for a stream that
                 // was given up is dropped.
                 let asked =
-                    self.streams.get_mut(&id.0).filter(|stream| stream.phase == Phase::Asked);
+                    self.streams.get_mut(&id.0).filter(|stream| stream.phase == StreamPhase::Asked);
                 let Some(stream) = asked else { return };
                 if meta.response_meta.as_ref().is_some_and(|meta| meta.ret != 0) {
                     self.streams.remove(&id.0);
                 } else {
-                    stream.phase = Phase::Open;
+                    stream.phase = StreamPhase::Open;
                     stream.credit = window(self.window, meta.init_window_size);
                 }
             }

@@ -18,7 +18,7 @@ use super::balance::Balance;
 use super::channel::{CallDefaults, Channel};
 use super::connect::{Connect, Own, Sockets};
 use super::keeper;
-use super::pool::{ChannelConfig, Pool};
+use super::pool::{ChannelConfig, ConnectionPool};
 use super::resolve::Resolve;
 use super::runtime::{Guard, Task};
 use super::subchannels::Subchannels;
@@ -264,9 +264,9 @@ impl ChannelBuilder {
 
     /// A channel over a connection in memory, and a look at that connection.
     #[cfg(feature = "testing")]
-    pub(crate) fn over(self, ends: Ends) -> Result<(Channel, crate::driver::Watch)> {
+    pub(crate) fn over(self, ends: Ends) -> Result<(Channel, crate::driver::LinkWatch)> {
         self.check()?;
-        Ok(self.hold(ends, PeerAddr::memory(), crate::driver::Watch::new))
+        Ok(self.hold(ends, PeerAddr::memory(), crate::driver::LinkWatch::new))
     }
 
     fn hold<T>(self, ends: Ends, peer: PeerAddr, look: impl FnOnce(&Link) -> T) -> (Channel, T) {
@@ -335,7 +335,7 @@ impl ChannelBuilder {
             compression: self.compression,
             wait_for_ready: self.wait_for_ready,
         };
-        Channel::new(Pool::new(config, subchannels), calls)
+        Channel::new(ConnectionPool::new(config, subchannels), calls)
     }
 }
 

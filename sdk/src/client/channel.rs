@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::stream::Compression;
 
 use super::builder::ChannelBuilder;
-use super::pool::Pool;
+use super::pool::ConnectionPool;
 use super::state::{State, StateWatch};
 
 /// The way to a server, or to several servers that do the same work. It has one or more
@@ -44,10 +44,10 @@ use super::state::{State, StateWatch};
 /// Clones share the connections. **On drop** of the last clone no new connection is made. Queued
 /// bytes are still written, and each connection closes after its last call and stream.
 #[derive(Clone)]
-pub struct Channel(Arc<Inner>);
+pub struct Channel(Arc<ChannelInner>);
 
-struct Inner {
-    pool: Arc<Pool>,
+struct ChannelInner {
+    pool: Arc<ConnectionPool>,
     calls: CallDefaults,
 }
 
@@ -76,11 +76,11 @@ impl Channel {
         ChannelBuilder::new()
     }
 
-    pub(super) fn new(pool: Arc<Pool>, calls: CallDefaults) -> Self {
-        Self(Arc::new(Inner { pool, calls }))
+    pub(super) fn new(pool: Arc<ConnectionPool>, calls: CallDefaults) -> Self {
+        Self(Arc::new(ChannelInner { pool, calls }))
     }
 
-    pub(super) fn pool(&self) -> Arc<Pool> {
+    pub(super) fn pool(&self) -> Arc<ConnectionPool> {
         Arc::clone(&self.0.pool)
     }
 
@@ -190,7 +190,7 @@ impl Channel {
     }
 }
 
-impl Drop for Inner {
+impl Drop for ChannelInner {
     fn drop(&mut self) {
         self.pool.release();
     }

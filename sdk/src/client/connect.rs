@@ -8,14 +8,14 @@ use crate::driver::Config;
 use crate::transport::{self, Address, BadAddress, Ends, Io, PeerAddr};
 
 /// An attempt to connect.
-pub(crate) type Connecting<'a> =
+pub(crate) type ConnectAttempt<'a> =
     Pin<Box<dyn Future<Output = io::Result<(Ends, PeerAddr)>> + Send + 'a>>;
 
 /// Makes connections to addresses.
 pub(crate) trait Connect: Send + Sync + 'static {
     /// `config` are the connection's settings. Dropping the future gives the attempt up, and leaves
     /// nothing behind.
-    fn connect<'a>(&'a self, address: &'a Address, config: &'a Config) -> Connecting<'a>;
+    fn connect<'a>(&'a self, address: &'a Address, config: &'a Config) -> ConnectAttempt<'a>;
 
     /// The address that a text is.
     fn address(&self, text: &str) -> Result<Address, BadAddress> {
@@ -33,7 +33,7 @@ pub(crate) trait Connect: Send + Sync + 'static {
 pub(crate) struct Sockets;
 
 impl Connect for Sockets {
-    fn connect<'a>(&'a self, address: &'a Address, config: &'a Config) -> Connecting<'a> {
+    fn connect<'a>(&'a self, address: &'a Address, config: &'a Config) -> ConnectAttempt<'a> {
         Box::pin(transport::connect(address, config.dead_peer_timeout))
     }
 
@@ -51,7 +51,7 @@ where
     C: Future<Output = io::Result<I>> + Send + 'static,
     I: Into<Io>,
 {
-    fn connect<'a>(&'a self, address: &'a Address, config: &'a Config) -> Connecting<'a> {
+    fn connect<'a>(&'a self, address: &'a Address, config: &'a Config) -> ConnectAttempt<'a> {
         let text = address.to_string();
         Box::pin(async move {
             let unknown = PeerAddr::named(&text);

@@ -6,7 +6,7 @@ use crate::driver::{ConnError, Link};
 use crate::error::{Error, ErrorKind, Origin, Reason, Result};
 
 use super::channel::Channel;
-use super::pool::Pool;
+use super::pool::ConnectionPool;
 
 impl Channel {
     /// Waits until all that was queued so far on the channel's connections is in the socket:
@@ -48,7 +48,7 @@ impl Channel {
     }
 }
 
-impl Pool {
+impl ConnectionPool {
     /// A connection is over, and not all was written.
     pub(super) fn note_unwritten(&self, why: &ConnError, peer: impl Into<std::sync::Arc<str>>) {
         self.unwritten.lock().get_or_insert_with(|| unwritten(why).with_peer(peer));

@@ -19,7 +19,7 @@ use crate::stream::PEER_DRAINS;
 use crate::transport::{Address, Ends, PeerAddr, UnknownHost, is_of_other_type};
 
 use super::backoff::{Attempts, after, random};
-use super::pool::Pool;
+use super::pool::ConnectionPool;
 use super::resolve::Resolve;
 use super::runtime::Guard;
 use super::subchannels::{Id, Subchannels, Then};
@@ -42,7 +42,7 @@ pub(super) async fn keep(
 }
 
 async fn keep_connected(
-    pool: &Arc<Pool>,
+    pool: &Arc<ConnectionPool>,
     id: Id,
     address: &Address,
     gone: &Signal,
@@ -93,7 +93,7 @@ async fn keep_connected(
     }
 }
 
-async fn attempt(pool: &Pool, address: &Address) -> Result<(Ends, PeerAddr)> {
+async fn attempt(pool: &ConnectionPool, address: &Address) -> Result<(Ends, PeerAddr)> {
     let limit = pool.config.connect_timeout;
     let failed = |text: String| {
         Error::new(ErrorKind::Connect, Origin::Peer, Reason::Connect, text)
@@ -144,7 +144,7 @@ fn why_not(error: &io::Error) -> &'static str {
 }
 
 /// Drives a connection until it is over, and says why.
-async fn drive(pool: &Arc<Pool>, id: Id, ends: Ends, peer: PeerAddr) -> ConnError {
+async fn drive(pool: &Arc<ConnectionPool>, id: Id, ends: Ends, peer: PeerAddr) -> ConnError {
     let text = peer.text();
     let (link, driver) =
         Driver::client(Connection::client(pool.config.connection.clone()), ends, peer);
@@ -159,7 +159,12 @@ async fn drive(pool: &Arc<Pool>, id: Id, ends: Ends, peer: PeerAddr) -> ConnErro
 
 /// Drives a connection, also if that panics: its calls are told, and the connection is replaced
 /// like others. Calls `drains` when its server drains, and goes on.
-async fn run(pool: &Pool, mut driver: Driver, peer: Arc<str>, drains: impl FnOnce()) -> ConnError {
+async fn run(
+    pool: &ConnectionPool,
+    mut driver: Driver,
+    peer: Arc<str>,
+    drains: impl FnOnce(),
+) -> ConnError {
     let driving = async {
         if let Some(why) = driver.until_peer_drains().await {
             return why;
@@ -216,7 +221,7 @@ pub(super) async fn follow(mut guard: Guard, resolver: Arc<dyn Resolve>) {
     guard.end();
 }
 
-async fn ask(pool: &Arc<Pool>, resolver: &dyn Resolve) {
+async fn ask(pool: &Arc<ConnectionPool>, resolver: &dyn Resolve) {
     let mut attempts = Attempts::default();
     let mut failed = false;
     // News is followed at once, but not without a pause.
@@ -270,7 +275,7 @@ async fn ask(pool: &Arc<Pool>, resolver: &dyn Resolve) {
 
 /// Waits until the resolver says that there is something new, and then for `not_before`: one that
 /// says so all the time, as a watch does whose sender is gone, does not keep its thread.
-async fn changed(pool: &Pool, resolver: &dyn Resolve, not_before: Instant) {
+async fn changed(pool: &ConnectionPool, resolver: &dyn Resolve, not_before: Instant) {
     let changed = AssertUnwindSafe(async { resolver.changed().await });
     if let Err(panic) = changed.catch_unwind().await {
         let (servers, panic) = (&pool.config.target, panic_text(&*panic));
@@ -279,7 +284,7 @@ async fn changed(pool: &Pool, resolver: &dyn Resolve, not_before: Instant) {
     sleep_until(not_before).await;
 }
 
-async fn addresses(pool: &Pool, resolver: &dyn Resolve) -> Result<Vec<Address>> {
+async fn addresses(pool: &ConnectionPool, resolver: &dyn Resolve) -> Result<Vec<Address>> {
     let limit = pool.config.connect_timeout;
     let failed = |text: String| {
         Error::new(ErrorKind::Connect, Origin::Peer, Reason::Resolve, text)
@@ -307,7 +312,7 @@ async fn addresses(pool: &Pool, resolver: &dyn Resolve) -> Result<Vec<Address>> 
 }
 
 /// The addresses without those that are none, unless all are so. Each is there once.
-fn usable(pool: &Pool, found: &[String]) -> Result<Vec<Address>> {
+fn usable(pool: &ConnectionPool, found: &[String]) -> Result<Vec<Address>> {
     let mut addresses = Vec::new();
     let mut wrong = None;
     for text in found {

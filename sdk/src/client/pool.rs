@@ -26,7 +26,7 @@ use super::subchannels::{Start, Subchannels};
 
 /// The connections of a channel. Its tasks hold it as well, and end when it is
 /// [released](Self::release).
-pub(super) struct Pool {
+pub(super) struct ConnectionPool {
     /// The picker of each call's connection. It is replaced, never changed, so that calls need no
     /// lock.
     picker: ArcSwap<Picker>,
@@ -61,7 +61,7 @@ pub(super) struct ChannelConfig {
     pub(super) resolve_every: Option<Duration>,
 }
 
-impl Pool {
+impl ConnectionPool {
     pub(super) fn new(config: ChannelConfig, subchannels: Subchannels) -> Arc<Self> {
         let uneven = Arc::default();
         let picker =

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::clock::{Lack, check_runtime};
 use crate::error::{Error, ErrorKind, Origin, Reason, Result};
 
-use super::pool::Pool;
+use super::pool::ConnectionPool;
 use super::subchannels::Id;
 
 /// Checks that the tasks of a channel can run where this is called. A task that found out itself
@@ -38,31 +38,31 @@ pub(super) enum Task {
 /// in whatever they are doing: the guard tells the pool, so that those who wait hear of it and the
 /// next call starts another task where it is made.
 pub(super) struct Guard {
-    pub(super) pool: Arc<Pool>,
+    pub(super) pool: Arc<ConnectionPool>,
     task: Task,
-    state: State,
+    state: TaskState,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
+enum TaskState {
     Spawned,
     Runs,
     Done,
 }
 
 impl Guard {
-    pub(super) fn new(pool: &Arc<Pool>, task: Task) -> Self {
-        Self { pool: Arc::clone(pool), task, state: State::Spawned }
+    pub(super) fn new(pool: &Arc<ConnectionPool>, task: Task) -> Self {
+        Self { pool: Arc::clone(pool), task, state: TaskState::Spawned }
     }
 
     /// The task is polled for the first time.
     pub(super) fn begin(&mut self) {
-        self.state = State::Runs;
+        self.state = TaskState::Runs;
     }
 
     /// The task has ended by itself, and has said so to the pool.
     pub(super) fn end(mut self) {
-        self.state = State::Done;
+        self.state = TaskState::Done;
     }
 }
 
@@ -70,12 +70,12 @@ impl Drop for Guard {
     fn drop(&mut self) {
         let internal = (ErrorKind::Internal, Origin::Library);
         let why = match self.state {
-            State::Done => return,
+            TaskState::Done => return,
             _ if std::thread::panicking() => Some((internal, "the channel's task panicked")),
             // A waiter starts another one.
-            State::Runs => None,
+            TaskState::Runs => None,
             // The runtime of whoever waits takes no tasks any more: waiting would be in vain.
-            State::Spawned => Some((
+            TaskState::Spawned => Some((
                 (ErrorKind::Closed, Origin::Caller),
                 "the connection was not made, because the tokio runtime is being shut down",
             )),

@@ -45,16 +45,16 @@ where
 {
     let children = Each::new(inputs);
     let wakes = Wakes::new(children.count());
-    WhenAny { running: Some(Running { children, wakes }) }
+    WhenAny { running: Some(RunningAny { children, wakes }) }
 }
 
 /// The future of [`when_any()`].
 #[must_use = "futures do nothing unless polled"]
 pub struct WhenAny<F: Future> {
-    running: Option<Running<F>>,
+    running: Option<RunningAny<F>>,
 }
 
-struct Running<F: Future> {
+struct RunningAny<F: Future> {
     children: Each<F>,
     wakes: Wakes,
 }
@@ -65,7 +65,7 @@ impl<F: Future> Future for WhenAny<F> {
     type Output = Option<(usize, F::Output)>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Running { children, wakes } = self.running.as_mut().expect(POLLED_AFTER_END);
+        let RunningAny { children, wakes } = self.running.as_mut().expect(POLLED_AFTER_END);
         if children.count() == 0 {
             self.running = None;
             return Poll::Ready(None);

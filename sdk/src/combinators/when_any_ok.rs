@@ -53,16 +53,18 @@ where
 {
     let children = Each::new(inputs);
     let left = children.count();
-    WhenAnyOk { running: Some(Running { children, wakes: Wakes::new(left), left, failure: None }) }
+    WhenAnyOk {
+        running: Some(RunningAnyOk { children, wakes: Wakes::new(left), left, failure: None }),
+    }
 }
 
 /// The future of [`when_any_ok()`].
 #[must_use = "futures do nothing unless polled"]
 pub struct WhenAnyOk<F: Future> {
-    running: Option<Running<F>>,
+    running: Option<RunningAnyOk<F>>,
 }
 
-struct Running<F: Future> {
+struct RunningAnyOk<F: Future> {
     children: Each<F>,
     wakes: Wakes,
     left: usize,
@@ -78,7 +80,7 @@ where
     type Output = Option<Result<(usize, T)>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Running { children, wakes, left, failure } =
+        let RunningAnyOk { children, wakes, left, failure } =
             self.running.as_mut().expect(POLLED_AFTER_END);
         let mut turn = Turn::new();
         wakes.start_turn(cx);

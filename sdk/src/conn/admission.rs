@@ -11,7 +11,7 @@ use super::config::{MIN_WINDOW, STREAM_STATE, room_for};
 use super::credit::SendWindow;
 use super::event::{Admitted, Event, IncomingStream, RefusedCall, Shape, StreamKey};
 use super::refusals::Cause;
-use super::stream::{FrameKind, Moved, Rare, Recv, Send, State, Stream};
+use super::stream::{FrameKind, Moved, RareState, Recv, Send, Stream, StreamState};
 use super::timers::Timer;
 use super::{Connection, drain};
 
@@ -91,7 +91,7 @@ impl Connection {
         let key = self.streams.insert(Stream {
             id,
             // PROTOCOL 16
-            state: State::Open,
+            state: StreamState::Open,
             send: Send::new(send_window),
             recv: Recv::new(window, self.stall_at(window)),
             ending: None,
@@ -101,7 +101,7 @@ impl Connection {
             kept: 0,
             watched: false,
             moved: Moved::NOW,
-            rare: Rare::of(self.config.stream_idle_timeout, self.rules.credit),
+            rare: RareState::of(self.config.stream_idle_timeout, self.rules.credit),
         });
         self.begin_counting(key);
         self.keep(key, kept);

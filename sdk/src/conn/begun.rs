@@ -11,7 +11,7 @@ use crate::wires::{Begun, Fault, Skip};
 
 use super::Connection;
 use super::budget::Overrun;
-use super::calls::Incoming;
+use super::calls::PeerCall;
 use super::error::ConnError;
 use super::event::{Ending, StreamKey};
 use super::refusals::Cause;
@@ -35,7 +35,7 @@ pub(crate) struct Front {
 /// Watches the frame at the front. No frame is timed by itself: a look now and then sees whether it
 /// has grown.
 #[derive(Debug, Default)]
-pub(super) struct Watch {
+pub(super) struct FrontWatch {
     /// Counts frames that came.
     frames: u32,
     front: Front,
@@ -58,7 +58,7 @@ struct Mark {
     since: Instant,
 }
 
-impl Watch {
+impl FrontWatch {
     /// A whole frame has come.
     #[inline]
     pub(super) fn note(&mut self) {
@@ -82,7 +82,7 @@ impl Connection {
     }
 
     fn mark_front(&mut self, now: Instant) {
-        let Watch { frames, front, .. } = self.watch;
+        let FrontWatch { frames, front, .. } = self.watch;
         self.watch.mark = Some(Mark { frames, came: front.came, since: now });
         self.look_later(now);
     }
@@ -164,7 +164,7 @@ impl Connection {
         self.watch.refused = (why == Skip::TooLarge).then_some(size);
         match (of, self.side) {
             (Begun::Call { tag, one_way }, Side::Server) => {
-                let incoming = Incoming { one_way, ..Incoming::new(tag) };
+                let incoming = PeerCall { one_way, ..PeerCall::new(tag) };
                 let (cause, outcome) = match why {
                     Skip::TooLarge => {
                         let text = too_large("the request", size, limit);

@@ -17,12 +17,12 @@ pub(super) enum Call {
     /// A call of ours.
     Outgoing { id: u64, deadline: Option<Instant>, answer: Option<Result<Answer, Ending>> },
     /// A call of the peer's.
-    Incoming(Incoming),
+    Incoming(PeerCall),
 }
 
 /// The part of a peer's call that is remembered until it is answered.
 #[derive(Debug)]
-pub(super) struct Incoming {
+pub(super) struct PeerCall {
     pub(super) tag: CallTag,
     pub(super) one_way: bool,
     pub(super) deadline: Option<Instant>,
@@ -36,7 +36,7 @@ pub(super) struct Incoming {
     pub(super) answered: bool,
 }
 
-impl Incoming {
+impl PeerCall {
     /// A call of which nothing else is known.
     pub(super) fn new(tag: CallTag) -> Self {
         Self {
@@ -93,7 +93,7 @@ impl Calls {
         key
     }
 
-    pub(super) fn insert_incoming(&mut self, incoming: Incoming) -> CallKey {
+    pub(super) fn insert_incoming(&mut self, incoming: PeerCall) -> CallKey {
         self.incoming += 1;
         CallKey(self.table.insert(Call::Incoming(incoming)))
     }

@@ -7,7 +7,7 @@ use super::Connection;
 use super::config::{AppErrors, Cancel};
 use super::event::{Ending, Event, StreamKey};
 use super::fit::Fit;
-use super::stream::{State, Stream};
+use super::stream::{Stream, StreamState};
 use super::streaming::{Consumed, SendError};
 use super::timers::Timer;
 
@@ -26,8 +26,8 @@ impl Connection {
     pub(super) fn half_close(&mut self, key: StreamKey) {
         let stream = self.streams.get_mut(key);
         // PROTOCOL 24
-        if stream.state == State::Open && self.side == Side::Client {
-            stream.state = State::LocalClosed;
+        if stream.state == StreamState::Open && self.side == Side::Client {
+            stream.state = StreamState::LocalClosed;
             let id = stream.id;
             if !self.end_behind_rest(key) {
                 self.wire.half_close(&mut self.output, id);
@@ -39,7 +39,7 @@ impl Connection {
     /// over. A good outcome whose metadata does not fit into a frame leaves the stream open for
     /// another one.
     pub(super) fn close(&mut self, key: StreamKey, outcome: Outcome) -> Fit {
-        if self.streams.get(key).state == State::Closed {
+        if self.streams.get(key).state == StreamState::Closed {
             return Fit::Over;
         }
         if self.leave_rest(key, &outcome) {
@@ -115,7 +115,7 @@ impl Connection {
 
     /// The application lets go of the key. A stream that is not over is broken off.
     pub(super) fn release(&mut self, key: StreamKey) {
-        if self.streams.get(key).state != State::Closed {
+        if self.streams.get(key).state != StreamState::Closed {
             let outcome = match self.side {
                 // PROTOCOL 29
                 Side::Client => Outcome::failed(
@@ -147,7 +147,7 @@ impl Connection {
             self.send_reset(key, outcome);
             return;
         }
-        if stream.state == State::Open {
+        if stream.state == StreamState::Open {
             self.wire.half_close(&mut self.output, stream.id);
         }
         if let Some(increment) = self.cancelled.begin(stream.id, stream.recv.window) {
@@ -162,7 +162,7 @@ impl Connection {
     /// Sends RESET for a stream that is not over.
     pub(super) fn send_reset(&mut self, key: StreamKey, outcome: Outcome) {
         let stream = self.streams.get(key);
-        if stream.state != State::Closed {
+        if stream.state != StreamState::Closed {
             let id = stream.id;
             self.write_reset(id, outcome);
         }
@@ -206,7 +206,7 @@ impl Connection {
         if stream.ending.is_some() {
             return;
         }
-        stream.state = State::Closed;
+        stream.state = StreamState::Closed;
         let said = match &ending {
             Ending::Closed(outcome) | Ending::Reset(outcome) | Ending::Refused(outcome) => {
                 outcome.cost()

@@ -14,7 +14,7 @@ use super::error::{ConnError, Violation};
 use super::event::{Ending, Event, StreamKey};
 use super::parts::CONNECTION;
 use super::refusals::Cause;
-use super::stream::{Action, FrameKind, Moved, State};
+use super::stream::{Action, FrameKind, Moved, StreamState};
 use super::streaming::Consumed;
 use super::timers::Timer;
 
@@ -316,14 +316,14 @@ impl Connection {
 
     /// The peer broke a rule of its stream, which is reset for it.
     pub(super) fn violate(&mut self, key: StreamKey, violation: Violation) {
-        self.act(key, State::Closed, Action::Violate(violation), None);
+        self.act(key, StreamState::Closed, Action::Violate(violation), None);
     }
 
     /// Carries out what the state machine decided.
     pub(super) fn act(
         &mut self,
         key: StreamKey,
-        next: State,
+        next: StreamState,
         action: Action,
         ending: Option<Ending>,
     ) {

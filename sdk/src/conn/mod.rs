@@ -58,14 +58,14 @@ use crate::wires::{Decoder, Rules, Wire, trpc};
 
 pub(crate) use crate::framing::{Answer, Body, COPIED, Head, Outbox, Outcome, StreamId};
 
-use begun::Watch;
+use begun::FrontWatch;
 use budget::Account;
 use calls::Calls;
 use cancelled::CancelledStreams;
 use ids::Ids;
 use keepalive::Keepalive;
 use overtaken::Overtaken;
-use parts::Shared;
+use parts::SharedWindows;
 use peer::Permits;
 use send_queue::SendQueue;
 use stall::Stall;
@@ -107,7 +107,7 @@ pub(crate) struct Connection {
     wire: Wire,
     rules: Rules,
     /// The windows of all streams together, if the wire has such.
-    shared: Option<Box<Shared>>,
+    shared: Option<Box<SharedWindows>>,
     config: Config,
     admission: Option<Admission>,
     streams: Streams,
@@ -125,7 +125,7 @@ pub(crate) struct Connection {
     unsent: Account,
     permits: Permits,
     keepalive: Keepalive,
-    watch: Watch,
+    watch: FrontWatch,
     output: Outbox,
     /// Bytes that were taken and are not yet written.
     in_flight: usize,
@@ -182,7 +182,7 @@ impl Connection {
             side,
             wire,
             rules,
-            shared: Shared::of(rules.credit),
+            shared: SharedWindows::of(rules.credit),
             unread: Account::new(config.unread, peer.map(|peer| Arc::clone(&peer.unread))),
             unsent,
             permits: Permits::new(peer.map(Arc::clone)),
@@ -195,7 +195,7 @@ impl Connection {
             cancelled: CancelledStreams::default(),
             timers: Timers::default(),
             keepalive: Keepalive::default(),
-            watch: Watch::default(),
+            watch: FrontWatch::default(),
             output: Outbox::default(),
             in_flight: 0,
             answers: 0,
@@ -233,7 +233,7 @@ impl Connection {
     /// The peer's first bytes have told which wire it speaks. Nothing was said on it before.
     pub(super) fn speak(&mut self, wire: Wire) {
         let rules = wire.rules();
-        (self.wire, self.rules, self.shared) = (wire, rules, Shared::of(rules.credit));
+        (self.wire, self.rules, self.shared) = (wire, rules, SharedWindows::of(rules.credit));
         self.streams.set_ids(Ids::new(rules.streams, rules.streams.first));
     }
 

@@ -20,14 +20,14 @@ use super::Connection;
 use super::credit::{RecvWindow, SendWindow};
 use super::error::{ConnError, Violation};
 use super::event::{Event, StreamKey};
-use super::stream::{Moved, State};
+use super::stream::{Moved, StreamState};
 
 /// The id of the connection in credit that is for all streams together.
 pub(super) const CONNECTION: StreamId = StreamId(0);
 
 /// The windows of a connection that all its streams share, and who waits for them.
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(super) struct SharedWindows {
     send: SendWindow,
     recv: RecvWindow,
     /// Streams with a rest that the connection's window holds back, first come first served.
@@ -54,7 +54,7 @@ struct Left {
     outcome: Outcome,
 }
 
-impl Shared {
+impl SharedWindows {
     /// The windows by this rule, if it has such.
     pub(super) fn of(rule: CreditRule) -> Option<Box<Self>> {
         let CreditRule::Strict { connection, .. } = rule else { return None };
@@ -204,7 +204,7 @@ impl Connection {
             (shared.starved.drain(..).collect(), shared.left.keys().copied().collect());
         for key in starved {
             // One that has ended since is not waited for.
-            if self.streams.contains(key) && self.streams.get(key).state != State::Closed {
+            if self.streams.contains(key) && self.streams.get(key).state != StreamState::Closed {
                 self.send_rest(key);
             }
         }

@@ -12,7 +12,7 @@ use slab::Slab;
 pub(crate) struct SendTicket(pub(crate) usize);
 
 #[derive(Debug)]
-struct Waiting {
+struct QueuedSender {
     bytes: usize,
     granted: bool,
 }
@@ -20,7 +20,7 @@ struct Waiting {
 #[derive(Debug)]
 pub(super) struct SendQueue {
     limit: usize,
-    tickets: Slab<Waiting>,
+    tickets: Slab<QueuedSender>,
     queue: VecDeque<SendTicket>,
     /// Bytes promised to holders of a grant who have not used it yet.
     promised: usize,
@@ -46,7 +46,7 @@ impl SendQueue {
         match *ticket {
             None if self.queue.is_empty() && queued + self.promised < self.limit => true,
             None => {
-                let new = SendTicket(self.tickets.insert(Waiting { bytes, granted: false }));
+                let new = SendTicket(self.tickets.insert(QueuedSender { bytes, granted: false }));
                 self.queue.push_back(new);
                 *ticket = Some(new);
                 false

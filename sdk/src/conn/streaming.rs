@@ -11,7 +11,7 @@ use super::credit::SendWindow;
 use super::event::{Ending, StreamKey};
 use super::inbox::Inbox;
 use super::send_queue::SendTicket;
-use super::stream::{Moved, Rare, Recv, Send, State, Stream};
+use super::stream::{Moved, RareState, Recv, Send, Stream, StreamState};
 use super::timers::Timer;
 
 /// Why something could not be sent. Nothing of it was.
@@ -195,7 +195,7 @@ impl Connection {
         };
         let key = self.streams.insert(Stream {
             id,
-            state: if is_answered { State::Opening } else { State::Open },
+            state: if is_answered { StreamState::Opening } else { StreamState::Open },
             send: Send::new(send_window),
             recv: Recv::new(window, self.stall_at(window)),
             ending: None,
@@ -205,7 +205,10 @@ impl Connection {
             kept: 0,
             watched: false,
             moved: Moved::NOW,
-            rare: Rare::of(idle_timeout.or(self.config.stream_idle_timeout), self.rules.credit),
+            rare: RareState::of(
+                idle_timeout.or(self.config.stream_idle_timeout),
+                self.rules.credit,
+            ),
         });
         self.begin_counting(key);
         self.asking = true;

@@ -10,7 +10,7 @@ use crate::framing::Side;
 
 use super::Connection;
 use super::event::{Event, StreamKey};
-use super::stream::{Look, State, Stream};
+use super::stream::{Look, Stream, StreamState};
 use super::timers::Timer;
 
 /// How often to look.
@@ -38,7 +38,7 @@ pub(crate) enum Stuck {
 impl Stream {
     fn stuck(&self, side: Side) -> Option<Stuck> {
         let (reads, writes) = (self.recv.waiting, self.send.waiting);
-        let may_finish = side == Side::Client && self.state == State::Open;
+        let may_finish = side == Side::Client && self.state == StreamState::Open;
         if reads && !writes && may_finish {
             Some(Stuck::Reading)
         } else if writes && !reads && self.state.can_send() && self.recv.held() > 0 {

@@ -3,13 +3,13 @@
 use std::time::Instant;
 
 use crate::error::{At, Reason};
-use crate::framing::{Answer, Body, COPIED, Content, Head, Outcome};
+use crate::framing::{Answer, Body, COPIED, Head, Outcome, UnaryContent};
 use crate::wires::{CallTag, Fault};
 use bytes::Bytes;
 
 use super::Connection;
 use super::budget::Overrun;
-use super::calls::{Call, Incoming};
+use super::calls::{Call, PeerCall};
 use super::closing::DROPPED;
 use super::config::CALL_STATE;
 use super::error::ConnError;
@@ -71,7 +71,7 @@ impl Connection {
         }
         let id = self.calls.next_id().ok_or(SendError::PeerDrains)?;
         let limit = self.config.largest();
-        let content = Content { len: body.0, body: body.1, attachment };
+        let content = UnaryContent { len: body.0, body: body.1, attachment };
         self.wire.call(&mut self.output, id, head, one_way, limit, content)?;
         if one_way {
             return Ok(None);
@@ -119,7 +119,7 @@ impl Connection {
             return Ok(());
         }
         let (tag, limit) = (call.tag, self.config.largest());
-        let content = Content { len: body.0, body: body.1, attachment };
+        let content = UnaryContent { len: body.0, body: body.1, attachment };
         self.wire.answer(&mut self.output, tag, outcome, content_encoding, limit, content)?;
         call.answered = true;
         Ok(())
@@ -250,7 +250,7 @@ impl Connection {
         attachment: Bytes,
         now: Instant,
     ) {
-        let mut incoming = Incoming { one_way, ..Incoming::new(tag) };
+        let mut incoming = PeerCall { one_way, ..PeerCall::new(tag) };
         incoming.size = CALL_STATE + body.len() + attachment.len() + head.kept();
         let admitted = match self.admit(&head, Shape::Unary, (self.calls.incoming(), incoming.size))
         {
@@ -283,8 +283,8 @@ impl Connection {
         });
     }
 
-    pub(super) fn refuse_call(&mut self, incoming: Incoming, method: Bytes, outcome: Outcome) {
-        let key = self.calls.insert_incoming(Incoming { size: 0, ..incoming });
+    pub(super) fn refuse_call(&mut self, incoming: PeerCall, method: Bytes, outcome: Outcome) {
+        let key = self.calls.insert_incoming(PeerCall { size: 0, ..incoming });
         self.refuse(key, outcome.clone(), &[]);
         self.tell_refused(method, outcome);
         // It has no permit, no deadline and no bytes to give back.
@@ -296,7 +296,7 @@ impl Connection {
     pub(super) fn handle_bad_call(&mut self, tag: CallTag, why: &Fault) {
         self.count_refusal(Cause::Unreadable);
         let outcome = Outcome::failed(Reason::Decode.at(At::ServerCall), why.to_string());
-        self.refuse_call(Incoming::new(tag), Bytes::new(), outcome);
+        self.refuse_call(PeerCall::new(tag), Bytes::new(), outcome);
     }
 
     /// An answer that cannot be read. If it does not say which call it is for, that one must not

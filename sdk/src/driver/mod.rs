@@ -29,7 +29,7 @@ pub(crate) use send_buffer::Sender;
 #[cfg(feature = "testing")]
 pub use stats::Census;
 #[cfg(feature = "testing")]
-pub(crate) use stats::Watch;
+pub(crate) use stats::LinkWatch;
 pub(crate) use task::{Dispatch, Driver};
 pub(crate) use wakers::Watcher;
 

@@ -22,13 +22,13 @@ use super::flusher::Flusher;
 use super::send_buffer::{SendBuffer, Sender};
 use super::{Driver, Link};
 use crate::clock::now;
-use crate::transport::{Ends, Input, Output};
+use crate::transport::{Ends, ReadEnd, WriteEnd};
 
 /// A socket with little room, and a peer behind it that answers by what it was sent.
 pub(crate) struct Socket {
     /// Somebody is writing.
     busy: AtomicBool,
-    state: Mutex<State>,
+    state: Mutex<SharedState>,
     capacity: usize,
     /// Which side the peer is.
     side: Side,
@@ -36,7 +36,7 @@ pub(crate) struct Socket {
 }
 
 #[derive(Default)]
-struct State {
+struct SharedState {
     /// The bytes that were written and not read by the peer.
     buffer: Vec<u8>,
     /// The bytes that the peer has read of a frame that is not whole.
@@ -69,7 +69,7 @@ impl Socket {
 
     /// A socket whose peer is a client that has said something, and then only reads. Reads at once.
     pub(crate) fn of_client(says: Vec<u8>) -> (Arc<Self>, Ends) {
-        let state = Mutex::new(State { input: says, ..State::default() });
+        let state = Mutex::new(SharedState { input: says, ..SharedState::default() });
         let socket = Self {
             busy: AtomicBool::new(false),
             state,
@@ -125,11 +125,11 @@ impl Socket {
     }
 
     /// Waits for a change. `false`: the driver has ended.
-    fn wait(&self, is_there: impl Fn(&State) -> bool) -> bool {
+    fn wait(&self, is_there: impl Fn(&SharedState) -> bool) -> bool {
         block_on(poll_fn(|cx| self.poll_change(cx, &is_there)))
     }
 
-    fn poll_change(&self, cx: &Context<'_>, is_there: impl Fn(&State) -> bool) -> Poll<bool> {
+    fn poll_change(&self, cx: &Context<'_>, is_there: impl Fn(&SharedState) -> bool) -> Poll<bool> {
         let mut state = self.state.lock();
         if is_there(&state) {
             return Poll::Ready(!state.over);
@@ -154,7 +154,7 @@ impl Socket {
 /// The socket whose peer reads at once, or when somebody says so.
 struct End(Arc<Socket>, bool);
 
-impl Output for End {
+impl WriteEnd for End {
     fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         assert!(!self.0.busy.swap(true, Ordering::Relaxed), "two write at once");
         let mut state = self.0.state.lock();
@@ -182,7 +182,7 @@ impl Output for End {
     fn finish(&self) {}
 }
 
-impl Input for End {
+impl ReadEnd for End {
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut BytesMut) -> Poll<io::Result<usize>> {
         let mut state = self.0.state.lock();
         if state.input.is_empty() {

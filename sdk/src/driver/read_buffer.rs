@@ -77,7 +77,7 @@ impl ReadBuffer {
     /// Reads what is there, or waits for it. 0 is the end.
     pub(super) fn poll_read(
         &mut self,
-        input: &mut dyn transport::Input,
+        input: &mut dyn transport::ReadEnd,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
         self.make_room();

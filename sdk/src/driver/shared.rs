@@ -12,10 +12,10 @@ use tokio::runtime::{self, Handle};
 
 use crate::conn::{Config, Connection};
 use crate::sync::{AtomicBool, Mutex, Ordering};
-use crate::transport::{Output, PeerAddr};
+use crate::transport::{PeerAddr, WriteEnd};
 
-use super::state::State;
-use super::wakers::Incoming;
+use super::state::SharedState;
+use super::wakers::NewWork;
 use super::writer::{Next, Wake, write_out};
 
 /// The rounds of one [`Shared::flush`]: each writes the bytes that others have added meanwhile. The
@@ -24,7 +24,7 @@ const FLUSH_ROUNDS: usize = 4;
 
 pub(super) struct Shared {
     /// Locked before any send buffer.
-    state: Mutex<State>,
+    state: Mutex<SharedState>,
     peer: PeerAddr,
     peer_text: Arc<str>,
     config: Config,
@@ -41,7 +41,7 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(conn: Connection, output: Arc<dyn Output>, peer: PeerAddr) -> Self {
+    pub(super) fn new(conn: Connection, output: Arc<dyn WriteEnd>, peer: PeerAddr) -> Self {
         Self {
             peer_text: peer.text(),
             peer,
@@ -50,7 +50,7 @@ impl Shared {
             over: AtomicBool::new(false),
             closed_to_calls: AtomicBool::new(false),
             first_frame_seen: AtomicBool::new(false),
-            state: Mutex::new(State::new(conn, output)),
+            state: Mutex::new(SharedState::new(conn, output)),
         }
     }
 
@@ -99,18 +99,18 @@ impl Shared {
     }
 
     /// Looks, and changes nothing.
-    pub(super) fn peek<R>(&self, look: impl FnOnce(&State) -> R) -> R {
+    pub(super) fn peek<R>(&self, look: impl FnOnce(&SharedState) -> R) -> R {
         look(&self.state.lock())
     }
 
     /// Runs `op` on the connection, then wakes the tasks that it lets continue, and the driver if
     /// it has something to do.
-    pub(super) fn with<R>(&self, op: impl FnOnce(&mut State) -> R) -> R {
+    pub(super) fn with<R>(&self, op: impl FnOnce(&mut SharedState) -> R) -> R {
         self.with_next(|state| (op(state), Next::Continues))
     }
 
     /// The same for an operation that may have to wait.
-    pub(super) fn poll<R>(&self, op: impl FnOnce(&mut State) -> Poll<R>) -> Poll<R> {
+    pub(super) fn poll<R>(&self, op: impl FnOnce(&mut SharedState) -> Poll<R>) -> Poll<R> {
         self.with_next(|state| {
             let polled = op(state);
             let next = if polled.is_pending() { Next::Parks } else { Next::Continues };
@@ -119,7 +119,7 @@ impl Shared {
     }
 
     /// The same; `op` says its task's next step.
-    pub(super) fn with_next<R>(&self, op: impl FnOnce(&mut State) -> (R, Next)) -> R {
+    pub(super) fn with_next<R>(&self, op: impl FnOnce(&mut SharedState) -> (R, Next)) -> R {
         let mut state = self.state.lock();
         let (result, next) = op(&mut state);
         let waiting = state.sort_handles_events();
@@ -138,8 +138,8 @@ impl Shared {
     pub(super) fn drive<R>(
         &self,
         wake: &mut Vec<Waker>,
-        incoming: &mut Incoming,
-        part: impl FnOnce(&mut State) -> R,
+        incoming: &mut NewWork,
+        part: impl FnOnce(&mut SharedState) -> R,
     ) -> R {
         let mut state = self.state.lock();
         let result = part(&mut state);

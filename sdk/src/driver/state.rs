@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use crate::conn::{
     Body, Collected, ConnError, Connection, Event, Outbox, SendError, SendTicket, Sent, StreamKey,
 };
-use crate::transport::Output;
+use crate::transport::WriteEnd;
 
 use super::send_buffer::{SEND_BUFFER_SIZE, Sender};
-use super::wakers::{Incoming, Slot, Wakers};
+use super::wakers::{NewWork, WakerSlot, Wakers};
 use super::writer::{Next, Wake, Writer};
 use crate::clock::now;
 
@@ -19,15 +19,15 @@ use crate::clock::now;
 /// a look into the socket. That costs a system call, so busy connections are spared it.
 const QUIET: Duration = Duration::from_secs(1);
 
-pub(super) struct State {
+pub(super) struct SharedState {
     pub(super) conn: Connection,
     pub(super) wakers: Wakers,
     pub(super) writer: Writer,
     /// The driver: whoever leaves it something to do wakes it.
-    driver: Slot,
+    driver: WakerSlot,
     /// The flusher, if there is one. A handle that leaves bytes in an empty outbox wakes it instead
     /// of the driver.
-    flusher: Slot,
+    flusher: WakerSlot,
     /// The deadline the driver sleeps for.
     pub(super) armed: Option<Instant>,
     /// The driver does not read, because the protocol did not want input when it looked.
@@ -68,14 +68,14 @@ pub(super) struct Todo {
     pub(super) nothing: bool,
 }
 
-impl State {
-    pub(super) fn new(conn: Connection, output: Arc<dyn Output>) -> Self {
+impl SharedState {
+    pub(super) fn new(conn: Connection, output: Arc<dyn WriteEnd>) -> Self {
         Self {
             conn,
             wakers: Wakers::default(),
             writer: Writer::new(output),
-            driver: Slot::default(),
-            flusher: Slot::default(),
+            driver: WakerSlot::default(),
+            flusher: WakerSlot::default(),
             armed: None,
             paused: false,
             closing: false,
@@ -190,7 +190,7 @@ impl State {
 }
 
 /// The writer, which takes bytes from the connection.
-impl State {
+impl SharedState {
     /// Takes the bytes to write: see [`Writer::next_bytes`].
     pub(super) fn next_bytes(&mut self) -> Option<(Outbox, usize)> {
         self.writer.next_bytes(&mut self.conn)
@@ -227,7 +227,7 @@ impl State {
 }
 
 /// Handles that send, and events that wake them.
-impl State {
+impl SharedState {
     /// The stream, for an operation on it: what its send buffer holds is queued first.
     pub(super) fn stream(&mut self, key: StreamKey) -> Collected<'_> {
         self.writer.collect(&mut self.conn, key);
@@ -356,7 +356,7 @@ impl State {
     /// Nothing has happened most often: the driver asks after all that it does. A call that has
     /// come is an event as well.
     #[inline]
-    pub(super) fn sort_events(&mut self, wake: &mut Vec<Waker>, incoming: &mut Incoming) {
+    pub(super) fn sort_events(&mut self, wake: &mut Vec<Waker>, incoming: &mut NewWork) {
         if self.conn.has_events() {
             self.sort_new_events(wake, incoming);
         }
@@ -367,14 +367,14 @@ impl State {
     pub(super) fn sort_handles_events(&mut self) -> Vec<Waker> {
         let mut wake = Vec::new();
         if self.conn.has_events() {
-            let mut incoming = Incoming::default();
+            let mut incoming = NewWork::default();
             self.sort_new_events(&mut wake, &mut incoming);
             debug_assert!(incoming.is_empty(), "only the driver makes incoming work");
         }
         wake
     }
 
-    fn sort_new_events(&mut self, wake: &mut Vec<Waker>, incoming: &mut Incoming) {
+    fn sort_new_events(&mut self, wake: &mut Vec<Waker>, incoming: &mut NewWork) {
         let Self { conn, wakers, writer, events, .. } = self;
         conn.take_events(events);
         for event in events.drain(..) {

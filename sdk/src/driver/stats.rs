@@ -25,15 +25,15 @@ pub struct Census {
 
 /// Looks at one end of a connection without keeping it alive.
 #[derive(Clone)]
-pub(crate) struct Watch(Weak<Shared>);
+pub(crate) struct LinkWatch(Weak<Shared>);
 
-impl Watch {
+impl LinkWatch {
     pub(crate) fn new(link: &Link) -> Self {
         Self(Arc::downgrade(link.shared()))
     }
 
     /// `None`: nothing is left of this end.
     pub(crate) fn census(&self) -> Option<Census> {
-        self.0.upgrade().map(|shared| shared.peek(super::state::State::census))
+        self.0.upgrade().map(|shared| shared.peek(super::state::SharedState::census))
     }
 }

@@ -19,8 +19,8 @@ use crate::conn::{ConnError, Connection, IncomingCall, IncomingStream, RefusedCa
 use super::Link;
 use super::read_buffer::ReadBuffer;
 use super::shared::Shared;
-use super::state::{Reading, State, Todo};
-use super::wakers::Incoming;
+use super::state::{Reading, SharedState, Todo};
+use super::wakers::NewWork;
 use crate::clock::now;
 use crate::transport::{Ends, PeerAddr};
 use recheck::Recheck;
@@ -66,7 +66,7 @@ pub(crate) struct Driver {
     /// Wakes the task when others had their turn, after large headers.
     gives_way: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     wake: Vec<Waker>,
-    incoming: Incoming,
+    incoming: NewWork,
     /// The server has said that it drains.
     peer_drains: bool,
     /// It has let the others go first once, before it writes.
@@ -127,7 +127,7 @@ impl Driver {
             handled: 0,
             gives_way: None,
             wake: Vec::new(),
-            incoming: Incoming::default(),
+            incoming: NewWork::default(),
             peer_drains: false,
             yielded: false,
             drained: false,
@@ -199,7 +199,7 @@ impl Driver {
     fn poll_timers(&mut self, cx: &mut Context<'_>) -> Todo {
         loop {
             let (armed, todo, flusher) = self.run(|state| {
-                let is_new = |state: &State| {
+                let is_new = |state: &SharedState| {
                     let next = state.conn.next_deadline()?;
                     state.armed.is_none_or(|armed| next < armed).then_some(next)
                 };
@@ -231,7 +231,7 @@ impl Driver {
     }
 
     /// Works on the connection, then wakes whom that concerns.
-    fn run<R>(&mut self, part: impl FnOnce(&mut State) -> R) -> R {
+    fn run<R>(&mut self, part: impl FnOnce(&mut SharedState) -> R) -> R {
         let result = self.shared.drive(&mut self.wake, &mut self.incoming, part);
         self.wake.drain(..).for_each(Waker::wake);
         result

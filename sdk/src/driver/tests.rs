@@ -17,7 +17,7 @@ use crate::wires::trpc::{self as wire, Decoded, Decoder, Frame, InitMeta};
 use super::send_buffer::{SEND_BUFFER_SIZE, Sender};
 use super::{Driver, Link};
 use crate::clock::now;
-use crate::transport::{Ends, Input, Output, PeerAddr};
+use crate::transport::{Ends, PeerAddr, ReadEnd, WriteEnd};
 use crate::wires;
 
 const LARGE: usize = 300 * 1024;
@@ -59,7 +59,7 @@ pub(super) fn poll_send(
 /// A peer that has said all it has to say, and reads nothing.
 struct Script(Bytes);
 
-impl Input for Script {
+impl ReadEnd for Script {
     fn poll_read(&mut self, _cx: &mut Context<'_>, buf: &mut BytesMut) -> Poll<io::Result<usize>> {
         let count = self.0.len().min(buf.capacity() - buf.len());
         if count == 0 {
@@ -76,7 +76,7 @@ impl Input for Script {
 
 struct Full;
 
-impl Output for Full {
+impl WriteEnd for Full {
     fn try_write(&self, _bytes: &[u8]) -> io::Result<usize> {
         Err(io::ErrorKind::WouldBlock.into())
     }

@@ -9,9 +9,9 @@ use crate::conn::{
 
 /// A task that waits, if one does.
 #[derive(Debug, Default)]
-pub(super) struct Slot(Option<Waker>);
+pub(super) struct WakerSlot(Option<Waker>);
 
-impl Slot {
+impl WakerSlot {
     /// The task of `cx` waits here now, instead of whoever did.
     pub(super) fn wait(&mut self, cx: &Context<'_>) {
         match &mut self.0 {
@@ -33,19 +33,19 @@ impl Slot {
 #[derive(Debug, Default)]
 pub(super) struct StreamSlots {
     /// The reader: the driver wakes it when messages or the end came.
-    pub(super) read: Slot,
+    pub(super) read: WakerSlot,
     /// The writer: the driver wakes it when credit or the end came.
-    pub(super) write: Slot,
+    pub(super) write: WakerSlot,
     /// The watcher of the whole stream: the driver wakes it when the stream has opened or ended.
-    pub(super) watch: Slot,
+    pub(super) watch: WakerSlot,
 }
 
 /// The waiting tasks of a connection, found by the keys of its streams, calls and tickets.
 #[derive(Debug, Default)]
 pub(super) struct Wakers {
     streams: Vec<StreamSlots>,
-    calls: Vec<Slot>,
-    tickets: Vec<Slot>,
+    calls: Vec<WakerSlot>,
+    tickets: Vec<WakerSlot>,
     /// The tasks that wait for the end of a stream beside its opener or the task of its handler:
     /// few do.
     closed: BTreeMap<StreamKey, Vec<(Watcher, Waker)>>,
@@ -61,13 +61,13 @@ pub(crate) struct Watcher(u64);
 
 /// New work of the peer's, for the dispatcher.
 #[derive(Debug, Default)]
-pub(super) struct Incoming {
+pub(super) struct NewWork {
     pub(super) calls: Vec<IncomingCall>,
     pub(super) streams: Vec<Box<IncomingStream>>,
     pub(super) refused: Vec<RefusedCall>,
 }
 
-impl Incoming {
+impl NewWork {
     pub(super) fn is_empty(&self) -> bool {
         self.calls.is_empty() && self.streams.is_empty() && self.refused.is_empty()
     }
@@ -78,11 +78,11 @@ impl Wakers {
         at(&mut self.streams, key.0.index())
     }
 
-    pub(super) fn call(&mut self, key: CallKey) -> &mut Slot {
+    pub(super) fn call(&mut self, key: CallKey) -> &mut WakerSlot {
         at(&mut self.calls, key.0.index())
     }
 
-    pub(super) fn ticket(&mut self, ticket: SendTicket) -> &mut Slot {
+    pub(super) fn ticket(&mut self, ticket: SendTicket) -> &mut WakerSlot {
         at(&mut self.tickets, ticket.0)
     }
 
@@ -128,7 +128,7 @@ impl Wakers {
     /// Drops the waker of a call that nobody holds any more; its place may be another's soon.
     pub(super) fn forget_call(&mut self, key: CallKey) {
         if let Some(slot) = self.calls.get_mut(key.0.index()) {
-            *slot = Slot::default();
+            *slot = WakerSlot::default();
         }
     }
 
@@ -143,7 +143,7 @@ impl Wakers {
     }
 
     /// Sorts an event: a task to wake, or new work.
-    pub(super) fn sort(&mut self, event: Event, wake: &mut Vec<Waker>, incoming: &mut Incoming) {
+    pub(super) fn sort(&mut self, event: Event, wake: &mut Vec<Waker>, incoming: &mut NewWork) {
         let waiting = match event {
             Event::Readable(key) => self.stream(key).read.take(),
             Event::Writable(key) => self.stream(key).write.take(),

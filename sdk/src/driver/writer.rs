@@ -37,7 +37,7 @@ use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
 use crate::conn::{Connection, Outbox, StreamKey};
-use crate::transport::Output;
+use crate::transport::WriteEnd;
 
 use super::send_buffer::SendBuffer;
 use send_buffers::SendBuffers;
@@ -97,7 +97,7 @@ pub(super) enum Writing {
 pub(super) struct Writer {
     writing: Writing,
     /// The socket, until the end.
-    output: Option<Arc<dyn Output>>,
+    output: Option<Arc<dyn WriteEnd>>,
     /// Bytes taken from the connection, of which `written` are in the socket.
     rest: Outbox,
     written: usize,
@@ -111,7 +111,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(output: Arc<dyn Output>) -> Self {
+    pub(super) fn new(output: Arc<dyn WriteEnd>) -> Self {
         Self {
             writing: Writing::Idle,
             output: Some(output),
@@ -214,7 +214,7 @@ impl Writer {
 
     /// A task begins to write into the socket, unless another one is at it, which sees what is
     /// added, or the socket is full. It [ends](Self::end) what it begins.
-    pub(super) fn begin(&mut self) -> Option<Arc<dyn Output>> {
+    pub(super) fn begin(&mut self) -> Option<Arc<dyn WriteEnd>> {
         if !self.may_begin() {
             return None;
         }
@@ -276,7 +276,7 @@ impl Writer {
     }
 
     /// Ends writing, and gives the socket, if that had not ended before.
-    pub(super) fn close(&mut self) -> Option<Arc<dyn Output>> {
+    pub(super) fn close(&mut self) -> Option<Arc<dyn WriteEnd>> {
         self.writing = Writing::Ended;
         self.output.take()
     }

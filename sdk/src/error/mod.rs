@@ -37,10 +37,10 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 ///
 /// Clones are cheap: one failure is often reported to many waiters.
 #[derive(Clone)]
-pub struct Error(Arc<Inner>);
+pub struct Error(Arc<ErrorInner>);
 
 #[derive(Clone)]
-struct Inner {
+struct ErrorInner {
     kind: ErrorKind,
     origin: Origin,
     status: Status,
@@ -112,7 +112,7 @@ impl Error {
     }
 
     fn of(kind: ErrorKind, origin: Origin, status: Status) -> Self {
-        Self(Arc::new(Inner {
+        Self(Arc::new(ErrorInner {
             kind,
             origin,
             status,

@@ -23,7 +23,7 @@ impl<F: FnOnce(&mut Vec<u8>)> Body for F {
 }
 
 /// The message of a unary call or answer, which has `len` bytes, and what travels behind it.
-pub(crate) struct Content<'a, B> {
+pub(crate) struct UnaryContent<'a, B> {
     pub(crate) len: usize,
     pub(crate) body: B,
     pub(crate) attachment: &'a [u8],

@@ -5,7 +5,7 @@ use std::io::IoSlice;
 use bytes::Bytes;
 
 use super::body::Body;
-use super::target::Target;
+use super::frame_buf::FrameBuf;
 
 /// From this size on, a piece of a message is kept by reference. A smaller one is copied faster
 /// than a system call handles one more iovec. At most half of the memory that is kept alive is then
@@ -121,7 +121,7 @@ impl Outbox {
     }
 }
 
-impl Target for Outbox {
+impl FrameBuf for Outbox {
     fn len(&self) -> usize {
         self.len()
     }
@@ -161,7 +161,7 @@ mod tests {
     fn pieces_go_by_reference_from_32_kib_on_and_what_is_only_copied_is_one_slice() {
         for (size, is_by_ref) in [(LARGE - 1, false), (LARGE, true), (LARGE + 1, true)] {
             let mut outbox = Outbox::default();
-            Target::append(&mut outbox, size, Piece(vec![7; size].into()));
+            FrameBuf::append(&mut outbox, size, Piece(vec![7; size].into()));
             assert_eq!(outbox.only_copied(), (!is_by_ref).then_some(&vec![7; size][..]), "{size}");
             assert_eq!(outbox.capacity() < size, is_by_ref, "{size}");
             assert_eq!(outbox.to_vec(), vec![7; size]);

@@ -1,8 +1,8 @@
 //! The bytes in front of each message of a stream, made once.
 
 use super::body::Body;
+use super::frame_buf::FrameBuf;
 use super::messages::Framing;
-use super::target::Target;
 use super::write::WriteError;
 
 /// The longest prefix of a known wire, with some room: brpc's frame header and its protobuf meta
@@ -45,7 +45,7 @@ impl Prefix {
     #[inline]
     pub(crate) fn write(
         &self,
-        out: &mut impl Target,
+        out: &mut impl FrameBuf,
         len: usize,
         body: impl Body,
     ) -> Result<(), WriteError> {
@@ -67,12 +67,12 @@ impl Prefix {
 
 /// Takes a frame back unless it was finished, so that a message that panics or lies about its size
 /// leaves no half frame.
-pub(crate) struct Uncommitted<'a, T: Target> {
+pub(crate) struct Uncommitted<'a, T: FrameBuf> {
     pub(crate) out: &'a mut T,
     start: usize,
 }
 
-impl<'a, T: Target> Uncommitted<'a, T> {
+impl<'a, T: FrameBuf> Uncommitted<'a, T> {
     #[inline]
     pub(crate) fn new(out: &'a mut T) -> Self {
         Self { start: out.len(), out }
@@ -97,7 +97,7 @@ impl<'a, T: Target> Uncommitted<'a, T> {
     }
 }
 
-impl<T: Target> Drop for Uncommitted<'_, T> {
+impl<T: FrameBuf> Drop for Uncommitted<'_, T> {
     fn drop(&mut self) {
         self.out.truncate(self.start);
     }

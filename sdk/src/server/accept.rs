@@ -13,8 +13,8 @@ use crate::sync::Mutex;
 use crate::transport::{Ends, Io, PeerAddr, SocketListener};
 
 use super::pace::Pace;
-use super::peers::Key;
-use super::waiting::{Accepted, Waiting};
+use super::peers::PeerKey;
+use super::waiting::{Accepted, WaitingConnections};
 
 /// How long accepting pauses when the system says that it cannot accept.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -36,7 +36,7 @@ pub(super) trait Accept {
 /// The place where a server's connections come from.
 pub(super) enum Source {
     Listener(SocketListener),
-    Incoming(Incoming),
+    Incoming(AcceptedIos),
 }
 
 impl Source {
@@ -66,9 +66,9 @@ impl Accept for Source {
 }
 
 /// Connections that the user's program accepts.
-pub(super) struct Incoming(Mutex<Pin<Box<dyn Stream<Item = io::Result<Io>> + Send>>>);
+pub(super) struct AcceptedIos(Mutex<Pin<Box<dyn Stream<Item = io::Result<Io>> + Send>>>);
 
-impl Incoming {
+impl AcceptedIos {
     pub(super) fn new<I: Into<Io>>(
         incoming: impl Stream<Item = io::Result<I>> + Send + 'static,
     ) -> Self {
@@ -95,7 +95,7 @@ impl Incoming {
 /// Where accepted connections go.
 pub(super) trait Serve {
     /// The key of a connection's peer.
-    fn key(&self, peer: &PeerAddr) -> Option<Key>;
+    fn key(&self, peer: &PeerAddr) -> Option<PeerKey>;
 
     fn start(&self, accepted: Accepted);
 
@@ -112,7 +112,7 @@ pub(super) async fn accept_all(
     listener: &impl Accept,
     dead_peer_timeout: Duration,
     mut pace: Pace,
-    waiting: &mut Waiting,
+    waiting: &mut WaitingConnections,
     server: &impl Serve,
 ) -> io::Result<()> {
     let mut log = Log::default();
@@ -158,7 +158,7 @@ pub(super) async fn accept_all(
 
 /// Serves those whose turn has come. One whose client has gone meanwhile takes no turn: it costs
 /// next to nothing.
-fn serve_waiting(pace: &mut Pace, waiting: &mut Waiting, server: &impl Serve) {
+fn serve_waiting(pace: &mut Pace, waiting: &mut WaitingConnections, server: &impl Serve) {
     while pace.is_open()
         && let Some(accepted) = waiting.pop()
     {
@@ -284,7 +284,7 @@ mod tests {
     }
 
     impl Serve for Serving {
-        fn key(&self, peer: &PeerAddr) -> Option<Key> {
+        fn key(&self, peer: &PeerAddr) -> Option<PeerKey> {
             KeyOf::default().key(peer)
         }
 
@@ -301,7 +301,7 @@ mod tests {
     /// code.
     async fn accepted(codes: &[i32]) -> (usize, Duration, Option<i32>) {
         let listener = Failing(Mutex::new(codes.iter().copied().collect()), Mutex::default());
-        let (serving, mut waiting) = (Serving::new(), Waiting::new(1));
+        let (serving, mut waiting) = (Serving::new(), WaitingConnections::new(1));
         let pace = Pace::new(None);
         let end = accept_all(&listener, Duration::from_secs(1), pace, &mut waiting, &serving).await;
         let count = serving.served.lock().len();
@@ -343,7 +343,7 @@ mod tests {
             theirs.push(far);
             queue.push_back((near, of_host(host)));
         }
-        let (serving, mut waiting) = (Serving::new(), Waiting::new(20));
+        let (serving, mut waiting) = (Serving::new(), WaitingConnections::new(20));
         let pace = Pace::new(Some(10));
         let queue = Queue(Mutex::new(queue));
         let end = accept_all(&queue, Duration::ZERO, pace, &mut waiting, &serving).await;
@@ -415,15 +415,15 @@ mod tests {
         // ECONNRESET, EPIPE, and EMFILE, which makes a pause.
         let (one, _) = tokio::io::duplex(1);
         let accepted = [handshake(), Ok(one), handshake(), code(104), code(32), code(24)];
-        let source = Source::Incoming(Incoming::new(futures::stream::iter(accepted)));
-        let (serving, mut waiting) = (Serving::new(), Waiting::new(1));
+        let source = Source::Incoming(AcceptedIos::new(futures::stream::iter(accepted)));
+        let (serving, mut waiting) = (Serving::new(), WaitingConnections::new(1));
         let pace = Pace::new(None);
         let end = accept_all(&source, Duration::ZERO, pace, &mut waiting, &serving).await;
         assert!(end.is_ok(), "there are no more");
         assert_eq!((serving.served.lock().len(), now() - serving.began), (1, PAUSE));
         // EBADF
         let broken = futures::stream::iter([code(9), Ok(tokio::io::duplex(1).0)]);
-        let source = Source::Incoming(Incoming::new(broken));
+        let source = Source::Incoming(AcceptedIos::new(broken));
         let end = accept_all(&source, Duration::ZERO, Pace::new(None), &mut waiting, &serving);
         assert_eq!(end.await.unwrap_err().raw_os_error(), Some(9));
     }

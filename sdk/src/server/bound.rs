@@ -16,7 +16,7 @@ use super::accept::{Accept, Serve, Source, accept_all};
 use super::builder::check_runtime;
 use super::connections::Connections;
 use super::pace::Pace;
-use super::waiting::Waiting;
+use super::waiting::WaitingConnections;
 
 /// How long a listener that is being closed still accepts connections that had begun: the packets
 /// of a handshake on this machine, or in a rack, are there by then.
@@ -117,7 +117,7 @@ impl Bound {
         let dead_peer_timeout = self.connections.config().dead_peer_timeout;
         let limits = self.connections.accept_limits();
         let pace = Pace::new(limits.accepts_per_second);
-        let mut waiting = Waiting::new(limits.waiting());
+        let mut waiting = WaitingConnections::new(limits.waiting());
         let accepting =
             accept_all(&self.source, dead_peer_timeout, pace, &mut waiting, &self.connections);
         let ended = tokio::select! {

@@ -17,7 +17,7 @@ use crate::transport::{
     Address, Ends, Io, Listener, PeerAddr, SocketListener, memory_pair, why_not_bound,
 };
 
-use super::accept::{Incoming, Source};
+use super::accept::{AcceptedIos, Source};
 use super::bound::Bound;
 use super::call::{IntoService, Router, ServerState, Service};
 use super::connection_set::{AcceptLimits, DEFAULT_CONNECTIONS};
@@ -347,7 +347,7 @@ impl ServerBuilder {
     ) -> Result<Bound> {
         check_runtime("bind_incoming", false)?;
         let connections = self.connections()?;
-        let source = Source::Incoming(Incoming::new(incoming));
+        let source = Source::Incoming(AcceptedIos::new(incoming));
         Ok(Bound::new(source, PeerAddr::named("incoming"), connections))
     }
 

@@ -9,7 +9,7 @@ use slab::Slab;
 
 use crate::driver::{Link, Peer, Pools};
 
-use super::peers::{Key, Peers};
+use super::peers::{PeerKey, Peers};
 
 /// The limits on the connections that a server accepts.
 #[derive(Clone, Copy, Debug)]
@@ -66,7 +66,7 @@ pub(super) struct ConnectionSet {
     peers: Peers,
     /// Connections that have entered and not left.
     count: usize,
-    entries: Slab<Entry>,
+    entries: Slab<ConnectionEntry>,
     /// Those that had not sent a frame when this was looked at last, oldest first.
     new: VecDeque<ConnectionId>,
     /// Not before then it is looked at again: it takes as long as there are new connections.
@@ -74,10 +74,10 @@ pub(super) struct ConnectionSet {
     last_number: u64,
 }
 
-struct Entry {
+struct ConnectionEntry {
     number: u64,
     link: Link,
-    key: Option<Key>,
+    key: Option<PeerKey>,
     since: Instant,
 }
 
@@ -123,7 +123,7 @@ impl ConnectionSet {
 
     /// Counts one more connection of a peer, if there is room for it. [`insert`](Self::insert)
     /// comes next.
-    pub(super) fn enter(&mut self, key: Option<&Key>) -> Result<std::sync::Arc<Peer>, Full> {
+    pub(super) fn enter(&mut self, key: Option<&PeerKey>) -> Result<std::sync::Arc<Peer>, Full> {
         let (used, own, limit) =
             (self.count, self.peers.connections(key), self.accept_limits.connections);
         if used.saturating_add(own) >= limit {
@@ -138,13 +138,13 @@ impl ConnectionSet {
     pub(super) fn insert(
         &mut self,
         link: Link,
-        key: Option<Key>,
+        key: Option<PeerKey>,
         now: Instant,
     ) -> (ConnectionId, Vec<Link>) {
         self.last_number += 1;
         let number = self.last_number;
         let id = ConnectionId {
-            index: self.entries.insert(Entry { number, link, key, since: now }),
+            index: self.entries.insert(ConnectionEntry { number, link, key, since: now }),
             number,
         };
         self.new.push_back(id);
@@ -178,7 +178,7 @@ impl ConnectionSet {
             |id: &ConnectionId| entries.get(id.index).filter(|entry| entry.number == id.number);
         self.new.retain(|id| of(id).is_some_and(|entry| !entry.link.is_first_frame_seen()));
         let mut excess = self.new.len().saturating_sub(self.accept_limits.new);
-        let mut counts: HashMap<&Key, usize> = HashMap::new();
+        let mut counts: HashMap<&PeerKey, usize> = HashMap::new();
         let mut unnamed = 0;
         for id in &self.new {
             match of(id).and_then(|entry| entry.key.as_ref()) {

@@ -15,7 +15,7 @@ use crate::transport::{Ends, PeerAddr};
 use super::accept::Serve;
 use super::call::{Router, ServerState};
 use super::connection_set::{AcceptLimits, ConnectionSet, Full};
-use super::peers::{Key, KeyOf};
+use super::peers::{KeyOf, PeerKey};
 use super::waiting::Accepted;
 
 /// How long the connections are read after the last answer, so that calls which had begun by then
@@ -208,7 +208,7 @@ impl Connections {
 }
 
 impl Serve for Arc<Connections> {
-    fn key(&self, peer: &PeerAddr) -> Option<Key> {
+    fn key(&self, peer: &PeerAddr) -> Option<PeerKey> {
         self.keys.key(peer)
     }
 

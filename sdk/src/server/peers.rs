@@ -13,7 +13,7 @@ use crate::transport::PeerAddr;
 
 /// The key that the connections of one peer have in common.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub(super) enum Key {
+pub(super) enum PeerKey {
     /// One host: an IPv4 address, or the network of an IPv6 address.
     Host(IpAddr),
     /// The application's name for the peer.
@@ -28,16 +28,16 @@ pub(super) struct KeyOf(pub(super) Option<Arc<Name>>);
 
 impl KeyOf {
     /// The key of a connection; `None` if it is a peer of its own.
-    pub(super) fn key(&self, address: &PeerAddr) -> Option<Key> {
+    pub(super) fn key(&self, address: &PeerAddr) -> Option<PeerKey> {
         if let Some(name) = &self.0 {
             match std::panic::catch_unwind(AssertUnwindSafe(|| name(address))) {
-                Ok(name) => return Some(Key::Named(name)),
+                Ok(name) => return Some(PeerKey::Named(name)),
                 Err(_) => {
                     tracing::error!(peer = %address, "peer_key panicked: the peer is known by its address");
                 }
             }
         }
-        address.socket_addr().map(|socket| Key::Host(network(socket.ip())))
+        address.socket_addr().map(|socket| PeerKey::Host(network(socket.ip())))
     }
 }
 
@@ -62,10 +62,10 @@ fn network(address: IpAddr) -> IpAddr {
 /// The peers that have connections.
 pub(super) struct Peers {
     pools: Pools,
-    named: HashMap<Key, Entry>,
+    named: HashMap<PeerKey, PeerEntry>,
 }
 
-struct Entry {
+struct PeerEntry {
     peer: Arc<Peer>,
     connections: usize,
 }
@@ -76,24 +76,24 @@ impl Peers {
     }
 
     /// How many connections the peer has.
-    pub(super) fn connections(&self, key: Option<&Key>) -> usize {
+    pub(super) fn connections(&self, key: Option<&PeerKey>) -> usize {
         key.and_then(|key| self.named.get(key)).map_or(0, |entry| entry.connections)
     }
 
     /// One more connection of a peer.
-    pub(super) fn enter(&mut self, key: Option<&Key>) -> Arc<Peer> {
+    pub(super) fn enter(&mut self, key: Option<&PeerKey>) -> Arc<Peer> {
         let Some(key) = key else { return self.pools.peer() };
         let pools = &self.pools;
         let entry = self
             .named
             .entry(key.clone())
-            .or_insert_with(|| Entry { peer: pools.peer(), connections: 0 });
+            .or_insert_with(|| PeerEntry { peer: pools.peer(), connections: 0 });
         entry.connections += 1;
         Arc::clone(&entry.peer)
     }
 
     /// A connection has ended, and with it its last call. A peer without connections is forgotten.
-    pub(super) fn leave(&mut self, key: Option<&Key>) {
+    pub(super) fn leave(&mut self, key: Option<&PeerKey>) {
         let Some(key) = key else { return };
         if let Some(entry) = self.named.get_mut(key) {
             entry.connections -= 1;
@@ -127,7 +127,7 @@ mod tests {
             Some(1) => panic!("one that cannot tell"),
             port => format!("{}", port.is_some()),
         })));
-        assert_eq!(by_name.key(&PeerAddr::memory()), Some(Key::Named("false".to_owned())));
+        assert_eq!(by_name.key(&PeerAddr::memory()), Some(PeerKey::Named("false".to_owned())));
         assert_eq!(by_name.key(&tcp("10.0.0.1:2")), by_name.key(&tcp("10.0.0.2:2")));
         assert_eq!(by_name.key(&tcp("10.0.0.1:1")), key("10.0.0.1:1"));
     }

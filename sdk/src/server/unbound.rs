@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::driver::Watch;
+use crate::driver::LinkWatch;
 use crate::error::{Error, ErrorKind, Origin, Reason, Result};
 use crate::transport::{Ends, PeerAddr};
 
@@ -24,7 +24,7 @@ impl Unbound {
     ///
     /// # Errors
     /// The server is being shut down, or has too many connections.
-    pub(crate) fn accept(&self, ends: Ends, peer: &PeerAddr) -> Result<Watch> {
+    pub(crate) fn accept(&self, ends: Ends, peer: &PeerAddr) -> Result<LinkWatch> {
         let refused = |text: String| {
             Error::new(ErrorKind::Connect, Origin::Peer, Reason::Connect, text)
                 .with_peer(peer.text())
@@ -34,6 +34,6 @@ impl Unbound {
         }
         let link = self.0.start(ends, peer.clone());
         let link = link.map_err(|full| refused(format!("cannot connect: {full}")))?;
-        Ok(Watch::new(&link))
+        Ok(LinkWatch::new(&link))
     }
 }

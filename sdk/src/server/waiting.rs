@@ -3,26 +3,26 @@
 use crate::fair_queue::FairQueue;
 use crate::transport::{Ends, PeerAddr};
 
-use super::peers::Key;
+use super::peers::PeerKey;
 
 /// An accepted connection, with the key of its peer.
 pub(super) struct Accepted {
     pub(super) ends: Ends,
     pub(super) peer: PeerAddr,
-    pub(super) key: Option<Key>,
+    pub(super) key: Option<PeerKey>,
 }
 
 /// A queue for each peer, and peers take turns. The system's own queue is one for all peers, so it
 /// is emptied as fast as connections come. Connections without a key share one, in the order in
 /// which they came.
-pub(super) struct Waiting {
-    queue: FairQueue<Option<Key>, Accepted>,
+pub(super) struct WaitingConnections {
+    queue: FairQueue<Option<PeerKey>, Accepted>,
     /// The number of the next one.
     next: u64,
     limit: usize,
 }
 
-impl Waiting {
+impl WaitingConnections {
     /// At most `limit` connections wait.
     pub(super) fn new(limit: usize) -> Self {
         Self { queue: FairQueue::default(), next: 0, limit: limit.max(1) }
@@ -52,20 +52,20 @@ mod tests {
     use super::*;
 
     fn of(peer: &str) -> Accepted {
-        let key = Some(Key::Named(peer.to_owned()));
+        let key = Some(PeerKey::Named(peer.to_owned()));
         Accepted { ends: memory_pair().0, peer: PeerAddr::memory(), key }
     }
 
     fn name(accepted: Option<Accepted>) -> String {
         match accepted.expect("there is one").key {
-            Some(Key::Named(name)) => name,
+            Some(PeerKey::Named(name)) => name,
             other => panic!("{other:?}"),
         }
     }
 
     #[test]
     fn peers_take_turns_and_the_one_with_most_loses_some() {
-        let mut waiting = Waiting::new(4);
+        let mut waiting = WaitingConnections::new(4);
         for _ in 0..4 {
             assert!(waiting.push(of("many")).is_none());
         }
@@ -76,7 +76,7 @@ mod tests {
         assert!(waiting.pop().is_none() && waiting.is_empty());
         assert_eq!(waiting.queue.owners(), (0, 0));
 
-        let mut waiting = Waiting::new(1);
+        let mut waiting = WaitingConnections::new(1);
         assert!(waiting.push(of("one")).is_none());
         assert!(waiting.push(of("two")).is_some());
         assert_eq!(waiting.queue.owners(), (1, 1), "a peer without a queue has no turn");

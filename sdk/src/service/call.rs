@@ -93,14 +93,14 @@ impl Drop for CallRef {
 }
 
 /// A request that waits for room in the connection's outbox.
-pub(crate) struct Request {
+pub(crate) struct UnsentRequest {
     /// `None` once it is sent: the call has it then.
     link: Option<Link>,
     head: Option<Head>,
     ticket: Option<SendTicket>,
 }
 
-impl Request {
+impl UnsentRequest {
     pub(crate) fn new(link: Link, head: Head) -> Self {
         Self { link: Some(link), head: Some(head), ticket: None }
     }
@@ -121,7 +121,7 @@ impl Request {
     }
 }
 
-impl Request {
+impl UnsentRequest {
     /// The head of a request that was not sent because its connection is lost or the server drains,
     /// to be sent on another one. No other call is to try here.
     pub(crate) fn take_head(&mut self, why: &SendError) -> Option<Head> {
@@ -141,7 +141,7 @@ impl Request {
     }
 }
 
-impl Drop for Request {
+impl Drop for UnsentRequest {
     fn drop(&mut self) {
         if let Some(link) = &self.link {
             link.give_back(&mut self.ticket);

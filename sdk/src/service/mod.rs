@@ -12,5 +12,5 @@ mod spec;
 pub use options::CallOptions;
 pub use spec::{MethodKind, MethodSpec, ServiceSpec};
 
-pub(crate) use call::{CallRef, Request};
+pub(crate) use call::{CallRef, UnsentRequest};
 pub(crate) use options::{Limit, option_setters};

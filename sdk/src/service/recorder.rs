@@ -12,7 +12,7 @@ static RECORDS: Mutex<Vec<Record>> = Mutex::new(Vec::new());
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct Record {
-    side: Side,
+    side: RecordedSide,
     method: String,
     /// `None`: the call begins.
     end: Option<String>,
@@ -20,16 +20,16 @@ struct Record {
 
 /// The side that tells something of a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Side {
+pub(crate) enum RecordedSide {
     Client,
     Server,
 }
 
-pub(crate) fn record_start(side: Side, method: &str) {
+pub(crate) fn record_start(side: RecordedSide, method: &str) {
     record(side, method, None);
 }
 
-pub(crate) fn record_end(side: Side, method: &str, how: CallEnd<'_>) {
+pub(crate) fn record_end(side: RecordedSide, method: &str, how: CallEnd<'_>) {
     let end = match how {
         CallEnd::Failed(error) => format!("Failed {:?}", error.kind()),
         CallEnd::Ended(ending) => {
@@ -43,14 +43,14 @@ pub(crate) fn record_end(side: Side, method: &str, how: CallEnd<'_>) {
     record(side, method, Some(end));
 }
 
-fn record(side: Side, method: &str, end: Option<String>) {
+fn record(side: RecordedSide, method: &str, end: Option<String>) {
     if method.starts_with(RECORDED) {
         RECORDS.lock().unwrap().push(Record { side, method: method.to_owned(), end });
     }
 }
 
 /// The records of a method at one side: a start is `None`, an end says how.
-pub(crate) fn records(side: Side, method: &str) -> Vec<Option<String>> {
+pub(crate) fn records(side: RecordedSide, method: &str) -> Vec<Option<String>> {
     let records = RECORDS.lock().unwrap();
     let these = records.iter().filter(|record| record.side == side && record.method == method);
     these.map(|record| record.end.clone()).collect()

@@ -33,7 +33,7 @@ const PATIENCE: Duration = Duration::from_millis(20);
 /// freed.
 const ROUNDS: usize = 64;
 
-static QUEUES: LazyLock<Mutex<HashMap<Id, Queue>>> = LazyLock::new(Mutex::default);
+static QUEUES: LazyLock<Mutex<HashMap<Id, BodyQueue>>> = LazyLock::new(Mutex::default);
 
 /// How many threads of a runtime do such work at a time: more would only take turns on the
 /// processors, and keep tokio's threads from what else the program has for them.
@@ -41,7 +41,7 @@ static THREADS: LazyLock<usize> = LazyLock::new(|| available_parallelism().map_o
 
 /// The bodies of one runtime. It is there as long as one waits or a thread is asked for or at work.
 #[derive(Default)]
-struct Queue {
+struct BodyQueue {
     /// By peer and body, so that a body that is begun goes before those that came later.
     jobs: FairQueue<usize, Job>,
     /// Threads that were asked for and have not begun.
@@ -67,12 +67,12 @@ pub(super) type Panic = Box<dyn Any + Send>;
 
 /// Which body it is.
 #[derive(Clone, Copy)]
-pub(super) struct Body {
+pub(super) struct BodyId {
     peer: usize,
     number: u64,
 }
 
-impl Body {
+impl BodyId {
     /// A new body of a peer's.
     pub(super) fn new(peer: usize) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -88,7 +88,7 @@ pub(crate) async fn elsewhere<R: Send + 'static>(
     peer: usize,
     work: impl FnOnce() -> R + Send + 'static,
 ) -> R {
-    match round(Body::new(peer), work, |work| work()).await {
+    match round(BodyId::new(peer), work, |work| work()).await {
         Round::Done(done) => done.unwrap_or_else(|panic| resume_unwind(panic)),
         Round::NotBegun(work) => work(),
     }
@@ -99,7 +99,7 @@ pub(crate) async fn elsewhere<R: Send + 'static>(
 /// Waits for a thread, as long as threads begin rounds. Dropping the future takes the body out of
 /// the queue; a round that has begun goes on to its end.
 pub(super) async fn round<I: Send + 'static, R: Send + 'static>(
-    body: Body,
+    body: BodyId,
     input: I,
     work: impl FnOnce(I) -> R + Send + 'static,
 ) -> Round<I, R> {
@@ -144,13 +144,13 @@ fn job<I: Send + 'static, R: Send + 'static>(
 /// A hold on the job of a body in its queue. Dropping it removes the job.
 struct QueuedJob {
     runtime: Id,
-    body: Body,
+    body: BodyId,
     /// The rounds that had begun when it was last looked.
     rounds: u64,
 }
 
 impl QueuedJob {
-    fn new(runtime: &Handle, body: Body, job: Job) -> Self {
+    fn new(runtime: &Handle, body: BodyId, job: Job) -> Self {
         let mut queues = QUEUES.lock();
         let queue = queues.entry(runtime.id()).or_default();
         queue.jobs.push(body.peer, body.number, job);
@@ -202,7 +202,7 @@ impl Drop for QueuedJob {
     }
 }
 
-impl Queue {
+impl BodyQueue {
     /// Tells whether to ask for a thread, which is counted then.
     fn asks(&mut self) -> bool {
         let asks = self.asked < self.jobs.len() && self.asked + self.working < *THREADS;
@@ -211,8 +211,8 @@ impl Queue {
     }
 }
 
-fn remove_if_idle(queues: &mut HashMap<Id, Queue>, runtime: Id) {
-    let is_idle = |queue: &Queue| queue.jobs.len() == 0 && queue.asked + queue.working == 0;
+fn remove_if_idle(queues: &mut HashMap<Id, BodyQueue>, runtime: Id) {
+    let is_idle = |queue: &BodyQueue| queue.jobs.len() == 0 && queue.asked + queue.working == 0;
     if queues.get(&runtime).is_some_and(is_idle) {
         queues.remove(&runtime);
     }
@@ -288,7 +288,7 @@ mod tests {
         super::job(20, |input| input + 1)
     }
 
-    fn with<T>(runtime: &Handle, change: impl FnOnce(&mut Queue) -> T) -> T {
+    fn with<T>(runtime: &Handle, change: impl FnOnce(&mut BodyQueue) -> T) -> T {
         change(QUEUES.lock().entry(runtime.id()).or_default())
     }
 
@@ -301,7 +301,7 @@ mod tests {
 
     #[test]
     fn threads_are_asked_for_by_bodies_and_no_more_than_there_are_processors() {
-        let mut queue = Queue::default();
+        let mut queue = BodyQueue::default();
         assert!(!queue.asks(), "there is no body");
         (0..*THREADS as u64 + 2).for_each(|number| queue.jobs.push(0, number, job().0));
         for asked in 1..=*THREADS {
@@ -351,7 +351,7 @@ mod tests {
     #[test]
     fn a_queued_job_is_in_its_queue_for_as_long_as_it_is_held() {
         let runtime = without_threads();
-        let all = [0, 1, 2].map(|_| QueuedJob::new(&runtime, Body::new(0), job().0));
+        let all = [0, 1, 2].map(|_| QueuedJob::new(&runtime, BodyId::new(0), job().0));
         assert_eq!(
             counts(&runtime),
             Some((3, 0, 0, 0)),
@@ -369,7 +369,7 @@ mod tests {
     #[test]
     fn a_body_is_hopeless_while_no_thread_works_and_none_has_begun_since() {
         let runtime = without_threads();
-        let mut queued = QueuedJob::new(&runtime, Body::new(0), job().0);
+        let mut queued = QueuedJob::new(&runtime, BodyId::new(0), job().0);
         with(&runtime, |queue| (queue.working, queue.rounds) = (1, 1));
         assert!(!queued.is_hopeless());
         with(&runtime, |queue| queue.working = 0);

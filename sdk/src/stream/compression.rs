@@ -8,7 +8,7 @@ use crate::driver::Overrun;
 
 use super::message::Message;
 #[cfg(all(test, feature = "compression"))]
-use super::unpack::{Step, Unpacker};
+use super::unpack::{Progress, Unpacker};
 
 /// How messages are compressed, one by one. The first four mean the same to all peers of the
 /// protocol; number 2 means two things.
@@ -158,7 +158,7 @@ impl Compression {
     #[cfg(all(test, feature = "compression"))]
     pub(super) fn unpack(self, packed: Bytes, limit: usize) -> Result<Bytes, UnpackError> {
         let mut unpacker = Unpacker::new(self, packed, limit);
-        while unpacker.step(usize::MAX)? != Step::Whole {}
+        while unpacker.step(usize::MAX)? != Progress::Whole {}
         Ok(unpacker.finish())
     }
 }

@@ -42,11 +42,11 @@ pub struct AsyncReader<T> {
     stream: StreamRef,
     /// In a box, because a handler's future holds its handle several times over. A reader that
     /// waits has none, as long as nothing has to be kept: most streams wait most of the time.
-    state: Option<Box<State<T>>>,
+    state: Option<Box<ReaderState<T>>>,
     message: PhantomData<fn() -> T>,
 }
 
-struct State<T> {
+struct ReaderState<T> {
     /// Messages taken from the connection. They belong to the handle, so a dropped future loses
     /// none.
     batch: Inbox,
@@ -56,7 +56,7 @@ struct State<T> {
     unpacking: Option<Unpacking>,
     /// The message that is being decoded elsewhere. It is consumed already.
     decoding: Option<Decoding<T>>,
-    end: Option<End>,
+    end: Option<EndOfReading>,
     end_streamed: bool,
     patience: Patience,
     /// Of the next item of the [`Stream`].
@@ -67,7 +67,7 @@ struct State<T> {
 const READS: &str = "a read has waited for more than 10 s, and this side has not said that it sends no more: if the peer waits \
     for the end of the messages, finish() or finish_writing() ends them; if it waits for a message, write() it";
 
-impl<T> Default for State<T> {
+impl<T> Default for ReaderState<T> {
     fn default() -> Self {
         Self {
             batch: Inbox::default(),
@@ -82,7 +82,7 @@ impl<T> Default for State<T> {
     }
 }
 
-impl<T> State<T> {
+impl<T> ReaderState<T> {
     /// The next message of those that were taken, as it came.
     fn next_packed(&mut self) -> Option<Bytes> {
         let payload = self.batch.front()?.next()?;
@@ -93,7 +93,7 @@ impl<T> State<T> {
 
 /// How reading ended.
 #[derive(Clone)]
-struct End {
+struct EndOfReading {
     error: Option<Error>,
     outcome: Option<Arc<Outcome>>,
 }
@@ -231,7 +231,9 @@ impl<T: Message> AsyncReader<T> {
                 self.state().batch = batch;
             }
             Take::Stuck => self.stream.warn_stuck(READS),
-            Take::EndOfInput => self.state().end = Some(End { error: None, outcome: None }),
+            Take::EndOfInput => {
+                self.state().end = Some(EndOfReading { error: None, outcome: None });
+            }
             Take::Ended => {
                 let ending = self.stream.ending().expect("a stream that is over says how");
                 self.state().end = Some(self.end_of(&ending));
@@ -240,7 +242,7 @@ impl<T: Message> AsyncReader<T> {
         Poll::Ready(None)
     }
 
-    fn end_of(&self, ending: &Ending) -> End {
+    fn end_of(&self, ending: &Ending) -> EndOfReading {
         let outcome = match ending {
             Ending::Closed(outcome) | Ending::Reset(outcome) => Some(Arc::clone(outcome)),
             _ => None,
@@ -250,7 +252,7 @@ impl<T: Message> AsyncReader<T> {
         if well {
             self.stream.tell_end(CallEnd::Done);
         }
-        End { error: (!well).then(|| self.stream.error(ending)), outcome }
+        EndOfReading { error: (!well).then(|| self.stream.error(ending)), outcome }
     }
 
     pub(super) fn stream(&self) -> &StreamRef {
@@ -269,7 +271,7 @@ impl<T: Message> AsyncReader<T> {
 }
 
 impl<T> AsyncReader<T> {
-    fn state(&mut self) -> &mut State<T> {
+    fn state(&mut self) -> &mut ReaderState<T> {
         self.state.get_or_insert_default()
     }
 
@@ -286,7 +288,7 @@ impl<T> AsyncReader<T> {
     }
 
     /// How reading ended, if it has.
-    fn end(&self) -> Option<&End> {
+    fn end(&self) -> Option<&EndOfReading> {
         self.state.as_ref()?.end.as_ref()
     }
 

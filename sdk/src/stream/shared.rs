@@ -17,19 +17,19 @@ use super::encode_once::EncodeOnce;
 use super::message::Message;
 use super::reader::{AsyncReader, read_timed_out};
 use super::timeout::{Clock, Patience, TimedOut, Timeout};
-use super::turn::{Turn, TurnTicket};
+use super::turn::{TurnQueue, TurnTicket};
 use super::writer::AsyncWriter;
 
 /// A handle and the queue of those who want it. The mutex is free whenever a turn begins, because
 /// only the one whose turn it is locks it, and only during a poll.
 struct Queued<H> {
-    turn: Turn,
+    turn: TurnQueue,
     handle: Mutex<H>,
 }
 
 impl<H> Queued<H> {
     fn new(handle: H) -> Arc<Self> {
-        Arc::new(Self { turn: Turn::default(), handle: Mutex::new(handle) })
+        Arc::new(Self { turn: TurnQueue::default(), handle: Mutex::new(handle) })
     }
 
     /// Polls an operation when its turn has come, and lets the next one in when it is done.

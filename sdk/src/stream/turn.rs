@@ -8,21 +8,21 @@ use crate::sync::Mutex;
 /// A queue for something that only one may use at a time. The first that asks is served first; one
 /// that gives up leaves the queue.
 #[derive(Debug, Default)]
-pub(super) struct Turn(Mutex<Queue>);
+pub(super) struct TurnQueue(Mutex<TurnState>);
 
 #[derive(Debug, Default)]
-struct Queue {
+struct TurnState {
     next: u64,
     serving: Option<u64>,
     /// The numbers that wait, each with the task to wake when its turn comes.
     waiting: VecDeque<(u64, Waker)>,
 }
 
-/// A number in the queue. Give it back with [`Turn::leave`].
+/// A number in the queue. Give it back with [`TurnQueue::leave`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct TurnTicket(u64);
 
-impl Turn {
+impl TurnQueue {
     /// Waits for the turn, with a `ticket` in the queue from the first poll on.
     pub(super) fn poll_turn(&self, ticket: &mut Option<TurnTicket>, cx: &Context<'_>) -> Poll<()> {
         let mut queue = self.0.lock();
@@ -71,13 +71,13 @@ impl Turn {
 mod tests {
     use super::*;
 
-    fn poll(turn: &Turn, ticket: &mut Option<TurnTicket>) -> bool {
+    fn poll(turn: &TurnQueue, ticket: &mut Option<TurnTicket>) -> bool {
         turn.poll_turn(ticket, &Context::from_waker(Waker::noop())).is_ready()
     }
 
     #[test]
     fn turns_come_in_the_order_of_asking() {
-        let turn = Turn::default();
+        let turn = TurnQueue::default();
         let (mut first, mut second, mut third) = (None, None, None);
         assert!(poll(&turn, &mut first));
         assert!(!poll(&turn, &mut second));
@@ -101,7 +101,7 @@ mod tests {
     /// The task that waits may be another one by now.
     #[test]
     fn the_waker_of_the_last_poll_is_woken() {
-        let turn = Turn::default();
+        let turn = TurnQueue::default();
         let wakers: [_; 3] = std::array::from_fn(|_| std::sync::Arc::new(Woken::default()));
         let woken =
             || wakers.each_ref().map(|waker| waker.0.load(std::sync::atomic::Ordering::Relaxed));
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn one_that_gives_up_leaves_the_queue() {
-        let turn = Turn::default();
+        let turn = TurnQueue::default();
         let (mut first, mut second, mut third) = (None, None, None);
         assert!(poll(&turn, &mut first));
         assert!(!poll(&turn, &mut second));
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn one_that_was_woken_and_gives_up_passes_the_turn_on() {
-        let turn = Turn::default();
+        let turn = TurnQueue::default();
         let (mut first, mut second, mut third) = (None, None, None);
         assert!(poll(&turn, &mut first));
         assert!(!poll(&turn, &mut second));
@@ -156,7 +156,7 @@ mod models {
     use super::*;
 
     /// Waits for its turn, is alone in it, and leaves.
-    fn take_turn(turn: &Turn, busy: &AtomicBool) {
+    fn take_turn(turn: &TurnQueue, busy: &AtomicBool) {
         let mut ticket = None;
         block_on(poll_fn(|cx| turn.poll_turn(&mut ticket, cx)));
         assert!(!busy.swap(true, Ordering::Relaxed), "two have their turn");
@@ -167,7 +167,7 @@ mod models {
     #[test]
     fn loom_everybody_gets_a_turn_alone() {
         loom::model(|| {
-            let shared = Arc::new((Turn::default(), AtomicBool::new(false)));
+            let shared = Arc::new((TurnQueue::default(), AtomicBool::new(false)));
             let others = [(); 2].map(|()| {
                 let shared = Arc::clone(&shared);
                 thread::spawn(move || take_turn(&shared.0, &shared.1))
@@ -180,7 +180,7 @@ mod models {
     #[test]
     fn loom_one_that_gives_up_at_any_moment_holds_nobody_back() {
         loom::model(|| {
-            let shared = Arc::new((Turn::default(), AtomicBool::new(false)));
+            let shared = Arc::new((TurnQueue::default(), AtomicBool::new(false)));
             let mut ticket = None;
             let first = shared.0.poll_turn(&mut ticket, &Context::from_waker(Waker::noop()));
             assert!(first.is_ready());

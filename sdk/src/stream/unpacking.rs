@@ -110,8 +110,8 @@ mod here {
     use tokio::task::coop::poll_proceed;
     use tokio::time::sleep;
 
-    use super::super::blocking::{Body, Round, round};
-    use super::super::unpack::{PIECE, Step, Unpacker};
+    use super::super::blocking::{BodyId, Round, round};
+    use super::super::unpack::{PIECE, Progress, Unpacker};
     use super::{Bytes, Compression, UnpackError};
 
     /// The work that a unit of tokio's budget pays for, in bytes.
@@ -140,28 +140,28 @@ mod here {
         limit: usize,
         hold: impl FnMut(usize) -> Poll<Result<(), E>>,
     ) -> Result<Bytes, E> {
-        let mut count = Count { packed: packed.len(), held: packed.len(), hold };
+        let mut count = BodyCount { packed: packed.len(), held: packed.len(), hold };
         let mut owed = UNIT;
         pay(&mut owed).await;
         let mut unpacker = Unpacker::new(compression, packed, limit);
-        let (body, mut on_task, mut ahead) = (Body::new(peer), ON_TASK, PIECE);
+        let (body, mut on_task, mut ahead) = (BodyId::new(peer), ON_TASK, PIECE);
         loop {
             // A body that is smaller is paid for when it is there: then nothing has to wait.
             if owed >= TURN {
                 pay(&mut owed).await;
             }
             match unpacker.step(on_task.min(unpacker.size() + ahead))? {
-                Step::Whole => break,
-                Step::Worked(work) => {
+                Progress::Whole => break,
+                Progress::Worked(work) => {
                     owed += work;
                     ahead = PIECE;
                     count.hold(unpacker.memory()).await?;
                 }
-                Step::Large(more) if more > ahead && unpacker.size() + more <= on_task => {
+                Progress::Large(more) if more > ahead && unpacker.size() + more <= on_task => {
                     count.hold(unpacker.memory() + more).await?;
                     ahead = more;
                 }
-                Step::Large(more) => {
+                Progress::Large(more) => {
                     let size = more.max(unpacker.size().clamp(PIECE, ROUND));
                     count.hold(unpacker.memory() + size).await?;
                     let work = move |unpacker| go_on(unpacker, size);
@@ -184,7 +184,7 @@ mod here {
     fn go_on(mut unpacker: Unpacker, size: usize) -> Result<Unpacker, UnpackError> {
         let mut done = 0;
         while done < size
-            && let Step::Worked(work) = unpacker.step(usize::MAX)?
+            && let Progress::Worked(work) = unpacker.step(usize::MAX)?
         {
             done += work;
         }
@@ -219,13 +219,13 @@ mod here {
     }
 
     /// The memory of a body, and the function that counts it.
-    struct Count<H> {
+    struct BodyCount<H> {
         packed: usize,
         held: usize,
         hold: H,
     }
 
-    impl<H> Count<H> {
+    impl<H> BodyCount<H> {
         /// Waits until so much may be unpacked.
         async fn hold<E>(&mut self, memory: usize) -> Result<(), E>
         where

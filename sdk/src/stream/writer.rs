@@ -36,18 +36,18 @@ pub struct AsyncWriter<T> {
     stream: StreamRef,
     /// Most writers write now and then and have nothing to keep: this is there for those who wait,
     /// have a send buffer or are finished.
-    state: Option<Box<State<T>>>,
+    state: Option<Box<WriterState<T>>>,
 }
 
-struct State<T> {
+struct WriterState<T> {
     sender: Sender,
     /// The message that the sink was given last.
-    held: Option<Held<T>>,
+    held: Option<HeldMessage<T>>,
     patience: Patience,
     finished: bool,
 }
 
-impl<T> Default for State<T> {
+impl<T> Default for WriterState<T> {
     fn default() -> Self {
         Self {
             sender: Sender::default(),
@@ -63,7 +63,7 @@ const WRITES: &str = "a write has waited for more than 10 s until the peer reads
     waits for the same, read() lets both go on; split() and shared() give handles to do both at once";
 
 /// A message of the sink.
-struct Held<T> {
+struct HeldMessage<T> {
     message: EncodeOnce<T>,
     clock: Clock,
 }
@@ -193,7 +193,7 @@ impl<T: Message> AsyncWriter<T> {
         let len = ready.size();
         // Most messages go this way, so it is short.
         let sent = match self.state.as_deref() {
-            Some(State { sender, .. }) => match sender.send(len, &*ready) {
+            Some(WriterState { sender, .. }) => match sender.send(len, &*ready) {
                 Ok(sent) => sent,
                 Err(ready) => ready!(self.poll_link(ready, len, cx)),
             },
@@ -245,12 +245,12 @@ impl<T: Message> AsyncWriter<T> {
 
     #[inline(never)]
     fn poll_held_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        let Some(Held { message, clock }) = self.state().held.take() else {
+        let Some(HeldMessage { message, clock }) = self.state().held.take() else {
             return Poll::Ready(Ok(()));
         };
         let mut message = Some(message);
         let polled = self.poll_send(&mut message, cx);
-        self.state().held = message.map(|message| Held { message, clock });
+        self.state().held = message.map(|message| HeldMessage { message, clock });
         polled
     }
 
@@ -259,7 +259,7 @@ impl<T: Message> AsyncWriter<T> {
         let polled = self.poll_held(cx);
         let default = self.default_limit();
         if polled.is_pending()
-            && let State { held: Some(held), patience, .. } = self.state()
+            && let WriterState { held: Some(held), patience, .. } = self.state()
         {
             let limit = ready!(patience.poll(&mut held.clock, default, cx));
             held.clock = Clock::Counts;
@@ -327,7 +327,7 @@ impl<T: Message> AsyncWriter<T> {
 }
 
 impl<T> AsyncWriter<T> {
-    fn state(&mut self) -> &mut State<T> {
+    fn state(&mut self) -> &mut WriterState<T> {
         self.state.get_or_insert_default()
     }
 
@@ -374,7 +374,7 @@ impl<T: Message + Unpin> Sink<T> for AsyncWriter<T> {
     fn start_send(mut self: Pin<&mut Self>, message: T) -> Result<()> {
         debug_assert!(!self.is_holding(), "start_send without poll_ready");
         self.state().held =
-            Some(Held { message: EncodeOnce::Message(message), clock: Clock::Counts });
+            Some(HeldMessage { message: EncodeOnce::Message(message), clock: Clock::Counts });
         Ok(())
     }
 

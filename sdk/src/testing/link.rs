@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::driver::{Census, Watch};
+use crate::driver::{Census, LinkWatch};
 
 use super::pipe::{Pipe, TO_CLIENT, TO_SERVER};
 
@@ -23,8 +23,8 @@ use super::pipe::{Pipe, TO_CLIENT, TO_SERVER};
 #[derive(Clone)]
 pub struct Link {
     pipe: Arc<Pipe>,
-    client: Watch,
-    server: Watch,
+    client: LinkWatch,
+    server: LinkWatch,
 }
 
 /// A direction of a connection.
@@ -60,7 +60,7 @@ pub enum Cut {
 }
 
 impl Link {
-    pub(super) fn new(pipe: Arc<Pipe>, client: Watch, server: Watch) -> Self {
+    pub(super) fn new(pipe: Arc<Pipe>, client: LinkWatch, server: LinkWatch) -> Self {
         Self { pipe, client, server }
     }
 

@@ -16,7 +16,7 @@ use tokio::time::Sleep;
 
 use crate::clock::now;
 use crate::sync::Mutex;
-use crate::transport::{Ends, Input, Output};
+use crate::transport::{Ends, ReadEnd, WriteEnd};
 
 use super::link::Cut;
 
@@ -26,14 +26,14 @@ const CAPACITY: usize = 64 * 1024;
 /// How many portions of bytes a throttled direction carries in a second.
 const PORTIONS_PER_SECOND: u64 = 100;
 
-/// The directions by their place in [`State::ways`]. A client's output is a server's input.
+/// The directions by their place in [`PipeState::ways`]. A client's output is a server's input.
 pub(super) const TO_SERVER: usize = 0;
 pub(super) const TO_CLIENT: usize = 1;
 
 /// Both directions of one connection, under one lock, because a cut concerns both.
-pub(super) struct Pipe(Mutex<State>);
+pub(super) struct Pipe(Mutex<PipeState>);
 
-struct State {
+struct PipeState {
     rng: Rng,
     ways: [Way; 2],
 }
@@ -61,7 +61,7 @@ struct Way {
     /// Nothing more is taken from the writer.
     shut: Option<io::ErrorKind>,
     /// The end that the reader finds behind the bytes that have arrived.
-    end: Option<End>,
+    end: Option<PipeEnd>,
     /// The reading end was dropped.
     abandoned: bool,
     /// After so many more bytes the connection is cut.
@@ -83,20 +83,20 @@ struct Segment {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum End {
+enum PipeEnd {
     Fin,
     Reset,
 }
 
 /// A new connection: the client's end, the server's end, and what is between them.
 pub(super) fn pipe(seed: u64) -> (Ends, Ends, Arc<Pipe>) {
-    let pipe = Arc::new(Pipe(Mutex::new(State {
+    let pipe = Arc::new(Pipe(Mutex::new(PipeState {
         rng: Rng::with_seed(seed),
         ways: [Way::new(), Way::new()],
     })));
     let ends = |input, output| Ends {
-        input: Box::new(Reading { pipe: Arc::clone(&pipe), way: input, sleep: None }),
-        output: Arc::new(Writing { pipe: Arc::clone(&pipe), way: output }),
+        input: Box::new(PipeReadEnd { pipe: Arc::clone(&pipe), way: input, sleep: None }),
+        output: Arc::new(PipeWriteEnd { pipe: Arc::clone(&pipe), way: output }),
     };
     (ends(TO_CLIENT, TO_SERVER), ends(TO_SERVER, TO_CLIENT), pipe)
 }
@@ -158,7 +158,7 @@ impl Pipe {
 
     /// Changes what happens to the bytes from now on: what has arrived until now, has arrived. Both
     /// drivers look again.
-    fn change(&self, change: impl FnOnce(&mut State)) {
+    fn change(&self, change: impl FnOnce(&mut PipeState)) {
         let mut state = self.0.lock();
         state.arrive();
         change(&mut state);
@@ -168,7 +168,7 @@ impl Pipe {
     }
 }
 
-impl State {
+impl PipeState {
     /// Lets everything arrive that is due.
     fn arrive(&mut self) {
         for way in [TO_SERVER, TO_CLIENT] {
@@ -188,7 +188,7 @@ impl State {
             match how {
                 Cut::Reset => {
                     way.segments.clear();
-                    way.end.get_or_insert(End::Reset);
+                    way.end.get_or_insert(PipeEnd::Reset);
                     way.shut.get_or_insert(io::ErrorKind::ConnectionReset);
                 }
                 Cut::Fin => way.shut(io::ErrorKind::BrokenPipe),
@@ -276,7 +276,7 @@ impl Way {
         (self.line_free, self.last_arrival) = (Some(line_done), Some(due));
         let next = self.segments.front_mut().expect("something is due");
         if next.last {
-            self.end = Some(End::Fin);
+            self.end = Some(PipeEnd::Fin);
             self.segments.clear();
             return None;
         }
@@ -303,13 +303,13 @@ impl Way {
 
 /// The end of a direction at which its bytes come out. Dropping it tells the writer, if nothing
 /// stands in the way.
-struct Reading {
+struct PipeReadEnd {
     pipe: Arc<Pipe>,
     way: usize,
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
-impl Input for Reading {
+impl ReadEnd for PipeReadEnd {
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut BytesMut) -> Poll<io::Result<usize>> {
         loop {
             let mut guard = self.pipe.0.lock();
@@ -333,8 +333,10 @@ impl Input for Reading {
                 return Poll::Ready(Ok(count));
             }
             match way.end {
-                Some(End::Fin) => return Poll::Ready(Ok(0)),
-                Some(End::Reset) => return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
+                Some(PipeEnd::Fin) => return Poll::Ready(Ok(0)),
+                Some(PipeEnd::Reset) => {
+                    return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+                }
                 None => {}
             }
             let Some(due) = way.next_arrival() else { return Poll::Pending };
@@ -365,7 +367,7 @@ impl Input for Reading {
     }
 }
 
-impl Drop for Reading {
+impl Drop for PipeReadEnd {
     fn drop(&mut self) {
         let way = self.way;
         self.pipe.change(|state| {
@@ -376,16 +378,16 @@ impl Drop for Reading {
 }
 
 /// The end of a direction into which its bytes go. Dropping it ends the direction.
-struct Writing {
+struct PipeWriteEnd {
     pipe: Arc<Pipe>,
     way: usize,
 }
 
-impl Output for Writing {
+impl WriteEnd for PipeWriteEnd {
     fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         let mut guard = self.pipe.0.lock();
         guard.arrive();
-        let State { rng, ways } = &mut *guard;
+        let PipeState { rng, ways } = &mut *guard;
         // The news of the other side's end comes the other way.
         let cut_off = ways[other(self.way)].partitioned;
         let way = &mut ways[self.way];
@@ -435,7 +437,7 @@ impl Output for Writing {
     }
 }
 
-impl Drop for Writing {
+impl Drop for PipeWriteEnd {
     fn drop(&mut self) {
         self.finish();
     }

@@ -136,10 +136,10 @@ pub(crate) struct BadAddress(pub(crate) String);
 ///
 /// Two are equal whose addresses are, whoever is there.
 #[derive(Clone)]
-pub struct PeerAddr(Arc<Inner>);
+pub struct PeerAddr(Arc<PeerAddrInner>);
 
 #[derive(Clone)]
-struct Inner {
+struct PeerAddrInner {
     text: Arc<str>,
     socket: Option<SocketAddr>,
     /// `None` if nothing is known, as of most peers.
@@ -217,7 +217,10 @@ impl PeerAddr {
 
     /// The same peer at this address.
     pub(super) fn at(&self, address: &Self) -> Self {
-        Self(Arc::new(Inner { known: self.0.known.clone(), ..Inner::clone(&address.0) }))
+        Self(Arc::new(PeerAddrInner {
+            known: self.0.known.clone(),
+            ..PeerAddrInner::clone(&address.0)
+        }))
     }
 
     fn known(&mut self) -> &mut Known {
@@ -239,7 +242,7 @@ impl PeerAddr {
     }
 
     fn new(text: &str, socket: Option<SocketAddr>) -> Self {
-        Self(Arc::new(Inner { text: text.into(), socket, known: None }))
+        Self(Arc::new(PeerAddrInner { text: text.into(), socket, known: None }))
     }
 
     /// The address as text.

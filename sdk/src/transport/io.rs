@@ -53,13 +53,13 @@ use super::{Credentials, Ends, PeerAddr};
 /// **On drop** the io is dropped.
 #[must_use = "a connection that nobody serves is closed"]
 pub struct Io {
-    kind: Kind,
+    kind: IoKind,
     peer: PeerAddr,
     /// The peer was given an address.
     has_address: bool,
 }
 
-enum Kind {
+enum IoKind {
     Tcp(TcpStream),
     Unix(UnixStream),
     Other(Ends),
@@ -70,11 +70,11 @@ impl Io {
     pub fn new(io: impl AsyncRead + AsyncWrite + Send + 'static) -> Self {
         let mut io = Some(io);
         let kind = if let Some(stream) = downcast(&mut io) {
-            Kind::Tcp(stream)
+            IoKind::Tcp(stream)
         } else if let Some(stream) = downcast(&mut io) {
-            Kind::Unix(stream)
+            IoKind::Unix(stream)
         } else {
-            Kind::Other(split(io.expect("it was no socket")))
+            IoKind::Other(split(io.expect("it was no socket")))
         };
         Self { kind, peer: PeerAddr::named("io"), has_address: false }
     }
@@ -120,20 +120,20 @@ impl Io {
     ) -> io::Result<(Ends, PeerAddr)> {
         let Self { kind, mut peer, has_address } = self;
         match kind {
-            Kind::Tcp(stream) => {
+            IoKind::Tcp(stream) => {
                 if !has_address {
                     peer = peer.at(&PeerAddr::tcp(stream.peer_addr()?));
                 }
                 tcp_opened(stream, peer, dead_peer_timeout)
             }
-            Kind::Unix(stream) => {
+            IoKind::Unix(stream) => {
                 if !has_address {
                     let path = stream.peer_addr()?;
                     peer = peer.at(&PeerAddr::unix(path.as_pathname()));
                 }
                 Ok(unix_opened(stream, peer))
             }
-            Kind::Other(ends) => {
+            IoKind::Other(ends) => {
                 if let (false, Some(unknown)) = (has_address, unknown) {
                     peer = peer.at(unknown);
                 }

@@ -15,9 +15,9 @@ use super::socket::SocketListener;
 /// It may be shared with other processes, as those of systemd are. So nothing else of it is
 /// changed: not its backlog, not its file, and connections may begin at it while the server shuts
 /// down.
-pub struct Listener(Kind);
+pub struct Listener(ListenerKind);
 
-enum Kind {
+enum ListenerKind {
     StdTcp(net::TcpListener),
     StdUnix(unix::UnixListener),
     Tcp(TcpListener),
@@ -28,51 +28,51 @@ impl Listener {
     /// Makes it a socket of the runtime where this is called.
     pub(crate) fn open(self) -> io::Result<SocketListener> {
         Ok(match self.0 {
-            Kind::StdTcp(listener) => {
+            ListenerKind::StdTcp(listener) => {
                 listener.set_nonblocking(true)?;
                 SocketListener::GivenTcp(TcpListener::from_std(listener)?)
             }
-            Kind::StdUnix(listener) => {
+            ListenerKind::StdUnix(listener) => {
                 listener.set_nonblocking(true)?;
                 SocketListener::GivenUnix(UnixListener::from_std(listener)?)
             }
-            Kind::Tcp(listener) => SocketListener::GivenTcp(listener),
-            Kind::Unix(listener) => SocketListener::GivenUnix(listener),
+            ListenerKind::Tcp(listener) => SocketListener::GivenTcp(listener),
+            ListenerKind::Unix(listener) => SocketListener::GivenUnix(listener),
         })
     }
 }
 
 impl From<net::TcpListener> for Listener {
     fn from(listener: net::TcpListener) -> Self {
-        Self(Kind::StdTcp(listener))
+        Self(ListenerKind::StdTcp(listener))
     }
 }
 
 impl From<unix::UnixListener> for Listener {
     fn from(listener: unix::UnixListener) -> Self {
-        Self(Kind::StdUnix(listener))
+        Self(ListenerKind::StdUnix(listener))
     }
 }
 
 impl From<TcpListener> for Listener {
     fn from(listener: TcpListener) -> Self {
-        Self(Kind::Tcp(listener))
+        Self(ListenerKind::Tcp(listener))
     }
 }
 
 impl From<UnixListener> for Listener {
     fn from(listener: UnixListener) -> Self {
-        Self(Kind::Unix(listener))
+        Self(ListenerKind::Unix(listener))
     }
 }
 
 impl fmt::Debug for Listener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Kind::StdTcp(listener) => listener.fmt(f),
-            Kind::StdUnix(listener) => listener.fmt(f),
-            Kind::Tcp(listener) => listener.fmt(f),
-            Kind::Unix(listener) => listener.fmt(f),
+            ListenerKind::StdTcp(listener) => listener.fmt(f),
+            ListenerKind::StdUnix(listener) => listener.fmt(f),
+            ListenerKind::Tcp(listener) => listener.fmt(f),
+            ListenerKind::Unix(listener) => listener.fmt(f),
         }
     }
 }

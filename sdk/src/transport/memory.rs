@@ -9,7 +9,7 @@ use bytes::BytesMut;
 
 use crate::sync::Mutex;
 
-use super::{Ends, Input, Output};
+use super::{Ends, ReadEnd, WriteEnd};
 
 /// Bytes one direction holds, as a socket's buffer would.
 const CAPACITY: usize = 64 * 1024;
@@ -17,22 +17,22 @@ const CAPACITY: usize = 64 * 1024;
 /// Two ends. The bytes written to one are read from the other; dropping one is the end for the
 /// other.
 pub(crate) fn pair() -> (Ends, Ends) {
-    let (there, back) = (Arc::new(Pipe::default()), Arc::new(Pipe::default()));
-    let ends = |input: &Arc<Pipe>, output: &Arc<Pipe>| Ends {
-        input: Box::new(End(Arc::clone(input))),
-        output: Arc::new(End(Arc::clone(output))),
+    let (there, back) = (Arc::new(MemoryPipe::default()), Arc::new(MemoryPipe::default()));
+    let ends = |input: &Arc<MemoryPipe>, output: &Arc<MemoryPipe>| Ends {
+        input: Box::new(MemoryEnd(Arc::clone(input))),
+        output: Arc::new(MemoryEnd(Arc::clone(output))),
     };
     (ends(&back, &there), ends(&there, &back))
 }
 
 /// One end of a pipe. Dropping it closes the pipe.
-struct End(Arc<Pipe>);
+struct MemoryEnd(Arc<MemoryPipe>);
 
 #[derive(Default)]
-struct Pipe(Mutex<State>);
+struct MemoryPipe(Mutex<MemoryBuffer>);
 
 #[derive(Default)]
-struct State {
+struct MemoryBuffer {
     bytes: VecDeque<u8>,
     closed: bool,
     /// The driver of the reading end; whoever writes wakes it.
@@ -41,7 +41,7 @@ struct State {
     writer: Option<Waker>,
 }
 
-impl Input for End {
+impl ReadEnd for MemoryEnd {
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut BytesMut) -> Poll<io::Result<usize>> {
         let mut state = self.0.0.lock();
         if state.bytes.is_empty() {
@@ -81,7 +81,7 @@ impl Input for End {
     }
 }
 
-impl Output for End {
+impl WriteEnd for MemoryEnd {
     fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         let mut state = self.0.0.lock();
         if state.closed {
@@ -119,7 +119,7 @@ impl Output for End {
     }
 }
 
-impl End {
+impl MemoryEnd {
     fn close(&self) {
         let mut state = self.0.0.lock();
         state.closed = true;
@@ -129,7 +129,7 @@ impl End {
     }
 }
 
-impl Drop for End {
+impl Drop for MemoryEnd {
     fn drop(&mut self) {
         self.close();
     }

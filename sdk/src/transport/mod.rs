@@ -27,12 +27,12 @@ pub(crate) use socket::{
 /// One end of a connection. The seam under which bytes travel: a socket, or something that behaves
 /// like one.
 pub(crate) struct Ends {
-    pub(crate) input: Box<dyn Input>,
-    pub(crate) output: Arc<dyn Output>,
+    pub(crate) input: Box<dyn ReadEnd>,
+    pub(crate) output: Arc<dyn WriteEnd>,
 }
 
 /// The bytes that the peer sends. Only the driver reads.
-pub(crate) trait Input: Send + 'static {
+pub(crate) trait ReadEnd: Send + 'static {
     /// Reads what is there into the spare capacity of `buf`, or waits for it. 0 is the end.
     fn poll_read(
         &mut self,
@@ -58,7 +58,7 @@ pub(crate) trait Input: Send + 'static {
 /// The bytes that the peer gets. All methods take `&self`, because whoever has bytes to send may
 /// send them; the connection sees to it that one does at a time, and offers bytes that were not
 /// taken again as the next ones.
-pub(crate) trait Output: Send + Sync + 'static {
+pub(crate) trait WriteEnd: Send + Sync + 'static {
     /// Writes what fits.
     fn try_write(&self, bytes: &[u8]) -> std::io::Result<usize>;
 

@@ -16,15 +16,15 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream, tcp, unix};
 use tokio_util::io::poll_read_buf;
 
 use super::eyeballs;
-use super::{Address, Ends, Input, Output, PeerAddr};
+use super::{Address, Ends, PeerAddr, ReadEnd, WriteEnd};
 
 /// The reading half of a socket. It knows that a read that does not fill the buffer has taken
 /// everything, so it does not ask the system again before more has come.
-struct Reading<R>(R);
+struct SocketReadEnd<R>(R);
 
 macro_rules! input_for {
     ($half:ty) => {
-        impl Input for Reading<$half> {
+        impl ReadEnd for SocketReadEnd<$half> {
             fn poll_read(
                 &mut self,
                 cx: &mut Context<'_>,
@@ -70,7 +70,7 @@ input_for!(unix::OwnedReadHalf);
 
 macro_rules! output_for {
     ($half:ty) => {
-        impl Output for $half {
+        impl WriteEnd for $half {
             fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
                 self.as_ref().try_write(bytes)
             }
@@ -111,7 +111,7 @@ pub(super) fn tcp_opened(
 ) -> io::Result<(Ends, PeerAddr)> {
     prepare(&stream, dead_peer_timeout)?;
     let (read, write) = stream.into_split();
-    Ok((Ends { input: Box::new(Reading(read)), output: Arc::new(write) }, peer))
+    Ok((Ends { input: Box::new(SocketReadEnd(read)), output: Arc::new(write) }, peer))
 }
 
 /// The ends of a connected socket, and its peer with credentials.
@@ -122,7 +122,7 @@ pub(super) fn unix_opened(stream: UnixStream, mut peer: PeerAddr) -> (Ends, Peer
         peer.set_credentials(credentials.into());
     }
     let (read, write) = stream.into_split();
-    (Ends { input: Box::new(Reading(read)), output: Arc::new(write) }, peer)
+    (Ends { input: Box::new(SocketReadEnd(read)), output: Arc::new(write) }, peer)
 }
 
 /// Connects, and prepares the socket. `dead_peer_timeout` is how long the peer's host may stay

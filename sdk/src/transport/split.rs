@@ -1,5 +1,5 @@
-//! The ends of any io: what reads and writes through `&mut self` becomes an [`Input`] and an
-//! [`Output`] that several tasks use.
+//! The ends of any io: what reads and writes through `&mut self` becomes a [`ReadEnd`] and a
+//! [`WriteEnd`] that several tasks use.
 //!
 //! The io is behind a lock that is held for one poll of it. Each poll gets the same waker, the
 //! [`Gate`], whoever polls: the io may wake for writing what waited for reading, as ciphers do, and
@@ -28,11 +28,11 @@ use tokio_util::io::poll_read_buf;
 
 use crate::sync::Mutex;
 
-use super::{Ends, Input, Output};
+use super::{Ends, ReadEnd, WriteEnd};
 
 /// The ends of an io.
 pub(super) fn split(io: impl AsyncRead + AsyncWrite + Send + 'static) -> Ends {
-    let gate = Arc::new(Gate(Mutex::new(Waiting::default())));
+    let gate = Arc::new(Gate(Mutex::new(DriverWait::default())));
     let halves = Arc::new(Halves {
         waker: Waker::from(Arc::clone(&gate)),
         gate,
@@ -46,7 +46,10 @@ pub(super) fn split(io: impl AsyncRead + AsyncWrite + Send + 'static) -> Ends {
             shutdown: Shutdown::No,
         }),
     });
-    Ends { input: Box::new(SplitInput(Arc::clone(&halves))), output: Arc::new(SplitOutput(halves)) }
+    Ends {
+        input: Box::new(SplitReadEnd(Arc::clone(&halves))),
+        output: Arc::new(SplitWriteEnd(halves)),
+    }
 }
 
 /// An io in both directions.
@@ -55,10 +58,10 @@ trait Duplex: AsyncRead + AsyncWrite + Send {}
 impl<T: AsyncRead + AsyncWrite + Send> Duplex for T {}
 
 /// The task that the io wakes: the driver, whoever polled last.
-struct Gate(Mutex<Waiting>);
+struct Gate(Mutex<DriverWait>);
 
 #[derive(Default)]
-struct Waiting {
+struct DriverWait {
     driver: Option<Waker>,
     /// The io has woken since the last write, so that another one may succeed.
     woken: bool,
@@ -100,7 +103,7 @@ impl Gate {
     }
 }
 
-impl Waiting {
+impl DriverWait {
     fn wait(&mut self, cx: &Context<'_>) {
         match &mut self.driver {
             Some(driver) => driver.clone_from(cx.waker()),
@@ -206,13 +209,13 @@ fn panicked() -> io::Error {
 impl Halves {
     /// Looks whether a read would wait. Any task may look: a byte that it finds is kept for the
     /// driver, which is woken.
-    fn look(&self) -> Look {
+    fn look(&self) -> Peeked {
         let mut state = self.state.lock();
         if state.peeked.is_some() {
-            return Look::More;
+            return Peeked::More;
         }
         if state.end.is_some() {
-            return Look::End;
+            return Peeked::End;
         }
         let mut byte = [0];
         let mut byte = ReadBuf::new(&mut byte);
@@ -220,20 +223,20 @@ impl Halves {
         let read = state.poll(|io| io.poll_read(cx, &mut byte));
         state.unflushed = true;
         let look = match read {
-            Poll::Pending => return Look::Nothing,
+            Poll::Pending => return Peeked::Nothing,
             Poll::Ready(Ok(())) => {
                 state.peeked = byte.filled().first().copied();
                 if state.peeked.is_some() {
-                    Look::More
+                    Peeked::More
                 } else {
                     state.end = Some(FoundEnd::Whole);
-                    Look::End
+                    Peeked::End
                 }
             }
-            Poll::Ready(Err(error)) if error.kind() == ErrorKind::Interrupted => Look::Nothing,
+            Poll::Ready(Err(error)) if error.kind() == ErrorKind::Interrupted => Peeked::Nothing,
             Poll::Ready(Err(error)) => {
                 state.end = Some(FoundEnd::Failed(Some(error)));
-                Look::End
+                Peeked::End
             }
         };
         drop(state);
@@ -291,16 +294,16 @@ fn now<T>(polled: Poll<io::Result<T>>) -> io::Result<T> {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Look {
+enum Peeked {
     Nothing,
     More,
     /// Or an error.
     End,
 }
 
-struct SplitInput(Arc<Halves>);
+struct SplitReadEnd(Arc<Halves>);
 
-impl Input for SplitInput {
+impl ReadEnd for SplitReadEnd {
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut BytesMut) -> Poll<io::Result<usize>> {
         self.0.gate.wait(cx);
         let mut state = self.0.state.lock();
@@ -327,21 +330,21 @@ impl Input for SplitInput {
     }
 
     fn is_closed(&self) -> bool {
-        self.0.look() == Look::End
+        self.0.look() == Peeked::End
     }
 
     fn has_more(&self) -> bool {
-        self.0.look() != Look::Nothing
+        self.0.look() != Peeked::Nothing
     }
 
     fn is_gone(&self) -> bool {
-        self.0.look() == Look::End
+        self.0.look() == Peeked::End
     }
 }
 
-struct SplitOutput(Arc<Halves>);
+struct SplitWriteEnd(Arc<Halves>);
 
-impl Output for SplitOutput {
+impl WriteEnd for SplitWriteEnd {
     fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         self.0.write(bytes.len(), |io, cx, from| io.poll_write(cx, &bytes[from..]))
     }
@@ -388,7 +391,7 @@ impl Output for SplitOutput {
     }
 
     fn is_ended(&self) -> bool {
-        self.0.look() == Look::End
+        self.0.look() == Peeked::End
     }
 }
 

@@ -15,7 +15,7 @@ use std::fmt;
 use bytes::BytesMut;
 
 use crate::framing::{
-    Body, Content, Head, Largest, Outbox, Outcome, Prefix, Side, StreamId, WriteError,
+    Body, Head, Largest, Outbox, Outcome, Prefix, Side, StreamId, UnaryContent, WriteError,
 };
 
 pub(crate) use input::{Begun, CallTag, Credit, End, Fault, Input, Opening, Skip};
@@ -33,7 +33,7 @@ pub(crate) enum Wire {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Control {
     #[cfg(test)]
-    Toy(toy::Control),
+    Toy(toy::ToyControl),
 }
 
 /// The bytes at the front are no frame, so nobody knows where the next one starts: the connection
@@ -307,7 +307,7 @@ impl Wire {
         head: Head,
         one_way: bool,
         limit: Largest,
-        content: Content<'_, impl Body>,
+        content: UnaryContent<'_, impl Body>,
     ) -> Result<(), WriteError> {
         match self {
             Self::Trpc(wire) => wire.call(out, id, head, one_way, limit, content),
@@ -325,7 +325,7 @@ impl Wire {
         outcome: Outcome,
         encoding: u32,
         limit: Largest,
-        content: Content<'_, impl Body>,
+        content: UnaryContent<'_, impl Body>,
     ) -> Result<(), WriteError> {
         match self {
             Self::Trpc(wire) => {

@@ -13,7 +13,7 @@
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use crate::framing::{
-    Body, Content, Framing, Head, IdRange, Messages, Outbox, Outcome, Prefix, Side, StreamId,
+    Body, Framing, Head, IdRange, Messages, Outbox, Outcome, Prefix, Side, StreamId, UnaryContent,
     WriteError,
 };
 
@@ -46,7 +46,7 @@ pub(crate) struct Toy {
 
 /// A frame that the wire answers by itself.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Control {
+pub(crate) enum ToyControl {
     Ping(u64),
     Pong(u64),
 }
@@ -143,8 +143,8 @@ impl Toy {
     }
 
     /// Answers a ping.
-    pub(super) fn handle(self, out: &mut Outbox, control: Control) {
-        if let Control::Ping(id) = control {
+    pub(super) fn handle(self, out: &mut Outbox, control: ToyControl) {
+        if let ToyControl::Ping(id) = control {
             frame(out, PONG, id, &[]);
         }
     }
@@ -155,7 +155,7 @@ impl Toy {
         out: &mut Outbox,
         id: u64,
         head: &Head,
-        content: Content<'_, impl Body>,
+        content: UnaryContent<'_, impl Body>,
     ) -> Result<(), WriteError> {
         self.open(out, StreamId(id), &[], head);
         message(out, id, content)?;
@@ -168,7 +168,7 @@ impl Toy {
         out: &mut Outbox,
         id: u64,
         outcome: &Outcome,
-        content: Content<'_, impl Body>,
+        content: UnaryContent<'_, impl Body>,
     ) -> Result<(), WriteError> {
         message(out, id, content)?;
         self.close(out, StreamId(id), outcome);
@@ -176,7 +176,11 @@ impl Toy {
     }
 }
 
-fn message(out: &mut Outbox, id: u64, content: Content<'_, impl Body>) -> Result<(), WriteError> {
+fn message(
+    out: &mut Outbox,
+    id: u64,
+    content: UnaryContent<'_, impl Body>,
+) -> Result<(), WriteError> {
     let mut bytes = Vec::new();
     Prefix::new(&[0; 5], FRAMING).write(&mut bytes, content.len, content.body)?;
     frame(out, BYTES, id, &bytes);
@@ -256,8 +260,8 @@ impl ToyDecoder {
             (RESET, _) => {
                 Input::End { id: stream, how: End::Reset, outcome: outcome(payload, 161) }
             }
-            (PING, _) => Input::Control(super::Control::Toy(Control::Ping(id))),
-            (PONG, _) => Input::Control(super::Control::Toy(Control::Pong(id))),
+            (PING, _) => Input::Control(super::Control::Toy(ToyControl::Ping(id))),
+            (PONG, _) => Input::Control(super::Control::Toy(ToyControl::Pong(id))),
             (AWAY, Side::Client) => Input::GoingAway { accepted: stream },
             (found, _) => return Err(Garbage::Toy { found }),
         })

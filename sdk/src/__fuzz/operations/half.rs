@@ -3,7 +3,7 @@
 use crate::conn::{Consumed, Inbox, SendError, SendTicket, Sent, StreamKey, frame_size};
 use crate::framing::Prefix;
 
-use super::super::end::End;
+use super::super::end::FuzzedEnd;
 
 /// The capacity of a send buffer here.
 const SEND_BUFFER_SIZE: usize = 500;
@@ -24,11 +24,11 @@ pub(super) struct Half {
     pub(super) may_look: bool,
     /// It reads no more.
     pub(super) deaf: bool,
-    send_buffer: Option<SendBuffer>,
+    send_buffer: Option<GrantedFrames>,
 }
 
 #[derive(Debug)]
-struct SendBuffer {
+struct GrantedFrames {
     prefix: Prefix,
     credit: i64,
     frames: Vec<u8>,
@@ -56,7 +56,7 @@ impl Half {
     /// the connection.
     pub(super) fn send(
         &mut self,
-        end: &mut End,
+        end: &mut FuzzedEnd,
         message: &[u8],
         grant: bool,
     ) -> Result<Sent, SendError> {
@@ -84,20 +84,20 @@ impl Half {
             end.on_stream(self.key, |stream| stream.send(message.len(), &mut self.ticket, write))?;
         if sent == Sent::Queued && grant {
             let (prefix, credit) = end.grant(self.key);
-            self.send_buffer = Some(SendBuffer { prefix, credit, frames: Vec::new() });
+            self.send_buffer = Some(GrantedFrames { prefix, credit, frames: Vec::new() });
         }
         Ok(sent)
     }
 
     /// The connection takes the send buffer back.
-    pub(super) fn collect(&mut self, end: &mut End) {
+    pub(super) fn collect(&mut self, end: &mut FuzzedEnd) {
         if let Some(send_buffer) = self.send_buffer.take() {
             end.with(|conn| conn.collect(self.key, &send_buffer.frames, send_buffer.credit));
         }
     }
 
     /// The writer does not wait any more.
-    pub(super) fn stop_writing(&mut self, end: &mut End) {
+    pub(super) fn stop_writing(&mut self, end: &mut FuzzedEnd) {
         self.waiting_write = None;
         end.with(|conn| conn.give_back(&mut self.ticket));
         self.collect(end);

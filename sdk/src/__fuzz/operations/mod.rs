@@ -10,7 +10,7 @@ use crate::conn::{CallKey, Config, ConnError, Ending, Event, Outcome, StreamKey}
 use crate::framing::Side;
 
 use super::choices::Choices;
-use super::end::{End, STREAM, UNARY, config, head};
+use super::end::{FuzzedEnd, STREAM, UNARY, config, head};
 use super::epoch;
 
 use half::Half;
@@ -40,8 +40,8 @@ pub fn operations(input: &[u8]) {
 const NUMBER: &str = "number";
 
 struct World {
-    client: End,
-    server: End,
+    client: FuzzedEnd,
+    server: FuzzedEnd,
     now: Instant,
     talks: Vec<Talk>,
     /// Calls that wait for their answers, and their numbers.
@@ -59,8 +59,8 @@ impl World {
         // The first frame comes as slowly as the input says.
         let config = |flags| Config { first_frame_timeout: Duration::MAX, ..config(flags & !32) };
         Self {
-            client: End::new(Side::Client, config(client)),
-            server: End::new(Side::Server, config(server)),
+            client: FuzzedEnd::new(Side::Client, config(client)),
+            server: FuzzedEnd::new(Side::Server, config(server)),
             now: epoch(),
             talks: Vec::new(),
             calls: BTreeMap::new(),
@@ -127,7 +127,11 @@ impl World {
         }
     }
 
-    fn on_half(&mut self, choices: &mut Choices<'_>, work: impl FnOnce(&mut Talk, Side, &mut End)) {
+    fn on_half(
+        &mut self,
+        choices: &mut Choices<'_>,
+        work: impl FnOnce(&mut Talk, Side, &mut FuzzedEnd),
+    ) {
         let (which, server) = (choices.below(256), choices.flag());
         let count = self.talks.len().max(1);
         let Some(talk) = self.talks.get_mut(which % count) else { return };
@@ -359,6 +363,6 @@ impl World {
 }
 
 /// How a side knows that the stream is over; `None`: it is not.
-fn ending(end: &End, key: StreamKey) -> Option<Ending> {
+fn ending(end: &FuzzedEnd, key: StreamKey) -> Option<Ending> {
     end.conn.ending(key).cloned()
 }

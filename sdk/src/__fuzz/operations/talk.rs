@@ -3,7 +3,7 @@
 use crate::conn::{Cancel, Consumed, Ending, Outcome, Sent, StreamKey, Take};
 use crate::framing::{Messages, Side};
 
-use super::super::end::End;
+use super::super::end::FuzzedEnd;
 use super::ending;
 use super::half::Half;
 
@@ -74,14 +74,14 @@ impl Talk {
         }
     }
 
-    pub(super) fn collect(&mut self, side: Side, end: &mut End) {
+    pub(super) fn collect(&mut self, side: Side, end: &mut FuzzedEnd) {
         if let Some(half) = self.half(side) {
             half.collect(end);
         }
     }
 
     /// Sends a message of `len` bytes, or goes on with the one that waits.
-    pub(super) fn write(&mut self, side: Side, end: &mut End, len: usize, grant: bool) {
+    pub(super) fn write(&mut self, side: Side, end: &mut FuzzedEnd, len: usize, grant: bool) {
         let number = self.number;
         let may = match side {
             Side::Client => self.opened && !self.half_closed,
@@ -103,7 +103,7 @@ impl Talk {
     }
 
     /// Reads up to `count` messages. `true`: something came.
-    pub(super) fn read(&mut self, side: Side, end: &mut End, count: usize) -> bool {
+    pub(super) fn read(&mut self, side: Side, end: &mut FuzzedEnd, count: usize) -> bool {
         let number = self.number;
         let other = if side == Side::Client { Side::Server } else { Side::Client };
         let Some((half, _, flow)) = self.parts(side).filter(|(half, ..)| !half.deaf) else {
@@ -173,7 +173,7 @@ impl Talk {
         }
     }
 
-    pub(super) fn half_close(&mut self, end: &mut End) {
+    pub(super) fn half_close(&mut self, end: &mut FuzzedEnd) {
         let Some(half) = self.client.as_mut().filter(|_| self.opened && !self.half_closed) else {
             return;
         };
@@ -184,7 +184,7 @@ impl Talk {
         self.half_closed = true;
     }
 
-    pub(super) fn close(&mut self, end: &mut End, (ret, func_ret): (i32, i32)) {
+    pub(super) fn close(&mut self, end: &mut FuzzedEnd, (ret, func_ret): (i32, i32)) {
         let Some(half) = self.server.as_mut().filter(|_| self.closed.is_none()) else { return };
         half.stop_writing(end);
         let outcome = Outcome::of_codes(ret, func_ret, "said");
@@ -195,7 +195,7 @@ impl Talk {
     }
 
     /// Resets the stream, or lets go of it.
-    pub(super) fn give_up(&mut self, side: Side, end: &mut End, reset: bool) {
+    pub(super) fn give_up(&mut self, side: Side, end: &mut FuzzedEnd, reset: bool) {
         let Some(half) = self.half(side) else { return };
         half.stop_writing(end);
         let key = half.key;
@@ -210,7 +210,7 @@ impl Talk {
         }
     }
 
-    pub(super) fn release(&mut self, side: Side, end: &mut End) {
+    pub(super) fn release(&mut self, side: Side, end: &mut FuzzedEnd) {
         let half = match side {
             Side::Client => self.client.take(),
             Side::Server => self.server.take(),
@@ -228,7 +228,7 @@ impl Talk {
     }
 
     /// The reader does not want the rest.
-    pub(super) fn discard(&mut self, side: Side, end: &mut End) {
+    pub(super) fn discard(&mut self, side: Side, end: &mut FuzzedEnd) {
         let Some(half) = self.half(side).filter(|half| !half.deaf) else { return };
         half.deaf = true;
         let unread = std::mem::take(&mut half.inbox).total();
@@ -241,7 +241,7 @@ impl Talk {
     }
 
     /// A deadline breaks a stream off.
-    pub(super) fn notice_deadlines(&mut self, client: &End, server: &End) {
+    pub(super) fn notice_deadlines(&mut self, client: &FuzzedEnd, server: &FuzzedEnd) {
         for (half, end) in [(&self.client, client), (&self.server, server)] {
             let why = half.as_ref().and_then(|half| ending(end, half.key));
             if matches!(why, Some(Ending::Deadline | Ending::OpenTimeout(_))) {
@@ -252,7 +252,7 @@ impl Talk {
     }
 
     /// Each task goes on that has something to do or was told to. `true`: one did.
-    pub(super) fn go_on(&mut self, side: Side, end: &mut End) -> bool {
+    pub(super) fn go_on(&mut self, side: Side, end: &mut FuzzedEnd) -> bool {
         let Some(half) = self.half(side) else { return false };
         let mut moved = false;
         if std::mem::take(&mut half.may_look) {
@@ -306,7 +306,7 @@ impl Talk {
     }
 
     /// The server has closed, and everything was carried and read.
-    pub(super) fn has_ended(&self, client: &End) {
+    pub(super) fn has_ended(&self, client: &FuzzedEnd) {
         let Some(half) = &self.client else { return };
         assert!(ending(client, half.key).is_some(), "stream {} never ends", self.number);
         assert!(

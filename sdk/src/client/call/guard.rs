@@ -8,7 +8,7 @@ use crate::client::Channel;
 use crate::driver::{Link, Outcome};
 use crate::service::MethodSpec;
 #[cfg(test)]
-use crate::service::recorder::{Side, record_end, record_start};
+use crate::service::recorder::{RecordedSide, record_end, record_start};
 use crate::stream::CallEnd;
 
 use super::connecting::is_refusal;
@@ -30,7 +30,7 @@ impl ClientGuard {
         self.method = Some(method);
         tracing::trace!(method = method.path, "a call begins");
         #[cfg(test)]
-        record_start(Side::Client, method.path);
+        record_start(RecordedSide::Client, method.path);
     }
 
     /// Tells how the call ended.
@@ -77,5 +77,5 @@ fn tell_end(method: &'static str, how: CallEnd<'_>) {
         tracing::debug!(method, %how, "a call has ended");
     }
     #[cfg(test)]
-    record_end(Side::Client, method, how);
+    record_end(RecordedSide::Client, method, how);
 }

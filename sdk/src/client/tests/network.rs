@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use trill_proto::{RequestProtocol, ResponseProtocol, TransInfoEntry};
 
 use crate::client::call::{Stub, Unary};
-use crate::client::connect::{Connect, Connecting};
+use crate::client::connect::{Connect, ConnectAttempt};
 use crate::client::{Channel, ChannelBuilder, StateWatch};
 use crate::clock::now;
 use crate::driver::{
@@ -148,7 +148,7 @@ impl Dispatch for Drains {
 }
 
 impl Connect for Network {
-    fn connect<'a>(&'a self, address: &'a Address, _limits: &'a Config) -> Connecting<'a> {
+    fn connect<'a>(&'a self, address: &'a Address, _limits: &'a Config) -> ConnectAttempt<'a> {
         Box::pin(async move {
             let address = address.to_string();
             let (answer, _pending) = {

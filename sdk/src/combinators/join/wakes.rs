@@ -14,13 +14,13 @@ pub(in crate::combinators) struct Wakes {
     children: Vec<Arc<Child>>,
     /// The children to be polled in this turn, highest index first, so that `pop` gives the lowest.
     turn: Vec<usize>,
-    shared: Arc<Mutex<Queue>>,
+    shared: Arc<Mutex<WokenQueue>>,
 }
 
 impl Wakes {
     /// For `count` children, all of which want their first poll.
     pub(in crate::combinators) fn new(count: usize) -> Self {
-        let shared = Arc::new(Mutex::<Queue>::default());
+        let shared = Arc::new(Mutex::<WokenQueue>::default());
         let child = |index| {
             Arc::new(Child { index, queued: AtomicBool::new(true), shared: Arc::clone(&shared) })
         };
@@ -56,7 +56,7 @@ impl Wakes {
 }
 
 #[derive(Default)]
-struct Queue {
+struct WokenQueue {
     woken: Vec<usize>,
     /// The join's own task, until the first child wakes it: the others need not do it again.
     task: Option<Waker>,
@@ -66,7 +66,7 @@ struct Child {
     index: usize,
     /// The child waits for a poll already.
     queued: AtomicBool,
-    shared: Arc<Mutex<Queue>>,
+    shared: Arc<Mutex<WokenQueue>>,
 }
 
 impl Wake for Child {

@@ -16,12 +16,12 @@ use super::parts::Rest;
 pub(super) use idle::Idle;
 pub(crate) use recv::Recv;
 pub(crate) use send::Send;
-pub(crate) use state::{Action, FrameKind, State};
+pub(crate) use state::{Action, FrameKind, StreamState};
 
 #[derive(Debug)]
 pub(crate) struct Stream {
     pub(super) id: StreamId,
-    pub(super) state: State,
+    pub(super) state: StreamState,
     pub(super) send: Send,
     pub(super) recv: Recv,
     pub(super) ending: Option<Ending>,
@@ -37,12 +37,12 @@ pub(crate) struct Stream {
     pub(super) watched: bool,
     pub(super) moved: Moved,
     /// Present if the stream needs any of it.
-    pub(super) rare: Option<Box<Rare>>,
+    pub(super) rare: Option<Box<RareState>>,
 }
 
 /// The state that few streams have.
 #[derive(Debug, Default)]
-pub(crate) struct Rare {
+pub(crate) struct RareState {
     /// The stream may not be without messages for ever.
     pub(super) idle: Option<Idle>,
     /// The beginning of a message that is not there whole.
@@ -54,7 +54,7 @@ pub(crate) struct Rare {
     pub(super) given: u64,
 }
 
-impl Rare {
+impl RareState {
     /// The state of a stream with this idle timeout on a wire with this rule.
     pub(super) fn of(idle_timeout: Option<Duration>, rule: CreditRule) -> Option<Box<Self>> {
         let idle = idle_timeout.map(Idle::new);
@@ -101,6 +101,6 @@ impl Stream {
 
     /// Tells whether a reader, a writer or the opener on this side waits for the peer.
     pub(super) fn is_hungry(&self) -> bool {
-        self.recv.waiting || self.send.waiting || self.state == State::Opening
+        self.recv.waiting || self.send.waiting || self.state == StreamState::Opening
     }
 }

@@ -18,7 +18,7 @@
 use super::super::error::Violation;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum State {
+pub(crate) enum StreamState {
     /// A client waits for the answer to its INIT.
     Opening,
     /// Both directions are open.
@@ -68,7 +68,7 @@ pub(crate) enum Action {
     Violate(Violation),
 }
 
-impl State {
+impl StreamState {
     /// The state after a frame of the peer, and what to do about the frame. `client` says which
     /// side we are.
     pub(crate) fn receive(self, client: bool, frame: FrameKind) -> (Self, Action) {

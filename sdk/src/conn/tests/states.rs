@@ -367,7 +367,7 @@ impl Case {
             (count > 0, "a message unread"),
             (stream.recv.discard, "reader gone"),
             (
-                stream.recv.ended && stream.state != crate::conn::stream::State::RemoteClosed,
+                stream.recv.ended && stream.state != crate::conn::stream::StreamState::RemoteClosed,
                 "input ended",
             ),
             (!stream.send.window.is_open() && stream.ending.is_none(), "no credit"),

@@ -16,7 +16,7 @@ use crate::conn::{
 use super::send_buffer::Sender;
 use super::shared::Shared;
 use crate::clock::now;
-use crate::transport::{Output, PeerAddr};
+use crate::transport::{PeerAddr, WriteEnd};
 
 /// A hold on a connection. While one exists, the connection stays open; when the last is dropped,
 /// what is queued is still written, then the connection closes.
@@ -80,7 +80,7 @@ impl Drop for BodyCharge {
 impl Link {
     pub(super) fn new(
         mut conn: Connection,
-        output: Arc<dyn Output>,
+        output: Arc<dyn WriteEnd>,
         peer: PeerAddr,
     ) -> (Self, Arc<Shared>) {
         conn.start(now());

@@ -19,7 +19,7 @@ struct Source {
     grown: usize,
 }
 
-impl transport::Input for Source {
+impl transport::ReadEnd for Source {
     fn poll_read(&mut self, _: &mut Context<'_>, buf: &mut BytesMut) -> Poll<io::Result<usize>> {
         if self.left.is_empty() {
             return Poll::Pending;

@@ -5,11 +5,11 @@ use std::task::{Context, Poll, ready};
 use bytes::BytesMut;
 
 use crate::conn::ConnError;
-use crate::transport::{Input, Output};
+use crate::transport::{ReadEnd, WriteEnd};
 
 use super::input::READS_PER_POLL;
 use super::recheck::Unseen;
-use super::{Driver, State};
+use super::{Driver, SharedState};
 
 /// How much is read at once of what nobody wants any more.
 const READ: usize = 16 * 1024;
@@ -20,7 +20,7 @@ impl Driver {
     /// they are read and dropped.
     pub(super) fn poll_last_input(
         &mut self,
-        input: &mut dyn Input,
+        input: &mut dyn ReadEnd,
         cx: &mut Context<'_>,
     ) -> Result<(), ConnError> {
         // PROTOCOL 41
@@ -48,7 +48,7 @@ impl Driver {
         let may_wait = self.server.is_some() && self.read_buffer.front().came == 0;
         let owes = may_wait && self.run(|state| state.conn.handle_input_end());
         // PROTOCOL 42
-        if !owes || self.run(State::probe).is_err() {
+        if !owes || self.run(SharedState::probe).is_err() {
             return Err(ConnError::PeerClosed);
         }
         self.half_closed = true;
@@ -59,7 +59,7 @@ impl Driver {
     /// gone.
     pub(super) fn poll_answered(
         &mut self,
-        output: &dyn Output,
+        output: &dyn WriteEnd,
         cx: &mut Context<'_>,
     ) -> Poll<ConnError> {
         loop {

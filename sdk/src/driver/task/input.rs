@@ -11,8 +11,8 @@ use crate::clock::now;
 use crate::conn::ConnError;
 use crate::driver::give_way;
 use crate::driver::read_buffer::{FRAMES_PER_LOCK, Headers};
-use crate::driver::state::{Reading, State};
-use crate::transport::Input;
+use crate::driver::state::{Reading, SharedState};
+use crate::transport::ReadEnd;
 use crate::wires::{Begun, Skip};
 
 use super::Driver;
@@ -43,7 +43,7 @@ enum Room {
 impl Driver {
     pub(super) fn poll_input(
         &mut self,
-        input: &mut dyn Input,
+        input: &mut dyn ReadEnd,
         cx: &mut Context<'_>,
     ) -> Result<(), ConnError> {
         if self.half_closed {
@@ -70,7 +70,7 @@ impl Driver {
             if paused && !input.is_closed() {
                 if self.poll_recheck(if short { Unseen::Room } else { Unseen::End }, cx).is_ready()
                 {
-                    self.reading = self.run(State::reading);
+                    self.reading = self.run(SharedState::reading);
                     continue;
                 }
                 return Ok(());
@@ -105,7 +105,7 @@ impl Driver {
     /// Reads once, and handles what came. It breaks when no more is there for now, or ever.
     fn read_once(
         &mut self,
-        input: &mut dyn Input,
+        input: &mut dyn ReadEnd,
         cx: &mut Context<'_>,
     ) -> Result<ControlFlow<()>, ConnError> {
         match self.read_buffer.poll_read(input, cx) {

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use crate::conn::ConnError;
 use crate::driver::flusher::Flusher;
 use crate::driver::writer::Writing;
-use crate::transport::Output;
+use crate::transport::WriteEnd;
 
 use super::Driver;
 
@@ -29,7 +29,7 @@ impl Driver {
     /// written or cannot be.
     pub(super) fn poll_output(
         &mut self,
-        output: &dyn Output,
+        output: &dyn WriteEnd,
         cx: &mut Context<'_>,
     ) -> Poll<ConnError> {
         loop {
@@ -70,7 +70,7 @@ impl Driver {
         &mut self,
         written: bool,
         lingers: bool,
-        output: &dyn Output,
+        output: &dyn WriteEnd,
         cx: &mut Context<'_>,
     ) -> Poll<()> {
         if written && !lingers && output.poll_close(cx).is_ready() {

@@ -12,7 +12,7 @@ use trill_proto::{InitMeta, InitRequestMeta, InitResponseMeta, RequestProtocol, 
 use crate::conn::{Admitted, Config, Head, Pools, Shape};
 use crate::driver::read_buffer::FRAMES_PER_LOCK;
 use crate::framing::StreamId;
-use crate::transport::{Input, Output, memory_pair};
+use crate::transport::{ReadEnd, WriteEnd, memory_pair};
 use crate::wires::Begun;
 use crate::wires::trpc::{self as wire, Decoder, HEADER_LEN, UnaryHead};
 
@@ -34,8 +34,9 @@ async fn the_flusher_hears_of_bytes_when_a_deadline_passes_in_the_same_poll() {
     let (_link, mut driver) =
         Driver::client(Connection::client(Config::default()), near, PeerAddr::memory());
     let mut cx = Context::from_waker(Waker::noop());
-    let open =
-        |state: &mut State| state.conn.open(Head::default(), None, now()).expect("it is open");
+    let open = |state: &mut SharedState| {
+        state.conn.open(Head::default(), None, now()).expect("it is open")
+    };
     driver.run(open);
     assert!(Pin::new(&mut driver).poll(&mut cx).is_pending());
     assert!(driver.timer.is_some(), "the peer has so long to accept the stream");
@@ -122,7 +123,7 @@ fn with_metadata(entries: usize) -> Vec<u8> {
 /// As many bytes as are wanted at any time.
 struct Flood(Vec<u8>);
 
-impl Input for Flood {
+impl ReadEnd for Flood {
     fn poll_read(
         &mut self,
         _: &mut Context<'_>,
@@ -182,8 +183,8 @@ async fn a_frame_goes_on_behind_the_byte_that_was_written_ahead() {
     let (link, mut driver) =
         Driver::client(Connection::client(Config::default()), near, PeerAddr::memory());
     let mut cx = Context::from_waker(Waker::noop());
-    driver.run(State::probe).unwrap();
-    driver.run(State::probe).unwrap();
+    driver.run(SharedState::probe).unwrap();
+    driver.run(SharedState::probe).unwrap();
     driver.run(|state| state.conn.open(Head::default(), None, now()).expect("it is open"));
     driver.run(|state| state.conn.open(Head::default(), None, now()).expect("it is open"));
     for _ in 0..2 {
@@ -198,7 +199,7 @@ async fn a_frame_goes_on_behind_the_byte_that_was_written_ahead() {
     assert!(read.is_empty());
     assert_eq!(link.buffered().unsent, 0);
     drop(far.input);
-    assert!(driver.run(State::probe).is_err(), "nobody reads");
+    assert!(driver.run(SharedState::probe).is_err(), "nobody reads");
 }
 
 #[tokio::test(start_paused = true)]
@@ -254,7 +255,7 @@ async fn a_connection_that_waits_for_room_hears_of_its_peers_end() {
 #[derive(Default)]
 struct Looks(AtomicUsize);
 
-impl Output for Looks {
+impl WriteEnd for Looks {
     fn try_write(&self, _: &[u8]) -> std::io::Result<usize> {
         Err(std::io::ErrorKind::WouldBlock.into())
     }

@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind, IoSlice};
 
 use crate::conn::Outbox;
-use crate::transport::Output;
+use crate::transport::WriteEnd;
 
 /// How many pieces one write to the socket takes at most: the ends of a large message, the message
 /// itself, and that for some messages.
@@ -12,7 +12,7 @@ const SLICES: usize = 16;
 /// Writes what is behind the first `from` bytes, until all is written or the socket takes no more.
 /// Says how much it wrote.
 pub(in crate::driver) fn write_out(
-    output: &dyn Output,
+    output: &dyn WriteEnd,
     outbox: &Outbox,
     from: usize,
 ) -> (usize, io::Result<()>) {
@@ -34,7 +34,7 @@ pub(in crate::driver) fn write_out(
 }
 
 #[inline(never)]
-fn write_pieces(output: &dyn Output, outbox: &Outbox, from: usize) -> io::Result<usize> {
+fn write_pieces(output: &dyn WriteEnd, outbox: &Outbox, from: usize) -> io::Result<usize> {
     let mut slices = [IoSlice::new(&[]); SLICES];
     let count = outbox.slices(from, &mut slices);
     match &slices[..count] {
@@ -60,7 +60,7 @@ mod tests {
         got: Mutex<Vec<u8>>,
     }
 
-    impl Output for Sips {
+    impl WriteEnd for Sips {
         fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
             self.try_write_vectored(&[IoSlice::new(bytes)])
         }

@@ -22,10 +22,10 @@ use super::server_state::ServerState;
 ///
 /// Clones are cheap and belong to the same call. Keeping one does not keep the call alive.
 #[derive(Clone)]
-pub struct Context(Arc<Inner>);
+pub struct Context(Arc<ContextInner>);
 
 /// A stream may live for long, and with it this. So what few calls have is in boxes.
-struct Inner {
+struct ContextInner {
     service: &'static ServiceSpec,
     method: &'static MethodSpec,
     caller: Bytes,
@@ -40,13 +40,13 @@ struct Inner {
     compression: Option<Compression>,
     /// The outcome is not waited for any more. Set with `rare` locked.
     over: AtomicBool,
-    rare: Mutex<Option<Box<Rare>>>,
+    rare: Mutex<Option<Box<RareFields>>>,
     server_state: Arc<ServerState>,
 }
 
 /// The fields that most calls do without.
 #[derive(Default)]
-struct Rare {
+struct RareFields {
     extras: Extras,
     /// For those who wait for the end.
     cancelled: Option<Arc<Signal>>,
@@ -74,7 +74,7 @@ impl Context {
     ) -> Self {
         // The rest of the head has done its duty, and a stream may live for long.
         let Head { caller, metadata, message_type, content_type, .. } = head;
-        Self(Arc::new(Inner {
+        Self(Arc::new(ContextInner {
             service,
             method,
             caller,
@@ -246,7 +246,7 @@ impl Context {
     /// Options for calls that this handler makes on behalf of its caller. They carry the time that
     /// is left and the request's metadata.
     pub fn child(&self) -> CallOptions {
-        let Inner { deadline, metadata, service, message_type, .. } = &*self.0;
+        let ContextInner { deadline, metadata, service, message_type, .. } = &*self.0;
         CallOptions::inherited(*deadline, metadata.clone(), service.name, *message_type)
     }
 

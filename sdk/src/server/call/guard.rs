@@ -9,7 +9,7 @@ use std::ops::Deref;
 use crate::driver::{Ending, Outcome, RefusedCall};
 use crate::error::{Error, Result};
 #[cfg(test)]
-use crate::service::recorder::{Side, record_end, record_start};
+use crate::service::recorder::{RecordedSide, record_end, record_start};
 use crate::stream::CallEnd;
 use crate::transport::PeerAddr;
 
@@ -149,7 +149,7 @@ pub(super) fn tell_refused(call: &RefusedCall, peer: &PeerAddr) {
 fn tell_start(method: &str, peer: &PeerAddr) {
     tracing::trace!(method, %peer, "a call of a peer begins");
     #[cfg(test)]
-    record_start(Side::Server, method);
+    record_start(RecordedSide::Server, method);
 }
 
 #[inline]
@@ -160,5 +160,5 @@ fn tell_end(method: &str, peer: &PeerAddr, how: CallEnd<'_>) {
         tracing::debug!(method, %peer, %how, "a call of a peer has ended");
     }
     #[cfg(test)]
-    record_end(Side::Server, method, how);
+    record_end(RecordedSide::Server, method, how);
 }

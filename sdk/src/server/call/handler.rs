@@ -21,7 +21,7 @@ use crate::stream::{
 
 use super::context::{Context, Extras};
 use super::guard::{Finished, ServerGuard};
-use super::request::{Account, Request};
+use super::request::{RequestAccount, RequestBody};
 use super::run::{Started, StreamRun, log_fit, panicked, run, start_at_once};
 use super::server_state::ServerState;
 
@@ -42,13 +42,13 @@ const LARGE: usize = 1024 * 1024;
 #[derive(Debug)]
 pub struct ServerCall {
     guard: ServerGuard,
-    incoming: Incoming,
+    incoming: CallOrStream,
     /// A unary call begins here and now; what else begins, begins in a task.
     at_once: bool,
 }
 
 #[derive(Debug)]
-enum Incoming {
+enum CallOrStream {
     Call { call: CallRef, body: Bytes },
     Stream(StreamRef),
 }
@@ -76,7 +76,7 @@ impl ServerCall {
             server_state,
         );
         let held = CallRef::new(link, key);
-        let incoming = Incoming::Call { call: held, body };
+        let incoming = CallOrStream::Call { call: held, body };
         Self { guard: ServerGuard::begin(cx, one_way), incoming, at_once }
     }
 
@@ -101,7 +101,7 @@ impl ServerCall {
         );
         let held = StreamRef::of_server(link, key, method.path, compression);
         let guard = ServerGuard::begin(cx, false);
-        Self { guard, incoming: Incoming::Stream(held), at_once: false }
+        Self { guard, incoming: CallOrStream::Stream(held), at_once: false }
     }
 
     /// Runs the handler of a unary method.
@@ -186,7 +186,8 @@ impl ServerCall {
                 ));
             };
             drop(reader);
-            let (request, account) = (Request::of_stream(body, &stream)?, Account::Stream(&stream));
+            let (request, account) =
+                (RequestBody::of_stream(body, &stream)?, RequestAccount::Stream(&stream));
             let request = match request.decode(None, account) {
                 Ok(decoded) => decoded?,
                 Err(request) => Box::pin(request.decode_elsewhere(None, account)).await?,
@@ -214,8 +215,8 @@ impl ServerCall {
         let outcome = Outcome::failed(Reason::NoMethod, text);
         guard.end_refused(&outcome);
         match incoming {
-            Incoming::Call { call, .. } => call.refuse(outcome, &[]),
-            Incoming::Stream(stream) => stream.close(outcome),
+            CallOrStream::Call { call, .. } => call.refuse(outcome, &[]),
+            CallOrStream::Stream(stream) => stream.close(outcome),
         };
         Started::Done
     }
@@ -234,7 +235,7 @@ impl ServerCall {
         Fut: Future<Output = Result<Resp>> + Send + 'static,
     {
         let Self { guard, incoming, at_once } = self;
-        let Incoming::Call { call, body } = incoming else {
+        let CallOrStream::Call { call, body } = incoming else {
             unreachable!("the router knows unary from stream")
         };
         let json = if guard.is_json() { (from_json, to_json) } else { (None, None) };
@@ -244,15 +245,17 @@ impl ServerCall {
             let work = {
                 let (cx, call) = (guard.cx().clone(), &call);
                 async move {
-                    let mut request = Request::of_call(body);
+                    let mut request = RequestBody::of_call(body);
                     if let Some(compression) = cx.compression() {
                         request = Box::pin(request.unpacked(compression, call)).await?;
                     }
-                    let request = match request.decode(from_json, Account::Call(call)) {
+                    let request = match request.decode(from_json, RequestAccount::Call(call)) {
                         Ok(decoded) => decoded?,
                         Err(request) => {
-                            Box::pin(request.decode_elsewhere(from_json, Account::Call(call)))
-                                .await?
+                            Box::pin(
+                                request.decode_elsewhere(from_json, RequestAccount::Call(call)),
+                            )
+                            .await?
                         }
                     };
                     handler(cx, request).await
@@ -281,7 +284,7 @@ impl ServerCall {
         Fut: Future<Output = Result<()>> + Send + 'static,
     {
         let Self { guard, incoming, .. } = self;
-        let Incoming::Stream(stream) = incoming else {
+        let CallOrStream::Stream(stream) = incoming else {
             unreachable!("the router knows unary from stream")
         };
         let work = start(guard.cx().clone(), stream.clone());

@@ -22,12 +22,12 @@ const LARGE: usize = 1024 * 1024;
 
 /// Where a request counts: at its call, or at the server stream that it has opened.
 #[derive(Clone, Copy)]
-pub(super) enum Account<'a> {
+pub(super) enum RequestAccount<'a> {
     Call(&'a CallRef),
     Stream(&'a StreamRef),
 }
 
-impl<'a> Account<'a> {
+impl<'a> RequestAccount<'a> {
     fn link(self) -> &'a Link {
         match self {
             Self::Call(call) => call.link(),
@@ -53,19 +53,19 @@ impl<'a> Account<'a> {
 }
 
 /// A request's body.
-pub(super) struct Request {
+pub(super) struct RequestBody {
     body: Bytes,
     /// The bytes that its connection counts for it.
     counted: usize,
 }
 
 /// Why a request is not unpacked.
-enum Refused {
+enum RequestRefusal {
     Unpack(UnpackError),
     NoRoom { needed: usize, over: Overrun, while_it_is: &'static str },
 }
 
-impl Request {
+impl RequestBody {
     /// The body of a call, for which it counts.
     pub(super) fn of_call(body: Bytes) -> Self {
         Self { counted: body.len(), body }
@@ -77,7 +77,7 @@ impl Request {
         let needed = body.len();
         if let Err(over) = stream.link().hold_request(stream.key(), needed) {
             stream.link().count_no_room();
-            return Err(Refused::NoRoom { needed, over, while_it_is: "decoded" }.into());
+            return Err(RequestRefusal::NoRoom { needed, over, while_it_is: "decoded" }.into());
         }
         Ok(Self { counted: needed, body })
     }
@@ -89,7 +89,7 @@ impl Request {
         let hold = |needed| {
             let held = call.recount(counted, needed).map_err(|over| {
                 call.link().count_no_room();
-                Refused::NoRoom { needed, over, while_it_is: "unpacked" }
+                RequestRefusal::NoRoom { needed, over, while_it_is: "unpacked" }
             });
             counted = if held.is_ok() { needed } else { counted };
             Poll::Ready(held)
@@ -103,7 +103,7 @@ impl Request {
     pub(super) fn decode<Req: Message>(
         self,
         from_json: Option<FromJson<Req>>,
-        account: Account<'_>,
+        account: RequestAccount<'_>,
     ) -> Result<Result<Req>, Self> {
         if self.body.len() >= STEPPED || from_json.is_some() {
             return self.decode_stepped(from_json, account);
@@ -121,7 +121,7 @@ impl Request {
         self,
         message: Result<Req, DecodeError>,
         effort: Effort,
-        account: Account<'_>,
+        account: RequestAccount<'_>,
     ) -> Result<Req> {
         pay_for_decoding(0, effort.steps);
         let message = message.map_err(|error| not_the_message::<Req>(&error, account.place()))?;
@@ -133,17 +133,17 @@ impl Request {
     fn decode_stepped<Req: Message>(
         self,
         from_json: Option<FromJson<Req>>,
-        account: Account<'_>,
+        account: RequestAccount<'_>,
     ) -> Result<Result<Req>, Self> {
         let limit = if from_json.is_some() { LARGE_JSON } else { LARGE };
         if self.body.len() >= limit {
             return Err(self);
         }
-        let mut work = Work::new(self, account, true);
+        let mut work = DecodingJob::new(self, account, true);
         let decoded = work.decode(from_json);
-        let Work { body, counted, charge, .. } = work;
+        let DecodingJob { body, counted, charge, .. } = work;
         drop(charge);
-        let Some(Decoded { request, steps, kept }) = decoded else {
+        let Some(DecodedRequest { request, steps, kept }) = decoded else {
             return Err(Self { body, counted });
         };
         pay_for_decoding(body.len(), steps);
@@ -154,18 +154,19 @@ impl Request {
     pub(super) async fn decode_elsewhere<Req: Message>(
         self,
         from_json: Option<FromJson<Req>>,
-        account: Account<'_>,
+        account: RequestAccount<'_>,
     ) -> Result<Req> {
         let counted = self.counted;
-        let mut work = Work::new(self, account, false);
+        let mut work = DecodingJob::new(self, account, false);
         let decoded = elsewhere(account.link().peer_key(), move || work.decode(from_json)).await;
-        let Decoded { request, kept, .. } = decoded.expect("it is as much work as it may be");
+        let DecodedRequest { request, kept, .. } =
+            decoded.expect("it is as much work as it may be");
         settle(request, kept, counted, account)
     }
 }
 
 /// The decoding of a request.
-struct Work {
+struct DecodingJob {
     body: Bytes,
     /// The bytes that its connection counts for it.
     counted: usize,
@@ -176,25 +177,32 @@ struct Work {
     is_on_task: bool,
 }
 
-struct Decoded<Req> {
-    request: Result<Req, Undecoded>,
+struct DecodedRequest<Req> {
+    request: Result<Req, UndecodedRequest>,
     steps: usize,
     /// Bytes that the message keeps.
     kept: usize,
 }
 
-enum Undecoded {
+enum UndecodedRequest {
     Broken(Error),
-    NoRoom(Refused),
+    NoRoom(RequestRefusal),
 }
 
-impl Work {
-    fn new(Request { body, counted }: Request, account: Account<'_>, is_on_task: bool) -> Self {
+impl DecodingJob {
+    fn new(
+        RequestBody { body, counted }: RequestBody,
+        account: RequestAccount<'_>,
+        is_on_task: bool,
+    ) -> Self {
         Self { body, counted, charge: account.link().charge(), place: account.place(), is_on_task }
     }
 
     /// `None`: it is too much work for a task.
-    fn decode<Req: Message>(&mut self, from_json: Option<FromJson<Req>>) -> Option<Decoded<Req>> {
+    fn decode<Req: Message>(
+        &mut self,
+        from_json: Option<FromJson<Req>>,
+    ) -> Option<DecodedRequest<Req>> {
         if let Some(from_json) = from_json {
             return Some(self.decode_json(from_json));
         }
@@ -210,45 +218,51 @@ impl Work {
             });
             match (decoded, no_room) {
                 (Some(decoded), _) => decoded,
-                (None, Some(refused)) => return Some(Decoded::none(Undecoded::NoRoom(refused))),
+                (None, Some(refused)) => {
+                    return Some(DecodedRequest::none(UndecodedRequest::NoRoom(refused)));
+                }
                 (None, None) => unreachable!("it is asked"),
             }
         };
         Some(match message {
             Ok(message) => {
                 let kept = self.kept(&message, effort);
-                Decoded { request: Ok(message), steps: effort.steps, kept }
+                DecodedRequest { request: Ok(message), steps: effort.steps, kept }
             }
-            Err(error) => Decoded {
+            Err(error) => DecodedRequest {
                 steps: effort.steps,
-                ..Decoded::none(Undecoded::Broken(not_the_message::<Req>(&error, self.place)))
+                ..DecodedRequest::none(UndecodedRequest::Broken(not_the_message::<Req>(
+                    &error, self.place,
+                )))
             },
         })
     }
 
-    fn decode_json<Req: Message>(&mut self, from_json: FromJson<Req>) -> Decoded<Req> {
+    fn decode_json<Req: Message>(&mut self, from_json: FromJson<Req>) -> DecodedRequest<Req> {
         let steps = json_steps(&self.body);
         let needed = self.body.len() + counts(Effort::new(steps).extra());
         if let Err(refused) = self.hold(needed) {
-            return Decoded::none(Undecoded::NoRoom(refused));
+            return DecodedRequest::none(UndecodedRequest::NoRoom(refused));
         }
         match from_json(&self.body) {
-            Ok(message) => Decoded { request: Ok(message), steps, kept: needed },
-            Err(error) => Decoded {
+            Ok(message) => DecodedRequest { request: Ok(message), steps, kept: needed },
+            Err(error) => DecodedRequest {
                 steps,
-                ..Decoded::none(Undecoded::Broken(not_the_json::<Req>(&error, self.place)))
+                ..DecodedRequest::none(UndecodedRequest::Broken(not_the_json::<Req>(
+                    &error, self.place,
+                )))
             },
         }
     }
 
     /// Counts so much for the message, if it is more than its body counts with.
-    fn hold(&mut self, needed: usize) -> Result<(), Refused> {
+    fn hold(&mut self, needed: usize) -> Result<(), RequestRefusal> {
         let more = needed.saturating_sub(self.counted);
         if more == 0 {
             return Ok(());
         }
         let held = self.charge.recount_request(more);
-        held.map_err(|over| Refused::NoRoom { needed, over, while_it_is: "decoded" })
+        held.map_err(|over| RequestRefusal::NoRoom { needed, over, while_it_is: "decoded" })
     }
 
     /// Bytes that a message keeps: all of the body if a field shares it, and else what was copied,
@@ -260,8 +274,8 @@ impl Work {
     }
 }
 
-impl<Req> Decoded<Req> {
-    fn none(why: Undecoded) -> Self {
+impl<Req> DecodedRequest<Req> {
+    fn none(why: UndecodedRequest) -> Self {
         Self { request: Err(why), steps: 0, kept: 0 }
     }
 }
@@ -273,17 +287,17 @@ fn counts(extra: usize) -> usize {
 
 /// From now on a request counts with what its message keeps, if there is room for that.
 fn settle<Req>(
-    request: Result<Req, Undecoded>,
+    request: Result<Req, UndecodedRequest>,
     kept: usize,
     counted: usize,
-    account: Account<'_>,
+    account: RequestAccount<'_>,
 ) -> Result<Req> {
     let held = account.recount(counted, kept);
     let refused = match (request, held) {
         (Ok(request), Ok(())) => return Ok(request),
-        (Err(Undecoded::Broken(error)), _) => return Err(error),
-        (Err(Undecoded::NoRoom(refused)), _) => refused,
-        (Ok(_), Err(over)) => Refused::NoRoom { needed: kept, over, while_it_is: "decoded" },
+        (Err(UndecodedRequest::Broken(error)), _) => return Err(error),
+        (Err(UndecodedRequest::NoRoom(refused)), _) => refused,
+        (Ok(_), Err(over)) => RequestRefusal::NoRoom { needed: kept, over, while_it_is: "decoded" },
     };
     account.link().count_no_room();
     Err(refused.into())
@@ -305,7 +319,7 @@ fn undecodable(at: At, text: String) -> Error {
     Error::new(ErrorKind::Decode, Origin::Peer, Reason::Decode.at(at), text)
 }
 
-impl From<UnpackError> for Refused {
+impl From<UnpackError> for RequestRefusal {
     fn from(error: UnpackError) -> Self {
         Self::Unpack(error)
     }
@@ -319,14 +333,14 @@ fn no_room(takes: std::fmt::Arguments<'_>, over: &Overrun) -> Error {
     Error::new(ErrorKind::Limit, Origin::Peer, Reason::Overloaded.at(At::ServerCall), text)
 }
 
-impl From<Refused> for Error {
+impl From<RequestRefusal> for Error {
     #[cold]
-    fn from(why: Refused) -> Self {
+    fn from(why: RequestRefusal) -> Self {
         match why {
-            Refused::Unpack(error) => {
+            RequestRefusal::Unpack(error) => {
                 undecodable(At::ServerCall, format!("the request cannot be unpacked: {error}"))
             }
-            Refused::NoRoom { needed, over, while_it_is } => {
+            RequestRefusal::NoRoom { needed, over, while_it_is } => {
                 no_room(format_args!("{needed} bytes while it is {while_it_is}"), &over)
             }
         }

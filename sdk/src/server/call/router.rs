@@ -26,12 +26,12 @@ pub(super) const SHOWN_PATH: usize = 256;
 /// The methods of a server by their paths.
 pub(crate) struct Router {
     paths: HashMap<&'static [u8], usize>,
-    entries: Vec<Entry>,
+    entries: Vec<Route>,
     services: Vec<&'static str>,
     server_state: Arc<ServerState>,
 }
 
-struct Entry {
+struct Route {
     service: Arc<dyn Service>,
     index: usize,
     spec: &'static MethodSpec,
@@ -61,7 +61,7 @@ impl Router {
                         ));
                     }
                 }
-                router.entries.push(Entry { service: Arc::clone(service), index, spec });
+                router.entries.push(Route { service: Arc::clone(service), index, spec });
             }
         }
         Ok(router)

@@ -42,15 +42,15 @@ pub(super) fn start_at_once<F: Future<Output = ()> + Send + 'static>(
     Started::Parked
 }
 
-type Work<F> = CatchUnwind<AssertUnwindSafe<F>>;
+type CaughtWork<F> = CatchUnwind<AssertUnwindSafe<F>>;
 
 /// Runs a handler until it is done, panics, or nobody waits for it any more.
 ///
 /// Written out, because an `async fn` would hold the handler's future twice.
 #[pin_project]
-struct Run<F, P> {
+struct HandlerRun<F, P> {
     #[pin]
-    work: Work<F>,
+    work: CaughtWork<F>,
     poll_ended: P,
 }
 
@@ -58,10 +58,10 @@ pub(super) fn run<T, F: Future<Output = Result<T>>>(
     work: F,
     poll_ended: impl FnMut(&task::Context<'_>) -> Poll<Ending>,
 ) -> impl Future<Output = Finished<T>> {
-    Run { work: AssertUnwindSafe(work).catch_unwind(), poll_ended }
+    HandlerRun { work: AssertUnwindSafe(work).catch_unwind(), poll_ended }
 }
 
-impl<T, F, P> Future for Run<F, P>
+impl<T, F, P> Future for HandlerRun<F, P>
 where
     F: Future<Output = Result<T>>,
     P: FnMut(&task::Context<'_>) -> Poll<Ending>,
@@ -82,7 +82,7 @@ where
 #[pin_project]
 pub(super) struct StreamRun<F> {
     #[pin]
-    work: Option<Work<F>>,
+    work: Option<CaughtWork<F>>,
     guard: ServerGuard,
     stream: StreamRef,
 }
@@ -140,7 +140,7 @@ fn end_stream(finished: Finished<()>, stream: &StreamRef, cx: &Context) -> Finis
 }
 
 fn poll_work<T, F: Future<Output = Result<T>>>(
-    work: Pin<&mut Work<F>>,
+    work: Pin<&mut CaughtWork<F>>,
     task: &mut task::Context<'_>,
     mut poll_ended: impl FnMut(&task::Context<'_>) -> Poll<Ending>,
 ) -> Poll<Finished<T>> {

@@ -13,7 +13,7 @@ use crate::client::Channel;
 use crate::client::call::Stub;
 use crate::error::{Result, Status};
 use crate::server::Server;
-use crate::service::recorder::{Side, forget_records, records};
+use crate::service::recorder::{RecordedSide, forget_records, records};
 use crate::service::{CallOptions, MethodKind, MethodSpec, ServiceSpec};
 
 use super::{ServerCall, Service, Started};
@@ -176,7 +176,7 @@ async fn settled(path: &str, channel: Channel) -> [Vec<String>; 2] {
     drop(channel);
     // So long a one-way call goes on without its connection.
     tokio::time::sleep(1_000 * SECOND).await;
-    [Side::Client, Side::Server].map(|side| {
+    [RecordedSide::Client, RecordedSide::Server].map(|side| {
         let told = records(side, path).into_iter();
         told.map(|end| end.unwrap_or_else(|| "begins".to_owned())).collect()
     })

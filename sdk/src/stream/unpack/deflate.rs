@@ -6,7 +6,7 @@ use bytes::Bytes;
 use flate2::bufread::{GzDecoder, ZlibDecoder};
 
 use super::super::compression::UnpackError;
-use super::{BEGINNING, Decoder, INPUT, LEAST, PIECE, Plain, Step, trailing};
+use super::{BEGINNING, Format, INPUT, LEAST, PIECE, Progress, Unpacked, trailing};
 
 /// The most bytes that one byte of deflate gives (RFC 1951: 258 for two bits and more).
 const MOST: usize = 1032;
@@ -19,47 +19,47 @@ pub(super) fn size(packed: &[u8]) -> usize {
 }
 
 /// Members of gzip, one behind the other: RFC 1952 makes them one body (section 2.2).
-pub(super) struct Gzip(GzDecoder<Source>);
+pub(super) struct Gzip(GzDecoder<PackedInput>);
 
 /// One zlib stream: RFC 1950 knows no second.
-pub(super) struct Zlib(ZlibDecoder<Source>);
+pub(super) struct Zlib(ZlibDecoder<PackedInput>);
 
 impl Gzip {
     pub(super) fn new(packed: Bytes) -> Self {
-        Self(GzDecoder::new(Source::new(packed)))
+        Self(GzDecoder::new(PackedInput::new(packed)))
     }
 }
 
-impl Decoder for Gzip {
-    fn step(&mut self, plain: &mut Plain, most: usize) -> Result<Step, UnpackError> {
+impl Format for Gzip {
+    fn step(&mut self, plain: &mut Unpacked, most: usize) -> Result<Progress, UnpackError> {
         let before = self.0.get_ref().at;
         if let Some(step) = read(&mut self.0, GzDecoder::get_mut, plain, most)? {
             return Ok(step);
         }
         let source = self.0.get_mut();
         if source.rest().is_empty() {
-            return Ok(Step::Whole);
+            return Ok(Progress::Whole);
         }
         let work = BEGINNING + source.at - before;
         let source = std::mem::take(source);
         self.0.reset(source);
-        Ok(Step::Worked(work))
+        Ok(Progress::Worked(work))
     }
 }
 
 impl Zlib {
     pub(super) fn new(packed: Bytes) -> Self {
-        Self(ZlibDecoder::new(Source::new(packed)))
+        Self(ZlibDecoder::new(PackedInput::new(packed)))
     }
 }
 
-impl Decoder for Zlib {
-    fn step(&mut self, plain: &mut Plain, most: usize) -> Result<Step, UnpackError> {
+impl Format for Zlib {
+    fn step(&mut self, plain: &mut Unpacked, most: usize) -> Result<Progress, UnpackError> {
         if let Some(step) = read(&mut self.0, ZlibDecoder::get_mut, plain, most)? {
             return Ok(step);
         }
         match self.0.get_ref().rest().len() {
-            0 => Ok(Step::Whole),
+            0 => Ok(Progress::Whole),
             // PROTOCOL 34
             more => Err(trailing(more)),
         }
@@ -69,12 +69,12 @@ impl Decoder for Zlib {
 /// Unpacks a piece, or says with `None` that the stream or member has ended.
 fn read<D: Read>(
     decoder: &mut D,
-    source: fn(&mut D) -> &mut Source,
-    plain: &mut Plain,
+    source: fn(&mut D) -> &mut PackedInput,
+    plain: &mut Unpacked,
     most: usize,
-) -> Result<Option<Step>, UnpackError> {
+) -> Result<Option<Progress>, UnpackError> {
     if most == 0 {
-        return Ok(Some(Step::Large(PIECE)));
+        return Ok(Some(Progress::Large(PIECE)));
     }
     let input = source(decoder);
     input.allowed = INPUT;
@@ -94,18 +94,18 @@ fn read<D: Read>(
     if plain.bytes.len() > plain.limit {
         return Err(UnpackError::TooLarge { limit: plain.limit });
     }
-    Ok(Some(Step::Worked(unpacked + source(decoder).at - before)))
+    Ok(Some(Progress::Worked(unpacked + source(decoder).at - before)))
 }
 
 /// The packed bytes, of which each step may take some. More are not there for the moment.
 #[derive(Default)]
-struct Source {
+struct PackedInput {
     packed: Bytes,
     at: usize,
     allowed: usize,
 }
 
-impl Source {
+impl PackedInput {
     fn new(packed: Bytes) -> Self {
         Self { packed, at: 0, allowed: INPUT }
     }
@@ -115,7 +115,7 @@ impl Source {
     }
 }
 
-impl BufRead for Source {
+impl BufRead for PackedInput {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         let there = self.rest().len();
         if there > 0 && self.allowed == 0 {
@@ -130,7 +130,7 @@ impl BufRead for Source {
     }
 }
 
-impl Read for Source {
+impl Read for PackedInput {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let read = self.fill_buf()?.read(into)?;
         self.consume(read);

@@ -12,7 +12,7 @@ use lz4_flex::block::decompress_into_with_dict;
 use twox_hash::XxHash32;
 
 use super::super::compression::UnpackError;
-use super::{BEGINNING, Decoder, Plain, Step, broken, cut};
+use super::{BEGINNING, Format, Progress, Unpacked, broken, cut};
 
 const MAGIC: u32 = 0x184D_2204;
 const SKIPPABLE: RangeInclusive<u32> = 0x184D_2A50..=0x184D_2A5F;
@@ -30,11 +30,11 @@ const MARK: usize = 64;
 pub(super) struct Lz4 {
     packed: Bytes,
     /// The frame whose blocks come next.
-    frame: Option<Frame>,
+    frame: Option<Lz4Frame>,
     begun: bool,
 }
 
-struct Frame {
+struct Lz4Frame {
     /// Where it begins in what is unpacked.
     start: usize,
     block_max: usize,
@@ -50,15 +50,15 @@ impl Lz4 {
     }
 }
 
-impl Decoder for Lz4 {
-    fn step(&mut self, plain: &mut Plain, most: usize) -> Result<Step, UnpackError> {
+impl Format for Lz4 {
+    fn step(&mut self, plain: &mut Unpacked, most: usize) -> Result<Progress, UnpackError> {
         let Some(frame) = &mut self.frame else {
             if self.packed.is_empty() {
-                return Ok(Step::Whole);
+                return Ok(Progress::Whole);
             }
             self.frame = begin(&mut self.packed, plain.bytes.len())?;
             let first = !std::mem::replace(&mut self.begun, true);
-            return Ok(Step::Worked(if first { BEGINNING } else { MARK }));
+            return Ok(Progress::Worked(if first { BEGINNING } else { MARK }));
         };
         // Only looked at: a block that is too large for this step stays.
         let mut rest = &self.packed[..];
@@ -66,7 +66,7 @@ impl Decoder for Lz4 {
         if size == 0 {
             frame.end(&mut rest, plain)?;
             (self.packed, self.frame) = (self.packed.slice_ref(rest), None);
-            return Ok(Step::Worked(MARK));
+            return Ok(Progress::Worked(MARK));
         }
         let block = take(&mut rest, (size & !STORED) as usize)?;
         if block.len() > frame.block_max {
@@ -76,7 +76,7 @@ impl Decoder for Lz4 {
             if size & STORED == 0 { block_size(block, frame.block_max)? } else { block.len() };
         plain.check(unpacked)?;
         if unpacked > most {
-            return Ok(Step::Large(unpacked));
+            return Ok(Progress::Large(unpacked));
         }
         if frame.block_checksums && rest.try_get_u32_le() != Ok(XxHash32::oneshot(0, block)) {
             return Err(broken("a block's checksum is wrong"));
@@ -84,17 +84,17 @@ impl Decoder for Lz4 {
         frame.unpack(block, size & STORED == 0, unpacked, plain)?;
         let work = MARK + block.len() + unpacked;
         self.packed = self.packed.slice_ref(rest);
-        Ok(Step::Worked(work))
+        Ok(Progress::Worked(work))
     }
 }
 
-impl Frame {
+impl Lz4Frame {
     fn unpack(
         &mut self,
         block: &[u8],
         is_packed: bool,
         unpacked: usize,
-        plain: &mut Plain,
+        plain: &mut Unpacked,
     ) -> Result<(), UnpackError> {
         let start = plain.bytes.len();
         plain.reserve(unpacked);
@@ -117,7 +117,7 @@ impl Frame {
     }
 
     /// Reads what is behind the end mark.
-    fn end(&mut self, rest: &mut &[u8], plain: &Plain) -> Result<(), UnpackError> {
+    fn end(&mut self, rest: &mut &[u8], plain: &Unpacked) -> Result<(), UnpackError> {
         let size = (plain.bytes.len() - self.start) as u64;
         if let Some(said) = self.content_size.filter(|said| *said != size) {
             return Err(broken(format!("a frame has {size} bytes and says {said}")));
@@ -134,7 +134,7 @@ impl Frame {
 }
 
 /// Reads the header of a frame, or skips one that may be skipped.
-fn begin(packed: &mut Bytes, start: usize) -> Result<Option<Frame>, UnpackError> {
+fn begin(packed: &mut Bytes, start: usize) -> Result<Option<Lz4Frame>, UnpackError> {
     let mut rest = &packed[..];
     let magic = rest.try_get_u32_le().map_err(|_| cut())?;
     if SKIPPABLE.contains(&magic) {
@@ -170,7 +170,7 @@ fn begin(packed: &mut Bytes, start: usize) -> Result<Option<Frame>, UnpackError>
         return Err(broken("the frame's header has a wrong checksum"));
     }
     *packed = packed.slice_ref(rest);
-    Ok(Some(Frame {
+    Ok(Some(Lz4Frame {
         start,
         block_max,
         linked: !has(0b10_0000),

@@ -38,14 +38,14 @@ const LARGE: usize = 512 * 1024;
 
 /// A body that is being unpacked.
 pub(crate) struct Unpacker {
-    decoder: Box<dyn Decoder>,
-    plain: Plain,
+    decoder: Box<dyn Format>,
+    plain: Unpacked,
     whole: bool,
 }
 
 /// How far a step came.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Step {
+pub(crate) enum Progress {
     /// Something was done. The work is in bytes: input, output, and what [`BEGINNING`] says.
     Worked(usize),
     /// Nothing was done, because the next step gives more bytes than it may: so many.
@@ -55,13 +55,13 @@ pub(crate) enum Step {
 }
 
 /// One format.
-trait Decoder: Send + Sync {
+trait Format: Send + Sync {
     /// Does a small piece of work, if that gives at most `most` bytes.
-    fn step(&mut self, plain: &mut Plain, most: usize) -> Result<Step, UnpackError>;
+    fn step(&mut self, plain: &mut Unpacked, most: usize) -> Result<Progress, UnpackError>;
 }
 
 /// The part of a body that is unpacked so far.
-struct Plain {
+struct Unpacked {
     bytes: Vec<u8>,
     limit: usize,
     /// The size that the body says it has, which may be wrong.
@@ -72,7 +72,7 @@ impl Unpacker {
     /// Begins to unpack `packed` to at most `limit` bytes over all its members and frames.
     pub(crate) fn new(compression: Compression, packed: Bytes, limit: usize) -> Self {
         let says = if compression == Compression::Gzip { deflate::size(&packed) } else { 0 };
-        let decoder: Box<dyn Decoder> = match compression {
+        let decoder: Box<dyn Format> = match compression {
             _ if packed.is_empty() => Box::new(Empty),
             Compression::Gzip => Box::new(Gzip::new(packed)),
             Compression::Zlib => Box::new(Zlib::new(packed)),
@@ -84,17 +84,17 @@ impl Unpacker {
                 Box::new(SnappyBlock::new(packed))
             }
         };
-        Self { decoder, plain: Plain { bytes: Vec::new(), limit, says }, whole: false }
+        Self { decoder, plain: Unpacked { bytes: Vec::new(), limit, says }, whole: false }
     }
 
     /// Does a small piece of work, if there are at most `most` bytes after it.
-    pub(crate) fn step(&mut self, most: usize) -> Result<Step, UnpackError> {
+    pub(crate) fn step(&mut self, most: usize) -> Result<Progress, UnpackError> {
         if self.whole {
-            return Ok(Step::Whole);
+            return Ok(Progress::Whole);
         }
         let more = most.saturating_sub(self.plain.bytes.len());
         let step = self.decoder.step(&mut self.plain, more)?;
-        self.whole = step == Step::Whole;
+        self.whole = step == Progress::Whole;
         Ok(step)
     }
 
@@ -108,7 +108,7 @@ impl Unpacker {
         self.plain.bytes.capacity()
     }
 
-    /// The body, after [`Step::Whole`].
+    /// The body, after [`Progress::Whole`].
     pub(crate) fn finish(self) -> Bytes {
         let mut plain = self.plain.bytes;
         // The memory that is left over is counted by no budget.
@@ -122,13 +122,13 @@ impl Unpacker {
 /// A body of no bytes is no bytes.
 struct Empty;
 
-impl Decoder for Empty {
-    fn step(&mut self, _plain: &mut Plain, _most: usize) -> Result<Step, UnpackError> {
-        Ok(Step::Whole)
+impl Format for Empty {
+    fn step(&mut self, _plain: &mut Unpacked, _most: usize) -> Result<Progress, UnpackError> {
+        Ok(Progress::Whole)
     }
 }
 
-impl Plain {
+impl Unpacked {
     /// Adds `size` bytes, which `fill` writes: all of them, or the first.
     fn add(
         &mut self,

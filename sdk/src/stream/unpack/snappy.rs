@@ -7,7 +7,7 @@ use snap::raw::decompress_len;
 use snap::read::FrameDecoder;
 
 use super::super::compression::{SNAPPY_STREAM, UnpackError};
-use super::{BEGINNING, Decoder, Plain, Step, broken, cut};
+use super::{BEGINNING, Format, Progress, Unpacked, broken, cut};
 
 /// One element of the block format gives 64 bytes at most and takes 3 for that
 /// (`google/snappy: format_description.txt`, section 2.2.2).
@@ -37,22 +37,22 @@ impl SnappyBlock {
     }
 }
 
-impl Decoder for SnappyBlock {
-    fn step(&mut self, plain: &mut Plain, most: usize) -> Result<Step, UnpackError> {
-        let Some(packed) = &self.0 else { return Ok(Step::Whole) };
+impl Format for SnappyBlock {
+    fn step(&mut self, plain: &mut Unpacked, most: usize) -> Result<Progress, UnpackError> {
+        let Some(packed) = &self.0 else { return Ok(Progress::Whole) };
         let size = decompress_len(packed).map_err(broken)?;
         plain.check(size)?;
         if size / RATIO.0 * RATIO.1 > packed.len() {
             return Err(broken(format!("{} bytes of Snappy cannot be {size} bytes", packed.len())));
         }
         if size > most {
-            return Ok(Step::Large(size));
+            return Ok(Progress::Large(size));
         }
         plain
             .add(size, |room| snap::raw::Decoder::new().decompress(packed, room).map_err(broken))?;
         let work = size + packed.len();
         self.0 = None;
-        Ok(Step::Worked(work))
+        Ok(Progress::Worked(work))
     }
 }
 
@@ -70,12 +70,12 @@ impl SnappyStream {
     }
 }
 
-impl Decoder for SnappyStream {
-    fn step(&mut self, plain: &mut Plain, most: usize) -> Result<Step, UnpackError> {
+impl Format for SnappyStream {
+    fn step(&mut self, plain: &mut Unpacked, most: usize) -> Result<Progress, UnpackError> {
         let chunks = self.decoder.get_mut();
         let rest = &chunks.packed[chunks.at..];
         let Some((head, data)) = rest.split_first_chunk::<CHUNK>() else {
-            return if rest.is_empty() { Ok(Step::Whole) } else { Err(cut()) };
+            return if rest.is_empty() { Ok(Progress::Whole) } else { Err(cut()) };
         };
         let [kind, s0, s1, s2] = *head;
         let data = data.get(..u32::from_le_bytes([s0, s1, s2, 0]) as usize).ok_or_else(cut)?;
@@ -87,7 +87,7 @@ impl Decoder for SnappyStream {
             // Padding, and what the future brings: it may be skipped.
             0x80..=0xfe => {
                 chunks.at = end;
-                return Ok(Step::Worked(CHUNK));
+                return Ok(Progress::Worked(CHUNK));
             }
             _ => 0,
         };
@@ -96,7 +96,7 @@ impl Decoder for SnappyStream {
         }
         plain.check(size)?;
         if size > most {
-            return Ok(Step::Large(size));
+            return Ok(Progress::Large(size));
         }
         (chunks.end, self.begun) = (end, true);
         if size == 0 {
@@ -105,7 +105,7 @@ impl Decoder for SnappyStream {
         } else {
             plain.add(size, |room| self.decoder.read(room).map_err(UnpackError::Broken))?;
         }
-        Ok(Step::Worked(work + size))
+        Ok(Progress::Worked(work + size))
     }
 }
 

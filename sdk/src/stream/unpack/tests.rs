@@ -7,14 +7,18 @@ use super::*;
 const LIMIT: usize = 10 * 1024 * 1024;
 
 /// A step and what it did, until the body is whole.
-fn steps(compression: Compression, packed: &[u8], most: usize) -> Result<Vec<Step>, UnpackError> {
+fn steps(
+    compression: Compression,
+    packed: &[u8],
+    most: usize,
+) -> Result<Vec<Progress>, UnpackError> {
     let mut unpacker = Unpacker::new(compression, Bytes::copy_from_slice(packed), LIMIT);
     let mut steps = Vec::new();
     loop {
         match unpacker.step(most)? {
-            Step::Whole => return Ok(steps),
-            Step::Large(size) => {
-                steps.push(Step::Large(size));
+            Progress::Whole => return Ok(steps),
+            Progress::Large(size) => {
+                steps.push(Progress::Large(size));
                 return Ok(steps);
             }
             step => steps.push(step),
@@ -83,9 +87,9 @@ fn a_block_is_as_large_as_its_frame_allows_and_not_a_byte_larger() {
     assert_eq!(Compression::Lz4.unpack(frame(65_536), LIMIT).unwrap(), [7; 65_536][..]);
     // A step that may give as much gives it, and says what it cost.
     let done = steps(Compression::Lz4, &frame(65_536), 65_536).unwrap();
-    assert!(done.contains(&Step::Worked(64 + 2 * 65_536)), "{done:?}");
+    assert!(done.contains(&Progress::Worked(64 + 2 * 65_536)), "{done:?}");
     let stopped = steps(Compression::Lz4, &frame(65_536), 65_535).unwrap();
-    assert_eq!(stopped.last(), Some(&Step::Large(65_536)));
+    assert_eq!(stopped.last(), Some(&Progress::Large(65_536)));
     for size in [65_537, 65_538] {
         let error = Compression::Lz4.unpack(frame(size), LIMIT).unwrap_err();
         assert!(error.to_string().contains("a block is larger"), "{error}");
@@ -97,7 +101,7 @@ fn a_body_keeps_no_more_than_a_quarter_beside_what_was_unpacked() {
     let finished = |capacity| {
         let mut bytes = Vec::with_capacity(capacity);
         bytes.resize(400, 7);
-        let plain = Plain { bytes, limit: LIMIT, says: 0 };
+        let plain = Unpacked { bytes, limit: LIMIT, says: 0 };
         Vec::from(Unpacker { decoder: Box::new(Empty), plain, whole: true }.finish()).capacity()
     };
     assert_eq!((finished(500), finished(501)), (500, 400));
@@ -126,7 +130,7 @@ fn room_is_made_for_what_is_there_not_for_what_is_allowed() {
     let packed = lz4_with(info, &[b"0123456789"]);
     assert!(packed.len() < 30);
     let mut unpacker = Unpacker::new(Compression::Lz4, packed.into(), LIMIT);
-    while unpacker.step(usize::MAX).unwrap() != Step::Whole {}
+    while unpacker.step(usize::MAX).unwrap() != Progress::Whole {}
     assert!(unpacker.plain.bytes.capacity() < 64, "{}", unpacker.plain.bytes.capacity());
 
     // Five bytes that say that they are 10 MiB.
@@ -157,8 +161,8 @@ fn no_step_is_longer_than_a_piece_whatever_a_body_is_made_of() {
         (Compression::SnappyGo, Compression::SnappyGo.compress(&zeros).to_vec()),
     ] {
         let steps = steps(compression, &packed, usize::MAX).unwrap();
-        let work = |step: &Step| match step {
-            Step::Worked(work) => *work,
+        let work = |step: &Progress| match step {
+            Progress::Worked(work) => *work,
             other => panic!("{other:?}"),
         };
         let most = steps.iter().map(work).max().unwrap();
@@ -180,12 +184,12 @@ fn a_step_that_would_give_more_than_it_may_does_nothing() {
         (Compression::Lz4, lz4),
     ] {
         let steps = steps(compression, &packed, 1 << 20).unwrap();
-        assert_eq!(steps.last(), Some(&Step::Large(plain.len())), "{compression:?}");
+        assert_eq!(steps.last(), Some(&Progress::Large(plain.len())), "{compression:?}");
         assert_eq!(Compression::unpack(compression, packed.into(), LIMIT).unwrap(), plain);
     }
     let packed = Compression::Gzip.compress(&plain);
     let steps = steps(Compression::Gzip, &packed, 1 << 20).unwrap();
-    assert_eq!(steps.last(), Some(&Step::Large(PIECE)));
+    assert_eq!(steps.last(), Some(&Progress::Large(PIECE)));
 }
 
 /// A peer may send anything: some bytes of a whole body changed, or a part of it left out.
@@ -228,7 +232,7 @@ fn what_is_no_body_is_an_error_or_stays_below_the_limit() {
 fn rooms(packed: Bytes) -> Vec<usize> {
     let mut unpacker = Unpacker::new(Compression::Gzip, packed, LIMIT);
     let mut rooms = Vec::new();
-    while let Step::Worked(_) = unpacker.step(usize::MAX).unwrap() {
+    while let Progress::Worked(_) = unpacker.step(usize::MAX).unwrap() {
         rooms.push(unpacker.memory());
     }
     rooms.dedup();

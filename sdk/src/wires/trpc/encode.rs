@@ -4,7 +4,7 @@ use bytes::BufMut;
 use trill_proto::prost::Message;
 use trill_proto::{CloseMeta, FeedbackMeta, InitMeta, RequestProtocol, ResponseProtocol};
 
-use crate::framing::{Body, Largest, Prefix, StreamId, Target, Uncommitted};
+use crate::framing::{Body, FrameBuf, Largest, Prefix, StreamId, Uncommitted};
 
 use super::error::WireError;
 use super::frame::UnaryHead;
@@ -20,7 +20,7 @@ pub(super) fn prefix(id: StreamId) -> Prefix {
 /// Appends DATA: the fixed header, then what `body` appends, which has to be exactly `len` bytes.
 #[cfg(any(test, feature = "runtime", feature = "__fuzz"))]
 pub(crate) fn data(
-    out: &mut impl Target,
+    out: &mut impl FrameBuf,
     id: StreamId,
     len: usize,
     body: impl Body,
@@ -59,7 +59,7 @@ pub(crate) fn close(out: &mut Vec<u8>, id: StreamId, meta: &CloseMeta) {
 /// When the frame or its protobuf header is over `limit`, the header is over 65,535 bytes, or the
 /// body has another size than announced. In each case nothing is appended; nor if `body` panics.
 pub(crate) fn request(
-    out: &mut impl Target,
+    out: &mut impl FrameBuf,
     head: UnaryHead,
     meta: &RequestProtocol,
     limit: Largest,
@@ -77,7 +77,7 @@ pub(crate) fn request(
 
 /// Appends an answer; all else is as with [`request`].
 pub(crate) fn response(
-    out: &mut impl Target,
+    out: &mut impl FrameBuf,
     head: UnaryHead,
     meta: &ResponseProtocol,
     limit: Largest,
@@ -94,7 +94,7 @@ pub(crate) fn response(
 }
 
 fn unary(
-    out: &mut impl Target,
+    out: &mut impl FrameBuf,
     head: UnaryHead,
     meta: &(impl Message + Plain),
     limit: Largest,

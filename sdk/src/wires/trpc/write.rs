@@ -1,7 +1,8 @@
 //! The engine's operations, written as frames.
 
 use crate::framing::{
-    Body, Content, Head, Largest, MAX_ENTRIES, Outbox, Outcome, Prefix, Side, StreamId, WriteError,
+    Body, Head, Largest, MAX_ENTRIES, Outbox, Outcome, Prefix, Side, StreamId, UnaryContent,
+    WriteError,
 };
 use crate::metadata::Metadata;
 
@@ -99,7 +100,7 @@ impl Trpc {
         head: Head,
         one_way: bool,
         limit: Largest,
-        content: Content<'_, impl Body>,
+        content: UnaryContent<'_, impl Body>,
     ) -> Result<(), WriteError> {
         check(&head.metadata)?;
         // The range of ids has 32 bits.
@@ -107,7 +108,7 @@ impl Trpc {
         let meta = head::request(head, id, one_way, attachment_size(content.attachment)?);
         // PROTOCOL 7
         let frame = UnaryHead { id, version: VERSION, reserved: 0 };
-        let Content { len, body, attachment } = content;
+        let UnaryContent { len, body, attachment } = content;
         encode::request(out, frame, &meta, limit, len, body, attachment).map_err(WriteError::from)
     }
 
@@ -119,14 +120,14 @@ impl Trpc {
         outcome: Outcome,
         content_encoding: u32,
         limit: Largest,
-        content: Content<'_, impl Body>,
+        content: UnaryContent<'_, impl Body>,
     ) -> Result<(), WriteError> {
         let outcome = with_one_metadata(outcome);
         check_outcome(&outcome)?;
         let meta =
             head::response(tag, outcome, content_encoding, attachment_size(content.attachment)?);
         // PROTOCOL 8
-        let Content { len, body, attachment } = content;
+        let UnaryContent { len, body, attachment } = content;
         encode::response(out, tag.frame, &meta, limit, len, body, attachment)
             .map_err(WriteError::from)
     }

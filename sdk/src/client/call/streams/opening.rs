@@ -24,13 +24,13 @@ pub(super) struct Open {
     guard: ClientGuard,
     target: Target,
     pub(super) options: CallOptions,
-    step: Step,
+    step: OpeningStep,
 }
 
-enum Step {
+enum OpeningStep {
     Start,
     /// Waiting for a connection, or for room on it.
-    Waiting(Pin<Box<dyn Future<Output = Result<Sent>> + Send>>),
+    Waiting(Pin<Box<dyn Future<Output = Result<SentOpening>> + Send>>),
     /// The head is sent: waiting until the server has accepted the stream.
     Sent(StreamRef),
     /// The same on a connection that another runtime drives.
@@ -44,21 +44,21 @@ enum Step {
 impl Open {
     pub(super) fn new(target: Target) -> Self {
         let guard = ClientGuard::new();
-        Self { guard, target, options: CallOptions::new(), step: Step::Start }
+        Self { guard, target, options: CallOptions::new(), step: OpeningStep::Start }
     }
 
     /// Opens the stream. One that fails pays into tokio's budget, so that a task that tries again
     /// and again lets others go on.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<StreamRef>> {
-        if !matches!(self.step, Step::Failed(_)) {
+        if !matches!(self.step, OpeningStep::Failed(_)) {
             match ready!(self.poll_open(cx)) {
                 Ok(stream) => return Poll::Ready(Ok(stream)),
-                Err(error) => self.step = Step::Failed(error),
+                Err(error) => self.step = OpeningStep::Failed(error),
             }
         }
         ready!(tokio::task::coop::poll_proceed(cx)).made_progress();
-        match std::mem::replace(&mut self.step, Step::Over) {
-            Step::Failed(error) => {
+        match std::mem::replace(&mut self.step, OpeningStep::Over) {
+            OpeningStep::Failed(error) => {
                 self.guard.end(CallEnd::Failed(&error));
                 Poll::Ready(Err(error))
             }
@@ -69,28 +69,28 @@ impl Open {
     fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<Result<StreamRef>> {
         loop {
             let opened = match &mut self.step {
-                Step::Start => {
+                OpeningStep::Start => {
                     self.guard.begin(self.target.method);
                     self.step = self.start(cx)?;
                     continue;
                 }
-                Step::Waiting(sent) => {
+                OpeningStep::Waiting(sent) => {
                     let sent = ready!(sent.as_mut().poll(cx))?;
                     self.guard.pass_to_stream();
                     self.step = sent.wait_for_server();
                     continue;
                 }
-                Step::Sent(stream) => ready!(stream.link().poll_opened(stream.key(), cx)),
-                Step::SentElsewhere(_, opened) => ready!(opened.as_mut().poll(cx)),
-                Step::Failed(_) | Step::Over => {
+                OpeningStep::Sent(stream) => ready!(stream.link().poll_opened(stream.key(), cx)),
+                OpeningStep::SentElsewhere(_, opened) => ready!(opened.as_mut().poll(cx)),
+                OpeningStep::Failed(_) | OpeningStep::Over => {
                     panic!(
                         "the stream of {} was polled after it was opened",
                         self.target.method.path
                     )
                 }
             };
-            let step = std::mem::replace(&mut self.step, Step::Over);
-            let (Step::Sent(stream) | Step::SentElsewhere(stream, _)) = step else {
+            let step = std::mem::replace(&mut self.step, OpeningStep::Over);
+            let (OpeningStep::Sent(stream) | OpeningStep::SentElsewhere(stream, _)) = step else {
                 unreachable!("the head was sent")
             };
             return Poll::Ready(self.opened(stream, opened));
@@ -98,9 +98,9 @@ impl Open {
     }
 
     /// Sends the head at once if it can, as most streams do.
-    fn start(&mut self, cx: &Context<'_>) -> Result<Step> {
+    fn start(&mut self, cx: &Context<'_>) -> Result<OpeningStep> {
         let Self { target, options, .. } = self;
-        let mut unsent = Unsent::new(target, std::mem::take(options))?;
+        let mut unsent = UnsentOpening::new(target, std::mem::take(options))?;
         let Some(link) = target.channel.pick() else {
             return Ok(unsent.wait(target.clone(), None));
         };
@@ -142,29 +142,29 @@ impl Open {
 }
 
 /// A stream whose head was sent.
-struct Sent {
+struct SentOpening {
     stream: StreamRef,
     /// If it had to wait for room: when it must be open.
     open_by: Option<Instant>,
     deadline: Option<Instant>,
 }
 
-impl Sent {
+impl SentOpening {
     /// Its limits of time are the connection's to keep, but for one whose runtime may stand still
     /// while ours does not: there they are looked after here.
-    fn wait_for_server(self) -> Step {
+    fn wait_for_server(self) -> OpeningStep {
         let Self { stream, open_by, deadline } = self;
         let link = stream.link();
         if !link.is_driven_elsewhere() {
-            return Step::Sent(stream);
+            return OpeningStep::Sent(stream);
         }
         let opened = opened_elsewhere(link.clone(), stream.key(), open_by, deadline);
-        Step::SentElsewhere(stream, Box::pin(opened))
+        OpeningStep::SentElsewhere(stream, Box::pin(opened))
     }
 }
 
 /// A stream whose head is not sent.
-struct Unsent {
+struct UnsentOpening {
     head: Option<Head>,
     limit: Option<Limit>,
     idle_timeout: Option<Duration>,
@@ -172,7 +172,7 @@ struct Unsent {
     compression: Option<Compression>,
 }
 
-impl Unsent {
+impl UnsentOpening {
     fn new(target: &Target, mut options: CallOptions) -> Result<Self> {
         target.check_metadata(&mut options, true)?;
         // The channel's timeout is for unary calls: a stream may live long.
@@ -210,7 +210,13 @@ impl Unsent {
         }
     }
 
-    fn sent(&self, target: &Target, link: Link, key: StreamKey, open_by: Option<Instant>) -> Sent {
+    fn sent(
+        &self,
+        target: &Target,
+        link: Link,
+        key: StreamKey,
+        open_by: Option<Instant>,
+    ) -> SentOpening {
         let time = self.limit.as_ref().map(Limit::time);
         let stream = StreamRef::of_client(
             link,
@@ -220,7 +226,7 @@ impl Unsent {
             time,
             ClientGuard::STREAM_END,
         );
-        Sent { stream, open_by, deadline: self.deadline() }
+        SentOpening { stream, open_by, deadline: self.deadline() }
     }
 
     /// Why it could not be sent, unless another connection is to be tried: on one that was lost
@@ -234,8 +240,8 @@ impl Unsent {
     }
 
     #[cold]
-    fn wait(self, target: Target, unopened: Option<Unopened>) -> Step {
-        Step::Waiting(Box::pin(send(target, self, unopened)))
+    fn wait(self, target: Target, unopened: Option<Unopened>) -> OpeningStep {
+        OpeningStep::Waiting(Box::pin(send(target, self, unopened)))
     }
 
     fn deadline(&self) -> Option<Instant> {
@@ -256,7 +262,11 @@ impl Unsent {
 
 /// Sends the head on a connection, and waits for one if there is none, and for room. A stream whose
 /// head was sent is never opened again.
-async fn send(target: Target, mut unsent: Unsent, mut unopened: Option<Unopened>) -> Result<Sent> {
+async fn send(
+    target: Target,
+    mut unsent: UnsentOpening,
+    mut unopened: Option<Unopened>,
+) -> Result<SentOpening> {
     let mut waited = None;
     loop {
         let mut on = match unopened.take() {
@@ -282,7 +292,7 @@ async fn send(target: Target, mut unsent: Unsent, mut unopened: Option<Unopened>
 /// A connection for the stream. `waited` is until when one without a limit of its own waits.
 async fn pick(
     target: &Target,
-    unsent: &Unsent,
+    unsent: &UnsentOpening,
     waited: &mut Option<Option<Instant>>,
 ) -> Result<Link> {
     let channel = &target.channel;
@@ -314,7 +324,7 @@ impl Unopened {
     /// Sends the head when there is room; `None` if there is none in time.
     async fn open(
         &mut self,
-        unsent: &mut Unsent,
+        unsent: &mut UnsentOpening,
     ) -> Result<Option<Result<StreamKey, SendError>>, Lack> {
         // Most often there is room, and no need of a timer.
         if let Poll::Ready(opened) = futures::poll!(poll_fn(|cx| self.poll_open(unsent, cx))) {
@@ -331,10 +341,10 @@ impl Unopened {
 
     fn poll_open(
         &mut self,
-        unsent: &mut Unsent,
+        unsent: &mut UnsentOpening,
         cx: &Context<'_>,
     ) -> Poll<Result<StreamKey, SendError>> {
-        let Unsent { head, limit, idle_timeout, .. } = unsent;
+        let UnsentOpening { head, limit, idle_timeout, .. } = unsent;
         if let (Some(_), Some(head), Some(limit)) = (self.ticket, &mut *head, limit) {
             // Less is left than when it began to wait. If nothing is, the timer is about to say so.
             let Some(left) = limit.left(now()) else { return Poll::Pending };
@@ -344,7 +354,7 @@ impl Unopened {
     }
 
     /// The error of one that has waited for too long.
-    fn no_room(&self, unsent: &Unsent, subject: &Subject) -> Error {
+    fn no_room(&self, unsent: &UnsentOpening, subject: &Subject) -> Error {
         if unsent.deadline().is_some_and(|deadline| self.open_by.is_none_or(|by| deadline <= by)) {
             return timed_out(subject).not_sent();
         }

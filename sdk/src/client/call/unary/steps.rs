@@ -12,7 +12,7 @@ use bytes::Bytes;
 use crate::clock::{Lack, now, sleep_until};
 use crate::driver::{Answer, Head, SendError};
 use crate::error::{Error, ErrorKind, Origin, Reason, Result};
-use crate::service::{CallOptions, CallRef, Limit, Request};
+use crate::service::{CallOptions, CallRef, Limit, UnsentRequest};
 use crate::stream::{
     CallEnd, EncodeOnce, FromJson, JSON, JsonError, Message, Subject, ToJson, Unpacking, poll_time,
     send_error, timed_out, wire_encoding,
@@ -54,7 +54,7 @@ enum Step<Resp> {
     /// Waiting for a connection.
     Connecting(Connecting, Head),
     /// Waiting for room in the outbox.
-    Request(Request),
+    Request(UnsentRequest),
     /// Waiting for the answer.
     Sent(Option<CallRef>),
     /// It has failed before it was sent.
@@ -135,7 +135,7 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
                         self.wait_for_connection(head);
                         continue;
                     };
-                    (Request::new(link, head), now)
+                    (UnsentRequest::new(link, head), now)
                 }
                 Step::Connecting(waiting, head) => {
                     let link = match ready!(waiting.as_mut().poll(cx)) {
@@ -144,7 +144,7 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
                     };
                     let mut head = std::mem::take(head);
                     head.timeout = self.time_left()?;
-                    (Request::new(link, head), now())
+                    (UnsentRequest::new(link, head), now())
                 }
                 Step::Request(_) => {
                     let Step::Request(request) = std::mem::replace(&mut self.step, Step::Start)
@@ -166,7 +166,7 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
     /// at once, and so are moved less.
     fn poll_request(
         &mut self,
-        mut request: Request,
+        mut request: UnsentRequest,
         now: Instant,
         cx: &mut Context<'_>,
     ) -> Poll<Result<()>> {
@@ -204,7 +204,7 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
     #[inline(never)]
     fn poll_unsent(
         &mut self,
-        mut request: Request,
+        mut request: UnsentRequest,
         why: Poll<SendError>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<()>> {
@@ -219,7 +219,7 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
             (Some(mut head), _) => {
                 head.timeout = self.time_left()?;
                 match self.call.target.channel.pick() {
-                    Some(link) => self.step = Step::Request(Request::new(link, head)),
+                    Some(link) => self.step = Step::Request(UnsentRequest::new(link, head)),
                     None => self.wait_for_connection(head),
                 }
                 Poll::Ready(Ok(()))

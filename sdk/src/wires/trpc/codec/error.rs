@@ -54,10 +54,10 @@ impl From<WireError> for CodecError {
 
 /// A fault in the bytes of a frame, which its text names.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct FrameError(Fault);
+pub struct FrameError(FrameErrorCause);
 
 #[derive(Clone, PartialEq, Eq, Debug)]
-enum Fault {
+enum FrameErrorCause {
     Wire(WireError),
     Inside(FrameFault),
     Cut { have: usize, missing: usize },
@@ -65,7 +65,7 @@ enum Fault {
 
 impl FrameError {
     pub(super) fn cut(have: usize, missing: usize) -> Self {
-        Self(Fault::Cut { have, missing })
+        Self(FrameErrorCause::Cut { have, missing })
     }
 
     /// Tells whether the frame, or its header, is larger than may be read or written.
@@ -73,24 +73,25 @@ impl FrameError {
     pub fn is_too_large(&self) -> bool {
         matches!(
             self.0,
-            Fault::Wire(WireError::FrameTooLarge { .. } | WireError::HeaderTooLarge { .. })
-                | Fault::Inside(FrameFault::HeaderTooLarge { .. })
+            FrameErrorCause::Wire(
+                WireError::FrameTooLarge { .. } | WireError::HeaderTooLarge { .. }
+            ) | FrameErrorCause::Inside(FrameFault::HeaderTooLarge { .. })
         )
     }
 
     /// Tells whether the bytes ended within a frame.
     #[must_use]
     pub fn is_cut(&self) -> bool {
-        matches!(self.0, Fault::Cut { .. })
+        matches!(self.0, FrameErrorCause::Cut { .. })
     }
 }
 
 impl fmt::Display for FrameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Fault::Wire(error) => fmt::Display::fmt(error, f),
-            Fault::Inside(fault) => fmt::Display::fmt(fault, f),
-            Fault::Cut { have, missing } => {
+            FrameErrorCause::Wire(error) => fmt::Display::fmt(error, f),
+            FrameErrorCause::Inside(fault) => fmt::Display::fmt(fault, f),
+            FrameErrorCause::Cut { have, missing } => {
                 write!(f, "the bytes end within a frame: {have} came, {missing} are missing")
             }
         }
@@ -101,12 +102,12 @@ impl Error for FrameError {}
 
 impl From<WireError> for FrameError {
     fn from(error: WireError) -> Self {
-        Self(Fault::Wire(error))
+        Self(FrameErrorCause::Wire(error))
     }
 }
 
 impl From<FrameFault> for FrameError {
     fn from(fault: FrameFault) -> Self {
-        Self(Fault::Inside(fault))
+        Self(FrameErrorCause::Inside(fault))
     }
 }

@@ -3,7 +3,7 @@
 use super::body::Body;
 
 /// Where frames are appended, and half ones taken back from.
-pub(crate) trait Target {
+pub(crate) trait FrameBuf {
     fn len(&self) -> usize;
 
     /// Drops what was appended behind the first `len` bytes.
@@ -16,7 +16,7 @@ pub(crate) trait Target {
     fn append(&mut self, len: usize, body: impl Body);
 }
 
-impl Target for Vec<u8> {
+impl FrameBuf for Vec<u8> {
     #[inline]
     fn len(&self) -> usize {
         self.len()
