@@ -79,7 +79,12 @@ impl Goal {
             .works()
             .into_iter()
             .flat_map(|work| [(work, Cpu, Tonic, AtMost(1.0)), (work, Rate, Tcp, AtLeast(0.85))]);
-        usual.into_iter().chain(sizes).map(|(work, figure, against, wanted)| Self {
+        let far = Sweep::Distances
+            .works()
+            .into_iter()
+            .filter(|work| work.delay_ms > 0 && work.workload == W::Download);
+        let far = far.map(|work| (work, Rate, Tcp, AtLeast(0.9)));
+        usual.into_iter().chain(sizes).chain(far).map(|(work, figure, against, wanted)| Self {
             work,
             figure,
             against,

@@ -12,6 +12,7 @@ mod fairness;
 mod goals;
 mod message;
 mod process;
+mod proxy;
 mod report;
 mod row;
 mod sweep;
@@ -32,6 +33,7 @@ use crate::compare::Comparison;
 use crate::contender::Contender;
 use crate::drive::Driver;
 use crate::fairness::Fairness;
+use crate::proxy::Proxy;
 use crate::row::Row;
 use crate::work::Work;
 
@@ -71,6 +73,8 @@ enum Command {
     },
     /// Only calls a server, for a profiler
     Drive(Drive),
+    /// Only delays what goes to a server and comes back, at a rate of 1 Gbit/s
+    Proxy(Proxy),
 }
 
 #[derive(Args)]
@@ -124,6 +128,7 @@ fn run(command: Command) -> Result<()> {
             runtime.block_on(async { tokio::spawn(contender.serve()).await? })
         }
         Command::Drive(drive) => drive.run(),
+        Command::Proxy(proxy) => proxy.run(),
     }
 }
 

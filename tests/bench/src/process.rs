@@ -1,4 +1,5 @@
-//! The processes of a measurement: a server and a client, both this very program.
+//! The processes of a measurement: a server, a client and perhaps a proxy in between, all of them
+//! this very program.
 
 use std::fmt;
 use std::io::{Read as _, Write as _};
@@ -26,9 +27,14 @@ pub(crate) async fn measure(contender: Contender, work: Work, seconds: f64) -> R
 }
 
 async fn run_pair(contender: Contender, work: Work, seconds: f64) -> Result<Row> {
-    let (mut server, address) = start_server(contender, work).await?;
+    let (mut server, mut address) = start_server(contender, work).await?;
     // Waiting for a process would close its input.
     let lifeline = server.stdin.take();
+    let mut proxy = None;
+    if work.delay_ms > 0 {
+        let (process, in_front) = start_proxy(&address, work.delay_ms).await?;
+        (proxy, address) = (Some(process), in_front);
+    }
     let mut client = command()?
         .args(["drive", contender.name(), &work.name(), "--address", &address])
         .args(["--seconds", &seconds.to_string()])
@@ -43,6 +49,7 @@ async fn run_pair(contender: Contender, work: Work, seconds: f64) -> Result<Row>
     };
     ensure!(ended.success(), "the client failed: {ended}");
 
+    drop(proxy);
     drop(lifeline);
     let ended =
         tokio::time::timeout(GOODBYE, server.wait()).await.context("the server does not end")??;
@@ -57,12 +64,25 @@ pub(crate) async fn start_server(contender: Contender, work: Work) -> Result<(Ch
     if work.workload.one_thread() {
         command.arg("--one-thread");
     }
-    let mut server = command.spawn()?;
-    let output = server.stdout.take().context("the server's output is piped")?;
+    listening(command).await
+}
+
+/// Starts a proxy, which ends when its input does, and waits until it listens.
+async fn start_proxy(to: &str, delay_ms: u32) -> Result<(Child, String)> {
+    let mut command = command()?;
+    command.args(["proxy", "--to", to, "--delay-ms", &delay_ms.to_string(), "--until-eof"]);
+    command.stdin(Stdio::piped());
+    listening(command).await
+}
+
+/// Starts a process that announces where it listens.
+async fn listening(mut command: Command) -> Result<(Child, String)> {
+    let mut process = command.spawn()?;
+    let output = process.stdout.take().context("the output is piped")?;
     let mut line = String::new();
     BufReader::new(output).read_line(&mut line).await?;
-    let address = line.trim().strip_prefix(LISTENING).context("the server does not listen")?;
-    Ok((server, address.to_owned()))
+    let address = line.trim().strip_prefix(LISTENING).context("the process does not listen")?;
+    Ok((process, address.to_owned()))
 }
 
 /// This program again. It is killed when the handle is dropped.

@@ -16,8 +16,10 @@ pub(crate) enum Sweep {
     Streams,
     /// 100 to 5,000 connections
     Connections,
-    /// A ping-pong alone, and beside floods of large messages
+    /// A ping-pong beside floods of large messages
     Neighbours,
+    /// A server stream and echo, 1, 10 and 50 ms away
+    Distances,
 }
 
 /// One workload along its parameter.
@@ -46,6 +48,7 @@ impl Sweep {
             Self::Streams => "streams",
             Self::Connections => "connections",
             Self::Neighbours => "neighbours",
+            Self::Distances => "distances",
         }
     }
 
@@ -85,6 +88,10 @@ impl Sweep {
                 points: sizes(Workload::Neighbour, &[1 << 10, 64 << 10, 1 << 20]),
                 figures: &[P50, P99, Rate],
             }],
+            Self::Distances => [Workload::Download, Workload::Talk]
+                .into_iter()
+                .flat_map(|workload| [32, 1 << 10, 64 << 10].map(|size| far(workload, size)))
+                .collect(),
         }
     }
 
@@ -108,6 +115,20 @@ pub(crate) fn chosen(named: &[Work], sweeps: &[Sweep]) -> Vec<Work> {
 fn sizes(workload: Workload, sizes: &[usize]) -> Vec<Point> {
     let point = |&size| Point { label: size_text(size), work: Work { size, ..workload.usual() } };
     sizes.iter().map(point).collect()
+}
+
+/// A workload without a distance, and over several.
+fn far(workload: Workload, size: usize) -> Curve {
+    let point = |delay_ms: u32| Point {
+        label: delay_ms.to_string(),
+        work: Work { size, delay_ms, ..workload.usual() },
+    };
+    Curve {
+        title: format!("{}, {}", workload.name(), size_text(size)),
+        along: "ms away",
+        points: [0, 1, 10, 50].into_iter().map(point).collect(),
+        figures: &[Figure::Rate, Figure::Cpu],
+    }
 }
 
 fn counts(workload: Workload, counts: &[usize]) -> Vec<Point> {

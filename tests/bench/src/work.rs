@@ -9,7 +9,8 @@ use crate::contender::Contender;
 use crate::message::LARGE;
 use crate::workload::{Figure, Workload};
 
-/// One row of a comparison: `W4`, `W4@4k` with messages of 4 KiB, `W2x32` with 32 calls at a time.
+/// One row of a comparison: `W4`, `W4@4k` with messages of 4 KiB, `W2x32` with 32 calls at a time,
+/// `W4+10ms` over a distance of 10 ms each way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Work {
     pub(crate) workload: Workload,
@@ -17,6 +18,8 @@ pub(crate) struct Work {
     pub(crate) size: usize,
     /// The calls, streams or connections at a time; 1 for a workload that has no such number.
     pub(crate) count: usize,
+    /// How long each direction takes through the proxy; 0 is without one.
+    pub(crate) delay_ms: u32,
 }
 
 impl Work {
@@ -43,14 +46,15 @@ impl Work {
         if self.size != usual.size {
             name += &format!("@{}", short_size(self.size));
         }
+        if self.delay_ms > 0 {
+            name += &format!("+{}ms", self.delay_ms);
+        }
         name
     }
 
     pub(crate) fn title(self) -> String {
         let mut title = match self.workload {
-            Workload::Neighbour => {
-                return format!("ping-pong by a flood of {}", size_text(self.size));
-            }
+            Workload::Neighbour => format!("ping-pong by a flood of {}", size_text(self.size)),
             Workload::UnaryMany => format!("unary, {} in flight", thousands(self.count)),
             Workload::TalkMany => format!("echo on {} streams", thousands(self.count)),
             Workload::Idle => format!("{} idle streams", thousands(self.count)),
@@ -61,8 +65,11 @@ impl Work {
         if self.workload == Workload::Churn && self.count != usual.count {
             title += &format!(", {} at a time", thousands(self.count));
         }
-        if self.size != usual.size {
+        if self.size != usual.size && self.workload != Workload::Neighbour {
             title += &format!(", {}", size_text(self.size));
+        }
+        if self.delay_ms > 0 {
+            title += &format!(", {} ms away", self.delay_ms);
         }
         title
     }
@@ -94,7 +101,8 @@ impl FromStr for Work {
 
     fn from_str(text: &str) -> Result<Self> {
         let text = text.to_ascii_lowercase();
-        let (rest, size) = cut(&text, '@');
+        let (rest, delay) = cut(&text, '+');
+        let (rest, size) = cut(rest, '@');
         let (name, count) = cut(rest, 'x');
         let usual = if name.eq_ignore_ascii_case(LARGE_NAME) {
             Self::LARGE
@@ -110,6 +118,10 @@ impl FromStr for Work {
             ensure!(usual.workload.has_count(), "{} does one thing at a time", usual.name());
             work.count = count.parse().with_context(|| format!("{count} is not a number"))?;
             ensure!((1..=MOST).contains(&work.count), "{count} is not from 1 to {MOST}");
+        }
+        if let Some(delay) = delay {
+            ensure!(usual.workload.has_distance(), "{} has too many connections", usual.name());
+            work.delay_ms = milliseconds(delay)?;
         }
         Ok(work)
     }
@@ -131,6 +143,14 @@ fn bytes(text: &str) -> Result<usize> {
         Some(size) if size <= LARGE => Ok(size),
         _ => bail!("{text} is larger than 1m"),
     }
+}
+
+/// The number in `10ms`.
+fn milliseconds(text: &str) -> Result<u32> {
+    let digits = text.strip_suffix("ms").with_context(|| format!("{text} is not like 10ms"))?;
+    let delay = digits.parse().with_context(|| format!("{digits} is not a number"))?;
+    ensure!((1..=1_000).contains(&delay), "{text} is not from 1ms to 1000ms");
+    Ok(delay)
 }
 
 fn short_size(size: usize) -> String {
@@ -177,8 +197,17 @@ mod tests {
 
     #[test]
     fn every_name_means_the_work_that_has_it() {
-        let more =
-            ["W4@0", "W4@1k", "W4@1000", "W2x1024", "W11x5000", "W7x1", "W7x8@4k", "W12@64k"];
+        let more = [
+            "W4@0",
+            "W4@1k",
+            "W4@1000",
+            "W2x1024",
+            "W11x5000",
+            "W7x1",
+            "W7x8@4k",
+            "W12@64k",
+            "W6@64k+50ms",
+        ];
         for usual in Work::all_usual() {
             assert_eq!(work(&usual.name()), usual);
         }
@@ -213,6 +242,7 @@ mod tests {
         assert_eq!(work("W2x1024").title(), "unary, 1,024 in flight");
         assert_eq!(work("W4@4k").title(), "server stream, 4 KiB");
         assert_eq!(work("W11x5000").title(), "5,000 connections");
+        assert_eq!(work("W6@1k+10ms").title(), "echo on a stream, 1 KiB, 10 ms away");
         assert_eq!(work("W10x8").title(), "short streams, 8 at a time");
         assert_eq!(work("W12").title(), "ping-pong by a flood of 1 MiB");
         assert_eq!(thousands(1_002_003), "1,002,003");

@@ -140,7 +140,7 @@ impl Workload {
             Self::Connections => 1_000,
             _ => 1,
         };
-        Work { workload: self, size, count }
+        Work { workload: self, size, count, delay_ms: 0 }
     }
 
     pub(crate) fn has_size(self) -> bool {
@@ -151,6 +151,11 @@ impl Workload {
 
     pub(crate) fn has_count(self) -> bool {
         self.usual().count > 1
+    }
+
+    /// Tells whether it may go through the proxy, which has four threads for each connection.
+    pub(crate) fn has_distance(self) -> bool {
+        self != Self::Connections
     }
 
     /// Tells whether there is processor time for each piece of its work.

@@ -45,14 +45,22 @@ fn a_set_of_works_is_measured_and_drawn() {
     let svg = folder.join("sets.svg");
     let run = Command::new(env!("CARGO_BIN_EXE_trill-bench"))
         .args(["compare", "--rounds", "1", "--seconds", "0.01", "--sweep", "sizes,in-flight"])
-        .args(["--only", "w11x100,w7x2@4k", "--contenders", "trill,tcp"])
+        .args(["--only", "w11x100,w7x2@4k,w4@64k+1ms,w6+1ms", "--contenders", "trill,tcp"])
         .args(["--svg".as_ref(), svg.as_os_str()])
         .output()
         .expect("the program starts");
     let (table, progress) =
         (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
     assert!(run.status.success(), "{progress}");
-    for row in ["| W4@0 |", "| W4 |", "| W4@64k |", "| W8 |", "| W2x1024 |", "| W7x2@4k |"] {
+    for row in [
+        "| W4@0 |",
+        "| W4 |",
+        "| W4@64k |",
+        "| W8 |",
+        "| W2x1024 |",
+        "| W7x2@4k |",
+        "| W4@64k+1ms |",
+    ] {
         let lines = table.lines().filter(|line| line.starts_with(row) && line.contains("| tcp |"));
         assert_eq!(lines.count(), 1, "{row}: {table}");
     }
