@@ -63,8 +63,8 @@ where
     I::Children: TryChildren,
 {
     let children = inputs.into_children();
-    let left = super::join::Children::count(&children);
-    TryWhenAll { children, wakes: Wakes::new(left), left, ended: false }
+    let unfinished = super::join::Children::count(&children);
+    TryWhenAll { children, wakes: Wakes::new(unfinished), unfinished, ended: false }
 }
 
 /// The future of [`try_when_all()`].
@@ -74,7 +74,7 @@ pub struct TryWhenAll<C> {
     #[pin]
     children: C,
     wakes: Wakes,
-    left: usize,
+    unfinished: usize,
     ended: bool,
 }
 
@@ -88,11 +88,11 @@ impl<C: TryChildren> Future for TryWhenAll<C> {
         assert!(!*this.ended, "{POLLED_AFTER_END}");
         let mut turn = Turn::new();
         this.wakes.start_turn(cx);
-        while *this.left > 0 {
+        while *this.unfinished > 0 {
             let Some((index, waker)) = this.wakes.next() else { return Poll::Pending };
             if this.children.as_mut().poll_child(index, &mut Context::from_waker(&waker)).is_ready()
             {
-                *this.left -= 1;
+                *this.unfinished -= 1;
                 if let Some(error) = this.children.as_mut().take_error(index) {
                     *this.ended = true;
                     this.children.clear();

@@ -43,8 +43,8 @@ where
     I: Inputs<Kind>,
 {
     let children = inputs.into_children();
-    let left = children.count();
-    WhenAll { children, wakes: Wakes::new(left), left, ended: false }
+    let unfinished = children.count();
+    WhenAll { children, wakes: Wakes::new(unfinished), unfinished, ended: false }
 }
 
 /// The future of [`when_all()`].
@@ -54,7 +54,7 @@ pub struct WhenAll<C> {
     #[pin]
     children: C,
     wakes: Wakes,
-    left: usize,
+    unfinished: usize,
     ended: bool,
 }
 
@@ -68,11 +68,11 @@ impl<C: Children> Future for WhenAll<C> {
         assert!(!*this.ended, "{POLLED_AFTER_END}");
         let mut turn = Turn::new();
         this.wakes.start_turn(cx);
-        while *this.left > 0 {
+        while *this.unfinished > 0 {
             let Some((index, waker)) = this.wakes.next() else { return Poll::Pending };
             if this.children.as_mut().poll_child(index, &mut Context::from_waker(&waker)).is_ready()
             {
-                *this.left -= 1;
+                *this.unfinished -= 1;
                 if turn.is_over(cx) {
                     return Poll::Pending;
                 }

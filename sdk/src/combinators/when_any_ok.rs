@@ -52,9 +52,14 @@ where
     I::Item: Future<Output = Result<T>>,
 {
     let children = Each::new(inputs);
-    let left = children.count();
+    let unfinished = children.count();
     WhenAnyOk {
-        running: Some(RunningAnyOk { children, wakes: Wakes::new(left), left, failure: None }),
+        running: Some(RunningAnyOk {
+            children,
+            wakes: Wakes::new(unfinished),
+            unfinished,
+            failure: None,
+        }),
     }
 }
 
@@ -67,7 +72,7 @@ pub struct WhenAnyOk<F: Future> {
 struct RunningAnyOk<F: Future> {
     children: Each<F>,
     wakes: Wakes,
-    left: usize,
+    unfinished: usize,
     failure: Option<Error>,
 }
 
@@ -80,18 +85,18 @@ where
     type Output = Option<Result<(usize, T)>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let RunningAnyOk { children, wakes, left, failure } =
+        let RunningAnyOk { children, wakes, unfinished, failure } =
             self.running.as_mut().expect(POLLED_AFTER_END);
         let mut turn = Turn::new();
         wakes.start_turn(cx);
-        while *left > 0 {
+        while *unfinished > 0 {
             let Some((index, waker)) = wakes.next() else { return Poll::Pending };
             let Poll::Ready(outcome) =
                 children.poll_output(index, &mut Context::from_waker(&waker))
             else {
                 continue;
             };
-            *left -= 1;
+            *unfinished -= 1;
             match outcome {
                 Ok(value) => {
                     self.running = None;

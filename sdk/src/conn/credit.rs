@@ -10,8 +10,8 @@ use crate::wires::CreditRule;
 pub(super) struct SendWindow {
     /// The window that the peer announced at first. 0: it does not count.
     size: u32,
-    /// Says nothing if the window does not count.
-    left: i64,
+    /// The bytes that may still be sent. Says nothing if the window does not count.
+    credit: i64,
     /// The credit that was left is with the stream's writer.
     granted: bool,
 }
@@ -19,7 +19,7 @@ pub(super) struct SendWindow {
 impl SendWindow {
     /// A window of the announced size; 0 means that the peer does not count.
     pub(super) fn announced(size: u32) -> Self {
-        Self { size, left: i64::from(size), granted: false }
+        Self { size, credit: i64::from(size), granted: false }
     }
 
     /// The window of a stream by this rule, of the size that the peer announced.
@@ -33,23 +33,23 @@ impl SendWindow {
     }
 
     pub(super) const fn unlimited() -> Self {
-        Self { size: 0, left: 0, granted: false }
+        Self { size: 0, credit: 0, granted: false }
     }
 
     /// Tells whether a message may start.
     pub(super) fn is_open(self) -> bool {
         // PROTOCOL 19
-        self.size == 0 || self.left > 0
+        self.size == 0 || self.credit > 0
     }
 
     /// The bytes that may go now, on a wire where nothing may go beyond the window.
     pub(super) fn allowed(self) -> usize {
-        usize::try_from(self.left.max(0)).unwrap_or(usize::MAX)
+        usize::try_from(self.credit.max(0)).unwrap_or(usize::MAX)
     }
 
     /// Adds what a total is more than the last one: totals may be told twice, and come late.
     pub(super) fn add_total(&mut self, total: u64, last: &mut u64) {
-        self.left = self.left.saturating_add_unsigned(total.saturating_sub(*last));
+        self.credit = self.credit.saturating_add_unsigned(total.saturating_sub(*last));
         *last = total.max(*last);
     }
 
@@ -57,7 +57,7 @@ impl SendWindow {
     /// because the window counts when the parts go.
     pub(super) fn grant(&mut self, in_parts: bool) -> i64 {
         self.granted = true;
-        if self.size == 0 || in_parts { i64::MAX } else { std::mem::take(&mut self.left) }
+        if self.size == 0 || in_parts { i64::MAX } else { std::mem::take(&mut self.credit) }
     }
 
     pub(super) fn is_granted(self) -> bool {
@@ -72,28 +72,31 @@ impl SendWindow {
     /// Adds what is left of what was granted; it may be below zero.
     pub(super) fn collect(&mut self, rest: i64) {
         self.granted = false;
-        self.left = self.left.saturating_add(rest);
+        self.credit = self.credit.saturating_add(rest);
     }
 
     pub(super) fn subtract(&mut self, bytes: usize) {
-        self.left = self.left.saturating_sub_unsigned(bytes as u64);
+        self.credit = self.credit.saturating_sub_unsigned(bytes as u64);
     }
 
     pub(super) fn add(&mut self, increment: u32) {
-        self.left = self.left.saturating_add(i64::from(increment));
+        self.credit = self.credit.saturating_add(i64::from(increment));
     }
 
     /// The bytes that were sent and not credited, and the window, if it is counted.
     pub(super) fn uncredited(self) -> Option<(u64, u32)> {
         (self.size > 0).then(|| {
-            (u64::try_from(i64::from(self.size).saturating_sub(self.left)).unwrap_or(0), self.size)
+            (
+                u64::try_from(i64::from(self.size).saturating_sub(self.credit)).unwrap_or(0),
+                self.size,
+            )
         })
     }
 
     /// The credit that is left, if it is counted.
     #[cfg(test)]
-    pub(super) fn left(self) -> Option<i64> {
-        (self.size > 0).then_some(self.left)
+    pub(super) fn credit(self) -> Option<i64> {
+        (self.size > 0).then_some(self.credit)
     }
 }
 
@@ -229,7 +232,7 @@ mod tests {
             assert!(window.is_open());
             window.subtract(10_003);
         }
-        assert_eq!(window.left(), Some(-4_486));
+        assert_eq!(window.credit(), Some(-4_486));
         assert!(!window.is_open());
         window.add(4_486);
         assert!(!window.is_open(), "a window of exactly zero does not open");
@@ -256,10 +259,10 @@ mod tests {
         for _ in 0..4 {
             window.add(u32::MAX);
         }
-        assert_eq!(window.left(), Some(5 * i64::from(u32::MAX)));
-        window.left = i64::MAX;
+        assert_eq!(window.credit(), Some(5 * i64::from(u32::MAX)));
+        window.credit = i64::MAX;
         window.add(u32::MAX);
-        assert_eq!(window.left(), Some(i64::MAX));
+        assert_eq!(window.credit(), Some(i64::MAX));
     }
 
     #[test]

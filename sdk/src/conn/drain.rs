@@ -72,12 +72,12 @@ impl Connection {
             && self.calls.is_empty()
             && self.output.is_empty()
             && self.in_flight == 0
-            && !self.has_left()
+            && !self.has_leftovers()
     }
 
     /// Tells whether streams that are over have left something to send.
-    fn has_left(&self) -> bool {
-        self.shared.as_ref().is_some_and(|shared| shared.has_left())
+    fn has_leftovers(&self) -> bool {
+        self.shared.as_ref().is_some_and(|shared| shared.has_leftovers())
     }
 
     /// Tells whether the application has released all calls and streams.
@@ -99,7 +99,10 @@ impl Connection {
 
     /// Tells whether calls of the peer's wait for their answers, or something is not written.
     pub(crate) fn owes_answers(&self) -> bool {
-        self.calls.owe_answers() || !self.output.is_empty() || self.in_flight > 0 || self.has_left()
+        self.calls.owe_answers()
+            || !self.output.is_empty()
+            || self.in_flight > 0
+            || self.has_leftovers()
     }
 
     /// Answers all calls and streams that are going on with a code, because the server does not

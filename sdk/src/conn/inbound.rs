@@ -191,7 +191,7 @@ impl Connection {
             return self.handle_shared_credit(credit.increment);
         }
         let Some(key) = self.streams.find(id) else {
-            return self.handle_credit_of_left(id, credit.increment);
+            return self.handle_credit_of_leftover(id, credit.increment);
         };
         let client = self.side == Side::Client;
         let stream = self.streams.get_mut(key);
@@ -220,7 +220,7 @@ impl Connection {
             // PROTOCOL 27
             self.cancelled.end(id);
             if how != End::Close {
-                self.drop_left(id);
+                self.drop_leftover(id);
             }
             return;
         };

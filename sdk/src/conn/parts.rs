@@ -32,8 +32,8 @@ pub(super) struct SharedWindows {
     recv: RecvWindow,
     /// Streams with a rest that the connection's window holds back, first come first served.
     starved: VecDeque<StreamKey>,
-    /// The rests of streams that are over for this side, with the outcomes behind them.
-    left: BTreeMap<StreamId, Left>,
+    /// Of streams that are over for this side.
+    leftovers: BTreeMap<StreamId, Leftover>,
     /// The bytes of all rests.
     waiting: usize,
 }
@@ -47,8 +47,9 @@ pub(crate) struct Rest {
     ends: bool,
 }
 
+/// The rest of a stream that is over for this side, and the outcome behind it.
 #[derive(Debug)]
-struct Left {
+struct Leftover {
     rest: Rest,
     window: SendWindow,
     outcome: Outcome,
@@ -62,7 +63,7 @@ impl SharedWindows {
             send: SendWindow::announced(connection),
             recv: RecvWindow::new(connection),
             starved: VecDeque::new(),
-            left: BTreeMap::new(),
+            leftovers: BTreeMap::new(),
             waiting: 0,
         }))
     }
@@ -74,13 +75,13 @@ impl SharedWindows {
 
     /// The connection is over.
     pub(super) fn clear(&mut self) {
-        self.left.clear();
+        self.leftovers.clear();
         self.waiting = 0;
     }
 
     /// Tells whether rests of streams that are over wait.
-    pub(super) fn has_left(&self) -> bool {
-        !self.left.is_empty()
+    pub(super) fn has_leftovers(&self) -> bool {
+        !self.leftovers.is_empty()
     }
 }
 
@@ -125,8 +126,8 @@ impl Connection {
         let (Some(rest), Some(shared)) = (stream.take_rest(), &mut self.shared) else {
             return false;
         };
-        let left = Left { rest, window: stream.send.window, outcome: outcome.clone() };
-        shared.left.insert(stream.id, left);
+        let leftover = Leftover { rest, window: stream.send.window, outcome: outcome.clone() };
+        shared.leftovers.insert(stream.id, leftover);
         true
     }
 
@@ -158,16 +159,16 @@ impl Connection {
     }
 
     /// The same for what streams that are over have left.
-    fn send_left(&mut self, id: StreamId) {
+    fn send_leftover(&mut self, id: StreamId) {
         let Some(shared) = &mut self.shared else { return };
-        let Some(left) = shared.left.get_mut(&id) else { return };
-        let part = left.rest.take(&mut left.window, &mut shared.send);
+        let Some(leftover) = shared.leftovers.get_mut(&id) else { return };
+        let part = leftover.rest.take(&mut leftover.window, &mut shared.send);
         if !part.is_empty() {
             shared.waiting -= part.len();
             self.wire.part(&mut self.output, id, part);
         }
-        if left.rest.waiting().is_empty()
-            && let Some(Left { outcome, .. }) = shared.left.remove(&id)
+        if leftover.rest.waiting().is_empty()
+            && let Some(Leftover { outcome, .. }) = shared.leftovers.remove(&id)
         {
             self.write_outcome(id, outcome);
             self.tell_if_idle();
@@ -176,11 +177,11 @@ impl Connection {
     }
 
     /// The peer has ended a stream that is over here.
-    pub(super) fn drop_left(&mut self, id: StreamId) {
+    pub(super) fn drop_leftover(&mut self, id: StreamId) {
         if let Some(shared) = &mut self.shared
-            && let Some(left) = shared.left.remove(&id)
+            && let Some(leftover) = shared.leftovers.remove(&id)
         {
-            shared.waiting -= left.rest.waiting().len();
+            shared.waiting -= leftover.rest.waiting().len();
             self.count_unsent();
             self.tell_if_idle();
         }
@@ -200,22 +201,24 @@ impl Connection {
     pub(super) fn handle_shared_credit(&mut self, increment: u32) {
         let Some(shared) = &mut self.shared else { return };
         shared.send.add(increment);
-        let (starved, left): (Vec<_>, Vec<_>) =
-            (shared.starved.drain(..).collect(), shared.left.keys().copied().collect());
+        let (starved, leftovers): (Vec<_>, Vec<_>) =
+            (shared.starved.drain(..).collect(), shared.leftovers.keys().copied().collect());
         for key in starved {
             // One that has ended since is not waited for.
             if self.streams.contains(key) && self.streams.get(key).state != StreamState::Closed {
                 self.send_rest(key);
             }
         }
-        left.into_iter().for_each(|id| self.send_left(id));
+        leftovers.into_iter().for_each(|id| self.send_leftover(id));
     }
 
     /// Credit for a stream with a rest.
-    pub(super) fn handle_credit_of_left(&mut self, id: StreamId, increment: u32) {
-        if let Some(left) = self.shared.as_mut().and_then(|shared| shared.left.get_mut(&id)) {
-            left.window.add(increment);
-            self.send_left(id);
+    pub(super) fn handle_credit_of_leftover(&mut self, id: StreamId, increment: u32) {
+        if let Some(leftover) =
+            self.shared.as_mut().and_then(|shared| shared.leftovers.get_mut(&id))
+        {
+            leftover.window.add(increment);
+            self.send_leftover(id);
         }
     }
 

@@ -106,7 +106,7 @@ pub(crate) fn decode_granted<T: Message>(
     let mut stepped = Stepped {
         bytes,
         shares,
-        left: ON_TASK,
+        steps_left: ON_TASK,
         effort: Effort::new(ON_TASK),
         looked_at: Cell::new(false),
         may_go_on,
@@ -118,7 +118,7 @@ pub(crate) fn decode_granted<T: Message>(
         return None;
     }
     let message = message.unwrap_or_else(|panic| resume_unwind(panic));
-    let effort = Effort { steps: stepped.effort.steps - stepped.left, ..stepped.effort };
+    let effort = Effort { steps: stepped.effort.steps - stepped.steps_left, ..stepped.effort };
     Some((message, effort))
 }
 
@@ -159,8 +159,8 @@ impl Buf for Small<'_> {
 struct Stepped<'a> {
     bytes: Bytes,
     shares: bool,
-    /// Steps that are left of those in `effort`.
-    left: usize,
+    /// Of those in `effort`.
+    steps_left: usize,
     effort: Effort,
     /// The next bytes were looked at. Those of an unknown field are not, and leave nothing.
     looked_at: Cell<bool>,
@@ -171,8 +171,8 @@ struct Stepped<'a> {
 impl Stepped<'_> {
     #[inline]
     fn step(&mut self) {
-        self.left -= 1;
-        if self.left == 0 {
+        self.steps_left -= 1;
+        if self.steps_left == 0 {
             self.ask();
         }
     }
@@ -186,7 +186,7 @@ impl Stepped<'_> {
             self.is_cut = true;
             self.bytes = Bytes::new();
         }
-        self.left = ON_TASK;
+        self.steps_left = ON_TASK;
     }
 }
 
