@@ -217,8 +217,8 @@ pub(super) fn head(method: &'static str, timeout: Option<Duration>) -> Head {
     Head { method: Bytes::from_static(method.as_bytes()), timeout, ..Head::default() }
 }
 
-fn admitted(method: usize) -> Admitted {
-    Admitted { method }
+fn admitted(method: u32, shape: Shape) -> Admitted {
+    Admitted { method, shape }
 }
 
 /// Admits [`STREAM`] and [`UNARY`], and what the protocol's vectors call.
@@ -226,8 +226,12 @@ fn admission() -> Admission {
     std::sync::Arc::new(|head, shape| {
         let (stream, unary) = (head.method.ends_with(b"Stream"), head.method.ends_with(b"Unary"));
         match shape {
-            Shape::Stream if stream || head.method.ends_with(b"StreamSayHello") => Ok(admitted(0)),
-            Shape::Unary if unary || head.method.ends_with(b"SayHello") => Ok(admitted(1)),
+            Some(Shape::Stream) if stream || head.method.ends_with(b"StreamSayHello") => {
+                Ok(admitted(0, Shape::Stream))
+            }
+            Some(Shape::Unary) if unary || head.method.ends_with(b"SayHello") => {
+                Ok(admitted(1, Shape::Unary))
+            }
             _ => Err(Outcome::of_codes(12, 0, "no such method")),
         }
     })

@@ -192,7 +192,7 @@ impl Connection {
         }
         let admission = self.admission.as_ref().expect("a server's connection has an admission");
         let admitted =
-            admission(head, shape).inspect_err(|_| self.count_refusal(Cause::Unsupported))?;
+            admission(head, Some(shape)).inspect_err(|_| self.count_refusal(Cause::Unsupported))?;
         if let Err(crowded) = self.permits.take() {
             self.count_refusal(Cause::TooManyCalls);
             return Err(Outcome::failed(

@@ -30,13 +30,18 @@ pub(crate) enum Shape {
     Stream,
 }
 
-/// Decides on the server whether a call may start, and which method it is for.
-pub(crate) type Admission = Arc<dyn Fn(&Head, Shape) -> Result<Admitted, Outcome> + Send + Sync>;
+/// Decides on the server whether a call may start, and which method it is for. It is asked with the
+/// shape if the wire's opening has told it; else the method tells.
+pub(crate) type Admission =
+    Arc<dyn Fn(&Head, Option<Shape>) -> Result<Admitted, Outcome> + Send + Sync>;
 
 /// A call that may start.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Admitted {
-    pub(crate) method: usize,
+    /// Its place in the server's table. With the shape it is no larger than an address.
+    pub(crate) method: u32,
+    /// The shape of the method.
+    pub(crate) shape: Shape,
 }
 
 /// The final state of a stream or call. It never changes once it is there.

@@ -170,7 +170,9 @@ impl Connect for Network {
                     let (near, far) = memory_pair();
                     let conn = Connection::server(
                         Config::default(),
-                        Arc::new(|_: &Head, _: Shape| Ok(Admitted { method: 0 })),
+                        Arc::new(|_: &Head, shape: Option<Shape>| {
+                            Ok(Admitted { method: 0, shape: shape.expect("its wire tells it") })
+                        }),
                     );
                     let (link, driver) =
                         Driver::server(conn, far, PeerAddr::memory(), Arc::new(Drains));

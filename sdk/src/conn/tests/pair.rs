@@ -31,16 +31,22 @@ pub(super) fn head(method: &'static str) -> Head {
     Head { method: Bytes::from_static(method.as_bytes()), ..Head::default() }
 }
 
-pub(super) fn admitted(method: usize) -> Admitted {
-    Admitted { method }
+pub(super) fn admitted(method: u32, shape: Shape) -> Admitted {
+    Admitted { method, shape }
 }
 
 /// Admits [`STREAM`] as a stream and [`UNARY`] as a unary method.
 pub(super) fn admission() -> Admission {
-    Arc::new(|head, shape| match (&head.method[..], shape) {
-        (method, Shape::Stream) if method == STREAM.as_bytes() => Ok(admitted(0)),
-        (method, Shape::Unary) if method == UNARY.as_bytes() => Ok(admitted(1)),
-        _ => Err(Outcome::of_codes(12, 0, "no such method")),
+    Arc::new(|head, told| {
+        let admitted = match &head.method[..] {
+            method if method == STREAM.as_bytes() => admitted(0, Shape::Stream),
+            method if method == UNARY.as_bytes() => admitted(1, Shape::Unary),
+            _ => return Err(Outcome::of_codes(12, 0, "no such method")),
+        };
+        match told {
+            Some(told) if told != admitted.shape => Err(Outcome::of_codes(12, 0, "no such method")),
+            _ => Ok(admitted),
+        }
     })
 }
 

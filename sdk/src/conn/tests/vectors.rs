@@ -40,8 +40,8 @@ fn server(config: Config) -> End {
                 return Err(Outcome::of_codes(1, 0, "unknown content"));
             }
             match shape {
-                Shape::Unary if unary => Ok(admitted(0)),
-                Shape::Stream if stream => Ok(admitted(1)),
+                Some(Shape::Unary) if unary => Ok(admitted(0, Shape::Unary)),
+                Some(Shape::Stream) if stream => Ok(admitted(1, Shape::Stream)),
                 _ => Err(Outcome::of_codes(12, 0, "no such method")),
             }
         }),

@@ -60,7 +60,7 @@ impl Dispatch for Nothing {
 
 #[tokio::test]
 async fn a_server_that_is_shut_down_says_so_and_reads_until_its_client_has_ended() {
-    let refuse = |_: &Head, _: crate::conn::Shape| Err(crate::conn::Outcome::default());
+    let refuse = |_: &Head, _: Option<Shape>| Err(crate::conn::Outcome::default());
     let (near, mut far) = memory_pair();
     let conn = Connection::server(Config::default(), Arc::new(refuse));
     let (link, mut driver) = Driver::server(conn, near, PeerAddr::memory(), Arc::new(Nothing));
@@ -143,7 +143,7 @@ impl ReadEnd for Flood {
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_floods_with_large_headers_gives_way_after_each_and_waits_if_they_are_refused()
 {
-    let refuse = |_: &Head, _: Shape| Err(crate::conn::Outcome::default());
+    let refuse = |_: &Head, _: Option<Shape>| Err(crate::conn::Outcome::default());
     for (entries, refused) in [(10, false), (900, false), (1_100, true)] {
         let (mut near, _far) = memory_pair();
         let frame = with_metadata(entries);
@@ -323,8 +323,9 @@ async fn a_connection_that_waits_for_others_to_leave_room_looks_ever_more_rarely
             window: 0,
             ..Config::default()
         };
-        let admission = move |_: &Head, _: Shape| {
-            if admit { Ok(Admitted { method: 0 }) } else { Err(crate::conn::Outcome::default()) }
+        let admission = move |_: &Head, _: Option<Shape>| {
+            let admitted = Admitted { method: 0, shape: Shape::Stream };
+            if admit { Ok(admitted) } else { Err(crate::conn::Outcome::default()) }
         };
         Connection::server(config, Arc::new(admission))
     };

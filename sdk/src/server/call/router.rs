@@ -25,7 +25,7 @@ pub(super) const SHOWN_PATH: usize = 256;
 
 /// The methods of a server by their paths.
 pub(crate) struct Router {
-    paths: HashMap<&'static [u8], usize>,
+    paths: HashMap<&'static [u8], u32>,
     entries: Vec<Route>,
     services: Vec<&'static str>,
     server_state: Arc<ServerState>,
@@ -49,7 +49,8 @@ impl Router {
         for service in services {
             router.services.push(service.spec().name);
             for (index, spec) in service.spec().methods.iter().enumerate() {
-                let entry = router.entries.len();
+                let entry = u32::try_from(router.entries.len());
+                let entry = entry.expect("no server has four billion methods");
                 for path in std::iter::once(&spec.path).chain(spec.aliases) {
                     if router.paths.insert(path.as_bytes(), entry).is_some() {
                         let text = format!("two methods are registered as {path}");
@@ -70,25 +71,26 @@ impl Router {
     /// The decision, as the protocol wants to have it.
     pub(crate) fn admission(self: &Arc<Self>) -> Admission {
         let router = Arc::clone(self);
-        Arc::new(move |head, shape| router.admit(head, shape))
+        Arc::new(move |head, told| router.admit(head, told))
     }
 
-    fn admit(&self, head: &Head, shape: Shape) -> Result<Admitted, Outcome> {
+    fn admit(&self, head: &Head, told: Option<Shape>) -> Result<Admitted, Outcome> {
         let refuse =
             |reason: Reason, text: String| Err(Outcome::failed(reason.at(At::ServerCall), text));
         let Some(&entry) = self.paths.get(&head.method[..]) else {
             return self.unknown(&head.method);
         };
-        let spec = self.entries[entry].spec;
-        match (shape, spec.kind.is_stream()) {
-            (Shape::Unary, true) => {
+        let spec = self.entries[entry as usize].spec;
+        let shape = if spec.kind.is_stream() { Shape::Stream } else { Shape::Unary };
+        match (told, shape) {
+            (Some(Shape::Unary), Shape::Stream) => {
                 let text = format!(
                     "{} is a stream: open it with INIT, not with a unary request",
                     spec.path
                 );
                 return refuse(Reason::NoMethod, text);
             }
-            (Shape::Stream, false) => {
+            (Some(Shape::Stream), Shape::Unary) => {
                 let text = format!(
                     "{} is unary: call it with a unary request, not with a stream",
                     spec.path
@@ -115,7 +117,7 @@ impl Router {
         if let Err(text) = Compression::from_wire(head.content_encoding) {
             return refuse(Reason::Decode, text);
         }
-        Ok(Admitted { method: entry })
+        Ok(Admitted { method: entry, shape })
     }
 
     fn unknown(&self, method: &Bytes) -> Result<Admitted, Outcome> {
@@ -140,7 +142,7 @@ impl Router {
 impl Router {
     /// Starts a call: in a task, or as far as it goes at once.
     pub(super) fn start(&self, link: &Link, call: IncomingCall, at_once: bool) -> Started {
-        let entry = &self.entries[call.admitted.method];
+        let entry = &self.entries[call.admitted.method as usize];
         let names = (entry.service.spec(), entry.spec);
         let call = ServerCall::unary_call(
             link.clone(),
@@ -163,7 +165,7 @@ impl Dispatch for Router {
     }
 
     fn stream(&self, link: &Link, stream: Box<IncomingStream>) {
-        let entry = &self.entries[stream.admitted.method];
+        let entry = &self.entries[stream.admitted.method as usize];
         let names = (entry.service.spec(), entry.spec);
         let call = ServerCall::stream(link.clone(), *stream, names, Arc::clone(&self.server_state));
         entry.service.dispatch(entry.index, call);
