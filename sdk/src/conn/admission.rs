@@ -7,8 +7,10 @@ use crate::framing::{Head, Outcome, StreamId};
 use crate::wires::{CreditRule, Opening};
 use bytes::Bytes;
 
+use super::call_streams::CallFault;
 use super::config::{MIN_WINDOW, STREAM_STATE, room_for};
 use super::credit::SendWindow;
+use super::error::Violation;
 use super::event::{Admitted, Event, IncomingStream, RefusedCall, Shape, StreamKey};
 use super::refusals::Cause;
 use super::stream::{FrameKind, Moved, RareState, Recv, Send, Stream, StreamState};
@@ -45,6 +47,11 @@ impl Connection {
             self.act(key, next, action, None);
             return;
         }
+        // One wire alone knows its rules where they are asked, at no cost.
+        let is_untold = self.wire.rules().calls_are_streams;
+        if is_untold && self.is_call_stream(id) {
+            return self.fail_call_stream(id, CallFault::Violation(Violation::SecondInit));
+        }
         let (mut head, admitted, peer_window, more) = match self.admit_stream(opening) {
             Ok(stream) => stream,
             Err(RefusedCall { method, outcome }) => {
@@ -53,6 +60,9 @@ impl Connection {
                 return;
             }
         };
+        if is_untold && admitted.shape == Shape::Unary {
+            return self.begin_call(id, head, admitted, peer_window, now);
+        }
         let share = self.unread.share(0).saturating_sub(STREAM_STATE);
         // PROTOCOL 21
         let off = self.rules.credit == CreditRule::Announced && peer_window == 0;
@@ -127,9 +137,13 @@ impl Connection {
         let count = 1 + more.len();
         let room = (room_for(MIN_WINDOW) + STREAM_STATE) * count + head.kept();
         let busy = self.streams.held() + more.len();
-        let admitted = self
-            .admit(&head, Shape::Stream, (busy, room))
-            .and_then(|admitted| self.permit_more(more.len()).map(|()| admitted));
+        let admitted = if self.wire.rules().calls_are_streams {
+            self.admit_untold(&head, (busy, room))
+        } else {
+            self.admit(&head, Shape::Stream, (busy, room))
+        };
+        let admitted =
+            admitted.and_then(|admitted| self.permit_more(more.len()).map(|()| admitted));
         match admitted {
             Ok(admitted) => Ok((head, admitted, window, more)),
             Err(outcome) => Err(RefusedCall { method: head.method, outcome }),
@@ -165,6 +179,20 @@ impl Connection {
         shape: Shape,
         (busy, bytes): (usize, usize),
     ) -> Result<Admitted, Outcome> {
+        self.check_load(shape, busy, bytes)?;
+        let admitted = self.find_method(head, Some(shape))?;
+        self.take_permit()?;
+        Ok(admitted)
+    }
+
+    /// Checks that there may be one more beside `busy` of its shape, and room for what it keeps.
+    #[inline(always)]
+    pub(super) fn check_load(
+        &self,
+        shape: Shape,
+        busy: usize,
+        bytes: usize,
+    ) -> Result<(), Outcome> {
         if self.draining {
             self.count_refusal(Cause::Draining);
             return Err(drain::refusal());
@@ -190,9 +218,22 @@ impl Connection {
         if let Err(over) = room {
             return refuse(Cause::NoRoom, format!("the server is overloaded: {over}"));
         }
+        Ok(())
+    }
+
+    /// Finds the method, which must have the shape that the opening has told, if it has.
+    #[inline(always)]
+    pub(super) fn find_method(
+        &self,
+        head: &Head,
+        told: Option<Shape>,
+    ) -> Result<Admitted, Outcome> {
         let admission = self.admission.as_ref().expect("a server's connection has an admission");
-        let admitted =
-            admission(head, Some(shape)).inspect_err(|_| self.count_refusal(Cause::Unsupported))?;
+        admission(head, told).inspect_err(|_| self.count_refusal(Cause::Unsupported))
+    }
+
+    #[inline(always)]
+    pub(super) fn take_permit(&mut self) -> Result<(), Outcome> {
         if let Err(crowded) = self.permits.take() {
             self.count_refusal(Cause::TooManyCalls);
             return Err(Outcome::failed(
@@ -200,6 +241,6 @@ impl Connection {
                 crowded.to_string(),
             ));
         }
-        Ok(admitted)
+        Ok(())
     }
 }

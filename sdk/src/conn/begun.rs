@@ -11,6 +11,7 @@ use crate::wires::{Begun, Fault, Skip};
 
 use super::Connection;
 use super::budget::Overrun;
+use super::call_streams::CallFault;
 use super::calls::PeerCall;
 use super::error::ConnError;
 use super::event::{Ending, StreamKey};
@@ -200,6 +201,8 @@ impl Connection {
     fn skip_message(&mut self, id: StreamId, size: usize, limit: usize) {
         if let Some(key) = self.find_receiver(id, size - MESSAGE_COST) {
             self.refuse_message(key, size, limit);
+        } else {
+            self.fail_call_stream(id, CallFault::TooLarge { size, limit });
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use hashbrown::HashMap;
 
-use crate::framing::Answer;
+use crate::framing::{Answer, StreamId};
 use crate::wires::CallTag;
 
 use super::event::{CallKey, Ending};
@@ -112,6 +112,35 @@ impl Calls {
                 Some((key, deadline.take()))
             }
             Call::Incoming(_) => unreachable!("only calls of ours are in the map"),
+        }
+    }
+
+    /// The stream of a call, on a wire where each call is one.
+    pub(super) fn stream_of(&self, key: CallKey) -> StreamId {
+        match self.get(key) {
+            Call::Outgoing { id, .. } => StreamId(*id),
+            Call::Incoming(call) => StreamId(call.tag.id()),
+        }
+    }
+
+    /// A call of the peer's gets no answer any more.
+    pub(super) fn set_answered(&mut self, key: CallKey) {
+        if let Call::Incoming(call) = self.get_mut(key) {
+            call.answered = true;
+        }
+    }
+
+    /// A call of the peer's takes `more` bytes.
+    pub(super) fn add_size(&mut self, key: CallKey, more: usize) {
+        if let Call::Incoming(call) = self.get_mut(key) {
+            call.size += more;
+        }
+    }
+
+    pub(super) fn deadline(&self, key: CallKey) -> Option<Instant> {
+        match self.get(key) {
+            Call::Outgoing { deadline, .. } => *deadline,
+            Call::Incoming(call) => call.deadline,
         }
     }
 

@@ -88,6 +88,11 @@ impl Connection {
         }
     }
 
+    /// Ends a unary call that is a stream, well or not.
+    pub(super) fn write_close(&mut self, id: StreamId, outcome: Outcome) {
+        self.write_end(id, EndFrame::Close, outcome);
+    }
+
     /// Breaks the stream off with a code and a text. Nothing happens if it is over.
     pub(super) fn reset(&mut self, key: StreamKey, outcome: Outcome) {
         self.break_off(key, outcome);

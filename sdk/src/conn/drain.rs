@@ -52,6 +52,7 @@ impl Connection {
                 self.end_call(key, Ending::Refused(Arc::new(refusal())));
             }
         }
+        self.forget_calls_behind(accepted);
     }
 
     /// Those who wait for room with something new have to look for another connection.
@@ -94,6 +95,8 @@ impl Connection {
         for key in self.streams.live_keys() {
             self.end_stream(key, Ending::Lost(ConnError::PeerClosed));
         }
+        let outcome = Outcome::failed(Reason::Network, ConnError::PeerClosed.to_string());
+        self.refuse_all_arriving(&outcome);
         self.owes_answers()
     }
 
@@ -115,6 +118,7 @@ impl Connection {
             self.send_reset(key, outcome.clone());
             self.end_stream(key, Ending::Lost(ConnError::Shutdown));
         }
+        self.refuse_all_arriving(&outcome);
         for key in self.calls.keys() {
             self.refuse(key, outcome.clone(), &[]);
             self.end_call(key, Ending::Lost(ConnError::Shutdown));

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::{fmt, io};
 
+use crate::error::Code;
 use crate::wires::{Fault, Garbage};
 
 use super::budget::Overrun;
@@ -137,6 +138,8 @@ pub(crate) enum Violation {
     DataAfterClose,
     Overdrawn,
     CutMessage,
+    NoMessage,
+    SecondMessage,
     BadFrame,
     HeaderTooLarge { size: usize, limit: usize },
     TooManyEntries { limit: usize },
@@ -151,6 +154,8 @@ impl fmt::Display for Violation {
             Self::DataAfterClose => "DATA after the end of its direction",
             Self::Overdrawn => "more than the window",
             Self::CutMessage => "the end in the middle of a message",
+            Self::NoMessage => "the end of a unary call without its message",
+            Self::SecondMessage => "more than the one message of a unary call",
             Self::BadFrame => "a frame that cannot be understood",
             Self::HeaderTooLarge { size, limit } => {
                 return write!(
@@ -167,3 +172,14 @@ impl fmt::Display for Violation {
 }
 
 impl std::error::Error for Violation {}
+
+impl Violation {
+    /// The canonical code for it, if that is not the one of its reason.
+    pub(crate) const fn code(self) -> Option<Code> {
+        match self {
+            // The method that the peer has in mind takes or gives another number of messages.
+            Self::NoMessage | Self::SecondMessage => Some(Code::Unimplemented),
+            _ => None,
+        }
+    }
+}

@@ -9,6 +9,7 @@ use crate::wires::{Credit, CreditRule, End, Fault, Input};
 use bytes::Bytes;
 
 use super::Connection;
+use super::call_streams::CallFault;
 use super::credit::SendWindow;
 use super::error::{ConnError, Violation};
 use super::event::{Ending, Event, StreamKey};
@@ -37,6 +38,7 @@ impl Connection {
             Input::Speaks(wire) => self.speak(wire),
             Input::Open { id, opening } => self.handle_open(id, opening, now),
             Input::Opened { id, answer } => self.handle_opened(id, answer),
+            Input::AnswerHead { id, head } => self.handle_answer_head(id, head),
             Input::End { id, how, outcome } => self.handle_end(id, how, outcome, now),
             Input::BadStream { id, why } => self.handle_bad(id, &why),
             Input::Call { tag, one_way, head, body, attachment } => {
@@ -222,6 +224,7 @@ impl Connection {
             if how != End::Close {
                 self.drop_leftover(id);
             }
+            self.end_call_stream(id, how, outcome);
             return;
         };
         let client = self.side == Side::Client;
@@ -244,7 +247,12 @@ impl Connection {
     }
 
     fn handle_opened(&mut self, id: StreamId, answer: Result<u32, Outcome>) {
-        let Some(key) = self.streams.find(id) else { return };
+        let Some(key) = self.streams.find(id) else {
+            if let Err(outcome) = answer {
+                self.handle_call_refused(id, outcome);
+            }
+            return;
+        };
         if let Err(outcome) = &answer {
             self.hear_drain(outcome);
         }
@@ -255,7 +263,12 @@ impl Connection {
     }
 
     fn answer_opening(&mut self, key: StreamKey, answer: Result<u32, Outcome>) {
-        let frame = if answer.is_ok() { FrameKind::Accept } else { FrameKind::Refuse };
+        let frame = match &answer {
+            Ok(_) => FrameKind::Accept,
+            Err(_) if self.rules.is_answered => FrameKind::Refuse,
+            // A stream that was open at once ends.
+            Err(_) => FrameKind::Reset,
+        };
         let rule = self.rules.credit;
         let stream = self.streams.get_mut(key);
         let (next, action) = stream.state.receive(true, frame);
@@ -295,6 +308,9 @@ impl Connection {
             _ => Violation::BadFrame,
         };
         let Some(key) = self.streams.find(id) else {
+            if self.is_call_stream(id) {
+                return self.fail_call_stream(id, CallFault::Violation(violation));
+            }
             // A peer that opens a stream with garbage waits for an answer; one that sends garbage
             // for no stream gets the same.
             if self.side == Side::Server {

@@ -13,6 +13,7 @@ mod answers;
 mod back_pressure;
 mod begun;
 mod budget;
+mod call_streams;
 mod calls;
 mod cancelled;
 mod closing;
@@ -403,6 +404,7 @@ impl Connection {
         }
         self.cancelled.clear();
         self.opened_with.clear();
+        self.forget_calls_behind(StreamId(0));
         if let Some(shared) = &mut self.shared {
             shared.clear();
         }

@@ -3,7 +3,7 @@
 //! A message that is sent goes as far as the windows of its stream and of the connection let it.
 //! Its rest waits with its stream, which takes no other message until it is gone. The end of the
 //! direction goes behind it. A server's stream that has ended for its handler leaves its rest and
-//! its outcome here.
+//! its outcome here, and so do unary calls that are streams, on both sides.
 //!
 //! A message that comes is put together with its stream. If it is larger than the window, a reader
 //! that waits for it gives credit for what is there.
@@ -17,10 +17,11 @@ use crate::framing::{Framing, Messages, Outcome, StreamId};
 use crate::wires::{Credit, CreditRule};
 
 use super::Connection;
+use super::call_streams::CallStreams;
 use super::credit::{RecvWindow, SendWindow};
 use super::error::{ConnError, Violation};
 use super::event::{Event, StreamKey};
-use super::stream::{Moved, StreamState};
+use super::stream::Moved;
 
 /// The id of the connection in credit that is for all streams together.
 pub(super) const CONNECTION: StreamId = StreamId(0);
@@ -30,12 +31,21 @@ pub(super) const CONNECTION: StreamId = StreamId(0);
 pub(super) struct SharedWindows {
     send: SendWindow,
     recv: RecvWindow,
-    /// Streams with a rest that the connection's window holds back, first come first served.
-    starved: VecDeque<StreamKey>,
-    /// Of streams that are over for this side.
+    /// The rests that the connection's window holds back, first come first served.
+    starved: VecDeque<Starved>,
+    /// The rests of streams that are over for this side, with what ends them.
     leftovers: BTreeMap<StreamId, Leftover>,
     /// The bytes of all rests.
     waiting: usize,
+    /// The unary calls that are streams.
+    pub(super) calls: CallStreams,
+}
+
+/// A rest that the connection's window holds back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Starved {
+    Stream(StreamKey),
+    Leftover(StreamId),
 }
 
 /// Bytes that wait for credit.
@@ -52,7 +62,17 @@ pub(crate) struct Rest {
 struct Leftover {
     rest: Rest,
     window: SendWindow,
-    outcome: Outcome,
+    tail: Tail,
+}
+
+/// The end of a direction, which goes behind its rest.
+#[derive(Debug)]
+pub(super) enum Tail {
+    HalfClose,
+    /// The end of a stream with the outcome of its handler.
+    Stream(Outcome),
+    /// The end of a unary call.
+    Call(Outcome),
 }
 
 impl SharedWindows {
@@ -65,6 +85,7 @@ impl SharedWindows {
             starved: VecDeque::new(),
             leftovers: BTreeMap::new(),
             waiting: 0,
+            calls: CallStreams::new(),
         }))
     }
 
@@ -76,7 +97,20 @@ impl SharedWindows {
     /// The connection is over.
     pub(super) fn clear(&mut self) {
         self.leftovers.clear();
+        self.starved.clear();
+        self.calls.clear();
         self.waiting = 0;
+    }
+
+    fn starve(&mut self, rest: Starved) {
+        if !self.send.is_open() && !self.starved.contains(&rest) {
+            self.starved.push_back(rest);
+        }
+    }
+
+    /// The rest is not sent any more.
+    fn forget(&mut self, rest: Starved) {
+        self.starved.retain(|other| *other != rest);
     }
 
     /// Tells whether rests of streams that are over wait.
@@ -126,9 +160,24 @@ impl Connection {
         let (Some(rest), Some(shared)) = (stream.take_rest(), &mut self.shared) else {
             return false;
         };
-        let leftover = Leftover { rest, window: stream.send.window, outcome: outcome.clone() };
+        let leftover =
+            Leftover { rest, window: stream.send.window, tail: Tail::Stream(outcome.clone()) };
         shared.leftovers.insert(stream.id, leftover);
+        // It keeps its turn.
+        if let Some(turn) = shared.starved.iter_mut().find(|turn| **turn == Starved::Stream(key)) {
+            *turn = Starved::Leftover(stream.id);
+        }
         true
+    }
+
+    /// Sends bytes of a stream that nobody holds here, and the end behind them, as far as the
+    /// windows allow.
+    pub(super) fn leave(&mut self, id: StreamId, bytes: Vec<u8>, window: SendWindow, tail: Tail) {
+        let Some(shared) = &mut self.shared else { return };
+        shared.waiting += bytes.len();
+        let rest = Rest { bytes, ..Rest::default() };
+        shared.leftovers.insert(id, Leftover { rest, window, tail });
+        self.send_leftover(id);
     }
 
     /// Sends what the windows allow of a stream's rest.
@@ -143,9 +192,7 @@ impl Connection {
             stream.moved = Moved::NOW;
         }
         if !rest.waiting().is_empty() {
-            if !shared.send.is_open() && !shared.starved.contains(&key) {
-                shared.starved.push_back(key);
-            }
+            shared.starve(Starved::Stream(key));
         } else {
             let ends = rest.ends;
             stream.take_rest();
@@ -167,24 +214,28 @@ impl Connection {
             shared.waiting -= part.len();
             self.wire.part(&mut self.output, id, part);
         }
-        if leftover.rest.waiting().is_empty()
-            && let Some(Leftover { outcome, .. }) = shared.leftovers.remove(&id)
-        {
-            self.write_outcome(id, outcome);
+        if !leftover.rest.waiting().is_empty() {
+            shared.starve(Starved::Leftover(id));
+        } else if let Some(Leftover { tail, .. }) = shared.leftovers.remove(&id) {
+            match tail {
+                Tail::HalfClose => self.wire.half_close(&mut self.output, id),
+                Tail::Stream(outcome) => self.write_outcome(id, outcome),
+                Tail::Call(outcome) => self.write_close(id, outcome),
+            }
             self.tell_if_idle();
         }
         self.count_unsent();
     }
 
-    /// The peer has ended a stream that is over here.
-    pub(super) fn drop_leftover(&mut self, id: StreamId) {
-        if let Some(shared) = &mut self.shared
-            && let Some(leftover) = shared.leftovers.remove(&id)
-        {
-            shared.waiting -= leftover.rest.waiting().len();
-            self.count_unsent();
-            self.tell_if_idle();
-        }
+    /// The peer has ended a stream that is over here. Tells whether something of it was not sent.
+    pub(super) fn drop_leftover(&mut self, id: StreamId) -> bool {
+        let Some(shared) = &mut self.shared else { return false };
+        let Some(leftover) = shared.leftovers.remove(&id) else { return false };
+        shared.waiting -= leftover.rest.waiting().len();
+        shared.forget(Starved::Leftover(id));
+        self.count_unsent();
+        self.tell_if_idle();
+        true
     }
 
     /// The stream is over, and what waits is not sent any more.
@@ -193,6 +244,7 @@ impl Connection {
             && let Some(rest) = self.streams.get_mut(key).take_rest()
         {
             shared.waiting -= rest.waiting().len();
+            shared.forget(Starved::Stream(key));
             self.count_unsent();
         }
     }
@@ -201,24 +253,22 @@ impl Connection {
     pub(super) fn handle_shared_credit(&mut self, increment: u32) {
         let Some(shared) = &mut self.shared else { return };
         shared.send.add(increment);
-        let (starved, leftovers): (Vec<_>, Vec<_>) =
-            (shared.starved.drain(..).collect(), shared.leftovers.keys().copied().collect());
-        for key in starved {
-            // One that has ended since is not waited for.
-            if self.streams.contains(key) && self.streams.get(key).state != StreamState::Closed {
-                self.send_rest(key);
+        for rest in std::mem::take(&mut shared.starved) {
+            match rest {
+                Starved::Stream(key) => self.send_rest(key),
+                Starved::Leftover(id) => self.send_leftover(id),
             }
         }
-        leftovers.into_iter().for_each(|id| self.send_leftover(id));
     }
 
-    /// Credit for a stream with a rest.
+    /// Credit for a stream that is over with a rest, or for a unary call.
     pub(super) fn handle_credit_of_leftover(&mut self, id: StreamId, increment: u32) {
-        if let Some(leftover) =
-            self.shared.as_mut().and_then(|shared| shared.leftovers.get_mut(&id))
-        {
+        let Some(shared) = &mut self.shared else { return };
+        if let Some(leftover) = shared.leftovers.get_mut(&id) {
             leftover.window.add(increment);
             self.send_leftover(id);
+        } else {
+            shared.calls.add_credit(id, increment);
         }
     }
 
@@ -235,6 +285,9 @@ impl Connection {
             if shared.recv.is_overdrawn() {
                 return Err(ConnError::Overdrawn { limit: shared.recv.size() });
             }
+        }
+        if self.streams.find(id).is_none() && self.take_call_bytes(id, &bytes) {
+            return Ok(());
         }
         let Some(key) = self.find_receiver(id, size) else { return Ok(()) };
         let stream = self.streams.get_mut(key);

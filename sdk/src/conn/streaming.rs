@@ -25,6 +25,8 @@ pub(crate) enum SendError {
     TooManyEntries { count: usize, limit: usize },
     /// A key of metadata has several values, and this wire carries one.
     SeveralValues { key: String, wire: &'static str },
+    /// This wire carries nothing beside messages.
+    NoAttachments { wire: &'static str },
     /// The message did not write as many bytes as it had announced.
     WrongSize { announced: usize, written: usize },
     /// The server has no room for an answer.
@@ -164,7 +166,7 @@ impl Connection {
         Ok(keys)
     }
 
-    fn next_stream(&mut self) -> Result<StreamId, SendError> {
+    pub(super) fn next_stream(&mut self) -> Result<StreamId, SendError> {
         let cancelled = &self.cancelled;
         self.streams.next_id(|id| cancelled.contains(id)).ok_or(SendError::PeerDrains)
     }

@@ -69,10 +69,19 @@ impl Connection {
         if self.peer_drains {
             return Err(SendError::PeerDrains);
         }
-        let id = self.calls.next_id().ok_or(SendError::PeerDrains)?;
+        // One wire alone knows its rules where they are asked, at no cost.
+        let on_stream = self.wire.rules().calls_are_streams;
         let limit = self.config.largest();
         let content = UnaryContent { len: body.0, body: body.1, attachment };
-        self.wire.call(&mut self.output, id, head, one_way, limit, content)?;
+        let id = if on_stream {
+            let id = self.next_stream()?;
+            self.call_on_stream(id, &head, content)?;
+            id.0
+        } else {
+            let id = self.calls.next_id().ok_or(SendError::PeerDrains)?;
+            self.wire.call(&mut self.output, id, head, one_way, limit, content)?;
+            id
+        };
         if one_way {
             return Ok(None);
         }
@@ -120,6 +129,9 @@ impl Connection {
         }
         let (tag, limit) = (call.tag, self.config.largest());
         let content = UnaryContent { len: body.0, body: body.1, attachment };
+        if self.wire.rules().calls_are_streams {
+            return self.reply_on_stream(key, tag, outcome, content_encoding, content);
+        }
         self.wire.answer(&mut self.output, tag, outcome, content_encoding, limit, content)?;
         call.answered = true;
         Ok(())
@@ -147,6 +159,9 @@ impl Connection {
     /// The application lets go of a call. A caller who still waits is told that there will be no
     /// answer.
     pub(crate) fn release_call(&mut self, key: CallKey) {
+        if self.wire.rules().calls_are_streams {
+            self.cancel_call(key);
+        }
         // PROTOCOL 12
         if matches!(self.calls.get_mut(key), Call::Incoming(call) if !call.answered) {
             self.refuse(key, Outcome::failed(Reason::Internal, DROPPED), &[]);
@@ -187,6 +202,9 @@ impl Connection {
 
     /// A call of ours gets no answer, or a handler's caller is gone.
     pub(super) fn end_call(&mut self, key: CallKey, ending: Ending) {
+        if self.wire.rules().calls_are_streams && self.end_call_of_stream(key, &ending) {
+            return;
+        }
         match self.calls.get_mut(key) {
             Call::Outgoing { id, deadline, .. } => {
                 let id = *id;

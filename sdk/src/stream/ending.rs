@@ -78,7 +78,11 @@ pub(crate) fn ending_error(ending: &Ending, subject: &Subject) -> Error {
         Ending::Deadline if subject.client => timed_out(subject),
         ending => {
             let (kind, origin, reason, text) = words(ending, subject);
-            subject.error(kind, origin, reason, text)
+            let mut failure = reason.at(subject.place());
+            if let Ending::Violation(violation) = ending {
+                failure.code = violation.code().unwrap_or(failure.code);
+            }
+            subject.about(Error::new(kind, origin, failure, text))
         }
     }
 }
@@ -246,6 +250,10 @@ pub(crate) fn send_error(error: SendError, subject: &Subject) -> Error {
         SendError::SeveralValues { key, wire } => {
             let text =
                 format!("the metadata key {key:?} has several values, {wire} carries one of a key");
+            subject.error(ErrorKind::Encode, Origin::Caller, Reason::Encode, text)
+        }
+        SendError::NoAttachments { wire } => {
+            let text = format!("{wire} carries no attachments");
             subject.error(ErrorKind::Encode, Origin::Caller, Reason::Encode, text)
         }
         SendError::NoRoom { used, limit } => {

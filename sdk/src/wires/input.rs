@@ -6,6 +6,8 @@ use bytes::Bytes;
 
 use crate::framing::{Answer, COPIED, Head, Messages, Outcome, StreamId, keeps_little};
 
+use crate::metadata::Metadata;
+
 use super::{Control, Wire, trpc};
 
 /// A frame of the peer's.
@@ -19,6 +21,9 @@ pub(crate) enum Input {
     Open { id: StreamId, opening: Option<Opening> },
     /// Accepts a stream of this side's with the server's window, or refuses it.
     Opened { id: StreamId, answer: Result<u32, Outcome> },
+    /// The begin of the answer to a unary call that is a stream.
+    #[cfg_attr(not(test), expect(dead_code, reason = "no wire but that of the tests says it yet"))]
+    AnswerHead { id: StreamId, head: AnswerHead },
     /// Messages of a stream that came behind each other; they may be empty.
     Messages { id: StreamId, messages: Messages },
     /// Bytes of a stream's messages, which are cut anywhere.
@@ -56,6 +61,14 @@ pub(crate) struct Opening {
     pub(crate) window: u32,
     /// More streams that are opened by it, and answered together.
     pub(crate) more: Vec<StreamId>,
+}
+
+/// The part of an answer that its server says before the message.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub(crate) struct AnswerHead {
+    pub(crate) content_type: u32,
+    pub(crate) content_encoding: u32,
+    pub(crate) initial: Metadata,
 }
 
 /// Credit as each wire says it.

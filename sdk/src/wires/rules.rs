@@ -9,6 +9,9 @@ pub(crate) struct Rules {
     pub(crate) calls: IdRange,
     /// A client may send on a stream when the server has accepted it; else at once.
     pub(crate) is_answered: bool,
+    /// A unary call is a stream with one message each way. Its id is one of the streams', and only
+    /// the server's admission tells that it is a call. That needs strict credit.
+    pub(crate) calls_are_streams: bool,
     pub(crate) credit: CreditRule,
     /// Where a message stands in the bytes of its stream.
     pub(crate) framing: Framing,

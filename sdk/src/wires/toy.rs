@@ -13,11 +13,10 @@
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use crate::framing::{
-    Body, Framing, Head, IdRange, Messages, Outbox, Outcome, Prefix, Side, StreamId, UnaryContent,
-    WriteError,
+    Framing, Head, IdRange, Largest, Messages, Outbox, Outcome, Prefix, Side, StreamId, WriteError,
 };
 
-use super::{Begun, Credit, CreditRule, End, Found, Garbage, Input, Opening, Rules};
+use super::{AnswerHead, Begun, Credit, CreditRule, End, Found, Garbage, Input, Opening, Rules};
 
 /// The first byte of a server's or client's greeting.
 pub(crate) const GREETING: u8 = b'T';
@@ -37,6 +36,7 @@ const RESET: u8 = 8;
 const PING: u8 = 9;
 const PONG: u8 = 10;
 const AWAY: u8 = 11;
+const HEAD: u8 = 12;
 
 /// A connection that speaks it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -55,10 +55,11 @@ pub(crate) enum ToyControl {
 const IDS: IdRange = IdRange { first: 1, last: u64::MAX, step: 2, comes_round: false };
 
 impl Toy {
-    /// As HTTP/2: windows that nothing may go beyond, and openings that nobody answers.
+    /// As HTTP/2: windows that nothing may go beyond, openings that nobody answers, and calls that
+    /// are streams.
     pub(crate) const fn strict(stream: u32, connection: u32) -> Self {
         let rules = Self::rules_of(CreditRule::Strict { stream, connection });
-        Self { rules: Rules { is_answered: false, ..rules } }
+        Self { rules: Rules { is_answered: false, calls_are_streams: true, ..rules } }
     }
 
     /// As brpc: the sender's own window, and totals of what was consumed.
@@ -72,6 +73,7 @@ impl Toy {
             streams: IDS,
             calls: IDS,
             is_answered: true,
+            calls_are_streams: false,
             credit,
             framing: FRAMING,
             credit_before_end: false,
@@ -110,7 +112,7 @@ impl Toy {
     }
 
     pub(super) fn refuse(self, out: &mut Outbox, id: StreamId, outcome: &Outcome) {
-        frame(out, REFUSE, id.0, &outcome.message);
+        frame(out, REFUSE, id.0, &end(outcome));
     }
 
     pub(super) fn part(self, out: &mut Outbox, id: StreamId, bytes: &[u8]) {
@@ -131,11 +133,11 @@ impl Toy {
     }
 
     pub(super) fn close(self, out: &mut Outbox, id: StreamId, outcome: &Outcome) {
-        frame(out, CLOSE, id.0, &outcome.message);
+        frame(out, CLOSE, id.0, &end(outcome));
     }
 
     pub(super) fn reset(self, out: &mut Outbox, id: StreamId, outcome: &Outcome) {
-        frame(out, RESET, id.0, &outcome.message);
+        frame(out, RESET, id.0, &end(outcome));
     }
 
     pub(super) fn beat(self, out: &mut Outbox) {
@@ -149,42 +151,33 @@ impl Toy {
         }
     }
 
-    /// A unary call is a stream with one message each way.
-    pub(super) fn call(
-        self,
-        out: &mut Outbox,
-        id: u64,
-        head: &Head,
-        content: UnaryContent<'_, impl Body>,
-    ) -> Result<(), WriteError> {
-        self.open(out, StreamId(id), &[], head);
-        message(out, id, content)?;
-        frame(out, HALF_CLOSE, id, &[]);
-        Ok(())
+    pub(super) fn begin_answer(self, out: &mut Outbox, id: u64, encoding: u32) {
+        frame(out, HEAD, id, &[encoding as u8]);
     }
 
-    pub(super) fn answer(
-        self,
-        out: &mut Outbox,
-        id: u64,
-        outcome: &Outcome,
-        content: UnaryContent<'_, impl Body>,
-    ) -> Result<(), WriteError> {
-        message(out, id, content)?;
-        self.close(out, StreamId(id), outcome);
-        Ok(())
+    /// Its ends have no metadata, which must fit all the same.
+    pub(super) fn check_end(self, outcome: &Outcome, limit: Largest) -> Result<(), WriteError> {
+        match outcome.cost() {
+            size if size > limit.header => {
+                Err(WriteError::HeaderTooLarge { size, limit: limit.header })
+            }
+            _ => Ok(()),
+        }
     }
 }
 
-fn message(
-    out: &mut Outbox,
-    id: u64,
-    content: UnaryContent<'_, impl Body>,
-) -> Result<(), WriteError> {
-    let mut bytes = Vec::new();
-    Prefix::new(&[0; 5], FRAMING).write(&mut bytes, content.len, content.body)?;
-    frame(out, BYTES, id, &bytes);
-    Ok(())
+/// The bytes of an end: its codes, and its text.
+fn end(outcome: &Outcome) -> Vec<u8> {
+    let (mut payload, (code, app)) = (Vec::new(), outcome.codes());
+    payload.put_i32(code);
+    payload.put_i32(app);
+    payload.extend_from_slice(&outcome.message);
+    payload
+}
+
+fn outcome(mut payload: Bytes) -> Outcome {
+    let (code, app) = (payload.get_i32(), payload.get_i32());
+    Outcome::of_codes(code, app, payload)
 }
 
 fn frame(out: &mut Outbox, kind: u8, id: u64, payload: &[u8]) {
@@ -199,6 +192,39 @@ fn frame(out: &mut Outbox, kind: u8, id: u64, payload: &[u8]) {
 pub(crate) fn away(accepted: u64) -> Vec<u8> {
     let mut out = Outbox::default();
     frame(&mut out, AWAY, accepted, &[]);
+    out.to_vec()
+}
+
+/// The opening of a stream.
+pub(crate) fn open(id: u64, method: &str) -> Vec<u8> {
+    let mut out = Outbox::default();
+    frame(&mut out, OPEN, id, &[&[0], method.as_bytes()].concat());
+    out.to_vec()
+}
+
+pub(crate) fn half_close(id: u64) -> Vec<u8> {
+    let mut out = Outbox::default();
+    frame(&mut out, HALF_CLOSE, id, &[]);
+    out.to_vec()
+}
+
+/// The end of a stream with this code and text.
+pub(crate) fn close(id: u64, code: i32, text: &'static str) -> Vec<u8> {
+    let mut out = Outbox::default();
+    frame(&mut out, CLOSE, id, &end(&Outcome::of_codes(code, 0, text)));
+    out.to_vec()
+}
+
+pub(crate) fn reset(id: u64) -> Vec<u8> {
+    let mut out = Outbox::default();
+    frame(&mut out, RESET, id, &end(&Outcome::of_codes(161, 0, "")));
+    out.to_vec()
+}
+
+/// Credit for a stream.
+pub(crate) fn credit(id: u64, increment: u64) -> Vec<u8> {
+    let mut out = Outbox::default();
+    frame(&mut out, CREDIT, id, &increment.to_be_bytes());
     out.to_vec()
 }
 
@@ -242,11 +268,15 @@ impl ToyDecoder {
 
     fn input(&self, kind: u8, id: u64, payload: Bytes) -> Result<Input, Garbage> {
         let stream = StreamId(id);
-        let outcome = |payload: Bytes, ret| Outcome::of_codes(ret, 0, payload);
         Ok(match (kind, self.side) {
             (OPEN, _) => Input::Open { id: stream, opening: opening(payload) },
             (ACCEPT, _) => Input::Opened { id: stream, answer: Ok(0) },
-            (REFUSE, _) => Input::Opened { id: stream, answer: Err(outcome(payload, 12)) },
+            (REFUSE, _) => Input::Opened { id: stream, answer: Err(outcome(payload)) },
+            (HEAD, _) => {
+                let head =
+                    AnswerHead { content_encoding: payload[0].into(), ..AnswerHead::default() };
+                Input::AnswerHead { id: stream, head }
+            }
             (BYTES, _) => Input::Bytes { id: stream, bytes: payload },
             (CREDIT, _) => {
                 let number = u64::from_be_bytes(payload[..].try_into().expect("eight bytes"));
@@ -256,10 +286,8 @@ impl ToyDecoder {
             (HALF_CLOSE, _) => {
                 Input::End { id: stream, how: End::Close, outcome: Outcome::default() }
             }
-            (CLOSE, _) => Input::End { id: stream, how: End::Close, outcome: outcome(payload, 0) },
-            (RESET, _) => {
-                Input::End { id: stream, how: End::Reset, outcome: outcome(payload, 161) }
-            }
+            (CLOSE, _) => Input::End { id: stream, how: End::Close, outcome: outcome(payload) },
+            (RESET, _) => Input::End { id: stream, how: End::Reset, outcome: outcome(payload) },
             (PING, _) => Input::Control(super::Control::Toy(ToyControl::Ping(id))),
             (PONG, _) => Input::Control(super::Control::Toy(ToyControl::Pong(id))),
             (AWAY, Side::Client) => Input::GoingAway { accepted: stream },

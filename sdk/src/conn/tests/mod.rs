@@ -23,6 +23,7 @@ mod stall;
 mod states;
 mod stuck;
 mod toy;
+mod toy_calls;
 mod unary;
 mod unsent;
 mod vectors;

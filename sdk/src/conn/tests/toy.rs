@@ -12,13 +12,13 @@ use crate::wires::{Decoder, Found, Input, Wire};
 
 use super::pair::{STREAM, admission, epoch, head};
 
-struct End {
-    conn: Connection,
+pub(super) struct End {
+    pub(super) conn: Connection,
     decoder: Decoder,
     input: BytesMut,
-    events: Vec<Event>,
+    pub(super) events: Vec<Event>,
     /// The frames of bytes that came, by their sizes.
-    parts: Vec<usize>,
+    pub(super) parts: Vec<usize>,
 }
 
 impl End {
@@ -27,14 +27,14 @@ impl End {
         Self { conn, decoder, input: BytesMut::new(), events: Vec::new(), parts: Vec::new() }
     }
 
-    fn output(&mut self) -> Vec<u8> {
+    pub(super) fn output(&mut self) -> Vec<u8> {
         let taken = self.conn.take_output(Outbox::default());
         self.conn.handle_written(taken.len());
         self.conn.take_events(&mut self.events);
         taken.to_vec()
     }
 
-    fn receive(&mut self, bytes: &[u8]) -> Result<(), ConnError> {
+    pub(super) fn receive(&mut self, bytes: &[u8]) -> Result<(), ConnError> {
         self.input.extend_from_slice(bytes);
         let mut inputs = Vec::new();
         while self.decoder.decode_to(&mut inputs, &mut self.input) == Ok(Found::Frame) {}
@@ -48,7 +48,7 @@ impl End {
         Ok(())
     }
 
-    fn next_stream(&mut self) -> IncomingStream {
+    pub(super) fn next_stream(&mut self) -> IncomingStream {
         let at = self.events.iter().position(|event| matches!(event, Event::Stream(_)));
         match self.events.remove(at.expect("a stream has come")) {
             Event::Stream(stream) => *stream,
@@ -56,14 +56,18 @@ impl End {
         }
     }
 
-    fn send(&mut self, key: StreamKey, message: &[u8]) -> Result<Sent, SendError> {
+    pub(super) fn send(&mut self, key: StreamKey, message: &[u8]) -> Result<Sent, SendError> {
         self.conn.send(key, message.len(), &mut None, |out: &mut Vec<u8>| {
             out.extend_from_slice(message);
         })
     }
 
     /// Takes what is there. `consumed` is of before.
-    fn take(&mut self, key: StreamKey, consumed: &mut Consumed) -> (Vec<Bytes>, Option<Take>) {
+    pub(super) fn take(
+        &mut self,
+        key: StreamKey,
+        consumed: &mut Consumed,
+    ) -> (Vec<Bytes>, Option<Take>) {
         let (mut inbox, mut messages) = (Inbox::default(), Vec::new());
         let taken = self.conn.take(key, std::mem::take(consumed), &mut inbox);
         while let Some(message) = inbox.front().and_then(Messages::next) {
@@ -82,13 +86,13 @@ impl End {
     }
 }
 
-struct Pair {
-    client: End,
-    server: End,
+pub(super) struct Pair {
+    pub(super) client: End,
+    pub(super) server: End,
 }
 
 impl Pair {
-    fn new(toy: Toy, config: &Config) -> Self {
+    pub(super) fn new(toy: Toy, config: &Config) -> Self {
         let wire = Wire::Toy(toy);
         Self {
             client: End::new(Connection::on(wire, config.clone(), None)),
@@ -96,7 +100,7 @@ impl Pair {
         }
     }
 
-    fn run(&mut self) {
+    pub(super) fn run(&mut self) {
         loop {
             let (there, back) = (self.client.output(), self.server.output());
             if there.is_empty() && back.is_empty() {
@@ -107,7 +111,7 @@ impl Pair {
         }
     }
 
-    fn open(&mut self) -> (StreamKey, StreamKey) {
+    pub(super) fn open(&mut self) -> (StreamKey, StreamKey) {
         let key = self.client.conn.open(head(STREAM), None, epoch()).unwrap();
         self.run();
         (key, self.server.next_stream().key)
@@ -132,11 +136,11 @@ impl Pair {
     }
 }
 
-fn strict(stream: u32, connection: u32) -> Pair {
+pub(super) fn strict(stream: u32, connection: u32) -> Pair {
     Pair::new(Toy::strict(stream, connection), &Config::default())
 }
 
-fn message(size: usize, seed: u8) -> Vec<u8> {
+pub(super) fn message(size: usize, seed: u8) -> Vec<u8> {
     (0..size).map(|at| (at as u8).wrapping_mul(7).wrapping_add(seed)).collect()
 }
 
@@ -392,8 +396,7 @@ fn one_opening_carries_several_streams_and_one_answer_opens_or_refuses_them_all(
 
 #[test]
 fn a_server_that_goes_away_has_begun_nothing_behind_what_it_names() {
-    let config = Config { first_request_id: 5, ..Config::default() };
-    let mut pair = Pair::new(Toy::strict(1_000, 5_000), &config);
+    let mut pair = strict(1_000, 5_000);
     let ((kept, _), (refused, _)) = (pair.open(), pair.open());
     let call = head(super::pair::UNARY);
     let body = (0, |_: &mut Vec<u8>| {});

@@ -6,16 +6,20 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures::FutureExt;
 use tokio::sync::Notify;
 
 use crate::client::Channel;
 use crate::client::call::Stub;
-use crate::error::{Result, Status};
+use crate::driver::{Head, Shape};
+use crate::error::{Reason, Result, Status};
 use crate::server::Server;
 use crate::service::recorder::{RecordedSide, forget_records, records};
 use crate::service::{CallOptions, MethodKind, MethodSpec, ServiceSpec};
 
+use super::router::Router;
+use super::server_state::ServerState;
 use super::{ServerCall, Service, Started};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -300,4 +304,25 @@ async fn a_server_stream_begins_and_ends_once() {
 #[tokio::test(start_paused = true)]
 async fn a_bidirectional_stream_begins_and_ends_once() {
     stream(4).check().await;
+}
+
+#[test]
+fn a_method_tells_its_shape_where_the_opening_does_not() {
+    let calls = Calls { act: Act::Wait, begun: Arc::default() };
+    let router = Router::new(&[Arc::new(calls)], Arc::new(ServerState::new(None))).unwrap();
+    let admission = Arc::new(router).admission();
+    for spec in METHODS {
+        let head = Head { method: Bytes::from_static(spec.path.as_bytes()), ..Head::default() };
+        let (shape, other) = if spec.kind.is_stream() {
+            (Shape::Stream, Shape::Unary)
+        } else {
+            (Shape::Unary, Shape::Stream)
+        };
+        let untold = admission(&head, None).expect("the server has the method");
+        assert_eq!(untold.shape, shape, "{}", spec.path);
+        let told = admission(&head, Some(shape)).expect("it is told as it is");
+        assert_eq!((told.method, told.shape), (untold.method, shape));
+        let refused = admission(&head, Some(other)).expect_err("it is told otherwise");
+        assert_eq!(refused.reason(), Some(Reason::NoMethod));
+    }
 }

@@ -11,6 +11,7 @@ pub(crate) const RULES: Rules = Rules {
     streams: IdRange { first: 100, last: u32::MAX as u64, step: 1, comes_round: true },
     calls: IdRange { first: 0, last: u32::MAX as u64, step: 1, comes_round: true },
     is_answered: true,
+    calls_are_streams: false,
     credit: CreditRule::Announced,
     framing: FRAMING,
     // A tRPC-Cpp writer that is blocked on the window is not woken by a normal CLOSE.
