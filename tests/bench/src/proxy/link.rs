@@ -18,12 +18,13 @@ pub(super) struct Link {
     chunks: VecDeque<(Instant, Vec<u8>)>,
     /// When the last byte so far has left the sender.
     busy_until: Option<Instant>,
+    is_broken: bool,
 }
 
 impl Link {
     pub(super) fn new(delay: Duration) -> Self {
         let buffer = (delay.as_nanos() * u128::from(RATE) / 1_000_000_000) as usize;
-        Self { delay, buffer, held: 0, chunks: VecDeque::new(), busy_until: None }
+        Self { delay, buffer, held: 0, chunks: VecDeque::new(), busy_until: None, is_broken: false }
     }
 
     /// The bytes for which there is room.
@@ -59,6 +60,15 @@ impl Link {
 
     pub(super) fn delivered(&mut self, bytes: usize) {
         self.held -= bytes;
+    }
+
+    /// Nobody takes anything any more.
+    pub(super) fn break_off(&mut self) {
+        self.is_broken = true;
+    }
+
+    pub(super) fn is_broken(&self) -> bool {
+        self.is_broken
     }
 }
 

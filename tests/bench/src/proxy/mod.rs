@@ -103,11 +103,16 @@ impl Shared {
         Self { link: Mutex::new(Link::new(delay)), changed: Condvar::new() }
     }
 
-    /// Puts all that can be read on the link, and then its end. An error is an end, too.
+    /// Puts all that can be read on the link, and then its end, unless it breaks. An error is an
+    /// end, too.
     fn read_from(&self, from: &mut impl Read) {
         let mut buffer = vec![0; CHUNK];
         loop {
-            let link = self.wait(|link| link.room() >= LEAST.min(link.buffer()));
+            let link =
+                self.wait(|link| link.is_broken() || link.room() >= LEAST.min(link.buffer()));
+            if link.is_broken() {
+                return;
+            }
             let most = link.room().min(CHUNK);
             // Only this thread makes the room smaller.
             drop(link);
@@ -131,8 +136,12 @@ impl Shared {
                 return Ok(());
             }
             let written = to.write_all(&chunk);
-            // After an error, too: the reader must come to its end.
-            self.lock().delivered(chunk.len());
+            let mut link = self.lock();
+            match written {
+                Ok(()) => link.delivered(chunk.len()),
+                Err(_) => link.break_off(),
+            }
+            drop(link);
             self.changed.notify_all();
             written?;
         }
@@ -244,6 +253,28 @@ mod tests {
         assert!(got == sent, "the bytes are not what was sent");
         assert!(start.elapsed() >= Duration::from_millis(10));
         echo.join().expect("the server is well");
+    }
+
+    #[test]
+    fn a_reader_ends_when_nothing_can_be_written() {
+        struct Closed;
+
+        impl Write for Closed {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::BrokenPipe.into())
+            }
+
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+
+        let shared = Shared::new(Duration::from_millis(1));
+        thread::scope(|scope| {
+            // This source has no end.
+            scope.spawn(|| shared.read_from(&mut io::repeat(7)));
+            shared.write_to(&mut Closed).expect_err("it is closed");
+        });
     }
 
     #[test]
