@@ -185,6 +185,8 @@ pub(crate) fn color(contender: Contender) -> RGBColor {
         Contender::Ttrpc => RGBColor(160, 135, 190),
         Contender::Tcp => RGBColor(150, 150, 150),
         Contender::TcpNaive => RGBColor(190, 190, 190),
+        Contender::GrpcGo => RGBColor(30, 145, 145),
+        Contender::TrpcGo => RGBColor(205, 165, 40),
     }
 }
 

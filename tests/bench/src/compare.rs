@@ -10,6 +10,7 @@ use clap::Args;
 use crate::chart;
 use crate::contender::Contender;
 use crate::curves;
+use crate::go;
 use crate::process;
 use crate::report::Report;
 use crate::row::Row;
@@ -34,6 +35,9 @@ pub(crate) struct Comparison {
     /// Only these contenders; `tonic` means all its forms
     #[arg(long, value_delimiter = ',')]
     contenders: Vec<Contender>,
+    /// Measure grpc-go and trpc-go, too, if Go is installed
+    #[arg(long)]
+    with_go: bool,
     /// Write each measurement as a line of JSON to this file
     #[arg(long)]
     json: Option<PathBuf>,
@@ -46,7 +50,11 @@ pub(crate) struct Comparison {
 /// Measures each contender in turn, in each work, in each round; so what disturbs the machine
 /// for a while disturbs all of them.
 pub(crate) async fn run(comparison: &Comparison) -> Result<()> {
-    let pairs = comparison.pairs();
+    let with_go = comparison.with_go && go::build()?;
+    if comparison.with_go && !with_go {
+        eprintln!("WARNING: Go is not installed. NOT RUN: grpc-go and trpc-go.");
+    }
+    let pairs = comparison.pairs(with_go);
     ensure!(!pairs.is_empty(), "none of these contenders takes part in these workloads");
     let mut json = match &comparison.json {
         Some(path) => {
@@ -106,10 +114,11 @@ impl Comparison {
         Ok(())
     }
 
-    fn pairs(&self) -> Vec<(Work, Contender)> {
+    fn pairs(&self, with_go: bool) -> Vec<(Work, Contender)> {
         let wanted = |contender: &Contender| {
-            self.contenders.is_empty()
-                || self.contenders.iter().any(|asked| contender.is_meant_by(*asked))
+            let is_asked_for = self.contenders.is_empty()
+                || self.contenders.iter().any(|asked| contender.is_meant_by(*asked));
+            is_asked_for && (with_go || !contender.is_go())
         };
         let pairs = |work: Work| {
             let contenders = work.contenders().iter().copied().filter(&wanted);

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +27,10 @@ pub(crate) enum Contender {
     Tcp,
     /// Hand-written TCP, one message a system call.
     TcpNaive,
+    /// gRPC in Go, with `--with-go`.
+    GrpcGo,
+    /// tRPC in Go, with `--with-go`.
+    TrpcGo,
 }
 
 impl Contender {
@@ -40,6 +44,8 @@ impl Contender {
         Self::Ttrpc,
         Self::Tcp,
         Self::TcpNaive,
+        Self::GrpcGo,
+        Self::TrpcGo,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -52,12 +58,19 @@ impl Contender {
             Self::Ttrpc => "ttrpc",
             Self::Tcp => "tcp",
             Self::TcpNaive => "tcp-naive",
+            Self::GrpcGo => "grpc-go",
+            Self::TrpcGo => "trpc-go",
         }
     }
 
     /// Tells whether it is one of tonic's forms.
     pub(crate) fn is_tonic(self) -> bool {
         matches!(self, Self::Tonic | Self::TonicIter | Self::TonicChannel)
+    }
+
+    /// Tells whether the program is another, in Go.
+    pub(crate) fn is_go(self) -> bool {
+        matches!(self, Self::GrpcGo | Self::TrpcGo)
     }
 
     /// Tells whether naming `asked` means this one; `tonic` means all its forms.
@@ -74,6 +87,7 @@ impl Contender {
             Self::Tarpc => tarpc::serve().await,
             Self::Ttrpc => ttrpc::serve().await,
             Self::Tcp | Self::TcpNaive => tcp::serve().await,
+            Self::GrpcGo | Self::TrpcGo => bail!("it is another program"),
         }
     }
 
@@ -95,6 +109,7 @@ impl Contender {
             Self::Tarpc => driver.unary::<tarpc::Client>(work, address).await,
             Self::Ttrpc => driver.streams::<ttrpc::Client>(work, address).await,
             Self::Tcp | Self::TcpNaive => driver.streams::<tcp::Client>(work, address).await,
+            Self::GrpcGo | Self::TrpcGo => bail!("it is another program"),
         }
     }
 }

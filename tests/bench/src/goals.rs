@@ -22,6 +22,7 @@ enum Against {
     TonicChannel,
     Tcp,
     TcpNaive,
+    GrpcGo,
     /// The figure itself counts.
     Nobody,
 }
@@ -42,7 +43,7 @@ pub(crate) struct Standing {
 
 impl Goal {
     pub(crate) fn all() -> impl Iterator<Item = Self> {
-        use Against::{Nobody, Tcp, TcpNaive, Tonic, TonicChannel};
+        use Against::{GrpcGo, Nobody, Tcp, TcpNaive, Tonic, TonicChannel};
         use Figure::{BytesEach, Cpu, P50, P99, Rate};
         use Wanted::{AtLeast, AtMost};
         use Workload as W;
@@ -83,7 +84,8 @@ impl Goal {
             .works()
             .into_iter()
             .filter(|work| work.delay_ms > 0 && work.workload == W::Download);
-        let far = far.map(|work| (work, Rate, Tcp, AtLeast(0.9)));
+        let far = far
+            .flat_map(|work| [(work, Rate, Tcp, AtLeast(0.9)), (work, Rate, GrpcGo, AtLeast(1.0))]);
         usual.into_iter().chain(sizes).chain(far).map(|(work, figure, against, wanted)| Self {
             work,
             figure,
@@ -107,6 +109,7 @@ impl Goal {
             }
             Against::Tcp => report.figure(self.work, Contender::Tcp, self.figure)?,
             Against::TcpNaive => report.figure(self.work, Contender::TcpNaive, self.figure)?,
+            Against::GrpcGo => report.figure(self.work, Contender::GrpcGo, self.figure)?,
         };
         let reached = ours / theirs;
         let (met, bound, limit) = match self.wanted {
@@ -128,6 +131,7 @@ impl Against {
             Self::TonicChannel => " of tonic-channel's",
             Self::Tcp => " of tcp's",
             Self::TcpNaive => " of tcp-naive's",
+            Self::GrpcGo => " of grpc-go's",
             Self::Nobody => "",
         }
     }

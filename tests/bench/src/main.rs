@@ -9,6 +9,7 @@ mod contenders;
 mod curves;
 mod drive;
 mod fairness;
+mod go;
 mod goals;
 mod message;
 mod process;
@@ -24,7 +25,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::{Args, Parser, Subcommand};
 use tokio::runtime::{Builder, Runtime};
 
@@ -114,12 +115,18 @@ fn run(command: Command) -> Result<()> {
             })
         }
         Command::One { contender, work, seconds } => {
+            if contender.is_go() {
+                ensure!(go::build()?, "{} needs Go", contender.name());
+            }
             let row = runtime(true)?.block_on(process::measure(contender, work, seconds))?;
             println!("{}", serde_json::to_string(&row)?);
             Ok(())
         }
         Command::Serve { contender, one_thread, until_eof } => {
             usage::allow_many_files()?;
+            if contender.is_go() {
+                match go::serve(contender, until_eof)? {}
+            }
             if until_eof {
                 process::end_with_input();
             }
@@ -135,6 +142,10 @@ fn run(command: Command) -> Result<()> {
 impl Drive {
     fn run(self) -> Result<()> {
         usage::allow_many_files()?;
+        if self.contender.is_go() {
+            let address = self.address.to_string();
+            match go::drive(self.contender, self.work, &address, self.seconds, self.server)? {}
+        }
         let driver =
             Driver { time: Duration::try_from_secs_f64(self.seconds)?, server: self.server };
         let driving = self.contender.drive(self.work, self.address, driver);

@@ -170,19 +170,26 @@ impl Workload {
 
     /// In the order in which they run, one after the other, in each round.
     pub(crate) fn contenders(self) -> &'static [Contender] {
-        use Contender::{Tarpc, Tcp, TcpNaive, Tonic, TonicChannel, TonicIter, Trill, Ttrpc};
+        use Contender::{
+            GrpcGo, Tarpc, Tcp, TcpNaive, Tonic, TonicChannel, TonicIter, Trill, TrpcGo, Ttrpc,
+        };
         match self {
-            Self::Unary | Self::UnaryOneThread => &[Trill, Tonic, Tarpc, Ttrpc, TcpNaive],
-            Self::UnaryMany => &[Trill, Tonic, Tarpc, Ttrpc, Tcp],
-            Self::PingPong | Self::PingPongOneThread => &[Trill, Tonic, Ttrpc, TcpNaive],
-            Self::Download => &[Trill, TonicIter, TonicChannel, Ttrpc, Tcp],
+            Self::Unary => &[Trill, Tonic, Tarpc, Ttrpc, TcpNaive, GrpcGo, TrpcGo],
+            Self::UnaryOneThread => &[Trill, Tonic, Tarpc, Ttrpc, TcpNaive],
+            Self::UnaryMany => &[Trill, Tonic, Tarpc, Ttrpc, Tcp, GrpcGo, TrpcGo],
+            Self::PingPong => &[Trill, Tonic, Ttrpc, TcpNaive, GrpcGo, TrpcGo],
+            Self::PingPongOneThread => &[Trill, Tonic, Ttrpc, TcpNaive],
+            Self::Download => &[Trill, TonicIter, TonicChannel, Ttrpc, Tcp, GrpcGo, TrpcGo],
             // Not ttrpc: its server starts a task for each message that comes, and so does not keep
             // their order.
-            Self::Upload | Self::Talk | Self::TalkMany => &[Trill, TonicIter, TonicChannel, Tcp],
-            Self::Idle | Self::Churn => &[Trill, Tonic, Ttrpc],
+            Self::Upload | Self::Talk | Self::TalkMany => {
+                &[Trill, TonicIter, TonicChannel, Tcp, GrpcGo, TrpcGo]
+            }
+            Self::Idle => &[Trill, Tonic, Ttrpc],
+            Self::Churn => &[Trill, Tonic, Ttrpc, GrpcGo, TrpcGo],
             Self::Connections => &[Trill, Tonic, Tarpc, Ttrpc],
             // The bound has a connection for each of the two: it shows what the machine alone does.
-            Self::Neighbour => &[Trill, TonicIter, TonicChannel, Tcp],
+            Self::Neighbour => &[Trill, TonicIter, TonicChannel, Tcp, GrpcGo, TrpcGo],
         }
     }
 }

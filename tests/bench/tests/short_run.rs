@@ -75,6 +75,26 @@ fn a_set_of_works_is_measured_and_drawn() {
     }
 }
 
+/// On a machine without Go there is nothing to test but the warning.
+#[test]
+fn go_takes_part_if_it_is_there() {
+    let run = Command::new(env!("CARGO_BIN_EXE_trill-bench"))
+        .args(["compare", "--with-go", "--rounds", "1", "--seconds", "0.01"])
+        .args(["--only", "w1,w2x8,w3,w4@4k,w5,w6,w7x2,w10,w12"])
+        .args(["--contenders", "trill,grpc-go,trpc-go"])
+        .output()
+        .expect("the program starts");
+    let (table, progress) =
+        (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
+    assert!(run.status.success(), "{progress}");
+    let has_go = Command::new("go").arg("version").output().is_ok();
+    for contender in ["grpc-go", "trpc-go"] {
+        let rows = table.lines().filter(|line| line.contains(&format!("| {contender} |")));
+        assert_eq!(rows.count(), if has_go { 9 } else { 0 }, "{table}{progress}");
+    }
+    assert_eq!(progress.contains("NOT RUN: grpc-go and trpc-go"), !has_go, "{progress}");
+}
+
 #[test]
 fn a_program_is_compared_with_another_in_turns() {
     let program = env!("CARGO_BIN_EXE_trill-bench");
