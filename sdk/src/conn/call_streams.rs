@@ -226,7 +226,12 @@ impl Connection {
         match (self.call_stream(id), how) {
             (Some(CallStream::Asked(_)), _) => self.finish_call(id, how, outcome),
             (Some(CallStream::Arriving(_)), End::Close) => self.hand_up(id),
-            (Some(CallStream::Arriving(_)), _) => self.refuse_arriving(id, outcome),
+            (Some(CallStream::Arriving(arriving)), _) => {
+                let call = arriving.call;
+                // The peer hears nothing more of it.
+                self.calls.set_answered(call);
+                self.refuse_arriving(id, outcome);
+            }
             (Some(CallStream::Served { .. }), End::Close) | (None, _) => {}
             (Some(CallStream::Served { call, .. }), _) => {
                 let call = *call;

@@ -102,10 +102,8 @@ impl Connection {
 
     /// Tells whether calls of the peer's wait for their answers, or something is not written.
     pub(crate) fn owes_answers(&self) -> bool {
-        self.calls.owe_answers()
-            || !self.output.is_empty()
-            || self.in_flight > 0
-            || self.has_leftovers()
+        // The peer gives no more credit for what waits for that.
+        self.calls.owe_answers() || !self.output.is_empty() || self.in_flight > 0
     }
 
     /// Answers all calls and streams that are going on with a code, because the server does not

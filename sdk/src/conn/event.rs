@@ -100,7 +100,8 @@ pub(crate) struct IncomingStream {
     pub(crate) deadline: Option<Instant>,
 }
 
-/// A call or stream of the peer's that was refused before it was admitted.
+/// A call or stream of the peer's that was refused before it was admitted, or a call that ended
+/// before its request had come whole.
 #[derive(Debug)]
 pub(crate) struct RefusedCall {
     /// As the peer has named it; empty if the head cannot be read.

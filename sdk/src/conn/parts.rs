@@ -176,8 +176,7 @@ impl Connection {
         let Some(shared) = &mut self.shared else { return };
         shared.waiting += bytes.len();
         let rest = Rest { bytes, ..Rest::default() };
-        shared.leftovers.insert(id, Leftover { rest, window, tail });
-        self.send_leftover(id);
+        self.advance(id, Leftover { rest, window, tail });
     }
 
     /// Sends what the windows allow of a stream's rest.
@@ -207,8 +206,16 @@ impl Connection {
 
     /// The same for what streams that are over have left.
     fn send_leftover(&mut self, id: StreamId) {
+        if let Some(shared) = &mut self.shared
+            && let Some(leftover) = shared.leftovers.remove(&id)
+        {
+            self.advance(id, leftover);
+        }
+    }
+
+    /// Sends what may go, and keeps what may not.
+    fn advance(&mut self, id: StreamId, mut leftover: Leftover) {
         let Some(shared) = &mut self.shared else { return };
-        let Some(leftover) = shared.leftovers.get_mut(&id) else { return };
         let part = leftover.rest.take(&mut leftover.window, &mut shared.send);
         if !part.is_empty() {
             shared.waiting -= part.len();
@@ -216,8 +223,9 @@ impl Connection {
         }
         if !leftover.rest.waiting().is_empty() {
             shared.starve(Starved::Leftover(id));
-        } else if let Some(Leftover { tail, .. }) = shared.leftovers.remove(&id) {
-            match tail {
+            shared.leftovers.insert(id, leftover);
+        } else {
+            match leftover.tail {
                 Tail::HalfClose => self.wire.half_close(&mut self.output, id),
                 Tail::Stream(outcome) => self.write_outcome(id, outcome),
                 Tail::Call(outcome) => self.write_close(id, outcome),

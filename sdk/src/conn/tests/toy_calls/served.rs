@@ -151,7 +151,9 @@ fn calls_that_arrive_have_their_places_and_give_them_back() {
 #[test]
 fn a_client_that_breaks_its_call_off_frees_it_before_and_after_it_was_handed_up() {
     let mut raw = Raw::opened(&Config::default());
-    raw.part(b"\0\0").reset().assert_gone();
+    raw.part(b"\0\0").reset();
+    assert!(raw.pair.server.output().is_empty(), "nobody waits for an answer");
+    raw.assert_gone();
     assert_eq!(refused(&mut raw.pair.server).len(), 1);
     let mut pair = strict(1_000, 10_000);
     let key = ask(&mut pair.client, b"request");
@@ -301,4 +303,33 @@ fn an_answer_that_does_not_fit_leaves_the_call_open_for_another_one() {
     let said = answer(&mut pair.client, key).unwrap().unwrap().outcome.message;
     assert!(said.ends_with(b"... (cut: max_metadata)"));
     pair.assert_done();
+}
+
+#[test]
+fn credit_that_comes_before_an_answer_is_used_by_it() {
+    let mut raw = Raw::opened(&Config::default());
+    raw.pair.server.receive(&toy::credit(1, 2_000)).unwrap();
+    raw.part(&framed(b"request")).end();
+    let got = next_call(&mut raw.pair.server);
+    raw.pair.server.receive(&toy::credit(1, 1_000)).unwrap();
+    reply(&mut raw.pair.server, got.key, Outcome::default(), &message(4_500, 1)).unwrap();
+    let said = raw.pair.server.output();
+    assert_eq!(kinds(&said), [HEAD, BYTES], "4,000 of 4,505 bytes");
+    let unsent = raw.pair.server.conn.buffered().unsent;
+    assert_eq!(unsent, 505);
+    raw.pair.server.receive(&toy::credit(1, 505)).unwrap();
+    assert_eq!(kinds(&raw.pair.server.output()), [BYTES, CLOSE]);
+    raw.assert_gone();
+}
+
+#[test]
+fn a_client_that_sends_nothing_more_gives_no_credit_for_an_answer() {
+    let mut raw = Raw::opened(&Config::default());
+    raw.part(&framed(b"request")).end();
+    let got = next_call(&mut raw.pair.server);
+    assert!(raw.pair.server.conn.handle_input_end(), "its answer is owed");
+    reply(&mut raw.pair.server, got.key, Outcome::default(), &message(4_500, 1)).unwrap();
+    assert!(raw.pair.server.conn.owes_answers());
+    assert_eq!(kinds(&raw.pair.server.output()), [HEAD, BYTES], "as much as its window");
+    assert!(!raw.pair.server.conn.owes_answers(), "the rest can never go");
 }
