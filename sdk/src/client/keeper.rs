@@ -57,7 +57,7 @@ async fn keep_connected(
             }
             let backoff = &pool.config.backoff;
             wait =
-                pool.change(|subchannels| subchannels.handle_retry(id, backoff, (now(), random())));
+                pool.change(|subchannels| subchannels.handle_retry(id, backoff, now(), random()));
         }
         let attempt = tokio::select! {
             biased;
@@ -74,14 +74,14 @@ async fn keep_connected(
                 }
                 let (lost, backoff) = (over(&why).with_peer(text).not_sent(), &pool.config.backoff);
                 pool.change(|subchannels| {
-                    subchannels.handle_lost(id, lost, backoff, (now(), random()))
+                    subchannels.handle_lost(id, lost, backoff, now(), random())
                 })
             }
             Err(error) => {
                 tracing::debug!(peer = %address, %error, "cannot connect");
                 let backoff = &pool.config.backoff;
                 pool.change(|subchannels| {
-                    subchannels.handle_failed(id, error, backoff, (now(), random()))
+                    subchannels.handle_failed(id, error, backoff, now(), random())
                 })
             }
         };
@@ -151,7 +151,7 @@ async fn drive(pool: &Arc<ConnectionPool>, id: Id, ends: Ends, peer: PeerAddr) -
     pool.change(|subchannels| subchannels.handle_connected(id, link, now()));
     let drains = || {
         let (why, backoff) = (peer_drains().with_peer(Arc::clone(&text)), &pool.config.backoff);
-        pool.start(|subchannels| subchannels.handle_drains(id, why, backoff, (now(), random())));
+        pool.start(|subchannels| subchannels.handle_drains(id, why, backoff, now(), random()));
         pool.ask_again.notify_one();
     };
     run(pool, driver, Arc::clone(&text), drains).await

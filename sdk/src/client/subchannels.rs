@@ -103,7 +103,7 @@ pub(super) enum Then {
 
 impl Subchannel {
     /// An attempt has failed, or may not be made: gives how long the next one has to wait.
-    fn fail(&mut self, why: Error, backoff: &Backoff, (now, random): (Instant, f64)) -> Duration {
+    fn fail(&mut self, why: Error, backoff: &Backoff, now: Instant, random: f64) -> Duration {
         let wait = self.attempts.handle_failed(backoff, random);
         self.phase = Phase::Failed { why, retry_at: after(now, wait) };
         wait
@@ -193,7 +193,8 @@ impl Subchannels {
         &mut self,
         id: Id,
         backoff: &Backoff,
-        (now, random): (Instant, f64),
+        now: Instant,
+        random: f64,
     ) -> Duration {
         let Some(place) = self.list.iter().position(|subchannel| subchannel.id == id) else {
             return Duration::ZERO;
@@ -205,7 +206,7 @@ impl Subchannels {
                 subchannel.phase = Phase::Connecting;
                 Duration::ZERO
             }
-            Some(why) => subchannel.fail(why, backoff, (now, random)),
+            Some(why) => subchannel.fail(why, backoff, now, random),
         }
     }
 
@@ -216,7 +217,8 @@ impl Subchannels {
         id: Id,
         why: Error,
         backoff: &Backoff,
-        (now, random): (Instant, f64),
+        now: Instant,
+        random: f64,
     ) -> Vec<Start> {
         let Some(place) = self.list.iter().position(|subchannel| subchannel.id == id) else {
             return Vec::new();
@@ -267,10 +269,11 @@ impl Subchannels {
         id: Id,
         why: Error,
         backoff: &Backoff,
-        (now, random): (Instant, f64),
+        now: Instant,
+        random: f64,
     ) -> Then {
         let Some(subchannel) = self.find(id) else { return Then::End };
-        Then::Wait(subchannel.fail(why, backoff, (now, random)))
+        Then::Wait(subchannel.fail(why, backoff, now, random))
     }
 
     /// A connection is over. It is replaced at once if it was of use, else when there is a call: a
@@ -280,7 +283,8 @@ impl Subchannels {
         id: Id,
         why: Error,
         backoff: &Backoff,
-        (now, random): (Instant, f64),
+        now: Instant,
+        random: f64,
     ) -> Then {
         self.draining.retain(|aside| aside.id != id);
         let Some(subchannel) = self.find(id) else { return Then::End };

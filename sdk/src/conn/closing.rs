@@ -104,9 +104,9 @@ impl Connection {
         let stream = self.streams.get_mut(key);
         stream.recv.discard = true;
         let begun = stream.rare.as_mut().map(|rare| std::mem::take(&mut rare.begun));
-        let (messages, bytes) = stream.recv.clear();
-        consumed.messages += messages;
-        consumed.bytes += bytes + begun.map_or(0, |begun| begun.len());
+        let unread = stream.recv.clear();
+        consumed.messages += unread.messages;
+        consumed.bytes += unread.bytes + begun.map_or(0, |begun| begun.len());
         self.give_credit(key, consumed);
     }
 

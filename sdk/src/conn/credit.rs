@@ -83,14 +83,11 @@ impl SendWindow {
         self.credit = self.credit.saturating_add(i64::from(increment));
     }
 
-    /// The bytes that were sent and not credited, and the window, if it is counted.
-    pub(super) fn uncredited(self) -> Option<(u64, u32)> {
-        (self.size > 0).then(|| {
-            (
-                u64::try_from(i64::from(self.size).saturating_sub(self.credit)).unwrap_or(0),
-                self.size,
-            )
-        })
+    /// The bytes that were sent and not credited, if they are counted.
+    pub(super) fn uncredited(self) -> Option<Uncredited> {
+        let sent = i64::from(self.size).saturating_sub(self.credit);
+        let bytes = u64::try_from(sent).unwrap_or(0);
+        (self.size > 0).then_some(Uncredited { bytes, window: self.size })
     }
 
     /// The credit that is left, if it is counted.
@@ -98,6 +95,14 @@ impl SendWindow {
     pub(super) fn credit(self) -> Option<i64> {
         (self.size > 0).then_some(self.credit)
     }
+}
+
+/// The bytes that were sent and not credited.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Uncredited {
+    pub(crate) bytes: u64,
+    /// The window by which they are measured.
+    pub(crate) window: u32,
 }
 
 /// The receiver's side: what was consumed and not yet given back.
@@ -242,14 +247,15 @@ mod tests {
 
     #[test]
     fn what_is_not_credited_is_told_with_the_window() {
+        let uncredited = |bytes| Some(Uncredited { bytes, window: 65_535 });
         let mut window = SendWindow::announced(65_535);
-        assert_eq!(window.uncredited(), Some((0, 65_535)));
+        assert_eq!(window.uncredited(), uncredited(0));
         window.subtract(70_000);
-        assert_eq!(window.uncredited(), Some((70_000, 65_535)));
+        assert_eq!(window.uncredited(), uncredited(70_000));
         window.add(10_000);
-        assert_eq!(window.uncredited(), Some((60_000, 65_535)));
+        assert_eq!(window.uncredited(), uncredited(60_000));
         window.add(70_000);
-        assert_eq!(window.uncredited(), Some((0, 65_535)), "a peer may give more than was sent");
+        assert_eq!(window.uncredited(), uncredited(0), "a peer may give more than was sent");
         assert_eq!(SendWindow::unlimited().uncredited(), None);
     }
 

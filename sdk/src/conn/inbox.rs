@@ -19,6 +19,13 @@ pub(crate) struct Inbox {
     more: Option<Box<More>>,
 }
 
+/// The messages that wait, and their bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) struct Total {
+    pub(crate) messages: usize,
+    pub(crate) bytes: usize,
+}
+
 /// The messages that came while there were some already.
 #[derive(Debug, Default)]
 struct More {
@@ -78,15 +85,14 @@ impl Inbox {
         self.first.as_mut()
     }
 
-    /// How many messages there are, and their bytes.
-    pub(crate) fn total(&self) -> (usize, usize) {
-        let (mut count, mut bytes) = self.more.as_ref().map_or((0, 0), |more| more.tail_total());
+    pub(crate) fn total(&self) -> Total {
+        let mut total = self.more.as_ref().map_or(Total::default(), |more| more.tail_total());
         let pieces = self.more.iter().flat_map(|more| &more.pieces);
         for messages in self.first.iter().chain(pieces) {
-            count += messages.count();
-            bytes += messages.bytes();
+            total.messages += messages.count();
+            total.bytes += messages.bytes();
         }
-        (count, bytes)
+        total
     }
 }
 
@@ -136,8 +142,9 @@ impl More {
         self.pieces.pop_front()
     }
 
-    fn tail_total(&self) -> (usize, usize) {
-        (self.count, self.tail.len() - self.count * usize::from(self.framing.header))
+    fn tail_total(&self) -> Total {
+        let bytes = self.tail.len() - self.count * usize::from(self.framing.header);
+        Total { messages: self.count, bytes }
     }
 }
 
@@ -171,9 +178,9 @@ mod tests {
             }
             taken.append(&mut inbox);
             assert!(inbox.is_empty());
-            assert_eq!(taken.total(), (10, sizes.iter().sum()));
+            assert_eq!(taken.total(), Total { messages: 10, bytes: sizes.iter().sum() });
             assert_eq!(drain(&mut taken), sizes);
-            assert!(taken.front().is_none() && taken.total() == (0, 0));
+            assert!(taken.front().is_none() && taken.total() == Total::default());
         }
     }
 
@@ -203,7 +210,7 @@ mod tests {
             inbox.push(Messages::new(buffer.slice(..48), 1, FRAMING));
         }
         assert!(buffer.is_unique());
-        assert_eq!(inbox.total().0, 10);
+        assert_eq!(inbox.total().messages, 10);
     }
 
     #[test]
@@ -224,7 +231,7 @@ mod tests {
                 (0..others).for_each(|_| inbox.push(message(b"1")));
                 inbox.push_to_stay(messages);
                 assert_eq!(
-                    (buffer.is_unique(), inbox.total().0),
+                    (buffer.is_unique(), inbox.total().messages),
                     (is_copied, others + 1),
                     "{size} {memory}"
                 );

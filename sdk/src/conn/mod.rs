@@ -378,7 +378,7 @@ impl Connection {
     /// Bytes of messages that nobody has taken.
     #[cfg(any(test, feature = "__fuzz"))]
     pub(crate) fn unread(&self) -> usize {
-        self.streams.all().map(|stream| stream.recv.inbox.total().1).sum()
+        self.streams.all().map(|stream| stream.recv.inbox.total().bytes).sum()
     }
 
     /// Why the connection is over, if it is.

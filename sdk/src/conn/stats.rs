@@ -15,7 +15,7 @@ pub(crate) struct Stats {
 
 impl Connection {
     pub(crate) fn stats(&self) -> Stats {
-        let unread = || self.streams.iter().map(|stream| stream.recv.inbox.total().1);
+        let unread = || self.streams.iter().map(|stream| stream.recv.inbox.total().bytes);
         Stats {
             streams: self.streams.held(),
             calls: self.calls.len(),

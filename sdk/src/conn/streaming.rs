@@ -7,7 +7,7 @@ use crate::wires::CreditRule;
 
 use super::Connection;
 use super::budget::Overrun;
-use super::credit::SendWindow;
+use super::credit::{SendWindow, Uncredited};
 use super::event::{Ending, StreamKey};
 use super::inbox::Inbox;
 use super::send_queue::SendTicket;
@@ -91,9 +91,8 @@ impl Consumed {
 pub(crate) struct Backlog {
     /// Of all streams and calls, for the socket.
     pub(crate) queued: usize,
-    /// Sent on this stream and not credited, and the window it is measured by. `None` if nobody
-    /// counts.
-    pub(crate) uncredited: Option<(u64, u32)>,
+    /// Of this stream; `None` if nobody counts.
+    pub(crate) uncredited: Option<Uncredited>,
 }
 
 /// The result of an attempt to take messages.

@@ -52,6 +52,16 @@ pub(super) struct ReadBuffer {
     pub(super) frames: Vec<Input>,
 }
 
+/// The room for a large frame that has begun.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct WantedRoom {
+    pub(super) bytes: usize,
+    /// Its call or stream.
+    pub(super) of: Begun,
+    /// The size that it announces.
+    pub(super) size: usize,
+}
+
 impl ReadBuffer {
     /// For what comes on this connection.
     pub(super) fn of(conn: &Connection) -> Self {
@@ -135,11 +145,11 @@ impl ReadBuffer {
         }
     }
 
-    /// The room that a large frame at the front needs to go on, if that is more than it has, with
-    /// its call or stream and its size. The room doubles as the frame's bytes come, up to what is
-    /// announced, unless the peer has sent one as large before.
+    /// The room that a large frame at the front needs to go on, if that is more than it has. It
+    /// doubles as the frame's bytes come, up to what is announced, unless the peer has sent one as
+    /// large before.
     #[inline]
-    pub(super) fn wants(&self) -> Option<(usize, Begun, usize)> {
+    pub(super) fn wants(&self) -> Option<WantedRoom> {
         if self.bytes.is_empty() || self.bytes.len() < self.granted {
             return None;
         }
@@ -151,7 +161,7 @@ impl ReadBuffer {
         let (of, size) = self.decoder.begun(&self.bytes)?;
         // PROTOCOL 5
         let room = (2 * self.bytes.len()).max(READ_MIN).max(self.proven).min(size);
-        Some((room, of, size))
+        Some(WantedRoom { bytes: room, of, size })
     }
 
     /// The large frame at the front has so much room from now on. No more than that: to grow by

@@ -411,7 +411,9 @@ impl ServerBuilder {
         let pools = Pools::new(self.unread, self.unsent, self.max_calls);
         Ok(Arc::new(Connections::new(
             self.config,
-            (self.accept_limits, pools, self.keys),
+            self.accept_limits,
+            pools,
+            self.keys,
             router,
             server_state,
         )))

@@ -51,7 +51,9 @@ pub(super) struct Connections {
 impl Connections {
     pub(super) fn new(
         config: Config,
-        (accept_limits, pools, keys): (AcceptLimits, Pools, KeyOf),
+        accept_limits: AcceptLimits,
+        pools: Pools,
+        keys: KeyOf,
         router: Router,
         server_state: Arc<ServerState>,
     ) -> Self {

@@ -326,11 +326,11 @@ impl<T> AsyncReader<T> {
     pub(super) fn discard(&mut self) {
         let mut consumed = Consumed::default();
         if let Some(state) = &mut self.state {
-            let (messages, bytes) = std::mem::take(&mut state.batch).total();
+            let unread = std::mem::take(&mut state.batch).total();
             (state.unpacking, state.decoding) = (None, None);
             consumed = std::mem::take(&mut state.consumed);
-            consumed.messages += messages;
-            consumed.bytes += bytes;
+            consumed.messages += unread.messages;
+            consumed.bytes += unread.bytes;
         }
         self.stream.link().discard(self.stream.key(), consumed);
     }

@@ -309,8 +309,9 @@ impl<T: Message> AsyncWriter<T> {
     pub(super) fn write_timed_out(&self, limit: Duration, setting: &str) -> Error {
         let backlog = self.stream.link().backlog(self.stream.key());
         let waited_for = match backlog.uncredited {
-            Some((uncredited, window)) if !self.waits_for_room() => format!(
-                "the peer gave no credit: it has not read {uncredited} bytes of this stream, its window is {window}"
+            Some(uncredited) if !self.waits_for_room() => format!(
+                "the peer gave no credit: it has not read {} bytes of this stream, its window is {}",
+                uncredited.bytes, uncredited.window
             ),
             _ => {
                 format!(

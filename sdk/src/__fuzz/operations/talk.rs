@@ -233,8 +233,8 @@ impl Talk {
         half.deaf = true;
         let unread = std::mem::take(&mut half.inbox).total();
         let consumed = Consumed {
-            messages: half.consumed.messages + unread.0,
-            bytes: half.consumed.bytes + unread.1,
+            messages: half.consumed.messages + unread.messages,
+            bytes: half.consumed.bytes + unread.bytes,
         };
         half.collect(end);
         end.on_stream(half.key, |stream| stream.discard(consumed));

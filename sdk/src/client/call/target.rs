@@ -41,13 +41,9 @@ impl Target {
         metadata_error(why, &Subject { method, peer, client: true, stream, limit: None })
     }
 
-    /// The head of a call, which comes before its first message.
-    pub(super) fn head(
-        &self,
-        options: CallOptions,
-        timeout: Option<std::time::Duration>,
-        (content_type, content_encoding): (u32, u32),
-    ) -> Head {
+    /// The head of a call, which comes before its first message, as of uncompressed messages of
+    /// protobuf.
+    pub(super) fn head(&self, options: CallOptions, timeout: Option<std::time::Duration>) -> Head {
         let caller = options
             .caller
             .map_or_else(|| self.channel.caller(), |caller| Bytes::from_static(caller.as_bytes()));
@@ -57,8 +53,8 @@ impl Target {
             callee: Bytes::from_static(self.service.as_bytes()),
             metadata: options.metadata,
             timeout,
-            content_type,
-            content_encoding,
+            content_type: 0,
+            content_encoding: 0,
             message_type: options.message_type,
         }
     }

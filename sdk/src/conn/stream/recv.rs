@@ -4,7 +4,7 @@ use crate::framing::{MESSAGE_COST, Messages};
 
 use super::super::config::room_for;
 use super::super::credit::RecvWindow;
-use super::super::inbox::Inbox;
+use super::super::inbox::{Inbox, Total};
 use super::super::streaming::Consumed;
 
 /// The cost of a queued message beside its bytes: a flood of empty messages is held back, too.
@@ -104,8 +104,8 @@ impl Recv {
         self.unread_bytes + self.unread_messages as usize * OVERHEAD
     }
 
-    /// Drops what is queued, and gives its count and bytes.
-    pub(in crate::conn) fn clear(&mut self) -> (usize, usize) {
+    /// Drops what is queued.
+    pub(in crate::conn) fn clear(&mut self) -> Total {
         std::mem::take(&mut self.inbox).total()
     }
 

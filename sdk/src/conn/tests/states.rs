@@ -362,7 +362,7 @@ impl Case {
             Some(ending) => format!("over: {}", ending_text(ending)),
             None => format!("{:?}", stream.state),
         };
-        let (count, _) = stream.recv.inbox.total();
+        let count = stream.recv.inbox.total().messages;
         for (is, what) in [
             (count > 0, "a message unread"),
             (stream.recv.discard, "reader gone"),

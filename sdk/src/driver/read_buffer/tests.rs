@@ -48,7 +48,7 @@ fn frame(size: usize) -> Vec<u8> {
 fn feed(read_buffer: &mut ReadBuffer, bytes: &[u8]) -> usize {
     let mut source = Source { left: bytes.to_vec(), room: read_buffer.bytes.capacity(), grown: 0 };
     while !source.left.is_empty() {
-        if let Some((room, ..)) = read_buffer.wants() {
+        if let Some(WantedRoom { bytes: room, .. }) = read_buffer.wants() {
             read_buffer.grant(room);
         }
         let polled = read_buffer.poll_read(&mut source, &mut Context::from_waker(Waker::noop()));
@@ -152,7 +152,7 @@ fn kept(bytes: &[u8]) -> Vec<(usize, usize)> {
     read_buffer.read_size = READ_MAX;
     let mut source = Source { left: bytes.to_vec(), room: 0, grown: 0 };
     while !source.left.is_empty() {
-        if let Some((room, ..)) = read_buffer.wants() {
+        if let Some(WantedRoom { bytes: room, .. }) = read_buffer.wants() {
             read_buffer.grant(room);
         }
         let polled = read_buffer.poll_read(&mut source, &mut Context::from_waker(Waker::noop()));

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::clock::now;
 use crate::conn::ConnError;
 use crate::driver::give_way;
-use crate::driver::read_buffer::{FRAMES_PER_LOCK, Headers};
+use crate::driver::read_buffer::{FRAMES_PER_LOCK, Headers, WantedRoom};
 use crate::driver::state::{Reading, SharedState};
 use crate::transport::ReadEnd;
 use crate::wires::{Begun, Skip};
@@ -146,7 +146,8 @@ impl Driver {
     /// Asks for the room of a large frame. A request for which there is none is refused; a message
     /// of a stream waits, but for one whose peer is gone: no more comes of it than its socket
     /// holds, and only behind that is the end.
-    fn make_room(&mut self, (room, of, size): (usize, Begun, usize), is_closed: bool) -> Room {
+    fn make_room(&mut self, wanted: WantedRoom, is_closed: bool) -> Room {
+        let WantedRoom { bytes: room, of, size } = wanted;
         if self.run(|state| state.conn.hold_input(room, of)).is_ok() {
             self.read_buffer.grant(room);
             return Room::Made;

@@ -181,8 +181,9 @@ impl UnsentOpening {
         let encoding = compression.map_or(0, Compression::to_wire);
         let (idle_timeout, patient) = (options.stream_idle_timeout, options.wait_for_ready);
         // PROTOCOL 36
-        let head = Some(target.head(options, None, (0, encoding)));
-        let mut unsent = Self { head, limit, idle_timeout, patient, compression };
+        let mut head = target.head(options, None);
+        head.content_encoding = encoding;
+        let mut unsent = Self { head: Some(head), limit, idle_timeout, patient, compression };
         unsent.tell_time_left(target)?;
         Ok(unsent)
     }

@@ -129,8 +129,8 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
                     self.patient = call.options.wait_for_ready;
                     let options = std::mem::take(&mut call.options);
                     let link = call.target.channel.pick();
-                    let head =
-                        call.target.head(options, timeout.flatten(), (content_type, encoding));
+                    let mut head = call.target.head(options, timeout.flatten());
+                    (head.content_type, head.content_encoding) = (content_type, encoding);
                     let Some(link) = link else {
                         self.wait_for_connection(head);
                         continue;
