@@ -10,7 +10,7 @@ use crate::conn::{
     CallKey, Config, ConnError, Connection, Consumed, Event, Fit, Inbox, Outcome, SendTicket, Sent,
     StreamKey, Take, frame_size,
 };
-use crate::framing::{Messages, Prefix, Side};
+use crate::framing::{Messages, Prefix, Side, UnaryContent};
 
 use super::choices::Choices;
 use super::end::{FuzzedEnd, STREAM, UNARY, config, head};
@@ -158,8 +158,8 @@ impl FuzzedConnection {
                 conn.give_back(&mut ticket);
                 return Ok(None);
             }
-            let body = (len, |out: &mut Vec<u8>| out.resize(out.len() + len, 7));
-            conn.call(head(UNARY, timeout), one_way, deadline, body, &[])
+            let body = UnaryContent::new(len, |out: &mut Vec<u8>| out.resize(out.len() + len, 7));
+            conn.call(head(UNARY, timeout), one_way, deadline, body)
         });
         if let Ok(Some(key)) = made {
             assert!(self.calls.insert(key, true).is_none(), "the key of another call");
@@ -280,12 +280,14 @@ impl FuzzedConnection {
             (true, 0..=2) => self.end.with(|conn| conn.answer(key)).is_some(),
             (false, 0) => {
                 let (outcome, len) = (outcome(choices), choices.below(256));
-                let body = (len, |out: &mut Vec<u8>| out.resize(out.len() + len, 7));
+                let body =
+                    UnaryContent::new(len, |out: &mut Vec<u8>| out.resize(out.len() + len, 7));
                 self.end.with(|conn| {
                     let mut ticket = None;
                     let room = conn.claim_room(len, &mut ticket) == Ok(true);
                     conn.give_back(&mut ticket);
-                    let replied = room && conn.reply(key, outcome, 0, body, b"attached").is_ok();
+                    let replied =
+                        room && conn.reply(key, outcome, 0, body.with(b"attached")).is_ok();
                     if replied {
                         conn.release_call(key);
                     }

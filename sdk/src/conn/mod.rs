@@ -57,7 +57,9 @@ use hashbrown::HashMap;
 use crate::framing::{Largest, Side};
 use crate::wires::{Decoder, Rules, Wire, trpc};
 
-pub(crate) use crate::framing::{Answer, Body, COPIED, Head, Outbox, Outcome, StreamId};
+pub(crate) use crate::framing::{
+    Answer, Body, COPIED, Head, Outbox, Outcome, StreamId, UnaryContent,
+};
 
 use begun::FrontWatch;
 use budget::Account;

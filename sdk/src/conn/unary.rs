@@ -44,10 +44,9 @@ impl Connection {
         head: Head,
         one_way: bool,
         deadline: Option<Instant>,
-        body: (usize, impl Body),
-        attachment: &[u8],
+        content: UnaryContent<'_, impl Body>,
     ) -> Result<Option<CallKey>, SendError> {
-        let sent = self.try_call(head, one_way, deadline, body, attachment);
+        let sent = self.try_call(head, one_way, deadline, content);
         if sent.is_err() {
             // The room that it was given is the next one's.
             self.grant_room();
@@ -60,8 +59,7 @@ impl Connection {
         head: Head,
         one_way: bool,
         deadline: Option<Instant>,
-        body: (usize, impl Body),
-        attachment: &[u8],
+        content: UnaryContent<'_, impl Body>,
     ) -> Result<Option<CallKey>, SendError> {
         if let Some(why) = &self.lost {
             return Err(SendError::Ended(Ending::Lost(why.clone())));
@@ -72,7 +70,6 @@ impl Connection {
         // One wire alone knows its rules where they are asked, at no cost.
         let on_stream = self.wire.rules().calls_are_streams;
         let limit = self.config.largest();
-        let content = UnaryContent { len: body.0, body: body.1, attachment };
         let id = if on_stream {
             let id = self.next_stream()?;
             self.call_on_stream(id, &head, content)?;
@@ -117,8 +114,7 @@ impl Connection {
         key: CallKey,
         outcome: Outcome,
         content_encoding: u32,
-        body: (usize, impl Body),
-        attachment: &[u8],
+        content: UnaryContent<'_, impl Body>,
     ) -> Result<(), SendError> {
         let Call::Incoming(call) = self.calls.get_mut(key) else {
             unreachable!("the key is of a call of the peer's")
@@ -128,7 +124,6 @@ impl Connection {
             return Ok(());
         }
         let (tag, limit) = (call.tag, self.config.largest());
-        let content = UnaryContent { len: body.0, body: body.1, attachment };
         if self.wire.rules().calls_are_streams {
             return self.reply_on_stream(key, tag, outcome, content_encoding, content);
         }
@@ -144,14 +139,15 @@ impl Connection {
         let bare = outcome.without_metadata();
         let none = |_: &mut Vec<u8>| {};
         // PROTOCOL 37
-        let Err(why) = self.reply(key, outcome, 0, (0, none), attachment) else {
+        let Err(why) = self.reply(key, outcome, 0, UnaryContent::new(0, none).with(attachment))
+        else {
             return Fit::Whole;
         };
         let cut = self.cut(&bare);
-        if self.reply(key, bare, 0, (0, none), &[]).is_ok() {
+        if self.reply(key, bare, 0, UnaryContent::new(0, none)).is_ok() {
             return Fit::WithoutMetadata(why);
         }
-        self.reply(key, cut, 0, (0, none), &[])
+        self.reply(key, cut, 0, UnaryContent::new(0, none))
             .expect("two codes and a text that was cut fit into any frame");
         Fit::Cut
     }

@@ -24,7 +24,7 @@ mod wakers;
 mod writer;
 
 pub(crate) use give_way::{give_way, pay};
-pub(crate) use link::{BodyCharge, Link, WeakLink};
+pub(crate) use link::{BodyCharge, CallTerms, Link, WeakLink};
 pub(crate) use send_buffer::Sender;
 #[cfg(feature = "testing")]
 pub use stats::Census;
@@ -37,7 +37,7 @@ pub(crate) use crate::conn::{
     Admission, Admitted, Answer, Body, COPIED, CallKey, Cause, Config, ConnError, Connection,
     Consumed, Ending, Fit, Head, Inbox, IncomingCall, IncomingStream, MAX_HEADER, MIN_WINDOW,
     Outbox, Outcome, Overrun, Peer, Pools, RefusedCall, SendError, SendTicket, Shape, StreamKey,
-    Take, too_large,
+    Take, UnaryContent, too_large,
 };
 pub use crate::conn::{Buffered, Refused};
 

@@ -13,14 +13,14 @@ use loom::future::block_on;
 use loom::thread;
 
 use crate::conn::{Consumed, Head, Inbox, StreamKey, Take};
-use crate::framing::{Messages, Side, StreamId};
+use crate::framing::{Messages, Side, StreamId, UnaryContent};
 use crate::sync::{AtomicBool, Mutex, Ordering};
 use crate::wires::Wire;
 use crate::wires::trpc::{self as wire, Decoder, Frame, UnaryHead, data as write_data};
 
 use super::flusher::Flusher;
 use super::send_buffer::{SendBuffer, Sender};
-use super::{Driver, Link};
+use super::{CallTerms, Driver, Link};
 use crate::clock::now;
 use crate::transport::{Ends, ReadEnd, WriteEnd};
 
@@ -213,7 +213,7 @@ fn client(
 fn send(link: &Link, key: StreamKey, sender: &mut Sender, message: &[u8]) {
     let sent = block_on(poll_fn(|cx| {
         super::tests::poll_send(link, key, message.len(), sender, cx, |out: &mut Vec<u8>| {
-            out.extend_from_slice(message)
+            out.extend_from_slice(message);
         })
     }));
     sent.expect("the stream is open");
@@ -389,9 +389,8 @@ fn loom_callers_get_their_answers() {
                 let call = block_on(poll_fn(|cx| {
                     link.poll_call(
                         &mut head,
-                        (false, None, now()),
-                        (0, |_: &mut Vec<u8>| {}),
-                        &[],
+                        CallTerms { one_way: false, deadline: None, now: now() },
+                        UnaryContent::new(0, |_: &mut Vec<u8>| {}),
                         &mut ticket,
                         cx,
                     )

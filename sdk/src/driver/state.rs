@@ -239,13 +239,14 @@ impl SharedState {
     pub(super) fn poll_send<B: Body>(
         &mut self,
         key: StreamKey,
-        (len, body): (usize, B),
+        len: usize,
+        body: B,
         held: Option<usize>,
         sender: &mut Sender,
         cx: &Context<'_>,
     ) -> Poll<Result<(), SendError>> {
         let waited = sender.ticket.is_some();
-        let polled = self.try_send(key, (len, body), held, sender, cx);
+        let polled = self.try_send(key, len, body, held, sender, cx);
         if waited && polled.is_ready() {
             self.wakers.stream(key).write.take();
         }
@@ -255,7 +256,8 @@ impl SharedState {
     fn try_send<B: Body>(
         &mut self,
         key: StreamKey,
-        (len, body): (usize, B),
+        len: usize,
+        body: B,
         held: Option<usize>,
         sender: &mut Sender,
         cx: &Context<'_>,

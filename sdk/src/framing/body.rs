@@ -23,10 +23,29 @@ impl<F: FnOnce(&mut Vec<u8>)> Body for F {
 }
 
 /// The message of a unary call or answer, which has `len` bytes, and what travels behind it.
+#[derive(Clone, Copy)]
 pub(crate) struct UnaryContent<'a, B> {
     pub(crate) len: usize,
     pub(crate) body: B,
     pub(crate) attachment: &'a [u8],
+}
+
+impl<'a, B> UnaryContent<'a, B> {
+    /// A message that comes alone.
+    pub(crate) fn new(len: usize, body: B) -> Self {
+        Self { len, body, attachment: &[] }
+    }
+
+    /// The same with bytes behind it.
+    pub(crate) fn with(self, attachment: &'a [u8]) -> Self {
+        Self { attachment, ..self }
+    }
+
+    /// The bytes of both.
+    #[inline]
+    pub(crate) fn size(&self) -> usize {
+        self.len + self.attachment.len()
+    }
 }
 
 /// A message that is one piece.

@@ -1,10 +1,11 @@
 //! Holds on unary calls: letting go of one frees its place in the connection.
 
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::driver::{
-    Answer, Body, CallKey, Ending, Fit, Head, Link, Outcome, Overrun, SendError, SendTicket,
+    Answer, Body, CallKey, CallTerms, Ending, Fit, Head, Link, Outcome, Overrun, SendError,
+    SendTicket, UnaryContent,
 };
 
 /// A call of ours that is not answered yet, or one of the peer's.
@@ -49,19 +50,12 @@ impl CallRef {
         &mut self,
         outcome: &mut Outcome,
         content_encoding: u32,
-        body: (usize, impl Body),
-        attachment: &[u8],
+        content: UnaryContent<'_, impl Body>,
         cx: &Context<'_>,
     ) -> Poll<Result<(), SendError>> {
         let (key, ticket) = (self.key(), &mut self.ticket);
-        let replied = ready!(self.link.poll_reply(
-            key,
-            (outcome, content_encoding),
-            body,
-            attachment,
-            ticket,
-            cx
-        ));
+        let replied =
+            ready!(self.link.poll_reply(key, outcome, content_encoding, content, ticket, cx));
         if replied.is_ok() {
             self.key = None;
         }
@@ -105,18 +99,16 @@ impl UnsentRequest {
         Self { link: Some(link), head: Some(head), ticket: None }
     }
 
-    /// Sends it when there is room; `how` is whether it is one-way, its deadline, and the time now.
-    /// The task is woken when the answer is there. A one-way call gives no call.
+    /// Sends it when there is room. The task is woken when the answer is there. A one-way call
+    /// gives no call.
     pub(crate) fn poll_send(
         &mut self,
-        how: (bool, Option<Instant>, Instant),
-        body: (usize, impl Body),
-        attachment: &[u8],
+        terms: CallTerms,
+        content: UnaryContent<'_, impl Body>,
         cx: &Context<'_>,
     ) -> Poll<Result<Option<CallRef>, SendError>> {
         let link = self.link.as_ref().expect("a request is sent once");
-        let key =
-            ready!(link.poll_call(&mut self.head, how, body, attachment, &mut self.ticket, cx))?;
+        let key = ready!(link.poll_call(&mut self.head, terms, content, &mut self.ticket, cx))?;
         Poll::Ready(Ok(key.and_then(|key| Some(CallRef::new(self.link.take()?, key)))))
     }
 }

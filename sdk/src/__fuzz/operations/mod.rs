@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::conn::{CallKey, Config, ConnError, Ending, Event, Outcome, StreamKey};
-use crate::framing::Side;
+use crate::framing::{Side, UnaryContent};
 
 use super::choices::Choices;
 use super::end::{FuzzedEnd, STREAM, UNARY, config, head};
@@ -188,8 +188,10 @@ impl World {
                 conn.give_back(&mut ticket);
                 return None;
             }
-            let body = (4, |out: &mut Vec<u8>| out.extend_from_slice(&number.to_be_bytes()));
-            Some(conn.call(head(UNARY, None), one_way, None, body, &[]))
+            let body = UnaryContent::new(4, |out: &mut Vec<u8>| {
+                out.extend_from_slice(&number.to_be_bytes());
+            });
+            Some(conn.call(head(UNARY, None), one_way, None, body))
         });
         if let Some(Ok(key)) = made {
             self.made += 1;
@@ -206,8 +208,10 @@ impl World {
         }
         let (key, number) = self.serving.swap_remove(which % self.serving.len());
         self.server.with(|conn| {
-            let body = (4, |out: &mut Vec<u8>| out.extend_from_slice(&number.to_be_bytes()));
-            conn.reply(key, Outcome::default(), 0, body, &[]).expect("it is small");
+            let body = UnaryContent::new(4, |out: &mut Vec<u8>| {
+                out.extend_from_slice(&number.to_be_bytes());
+            });
+            conn.reply(key, Outcome::default(), 0, body).expect("it is small");
             conn.release_call(key);
         });
     }

@@ -1,6 +1,7 @@
 //! Answers that wait for room.
 
 use crate::conn::{CallKey, Config, ConnError, Outcome, Pools, SendError, SendTicket};
+use crate::framing::UnaryContent;
 
 use super::pair::{End, Pair};
 
@@ -19,7 +20,7 @@ fn answer_with(
         return Ok(false);
     }
     let write = |out: &mut Vec<u8>| out.resize(out.len() + size, 7);
-    end.conn.reply(key, Outcome::default(), 0, (size, write), &[])?;
+    end.conn.reply(key, Outcome::default(), 0, UnaryContent::new(size, write))?;
     end.conn.release_call(key);
     Ok(true)
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::conn::{Cancel, Config, ConnError, Consumed, Ending, Front, Violation};
-use crate::framing::{Side, StreamId};
+use crate::framing::{Side, StreamId, UnaryContent};
 use crate::wires::trpc::{self as wire, Frame, HEADER_LEN};
 use crate::wires::{Begun, CallTag, Input, Skip, trpc};
 
@@ -156,7 +156,12 @@ fn a_message_that_is_too_large_ends_its_call_or_stream_alone_on_both_sides() {
     assert!(pair.server.output_frames().is_empty());
 
     let none = |_: &mut Vec<u8>| {};
-    let call = pair.client.conn.call(head(UNARY), false, None, (0, none), &[]).unwrap().unwrap();
+    let call = pair
+        .client
+        .conn
+        .call(head(UNARY), false, None, UnaryContent::new(0, none))
+        .unwrap()
+        .unwrap();
     let answer = call_of(1, false);
     pair.client.conn.handle_input(skipped(answer, Skip::TooLarge), pair.now).unwrap();
     assert_eq!(pair.client.conn.answer(call), Some(Err(too_large)));

@@ -7,7 +7,7 @@ use crate::conn::{
     CallKey, Config, ConnError, Consumed, Ending, Event, Outcome, Pools, Sent, StreamId, StreamKey,
     Take,
 };
-use crate::framing::Messages;
+use crate::framing::{Messages, UnaryContent};
 use crate::wires::Input;
 use crate::wires::trpc::{FRAMING, Frame, data as write_data};
 
@@ -145,7 +145,10 @@ fn unary_calls_count_until_they_are_answered_and_answers_until_they_are_taken() 
     assert_eq!(pools.unread.reserved(), counted);
     for key in calls {
         let write = |out: &mut Vec<u8>| out.extend_from_slice(&body);
-        pair.server.conn.reply(key, Outcome::default(), 0, (body.len(), write), &[]).unwrap();
+        pair.server
+            .conn
+            .reply(key, Outcome::default(), 0, UnaryContent::new(body.len(), write))
+            .unwrap();
         pair.server.conn.release_call(key);
     }
     assert_eq!(pools.unread.reserved(), 0);
@@ -420,8 +423,8 @@ fn a_small_unread_message_keeps_a_read_buffer_only_if_its_reader_waits_and_its_s
 impl crate::conn::Connection {
     /// Sends a unary call with this body.
     pub(super) fn call_with(&mut self, body: &[u8]) {
-        let body = (body.len(), |out: &mut Vec<u8>| out.extend_from_slice(body));
-        self.call(head(UNARY), false, None, body, &[]).unwrap();
+        let body = UnaryContent::new(body.len(), |out: &mut Vec<u8>| out.extend_from_slice(body));
+        self.call(head(UNARY), false, None, body).unwrap();
     }
 }
 

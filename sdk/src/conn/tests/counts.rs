@@ -3,7 +3,7 @@
 
 use crate::conn::config::CALL_STATE;
 use crate::conn::{Charge, Config, Event, Outbox, Outcome, Sent};
-use crate::framing::StreamId;
+use crate::framing::{StreamId, UnaryContent};
 use crate::wires::Begun;
 
 use super::pair::{End, Pair, UNARY, head};
@@ -66,7 +66,10 @@ fn a_message_that_has_settled_counts_and_keeps_nobody_from_reading() {
 fn a_call_counts_with_its_attachment_and_needs_no_room_for_what_it_has() {
     let mut pair = Pair::with(Config::default(), Config { unread: LIMIT, ..Config::default() });
     let write = |out: &mut Vec<u8>| out.extend_from_slice(&[7; 30_000]);
-    pair.client.conn.call(head(UNARY), false, None, (30_000, write), &[7; 20_000]).unwrap();
+    pair.client
+        .conn
+        .call(head(UNARY), false, None, UnaryContent::new(30_000, write).with(&[7; 20_000]))
+        .unwrap();
     pair.run();
     let key = pair.server.next_call().key;
     assert_eq!(unread(&pair.server).0, CALL_STATE + 50_000);
@@ -83,7 +86,10 @@ fn statistics_tell_streams_calls_and_bytes() {
     let (other, _) = pair.open();
     pair.client.send(key, &[7; 100]).unwrap();
     pair.client.send(other, &[7; 30]).unwrap();
-    pair.client.conn.call(head(UNARY), false, None, (0, |_: &mut Vec<u8>| {}), &[]).unwrap();
+    pair.client
+        .conn
+        .call(head(UNARY), false, None, UnaryContent::new(0, |_: &mut Vec<u8>| {}))
+        .unwrap();
     pair.run();
     pair.server.send(served.key, &[7; 1_000]).unwrap();
     let stats = pair.server.conn.stats();

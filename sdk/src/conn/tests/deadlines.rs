@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use crate::conn::table::Key;
 use crate::conn::timers::{Timer, Timers};
 use crate::conn::{CallKey, Config, Ending, Event, Head, Outcome, StreamKey};
+use crate::framing::UnaryContent;
 use crate::wires::trpc::Frame;
 
 use super::pair::{End, Pair, STREAM, UNARY, epoch, head};
@@ -56,7 +57,7 @@ fn a_limit_below_a_millisecond_is_told_as_one_millisecond_by_calls_and_streams()
     let none = |_: &mut Vec<u8>| {};
     pair.client
         .conn
-        .call(Head { timeout: limit, ..head(UNARY) }, false, None, (0, none), &[])
+        .call(Head { timeout: limit, ..head(UNARY) }, false, None, UnaryContent::new(0, none))
         .unwrap();
     pair.run();
     let end = Some(pair.now + Duration::from_millis(1));
@@ -86,9 +87,9 @@ fn a_stream_that_ends_in_time_leaves_no_timer() {
 fn a_unary_call_ends_at_its_deadline_on_both_sides_and_a_late_answer_is_dropped() {
     let mut pair = Pair::new();
     let deadline = Some(pair.now + SECOND);
-    let body = (2, |out: &mut Vec<u8>| out.extend_from_slice(b"hi"));
+    let body = UnaryContent::new(2, |out: &mut Vec<u8>| out.extend_from_slice(b"hi"));
     let sent = Head { timeout: Some(SECOND), ..head(UNARY) };
-    let key = pair.client.conn.call(sent, false, deadline, body, &[]).unwrap().unwrap();
+    let key = pair.client.conn.call(sent, false, deadline, body).unwrap().unwrap();
     pair.run();
     let call = pair.server.next_call();
     assert_eq!(call.deadline, deadline);
@@ -99,7 +100,12 @@ fn a_unary_call_ends_at_its_deadline_on_both_sides_and_a_late_answer_is_dropped(
 
     pair.server
         .conn
-        .reply(call.key, Outcome::of_codes(24, 0, "late"), 0, (0, |_: &mut Vec<u8>| {}), &[])
+        .reply(
+            call.key,
+            Outcome::of_codes(24, 0, "late"),
+            0,
+            UnaryContent::new(0, |_: &mut Vec<u8>| {}),
+        )
         .unwrap();
     pair.server.conn.release_call(call.key);
     pair.run();

@@ -8,13 +8,13 @@ use crate::conn::config::MIN_OUTBOX;
 use crate::conn::{
     CallKey, Config, ConnError, Connection, Ending, Event, Head, Outbox, Outcome, SendError, Take,
 };
-use crate::framing::MAX_ENTRIES;
+use crate::framing::{MAX_ENTRIES, UnaryContent};
 use crate::metadata::Metadata;
 
 use super::pair::{Pair, STREAM, UNARY, epoch, head};
 
 fn call(conn: &mut Connection, head: Head, one_way: bool) -> Option<CallKey> {
-    conn.call(head, one_way, None, (0, |_: &mut Vec<u8>| {}), &[]).unwrap()
+    conn.call(head, one_way, None, UnaryContent::new(0, |_: &mut Vec<u8>| {})).unwrap()
 }
 
 fn told(events: &mut Vec<Event>) -> bool {
@@ -94,8 +94,12 @@ fn a_client_that_a_draining_server_has_refused_sends_it_no_more_calls() {
         "the mark is not for the caller"
     );
     for one_way in [false, true] {
-        let again =
-            pair.client.conn.call(head(UNARY), one_way, None, (0, |_: &mut Vec<u8>| {}), &[]);
+        let again = pair.client.conn.call(
+            head(UNARY),
+            one_way,
+            None,
+            UnaryContent::new(0, |_: &mut Vec<u8>| {}),
+        );
         assert_eq!(again, Err(SendError::PeerDrains));
     }
     assert_eq!(pair.client.conn.open(head(STREAM), None, epoch()), Err(SendError::PeerDrains));
@@ -151,7 +155,7 @@ fn those_who_wait_for_room_hear_that_the_server_drains() {
     pair.server.receive(&request, epoch()).unwrap();
     let client = &mut pair.client.conn;
     let large = |out: &mut Vec<u8>| out.resize(out.len() + MIN_OUTBOX, 0);
-    client.call(head(UNARY), true, None, (MIN_OUTBOX, large), &[]).unwrap();
+    client.call(head(UNARY), true, None, UnaryContent::new(MIN_OUTBOX, large)).unwrap();
     let mut waits = None;
     assert_eq!(client.claim_room(MIN_OUTBOX, &mut waits), Ok(false));
     let answer = pair.server.output();
@@ -167,7 +171,7 @@ fn a_call_or_stream_that_fails_when_it_has_got_room_leaves_it_to_the_next() {
             Pair::with(Config { outbox: MIN_OUTBOX, ..Config::default() }, Config::default());
         let client = &mut pair.client.conn;
         let large = |out: &mut Vec<u8>| out.resize(out.len() + MIN_OUTBOX, 0);
-        client.call(head(UNARY), true, None, (MIN_OUTBOX, large), &[]).unwrap();
+        client.call(head(UNARY), true, None, UnaryContent::new(MIN_OUTBOX, large)).unwrap();
         let (mut first, mut second) = (None, None);
         assert_eq!(client.claim_room(MIN_OUTBOX, &mut first), Ok(false));
         assert_eq!(client.claim_room(MIN_OUTBOX, &mut second), Ok(false));
@@ -181,7 +185,7 @@ fn a_call_or_stream_that_fails_when_it_has_got_room_leaves_it_to_the_next() {
         let failed = if is_stream {
             client.conn.open(unfit, None, epoch()).err()
         } else {
-            client.conn.call(unfit, true, None, (MIN_OUTBOX, large), &[]).err()
+            client.conn.call(unfit, true, None, UnaryContent::new(MIN_OUTBOX, large)).err()
         };
         assert!(matches!(failed, Some(SendError::TooManyEntries { .. })));
         assert_eq!(client.conn.claim_room(MIN_OUTBOX, &mut second), Ok(true));
@@ -201,7 +205,12 @@ fn what_a_shutdown_breaks_off_tells_that_the_server_takes_no_more_calls() {
         pair.run();
         pair.server.conn.shut_down();
         pair.run();
-        let again = pair.client.conn.call(head(UNARY), false, None, (0, |_: &mut Vec<u8>| {}), &[]);
+        let again = pair.client.conn.call(
+            head(UNARY),
+            false,
+            None,
+            UnaryContent::new(0, |_: &mut Vec<u8>| {}),
+        );
         assert_eq!(again, Err(SendError::PeerDrains), "a stream: {is_stream}");
     }
 }

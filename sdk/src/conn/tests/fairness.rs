@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::conn::{Config, Ending, Event, Outcome, Peer, Pools};
-use crate::framing::StreamId;
+use crate::framing::{StreamId, UnaryContent};
 use crate::wires::Begun;
 
 use super::budgets::{fill, windows};
@@ -21,7 +21,10 @@ fn connect(peer: &Arc<Peer>) -> Pair {
 fn call_until_refused(pair: &mut Pair, body: &[u8]) -> usize {
     for calls in 0..1_000 {
         let write = |out: &mut Vec<u8>| out.extend_from_slice(body);
-        pair.client.conn.call(head(UNARY), false, None, (body.len(), write), &[]).unwrap();
+        pair.client
+            .conn
+            .call(head(UNARY), false, None, UnaryContent::new(body.len(), write))
+            .unwrap();
         pair.run();
         if pair.client.events.iter().any(|event| matches!(event, Event::CallChanged(_))) {
             return calls;

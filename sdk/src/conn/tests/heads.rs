@@ -5,7 +5,7 @@ use trill_proto::{RequestProtocol, TransInfoEntry};
 
 use crate::conn::config::{CALL_STATE, MIN_WINDOW, STREAM_STATE, room_for};
 use crate::conn::{Config, Ending, Head, IncomingCall, Outcome, SendError, Violation};
-use crate::framing::{Side, StreamId};
+use crate::framing::{Side, StreamId, UnaryContent};
 use crate::wires::Input;
 use crate::wires::trpc::{
     CloseMeta, Decoded, Decoder, Frame, HEADER_LEN, InitMeta, InitRequestMeta, UnaryHead,
@@ -215,13 +215,13 @@ fn more_metadata_entries_than_one_header_carries_end_that_call_or_stream_and_are
     full.metadata = read_metadata(entries(1_001));
     let too_many = SendError::TooManyEntries { count: 1_001, limit: 1_000 };
     let none = |_: &mut Vec<u8>| {};
-    let called = pair.client.conn.call(full.clone(), false, None, (0, none), &[]);
+    let called = pair.client.conn.call(full.clone(), false, None, UnaryContent::new(0, none));
     assert_eq!(called, Err(too_many.clone()));
     assert_eq!(pair.client.conn.open(full, None, pair.now), Err(too_many.clone()));
     pair.server.receive(&request_with(entries(1_000)), pair.now).unwrap();
     let call = pair.server.next_call().key;
     let outcome = Outcome { metadata: read_metadata(entries(1_001)), ..Outcome::default() };
-    assert_eq!(pair.server.conn.reply(call, outcome, 0, (0, none), &[]), Err(too_many));
+    assert_eq!(pair.server.conn.reply(call, outcome, 0, UnaryContent::new(0, none)), Err(too_many));
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::conn::{Config, ConnError, Ending, Outcome};
-use crate::framing::StreamId;
+use crate::framing::{StreamId, UnaryContent};
 use crate::wires::trpc::{self as wire, Frame};
 
 use super::pair::{End, Pair, STREAM, UNARY, epoch, head};
@@ -50,8 +50,8 @@ fn a_connection_without_calls_is_closed_when_it_was_idle_for_the_limit_and_a_qua
 #[test]
 fn calls_of_a_client_that_sends_nothing_more_do_not_keep_its_connection_for_ever() {
     let mut pair = started(Config::default(), idle(100 * SECOND));
-    let none = (0, |_: &mut Vec<u8>| {});
-    pair.client.conn.call(head(UNARY), false, None, none, &[]).unwrap();
+    let none = UnaryContent::new(0, |_: &mut Vec<u8>| {});
+    pair.client.conn.call(head(UNARY), false, None, none).unwrap();
     pair.run();
     let call = pair.server.next_call();
     assert!(pair.server.conn.handle_input_end());
@@ -78,8 +78,8 @@ fn a_connection_with_an_open_stream_or_call_is_never_idle() {
     pair.run();
     pair.client.conn.release(key);
 
-    let body = (2, |out: &mut Vec<u8>| out.extend_from_slice(b"hi"));
-    let call = pair.client.conn.call(head(UNARY), false, None, body, &[]).unwrap().unwrap();
+    let body = UnaryContent::new(2, |out: &mut Vec<u8>| out.extend_from_slice(b"hi"));
+    let call = pair.client.conn.call(head(UNARY), false, None, body).unwrap().unwrap();
     pair.run();
     let served = pair.server.next_call();
     for _ in 0..120 {
@@ -88,7 +88,7 @@ fn a_connection_with_an_open_stream_or_call_is_never_idle() {
     assert_eq!((pair.client.conn.lost(), pair.server.conn.lost()), (None, None));
     pair.server
         .conn
-        .reply(served.key, Outcome::default(), 0, (0, |_: &mut Vec<u8>| {}), &[])
+        .reply(served.key, Outcome::default(), 0, UnaryContent::new(0, |_: &mut Vec<u8>| {}))
         .unwrap();
     pair.server.conn.release_call(served.key);
     pair.run();
@@ -105,8 +105,8 @@ fn calls_that_come_now_and_then_keep_a_connection_open() {
     let mut pair = started(Config::default(), idle(4 * SECOND));
     for _ in 0..20 {
         pair.wait(3 * SECOND);
-        let body = (0, |_: &mut Vec<u8>| {});
-        pair.client.conn.call(head(UNARY), true, None, body, &[]).unwrap();
+        let body = UnaryContent::new(0, |_: &mut Vec<u8>| {});
+        pair.client.conn.call(head(UNARY), true, None, body).unwrap();
         pair.run();
         let served = pair.server.next_call();
         pair.server.conn.release_call(served.key);
@@ -170,8 +170,8 @@ fn a_short_dead_peer_timeout_makes_a_client_ask_that_waits_for_a_call_and_never_
     pair.wait(SECOND);
     pair.wait(SECOND);
     assert_eq!(feedbacks(&pair.server) + feedbacks(&pair.client), 0, "nobody waits");
-    let body = (0, |_: &mut Vec<u8>| {});
-    pair.client.conn.call(head(UNARY), false, None, body, &[]).unwrap().unwrap();
+    let body = UnaryContent::new(0, |_: &mut Vec<u8>| {});
+    pair.client.conn.call(head(UNARY), false, None, body).unwrap().unwrap();
     pair.run();
     for _ in 0..10 {
         pair.wait(SECOND / 5);
@@ -317,8 +317,8 @@ fn beats_do_not_keep_a_stream_without_messages_alive_and_its_own_limit_counts_be
 fn a_connection_that_is_lost_asks_nobody_while_a_call_goes_on_without_it() {
     let probing = Config { dead_peer_timeout: SECOND, ..Config::default() };
     let mut pair = started(Config::default(), probing);
-    let body = (0, |_: &mut Vec<u8>| {});
-    pair.client.conn.call(head(UNARY), true, None, body, &[]).unwrap();
+    let body = UnaryContent::new(0, |_: &mut Vec<u8>| {});
+    pair.client.conn.call(head(UNARY), true, None, body).unwrap();
     pair.run();
     let served = pair.server.next_call();
     pair.server.conn.handle_lost(&ConnError::PeerClosed);

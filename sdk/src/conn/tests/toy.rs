@@ -6,7 +6,7 @@ use crate::conn::{
     Config, ConnError, Connection, Consumed, Ending, Event, Inbox, IncomingStream, Outcome,
     SendError, Sent, StreamKey, Take, Violation,
 };
-use crate::framing::{Largest, Messages, Outbox, Side};
+use crate::framing::{Largest, Messages, Outbox, Side, UnaryContent};
 use crate::wires::toy::{self, Toy};
 use crate::wires::{Decoder, Found, Input, Wire};
 
@@ -399,8 +399,8 @@ fn a_server_that_goes_away_has_begun_nothing_behind_what_it_names() {
     let mut pair = strict(1_000, 5_000);
     let ((kept, _), (refused, _)) = (pair.open(), pair.open());
     let call = head(super::pair::UNARY);
-    let body = (0, |_: &mut Vec<u8>| {});
-    let asked = pair.client.conn.call(call, false, None, body, &[]).unwrap().unwrap();
+    let body = UnaryContent::new(0, |_: &mut Vec<u8>| {});
+    let asked = pair.client.conn.call(call, false, None, body).unwrap().unwrap();
     pair.client.receive(&toy::away(1)).unwrap();
     assert_eq!(pair.client.conn.ending(kept), None);
     let why = pair.client.conn.ending(refused);

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::conn::{CallKey, Config, ConnError, Connection, Ending, Fit, Head, Outcome, SendError};
 use crate::error::{Code, Failure};
-use crate::framing::Side;
+use crate::framing::{Side, UnaryContent};
 use crate::wires::Fault;
 use crate::wires::trpc::{Frame, UnaryHead};
 
@@ -22,8 +22,8 @@ fn call(
         head,
         false,
         None,
-        (body.len(), |out: &mut Vec<u8>| out.extend_from_slice(body)),
-        attachment,
+        UnaryContent::new(body.len(), |out: &mut Vec<u8>| out.extend_from_slice(body))
+            .with(attachment),
     )
 }
 
@@ -38,8 +38,8 @@ fn reply(
         key,
         outcome,
         0,
-        (body.len(), |out: &mut Vec<u8>| out.extend_from_slice(body)),
-        attachment,
+        UnaryContent::new(body.len(), |out: &mut Vec<u8>| out.extend_from_slice(body))
+            .with(attachment),
     )
     .unwrap();
     conn.release_call(key);
@@ -113,7 +113,12 @@ fn answers_may_come_in_any_order() {
 fn a_one_way_call_has_no_key_and_no_answer_even_when_it_is_refused() {
     let mut pair = Pair::new();
     for method in [UNARY, "/no.Such/Method"] {
-        let sent = pair.client.conn.call(head(method), true, None, (0, |_: &mut Vec<u8>| {}), &[]);
+        let sent = pair.client.conn.call(
+            head(method),
+            true,
+            None,
+            UnaryContent::new(0, |_: &mut Vec<u8>| {}),
+        );
         assert_eq!(sent, Ok(None));
     }
     pair.run();
@@ -167,7 +172,7 @@ fn too_large_a_message_is_refused_before_anything_of_it_is_written() {
     let mut client = End::client(Config { max_sent: 1_024, ..Config::default() });
     let error = client
         .conn
-        .call(head(UNARY), false, None, (2_000, |_: &mut Vec<u8>| unreachable!()), &[])
+        .call(head(UNARY), false, None, UnaryContent::new(2_000, |_: &mut Vec<u8>| unreachable!()))
         .unwrap_err();
     assert!(matches!(error, SendError::TooLarge { limit: 1_024, size } if size > 2_000));
     let mut large = head(UNARY);
@@ -254,8 +259,8 @@ fn an_error_keeps_as_much_of_its_text_as_fits() {
     let config = Config { max_header: 1024, ..Config::default() };
     let mut pair = Pair::with(Config::default(), config);
     let mut answer = |message: Vec<u8>, metadata: usize| {
-        let body = (0, |_: &mut Vec<u8>| {});
-        let key = pair.client.conn.call(head(UNARY), false, None, body, &[]).unwrap().unwrap();
+        let body = UnaryContent::new(0, |_: &mut Vec<u8>| {});
+        let key = pair.client.conn.call(head(UNARY), false, None, body).unwrap().unwrap();
         pair.run();
         let call = pair.server.next_call();
         let mut outcome = Outcome::of_codes(0, 7, message);
@@ -293,8 +298,8 @@ fn a_code_stays_when_its_answer_is_cut_and_details_go_with_the_metadata() {
         (2_000, 400, "cut"),
         (2_000, 0, "cut"),
     ] {
-        let body = (0, |_: &mut Vec<u8>| {});
-        let key = pair.client.conn.call(head(UNARY), false, None, body, &[]).unwrap().unwrap();
+        let body = UnaryContent::new(0, |_: &mut Vec<u8>| {});
+        let key = pair.client.conn.call(head(UNARY), false, None, body).unwrap().unwrap();
         pair.run();
         let call = pair.server.next_call();
         let failure = Failure {

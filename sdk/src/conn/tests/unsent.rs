@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::conn::{Config, ConnError, Outbox, Pools, SendError, Sent};
-use crate::framing::Piece;
+use crate::framing::{Piece, UnaryContent};
 use crate::wires::trpc::HEADER_LEN;
 
 use super::pair::{Pair, head};
@@ -91,7 +91,7 @@ fn connections_that_do_not_read_their_refusals_are_not_read_when_they_fill_the_s
             }
             pair.client
                 .conn
-                .call(head("/no/such"), false, None, (0, |_: &mut Vec<u8>| {}), &[])
+                .call(head("/no/such"), false, None, UnaryContent::new(0, |_: &mut Vec<u8>| {}))
                 .unwrap();
             let asked = pair.client.output();
             pair.server.receive(&asked, pair.now).unwrap();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use crate::conn::{Config, ConnError, Connection, Event, Outcome, Shape};
+use crate::framing::UnaryContent;
 use crate::golden::{unhex, vectors};
 use crate::wires::trpc::Frame;
 
@@ -81,8 +82,8 @@ fn run(vector: &Vector, bytes: &[u8]) -> Result {
             end.receive(&answer, epoch()).unwrap();
         }
         "call_1_pending" => {
-            let body = (0, |_: &mut Vec<u8>| {});
-            call = end.conn.call(head(UNARY), false, None, body, &[]).unwrap();
+            let body = UnaryContent::new(0, |_: &mut Vec<u8>| {});
+            call = end.conn.call(head(UNARY), false, None, body).unwrap();
         }
         state => panic!("{}: unknown state {state}", vector.name),
     }

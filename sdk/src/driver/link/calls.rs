@@ -5,41 +5,49 @@ use std::time::Instant;
 
 use crate::conn::{
     Answer, Body, CallKey, Cause, ConnError, Ending, Fit, Head, Outcome, Overrun, SendError,
-    SendTicket,
+    SendTicket, UnaryContent,
 };
 use crate::driver::writer::Next;
 
 use super::Link;
 
+/// The terms on which a request is sent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CallTerms {
+    pub(crate) one_way: bool,
+    pub(crate) deadline: Option<Instant>,
+    /// The time at which it is sent.
+    pub(crate) now: Instant,
+}
+
 impl Link {
     /// Sends a request when there is room. Nothing is sent while this is pending. The head stays if
     /// the connection is lost or its server drains. The task is woken when the answer is there, so
     /// it need not ask at once. On a connection that has been quiet it looks first whether the peer
-    /// has ended it, as of `now`.
+    /// has ended it.
     pub(crate) fn poll_call(
         &self,
         head: &mut Option<Head>,
-        (one_way, deadline, now): (bool, Option<Instant>, Instant),
-        body: (usize, impl Body),
-        attachment: &[u8],
+        terms: CallTerms,
+        content: UnaryContent<'_, impl Body>,
         ticket: &mut Option<SendTicket>,
         cx: &Context<'_>,
     ) -> Poll<Result<Option<CallKey>, SendError>> {
         self.shared().with_next(|state| {
-            if state.is_ended(now) {
+            if state.is_ended(terms.now) {
                 let ended = SendError::Ended(Ending::Lost(ConnError::PeerClosed));
                 return (Poll::Ready(Err(ended)), Next::Continues);
             }
             if state.conn.peer_drains() {
                 return (Poll::Ready(Err(SendError::PeerDrains)), Next::Continues);
             }
-            match state.poll_room(body.0 + attachment.len(), ticket, cx) {
+            match state.poll_room(content.size(), ticket, cx) {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(error)) => return (Poll::Ready(Err(error)), Next::Continues),
                 Poll::Pending => return (Poll::Pending, Next::Parks),
             }
             let head = head.take().expect("a request is sent once");
-            let sent = state.conn.call(head, one_way, deadline, body, attachment);
+            let sent = state.conn.call(head, terms.one_way, terms.deadline, content);
             let next = if let Ok(Some(key)) = sent {
                 state.wakers.call(key).wait(cx);
                 Next::Parks
@@ -85,14 +93,14 @@ impl Link {
     pub(crate) fn poll_reply(
         &self,
         key: CallKey,
-        (outcome, content_encoding): (&mut Outcome, u32),
-        body: (usize, impl Body),
-        attachment: &[u8],
+        outcome: &mut Outcome,
+        content_encoding: u32,
+        content: UnaryContent<'_, impl Body>,
         ticket: &mut Option<SendTicket>,
         cx: &Context<'_>,
     ) -> Poll<Result<(), SendError>> {
         self.shared().with_next(|state| {
-            let size = body.0 + attachment.len();
+            let size = content.size();
             if let Err(no_room) = state.conn.admit_answer(key, size) {
                 state.leave_queue(ticket);
                 return (Poll::Ready(Err(no_room)), Next::Continues);
@@ -105,8 +113,7 @@ impl Link {
                     return (Poll::Pending, Next::Parks);
                 }
             }
-            let replied =
-                state.conn.reply(key, std::mem::take(outcome), content_encoding, body, attachment);
+            let replied = state.conn.reply(key, std::mem::take(outcome), content_encoding, content);
             if replied.is_ok() {
                 state.conn.release_call(key);
                 state.wakers.forget_call(key);

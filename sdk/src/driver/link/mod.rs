@@ -18,6 +18,8 @@ use super::shared::Shared;
 use crate::clock::now;
 use crate::transport::{PeerAddr, WriteEnd};
 
+pub(crate) use calls::CallTerms;
+
 /// A hold on a connection. While one exists, the connection stays open; when the last is dropped,
 /// what is queued is still written, then the connection closes.
 #[derive(Clone)]

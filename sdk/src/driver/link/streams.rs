@@ -116,7 +116,7 @@ impl Link {
         for _ in 0..turns {
             ready!(tokio::task::coop::poll_proceed(cx)).made_progress();
         }
-        self.shared().poll(|state| state.poll_send(key, (len, body), held, sender, cx))
+        self.shared().poll(|state| state.poll_send(key, len, body, held, sender, cx))
     }
 
     /// The backlog that a writer of this stream waits for.

@@ -10,8 +10,9 @@ use bytes::BytesMut;
 use trill_proto::{InitMeta, InitRequestMeta, InitResponseMeta, RequestProtocol, TransInfoEntry};
 
 use crate::conn::{Admitted, Config, Head, Pools, Shape};
+use crate::driver::CallTerms;
 use crate::driver::read_buffer::FRAMES_PER_LOCK;
-use crate::framing::StreamId;
+use crate::framing::{StreamId, UnaryContent};
 use crate::transport::{ReadEnd, WriteEnd, memory_pair};
 use crate::wires::Begun;
 use crate::wires::trpc::{self as wire, Decoder, HEADER_LEN, UnaryHead};
@@ -227,9 +228,8 @@ async fn a_connection_that_waits_for_room_hears_of_its_peers_end() {
     let none = |_: &mut Vec<u8>| {};
     let call = link.poll_call(
         &mut Some(Head::default()),
-        (false, None, now()),
-        (0, none),
-        &[],
+        CallTerms { one_way: false, deadline: None, now: now() },
+        UnaryContent::new(0, none),
         &mut None,
         &cx,
     );
@@ -285,9 +285,10 @@ async fn a_socket_is_looked_into_before_the_first_call_and_then_only_when_it_has
         let none = |_: &mut Vec<u8>| {};
         let cx = Context::from_waker(Waker::noop());
         for _ in 0..100 {
-            let how = (true, None, now());
+            let terms = CallTerms { one_way: true, deadline: None, now: now() };
+            let content = UnaryContent::new(0, none);
             assert!(
-                link.poll_call(&mut Some(Head::default()), how, (0, none), &[], &mut None, &cx)
+                link.poll_call(&mut Some(Head::default()), terms, content, &mut None, &cx)
                     .is_ready()
             );
         }

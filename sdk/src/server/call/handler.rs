@@ -9,7 +9,9 @@ use std::task::{self, Poll};
 
 use bytes::Bytes;
 
-use crate::driver::{Ending, IncomingCall, IncomingStream, Link, Outcome, SendError, pay};
+use crate::driver::{
+    Ending, IncomingCall, IncomingStream, Link, Outcome, SendError, UnaryContent, pay,
+};
 use crate::error::{At, ErrorKind, Origin, Reason, Result, panic_text};
 use crate::metadata::Metadata;
 use crate::service::{CallRef, MethodSpec, ServiceSpec};
@@ -321,7 +323,8 @@ async fn reply<Resp: Message>(
     let (initial, metadata) = (extras.initial, extras.metadata);
     let mut outcome = Outcome { initial, metadata, ..Outcome::default() };
     let replied = encoding(cx, |task| {
-        call.poll_reply(&mut outcome, content_encoding, (size, &message), &extras.attachment, task)
+        let content = UnaryContent { len: size, body: &message, attachment: &extras.attachment };
+        call.poll_reply(&mut outcome, content_encoding, content, task)
     });
     match replied.await {
         Ok(replied) => {

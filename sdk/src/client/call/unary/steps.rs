@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::clock::{Lack, now, sleep_until};
-use crate::driver::{Answer, Head, SendError};
+use crate::driver::{Answer, CallTerms, Head, SendError, UnaryContent};
 use crate::error::{Error, ErrorKind, Origin, Reason, Result};
 use crate::service::{CallOptions, CallRef, Limit, UnsentRequest};
 use crate::stream::{
@@ -189,8 +189,9 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
             return Poll::Ready(Err(self.subject().no_timer(lack)));
         }
         let (attachment, message) = (&self.call.attachment, &self.call.request);
-        let how = (self.one_way, deadline, now);
-        let why = match request.poll_send(how, (message.size(), message), attachment, cx) {
+        let terms = CallTerms { one_way: self.one_way, deadline, now };
+        let content = UnaryContent { len: message.size(), body: message, attachment };
+        let why = match request.poll_send(terms, content, cx) {
             Poll::Ready(Ok(sent)) => {
                 self.step = Step::Sent(sent);
                 return Poll::Ready(Ok(()));

@@ -1,6 +1,7 @@
 //! Calls that a client makes, and those of both sides.
 
 use super::*;
+use crate::framing::UnaryContent;
 
 #[test]
 fn a_unary_call_is_a_head_a_message_and_an_end_each_way_and_a_call_to_those_above() {
@@ -184,8 +185,8 @@ fn a_lost_connection_ends_the_calls_of_both_sides_wherever_they_are() {
 fn a_server_that_goes_away_has_begun_no_call_behind_what_it_names() {
     let mut pair = strict(1_000, 5_000);
     let (kept, refused) = (ask(&mut pair.client, b""), ask(&mut pair.client, &message(3_000, 1)));
-    let body = (0, |_: &mut Vec<u8>| {});
-    assert_eq!(pair.client.conn.call(head(UNARY), true, None, body, &[]), Ok(None));
+    let body = UnaryContent::new(0, |_: &mut Vec<u8>| {});
+    assert_eq!(pair.client.conn.call(head(UNARY), true, None, body), Ok(None));
     pair.client.output();
     pair.client.receive(&toy::away(1)).unwrap();
     assert!(matches!(answer(&mut pair.client, refused), Some(Err(Ending::Refused(_)))));
@@ -198,8 +199,8 @@ fn a_server_that_goes_away_has_begun_no_call_behind_what_it_names() {
 #[test]
 fn a_one_way_call_has_no_key_and_is_forgotten_with_its_answer() {
     let mut pair = strict(1_000, 5_000);
-    let body = (3_000, |out: &mut Vec<u8>| out.extend_from_slice(&[1; 3_000]));
-    assert_eq!(pair.client.conn.call(head(UNARY), true, None, body, &[]), Ok(None));
+    let body = UnaryContent::new(3_000, |out: &mut Vec<u8>| out.extend_from_slice(&[1; 3_000]));
+    assert_eq!(pair.client.conn.call(head(UNARY), true, None, body), Ok(None));
     pair.run();
     let got = next_call(&mut pair.server);
     assert_eq!(pair.client.conn.call_streams(), 1);
@@ -211,14 +212,14 @@ fn a_one_way_call_has_no_key_and_is_forgotten_with_its_answer() {
 fn an_attachment_is_refused_before_anything_is_written() {
     let mut pair = strict(1_000, 5_000);
     let none = SendError::NoAttachments { wire: "toy" };
-    let body = (0, |_: &mut Vec<u8>| {});
-    let sent = pair.client.conn.call(head(UNARY), false, None, body, b"beside");
+    let body = UnaryContent::new(0, |_: &mut Vec<u8>| {});
+    let sent = pair.client.conn.call(head(UNARY), false, None, body.with(b"beside"));
     assert_eq!(sent, Err(none.clone()));
     assert!(pair.client.output().is_empty() && pair.client.conn.is_idle());
     let key = ask(&mut pair.client, b"");
     pair.run();
     let got = next_call(&mut pair.server);
-    let replied = pair.server.conn.reply(got.key, Outcome::default(), 0, body, b"beside");
+    let replied = pair.server.conn.reply(got.key, Outcome::default(), 0, body.with(b"beside"));
     assert_eq!(replied, Err(none));
     reply(&mut pair.server, got.key, Outcome::default(), b"alone").unwrap();
     pair.run();

@@ -12,7 +12,7 @@ use crate::conn::{
     Sent, Violation,
 };
 use crate::error::{Code, Reason};
-use crate::framing::Answer;
+use crate::framing::{Answer, UnaryContent};
 use crate::wires::toy::{self, Toy};
 
 use super::pair::{STREAM, UNARY, epoch, head};
@@ -25,8 +25,8 @@ fn framed(message: &[u8]) -> Vec<u8> {
 
 fn call(end: &mut End, head: Head, body: &[u8]) -> Result<Option<CallKey>, SendError> {
     let deadline = head.timeout.map(|timeout| epoch() + timeout);
-    let body = (body.len(), |out: &mut Vec<u8>| out.extend_from_slice(body));
-    end.conn.call(head, false, deadline, body, &[])
+    let body = UnaryContent::new(body.len(), |out: &mut Vec<u8>| out.extend_from_slice(body));
+    end.conn.call(head, false, deadline, body)
 }
 
 fn ask(end: &mut End, body: &[u8]) -> CallKey {
@@ -65,8 +65,8 @@ fn refused(end: &mut End) -> Vec<(Bytes, Outcome)> {
 }
 
 fn reply(end: &mut End, key: CallKey, outcome: Outcome, body: &[u8]) -> Result<(), SendError> {
-    let body = (body.len(), |out: &mut Vec<u8>| out.extend_from_slice(body));
-    end.conn.reply(key, outcome, 3, body, &[])?;
+    let body = UnaryContent::new(body.len(), |out: &mut Vec<u8>| out.extend_from_slice(body));
+    end.conn.reply(key, outcome, 3, body)?;
     end.conn.release_call(key);
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Calls that a server takes: they arrive, are served and answered.
 
 use super::*;
+use crate::framing::UnaryContent;
 
 /// A call that the server takes, in the bytes of a peer.
 struct Raw {
@@ -293,8 +294,8 @@ fn an_answer_that_does_not_fit_leaves_the_call_open_for_another_one() {
     assert!(matches!(replied, Err(SendError::HeaderTooLarge { limit: 1_024, .. })), "{replied:?}");
     let replied = reply(&mut pair.server, got.key, Outcome::default(), &[0; 2_000]);
     assert!(matches!(replied, Err(SendError::TooLarge { limit: 2_000, .. })), "{replied:?}");
-    let lies = (3, |_: &mut Vec<u8>| {});
-    let replied = pair.server.conn.reply(got.key, Outcome::default(), 0, lies, &[]);
+    let lies = UnaryContent::new(3, |_: &mut Vec<u8>| {});
+    let replied = pair.server.conn.reply(got.key, Outcome::default(), 0, lies);
     assert!(matches!(replied, Err(SendError::WrongSize { announced: 3, written: 0 })));
     assert!(pair.server.output().is_empty());
     pair.server.conn.refuse(got.key, Outcome::of_codes(0, 7, vec![b'x'; 5_000]), &[]);
