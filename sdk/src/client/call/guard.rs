@@ -37,7 +37,10 @@ impl ClientGuard {
     #[inline]
     pub(super) fn end(&mut self, how: CallEnd<'_>) {
         if let Some(method) = self.method.take() {
-            tell_end(method.path, how);
+            match how {
+                CallEnd::Done => tell_good_end(method.path),
+                how => tell_bad_end(method.path, how),
+            }
         }
     }
 
@@ -48,7 +51,10 @@ impl ClientGuard {
     }
 
     /// The end of a stream whose head was sent.
-    pub(super) const STREAM_END: fn(&'static str, CallEnd<'_>) = tell_end;
+    pub(super) const STREAM_END: fn(&'static str, CallEnd<'_>) = |method, how| match how {
+        CallEnd::Done => tell_good_end(method),
+        how => tell_bad_end(method, how),
+    };
 }
 
 impl Drop for ClientGuard {
@@ -70,12 +76,15 @@ pub(super) fn hear(channel: &Channel, link: &Link, outcome: Option<&Outcome>) {
 }
 
 #[inline]
-fn tell_end(method: &'static str, how: CallEnd<'_>) {
-    if let CallEnd::Done = how {
-        tracing::trace!(method, "a call has ended well");
-    } else {
-        tracing::debug!(method, %how, "a call has ended");
-    }
+fn tell_good_end(method: &'static str) {
+    tracing::trace!(method, "a call has ended well");
+    #[cfg(test)]
+    record_end(RecordedSide::Client, method, CallEnd::Done);
+}
+
+#[cold]
+fn tell_bad_end(method: &'static str, how: CallEnd<'_>) {
+    tracing::debug!(method, %how, "a call has ended");
     #[cfg(test)]
     record_end(RecordedSide::Client, method, how);
 }

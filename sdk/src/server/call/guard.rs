@@ -27,21 +27,26 @@ pub(super) enum Finished<T> {
     NotSent(Error),
 }
 
+/// The end of a call, which most often is a good one.
+pub(super) type Ended = Result<(), Box<Finished<()>>>;
+
 impl<T> Finished<T> {
     /// The end of a call whose outcome was passed on, or which needs none.
-    pub(super) fn without_answer(self) -> Finished<()> {
-        match self {
-            Self::Done(result) => Finished::Done(result.map(drop)),
+    #[inline]
+    pub(super) fn without_answer(self) -> Ended {
+        Err(Box::new(match self {
+            Self::Done(Ok(_)) => return Ok(()),
+            Self::Done(Err(error)) => Finished::Done(Err(error)),
             Self::Panicked(text) => Finished::Panicked(text),
             Self::Cancelled(ending) => Finished::Cancelled(ending),
             Self::NotSent(error) => Finished::NotSent(error),
-        }
+        }))
     }
 }
 
-impl From<Error> for Finished<()> {
+impl From<Error> for Box<Finished<()>> {
     fn from(error: Error) -> Self {
-        Self::Done(Err(error))
+        Self::new(Finished::Done(Err(error)))
     }
 }
 
@@ -56,6 +61,7 @@ pub(super) struct ServerGuard {
 }
 
 impl ServerGuard {
+    #[inline]
     pub(super) fn begin(cx: Context, one_way: bool) -> Self {
         tell_start(cx.method(), cx.peer());
         Self { cx, one_way, is_over: false }
@@ -72,30 +78,35 @@ impl ServerGuard {
 
     /// Tells how the call ended. A guard that is dropped without that has lost its task.
     #[inline]
-    pub(super) fn end(&mut self, finished: &Finished<()>) {
+    pub(super) fn end(&mut self, ended: &Ended) {
         debug_assert!(!self.is_over, "a call ends once");
         self.is_over = true;
+        match ended {
+            Ok(()) => tell_good_end(self.cx.method(), self.cx.peer()),
+            Err(finished) => self.end_badly(finished),
+        }
+    }
+
+    #[cold]
+    fn end_badly(&self, finished: &Finished<()>) {
         let how = match finished {
             Finished::Done(result) => CallEnd::of(result),
             Finished::Cancelled(ending) => CallEnd::Ended(ending),
             Finished::Panicked(_) => CallEnd::Panicked,
             Finished::NotSent(error) => CallEnd::Failed(error),
         };
-        tell_end(self.cx.method(), self.cx.peer(), how);
-        if !matches!(finished, Finished::Done(Ok(()))) {
-            self.warn(finished);
-        }
+        tell_bad_end(self.cx.method(), self.cx.peer(), how);
+        self.warn(finished);
     }
 
     /// The same for a call that is refused after it was admitted.
     pub(super) fn end_refused(&mut self, outcome: &Outcome) {
         self.is_over = true;
-        tell_end(self.cx.method(), self.cx.peer(), CallEnd::Refused(outcome));
+        tell_bad_end(self.cx.method(), self.cx.peer(), CallEnd::Refused(outcome));
     }
 
     /// Says in the log what no caller hears of: panics, answers that did not go out, and the
     /// failures of one-way calls.
-    #[cold]
     fn warn(&self, finished: &Finished<()>) {
         let (method, peer) = (self.cx.method(), self.cx.peer());
         match finished {
@@ -128,9 +139,10 @@ impl Deref for ServerGuard {
 }
 
 impl Drop for ServerGuard {
+    #[inline]
     fn drop(&mut self) {
         if !self.is_over {
-            tell_end(self.cx.method(), self.cx.peer(), CallEnd::Dropped);
+            tell_bad_end(self.cx.method(), self.cx.peer(), CallEnd::Dropped);
         }
         self.cx.end();
     }
@@ -142,7 +154,7 @@ impl Drop for ServerGuard {
 pub(super) fn tell_refused(call: &RefusedCall, peer: &PeerAddr) {
     let method = String::from_utf8_lossy(&call.method[..call.method.len().min(SHOWN_PATH)]);
     tell_start(&method, peer);
-    tell_end(&method, peer, CallEnd::Refused(&call.outcome));
+    tell_bad_end(&method, peer, CallEnd::Refused(&call.outcome));
 }
 
 #[inline]
@@ -153,12 +165,15 @@ fn tell_start(method: &str, peer: &PeerAddr) {
 }
 
 #[inline]
-fn tell_end(method: &str, peer: &PeerAddr, how: CallEnd<'_>) {
-    if let CallEnd::Done = how {
-        tracing::trace!(method, %peer, "a call of a peer has ended well");
-    } else {
-        tracing::debug!(method, %peer, %how, "a call of a peer has ended");
-    }
+fn tell_good_end(method: &str, peer: &PeerAddr) {
+    tracing::trace!(method, %peer, "a call of a peer has ended well");
+    #[cfg(test)]
+    record_end(RecordedSide::Server, method, CallEnd::Done);
+}
+
+#[cold]
+fn tell_bad_end(method: &str, peer: &PeerAddr, how: CallEnd<'_>) {
+    tracing::debug!(method, %peer, %how, "a call of a peer has ended");
     #[cfg(test)]
     record_end(RecordedSide::Server, method, how);
 }

@@ -22,7 +22,7 @@ use crate::stream::{
 };
 
 use super::context::{Context, Extras};
-use super::guard::{Finished, ServerGuard};
+use super::guard::{Ended, Finished, ServerGuard};
 use super::request::{RequestAccount, RequestBody};
 use super::run::{Started, StreamRun, log_fit, panicked, run, start_at_once};
 use super::server_state::ServerState;
@@ -301,23 +301,25 @@ async fn reply<Resp: Message>(
     cx: &Context,
     to_json: Option<ToJson<Resp>>,
     finished: Finished<Resp>,
-) -> Finished<()> {
+) -> Ended {
     let extras = cx.take_extras();
-    let Finished::Done(Ok(message)) = finished else {
-        return refuse(&call, cx, extras, finished.without_answer());
+    let message = match finished {
+        Finished::Done(Ok(message)) => message,
+        finished => return refuse(&call, cx, extras, finished.without_answer()),
     };
     let compression = extras.compression.unwrap_or(cx.compression());
-    let encoded = match encode(cx, || message.size()) {
-        Ok(size) if size < LARGE && to_json.is_none() && compression.is_none() => {
-            Ok((EncodeOnce::Message(message), size))
-        }
-        Ok(size) => Box::pin(encoded(message, size, (to_json, compression), cx, &call)).await,
-        Err(panicked) => Err(panicked.into()),
+    let mut message = EncodeOnce::Message(message);
+    let mut size = match encode(cx, || message.size()) {
+        Ok(size) => size,
+        Err(panicked) => return fail(&call, cx, panicked.into()),
     };
-    let (message, size) = match encoded {
-        Ok(encoded) => encoded,
-        Err(failed) => return fail(&call, cx, failed),
-    };
+    if size >= LARGE || to_json.is_some() || compression.is_some() {
+        message = match Box::pin(encoded(message, size, (to_json, compression), cx, &call)).await {
+            Ok(encoded) => encoded,
+            Err(failed) => return fail(&call, cx, failed),
+        };
+        size = message.size();
+    }
     let content_encoding = wire_encoding(compression, size);
     // PROTOCOL 13
     let (initial, metadata) = (extras.initial, extras.metadata);
@@ -330,9 +332,9 @@ async fn reply<Resp: Message>(
         Ok(replied) => {
             pay(size / ENCODED);
             match replied {
-                Ok(()) => Finished::Done(Ok(())),
+                Ok(()) => Ok(()),
                 // No caller is left to be answered.
-                Err(SendError::Ended(ending)) => Finished::Cancelled(ending),
+                Err(SendError::Ended(ending)) => Err(Box::new(Finished::Cancelled(ending))),
                 Err(error) => fail(&call, cx, not_sent(error, cx, &call)),
             }
         }
@@ -342,8 +344,9 @@ async fn reply<Resp: Message>(
 
 /// Answers a unary call whose handler has no message for it.
 #[cold]
-fn refuse(call: &CallRef, cx: &Context, extras: Extras, finished: Finished<()>) -> Finished<()> {
-    match &finished {
+fn refuse(call: &CallRef, cx: &Context, extras: Extras, ended: Ended) -> Ended {
+    let finished = ended.expect_err("without a message it has not ended well");
+    match &*finished {
         Finished::Done(Err(error)) => {
             let outcome = outcome_of(error, (cx.method(), cx.peer().as_str()), extras.metadata);
             let outcome = Outcome { initial: extras.initial, ..outcome };
@@ -360,20 +363,20 @@ fn refuse(call: &CallRef, cx: &Context, extras: Extras, finished: Finished<()>) 
         Finished::Cancelled(_) => {}
         Finished::Done(Ok(())) | Finished::NotSent(_) => unreachable!("there is no message"),
     }
-    finished
+    Err(finished)
 }
 
 /// Answers a unary call whose message cannot be sent.
 #[cold]
-fn fail(call: &CallRef, cx: &Context, failed: Finished<()>) -> Finished<()> {
-    if let Finished::Done(Err(error)) | Finished::NotSent(error) = &failed {
+fn fail(call: &CallRef, cx: &Context, failed: Box<Finished<()>>) -> Ended {
+    if let Finished::Done(Err(error)) | Finished::NotSent(error) = &*failed {
         call.refuse(outcome_of(error, (cx.method(), cx.peer().as_str()), Metadata::new()), &[]);
     }
-    failed
+    Err(failed)
 }
 
 #[cold]
-fn not_sent(error: SendError, cx: &Context, call: &CallRef) -> Finished<()> {
+fn not_sent(error: SendError, cx: &Context, call: &CallRef) -> Box<Finished<()>> {
     let subject = Subject {
         method: Cow::Borrowed(cx.method()),
         peer: call.link().peer_text(),
@@ -381,19 +384,18 @@ fn not_sent(error: SendError, cx: &Context, call: &CallRef) -> Finished<()> {
         stream: false,
         limit: None,
     };
-    Finished::NotSent(send_error(error, &subject))
+    Box::new(Finished::NotSent(send_error(error, &subject)))
 }
 
 /// Writes a large answer, or one that is compressed or JSON. Long work is done where that keeps no
 /// task from its turn, and the answer counts meanwhile.
 async fn encoded<Resp: Message>(
-    message: Resp,
+    mut message: EncodeOnce<Resp>,
     size: usize,
     (to_json, compression): (Option<ToJson<Resp>>, Option<Compression>),
     cx: &Context,
     call: &CallRef,
-) -> Result<(EncodeOnce<Resp>, usize), Finished<()>> {
-    let mut message = EncodeOnce::Message(message);
+) -> Result<EncodeOnce<Resp>, Box<Finished<()>>> {
     let limit = if compression.is_some() || to_json.is_some() { LARGE_TO_COMPRESS } else { LARGE };
     let encoded = if size < limit {
         encode(cx, || message.encode_as(to_json, compression).map(|()| message))?
@@ -403,12 +405,10 @@ async fn encoded<Resp: Message>(
         let mut round = pin!(elsewhere(call.link().peer_key(), work));
         encoding(cx, |task| round.as_mut().poll(task)).await?
     };
-    let message = encoded.map_err(|error| {
+    encoded.map_err(|error| {
         let text = format!("the answer cannot be written as JSON: {error}");
-        Finished::NotSent(Reason::Encode.at(At::ServerCall).with_message(text).into())
-    })?;
-    let size = message.size();
-    Ok((message, size))
+        Box::new(Finished::NotSent(Reason::Encode.at(At::ServerCall).with_message(text).into()))
+    })
 }
 
 /// Runs what encodes an answer. The message's code may panic, as a handler's may: the log says so,

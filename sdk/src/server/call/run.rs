@@ -103,7 +103,7 @@ impl<F: Future<Output = Result<()>>> Future for StreamRun<F> {
         let work = this.work.as_mut().as_pin_mut().expect("a task that has ended is not polled");
         let finished = ready!(poll_work(work, task, poll_ended));
         this.work.set(None);
-        guard.end(&end_stream(finished, stream, guard));
+        guard.end(&end_stream(finished, stream, guard).without_answer());
         Poll::Ready(())
     }
 }
