@@ -55,6 +55,21 @@ pub struct Metadata(Option<Box<Pairs>>);
 #[derive(Clone, Default)]
 struct Pairs(Vec<Pair>);
 
+/// Written out, so that a look at the pointer is all that is done where there are none.
+impl Drop for Metadata {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(pairs) = self.0.take() {
+            drop_pairs(pairs);
+        }
+    }
+}
+
+#[inline(never)]
+fn drop_pairs(pairs: Box<Pairs>) {
+    drop(pairs);
+}
+
 /// A key with a value. A key that has several values stands in several pairs.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub(crate) struct Pair {
@@ -188,12 +203,14 @@ impl Metadata {
 
     /// How many pairs there are.
     #[must_use]
+    #[inline]
     pub fn len(&self) -> usize {
         self.pairs().len()
     }
 
     /// Tells whether there are no pairs.
     #[must_use]
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.pairs().is_empty()
     }
@@ -216,12 +233,14 @@ impl Metadata {
         pairs[first] = Pair { key, value };
     }
 
+    #[inline]
     pub(crate) fn from_pairs(pairs: Vec<Pair>) -> Self {
         if pairs.is_empty() { Self::new() } else { Self(Some(Box::new(Pairs(pairs)))) }
     }
 
-    pub(crate) fn into_pairs(self) -> Vec<Pair> {
-        self.0.map_or_else(Vec::new, |pairs| pairs.0)
+    #[inline]
+    pub(crate) fn into_pairs(mut self) -> Vec<Pair> {
+        self.0.take().map_or_else(Vec::new, |pairs| pairs.0)
     }
 
     /// The bytes that the pairs take in memory.
@@ -230,6 +249,7 @@ impl Metadata {
         self.0.as_ref().map_or(0, |pairs| pairs.cost())
     }
 
+    #[inline]
     fn pairs(&self) -> &[Pair] {
         self.0.as_ref().map_or(&[], |pairs| &pairs.0)
     }

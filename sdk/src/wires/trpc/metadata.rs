@@ -13,6 +13,10 @@ const FEW: usize = 16;
 /// the entries are.
 #[inline]
 pub(crate) fn read(entries: Vec<TransInfoEntry>) -> Metadata {
+    // Most heads have none.
+    if entries.is_empty() {
+        return Metadata::new();
+    }
     let pair = |TransInfoEntry { key, value }| Pair {
         key: key.unwrap_or_default(),
         value: value.unwrap_or_default(),
@@ -23,6 +27,9 @@ pub(crate) fn read(entries: Vec<TransInfoEntry>) -> Metadata {
 /// The entries of metadata, made where the pairs are.
 #[inline]
 pub(crate) fn entries(metadata: Metadata) -> Vec<TransInfoEntry> {
+    if metadata.is_empty() {
+        return Vec::new();
+    }
     // PROTOCOL 6
     let entry = |Pair { key, value }| TransInfoEntry { key: Some(key), value: Some(value) };
     metadata.into_pairs().into_iter().map(entry).collect()
