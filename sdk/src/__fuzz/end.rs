@@ -9,7 +9,7 @@ use crate::conn::{
     Outcome, Shape, StreamKey,
 };
 use crate::framing::{Outbox, Prefix, Side};
-use crate::wires::trpc::{Decoded, Decoder, Frame};
+use crate::wires::trpc::{Decoder, Frame};
 use crate::wires::{Garbage, Input};
 
 use super::epoch;

@@ -377,7 +377,7 @@ fn loom_callers_get_their_answers() {
                     ..Default::default()
                 };
                 let head = UnaryHead { id: meta.request_id, version: 1, reserved: 0 };
-                wire::response(out, head, &answer, wire::ANY, 0, |_: &mut Vec<u8>| {}, &[])
+                wire::unary(out, head, &answer, wire::ANY, 0, |_: &mut Vec<u8>| {}, &[])
                     .expect("it is small");
             }
         });

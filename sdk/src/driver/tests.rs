@@ -12,7 +12,7 @@ use crate::conn::{
     Config, Connection, Consumed, Head, Inbox, Outbox, Outcome, SendError, StreamKey, Take,
 };
 use crate::framing::{Messages, Side, StreamId};
-use crate::wires::trpc::{self as wire, Decoded, Decoder, Frame, InitMeta};
+use crate::wires::trpc::{self as wire, Decoder, Frame, InitMeta};
 
 use super::send_buffer::{SEND_BUFFER_SIZE, Sender};
 use super::{Driver, Link};

@@ -55,7 +55,7 @@ fn call(out: &mut Vec<u8>, side: Side, choices: &mut Choices<'_>) {
         };
         unary(out, choices, |out, head, body| {
             let write = |out: &mut Vec<u8>| out.extend_from_slice(body);
-            wire::request(out, head, &meta, wire::ANY, body.len(), write, &[])
+            wire::unary(out, head, &meta, wire::ANY, body.len(), write, &[])
         });
     } else {
         let meta = ResponseProtocol {
@@ -65,7 +65,7 @@ fn call(out: &mut Vec<u8>, side: Side, choices: &mut Choices<'_>) {
         };
         unary(out, choices, |out, head, body| {
             let write = |out: &mut Vec<u8>| out.extend_from_slice(body);
-            wire::response(out, head, &meta, wire::ANY, body.len(), write, &[])
+            wire::unary(out, head, &meta, wire::ANY, body.len(), write, &[])
         });
     }
 }

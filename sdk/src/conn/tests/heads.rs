@@ -8,8 +8,7 @@ use crate::conn::{Config, Ending, Head, IncomingCall, Outcome, SendError, Violat
 use crate::framing::{Side, StreamId, UnaryContent};
 use crate::wires::Input;
 use crate::wires::trpc::{
-    CloseMeta, Decoded, Decoder, Frame, HEADER_LEN, InitMeta, InitRequestMeta, UnaryHead,
-    read_metadata,
+    CloseMeta, Decoder, Frame, HEADER_LEN, InitMeta, InitRequestMeta, UnaryHead, read_metadata,
 };
 
 use super::budgets::pair;
@@ -45,7 +44,7 @@ fn request_with(entries: Vec<TransInfoEntry>) -> Vec<u8> {
         ..RequestProtocol::default()
     };
     let mut out = Vec::new();
-    crate::wires::trpc::request(
+    crate::wires::trpc::unary(
         &mut out,
         head,
         &meta,
@@ -70,7 +69,7 @@ fn the_names_of_callers_count_for_calls_and_streams() {
             ..RequestProtocol::default()
         };
         let (fixed, mut out) = (UnaryHead { id: number, version: 1, reserved: 0 }, Vec::new());
-        crate::wires::trpc::request(
+        crate::wires::trpc::unary(
             &mut out,
             fixed,
             &meta,

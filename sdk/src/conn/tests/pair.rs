@@ -10,7 +10,7 @@ use crate::conn::{
     IncomingStream, Outcome, SendError, Sent, Shape, StreamKey, Take,
 };
 use crate::framing::{Messages, Outbox, Side};
-use crate::wires::trpc::{Decoded, Decoder, Frame};
+use crate::wires::trpc::{Decoder, Frame};
 use crate::wires::{Garbage, Input};
 
 pub(super) const STREAM: &str = "/test.Pair/Stream";

@@ -154,7 +154,7 @@ fn an_answer_repeats_the_fixed_header_of_its_request() {
         message_type: 5,
         ..Default::default()
     };
-    crate::wires::trpc::request(&mut bytes, strange, &meta, ANY, 0, |_: &mut Vec<u8>| {}, &[])
+    crate::wires::trpc::unary(&mut bytes, strange, &meta, ANY, 0, |_: &mut Vec<u8>| {}, &[])
         .unwrap();
     server.receive(&bytes, super::pair::epoch()).unwrap();
     let got = server.next_call();
@@ -217,7 +217,7 @@ fn a_peer_that_sends_requests_and_reads_no_answers_is_cut_off() {
         func: Bytes::from_static(b"/no.Such/Method"),
         ..Default::default()
     };
-    crate::wires::trpc::request(
+    crate::wires::trpc::unary(
         &mut bytes,
         UnaryHead::default(),
         &meta,

@@ -116,8 +116,7 @@ fn with_metadata(entries: usize) -> Vec<u8> {
         RequestProtocol { request_id: 7, func: "/a/b".into(), trans_info, ..Default::default() };
     let mut frame = Vec::new();
     let body = |_: &mut Vec<u8>| {};
-    wire::request(&mut frame, UnaryHead::default(), &meta, wire::ANY, 0, body, &[])
-        .expect("it fits");
+    wire::unary(&mut frame, UnaryHead::default(), &meta, wire::ANY, 0, body, &[]).expect("it fits");
     frame
 }
 

@@ -74,7 +74,7 @@ fn request(out: &mut Vec<u8>, id: u32) {
         ..trill_proto::RequestProtocol::default()
     };
     let head = UnaryHead { id, version: 1, reserved: 0 };
-    wire::request(out, head, &meta, wire::ANY, 0, |_: &mut Vec<u8>| {}, &[]).expect("it is small");
+    wire::unary(out, head, &meta, wire::ANY, 0, |_: &mut Vec<u8>| {}, &[]).expect("it is small");
 }
 
 #[test]

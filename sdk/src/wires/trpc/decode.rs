@@ -11,10 +11,11 @@ use crate::wires::input::{self, Begun};
 
 use super::entries;
 use super::error::{FrameFault, WireError};
-use super::frame::{CallTag, Frame, UnaryHead};
+#[cfg(any(test, feature = "__fuzz", feature = "__bench"))]
+use super::frame::Frame;
+use super::frame::{CallTag, UnaryHead};
 use super::head::ONE_WAY;
 use super::header::{CLOSE, DATA, FEEDBACK, FRAMING, FrameType, HEADER_LEN, Header, INIT};
-use super::plain;
 use super::read::Decoded;
 
 /// Takes frames off the front of a buffer. Nothing is remembered between calls: the buffer is the
@@ -57,13 +58,17 @@ impl Decoder {
         let Some(header) = self.whole(buf)? else { return Ok(false) };
         let size = header.total_size as usize;
         if header.frame_type == FrameType::Stream && header.kind == DATA {
-            frames.push(F::of(self.run(&header, buf), self.side));
+            let messages = self.run(&header, buf);
+            frames.push(F::messages(StreamId(header.id.into()), messages));
             return Ok(true);
         }
         buf.advance(HEADER_LEN);
         let len = size - HEADER_LEN;
         match header.frame_type {
-            FrameType::Stream => frames.push(F::of(self.control(&header, buf, len), self.side)),
+            FrameType::Stream => {
+                self.control(&header, &buf[..len], frames);
+                buf.advance(len);
+            }
             FrameType::Unary => self.unary(&header, take(buf, len), frames),
         }
         Ok(true)
@@ -86,7 +91,7 @@ impl Decoder {
     }
 
     /// The message at the front, and all of the same stream that are there whole behind it.
-    fn run(&self, first: &Header, buf: &mut BytesMut) -> Frame {
+    fn run(&self, first: &Header, buf: &mut BytesMut) -> Messages {
         let (mut end, mut count) = (first.total_size as usize, 1);
         while let Some(fixed) = buf[end..].first_chunk()
             && let Ok(next) = Header::from_bytes(fixed, self.max_frame)
@@ -96,10 +101,7 @@ impl Decoder {
             end += next.total_size as usize;
             count += 1;
         }
-        Frame::Data {
-            id: StreamId(first.id.into()),
-            messages: Messages::new(take(buf, end), count, FRAMING),
-        }
+        Messages::new(take(buf, end), count, FRAMING)
     }
 
     /// How many more bytes the frame at the front needs, as far as can be known; 0 when
@@ -170,31 +172,42 @@ impl Decoder {
         let pushed = match self.side {
             // PROTOCOL 37
             _ if header_len > self.max_header => Err(self.too_large(header_len)),
-            Side::Server => push_request(frames, head, header_len, rest),
-            Side::Client => push_response(frames, head, header_len, rest),
+            Side::Server => F::push_request(frames, head, header_len, rest),
+            Side::Client => F::push_response(frames, head, header_len, rest),
         };
         // PROTOCOL 4
         if let Err(why) = pushed {
-            frames.push(F::of(Frame::BadUnary { head, why }, self.side));
+            frames.push(F::bad_unary(head, why, self.side));
         }
     }
 
-    fn control(&self, header: &Header, buf: &mut BytesMut, len: usize) -> Frame {
+    fn control<F: Decoded>(&self, header: &Header, bytes: &[u8], frames: &mut Vec<F>) {
         let id = StreamId(header.id.into());
-        let frame = match header.kind {
-            // PROTOCOL 37
-            _ if len > self.max_header => Err(self.too_large(len)),
-            INIT => init(&buf[..len]).map(|meta| Frame::Init { id, meta }),
-            CLOSE => close(&buf[..len]).map(|meta| Frame::Close { id, meta }),
-            FEEDBACK => read(&buf[..len]).map(|meta: FeedbackMeta| Frame::Feedback {
-                id,
-                increment: meta.window_size_increment,
-            }),
-            unknown => Err(FrameFault::UnknownKind(unknown)),
-        };
-        buf.advance(len);
         // PROTOCOL 4
-        frame.unwrap_or_else(|why| Frame::BadStream { id, why })
+        if let Err(why) = self.push_control(id, header.kind, bytes, frames) {
+            frames.push(F::bad_stream(id, why));
+        }
+    }
+
+    fn push_control<F: Decoded>(
+        &self,
+        id: StreamId,
+        kind: u8,
+        bytes: &[u8],
+        frames: &mut Vec<F>,
+    ) -> Result<(), FrameFault> {
+        match kind {
+            // PROTOCOL 37
+            _ if bytes.len() > self.max_header => return Err(self.too_large(bytes.len())),
+            INIT => frames.push(F::init(id, init(bytes)?, self.side)),
+            CLOSE => frames.push(F::close(id, close(bytes)?, self.side)),
+            FEEDBACK => {
+                let meta: FeedbackMeta = read(bytes)?;
+                frames.push(F::feedback(id, meta.window_size_increment));
+            }
+            unknown => return Err(FrameFault::UnknownKind(unknown)),
+        }
+        Ok(())
     }
 
     fn too_large(&self, size: usize) -> FrameFault {
@@ -202,78 +215,40 @@ impl Decoder {
     }
 }
 
-#[inline]
-fn push_request<F: Decoded>(
-    frames: &mut Vec<F>,
-    head: UnaryHead,
-    header_len: usize,
+/// The protobuf header of a request, the body and the attachment.
+pub(super) fn request(
     mut rest: Bytes,
-) -> Result<(), FrameFault> {
-    let meta = request_meta(&mut rest, header_len)?;
-    let (body, attachment) = split(rest, meta.request_id, meta.attachment_size)?;
-    frames.push(F::request(head, meta, body, attachment));
-    Ok(())
-}
-
-/// Takes the protobuf header of a request off the front.
-#[inline(always)]
-pub(super) fn request_meta(
-    rest: &mut Bytes,
     header_len: usize,
-) -> Result<RequestProtocol, FrameFault> {
+) -> Result<(RequestProtocol, Bytes, Bytes), FrameFault> {
     if header_len == 0 {
         return Err(FrameFault::NoHeader);
     }
-    match plain::request(rest, header_len) {
-        Some(meta) => {
-            rest.advance(header_len);
-            Ok(meta)
-        }
-        None => {
-            unary_header(rest, header_len, entries::IN_REQUEST, |meta: &mut RequestProtocol| {
-                &mut meta.trans_info
-            })
-        }
-    }
-}
-
-#[inline]
-fn push_response<F: Decoded>(
-    frames: &mut Vec<F>,
-    head: UnaryHead,
-    header_len: usize,
-    mut rest: Bytes,
-) -> Result<(), FrameFault> {
-    let meta = response_meta(&mut rest, header_len)?;
+    let meta =
+        unary_header(&mut rest, header_len, entries::IN_REQUEST, |meta: &mut RequestProtocol| {
+            &mut meta.trans_info
+        })?;
     let (body, attachment) = split(rest, meta.request_id, meta.attachment_size)?;
-    frames.push(F::response(head, meta, body, attachment));
-    Ok(())
+    Ok((meta, body, attachment))
 }
 
-/// Takes the protobuf header of an answer off the front. An empty one is fine here: it is the
-/// success of call 0, and tRPC-Cpp sends it.
+/// The same for an answer. An empty header is fine here: it is the success of call 0, and tRPC-Cpp
+/// sends it.
 // PROTOCOL 8
-#[inline(always)]
-pub(super) fn response_meta(
-    rest: &mut Bytes,
+pub(super) fn response(
+    mut rest: Bytes,
     header_len: usize,
-) -> Result<ResponseProtocol, FrameFault> {
-    match plain::response(rest, header_len) {
-        Some(meta) => {
-            rest.advance(header_len);
-            Ok(meta)
-        }
-        None => {
-            unary_header(rest, header_len, entries::IN_RESPONSE, |meta: &mut ResponseProtocol| {
-                &mut meta.trans_info
-            })
-        }
-    }
+) -> Result<(ResponseProtocol, Bytes, Bytes), FrameFault> {
+    let meta = unary_header(
+        &mut rest,
+        header_len,
+        entries::IN_RESPONSE,
+        |meta: &mut ResponseProtocol| &mut meta.trans_info,
+    )?;
+    let (body, attachment) = split(rest, meta.request_id, meta.attachment_size)?;
+    Ok((meta, body, attachment))
 }
 
-/// Takes a protobuf header off the front that is not read by hand. Not inlined, because most
-/// headers are.
-#[inline(never)]
+/// Takes a protobuf header off the front.
 fn unary_header<M: Message + Default>(
     rest: &mut Bytes,
     len: usize,
@@ -302,6 +277,7 @@ pub(super) fn split(
     Ok((rest, attachment))
 }
 
+#[inline(always)]
 pub(super) fn init(bytes: &[u8]) -> Result<InitMeta, FrameFault> {
     entries::check(bytes, entries::IN_INIT)?;
     let mut meta: InitMeta = read(bytes)?;
@@ -311,6 +287,7 @@ pub(super) fn init(bytes: &[u8]) -> Result<InitMeta, FrameFault> {
     Ok(meta)
 }
 
+#[inline(always)]
 pub(super) fn close(bytes: &[u8]) -> Result<CloseMeta, FrameFault> {
     entries::check(bytes, entries::IN_CLOSE)?;
     let mut meta: CloseMeta = read(bytes)?;
@@ -320,6 +297,7 @@ pub(super) fn close(bytes: &[u8]) -> Result<CloseMeta, FrameFault> {
 
 /// The names and the metadata in here may live as long as the stream. They are copied, so that they
 /// do not keep a whole read buffer alive for that long.
+#[inline(always)]
 pub(super) fn read<M: Message + Default>(bytes: &[u8]) -> Result<M, FrameFault> {
     Ok(M::decode(bytes)?)
 }

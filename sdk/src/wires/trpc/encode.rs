@@ -9,7 +9,6 @@ use crate::framing::{Body, FrameBuf, Largest, Prefix, StreamId, Uncommitted};
 use super::error::WireError;
 use super::frame::UnaryHead;
 use super::header::{CLOSE, DATA, FEEDBACK, FRAMING, FrameType, HEADER_LEN, Header, INIT};
-use super::plain::Plain;
 
 /// The bytes in front of each message of a stream.
 #[inline]
@@ -51,59 +50,93 @@ pub(crate) fn close(out: &mut Vec<u8>, id: StreamId, meta: &CloseMeta) {
     control(out, CLOSE, id, meta);
 }
 
-/// Appends a request: the headers, then what `body` appends, which has to be exactly `body_len`
-/// bytes, then the attachment. `meta` is sent as it is, so it already names the attachment's size.
+/// The protobuf header of a unary frame.
+pub(crate) trait UnaryHeader {
+    /// How many bytes it takes.
+    fn size(&self) -> usize;
+
+    /// Appends it.
+    fn write(&self, out: &mut Vec<u8>);
+
+    /// The size of the attachment that it names.
+    fn attachment_size(&self) -> u32;
+}
+
+macro_rules! written_by_prost {
+    ($($header:ty),*) => {
+        $(impl UnaryHeader for $header {
+            fn size(&self) -> usize {
+                self.encoded_len()
+            }
+
+            fn write(&self, out: &mut Vec<u8>) {
+                self.encode_raw(out);
+            }
+
+            fn attachment_size(&self) -> u32 {
+                self.attachment_size
+            }
+        })*
+    };
+}
+
+written_by_prost!(RequestProtocol, ResponseProtocol);
+
+/// A header that is most often a plain one. Both are written in one place, which is large.
+pub(super) enum Mostly<P, F> {
+    Plain(P),
+    Full(F),
+}
+
+impl<P: UnaryHeader, F: UnaryHeader> UnaryHeader for Mostly<P, F> {
+    #[inline]
+    fn size(&self) -> usize {
+        match self {
+            Self::Plain(header) => header.size(),
+            Self::Full(header) => header.size(),
+        }
+    }
+
+    #[inline]
+    fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Plain(header) => header.write(out),
+            Self::Full(header) => header.write(out),
+        }
+    }
+
+    #[inline]
+    fn attachment_size(&self) -> u32 {
+        match self {
+            Self::Plain(header) => header.attachment_size(),
+            Self::Full(header) => header.attachment_size(),
+        }
+    }
+}
+
+/// Appends a request or an answer: the headers, then what `body` appends, which has to be exactly
+/// `body_len` bytes, then the attachment. `meta` is sent as it is, so it already names the
+/// attachment's size.
 ///
 /// # Errors
 ///
 /// When the frame or its protobuf header is over `limit`, the header is over 65,535 bytes, or the
 /// body has another size than announced. In each case nothing is appended; nor if `body` panics.
-pub(crate) fn request(
+pub(crate) fn unary(
     out: &mut impl FrameBuf,
     head: UnaryHead,
-    meta: &RequestProtocol,
+    meta: &impl UnaryHeader,
     limit: Largest,
     body_len: usize,
     body: impl Body,
     attachment: &[u8],
 ) -> Result<(), WireError> {
     debug_assert_eq!(
-        meta.attachment_size as usize,
+        meta.attachment_size() as usize,
         attachment.len(),
         "the header names the attachment's size"
     );
-    unary(out, head, meta, limit, body_len, body, attachment)
-}
-
-/// Appends an answer; all else is as with [`request`].
-pub(crate) fn response(
-    out: &mut impl FrameBuf,
-    head: UnaryHead,
-    meta: &ResponseProtocol,
-    limit: Largest,
-    body_len: usize,
-    body: impl Body,
-    attachment: &[u8],
-) -> Result<(), WireError> {
-    debug_assert_eq!(
-        meta.attachment_size as usize,
-        attachment.len(),
-        "the header names the attachment's size"
-    );
-    unary(out, head, meta, limit, body_len, body, attachment)
-}
-
-fn unary(
-    out: &mut impl FrameBuf,
-    head: UnaryHead,
-    meta: &(impl Message + Plain),
-    limit: Largest,
-    body_len: usize,
-    body: impl Body,
-    attachment: &[u8],
-) -> Result<(), WireError> {
-    let plain_len = meta.plain_len();
-    let meta_len = plain_len.unwrap_or_else(|| meta.encoded_len());
+    let meta_len = meta.size();
     // PROTOCOL 37
     let max_header = limit.header.min(u16::MAX.into());
     let header_size = match u16::try_from(meta_len) {
@@ -132,10 +165,7 @@ fn unary(
     let mut frame = Uncommitted::new(out);
     frame.out.copied().reserve(HEADER_LEN + meta_len);
     frame.out.copied().extend_from_slice(&header.to_bytes());
-    match plain_len {
-        Some(_) => meta.write_plain(frame.out.copied()),
-        None => meta.encode_raw(frame.out.copied()),
-    }
+    meta.write(frame.out.copied());
     frame.write_exactly(body_len, body)?;
     frame.out.copied().put_slice(attachment);
     frame.commit();

@@ -1,11 +1,12 @@
 //! Frames, as they stand on the wire.
 
-use bytes::Bytes;
-use trill_proto::{CloseMeta, InitMeta, RequestProtocol, ResponseProtocol};
-
-use crate::framing::{Messages, StreamId};
-
-use super::error::FrameFault;
+#[cfg(any(test, feature = "__fuzz", feature = "__bench"))]
+use {
+    super::error::FrameFault,
+    crate::framing::{Messages, StreamId},
+    bytes::Bytes,
+    trill_proto::{CloseMeta, InitMeta, RequestProtocol, ResponseProtocol},
+};
 
 /// The fields that a unary frame carries in its fixed header. A server repeats them in the answer,
 /// because some clients pair by them.
@@ -26,7 +27,9 @@ pub(crate) struct CallTag {
     pub(crate) content_type: u32,
 }
 
-/// One frame, taken off the wire.
+/// One frame, taken off the wire. For tests and tools, which look at frames as they are: connections
+/// decode bytes to [`Input`](crate::wires::Input).
+#[cfg(any(test, feature = "__fuzz", feature = "__bench"))]
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum Frame {
     /// A unary call, seen by the server.

@@ -12,7 +12,7 @@ use crate::wires::input::Opening;
 
 use super::codes::{read_failure, read_refusal, refusal_ret, write_failure};
 use super::frame::CallTag;
-use super::metadata;
+use super::{metadata, plain};
 
 /// INIT has no field for a deadline, so it travels as metadata. Peers that do not know the key pass
 /// it over.
@@ -25,11 +25,23 @@ pub(crate) const ONE_WAY: u32 = 1;
 /// (both peers take it so).
 pub(super) const RESET: i32 = 1;
 
+/// The header of a request without metadata.
+#[inline]
+pub(super) fn plain_request(
+    head: &Head,
+    id: u32,
+    one_way: bool,
+    attachment_size: u32,
+) -> plain::Request<&Head> {
+    let timeout = head.timeout.map_or(0, milliseconds);
+    plain::Request { head, request_id: id, call_type: call_type(one_way), timeout, attachment_size }
+}
+
 /// The header of a request.
-#[inline(always)]
+#[inline(never)]
 pub(super) fn request(head: Head, id: u32, one_way: bool, attachment_size: u32) -> RequestProtocol {
     RequestProtocol {
-        call_type: if one_way { ONE_WAY } else { 0 },
+        call_type: call_type(one_way),
         request_id: id,
         timeout: head.timeout.map_or(0, milliseconds),
         caller: head.caller,
@@ -44,13 +56,17 @@ pub(super) fn request(head: Head, id: u32, one_way: bool, attachment_size: u32) 
     }
 }
 
+const fn call_type(one_way: bool) -> u32 {
+    if one_way { ONE_WAY } else { 0 }
+}
+
 fn milliseconds(timeout: Duration) -> u32 {
     // PROTOCOL 10
     // 0 would mean no limit.
     u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX).max(1)
 }
 
-#[inline(always)]
+#[inline(never)]
 pub(super) fn read_request(meta: RequestProtocol) -> Head {
     let mut metadata = metadata::read(meta.trans_info);
     // It is the wire's own, and would be passed on to a stream.
@@ -60,15 +76,38 @@ pub(super) fn read_request(meta: RequestProtocol) -> Head {
         caller: meta.caller,
         callee: meta.callee,
         metadata,
-        timeout: (meta.timeout > 0).then(|| Duration::from_millis(meta.timeout.into())),
+        timeout: plain::duration(meta.timeout),
         content_type: meta.content_type,
         content_encoding: meta.content_encoding,
         message_type: meta.message_type,
     }
 }
 
+/// The header of an answer without metadata to a call with this tag. All is well, or other numbers
+/// would be in it.
+#[inline]
+pub(super) fn plain_response(
+    tag: CallTag,
+    message: &Bytes,
+    content_encoding: u32,
+    attachment_size: u32,
+) -> plain::Response<&Bytes> {
+    plain::Response {
+        request_id: tag.request_id,
+        // PROTOCOL 11
+        ret: 0,
+        func_ret: 0,
+        message,
+        message_type: tag.message_type,
+        // PROTOCOL 35
+        content_type: tag.content_type,
+        content_encoding,
+        attachment_size,
+    }
+}
+
 /// The header of an answer to a call with this tag.
-#[inline(always)]
+#[inline(never)]
 pub(super) fn response(
     tag: CallTag,
     mut outcome: Outcome,
@@ -92,7 +131,7 @@ pub(super) fn response(
     }
 }
 
-#[inline(always)]
+#[inline(never)]
 pub(super) fn read_response(meta: ResponseProtocol, body: Bytes, attachment: Bytes) -> Answer {
     let mut metadata = metadata::read(meta.trans_info);
     let failure = read_failure(meta.ret, meta.func_ret, &mut metadata);
@@ -126,6 +165,7 @@ pub(super) fn open(head: Head, window: u32) -> InitMeta {
 }
 
 /// The head and the window in a client's INIT; `None` if it names no method.
+#[inline]
 pub(super) fn read_open(meta: InitMeta) -> Option<Opening> {
     let request = meta.request_meta?;
     let mut metadata = metadata::read(request.trans_info);
@@ -171,6 +211,7 @@ pub(super) fn refuse(outcome: Outcome) -> InitMeta {
 
 /// A server's window, or why it refuses the stream. A missing `response_meta` is success (both
 /// peers take it so).
+#[inline]
 pub(super) fn read_opened(meta: InitMeta) -> Result<u32, Outcome> {
     let InitResponseMeta { ret, error_msg } = meta.response_meta.unwrap_or_default();
     if ret == 0 {
@@ -193,6 +234,7 @@ pub(super) fn close(close_type: i32, mut outcome: Outcome) -> CloseMeta {
     }
 }
 
+#[inline]
 pub(super) fn read_close(meta: CloseMeta) -> Outcome {
     let mut metadata = metadata::read(meta.trans_info);
     let failure = read_failure(meta.ret, meta.func_ret, &mut metadata);

@@ -57,19 +57,19 @@ pub(crate) use header::HEADER_LEN;
 pub(crate) use rules::RULES;
 pub(crate) use write::Trpc;
 
+#[cfg(any(test, feature = "__fuzz"))]
+pub(crate) use rewrite::ANY;
 #[cfg(any(test, feature = "__fuzz", feature = "__bench"))]
 pub(crate) use {encode::data, frame::Frame};
 /// For tests and tools, which write and read frames as a peer does.
 #[cfg(any(test, feature = "__fuzz"))]
 pub(crate) use {
-    encode::{close, feedback, init, request, response},
+    encode::{close, feedback, init, unary},
     frame::UnaryHead,
     trill_proto::{CloseMeta, InitMeta, InitRequestMeta, InitResponseMeta},
 };
 #[cfg(test)]
 pub(crate) use {header::FRAMING, metadata::read as read_metadata, rewrite::single};
-#[cfg(any(test, feature = "__fuzz"))]
-pub(crate) use {read::Decoded, rewrite::ANY};
 
 pub use settings::{AppErrors, Cancel, Settings};
 

@@ -2,48 +2,91 @@
 //! short. These are read and written here, in a fraction of the time; all others by prost, which
 //! makes the same of them.
 
+use std::ops::Range;
+use std::time::Duration;
+
 use bytes::Bytes;
-use trill_proto::{RequestProtocol, ResponseProtocol};
+
+use crate::framing::Head;
+
+use super::encode::UnaryHeader;
+
+/// The header of a request without metadata: `H` is its [`Head`].
+#[derive(Clone, PartialEq, Debug, Default)]
+pub(super) struct Request<H> {
+    pub(super) head: H,
+    pub(super) request_id: u32,
+    pub(super) call_type: u32,
+    /// In milliseconds; 0 is none. When it is read, the head has it as well.
+    pub(super) timeout: u32,
+    pub(super) attachment_size: u32,
+}
+
+/// The header of an answer without metadata: `T` is its text.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub(super) struct Response<T> {
+    pub(super) request_id: u32,
+    pub(super) ret: u32,
+    pub(super) func_ret: u32,
+    pub(super) message: T,
+    pub(super) message_type: u32,
+    pub(super) content_type: u32,
+    pub(super) content_encoding: u32,
+    pub(super) attachment_size: u32,
+}
 
 /// Reads the header at the front of `frame`, which takes so many bytes, if it is plain. Names are
-/// slices of the frame.
+/// slices of the frame. The callee is passed over, as a server has no use for it.
 #[inline]
-pub(super) fn request(frame: &Bytes, header_len: usize) -> Option<RequestProtocol> {
-    let mut fields = Fields { header: &frame[..header_len], frame, at: 0 };
-    let mut meta = RequestProtocol::default();
+pub(super) fn request(frame: &Bytes, header_len: usize) -> Option<Request<Head>> {
+    let mut fields = Fields { header: &frame[..header_len], at: 0 };
+    let mut meta = Request::<Head>::default();
+    let (mut caller, mut method) = (0..0, 0..0);
     while let Some(key) = fields.key() {
         match key {
-            VERSION => meta.version = fields.number()?,
+            VERSION => {
+                fields.number()?;
+            }
             CALL_TYPE => meta.call_type = fields.number()?,
             REQUEST_ID => meta.request_id = fields.number()?,
-            0x20 => meta.timeout = fields.number()?,
-            0x2a => meta.caller = fields.bytes()?,
-            0x32 => meta.callee = fields.bytes()?,
-            0x3a => meta.func = fields.bytes()?,
-            0x40 => meta.message_type = fields.number()?,
-            0x50 => meta.content_type = fields.number()?,
-            0x58 => meta.content_encoding = fields.number()?,
+            TIMEOUT => meta.timeout = fields.number()?,
+            CALLER => caller = fields.place()?,
+            CALLEE => {
+                fields.place()?;
+            }
+            METHOD => method = fields.place()?,
+            0x40 => meta.head.message_type = fields.number()?,
+            0x50 => meta.head.content_type = fields.number()?,
+            0x58 => meta.head.content_encoding = fields.number()?,
             ATTACHMENT_SIZE => meta.attachment_size = fields.number()?,
             _ => return None,
         }
     }
+    // It has no method then, and most likely no header.
+    if method.is_empty() {
+        return None;
+    }
+    meta.head.timeout = duration(meta.timeout);
+    (meta.head.caller, meta.head.method) = (frame.slice(caller), frame.slice(method));
     Some(meta)
 }
 
 /// The same for an answer.
 #[inline]
-pub(super) fn response(frame: &Bytes, header_len: usize) -> Option<ResponseProtocol> {
-    let mut fields = Fields { header: &frame[..header_len], frame, at: 0 };
-    let mut meta = ResponseProtocol::default();
+pub(super) fn response(frame: &Bytes, header_len: usize) -> Option<Response<Bytes>> {
+    let mut fields = Fields { header: &frame[..header_len], at: 0 };
+    let mut meta = Response::<Bytes>::default();
+    let mut message = 0..0;
     while let Some(key) = fields.key() {
         match key {
-            VERSION => meta.version = fields.number()?,
-            CALL_TYPE => meta.call_type = fields.number()?,
+            VERSION | CALL_TYPE => {
+                fields.number()?;
+            }
             REQUEST_ID => meta.request_id = fields.number()?,
             // A negative number takes ten bytes, so these five make no negative one.
-            0x20 => meta.ret = i32::try_from(fields.number()?).ok()?,
-            0x28 => meta.func_ret = i32::try_from(fields.number()?).ok()?,
-            0x32 => meta.error_msg = fields.bytes()?,
+            0x20 => meta.ret = fields.number().filter(|ret| *ret <= MOST)?,
+            0x28 => meta.func_ret = fields.number().filter(|ret| *ret <= MOST)?,
+            0x32 => message = fields.place()?,
             0x38 => meta.message_type = fields.number()?,
             0x48 => meta.content_type = fields.number()?,
             0x50 => meta.content_encoding = fields.number()?,
@@ -51,92 +94,90 @@ pub(super) fn response(frame: &Bytes, header_len: usize) -> Option<ResponseProto
             _ => return None,
         }
     }
+    if !message.is_empty() {
+        meta.message = frame.slice(message);
+    }
     Some(meta)
 }
 
-/// A header that may be plain.
-pub(super) trait Plain {
-    /// How many bytes it takes; `None` if it is not plain.
-    fn plain_len(&self) -> Option<usize>;
-
-    /// Appends it.
-    fn write_plain(&self, out: &mut Vec<u8>);
+#[inline]
+pub(super) fn duration(milliseconds: u32) -> Option<Duration> {
+    (milliseconds > 0).then(|| Duration::from_millis(milliseconds.into()))
 }
 
-impl Plain for RequestProtocol {
+impl UnaryHeader for Request<&Head> {
     #[inline]
-    fn plain_len(&self) -> Option<usize> {
+    fn size(&self) -> usize {
         let numbers = [
-            self.version,
             self.call_type,
             self.request_id,
             self.timeout,
-            self.message_type,
-            self.content_type,
-            self.content_encoding,
+            self.head.message_type,
+            self.head.content_type,
+            self.head.content_encoding,
             self.attachment_size,
         ];
-        let names = names_len(&[&self.caller, &self.callee, &self.func]);
-        self.trans_info.is_empty().then(|| numbers_len(numbers) + names)
+        numbers_len(numbers) + names_len(&[&self.head.caller, &self.head.callee, &self.head.method])
     }
 
     #[inline]
-    fn write_plain(&self, out: &mut Vec<u8>) {
+    fn write(&self, out: &mut Vec<u8>) {
         Numbers::default()
-            .with(VERSION, self.version)
             .with(CALL_TYPE, self.call_type)
             .with(REQUEST_ID, self.request_id)
-            .with(0x20, self.timeout)
+            .with(TIMEOUT, self.timeout)
             .write(out);
-        write_bytes(out, 0x2a, &self.caller);
-        write_bytes(out, 0x32, &self.callee);
-        write_bytes(out, 0x3a, &self.func);
+        write_bytes(out, CALLER, &self.head.caller);
+        write_bytes(out, CALLEE, &self.head.callee);
+        write_bytes(out, METHOD, &self.head.method);
         Numbers::default()
-            .with(0x40, self.message_type)
-            .with(0x50, self.content_type)
-            .with(0x58, self.content_encoding)
+            .with(0x40, self.head.message_type)
+            .with(0x50, self.head.content_type)
+            .with(0x58, self.head.content_encoding)
             .with(ATTACHMENT_SIZE, self.attachment_size)
             .write(out);
     }
+
+    #[inline]
+    fn attachment_size(&self) -> u32 {
+        self.attachment_size
+    }
 }
 
-impl Plain for ResponseProtocol {
+impl UnaryHeader for Response<&Bytes> {
     #[inline]
-    fn plain_len(&self) -> Option<usize> {
-        let (Ok(ret), Ok(func_ret)) = (u32::try_from(self.ret), u32::try_from(self.func_ret))
-        else {
-            return None;
-        };
+    fn size(&self) -> usize {
         let numbers = [
-            self.version,
-            self.call_type,
             self.request_id,
-            ret,
-            func_ret,
+            self.ret,
+            self.func_ret,
             self.message_type,
             self.content_type,
             self.content_encoding,
             self.attachment_size,
         ];
-        self.trans_info.is_empty().then(|| numbers_len(numbers) + names_len(&[&self.error_msg]))
+        numbers_len(numbers) + names_len(&[self.message])
     }
 
     #[inline]
-    fn write_plain(&self, out: &mut Vec<u8>) {
+    fn write(&self, out: &mut Vec<u8>) {
         Numbers::default()
-            .with(VERSION, self.version)
-            .with(CALL_TYPE, self.call_type)
             .with(REQUEST_ID, self.request_id)
-            .with(0x20, self.ret.unsigned_abs())
-            .with(0x28, self.func_ret.unsigned_abs())
+            .with(0x20, self.ret)
+            .with(0x28, self.func_ret)
             .write(out);
-        write_bytes(out, 0x32, &self.error_msg);
+        write_bytes(out, 0x32, self.message);
         Numbers::default()
             .with(0x38, self.message_type)
             .with(0x48, self.content_type)
             .with(0x50, self.content_encoding)
             .with(ATTACHMENT_SIZE, self.attachment_size)
             .write(out);
+    }
+
+    #[inline]
+    fn attachment_size(&self) -> u32 {
+        self.attachment_size
     }
 }
 
@@ -145,11 +186,18 @@ const VERSION: u8 = 0x08;
 const CALL_TYPE: u8 = 0x10;
 const REQUEST_ID: u8 = 0x18;
 const ATTACHMENT_SIZE: u8 = 0x60;
+/// These are of a request.
+const TIMEOUT: u8 = 0x20;
+const CALLER: u8 = 0x2a;
+const CALLEE: u8 = 0x32;
+const METHOD: u8 = 0x3a;
+
+/// The largest number of a field that has a sign.
+const MOST: u32 = i32::MAX as u32;
 
 /// The rest of a header that is being read.
 struct Fields<'a> {
     header: &'a [u8],
-    frame: &'a Bytes,
     at: usize,
 }
 
@@ -176,13 +224,12 @@ impl Fields<'_> {
         None
     }
 
+    /// The place of a name.
     #[inline]
-    fn bytes(&mut self) -> Option<Bytes> {
+    fn place(&mut self) -> Option<Range<usize>> {
         let len = self.number()? as usize;
         let end = self.at.checked_add(len).filter(|end| *end <= self.header.len())?;
-        let bytes = self.frame.slice(self.at..end);
-        self.at = end;
-        Some(bytes)
+        Some(std::mem::replace(&mut self.at, end)..end)
     }
 }
 

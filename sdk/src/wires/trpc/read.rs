@@ -1,116 +1,257 @@
 //! Frames in words that all wires share.
 
-use bytes::Bytes;
-use trill_proto::{CloseMeta, RequestProtocol, ResponseProtocol};
+use bytes::{Buf, Bytes};
+use trill_proto::{CloseMeta, InitMeta, RequestProtocol, ResponseProtocol};
 
 use crate::error::Reason;
-use crate::framing::Side;
+use crate::framing::{Answer, Messages, Outcome, Side, StreamId};
 use crate::wires::input::{self, Credit, End, Fault, Input};
 
+use super::decode::{self, split};
 use super::error::FrameFault;
-use super::frame::{CallTag, Frame, UnaryHead};
-use super::head;
+#[cfg(any(test, feature = "__fuzz", feature = "__bench"))]
+use super::frame::Frame;
+use super::frame::{CallTag, UnaryHead};
 use super::quirks::may_have_overtaken;
+use super::{head, plain};
 
-/// A form in which the decoder gives frames. Calls and answers come most often and are large, so
-/// they are made where they stay.
-pub(crate) trait Decoded {
-    /// `frame` was read at this side.
-    fn of(frame: Frame, side: Side) -> Self;
+/// A form in which the decoder gives frames. They are large, so each is made where it stays.
+pub(crate) trait Decoded: Sized {
+    /// Messages of a stream, which come most often of all.
+    fn messages(id: StreamId, messages: Messages) -> Self;
 
-    fn request(head: UnaryHead, meta: RequestProtocol, body: Bytes, attachment: Bytes) -> Self;
+    /// Adds the request with this fixed header; `rest` are the bytes behind that, of which the
+    /// first `header_len` are its protobuf header.
+    fn push_request(
+        frames: &mut Vec<Self>,
+        head: UnaryHead,
+        header_len: usize,
+        rest: Bytes,
+    ) -> Result<(), FrameFault>;
 
-    fn response(head: UnaryHead, meta: ResponseProtocol, body: Bytes, attachment: Bytes) -> Self;
+    /// The same for an answer.
+    fn push_response(
+        frames: &mut Vec<Self>,
+        head: UnaryHead,
+        header_len: usize,
+        rest: Bytes,
+    ) -> Result<(), FrameFault>;
+
+    /// Opens a stream, or answers that at the side of a client.
+    fn init(id: StreamId, meta: InitMeta, side: Side) -> Self;
+
+    /// Credit.
+    fn feedback(id: StreamId, increment: u32) -> Self;
+
+    /// Ends a direction of a stream, or all of it.
+    fn close(id: StreamId, meta: CloseMeta, side: Side) -> Self;
+
+    /// A unary frame that cannot be read.
+    fn bad_unary(head: UnaryHead, why: FrameFault, side: Side) -> Self;
+
+    /// A frame of a stream that cannot be read.
+    fn bad_stream(id: StreamId, why: FrameFault) -> Self;
 }
 
+#[cfg(any(test, feature = "__fuzz", feature = "__bench"))]
 impl Decoded for Frame {
-    #[inline]
-    fn of(frame: Self, _: Side) -> Self {
-        frame
+    fn messages(id: StreamId, messages: Messages) -> Self {
+        Self::Data { id, messages }
     }
 
-    fn request(head: UnaryHead, meta: RequestProtocol, body: Bytes, attachment: Bytes) -> Self {
-        Self::Request { head, meta, body, attachment }
+    fn push_request(
+        frames: &mut Vec<Self>,
+        head: UnaryHead,
+        header_len: usize,
+        rest: Bytes,
+    ) -> Result<(), FrameFault> {
+        let (meta, body, attachment) = decode::request(rest, header_len)?;
+        frames.push(Self::Request { head, meta, body, attachment });
+        Ok(())
     }
 
-    fn response(head: UnaryHead, meta: ResponseProtocol, body: Bytes, attachment: Bytes) -> Self {
-        Self::Response { head, meta, body, attachment }
+    fn push_response(
+        frames: &mut Vec<Self>,
+        head: UnaryHead,
+        header_len: usize,
+        rest: Bytes,
+    ) -> Result<(), FrameFault> {
+        let (meta, body, attachment) = decode::response(rest, header_len)?;
+        frames.push(Self::Response { head, meta, body, attachment });
+        Ok(())
+    }
+
+    fn init(id: StreamId, meta: InitMeta, _: Side) -> Self {
+        Self::Init { id, meta }
+    }
+
+    fn feedback(id: StreamId, increment: u32) -> Self {
+        Self::Feedback { id, increment }
+    }
+
+    fn close(id: StreamId, meta: CloseMeta, _: Side) -> Self {
+        Self::Close { id, meta }
+    }
+
+    fn bad_unary(head: UnaryHead, why: FrameFault, _: Side) -> Self {
+        Self::BadUnary { head, why }
+    }
+
+    fn bad_stream(id: StreamId, why: FrameFault) -> Self {
+        Self::BadStream { id, why }
     }
 }
 
 impl Decoded for Input {
-    #[inline(always)]
-    fn request(frame: UnaryHead, meta: RequestProtocol, body: Bytes, attachment: Bytes) -> Self {
-        let tag = CallTag {
-            frame,
-            request_id: meta.request_id,
-            message_type: meta.message_type,
-            content_type: meta.content_type,
+    #[inline]
+    fn messages(id: StreamId, messages: Messages) -> Self {
+        Self::Messages { id, messages }
+    }
+
+    #[inline]
+    fn push_request(
+        frames: &mut Vec<Self>,
+        frame: UnaryHead,
+        header_len: usize,
+        mut rest: Bytes,
+    ) -> Result<(), FrameFault> {
+        let Some(plain) = plain::request(&rest, header_len) else {
+            frames.push(full_request(frame, header_len, rest)?);
+            return Ok(());
         };
-        let (tag, one_way) = (input::CallTag::Trpc(tag), meta.call_type == head::ONE_WAY);
-        Self::Call { tag, one_way, head: head::read_request(meta), body, attachment }
+        rest.advance(header_len);
+        let plain::Request { head, request_id, call_type, attachment_size, .. } = plain;
+        let (body, attachment) = split(rest, request_id, attachment_size)?;
+        let (message_type, content_type) = (head.message_type, head.content_type);
+        let tag = CallTag { frame, request_id, message_type, content_type };
+        let (tag, one_way) = (input::CallTag::Trpc(tag), call_type == head::ONE_WAY);
+        frames.push(Self::Call { tag, one_way, head, body, attachment });
+        Ok(())
     }
 
     // PROTOCOL 7
     // Peers disagree about the id in the fixed header; the one in the protobuf header is always
     // right.
-    #[inline(always)]
-    fn response(_: UnaryHead, meta: ResponseProtocol, body: Bytes, attachment: Bytes) -> Self {
-        let id = meta.request_id.into();
-        Self::Answer { id, answer: head::read_response(meta, body, attachment) }
+    #[inline]
+    fn push_response(
+        frames: &mut Vec<Self>,
+        _: UnaryHead,
+        header_len: usize,
+        mut rest: Bytes,
+    ) -> Result<(), FrameFault> {
+        let plain = plain::response(&rest, header_len);
+        let Some(plain) = plain.filter(|plain| (plain.ret, plain.func_ret) == (0, 0)) else {
+            frames.push(full_response(header_len, rest)?);
+            return Ok(());
+        };
+        rest.advance(header_len);
+        let plain::Response { request_id, message, content_type, content_encoding, .. } = plain;
+        let (body, attachment) = split(rest, request_id, plain.attachment_size)?;
+        let outcome = Outcome { message, ..Outcome::default() };
+        let answer = Answer { outcome, body, attachment, content_type, content_encoding };
+        frames.push(Self::Answer { id: request_id.into(), answer });
+        Ok(())
     }
 
     #[inline]
-    fn of(frame: Frame, side: Side) -> Self {
+    fn init(id: StreamId, meta: InitMeta, side: Side) -> Self {
+        match side {
+            Side::Server => Self::Open { id, opening: head::read_open(meta) },
+            Side::Client => Self::Opened { id, answer: head::read_opened(meta) },
+        }
+    }
+
+    #[inline]
+    fn feedback(id: StreamId, increment: u32) -> Self {
+        Self::Credit { id, credit: Credit { increment, total: 0 } }
+    }
+
+    #[inline]
+    fn close(id: StreamId, meta: CloseMeta, side: Side) -> Self {
+        let client = side == Side::Client;
+        // A client has nothing to report with a normal CLOSE: one with a code can only mean that it
+        // failed.
+        // PROTOCOL 27
+        let how = if client && may_have_overtaken(&meta) {
+            End::ResetAhead
+        } else if meta.close_type == head::RESET
+            || (!client && (meta.ret != 0 || meta.func_ret != 0))
+        {
+            End::Reset
+        } else {
+            End::Close
+        };
+        let mut outcome = head::read_close(meta);
+        // PROTOCOL 26
+        if how != End::Close && outcome.is_ok() {
+            outcome.failure = Some(Box::new(Reason::BadState.into()));
+        }
+        Self::End { id, how, outcome }
+    }
+
+    fn bad_unary(head: UnaryHead, why: FrameFault, side: Side) -> Self {
+        match side {
+            // Clients that pair by the protobuf header write the id into the fixed header as well,
+            // but for tRPC-Cpp.
+            Side::Server => {
+                Self::BadCall { tag: input::CallTag::Trpc(CallTag::of(head)), why: why.into() }
+            }
+            // tRPC-Cpp writes 0 there.
+            Side::Client => Self::BadAnswer { id: head.id.into(), why: why.into() },
+        }
+    }
+
+    fn bad_stream(id: StreamId, why: FrameFault) -> Self {
+        Self::BadStream { id, why: why.into() }
+    }
+}
+
+/// For tests, which have frames that were decoded before.
+#[cfg(any(test, feature = "__fuzz"))]
+impl Input {
+    /// `frame` was read at this side.
+    pub(crate) fn of(frame: Frame, side: Side) -> Self {
         match frame {
-            Frame::Request { head, meta, body, attachment } => {
-                Self::request(head, meta, body, attachment)
-            }
-            Frame::Response { head, meta, body, attachment } => {
-                Self::response(head, meta, body, attachment)
-            }
-            Frame::Data { id, messages } => Self::Messages { id, messages },
-            Frame::Feedback { id, increment } => {
-                let credit = Credit { increment, total: 0 };
-                Self::Credit { id, credit }
-            }
-            Frame::Init { id, meta } => match side {
-                Side::Server => Self::Open { id, opening: head::read_open(meta) },
-                Side::Client => Self::Opened { id, answer: head::read_opened(meta) },
-            },
-            Frame::Close { id, meta } => close(meta, side, id),
-            Frame::BadUnary { head, why } => match side {
-                // Clients that pair by the protobuf header write the id into the fixed header as
-                // well, but for tRPC-Cpp.
-                Side::Server => {
-                    Self::BadCall { tag: input::CallTag::Trpc(CallTag::of(head)), why: why.into() }
-                }
-                // tRPC-Cpp writes 0 there.
-                Side::Client => Self::BadAnswer { id: head.id.into(), why: why.into() },
-            },
-            Frame::BadStream { id, why } => Self::BadStream { id, why: why.into() },
+            Frame::Request { head, meta, body, attachment } => call(head, meta, body, attachment),
+            Frame::Response { meta, body, attachment, .. } => answer(meta, body, attachment),
+            Frame::Data { id, messages } => Self::messages(id, messages),
+            Frame::Feedback { id, increment } => Self::feedback(id, increment),
+            Frame::Init { id, meta } => Self::init(id, meta, side),
+            Frame::Close { id, meta } => Self::close(id, meta, side),
+            Frame::BadUnary { head, why } => Self::bad_unary(head, why, side),
+            Frame::BadStream { id, why } => Self::bad_stream(id, why),
         }
     }
 }
 
-fn close(meta: CloseMeta, side: Side, id: crate::framing::StreamId) -> Input {
-    let client = side == Side::Client;
-    // A client has nothing to report with a normal CLOSE: one with a code can only mean that it
-    // failed.
-    // PROTOCOL 27
-    let how = if client && may_have_overtaken(&meta) {
-        End::ResetAhead
-    } else if meta.close_type == head::RESET || (!client && (meta.ret != 0 || meta.func_ret != 0)) {
-        End::Reset
-    } else {
-        End::Close
+/// Reads a request with metadata, or with fields that no program sends.
+#[inline(never)]
+fn full_request(frame: UnaryHead, header_len: usize, rest: Bytes) -> Result<Input, FrameFault> {
+    let (meta, body, attachment) = decode::request(rest, header_len)?;
+    Ok(call(frame, meta, body, attachment))
+}
+
+/// The same for an answer, and for one that tells a failure.
+#[inline(never)]
+fn full_response(header_len: usize, rest: Bytes) -> Result<Input, FrameFault> {
+    let (meta, body, attachment) = decode::response(rest, header_len)?;
+    Ok(answer(meta, body, attachment))
+}
+
+fn call(frame: UnaryHead, meta: RequestProtocol, body: Bytes, attachment: Bytes) -> Input {
+    let tag = CallTag {
+        frame,
+        request_id: meta.request_id,
+        message_type: meta.message_type,
+        content_type: meta.content_type,
     };
-    let mut outcome = head::read_close(meta);
-    // PROTOCOL 26
-    if how != End::Close && outcome.is_ok() {
-        outcome.failure = Some(Box::new(Reason::BadState.into()));
-    }
-    Input::End { id, how, outcome }
+    let (tag, one_way) = (input::CallTag::Trpc(tag), meta.call_type == head::ONE_WAY);
+    Input::Call { tag, one_way, head: head::read_request(meta), body, attachment }
+}
+
+fn answer(meta: ResponseProtocol, body: Bytes, attachment: Bytes) -> Input {
+    let id = meta.request_id.into();
+    Input::Answer { id, answer: head::read_response(meta, body, attachment) }
 }
 
 impl CallTag {

@@ -6,7 +6,7 @@ use crate::framing::{Messages, StreamId};
 
 use super::error::WireError;
 use super::frame::Frame;
-use super::{close, data, feedback, init, request, response};
+use super::{close, data, feedback, init, unary};
 
 /// No limit but that of the size fields.
 pub(crate) const ANY: Largest = Largest { frame: usize::MAX, header: usize::MAX };
@@ -22,11 +22,11 @@ impl Frame {
         match self {
             Self::Request { head, meta, body, attachment } => {
                 let write = |out: &mut Vec<u8>| out.extend_from_slice(body);
-                request(&mut out, *head, meta, ANY, body.len(), write, attachment)?;
+                unary(&mut out, *head, meta, ANY, body.len(), write, attachment)?;
             }
             Self::Response { head, meta, body, attachment } => {
                 let write = |out: &mut Vec<u8>| out.extend_from_slice(body);
-                response(&mut out, *head, meta, ANY, body.len(), write, attachment)?;
+                unary(&mut out, *head, meta, ANY, body.len(), write, attachment)?;
             }
             Self::Init { id, meta } => init(&mut out, *id, meta),
             Self::Data { id, messages } => {

@@ -7,7 +7,7 @@ use crate::framing::{
 use crate::metadata::Metadata;
 
 use super::codes::RESERVED;
-use super::encode;
+use super::encode::{self, Mostly};
 use super::error::WireError;
 use super::frame::{CallTag, UnaryHead};
 use super::head::{self, RESET};
@@ -105,11 +105,16 @@ impl Trpc {
         check(&head.metadata)?;
         // The range of ids has 32 bits.
         let id = id as u32;
-        let meta = head::request(head, id, one_way, attachment_size(content.attachment)?);
+        let UnaryContent { len, body, attachment } = content;
+        let attachment_size = attachment_size(attachment)?;
+        let meta = if head.metadata.is_empty() {
+            Mostly::Plain(head::plain_request(&head, id, one_way, attachment_size))
+        } else {
+            Mostly::Full(head::request(head, id, one_way, attachment_size))
+        };
         // PROTOCOL 7
         let frame = UnaryHead { id, version: VERSION, reserved: 0 };
-        let UnaryContent { len, body, attachment } = content;
-        encode::request(out, frame, &meta, limit, len, body, attachment).map_err(WriteError::from)
+        encode::unary(out, frame, &meta, limit, len, body, attachment).map_err(WriteError::from)
     }
 
     /// The answer to a call with this tag.
@@ -124,12 +129,16 @@ impl Trpc {
     ) -> Result<(), WriteError> {
         let outcome = with_one_metadata(outcome);
         check_outcome(&outcome)?;
-        let meta =
-            head::response(tag, outcome, content_encoding, attachment_size(content.attachment)?);
-        // PROTOCOL 8
         let UnaryContent { len, body, attachment } = content;
-        encode::response(out, tag.frame, &meta, limit, len, body, attachment)
-            .map_err(WriteError::from)
+        let attachment_size = attachment_size(attachment)?;
+        let meta = if outcome.is_ok() && outcome.metadata.is_empty() {
+            let text = &outcome.message;
+            Mostly::Plain(head::plain_response(tag, text, content_encoding, attachment_size))
+        } else {
+            Mostly::Full(head::response(tag, outcome, content_encoding, attachment_size))
+        };
+        // PROTOCOL 8
+        encode::unary(out, tag.frame, &meta, limit, len, body, attachment).map_err(WriteError::from)
     }
 }
 

@@ -105,14 +105,14 @@ pub(super) fn frame(event: &str) -> Option<Vec<u8>> {
             let meta =
                 RequestProtocol { request_id: 100, func: UNARY.into(), ..Default::default() };
             bytes(|out| {
-                wire::request(out, unary_head(), &meta, wire::ANY, 0, |_: &mut Vec<u8>| {}, &[])
+                wire::unary(out, unary_head(), &meta, wire::ANY, 0, |_: &mut Vec<u8>| {}, &[])
                     .unwrap();
             })
         }
         "a unary answer with this id" => {
             let meta = ResponseProtocol { request_id: 100, ..Default::default() };
             bytes(|out| {
-                wire::response(out, unary_head(), &meta, wire::ANY, 0, |_: &mut Vec<u8>| {}, &[])
+                wire::unary(out, unary_head(), &meta, wire::ANY, 0, |_: &mut Vec<u8>| {}, &[])
                     .unwrap();
             })
         }

@@ -73,7 +73,7 @@ impl Frame {
         let head = UnaryHead { id: header.request_id, ..UnaryHead::default() };
         let meta = RequestProtocol { attachment_size: size(attachment)?, ..header.to_meta() };
         let mut out = Vec::new();
-        encode::request(&mut out, head, &meta, ANY, body.len(), append(body), attachment)?;
+        encode::unary(&mut out, head, &meta, ANY, body.len(), append(body), attachment)?;
         Ok(Self::new(Kind::Request, out.into()))
     }
 
@@ -86,7 +86,7 @@ impl Frame {
         let head = UnaryHead { id: header.request_id, ..UnaryHead::default() };
         let meta = ResponseProtocol { attachment_size: size(attachment)?, ..header.to_meta() };
         let mut out = Vec::new();
-        encode::response(&mut out, head, &meta, ANY, body.len(), append(body), attachment)?;
+        encode::unary(&mut out, head, &meta, ANY, body.len(), append(body), attachment)?;
         Ok(Self::new(Kind::Response, out.into()))
     }
 
@@ -196,18 +196,14 @@ impl Frame {
     /// 1,000 pairs of metadata, or when the kind is unknown: a connection ends that call or stream
     /// for this, and goes on.
     pub fn content(&self) -> Result<Content, FrameError> {
-        let (mut rest, header_len) = (self.bytes.slice(HEADER_LEN..), self.header().len());
+        let (rest, header_len) = (self.bytes.slice(HEADER_LEN..), self.header().len());
         let content = match self.kind {
             Kind::Request => {
-                let meta = decode::request_meta(&mut rest, header_len)?;
-                let (body, attachment) =
-                    decode::split(rest, meta.request_id, meta.attachment_size)?;
+                let (meta, body, attachment) = decode::request(rest, header_len)?;
                 Content::Request { header: Request::of_meta(meta), body, attachment }
             }
             Kind::Response => {
-                let meta = decode::response_meta(&mut rest, header_len)?;
-                let (body, attachment) =
-                    decode::split(rest, meta.request_id, meta.attachment_size)?;
+                let (meta, body, attachment) = decode::response(rest, header_len)?;
                 Content::Response { header: Response::of_meta(meta), body, attachment }
             }
             Kind::Init => Content::Init(Init::of_meta(decode::init(&rest)?)),

@@ -17,7 +17,7 @@ fn write_request(
     write: impl FnOnce(&mut Vec<u8>),
 ) -> (Result<(), WireError>, Vec<u8>) {
     let mut out = b"before".to_vec();
-    let result = request(
+    let result = unary(
         &mut out,
         HEAD,
         meta,
@@ -58,7 +58,7 @@ fn a_protobuf_header_beyond_its_size_field_is_refused() {
     let mut meta =
         ResponseProtocol { error_msg: vec![b'x'; 65_535 - 4].into(), ..Default::default() };
     let mut out = Vec::new();
-    assert_eq!(response(&mut out, HEAD, &meta, ANY, 0, |_: &mut Vec<u8>| {}, &[]), Ok(()));
+    assert_eq!(unary(&mut out, HEAD, &meta, ANY, 0, |_: &mut Vec<u8>| {}, &[]), Ok(()));
     let decoded = Decoder::new(Side::Client, MAX_FRAME).decode(&mut BytesMut::from(&out[..]));
     out.clear();
     assert!(
@@ -66,7 +66,7 @@ fn a_protobuf_header_beyond_its_size_field_is_refused() {
     );
 
     meta.error_msg = vec![b'x'; 65_535 - 3].into();
-    let result = response(&mut out, HEAD, &meta, ANY, 0, |_: &mut Vec<u8>| unreachable!(), &[]);
+    let result = unary(&mut out, HEAD, &meta, ANY, 0, |_: &mut Vec<u8>| unreachable!(), &[]);
     assert_eq!(result, Err(WireError::HeaderTooLarge { size: 65_536, limit: 65_535 }));
     assert!(out.is_empty());
 }
@@ -77,10 +77,10 @@ fn a_header_over_the_limit_that_was_set_is_neither_written_nor_looked_into() {
     let mut out = Vec::new();
     let small = Largest { header: 2_002, ..ANY };
     assert_eq!(
-        response(&mut out, HEAD, &meta, small, 0, |_: &mut Vec<u8>| unreachable!(), &[]),
+        unary(&mut out, HEAD, &meta, small, 0, |_: &mut Vec<u8>| unreachable!(), &[]),
         Err(WireError::HeaderTooLarge { size: 2_003, limit: 2_002 })
     );
-    response(&mut out, HEAD, &meta, Largest { header: 2_003, ..ANY }, 0, |_: &mut Vec<u8>| {}, &[])
+    unary(&mut out, HEAD, &meta, Largest { header: 2_003, ..ANY }, 0, |_: &mut Vec<u8>| {}, &[])
         .unwrap();
     init(&mut out, StreamId(100), &InitMeta { init_window_size: 7, ..Default::default() });
     close(
@@ -123,7 +123,7 @@ fn a_body_that_panics_leaves_nothing() {
         panic!("while encoding");
     };
     let panicked = catch_unwind(AssertUnwindSafe(|| {
-        request(&mut out, HEAD, &RequestProtocol::default(), ANY, 4, body, &[])
+        unary(&mut out, HEAD, &RequestProtocol::default(), ANY, 4, body, &[])
     }));
     assert!(panicked.is_err());
     assert_eq!(out, b"before");

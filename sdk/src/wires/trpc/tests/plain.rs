@@ -3,9 +3,11 @@
 use bytes::Bytes;
 use proptest::prelude::*;
 use trill_proto::prost::Message;
-use trill_proto::{RequestProtocol, ResponseProtocol};
+use trill_proto::{RequestProtocol, ResponseProtocol, TransInfoEntry};
 
-use crate::wires::trpc::plain::{self, Plain};
+use crate::framing::{Answer, Head, Outcome};
+use crate::wires::trpc::encode::UnaryHeader;
+use crate::wires::trpc::{CallTag, head, plain};
 
 use super::round_trip::{request_meta, response_meta};
 
@@ -13,44 +15,78 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1024))]
 
     #[test]
-    fn a_request_is_written_as_prost_writes_it(meta in request_meta()) {
-        written_alike(&meta)?;
+    fn a_request_is_written_as_prost_writes_it(meta in request_meta(), one_way: bool) {
+        let callee = meta.callee.clone();
+        let head = Head { callee, metadata: Default::default(), ..head::read_request(meta.clone()) };
+        let (id, size) = (meta.request_id, meta.attachment_size);
+        let full = head::request(head.clone(), id, one_way, size);
+        written_alike(&head::plain_request(&head, id, one_way, size), &full)?;
     }
 
     #[test]
     fn an_answer_is_written_as_prost_writes_it(meta in response_meta()) {
-        written_alike(&meta)?;
+        let tag = CallTag {
+            request_id: meta.request_id,
+            message_type: meta.message_type,
+            content_type: meta.content_type,
+            ..CallTag::default()
+        };
+        let (encoding, size) = (meta.content_encoding, meta.attachment_size);
+        let outcome = Outcome { message: meta.error_msg.clone(), ..Outcome::default() };
+        let full = head::response(tag, outcome, encoding, size);
+        written_alike(&head::plain_response(tag, &meta.error_msg, encoding, size), &full)?;
     }
 
     #[test]
     fn what_is_read_of_a_request_is_what_prost_reads(header in header(request_meta().prop_map(|meta| meta.encode_to_vec()))) {
-        if let Some(meta) = plain::request(&header, header.len()) {
-            prop_assert_eq!(Ok(meta), RequestProtocol::decode(header));
+        if let Some(plain) = plain::request(&header, header.len()) {
+            prop_assert_eq!(plain, of_request(RequestProtocol::decode(header).unwrap()));
         }
     }
 
     #[test]
     fn what_is_read_of_an_answer_is_what_prost_reads(header in header(response_meta().prop_map(|meta| meta.encode_to_vec()))) {
-        if let Some(meta) = plain::response(&header, header.len()) {
-            prop_assert_eq!(Ok(meta), ResponseProtocol::decode(header));
+        if let Some(plain) = plain::response(&header, header.len()) {
+            prop_assert_eq!(plain, of_response(ResponseProtocol::decode(header).unwrap()));
         }
+    }
+
+    #[test]
+    fn an_answer_that_is_well_is_read_alike_by_both(mut meta in response_meta()) {
+        (meta.ret, meta.func_ret) = (0, 0);
+        meta.trans_info.clear();
+        let answer = head::read_response(meta.clone(), Bytes::new(), Bytes::new());
+        let message = meta.error_msg.clone();
+        let (content_type, content_encoding) = (meta.content_type, meta.content_encoding);
+        let outcome = Outcome { message, ..Outcome::default() };
+        let (body, attachment) = (Bytes::new(), Bytes::new());
+        prop_assert_eq!(answer, Answer { outcome, body, attachment, content_type, content_encoding });
+        prop_assert!(read(&meta, plain::response).is_some());
     }
 }
 
-#[test]
-fn a_common_header_is_plain() {
-    let meta = RequestProtocol {
-        request_id: u32::MAX,
-        timeout: 128,
-        caller: Bytes::from_static(b"caller"),
-        func: Bytes::from(vec![b'x'; 300]),
-        ..RequestProtocol::default()
-    };
-    assert_eq!(read(&meta, plain::request), Some(meta.clone()));
-    assert_eq!(meta.plain_len(), Some(meta.encoded_len()));
-    let meta = ResponseProtocol { request_id: 7, ret: 101, ..ResponseProtocol::default() };
-    assert_eq!(read(&meta, plain::response), Some(meta.clone()));
-    assert_eq!(meta.plain_len(), Some(meta.encoded_len()));
+/// The same, of a header that prost has read.
+fn of_request(meta: RequestProtocol) -> plain::Request<Head> {
+    plain::Request {
+        request_id: meta.request_id,
+        call_type: meta.call_type,
+        timeout: meta.timeout,
+        attachment_size: meta.attachment_size,
+        head: Head { callee: Bytes::new(), ..head::read_request(meta) },
+    }
+}
+
+fn of_response(meta: ResponseProtocol) -> plain::Response<Bytes> {
+    plain::Response {
+        request_id: meta.request_id,
+        ret: meta.ret.try_into().expect("it is not negative"),
+        func_ret: meta.func_ret.try_into().expect("it is not negative"),
+        message: meta.error_msg,
+        message_type: meta.message_type,
+        content_type: meta.content_type,
+        content_encoding: meta.content_encoding,
+        attachment_size: meta.attachment_size,
+    }
 }
 
 #[test]
@@ -58,23 +94,23 @@ fn every_field_but_metadata_is_plain() {
     let meta = RequestProtocol {
         version: 1,
         call_type: 2,
-        request_id: 3,
-        timeout: 4,
+        request_id: u32::MAX,
+        timeout: 128,
         caller: Bytes::from_static(b"caller"),
         callee: Bytes::from_static(b"callee"),
-        func: Bytes::from_static(b"func"),
+        func: Bytes::from(vec![b'x'; 300]),
         message_type: 5,
         trans_info: vec![],
         content_type: 6,
         content_encoding: 7,
         attachment_size: 8,
     };
-    assert_eq!(read(&meta, plain::request), Some(meta));
+    assert_eq!(read(&meta, plain::request), Some(of_request(meta)));
     let meta = ResponseProtocol {
         version: 1,
         call_type: 2,
         request_id: 3,
-        ret: 4,
+        ret: 101,
         func_ret: 5,
         error_msg: Bytes::from_static(b"text"),
         message_type: 6,
@@ -83,13 +119,26 @@ fn every_field_but_metadata_is_plain() {
         content_encoding: 8,
         attachment_size: 9,
     };
-    assert_eq!(read(&meta, plain::response), Some(meta));
+    assert_eq!(read(&meta, plain::response), Some(of_response(meta)));
+}
+
+#[test]
+fn a_request_without_a_method_or_with_metadata_is_left_to_prost() {
+    let meta = RequestProtocol { request_id: 7, ..RequestProtocol::default() };
+    assert_eq!(read(&meta, plain::request), None);
+    assert_eq!(read(&RequestProtocol::default(), plain::request), None);
+    let func = Bytes::from_static(b"func");
+    let trans_info = vec![TransInfoEntry::new("key", "value")];
+    assert!(
+        read(&RequestProtocol { func: func.clone(), ..meta.clone() }, plain::request).is_some()
+    );
+    assert_eq!(read(&RequestProtocol { func, trans_info, ..meta }, plain::request), None);
 }
 
 #[test]
 fn a_number_of_more_than_32_bits_is_left_to_prost() {
     let request_id = |number: &[u8]| {
-        let header = Bytes::from([&[0x18], number].concat());
+        let header = Bytes::from([&[0x32 + 8, 1, b'm', 0x18], number].concat());
         plain::request(&header, header.len()).map(|meta| meta.request_id)
     };
     assert_eq!(request_id(&[0xff, 0xff, 0xff, 0xff, 0x0f]), Some(u32::MAX));
@@ -98,20 +147,19 @@ fn a_number_of_more_than_32_bits_is_left_to_prost() {
 }
 
 /// Reads a header that is followed by other bytes.
-fn read<M: Message>(meta: &M, read: fn(&Bytes, usize) -> Option<M>) -> Option<M> {
+fn read<M: Message, P>(meta: &M, read: fn(&Bytes, usize) -> Option<P>) -> Option<P> {
     let mut frame = meta.encode_to_vec();
     let len = frame.len();
     frame.extend_from_slice(&[0x08, 1]);
     read(&frame.into(), len)
 }
 
-fn written_alike(meta: &(impl Message + Plain)) -> Result<(), TestCaseError> {
-    if let Some(len) = meta.plain_len() {
-        let mut out = Vec::new();
-        meta.write_plain(&mut out);
-        prop_assert_eq!(len, out.len());
-        prop_assert_eq!(out, meta.encode_to_vec());
-    }
+fn written_alike(plain: &impl UnaryHeader, full: &impl UnaryHeader) -> Result<(), TestCaseError> {
+    let [mut one, mut other] = [Vec::new(), Vec::new()];
+    plain.write(&mut one);
+    full.write(&mut other);
+    prop_assert_eq!((plain.size(), plain.attachment_size()), (one.len(), full.attachment_size()));
+    prop_assert_eq!(one, other);
     Ok(())
 }
 
