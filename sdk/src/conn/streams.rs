@@ -37,6 +37,7 @@ impl Streams {
         self.ids.next(|id| live.contains_key(&id) || is_taken(StreamId(id))).map(StreamId)
     }
 
+    #[inline(always)]
     pub(super) fn insert(&mut self, stream: Stream) -> StreamKey {
         let id = stream.id;
         self.table.grow(growth);

@@ -3,11 +3,12 @@
 use slab::Slab;
 
 /// The key of an entry. Its place in the table is given to another entry when this one is gone, its
-/// generation is not, so a timer or an event that outlives its entry hits no stranger.
+/// generation is not, so a timer or an event that outlives its entry hits no stranger. Generations
+/// come again after 2^32 entries of a table.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord, Default)]
 pub(crate) struct Key {
     index: u32,
-    generation: u16,
+    generation: u32,
 }
 
 impl Key {
@@ -26,32 +27,32 @@ impl Key {
 
 #[derive(Debug)]
 pub(super) struct Table<T> {
-    entries: Slab<T>,
-    /// Of the entry in each place. It comes again after 65,536 entries there. Beside the entries,
-    /// where it takes no more than its two bytes.
-    generations: Vec<u16>,
+    entries: Slab<Entry<T>>,
+    /// Of the next entry.
+    generation: u32,
+}
+
+#[derive(Debug)]
+struct Entry<T> {
+    value: T,
+    /// Beside the value, where a look at it costs one comparison.
+    generation: u32,
 }
 
 impl<T> Table<T> {
     pub(super) const fn new() -> Self {
-        Self { entries: Slab::new(), generations: Vec::new() }
+        Self { entries: Slab::new(), generation: 0 }
     }
 
     /// # Panics
     ///
     /// When there are 2^32 entries.
+    // Values are large: not inlined, each would be moved once more.
+    #[inline(always)]
     pub(super) fn insert(&mut self, value: T) -> Key {
-        let place = self.entries.insert(value);
-        let generation = match self.generations.get_mut(place) {
-            Some(generation) => {
-                *generation = generation.wrapping_add(1);
-                *generation
-            }
-            None => {
-                self.generations.push(0);
-                0
-            }
-        };
+        let generation = self.generation;
+        self.generation = generation.wrapping_add(1);
+        let place = self.entries.insert(Entry { value, generation });
         let index =
             u32::try_from(place).expect("a connection has less than 2^32 calls and streams");
         Key { index, generation }
@@ -60,8 +61,7 @@ impl<T> Table<T> {
     /// Tells whether the entry is there.
     #[inline]
     pub(super) fn contains(&self, key: Key) -> bool {
-        self.generations.get(key.index()) == Some(&key.generation)
-            && self.entries.contains(key.index())
+        self.entries.get(key.index()).is_some_and(|entry| entry.generation == key.generation)
     }
 
     /// # Panics
@@ -69,34 +69,35 @@ impl<T> Table<T> {
     /// When the entry is gone, here as in the next two.
     #[inline]
     pub(super) fn get(&self, key: Key) -> &T {
-        self.check(key);
-        &self.entries[key.index()]
+        match self.entries.get(key.index()) {
+            Some(entry) if entry.generation == key.generation => &entry.value,
+            _ => gone(),
+        }
     }
 
     #[inline]
     pub(super) fn get_mut(&mut self, key: Key) -> &mut T {
-        self.check(key);
-        &mut self.entries[key.index()]
+        match self.entries.get_mut(key.index()) {
+            Some(entry) if entry.generation == key.generation => &mut entry.value,
+            _ => gone(),
+        }
     }
 
     pub(super) fn remove(&mut self, key: Key) -> T {
-        self.check(key);
-        self.entries.remove(key.index())
-    }
-
-    #[inline]
-    fn check(&self, key: Key) {
-        let generation = self.generations[key.index()];
-        assert!(generation == key.generation, "the key is of an entry that is gone");
+        if !self.contains(key) {
+            gone();
+        }
+        self.entries.remove(key.index()).value
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
-        self.entries.iter().map(|(place, value)| (key(&self.generations, place), value))
+        self.entries.iter().map(|(place, entry)| (key(place, entry.generation), &entry.value))
     }
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (Key, &mut T)> {
-        let generations = &self.generations;
-        self.entries.iter_mut().map(|(place, value)| (key(generations, place), value))
+        self.entries
+            .iter_mut()
+            .map(|(place, entry)| (key(place, entry.generation), &mut entry.value))
     }
 
     pub(super) fn len(&self) -> usize {
@@ -112,14 +113,18 @@ impl<T> Table<T> {
         if self.entries.len() == self.entries.capacity() {
             let more = more(self.entries.len());
             self.entries.reserve_exact(more);
-            self.generations.reserve_exact(more);
         }
     }
 }
 
 /// The key of the entry in this place, which was given out with it and so is small enough.
-fn key(generations: &[u16], place: usize) -> Key {
-    Key { index: place as u32, generation: generations[place] }
+const fn key(place: usize, generation: u32) -> Key {
+    Key { index: place as u32, generation }
+}
+
+#[cold]
+fn gone() -> ! {
+    panic!("the key is of an entry that is gone")
 }
 
 #[cfg(test)]
