@@ -132,31 +132,20 @@ impl SharedState {
         self.writer.is_blocked() || self.closing || self.conn.lost().is_some()
     }
 
-    /// The driver leaves what is queued to the flusher, if there is one and the driver has nothing
-    /// else to see to. Gives the flusher's waker if it does not know of the bytes.
-    pub(super) fn leave_bytes(&mut self) -> Option<Waker> {
-        if self.needs_driver() {
-            return None;
-        }
-        if self.flusher.get().is_none() {
-            self.writer.note_idle(&self.conn);
-            return None;
-        }
-        let wake = self.writer.leave(&self.conn, false);
-        self.waker(wake)
-    }
-
-    /// The driver's work, behind [`leave_bytes`](Self::leave_bytes).
-    pub(super) fn todo(&self) -> Todo {
+    /// The driver's work. It leaves what is queued to the flusher, if there is one and the driver
+    /// has nothing else to see to: gives the flusher's waker then, if it does not know of the bytes.
+    pub(super) fn todo(&mut self) -> (Todo, Option<Waker>) {
         let (runs, sound) = (self.writer.has_batch_tasks(), !self.needs_driver());
         if sound && self.flusher.get().is_some() {
-            return Todo { runs, expects_more: false, nothing: true };
+            let wake = self.writer.leave(&self.conn, false);
+            return (Todo { runs, expects_more: false, nothing: true }, self.waker(wake));
         }
-        Todo {
-            runs,
-            expects_more: self.writer.expects_more(&self.conn),
-            nothing: sound && self.writer.is_written(&self.conn) && !runs,
+        let written = self.writer.is_written(&self.conn);
+        if sound && written {
+            self.writer.note_idle();
         }
+        let expects_more = !written && self.writer.expects_more(&self.conn);
+        (Todo { runs, expects_more, nothing: sound && written && !runs }, None)
     }
 
     /// Tells whether the driver is to read. If not, whoever changes that wakes it, but for other
@@ -229,8 +218,11 @@ impl SharedState {
 /// Handles that send, and events that wake them.
 impl SharedState {
     /// The stream, for an operation on it: what its send buffer holds is queued first.
+    #[inline]
     pub(super) fn stream(&mut self, key: StreamKey) -> Collected<'_> {
-        self.writer.collect(&mut self.conn, key);
+        if self.conn.is_granted(key) {
+            self.writer.collect(&mut self.conn, key);
+        }
         self.conn.collected(key).expect("it was collected just now")
     }
 

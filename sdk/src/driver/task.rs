@@ -211,8 +211,8 @@ impl Driver {
                     }
                     state.armed = is_new(state).or(state.armed);
                 }
-                let flusher = state.leave_bytes();
-                (state.armed, state.todo(), flusher)
+                let (todo, flusher) = state.todo();
+                (state.armed, todo, flusher)
             });
             if let Some(flusher) = flusher {
                 flusher.wake();

@@ -74,8 +74,9 @@ pub(super) enum Wake {
     Flusher,
 }
 
-/// The state of writing to the socket.
+/// The state of writing to the socket. It is asked for a lot, so it is one byte to compare.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
 pub(super) enum Writing {
     /// No task writes, and none was woken for it.
     Idle,
@@ -189,10 +190,10 @@ impl Writer {
         }
     }
 
-    /// The driver has come and goes to sleep. If it was woken to write and another task has done
-    /// that, it has to be woken for the next bytes.
-    pub(super) fn note_idle(&mut self, conn: &Connection) {
-        if self.writing == Writing::Woken && self.is_written(conn) {
+    /// The driver has come, goes to sleep, and all is [written](Self::is_written). If it was woken
+    /// to write and another task has done that, it has to be woken for the next bytes.
+    pub(super) fn note_idle(&mut self) {
+        if self.writing == Writing::Woken {
             self.writing = Writing::Idle;
         }
     }
