@@ -330,7 +330,15 @@ impl Connection {
 
     /// A reader waits for a message of which a part is there: its sender may have no credit for the
     /// rest of it.
+    #[inline]
     pub(super) fn give_credit_for_begun(&mut self, key: StreamKey) {
+        // A window that is announced counts whole messages.
+        if self.rules.credit != CreditRule::Announced {
+            self.advance_for_begun(key);
+        }
+    }
+
+    fn advance_for_begun(&mut self, key: StreamKey) {
         let stream = self.streams.get_mut(key);
         let begun = stream.begun();
         if begun == 0 || !stream.recv.waiting || !stream.state.can_receive() {
@@ -356,6 +364,7 @@ impl Connection {
     }
 
     /// Bytes that came are not held any more, or need not be waited for.
+    #[inline]
     pub(super) fn give_shared_credit(&mut self, bytes: usize) {
         if let Some(shared) = &mut self.shared
             && shared.recv.consume(bytes).is_due

@@ -376,7 +376,10 @@ impl Connection {
         consumed: Consumed,
         into: &mut Inbox,
     ) -> Option<Take> {
-        self.give_credit(key, consumed);
+        // A reader that has waited has consumed nothing since.
+        if consumed != Consumed::default() {
+            self.give_credit(key, consumed);
+        }
         let stream = self.streams.get_mut(key);
         if !stream.recv.inbox.is_empty() {
             into.append(&mut stream.recv.inbox);
@@ -426,9 +429,18 @@ impl Connection {
     /// A reader waits. If a message is on its way to it that is as large as the window, its sender
     /// has no credit left, and nobody needs to wait for the whole of it: with the credit now, the
     /// next one follows at once. It is no more than a fair share of the room.
+    #[inline]
     pub(super) fn give_credit_ahead(&mut self, key: StreamKey) {
+        if let Some((id, size)) = self.arriving {
+            self.give_ahead(key, id, size);
+        }
+    }
+
+    fn give_ahead(&mut self, key: StreamKey, id: StreamId, size: u32) {
         let stream = self.streams.get_mut(key);
-        let Some((_, size)) = self.arriving.filter(|(id, _)| *id == stream.id) else { return };
+        if stream.id != id {
+            return;
+        }
         let goes_on = stream.state.can_receive() && !stream.recv.ended;
         // PROTOCOL 20
         if goes_on
