@@ -14,7 +14,9 @@ impl Connection {
     /// are.
     #[inline]
     pub(crate) fn admit_answer(&self, key: CallKey, bytes: usize) -> Result<(), SendError> {
-        if self.queued() + self.answers + bytes <= MIN_OUTBOX {
+        // Without credit they may stay for long.
+        let held_back = if self.wire.rules().calls_are_streams { self.held_back() } else { 0 };
+        if self.queued() + self.answers + held_back + bytes <= MIN_OUTBOX {
             return Ok(());
         }
         self.admit_large_answer(key)

@@ -5,6 +5,21 @@
 //! operation. Until then a small state stands here in the place of a stream's. This side reads the
 //! message as it comes, so its credit goes back at once, and its bytes count for the call. The part
 //! of a message that the windows hold back waits as the rests of streams do (`conn/parts.rs`).
+//!
+//! ```text
+//!  client                                    server
+//!
+//!  call ──> Asked                            opening ──> Arriving
+//!             │ bytes: into the answer                     │ bytes: into the request
+//!             │ end: the answer is there                   │ end: the request is handed up
+//!             │ reset, fault: the call fails               │ reset, fault, deadline: gone
+//!             │ dropped, deadline: a reset goes            v
+//!             v                                          Served
+//!           gone                                           │ answer: head, message and end go
+//!                                                          │ reset: the handler is dropped
+//!                                                          v
+//!                                                         gone
+//! ```
 
 mod asked;
 mod incomplete;

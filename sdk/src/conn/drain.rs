@@ -73,12 +73,12 @@ impl Connection {
             && self.calls.is_empty()
             && self.output.is_empty()
             && self.in_flight == 0
-            && !self.has_leftovers()
+            && self.leftovers() == 0
     }
 
-    /// Tells whether streams that are over have left something to send.
-    fn has_leftovers(&self) -> bool {
-        self.shared.as_ref().is_some_and(|shared| shared.has_leftovers())
+    /// How many streams that are over have left something to send.
+    pub(super) fn leftovers(&self) -> usize {
+        self.shared.as_ref().map_or(0, |shared| shared.leftovers())
     }
 
     /// Tells whether the application has released all calls and streams.

@@ -442,8 +442,12 @@ impl Connection {
 
     /// The bytes that are queued, may be, or wait for credit.
     fn unsent_bytes(&self) -> usize {
-        let waiting = self.shared.as_ref().map_or(0, |shared| shared.waiting());
-        self.queued() + self.beside + self.answers + waiting
+        self.queued() + self.beside + self.answers + self.held_back()
+    }
+
+    /// The bytes that wait for credit.
+    fn held_back(&self) -> usize {
+        self.shared.as_ref().map_or(0, |shared| shared.waiting())
     }
 
     /// Counts what a stream holds and what its peer was promised.

@@ -113,9 +113,9 @@ impl SharedWindows {
         self.starved.retain(|other| *other != rest);
     }
 
-    /// Tells whether rests of streams that are over wait.
-    pub(super) fn has_leftovers(&self) -> bool {
-        !self.leftovers.is_empty()
+    /// How many rests of streams that are over wait.
+    pub(super) fn leftovers(&self) -> usize {
+        self.leftovers.len()
     }
 }
 

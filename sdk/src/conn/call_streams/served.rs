@@ -45,7 +45,8 @@ impl Connection {
             Shape::Unary => (self.calls.incoming(), CALL_STATE + head.kept()),
             Shape::Stream => stream,
         };
-        self.check_load(admitted.shape, busy, bytes)?;
+        // For the peer those go on whose answer or last messages have not gone.
+        self.check_load(admitted.shape, busy + self.leftovers(), bytes)?;
         self.take_permit()?;
         Ok(admitted)
     }

@@ -1,5 +1,7 @@
 //! Calls that a server takes: they arrive, are served and answered.
 
+use crate::conn::Pools;
+
 use super::*;
 use crate::framing::UnaryContent;
 
@@ -333,4 +335,45 @@ fn a_client_that_sends_nothing_more_gives_no_credit_for_an_answer() {
     assert!(raw.pair.server.conn.owes_answers());
     assert_eq!(kinds(&raw.pair.server.output()), [HEAD, BYTES], "as much as its window");
     assert!(!raw.pair.server.conn.owes_answers(), "the rest can never go");
+}
+
+/// Answers the calls of a client that gives no credit, which are opened with ids from there. Gives
+/// how many answers of that size were taken.
+fn answer_without_credit(server: &mut End, calls: u64, size: usize) -> usize {
+    let mut taken = 0;
+    for id in (1..2 * calls).step_by(2) {
+        let call = [toy::open(id, UNARY), toy::part(id, &framed(b"")), toy::half_close(id)];
+        server.receive(&call.concat()).unwrap();
+        for got in arrived(server) {
+            if server.conn.admit_answer(got.key, size).is_ok() {
+                reply(server, got.key, Outcome::default(), &message(size, 1)).unwrap();
+                taken += 1;
+            } else {
+                server.conn.refuse(got.key, Outcome::of_codes(22, 0, "no room"), &[]);
+                server.conn.release_call(got.key);
+            }
+            server.output();
+        }
+    }
+    taken
+}
+
+#[test]
+fn answers_that_wait_for_credit_are_held_to_the_limits_of_calls_and_of_what_is_unsent() {
+    let mut server =
+        Pair::new(Toy::strict(1_000, 1_000), &Config { max_calls: 3, ..Config::default() }).server;
+    assert_eq!(answer_without_credit(&mut server, 10, 2_000), 3, "the others have no place");
+    assert_eq!(refused(&mut server).len(), 7);
+    server.receive(&toy::reset(1)).unwrap();
+    server.receive(&[toy::open(51, UNARY), toy::open(53, UNARY)].concat()).unwrap();
+    assert_eq!(refused(&mut server).len(), 1, "there is one place again");
+
+    let pools = Pools::new(1_000_000, 100_000, 1_000);
+    let config = Config { peer: Some(pools.peer()), ..Config::default() };
+    let mut server = Pair::new(Toy::strict(1_000, 1_000), &config).server;
+    let taken = answer_without_credit(&mut server, 100, 10_000);
+    assert!((5..=7).contains(&taken), "half of the server's room, and one beyond: {taken}");
+    assert_eq!(server.conn.buffered().unsent, taken * 10_005 - 1_000, "a window has gone");
+    assert_eq!(pools.refusals.counted().dropped_answers, 100 - taken as u64);
+    assert!(server.conn.wants_input(), "credit must be heard");
 }
