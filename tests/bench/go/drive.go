@@ -57,6 +57,8 @@ type driver struct {
 	// count is the number of calls or streams at a time.
 	count int
 	time  time.Duration
+	// least is the shortest run that tells the rate.
+	least time.Duration
 	// server is the process whose time is counted, or 0.
 	server int
 }
@@ -277,8 +279,12 @@ func (d driver) measure(row *row, unit int, run func(count uint64) ([]time.Durat
 		if _, err := run(rounds); err != nil {
 			return fmt.Errorf("warming up: %w", err)
 		}
-		fill := d.time.Seconds() / time.Since(start).Seconds()
-		if fill <= warm {
+		elapsed := time.Since(start)
+		fill := d.time.Seconds() / elapsed.Seconds()
+		if fill <= warm && elapsed >= d.least {
+			if d.least > 0 {
+				fill = max(fill, 1)
+			}
 			rounds = max(uint64(float64(rounds)*fill), 1)
 			break
 		}

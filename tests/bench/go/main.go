@@ -86,6 +86,7 @@ func drive(chosen contender, name string, args []string) {
 	size := flags.Int("size", 32, "bytes of a payload")
 	count := flags.Int("count", 1, "calls or streams at a time")
 	seconds := flags.Float64("seconds", 2, "how long to measure")
+	least := flags.Float64("least", 0, "how long a measurement must be to tell the rate")
 	server := flags.Int("server", 0, "the server's process")
 	flags.StringVar(&row.Workload, "name", "", "the name of the row")
 	fail(flags.Parse(args))
@@ -96,6 +97,7 @@ func drive(chosen contender, name string, args []string) {
 		payload: payload(*size),
 		count:   *count,
 		time:    time.Duration(*seconds * float64(time.Second)),
+		least:   time.Duration(*least * float64(time.Second)),
 		server:  *server,
 	}
 	fail(driver.run(*workload, &row))

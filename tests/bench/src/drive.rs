@@ -33,6 +33,8 @@ pub(crate) struct Measured {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Driver {
     pub(crate) time: Duration,
+    /// A shorter run does not tell the rate, because the way there and back is most of it.
+    pub(crate) least: Duration,
     /// Without it neither processor time nor memory is measured.
     pub(crate) server: Option<u32>,
 }
@@ -121,7 +123,9 @@ impl Driver {
             run(rounds).await.context("warming up")?;
             let elapsed = start.elapsed();
             let fill = self.time.as_secs_f64() / elapsed.as_secs_f64();
-            if fill <= WARM {
+            if fill <= WARM && elapsed >= self.least {
+                // A run that is as long as the least again is long enough.
+                let fill = if self.least.is_zero() { fill } else { fill.max(1.0) };
                 rounds = ((rounds as f64 * fill) as u64).max(1);
                 break;
             }

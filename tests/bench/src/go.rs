@@ -57,6 +57,7 @@ pub(crate) fn drive(
     command.args(["--name", &work.name(), "--address", address]);
     command.args(["--size", &work.size.to_string(), "--count", &work.count.to_string()]);
     command.args(["--seconds", &seconds.to_string()]);
+    command.args(["--least", &work.least().as_secs_f64().to_string()]);
     command.args(["--server", &server.unwrap_or(0).to_string()]);
     become_it(&mut command)
 }

@@ -146,8 +146,11 @@ impl Drive {
             let address = self.address.to_string();
             match go::drive(self.contender, self.work, &address, self.seconds, self.server)? {}
         }
-        let driver =
-            Driver { time: Duration::try_from_secs_f64(self.seconds)?, server: self.server };
+        let driver = Driver {
+            time: Duration::try_from_secs_f64(self.seconds)?,
+            least: self.work.least(),
+            server: self.server,
+        };
         let driving = self.contender.drive(self.work, self.address, driver);
         let measured = runtime(self.work.workload.one_thread())?
             .block_on(async { tokio::spawn(driving).await? })?;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use anyhow::{Context as _, Error, Result, bail, ensure};
 
@@ -72,6 +73,11 @@ impl Work {
             title += &format!(", {} ms away", self.delay_ms);
         }
         title
+    }
+
+    /// The shortest run that tells the rate: ten times there and back.
+    pub(crate) fn least(self) -> Duration {
+        20 * Duration::from_millis(self.delay_ms.into())
     }
 
     pub(crate) fn figure(self) -> Figure {
