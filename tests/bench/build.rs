@@ -1,12 +1,20 @@
-//! Generates the clients and servers that are not made by a macro. No protobuf compiler is needed:
-//! tonic is told the one service by hand and takes this crate's own messages, and ttrpc has a
-//! parser in Rust.
+//! Names the compiler for the description of a machine, and generates the clients and servers that
+//! are not made by a macro. No protobuf compiler is needed: tonic is told the one service by hand
+//! and takes this crate's own messages, and ttrpc has a parser in Rust.
 
 use tonic_build::manual::{Builder, Method, MethodBuilder, Service};
 
 fn main() -> std::io::Result<()> {
+    name_compiler()?;
     tonic();
     ttrpc()
+}
+
+fn name_compiler() -> std::io::Result<()> {
+    let rustc = std::env::var_os("RUSTC").expect("cargo sets it");
+    let version = std::process::Command::new(rustc).arg("--version").output()?.stdout;
+    println!("cargo::rustc-env=RUSTC_VERSION={}", String::from_utf8_lossy(&version).trim());
+    Ok(())
 }
 
 fn tonic() {

@@ -1,5 +1,6 @@
 //! The whole comparison: who runs when, and what is done with what comes out.
 
+use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -7,10 +8,12 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 
+use crate::baseline::{Baseline, Line};
 use crate::chart;
 use crate::contender::Contender;
 use crate::curves;
 use crate::go;
+use crate::machine::Machine;
 use crate::process;
 use crate::report::Report;
 use crate::row::Row;
@@ -38,17 +41,19 @@ pub(crate) struct Comparison {
     /// Measure grpc-go and trpc-go, too, if Go is installed
     #[arg(long)]
     with_go: bool,
-    /// Write each measurement as a line of JSON to this file
+    /// Write each measurement as a line of JSON to this file, after a line about the machine
     #[arg(long)]
     json: Option<PathBuf>,
+    /// Compare with the medians of such a file
+    #[arg(long, value_name = "JSON")]
+    beside: Option<PathBuf>,
     /// Draw a picture of the medians into this file, and one of each set beside it: of `a.svg` and
     /// the set `sizes` into `a-sizes.svg`
     #[arg(long)]
     svg: Option<PathBuf>,
 }
 
-/// Measures each contender in turn, in each work, in each round; so what disturbs the machine
-/// for a while disturbs all of them.
+/// Measures, and prints what came out.
 pub(crate) async fn run(comparison: &Comparison) -> Result<()> {
     let with_go = comparison.with_go && go::build()?;
     if comparison.with_go && !with_go {
@@ -56,13 +61,36 @@ pub(crate) async fn run(comparison: &Comparison) -> Result<()> {
     }
     let pairs = comparison.pairs(with_go);
     ensure!(!pairs.is_empty(), "none of these contenders takes part in these workloads");
-    let mut json = match &comparison.json {
-        Some(path) => {
-            Some(std::fs::File::create(path).with_context(|| path.display().to_string())?)
-        }
-        None => None,
-    };
+    // Before anything is written or measured: the files may be the same, and the machine quiet.
+    let baseline = comparison.beside.as_deref().map(Baseline::read).transpose()?;
+    let machine = Machine::describe();
+    let mut json = comparison.json.as_deref().map(|path| create(path, &machine)).transpose()?;
+    let rows = measure_all(comparison, &pairs, json.as_mut()).await?;
+    let report = Report::new(&rows);
+    print!("{report}");
+    if let Some(baseline) = &baseline {
+        print!("{}", baseline.beside(&machine, &report));
+    }
+    match &comparison.svg {
+        Some(path) => comparison.draw(&report, path),
+        None => Ok(()),
+    }
+}
 
+fn create(path: &Path, machine: &Machine) -> Result<File> {
+    let mut file = File::create(path).with_context(|| path.display().to_string())?;
+    let line = Line::Machine { machine: machine.clone() };
+    writeln!(file, "{}", serde_json::to_string(&line)?)?;
+    Ok(file)
+}
+
+/// Measures each contender in turn, in each work, in each round; so what disturbs the machine for a
+/// while disturbs all of them.
+async fn measure_all(
+    comparison: &Comparison,
+    pairs: &[(Work, Contender)],
+    mut json: Option<&mut File>,
+) -> Result<Vec<Row>> {
     let start = Instant::now();
     let mut rows = Vec::new();
     for round in 1..=comparison.rounds {
@@ -80,19 +108,14 @@ pub(crate) async fn run(comparison: &Comparison) -> Result<()> {
                 .with_context(|| format!("{work} with {}", contender.name()))?;
             let row = Row { round, ..row };
             eprintln!("{}", brief(&row));
+            let line = Line::Row(row.clone());
             if let Some(file) = &mut json {
-                writeln!(file, "{}", serde_json::to_string(&row)?)?;
+                writeln!(file, "{}", serde_json::to_string(&line)?)?;
             }
             rows.push(row);
         }
     }
-
-    let report = Report::new(&rows);
-    print!("{report}");
-    match &comparison.svg {
-        Some(path) => comparison.draw(&report, path),
-        None => Ok(()),
-    }
+    Ok(rows)
 }
 
 impl Comparison {

@@ -2,6 +2,7 @@
 //! it.
 
 mod against;
+mod baseline;
 mod chart;
 mod compare;
 mod contender;
@@ -11,6 +12,7 @@ mod drive;
 mod fairness;
 mod go;
 mod goals;
+mod machine;
 mod message;
 mod process;
 mod proxy;

@@ -52,6 +52,10 @@ impl Report {
             .reduce(|one, other| figure.better(one, other))
     }
 
+    pub(crate) fn medians(&self) -> &[Row] {
+        &self.medians
+    }
+
     /// All works that were measured, in the order of their first measurements.
     pub(crate) fn works(&self) -> Vec<Work> {
         let mut works = Vec::new();

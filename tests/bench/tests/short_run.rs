@@ -26,7 +26,8 @@ fn a_short_comparison_measures_checks_and_draws() {
     assert!(run.status.success(), "{progress}");
 
     let rows = std::fs::read_to_string(json).expect("the rows were written");
-    let contenders: BTreeSet<String> = rows.lines().map(contender).collect();
+    assert!(rows.starts_with("{\"machine\":{\"cores\":"), "{rows}");
+    let contenders: BTreeSet<String> = rows.lines().skip(1).map(contender).collect();
     let expected =
         ["tarpc", "tcp", "tcp-naive", "tonic", "tonic-channel", "tonic-iter", "trill", "ttrpc"];
     assert_eq!(contenders, expected.map(str::to_owned).into());
@@ -37,6 +38,27 @@ fn a_short_comparison_measures_checks_and_draws() {
         drawn.contains("W8") && !drawn.contains("W9"),
         "one group of bars for each workload that was measured"
     );
+}
+
+#[test]
+fn a_comparison_is_set_beside_a_saved_one() {
+    let json = Path::new(env!("CARGO_TARGET_TMPDIR")).join("baseline.jsonl");
+    let compare = |options: [&std::ffi::OsStr; 2]| {
+        let run = Command::new(env!("CARGO_BIN_EXE_trill-bench"))
+            .args(["compare", "--rounds", "1", "--seconds", "0.01", "--only", "W1,W4@1k"])
+            .args(["--contenders", "trill"])
+            .args(options)
+            .output()
+            .expect("the program starts");
+        assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+        String::from_utf8_lossy(&run.stdout).into_owned()
+    };
+    assert!(!compare(["--json".as_ref(), json.as_os_str()]).contains("now ÷ then"));
+    let table = compare(["--beside".as_ref(), json.as_os_str()]);
+    let (_, ratios) = table.split_once("now ÷ then").expect("there is a second table");
+    for row in ["| W1 | trill | ", "| W4@1k | trill | "] {
+        assert!(ratios.contains(row), "{table}");
+    }
 }
 
 #[test]
