@@ -31,6 +31,7 @@ mod large;
 mod left_over;
 mod limits;
 mod listening;
+mod long_path;
 mod metadata;
 mod network;
 mod no_room;

@@ -92,6 +92,7 @@ impl FuzzedEnd {
         }
         assert!(self.conn.wants_input(), "who drives this reads what is not wanted");
         self.longest = self.longest.max(bytes.len());
+        self.conn.note_input(now);
         self.input.extend_from_slice(bytes);
         loop {
             let frame = match self.decoder.decode(&mut self.input) {
@@ -197,6 +198,7 @@ pub(super) fn config(flags: u8) -> Config {
     let watched = |limit| (flags & 32 != 0).then(|| Duration::from_secs(limit));
     Config {
         window: [65_535, 0, 16, 1_000][usize::from(flags & 3)],
+        max_window: 4_000,
         cancel: if flags & 4 == 0 { Cancel::Reset } else { Cancel::HalfClose },
         app_errors: if flags & 8 == 0 { AppErrors::Reset } else { AppErrors::Close },
         outbox: if flags & 16 == 0 { 256 * 1024 } else { 200 },

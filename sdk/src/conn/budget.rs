@@ -28,6 +28,7 @@ const STEP: usize = 4 * 1024;
 
 /// Those who are expected beside those who are there, when room is shared out.
 const TO_COME: usize = 16;
+const TO_COME_BESIDE_GROWN: usize = 4;
 
 /// The settings of an account's limit and of a pool's.
 const CONNECTION: &str = "max_unread_per_connection";
@@ -130,15 +131,15 @@ impl Usage {
 
     /// The bytes that one sharer may have of the pool, when it has `mine` of it, and the peer
     /// `own`.
-    fn share(&self, mine: usize, own: usize) -> usize {
+    fn share(&self, mine: usize, own: usize, to_come: usize) -> usize {
         let (room, peers) = (self.pool.room(), self.pool.sharers.load(Ordering::Relaxed));
         let sharers = self.sharers.load(Ordering::Relaxed);
         // Half of what is left beyond its own: then it has as much as it leaves.
-        let half = share(room.saturating_sub(own) / 2, sharers);
+        let half = share(room.saturating_sub(own) / 2, sharers, to_come);
         // A peer with more than its fair part has no more than it leaves to each of the peers.
-        let fair = share(room, peers).saturating_sub(own.saturating_sub(mine));
+        let fair = share(room, peers, TO_COME).saturating_sub(own.saturating_sub(mine));
         let each = room.saturating_sub(own.saturating_mul(peers)) / (peers + 1);
-        half.min(fair.max(share(each, sharers)))
+        half.min(fair.max(share(each, sharers, to_come)))
     }
 }
 
@@ -252,9 +253,20 @@ impl Account {
 
     /// The bytes that one sharer may have now, if it has `mine`.
     pub(super) fn share(&self, mine: usize) -> usize {
-        let own = share(self.limit.saturating_sub(self.reserved.now), self.sharers);
+        self.share_beside(mine, TO_COME)
+    }
+
+    /// The same for a window that grows. It leaves room for fewer to come, because it shrinks when
+    /// they have come.
+    pub(super) fn share_of_grown(&self, mine: usize) -> usize {
+        self.share_beside(mine, TO_COME_BESIDE_GROWN)
+    }
+
+    fn share_beside(&self, mine: usize, to_come: usize) -> usize {
+        let room = self.limit.saturating_sub(self.reserved.now);
+        let own = share(room, self.sharers, to_come);
         let Some(peer) = &self.peer else { return own };
-        own.min(peer.share(mine, self.reserved.of_all(&peer.reserved)))
+        own.min(peer.share(mine, self.reserved.of_all(&peer.reserved), to_come))
     }
 
     /// Checks that the connection and the server can promise `more`.
@@ -364,6 +376,6 @@ impl Drop for Account {
     }
 }
 
-fn share(room: usize, sharers: usize) -> usize {
-    room / (sharers + TO_COME)
+fn share(room: usize, sharers: usize, to_come: usize) -> usize {
+    room / (sharers + to_come)
 }

@@ -11,7 +11,11 @@ pub(crate) use crate::wires::trpc::{AppErrors, Cancel};
 
 /// The protocol's default window, and the smallest that its peers announce by themselves: 65,535
 /// bytes (`trpc: docs/en/trpc_protocol_design.md`).
-pub(super) const DEFAULT_WINDOW: u32 = 65_535;
+pub(crate) const DEFAULT_WINDOW: u32 = 65_535;
+
+/// The most that a window grows to: what 1 Gbit/s carries in a round trip of 0.13 s. grpc-go's
+/// windows grow as far (`go: internal/transport/bdp_estimator.go`).
+pub(super) const DEFAULT_MAX_WINDOW: u32 = 16 * 1024 * 1024;
 
 /// The largest frame that tRPC-Cpp accepts by default, so the largest that is sent.
 pub(crate) const DEFAULT_MAX_SENT: usize = 10_000_000;
@@ -32,6 +36,11 @@ pub(super) const fn room_for(window: u32) -> usize {
 }
 const SLACK: usize = 512;
 
+/// The window that has room in so many bytes.
+fn window_in(room: usize) -> u32 {
+    u32::try_from(room.saturating_sub(SLACK) / 3 * 2).unwrap_or(u32::MAX)
+}
+
 /// The memory that a server keeps for each stream beside what came on it: its state, the handles of
 /// its handler, and a small task. `tests/memory.rs` measures it.
 pub(super) const STREAM_STATE: usize = 1024;
@@ -48,6 +57,9 @@ pub(super) const MIN_OUTBOX: usize = 16 * 1024;
 pub(crate) struct Config {
     /// Bytes of DATA a peer may send before it must wait for credit; 0 switches flow control off.
     pub(crate) window: u32,
+    /// The most that a window grows to while that makes its stream faster. If it is no more than
+    /// `window`, which is 0 for a fixed one, none grows.
+    pub(crate) max_window: u32,
     /// The largest frame that is sent.
     pub(crate) max_sent: usize,
     /// The largest frame that is accepted.
@@ -95,6 +107,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             window: DEFAULT_WINDOW,
+            max_window: DEFAULT_MAX_WINDOW,
             max_sent: DEFAULT_MAX_SENT,
             max_received: DEFAULT_MAX_RECEIVED,
             unread: 256 * 1024 * 1024,
@@ -136,8 +149,12 @@ impl Config {
     /// room is `share`.
     pub(super) fn window_of(&self, share: usize) -> u32 {
         // PROTOCOL 20
-        let window = share.saturating_sub(SLACK) / 3 * 2;
-        u32::try_from(window).unwrap_or(u32::MAX).max(MIN_WINDOW).min(self.window)
+        window_in(share).max(MIN_WINDOW).min(self.window)
+    }
+
+    /// The most that a window may grow to when the share of one that grows is `share`.
+    pub(super) fn grown_window_of(&self, share: usize) -> u32 {
+        window_in(share).min(self.max_window)
     }
 
     /// The largest frame and header that may be sent.

@@ -8,7 +8,8 @@ use crate::wires::CreditRule;
 /// take it below.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SendWindow {
-    /// The window that the peer announced at first. 0: it does not count.
+    /// The window that the peer announced at first, or a larger one that it gave since. 0: it does
+    /// not count.
     size: u32,
     /// The bytes that may still be sent. Says nothing if the window does not count.
     credit: i64,
@@ -73,6 +74,7 @@ impl SendWindow {
     pub(super) fn collect(&mut self, rest: i64) {
         self.granted = false;
         self.credit = self.credit.saturating_add(rest);
+        self.widen();
     }
 
     pub(super) fn subtract(&mut self, bytes: usize) {
@@ -81,6 +83,14 @@ impl SendWindow {
 
     pub(super) fn add(&mut self, increment: u32) {
         self.credit = self.credit.saturating_add(i64::from(increment));
+        self.widen();
+    }
+
+    /// A peer that gives more than was sent has a larger window than it announced.
+    fn widen(&mut self) {
+        if self.credit > i64::from(self.size) && self.size > 0 {
+            self.size = u32::try_from(self.credit).unwrap_or(u32::MAX);
+        }
     }
 
     /// The bytes that were sent and not credited, if they are counted.
@@ -183,6 +193,18 @@ impl RecvWindow {
         })
     }
 
+    /// The bytes that were consumed, and are not given back.
+    pub(super) fn owed(self) -> u64 {
+        self.owed
+    }
+
+    /// Gives what makes the window `size` from now on, if that is more than it has.
+    pub(super) fn grow(&mut self, size: u32) -> u32 {
+        let more = size.saturating_sub(self.size);
+        self.size += more;
+        more
+    }
+
     /// Tells whether more came than the peer had credit for.
     pub(super) fn is_overdrawn(self) -> bool {
         self.size > 0 && self.received > u64::from(self.size) + u64::from(self.ahead)
@@ -255,7 +277,8 @@ mod tests {
         window.add(10_000);
         assert_eq!(window.uncredited(), uncredited(60_000));
         window.add(70_000);
-        assert_eq!(window.uncredited(), uncredited(0), "a peer may give more than was sent");
+        let wider = Some(Uncredited { bytes: 0, window: 75_535 });
+        assert_eq!(window.uncredited(), wider, "a peer may give more than was sent");
         assert_eq!(SendWindow::unlimited().uncredited(), None);
     }
 

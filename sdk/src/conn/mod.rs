@@ -44,6 +44,7 @@ mod stuck;
 mod table;
 mod timers;
 mod unary;
+mod window_growth;
 
 #[cfg(test)]
 mod tests;
@@ -81,7 +82,7 @@ pub(crate) use budget::{Charge, Overrun};
 pub(crate) use collected::Collected;
 #[cfg(any(test, feature = "__fuzz"))]
 pub(crate) use config::{AppErrors, Cancel};
-pub(crate) use config::{Config, MAX_HEADER, MIN_WINDOW, PROBE_BELOW};
+pub(crate) use config::{Config, DEFAULT_WINDOW, MAX_HEADER, MIN_WINDOW, PROBE_BELOW};
 pub(crate) use error::ConnError;
 #[cfg(test)]
 pub(crate) use error::Violation;
@@ -149,6 +150,8 @@ pub(crate) struct Connection {
     stall: Stall,
     /// Somebody has begun to wait for the peer since that was looked at last.
     asking: bool,
+    /// When something came last.
+    input_at: Option<Instant>,
     /// The message of which a part has come, and how large it is.
     arriving: Option<(StreamId, u32)>,
     draining: bool,
@@ -210,6 +213,7 @@ impl Connection {
             arrived: Vec::new(),
             stall: Stall::default(),
             asking: false,
+            input_at: None,
             arriving: None,
             draining: false,
             peer_drains: false,
@@ -381,6 +385,12 @@ impl Connection {
     #[cfg(any(test, feature = "__fuzz"))]
     pub(crate) fn unread(&self) -> usize {
         self.streams.all().map(|stream| stream.recv.inbox.total().bytes).sum()
+    }
+
+    /// Bytes of messages of a stream that came and were not consumed.
+    #[cfg(test)]
+    pub(crate) fn unread_of(&self, key: StreamKey) -> usize {
+        self.streams.get(key).recv.unconsumed(0)
     }
 
     /// Why the connection is over, if it is.

@@ -22,6 +22,7 @@ use super::credit::{RecvWindow, SendWindow};
 use super::error::{ConnError, Violation};
 use super::event::{Event, StreamKey};
 use super::stream::Moved;
+use super::window_growth::Growth;
 
 /// The id of the connection in credit that is for all streams together.
 pub(super) const CONNECTION: StreamId = StreamId(0);
@@ -31,6 +32,7 @@ pub(super) const CONNECTION: StreamId = StreamId(0);
 pub(super) struct SharedWindows {
     send: SendWindow,
     recv: RecvWindow,
+    growth: Option<Growth>,
     /// The rests that the connection's window holds back, first come first served.
     starved: VecDeque<Starved>,
     /// The rests of streams that are over for this side, with what ends them.
@@ -82,6 +84,7 @@ impl SharedWindows {
         Some(Box::new(Self {
             send: SendWindow::announced(connection),
             recv: RecvWindow::new(connection),
+            growth: None,
             starved: VecDeque::new(),
             leftovers: BTreeMap::new(),
             waiting: 0,
@@ -347,7 +350,8 @@ impl Connection {
         let before = stream.recv.held();
         let ahead = stream.recv.window.ahead();
         if let Some(increment) = stream.recv.window.advance_to(begun) {
-            self.write_credit(key, increment);
+            let beyond = self.grow_ahead(key, increment);
+            self.write_credit(key, increment.saturating_add(beyond));
             self.give_shared_credit(begun - ahead);
             self.count_unread(key, before);
         }
@@ -366,10 +370,13 @@ impl Connection {
     /// Bytes that came are not held any more, or need not be waited for.
     #[inline]
     pub(super) fn give_shared_credit(&mut self, bytes: usize) {
-        if let Some(shared) = &mut self.shared
-            && shared.recv.consume(bytes).is_due
-            && let Some(increment) = shared.recv.settle(shared.recv.size())
-        {
+        let Some(shared) = &mut self.shared else { return };
+        if !shared.recv.consume(bytes).is_due {
+            return;
+        }
+        let most = self.config.grown_window_of(self.unread.share_of_grown(0));
+        let size = shared.recv.next_size(&mut shared.growth, self.input_at, most);
+        if let Some(increment) = shared.recv.settle(size) {
             let credit = Credit { increment, total: 0 };
             self.wire.credit(&mut self.output, CONNECTION, credit);
         }

@@ -392,12 +392,17 @@ impl Connection {
             Some(Take::Stuck)
         } else {
             let stream = self.streams.get_mut(key);
-            stream.recv.waiting = true;
+            (stream.recv.waiting, stream.recv.waited) = (true, true);
             self.asking = true;
             self.give_credit_ahead(key);
             self.give_credit_for_begun(key);
             None
         }
+    }
+
+    /// The window that the peer of this stream has.
+    pub(crate) fn window(&self, key: StreamKey) -> u32 {
+        self.streams.get(key).recv.window.size()
     }
 
     /// Counts messages as consumed, and gives credit back when enough is owed.
@@ -411,14 +416,10 @@ impl Connection {
         }
         let owed = stream.recv.window.consume(consumed.bytes + consumed.messages * beside);
         if owed.is_due && stream.state.can_receive() && !stream.recv.ended {
-            let size = match self.rules.credit {
-                CreditRule::Announced => {
-                    self.config.window_of(self.unread.share(stream.recv.charged))
-                }
-                CreditRule::Strict { .. } | CreditRule::Chosen { .. } => stream.recv.window.size(),
-            };
+            let bytes = stream.recv.window.owed();
+            let size = self.next_window(key, bytes, consumed);
             // PROTOCOL 20
-            if let Some(increment) = stream.recv.window.settle(size) {
+            if let Some(increment) = self.streams.get_mut(key).recv.window.settle(size) {
                 self.write_credit(key, increment);
             }
         }
@@ -448,7 +449,8 @@ impl Connection {
             && let Some(increment) = stream.recv.window.advance(size)
         {
             let held = stream.recv.held();
-            self.write_credit(key, increment);
+            let beyond = self.grow_ahead(key, size);
+            self.write_credit(key, increment.saturating_add(beyond));
             self.count_unread(key, held);
         }
     }

@@ -35,9 +35,9 @@ pub(crate) use wakers::Watcher;
 
 pub(crate) use crate::conn::{
     Admission, Admitted, Answer, Body, COPIED, CallKey, Cause, Config, ConnError, Connection,
-    Consumed, Ending, Fit, Head, Inbox, IncomingCall, IncomingStream, MAX_HEADER, MIN_WINDOW,
-    Outbox, Outcome, Overrun, Peer, Pools, RefusedCall, SendError, SendTicket, Shape, StreamKey,
-    Take, UnaryContent, too_large,
+    Consumed, DEFAULT_WINDOW, Ending, Fit, Head, Inbox, IncomingCall, IncomingStream, MAX_HEADER,
+    MIN_WINDOW, Outbox, Outcome, Overrun, Peer, Pools, RefusedCall, SendError, SendTicket, Shape,
+    StreamKey, Take, UnaryContent, too_large,
 };
 pub use crate::conn::{Buffered, Refused};
 

@@ -1,6 +1,6 @@
 //! The limits of one connection.
 
-use crate::driver::Config;
+use crate::driver::{Config, DEFAULT_WINDOW};
 
 /// The limits of one connection, for a server and a channel alike: sizes of messages and metadata,
 /// windows of streams, bytes that wait, and counts of calls and streams.
@@ -23,7 +23,8 @@ use crate::driver::Config;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[must_use = "limits count when a builder gets them"]
 pub struct Limits {
-    window: u32,
+    window: Option<u32>,
+    max_window: u32,
     max_message_sent: usize,
     max_message_received: usize,
     max_metadata: usize,
@@ -38,7 +39,8 @@ impl Default for Limits {
     fn default() -> Self {
         let config = Config::default();
         Self {
-            window: config.window,
+            window: None,
+            max_window: config.max_window,
             max_message_sent: config.max_sent,
             max_message_received: config.max_received,
             max_metadata: config.max_header,
@@ -51,12 +53,14 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Bytes of messages that the peer may send on one stream before it must wait for this side to
-    /// read. Default: 65,535; from 1,024; 0 switches flow control off in both directions.
+    /// Fixes the window of each stream: the bytes of messages that the peer may send before it must
+    /// wait for this side to read. Default: none is fixed, and a window begins with 65,535 bytes
+    /// and grows up to [`max_window`](Self::max_window). From 1,024; 0 switches flow control off in
+    /// both directions.
     ///
     /// A slow reader lags behind by the messages in the window. So small, frequent messages of
-    /// which only the newest counts need a small window. Many or large messages need a large one,
-    /// because a stream carries one window in a round trip.
+    /// which only the newest counts need a small window. A stream carries one window in a round
+    /// trip, so a fixed one must be as large as what the path holds.
     ///
     /// The last message may exceed the window. If a reader waits while a message as large as the
     /// window comes in, the peer may send the next one already.
@@ -68,7 +72,22 @@ impl Limits {
     /// and a client of Trill takes the connection for lost after its
     /// [`dead_peer_timeout`](crate::client::ChannelBuilder::dead_peer_timeout).
     pub fn window(mut self, bytes: u32) -> Self {
-        self.window = bytes;
+        self.window = Some(bytes);
+        self
+    }
+
+    /// The most that the window of a stream grows to, unless [`window`](Self::window) fixes it.
+    /// Default: 16 MiB, which carries 1 Gbit/s over a round trip of 0.13 s; from 1,024.
+    ///
+    /// A window grows while its reader keeps up and the stream gets faster by it. A larger one that
+    /// does not help is given back, and so is one that the stream does not use up within a second.
+    /// A window counts in
+    /// [`max_unread_per_connection`](Self::max_unread_per_connection) and
+    /// [`max_unread`](crate::server::ServerBuilder::max_unread). A window grows no further than its
+    /// stream's share of the room that is left there, and shrinks when others need room. A maximum
+    /// of 65,535 or less lets no window grow, and windows begin with it.
+    pub fn max_window(mut self, bytes: u32) -> Self {
+        self.max_window = bytes;
         self
     }
 
@@ -143,6 +162,7 @@ impl Limits {
     pub(crate) fn set(self, config: &mut Config) {
         let Self {
             window,
+            max_window,
             max_message_sent,
             max_message_received,
             max_metadata,
@@ -151,7 +171,11 @@ impl Limits {
             max_streams_per_connection,
             max_calls_per_connection,
         } = self;
-        config.window = window;
+        (config.window, config.max_window) = match window {
+            Some(fixed) => (fixed, 0),
+            // 0 would be no flow control.
+            None => (max_window.clamp(1, DEFAULT_WINDOW), max_window.max(1)),
+        };
         config.max_sent = max_message_sent;
         config.max_received = max_message_received;
         config.max_header = max_metadata;

@@ -117,6 +117,9 @@ impl crate::trpc::Settings {
 pub(crate) fn check(config: &Config) -> Result<()> {
     let wrong =
         |text: String| Err(Error::new(ErrorKind::Config, Origin::Caller, Reason::Internal, text));
+    if (1..MIN_WINDOW).contains(&config.max_window) {
+        return wrong(format!("max_window is too small: it must be at least {MIN_WINDOW} bytes"));
+    }
     if config.window != 0 && config.window < MIN_WINDOW {
         return wrong(format!(
             "window is {}: it must be at least {MIN_WINDOW} bytes, or 0 for no flow control",

@@ -52,6 +52,9 @@ struct ReaderState<T> {
     batch: Inbox,
     /// The messages that were given out and are not yet reported.
     consumed: Consumed,
+    /// They are reported from so many bytes on, if that is more than for a window that has not
+    /// grown.
+    report_at: usize,
     /// The message that is being unpacked. It is consumed already.
     unpacking: Option<Unpacking>,
     /// The message that is being decoded elsewhere. It is consumed already.
@@ -72,6 +75,7 @@ impl<T> Default for ReaderState<T> {
         Self {
             batch: Inbox::default(),
             consumed: Consumed::default(),
+            report_at: 0,
             unpacking: None,
             decoding: None,
             end: None,
@@ -228,7 +232,8 @@ impl<T: Message> AsyncReader<T> {
         match taken {
             Take::Messages => {
                 coop.made_progress();
-                self.state().batch = batch;
+                let state = self.state();
+                (state.batch, state.report_at) = (batch, 0);
             }
             Take::Stuck => self.stream.warn_stuck(READS),
             Take::EndOfInput => {
@@ -281,9 +286,11 @@ impl<T> AsyncReader<T> {
     fn give_credit(&mut self) {
         let link = self.stream.link();
         if let Some(state) = &mut self.state
-            && state.consumed.bytes >= (link.config().window as usize / 4).max(1)
+            && state.consumed.bytes
+                >= (link.config().window as usize / 4).max(state.report_at.max(1))
         {
-            link.give_credit(self.stream.key(), std::mem::take(&mut state.consumed));
+            let consumed = std::mem::take(&mut state.consumed);
+            state.report_at = link.give_credit(self.stream.key(), consumed) as usize / 4;
         }
     }
 

@@ -76,6 +76,13 @@ impl Link {
         self.pipe.set_rate(bytes_per_second.into().map(|rate| rate.max(1)));
     }
 
+    /// How many bytes each direction holds, on the way and unread together; then a writer waits. A
+    /// path with a rate and a delay is full with as many bytes as the rate carries in the delay. At
+    /// least 1. Default: 64 KiB.
+    pub fn capacity(&self, bytes: usize) {
+        self.pipe.set_capacity(bytes.max(1));
+    }
+
     /// How many bytes one read of an end gives at most: each read draws from the range. `None` for
     /// all that are there, with all frames that came together. Default: `None`.
     pub fn split_reads(&self, sizes: impl Into<Option<RangeInclusive<usize>>>) {

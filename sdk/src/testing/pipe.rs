@@ -20,8 +20,9 @@ use crate::transport::{Ends, ReadEnd, WriteEnd};
 
 use super::link::Cut;
 
-/// Bytes one direction holds, on the way and unread together, as the buffers of two sockets would.
-const CAPACITY: usize = 64 * 1024;
+/// Bytes one direction holds at first, on the way and unread together, as the buffers of two
+/// sockets would.
+pub(super) const CAPACITY: usize = 64 * 1024;
 
 /// How many portions of bytes a throttled direction carries in a second.
 const PORTIONS_PER_SECOND: u64 = 100;
@@ -43,6 +44,8 @@ struct Way {
     delay: RangeInclusive<Duration>,
     /// Bytes per second.
     rate: Option<u64>,
+    /// Bytes that it holds, on the way and unread together.
+    capacity: usize,
     /// How many bytes one read gives at most.
     reads: Option<RangeInclusive<usize>>,
     partitioned: bool,
@@ -108,6 +111,10 @@ impl Pipe {
 
     pub(super) fn set_rate(&self, bytes_per_second: Option<u64>) {
         self.change(|state| state.ways.iter_mut().for_each(|way| way.rate = bytes_per_second));
+    }
+
+    pub(super) fn set_capacity(&self, bytes: usize) {
+        self.change(|state| state.ways.iter_mut().for_each(|way| way.capacity = bytes));
     }
 
     pub(super) fn set_reads(&self, sizes: Option<&RangeInclusive<usize>>) {
@@ -210,6 +217,7 @@ impl Way {
         Self {
             delay: Duration::ZERO..=Duration::ZERO,
             rate: None,
+            capacity: CAPACITY,
             reads: None,
             partitioned: false,
             reader_frozen: false,
@@ -400,7 +408,7 @@ impl WriteEnd for PipeWriteEnd {
         if way.abandoned && !way.partitioned && !cut_off {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
-        let count = bytes.len().min(CAPACITY.saturating_sub(way.held()));
+        let count = bytes.len().min(way.capacity.saturating_sub(way.held()));
         if count == 0 {
             return Err(io::ErrorKind::WouldBlock.into());
         }
@@ -424,7 +432,7 @@ impl WriteEnd for PipeWriteEnd {
         let mut state = self.pipe.0.lock();
         state.arrive();
         let way = &mut state.ways[self.way];
-        if way.writer_frozen || (way.held() >= CAPACITY && way.shut.is_none()) {
+        if way.writer_frozen || (way.held() >= way.capacity && way.shut.is_none()) {
             way.writer = Some(cx.waker().clone());
             return Poll::Pending;
         }

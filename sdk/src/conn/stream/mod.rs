@@ -12,6 +12,7 @@ use crate::wires::CreditRule;
 
 use super::event::Ending;
 use super::parts::Rest;
+use super::window_growth::Growth;
 
 pub(super) use idle::Idle;
 pub(crate) use recv::Recv;
@@ -52,6 +53,8 @@ pub(crate) struct RareState {
     /// All credit that came, and that was given, where a wire speaks of that.
     pub(super) came: u64,
     pub(super) given: u64,
+    /// Present once credit was given, if the window may grow.
+    pub(super) growth: Option<Box<Growth>>,
 }
 
 impl RareState {

@@ -30,6 +30,8 @@ pub(crate) struct Recv {
     pub(in crate::conn) discard: bool,
     /// A reader waits.
     pub(in crate::conn) waiting: bool,
+    /// A reader has waited since the window was looked at.
+    pub(in crate::conn) waited: bool,
     /// How many looks in a row found the stream waiting; see `conn/stuck.rs`.
     pub(in crate::conn) stuck_looks: u8,
 }
@@ -47,6 +49,7 @@ impl Recv {
             ended: false,
             discard: false,
             waiting: false,
+            waited: false,
             stuck_looks: 0,
         }
     }

@@ -27,3 +27,4 @@ mod toy_calls;
 mod unary;
 mod unsent;
 mod vectors;
+mod window_growth;

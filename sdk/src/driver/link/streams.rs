@@ -141,14 +141,18 @@ impl Link {
         })
     }
 
-    /// Counts messages as consumed, so that the peer gets credit.
-    pub(crate) fn give_credit(&self, key: StreamKey, consumed: Consumed) {
-        // A sender of a message as large as the window stands still until it hears of this, and the
-        // task here goes on to work on that message. So it flushes as if it parked.
-        let window = self.config().window as usize;
-        let peer_waits = window > 0 && consumed.bytes >= window;
-        let next = if peer_waits { Next::Parks } else { Next::Continues };
-        self.shared().with_next(|state| (state.conn.give_credit(key, consumed), next));
+    /// Counts messages as consumed, so that the peer gets credit. Gives the window that the peer
+    /// has.
+    pub(crate) fn give_credit(&self, key: StreamKey, consumed: Consumed) -> u32 {
+        self.shared().with_next(|state| {
+            // A sender of a message as large as the window stands still until it hears of this, and
+            // the task here goes on to work on that message. So it flushes as if it parked.
+            let window = state.conn.window(key) as usize;
+            let peer_waits = window > 0 && consumed.bytes >= window;
+            state.conn.give_credit(key, consumed);
+            let next = if peer_waits { Next::Parks } else { Next::Continues };
+            (state.conn.window(key), next)
+        })
     }
 
     pub(crate) fn half_close(&self, key: StreamKey) {
