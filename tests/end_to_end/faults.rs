@@ -160,6 +160,8 @@ const FAULTS: &[Fault] = faults! {
     "an address with the name of a zone"           at("[fe80::1%lo]:8000"),                               Config Caller 131 never, "" nobody, ["the interface's number"];
     "one service twice"                            serving(|server| server.service(Obedient::new().0)),   Config Caller 31  never, "" nobody, ["registered as /test.all.Everything/Unary"];
     "too small a window"                           serving(|server| server.limits(Limits::default().window(1_000))),                Config Caller 31  never, "" nobody, ["window is 1000", "at least 1024"];
+    "too small a largest window"                   serving(|server| server.limits(Limits::default().max_window(1_000))),            Config Caller 31  never, "" nobody, ["max_window is too small", "at least 1024"];
+    "a socket's buffer without a byte"             serving(|server| server.socket_send_buffer(0_usize)),                            Config Caller 31  never, "" nobody, ["socket_send_buffer is 0"];
     "too small a message"                          serving(|server| server.limits(Limits::default().max_message_sent(10))),         Config Caller 31  never, "" nobody, ["max_message_sent is 10", "from 1024"];
     "too small a budget"                           serving(|server| server.max_unread(10)),               Config Caller 31  never, "" nobody, ["max_unread is 10", "at least"];
     "no place for a connection"                    serving(|server| server.max_connections(0)),           Config Caller 31  never, "" nobody, ["max_connections is 0"];

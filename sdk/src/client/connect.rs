@@ -5,6 +5,7 @@ use std::io;
 use std::pin::Pin;
 
 use crate::driver::Config;
+use crate::settings;
 use crate::transport::{self, Address, BadAddress, Ends, Io, PeerAddr};
 
 /// An attempt to connect.
@@ -34,7 +35,7 @@ pub(crate) struct Sockets;
 
 impl Connect for Sockets {
     fn connect<'a>(&'a self, address: &'a Address, config: &'a Config) -> ConnectAttempt<'a> {
-        Box::pin(transport::connect(address, config.dead_peer_timeout))
+        Box::pin(transport::connect(address, settings::socket_options(config)))
     }
 
     fn needs_sockets(&self) -> bool {
@@ -56,7 +57,7 @@ where
         Box::pin(async move {
             let unknown = PeerAddr::named(&text);
             let io: Io = (self.0)(text).await?.into();
-            io.open(config.dead_peer_timeout, Some(&unknown))
+            io.open(settings::socket_options(config), Some(&unknown))
         })
     }
 

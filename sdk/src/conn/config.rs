@@ -86,6 +86,10 @@ pub(crate) struct Config {
     pub(crate) open_timeout: Duration,
     /// How long the peer's host may stay silent before the connection is given up.
     pub(crate) dead_peer_timeout: Duration,
+    /// Options of the connection's socket; `None` leaves a buffer's size to the system.
+    pub(crate) nodelay: bool,
+    pub(crate) socket_send_buffer: Option<usize>,
+    pub(crate) socket_receive_buffer: Option<usize>,
     /// How long an open stream may keep its connection quiet before something is sent.
     pub(crate) heartbeat: Option<Duration>,
     /// How long one read and one write may wait.
@@ -121,6 +125,9 @@ impl Default for Config {
             first_request_id: 1,
             open_timeout: Duration::from_secs(10),
             dead_peer_timeout: Duration::from_secs(20),
+            nodelay: true,
+            socket_send_buffer: None,
+            socket_receive_buffer: None,
             heartbeat: None,
             read_timeout: None,
             write_timeout: None,

@@ -10,7 +10,7 @@ use tokio::task::coop::consume_budget;
 
 use crate::clock::now;
 use crate::sync::Mutex;
-use crate::transport::{Ends, Io, PeerAddr, SocketListener};
+use crate::transport::{Ends, Io, PeerAddr, SocketListener, SocketOptions};
 
 use super::pace::Pace;
 use super::peers::PeerKey;
@@ -25,7 +25,7 @@ const REPEAT_EVERY: Duration = Duration::from_secs(60);
 /// Where connections come from. Tests put errors of the system here.
 pub(super) trait Accept {
     /// Waits for the next connection; `None` if there will be no more. Cancel safe.
-    async fn accept(&self, dead_peer_timeout: Duration) -> Option<io::Result<(Ends, PeerAddr)>>;
+    async fn accept(&self, options: SocketOptions) -> Option<io::Result<(Ends, PeerAddr)>>;
 
     /// Tells whom an error is about.
     fn trouble(&self, error: &io::Error) -> Trouble {
@@ -50,10 +50,10 @@ impl Source {
 }
 
 impl Accept for Source {
-    async fn accept(&self, dead_peer_timeout: Duration) -> Option<io::Result<(Ends, PeerAddr)>> {
+    async fn accept(&self, options: SocketOptions) -> Option<io::Result<(Ends, PeerAddr)>> {
         match self {
-            Self::Listener(listener) => Some(listener.accept(dead_peer_timeout).await),
-            Self::Incoming(incoming) => incoming.accept(dead_peer_timeout).await,
+            Self::Listener(listener) => Some(listener.accept(options).await),
+            Self::Incoming(incoming) => incoming.accept(options).await,
         }
     }
 
@@ -75,12 +75,12 @@ impl AcceptedIos {
         Self(Mutex::new(Box::pin(incoming.map(|accepted| accepted.map(Into::into)))))
     }
 
-    async fn accept(&self, dead_peer_timeout: Duration) -> Option<io::Result<(Ends, PeerAddr)>> {
+    async fn accept(&self, options: SocketOptions) -> Option<io::Result<(Ends, PeerAddr)>> {
         loop {
             // A stream that never waits would keep the thread.
             consume_budget().await;
             let next = poll_fn(|cx| self.0.lock().as_mut().poll_next(cx)).await?;
-            match next.map(|io| io.open(dead_peer_timeout, None)) {
+            match next.map(|io| io.open(options, None)) {
                 Ok(Ok(opened)) => return Some(Ok(opened)),
                 // It is gone already, which says nothing of the others.
                 Ok(Err(error)) => {
@@ -110,7 +110,7 @@ pub(super) trait Serve {
 /// The reason why the listener is broken.
 pub(super) async fn accept_all(
     listener: &impl Accept,
-    dead_peer_timeout: Duration,
+    options: SocketOptions,
     mut pace: Pace,
     waiting: &mut WaitingConnections,
     server: &impl Serve,
@@ -119,7 +119,7 @@ pub(super) async fn accept_all(
     loop {
         let accepted = tokio::select! {
             biased;
-            accepted = listener.accept(dead_peer_timeout) => accepted,
+            accepted = listener.accept(options) => accepted,
             () = pace.wait(), if !waiting.is_empty() => {
                 serve_waiting(&mut pace, waiting, server);
                 continue;
@@ -252,11 +252,13 @@ mod tests {
 
     use super::*;
 
+    const OPTIONS: SocketOptions = SocketOptions::new(Duration::from_secs(1));
+
     /// Fails in this order, with a connection (0) in between, whose other ends it keeps.
     struct Failing(Mutex<VecDeque<i32>>, Mutex<Vec<Ends>>);
 
     impl Accept for Failing {
-        async fn accept(&self, _: Duration) -> Option<io::Result<(Ends, PeerAddr)>> {
+        async fn accept(&self, _: SocketOptions) -> Option<io::Result<(Ends, PeerAddr)>> {
             let next = self.0.lock().pop_front();
             Some(match next {
                 Some(0) => {
@@ -303,7 +305,7 @@ mod tests {
         let listener = Failing(Mutex::new(codes.iter().copied().collect()), Mutex::default());
         let (serving, mut waiting) = (Serving::new(), WaitingConnections::new(1));
         let pace = Pace::new(None);
-        let end = accept_all(&listener, Duration::from_secs(1), pace, &mut waiting, &serving).await;
+        let end = accept_all(&listener, OPTIONS, pace, &mut waiting, &serving).await;
         let count = serving.served.lock().len();
         (count, now() - serving.began, end.unwrap_err().raw_os_error())
     }
@@ -312,7 +314,7 @@ mod tests {
     struct Queue(Mutex<VecDeque<(Ends, PeerAddr)>>);
 
     impl Accept for Queue {
-        async fn accept(&self, _: Duration) -> Option<io::Result<(Ends, PeerAddr)>> {
+        async fn accept(&self, _: SocketOptions) -> Option<io::Result<(Ends, PeerAddr)>> {
             let next = self.0.lock().pop_front();
             if let Some(next) = next {
                 return Some(Ok(next));
@@ -346,7 +348,7 @@ mod tests {
         let (serving, mut waiting) = (Serving::new(), WaitingConnections::new(20));
         let pace = Pace::new(Some(10));
         let queue = Queue(Mutex::new(queue));
-        let end = accept_all(&queue, Duration::ZERO, pace, &mut waiting, &serving).await;
+        let end = accept_all(&queue, OPTIONS, pace, &mut waiting, &serving).await;
         assert!(end.is_err());
         let served = serving.served.lock();
         let when = |host: u8| {
@@ -418,13 +420,13 @@ mod tests {
         let source = Source::Incoming(AcceptedIos::new(futures::stream::iter(accepted)));
         let (serving, mut waiting) = (Serving::new(), WaitingConnections::new(1));
         let pace = Pace::new(None);
-        let end = accept_all(&source, Duration::ZERO, pace, &mut waiting, &serving).await;
+        let end = accept_all(&source, OPTIONS, pace, &mut waiting, &serving).await;
         assert!(end.is_ok(), "there are no more");
         assert_eq!((serving.served.lock().len(), now() - serving.began), (1, PAUSE));
         // EBADF
         let broken = futures::stream::iter([code(9), Ok(tokio::io::duplex(1).0)]);
         let source = Source::Incoming(AcceptedIos::new(broken));
-        let end = accept_all(&source, Duration::ZERO, Pace::new(None), &mut waiting, &serving);
+        let end = accept_all(&source, OPTIONS, Pace::new(None), &mut waiting, &serving);
         assert_eq!(end.await.unwrap_err().raw_os_error(), Some(9));
     }
 

@@ -9,8 +9,9 @@ use tokio::sync::watch;
 use crate::clock::now;
 use crate::driver::{Buffered, Refused};
 use crate::error::{Error, ErrorKind, Origin, Reason, Result};
+use crate::settings;
 use crate::signal::Signal;
-use crate::transport::PeerAddr;
+use crate::transport::{PeerAddr, SocketOptions};
 
 use super::accept::{Accept, Serve, Source, accept_all};
 use super::builder::check_runtime;
@@ -114,12 +115,11 @@ impl Bound {
     pub async fn serve(self) -> Result<()> {
         check_runtime("serve", matches!(self.source, Source::Listener(_)))?;
         self.stage.send_replace(Stage::Accepting);
-        let dead_peer_timeout = self.connections.config().dead_peer_timeout;
+        let options = settings::socket_options(self.connections.config());
         let limits = self.connections.accept_limits();
         let pace = Pace::new(limits.accepts_per_second);
         let mut waiting = WaitingConnections::new(limits.waiting());
-        let accepting =
-            accept_all(&self.source, dead_peer_timeout, pace, &mut waiting, &self.connections);
+        let accepting = accept_all(&self.source, options, pace, &mut waiting, &self.connections);
         let ended = tokio::select! {
             ended = accepting => Some(ended),
             () = self.connections.drain_begun() => None,
@@ -131,7 +131,7 @@ impl Bound {
         match ended {
             Some(Err(error)) => return Err(self.broken(error)),
             Some(Ok(())) => {}
-            None => self.accept_begun(dead_peer_timeout).await,
+            None => self.accept_begun(options).await,
         }
         drop(self.source);
         // Wakes those who shut the server down: the address is free.
@@ -148,13 +148,12 @@ impl Bound {
     }
 
     /// Accepts the connections that have begun, and lets no more begin. Their calls are refused.
-    async fn accept_begun(&self, dead_peer_timeout: Duration) {
+    async fn accept_begun(&self, options: SocketOptions) {
         // PROTOCOL 41
         self.source.stop();
         let all = async {
             loop {
-                let next =
-                    tokio::time::timeout(SETTLE, self.source.accept(dead_peer_timeout)).await;
+                let next = tokio::time::timeout(SETTLE, self.source.accept(options)).await;
                 let Ok(Some(Ok((ends, peer)))) = next else { return };
                 // No shutdown would wait for the connection's end.
                 if self.connections.are_closing() {

@@ -234,10 +234,12 @@ impl ServerBuilder {
         let address = Address::parse(address.as_ref())?;
         check_runtime("bind", true)?;
         let (backlog, files) = (self.backlog, self.limit_to_files());
+        let options = settings::socket_options(&self.config);
         let connections = self.connections()?;
         let failed = |error| not_bound(&address.to_string(), error);
         let listener = SocketListener::bind(&address).await.map_err(failed)?;
         listener.set_backlog(backlog).map_err(failed)?;
+        listener.set_buffers(options).map_err(failed)?;
         let local = listener.local_addr().map_err(failed)?;
         files.warn();
         Ok(Bound::new(Source::Listener(listener), local, connections))

@@ -1,6 +1,7 @@
 //! Settings that channels and servers share.
 
 mod limits;
+mod sockets;
 
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use crate::error::{Error, ErrorKind, Origin, Reason, Result};
 use crate::transport::BadAddress;
 
 pub use limits::Limits;
+pub(crate) use sockets::socket_options;
 
 /// The methods of a builder with a field `config` that set what both sides of a connection have.
 macro_rules! shared_settings {
@@ -57,6 +59,31 @@ macro_rules! shared_settings {
         /// `stream_idle_timeout` are for that. Unix sockets need none of this.
         pub fn dead_peer_timeout(mut self, limit: Duration) -> Self {
             self.config.dead_peer_timeout = limit;
+            self
+        }
+
+        /// Tells TCP to send what is written at once (TCP_NODELAY), or to let little wait until
+        /// what was sent before is acknowledged. Default: `true`. Messages that are written
+        /// together are sent together either way. Unix sockets have no such option.
+        pub fn tcp_nodelay(mut self, at_once: bool) -> Self {
+            self.config.nodelay = at_once;
+            self
+        }
+
+        /// The size of a socket's send buffer in bytes (SO_SNDBUF), or `None` to leave it to the
+        /// system. From 1 to 2,147,483,647; the system raises what is too small, and lowers what is
+        /// more than it allows. Default: `None`, which is best for most: the system makes the
+        /// buffer as large as the path needs. The ios of a user's program are left as they are, but
+        /// for sockets.
+        pub fn socket_send_buffer(mut self, bytes: impl Into<Option<usize>>) -> Self {
+            self.config.socket_send_buffer = bytes.into();
+            self
+        }
+
+        /// The size of a socket's receive buffer in bytes (SO_RCVBUF), or `None` to leave it to the
+        /// system. See [`socket_send_buffer`](Self::socket_send_buffer). Default: `None`.
+        pub fn socket_receive_buffer(mut self, bytes: impl Into<Option<usize>>) -> Self {
+            self.config.socket_receive_buffer = bytes.into();
             self
         }
 
@@ -117,15 +144,7 @@ impl crate::trpc::Settings {
 pub(crate) fn check(config: &Config) -> Result<()> {
     let wrong =
         |text: String| Err(Error::new(ErrorKind::Config, Origin::Caller, Reason::Internal, text));
-    if (1..MIN_WINDOW).contains(&config.max_window) {
-        return wrong(format!("max_window is too small: it must be at least {MIN_WINDOW} bytes"));
-    }
-    if config.window != 0 && config.window < MIN_WINDOW {
-        return wrong(format!(
-            "window is {}: it must be at least {MIN_WINDOW} bytes, or 0 for no flow control",
-            config.window
-        ));
-    }
+    check_windows(config)?;
     for (name, size) in
         [("max_message_sent", config.max_sent), ("max_message_received", config.max_received)]
     {
@@ -143,6 +162,7 @@ pub(crate) fn check(config: &Config) -> Result<()> {
             config.max_header
         ));
     }
+    sockets::check(config)?;
     let day = Duration::from_secs(24 * 60 * 60);
     if !(Duration::from_millis(500)..=day).contains(&config.dead_peer_timeout) {
         return wrong(format!(
@@ -170,6 +190,20 @@ pub(crate) fn check(config: &Config) -> Result<()> {
         }
     }
     Ok(())
+}
+
+fn check_windows(config: &Config) -> Result<()> {
+    let text = if (1..MIN_WINDOW).contains(&config.max_window) {
+        format!("max_window is too small: it must be at least {MIN_WINDOW} bytes")
+    } else if (1..MIN_WINDOW).contains(&config.window) {
+        format!(
+            "window is {}: it must be at least {MIN_WINDOW} bytes, or 0 for no flow control",
+            config.window
+        )
+    } else {
+        return Ok(());
+    };
+    Err(Error::new(ErrorKind::Config, Origin::Caller, Reason::Internal, text))
 }
 
 /// A budget must have room for one message and for one window.

@@ -3,12 +3,12 @@
 use std::any::Any;
 use std::fmt;
 use std::io;
-use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 
 use super::socket::{tcp_opened, unix_opened};
+use super::socket_options::SocketOptions;
 use super::split::split;
 use super::{Credentials, Ends, PeerAddr};
 
@@ -115,7 +115,7 @@ impl Io {
     /// The socket's connection is gone already.
     pub(crate) fn open(
         self,
-        dead_peer_timeout: Duration,
+        options: SocketOptions,
         unknown: Option<&PeerAddr>,
     ) -> io::Result<(Ends, PeerAddr)> {
         let Self { kind, mut peer, has_address } = self;
@@ -124,14 +124,14 @@ impl Io {
                 if !has_address {
                     peer = peer.at(&PeerAddr::tcp(stream.peer_addr()?));
                 }
-                tcp_opened(stream, peer, dead_peer_timeout)
+                tcp_opened(stream, peer, options)
             }
             IoKind::Unix(stream) => {
                 if !has_address {
                     let path = stream.peer_addr()?;
                     peer = peer.at(&PeerAddr::unix(path.as_pathname()));
                 }
-                Ok(unix_opened(stream, peer))
+                unix_opened(stream, peer, options)
             }
             IoKind::Other(ends) => {
                 if let (false, Some(unknown)) = (has_address, unknown) {

@@ -7,6 +7,7 @@ mod io;
 mod listener;
 mod memory;
 mod socket;
+mod socket_options;
 mod split;
 
 use std::io::IoSlice;
@@ -20,9 +21,8 @@ pub use address::{Credentials, PeerAddr};
 pub use io::Io;
 pub use listener::Listener;
 pub(crate) use memory::pair as memory_pair;
-pub(crate) use socket::{
-    NOTICED_FROM, SocketListener, UnknownHost, connect, is_of_other_type, why_not_bound,
-};
+pub(crate) use socket::{SocketListener, UnknownHost, connect, is_of_other_type, why_not_bound};
+pub(crate) use socket_options::{NOTICED_FROM, SocketOptions};
 
 /// One end of a connection. The seam under which bytes travel: a socket, or something that behaves
 /// like one.

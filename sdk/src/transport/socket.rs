@@ -10,12 +10,13 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use futures::FutureExt;
-use socket2::{SockRef, TcpKeepalive};
+use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream, tcp, unix};
 use tokio_util::io::poll_read_buf;
 
 use super::eyeballs;
+use super::socket_options::SocketOptions;
 use super::{Address, Ends, PeerAddr, ReadEnd, WriteEnd};
 
 /// The reading half of a socket. It knows that a read that does not fill the buffer has taken
@@ -107,41 +108,45 @@ output_for!(unix::OwnedWriteHalf);
 pub(super) fn tcp_opened(
     stream: TcpStream,
     peer: PeerAddr,
-    dead_peer_timeout: Duration,
+    options: SocketOptions,
 ) -> io::Result<(Ends, PeerAddr)> {
-    prepare(&stream, dead_peer_timeout)?;
+    options.prepare_tcp(&stream)?;
     let (read, write) = stream.into_split();
     Ok((Ends { input: Box::new(SocketReadEnd(read)), output: Arc::new(write) }, peer))
 }
 
 /// The ends of a connected socket, and its peer with credentials.
-pub(super) fn unix_opened(stream: UnixStream, mut peer: PeerAddr) -> (Ends, PeerAddr) {
+pub(super) fn unix_opened(
+    stream: UnixStream,
+    mut peer: PeerAddr,
+    options: SocketOptions,
+) -> io::Result<(Ends, PeerAddr)> {
+    options.set_buffers(&SockRef::from(&stream))?;
     if peer.credentials().is_none()
         && let Ok(credentials) = stream.peer_cred()
     {
         peer.set_credentials(credentials.into());
     }
     let (read, write) = stream.into_split();
-    (Ends { input: Box::new(SocketReadEnd(read)), output: Arc::new(write) }, peer)
+    Ok((Ends { input: Box::new(SocketReadEnd(read)), output: Arc::new(write) }, peer))
 }
 
-/// Connects, and prepares the socket. `dead_peer_timeout` is how long the peer's host may stay
-/// silent.
+/// Connects, and prepares the socket.
 pub(crate) async fn connect(
     address: &Address,
-    dead_peer_timeout: Duration,
+    options: SocketOptions,
 ) -> io::Result<(Ends, PeerAddr)> {
     match address {
         Address::Tcp(host) => {
             let found = tokio::net::lookup_host(host.as_str()).await;
             let addresses: Vec<_> =
                 found.map_err(|error| io::Error::other(UnknownHost(error)))?.collect();
-            let stream = eyeballs::first(addresses, TcpStream::connect).await?;
+            let stream = eyeballs::first(addresses, |address| options.connect(address)).await?;
             let peer = PeerAddr::tcp(stream.peer_addr()?);
-            tcp_opened(stream, peer, dead_peer_timeout)
+            tcp_opened(stream, peer, options)
         }
         Address::Unix(path) => {
-            Ok(unix_opened(UnixStream::connect(path).await?, PeerAddr::unix(Some(path))))
+            unix_opened(UnixStream::connect(path).await?, PeerAddr::unix(Some(path)), options)
         }
         Address::Other(_) => Err(io::ErrorKind::InvalidInput.into()),
     }
@@ -206,6 +211,15 @@ impl SocketListener {
         }
     }
 
+    /// Gives the listener the buffers of its connections, which begin with them: the handshake says
+    /// how far TCP's window may grow.
+    pub(crate) fn set_buffers(&self, options: SocketOptions) -> io::Result<()> {
+        match self {
+            Self::Tcp(listener) => options.set_buffers(&SockRef::from(listener)),
+            Self::Unix(..) | Self::GivenTcp(_) | Self::GivenUnix(_) => Ok(()),
+        }
+    }
+
     pub(crate) fn local_addr(&self) -> io::Result<PeerAddr> {
         match self {
             Self::Tcp(listener) | Self::GivenTcp(listener) => {
@@ -218,11 +232,11 @@ impl SocketListener {
 
     /// Waits for the next connection, and prepares its socket. Cancel safe: a connection is given
     /// out or stays in the queue.
-    pub(crate) async fn accept(&self, dead_peer_timeout: Duration) -> io::Result<(Ends, PeerAddr)> {
+    pub(crate) async fn accept(&self, options: SocketOptions) -> io::Result<(Ends, PeerAddr)> {
         match self {
             Self::Tcp(listener) | Self::GivenTcp(listener) => loop {
                 let (stream, peer) = listener.accept().await?;
-                match tcp_opened(stream, PeerAddr::tcp(peer), dead_peer_timeout) {
+                match tcp_opened(stream, PeerAddr::tcp(peer), options) {
                     Ok(opened) => return Ok(opened),
                     // It is gone already, which says nothing of the listener.
                     Err(error) => {
@@ -230,10 +244,15 @@ impl SocketListener {
                     }
                 }
             },
-            Self::Unix(listener, _) | Self::GivenUnix(listener) => {
+            Self::Unix(listener, _) | Self::GivenUnix(listener) => loop {
                 let (stream, peer) = listener.accept().await?;
-                Ok(unix_opened(stream, PeerAddr::unix(peer.as_pathname())))
-            }
+                match unix_opened(stream, PeerAddr::unix(peer.as_pathname()), options) {
+                    Ok(opened) => return Ok(opened),
+                    Err(error) => {
+                        tracing::debug!(%error, "a connection was lost before it was served");
+                    }
+                }
+            },
         }
     }
 
@@ -394,57 +413,6 @@ pub(crate) fn why_not_bound(error: &io::Error) -> String {
     why.to_owned()
 }
 
-fn prepare(stream: &TcpStream, dead_peer_timeout: Duration) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    let socket = SockRef::from(stream);
-    let times = Times::of(dead_peer_timeout);
-    let keepalive = TcpKeepalive::new()
-        .with_time(times.idle)
-        .with_interval(times.interval)
-        .with_retries(times.probes);
-    socket.set_tcp_keepalive(&keepalive)?;
-    #[cfg(target_os = "linux")]
-    socket.set_tcp_user_timeout(Some(times.unacknowledged))?;
-    Ok(())
-}
-
-/// The shortest time in which the system notices a dead peer of a quiet connection. TCP asks after
-/// a second at the earliest, and gives the peer up after another.
-pub(crate) const NOTICED_FROM: Duration = Duration::from_secs(2);
-
-/// How the system is told to notice a dead peer.
-///
-/// Keepalive is for a connection on which nothing is under way: a probe after `idle`, and one each
-/// `interval` after that. It counts in whole seconds, so that a limit below 2 s is kept by what the
-/// connection sends itself. TCP_USER_TIMEOUT is for bytes that were sent and not
-/// acknowledged; on Linux it also ends the probing. It counts from the first time the bytes are
-/// sent again, 0.2 s after the first time or a few round trips, so it gets a part of the limit.
-#[derive(Debug, PartialEq)]
-struct Times {
-    idle: Duration,
-    interval: Duration,
-    probes: u32,
-    unacknowledged: Duration,
-}
-
-impl Times {
-    fn of(limit: Duration) -> Self {
-        let seconds = limit.as_secs().max(1);
-        let interval = (seconds / 4).max(1);
-        // The last probe is due when the limit has passed.
-        let probes = if seconds > 2 { 2 } else { 1 };
-        let idle = seconds.saturating_sub(interval * u64::from(probes)).max(1);
-        let unacknowledged =
-            if limit < NOTICED_FROM { limit / 4 } else { Duration::from_secs(seconds) };
-        Self {
-            idle: Duration::from_secs(idle),
-            interval: Duration::from_secs(interval),
-            probes,
-            unacknowledged,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -460,7 +428,7 @@ mod tests {
         listener.stop_listening();
         let late = std::net::TcpStream::connect_timeout(&address, Duration::from_millis(200));
         assert_eq!(late.unwrap_err().kind(), io::ErrorKind::TimedOut);
-        let (mut ends, _) = listener.accept(WAIT).await.unwrap();
+        let (mut ends, _) = listener.accept(SocketOptions::new(WAIT)).await.unwrap();
         drop(listener);
         io::Write::write_all(&mut begun, b"hello").unwrap();
         let mut read = BytesMut::with_capacity(100);
@@ -473,18 +441,5 @@ mod tests {
         let end = std::future::poll_fn(|cx| ends.input.poll_read(cx, &mut read));
         let end = tokio::time::timeout(WAIT, end).await.expect("the reset arrives");
         assert_eq!(end.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
-    }
-
-    #[test]
-    fn the_probes_end_when_the_limit_has_passed() {
-        for seconds in 2..=120 {
-            let limit = Duration::from_secs(seconds);
-            let times = Times::of(limit);
-            assert_eq!(times.idle + times.interval * times.probes, limit, "{times:?}");
-            assert_eq!(times.unacknowledged, limit);
-        }
-        let short = Times::of(Duration::from_millis(900));
-        assert_eq!((short.idle, short.interval), (Duration::from_secs(1), Duration::from_secs(1)));
-        assert_eq!(short.unacknowledged, Duration::from_millis(225));
     }
 }
