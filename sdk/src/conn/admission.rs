@@ -20,6 +20,24 @@ use super::{Connection, drain};
 /// The longest name of a caller that a connection remembers.
 const SHORT: usize = 256;
 
+/// The load of a connection with one more call or stream of the peer's.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Load {
+    /// Those of its shape that are going on.
+    pub(super) busy: usize,
+    /// The bytes that the new one keeps.
+    pub(super) bytes: usize,
+}
+
+/// An opening of the peer's that was admitted.
+struct AdmittedStream {
+    head: Head,
+    admitted: Admitted,
+    peer_window: u32,
+    /// The other streams that it opens.
+    more: Vec<StreamId>,
+}
+
 impl Connection {
     /// A call or stream may go on for long, so what is kept of its head must not hold on to the
     /// buffer that it was read into. The decoder has seen to the metadata.
@@ -52,14 +70,15 @@ impl Connection {
         if is_untold && self.is_call_stream(id) {
             return self.fail_call_stream(id, CallFault::Violation(Violation::SecondInit));
         }
-        let (mut head, admitted, peer_window, more) = match self.admit_stream(opening) {
-            Ok(stream) => stream,
-            Err(RefusedCall { method, outcome }) => {
-                self.wire.refuse(&mut self.output, id, outcome.clone());
-                self.tell_refused(method, outcome);
-                return;
-            }
-        };
+        let AdmittedStream { mut head, admitted, peer_window, more } =
+            match self.admit_stream(opening) {
+                Ok(stream) => stream,
+                Err(RefusedCall { method, outcome }) => {
+                    self.wire.refuse(&mut self.output, id, outcome.clone());
+                    self.tell_refused(method, outcome);
+                    return;
+                }
+            };
         if is_untold && admitted.shape == Shape::Unary {
             return self.begin_call(id, head, admitted, peer_window, now);
         }
@@ -75,10 +94,10 @@ impl Connection {
         self.wire.accept(&mut self.output, id, window, head.content_type);
         let deadline = head.timeout.and_then(|timeout| now.checked_add(timeout));
         let kept = STREAM_STATE + head.kept();
-        let key = self.insert_theirs(id, (window, send_window), deadline, kept, now);
+        let key = self.insert_theirs(id, window, send_window, deadline, kept, now);
         let more = more
             .into_iter()
-            .map(|id| self.insert_theirs(id, (window, send_window), deadline, STREAM_STATE, now))
+            .map(|id| self.insert_theirs(id, window, send_window, deadline, STREAM_STATE, now))
             .collect();
         self.let_go_of_input(&mut head);
         self.events.push(Event::Stream(Box::new(IncomingStream {
@@ -93,7 +112,8 @@ impl Connection {
     fn insert_theirs(
         &mut self,
         id: StreamId,
-        (window, send_window): (u32, SendWindow),
+        window: u32,
+        send_window: SendWindow,
         deadline: Option<Instant>,
         kept: usize,
         now: Instant,
@@ -123,10 +143,7 @@ impl Connection {
         key
     }
 
-    fn admit_stream(
-        &mut self,
-        opening: Option<Opening>,
-    ) -> Result<(Head, Admitted, u32, Vec<StreamId>), RefusedCall> {
+    fn admit_stream(&mut self, opening: Option<Opening>) -> Result<AdmittedStream, RefusedCall> {
         let Some(Opening { head, window, more }) = opening else {
             self.count_refusal(Cause::Unreadable);
             let text = "INIT without request_meta: it names no method";
@@ -136,16 +153,16 @@ impl Connection {
         // Streams that are over but still held count: their memory is not free yet.
         let count = 1 + more.len();
         let room = (room_for(MIN_WINDOW) + STREAM_STATE) * count + head.kept();
-        let busy = self.streams.held() + more.len();
+        let load = Load { busy: self.streams.held() + more.len(), bytes: room };
         let admitted = if self.wire.rules().calls_are_streams {
-            self.admit_untold(&head, (busy, room))
+            self.admit_untold(&head, load)
         } else {
-            self.admit(&head, Shape::Stream, (busy, room))
+            self.admit(&head, Shape::Stream, load)
         };
         let admitted =
             admitted.and_then(|admitted| self.permit_more(more.len()).map(|()| admitted));
         match admitted {
-            Ok(admitted) => Ok((head, admitted, window, more)),
+            Ok(admitted) => Ok(AdmittedStream { head, admitted, peer_window: window, more }),
             Err(outcome) => Err(RefusedCall { method: head.method, outcome }),
         }
     }
@@ -171,28 +188,23 @@ impl Connection {
         self.events.push(Event::Refused(Box::new(RefusedCall { method, outcome })));
     }
 
-    /// Decides whether a call of the peer's may start, with `busy` of its shape going on and so
-    /// many `bytes` to keep, finds its method, and takes a permit for it.
+    /// Decides whether a call of the peer's may start, finds its method, and takes a permit for it.
     pub(super) fn admit(
         &mut self,
         head: &Head,
         shape: Shape,
-        (busy, bytes): (usize, usize),
+        load: Load,
     ) -> Result<Admitted, Outcome> {
-        self.check_load(shape, busy, bytes)?;
+        self.check_load(shape, load)?;
         let admitted = self.find_method(head, Some(shape))?;
         self.take_permit()?;
         Ok(admitted)
     }
 
-    /// Checks that there may be one more beside `busy` of its shape, and room for what it keeps.
+    /// Checks that there may be one more of its shape, and room for what it keeps.
     #[inline(always)]
-    pub(super) fn check_load(
-        &self,
-        shape: Shape,
-        busy: usize,
-        bytes: usize,
-    ) -> Result<(), Outcome> {
+    pub(super) fn check_load(&self, shape: Shape, load: Load) -> Result<(), Outcome> {
+        let Load { busy, bytes } = load;
         if self.draining {
             self.count_refusal(Cause::Draining);
             return Err(drain::refusal());

@@ -407,8 +407,8 @@ fn put_together(
         }
         runs[0] = Some(Messages::new(std::mem::take(begun).into(), 1, framing));
     }
-    let (end, count) = whole(&bytes, framing, limit)?;
-    let run = bytes.split_to(end);
+    let Whole { size, count } = whole(&bytes, framing, limit)?;
+    let run = bytes.split_to(size);
     if count > 0 {
         runs[1] = Some(Messages::new(run, count, framing));
     }
@@ -416,9 +416,14 @@ fn put_together(
     Ok(runs)
 }
 
-/// Whole messages at the front of `bytes`: how many bytes they take, and their count. `Err` is the
-/// size of one that is larger than may be.
-fn whole(bytes: &[u8], framing: Framing, limit: usize) -> Result<(usize, usize), usize> {
+/// Whole messages, with their headers.
+struct Whole {
+    size: usize,
+    count: usize,
+}
+
+/// The whole messages at the front of `bytes`. `Err` is the size of one that is larger than may be.
+fn whole(bytes: &[u8], framing: Framing, limit: usize) -> Result<Whole, usize> {
     let (mut end, mut count) = (0, 0);
     while let Some(size) = framing.size(&bytes[end..]) {
         if size > limit {
@@ -430,5 +435,5 @@ fn whole(bytes: &[u8], framing: Framing, limit: usize) -> Result<(usize, usize),
         end += size;
         count += 1;
     }
-    Ok((end, count))
+    Ok(Whole { size: end, count })
 }

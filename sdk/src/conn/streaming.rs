@@ -141,7 +141,7 @@ impl Connection {
         let (window, timeout) = (self.recv_window(self.unread.share(0)), head.timeout);
         let id = self.next_stream()?;
         // PROTOCOL 19
-        self.wire.open(&mut self.output, (id, &[]), head, window, self.config.largest())?;
+        self.wire.open(&mut self.output, id, &[], head, window, self.config.largest())?;
         Ok(self.insert_ours(id, window, timeout, idle_timeout, now))
     }
 
@@ -156,7 +156,7 @@ impl Connection {
         let (window, timeout) = (self.recv_window(self.unread.share(0)), head.timeout);
         let ids = (0..count).map(|_| self.next_stream()).collect::<Result<Vec<_>, _>>()?;
         let (first, more) = ids.split_first().expect("at least one");
-        self.wire.open(&mut self.output, (*first, more), head, window, self.config.largest())?;
+        self.wire.open(&mut self.output, *first, more, head, window, self.config.largest())?;
         let insert = |id| self.insert_ours(id, window, timeout, None, now);
         let keys: Vec<_> = ids.iter().copied().map(insert).collect();
         if self.rules.is_answered {

@@ -8,6 +8,7 @@ use crate::wires::{CallTag, Fault};
 use bytes::Bytes;
 
 use super::Connection;
+use super::admission::Load;
 use super::budget::Overrun;
 use super::calls::{Call, PeerCall};
 use super::closing::DROPPED;
@@ -266,8 +267,8 @@ impl Connection {
     ) {
         let mut incoming = PeerCall { one_way, ..PeerCall::new(tag) };
         incoming.size = CALL_STATE + body.len() + attachment.len() + head.kept();
-        let admitted = match self.admit(&head, Shape::Unary, (self.calls.incoming(), incoming.size))
-        {
+        let load = Load { busy: self.calls.incoming(), bytes: incoming.size };
+        let admitted = match self.admit(&head, Shape::Unary, load) {
             Ok(admitted) => admitted,
             Err(outcome) => {
                 self.refuse_call(incoming, head.method, outcome);

@@ -200,7 +200,8 @@ impl Wire {
     pub(crate) fn open(
         &mut self,
         out: &mut Outbox,
-        (id, more): (StreamId, &[StreamId]),
+        id: StreamId,
+        more: &[StreamId],
         head: Head,
         window: u32,
         limit: Largest,

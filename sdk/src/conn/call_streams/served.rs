@@ -8,6 +8,7 @@ use crate::framing::{Body, Head, Outcome, StreamId, UnaryContent};
 use crate::wires::CallTag;
 
 use super::super::Connection;
+use super::super::admission::Load;
 use super::super::calls::PeerCall;
 use super::super::config::CALL_STATE;
 use super::super::credit::SendWindow;
@@ -32,21 +33,22 @@ pub(super) struct Arriving {
 
 impl Connection {
     /// Decides whether a call or stream of the peer's may start whose opening does not tell which
-    /// of the two it is. `stream` is the count of streams, and what one more of them keeps.
+    /// of the two it is. `stream` is the load with one more stream.
     #[inline(never)]
     pub(in crate::conn) fn admit_untold(
         &mut self,
         head: &Head,
-        stream: (usize, usize),
+        stream: Load,
     ) -> Result<Admitted, Outcome> {
         // The method comes first, because the limits are those of its shape.
         let admitted = self.find_method(head, None)?;
-        let (busy, bytes) = match admitted.shape {
-            Shape::Unary => (self.calls.incoming(), CALL_STATE + head.kept()),
+        let load = match admitted.shape {
+            Shape::Unary => Load { busy: self.calls.incoming(), bytes: CALL_STATE + head.kept() },
             Shape::Stream => stream,
         };
         // For the peer those go on whose answer or last messages have not gone.
-        self.check_load(admitted.shape, busy + self.leftovers(), bytes)?;
+        let load = Load { busy: load.busy + self.leftovers(), ..load };
+        self.check_load(admitted.shape, load)?;
         self.take_permit()?;
         Ok(admitted)
     }

@@ -10,8 +10,14 @@ use super::super::table::Key;
 #[derive(Debug, Default)]
 pub(super) struct Fifo {
     nodes: Vec<Node>,
-    /// The earliest and the latest.
-    ends: Option<(u32, u32)>,
+    ends: Option<FirstLast>,
+}
+
+/// The places of the earliest and the latest deadline.
+#[derive(Clone, Copy, Debug)]
+struct FirstLast {
+    first: u32,
+    last: u32,
 }
 
 /// A key's node of the list, if it is in there.
@@ -30,15 +36,15 @@ impl Fifo {
         let index = key.index() as u32;
         let before = match self.ends {
             None => {
-                self.ends = Some((index, index));
+                self.ends = Some(FirstLast { first: index, last: index });
                 index
             }
-            Some((first, last)) => {
+            Some(FirstLast { first, last }) => {
                 if self.nodes[last as usize].at.is_some_and(|latest| latest > at) {
                     return false;
                 }
                 self.nodes[last as usize].after = index;
-                self.ends = Some((first, index));
+                self.ends = Some(FirstLast { first, last: index });
                 last
             }
         };
@@ -57,16 +63,16 @@ impl Fifo {
         };
         node.at = None;
         let Node { before, after, .. } = *node;
-        let (first, last) = self.ends.expect("what is in the list makes it one");
+        let FirstLast { first, last } = self.ends.expect("what is in the list makes it one");
         let index = key.index() as u32;
         self.ends = match (first == index, last == index) {
             (true, true) => None,
-            (true, false) => Some((after, last)),
-            (false, true) => Some((first, before)),
+            (true, false) => Some(FirstLast { first: after, last }),
+            (false, true) => Some(FirstLast { first, last: before }),
             (false, false) => {
                 self.nodes[before as usize].after = after;
                 self.nodes[after as usize].before = before;
-                Some((first, last))
+                self.ends
             }
         };
         true
@@ -75,12 +81,12 @@ impl Fifo {
     /// The earliest deadline.
     #[inline]
     pub(super) fn next(&self) -> Option<Instant> {
-        self.nodes[self.ends?.0 as usize].at
+        self.nodes[self.ends?.first as usize].at
     }
 
     /// The key with the earliest deadline.
     #[inline]
     pub(super) fn first(&self) -> Option<Key> {
-        self.ends.map(|(first, _)| self.nodes[first as usize].key)
+        self.ends.map(|ends| self.nodes[ends.first as usize].key)
     }
 }

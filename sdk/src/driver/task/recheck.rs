@@ -18,15 +18,21 @@ pub(super) enum Unseen {
     End,
 }
 
+/// The times between looks.
+struct Waits {
+    /// Before the first one.
+    first: Duration,
+    most: Duration,
+}
+
 impl Unseen {
-    /// After how long the first look is, and how far apart looks are at most.
-    fn waits(self) -> (Duration, Duration) {
+    fn waits(self) -> Waits {
         let (first, most) = match self {
             Self::Room => (10, 1_000),
             Self::RoomForFrame => (10, 100),
             Self::End => (100, 1_000),
         };
-        (Duration::from_millis(first), Duration::from_millis(most))
+        Waits { first: Duration::from_millis(first), most: Duration::from_millis(most) }
     }
 }
 
@@ -41,7 +47,7 @@ pub(super) struct Recheck {
 
 impl Recheck {
     pub(super) fn new(of: Unseen) -> Self {
-        let (wait, _) = of.waits();
+        let wait = of.waits().first;
         Self { of, wait, sleep: Box::pin(sleep(wait)) }
     }
 
@@ -52,8 +58,7 @@ impl Recheck {
     /// Waits until it is time to look. From then on it waits for the next look.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         ready!(self.sleep.as_mut().poll(cx));
-        let (_, most) = self.of.waits();
-        self.wait = (2 * self.wait).min(most);
+        self.wait = (2 * self.wait).min(self.of.waits().most);
         self.sleep = Box::pin(sleep(self.wait));
         Poll::Ready(())
     }

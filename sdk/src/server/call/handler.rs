@@ -314,7 +314,7 @@ async fn reply<Resp: Message>(
         Err(panicked) => return fail(&call, cx, panicked.into()),
     };
     if size >= LARGE || to_json.is_some() || compression.is_some() {
-        message = match Box::pin(encoded(message, size, (to_json, compression), cx, &call)).await {
+        message = match Box::pin(encoded(message, size, to_json, compression, cx, &call)).await {
             Ok(encoded) => encoded,
             Err(failed) => return fail(&call, cx, failed),
         };
@@ -392,7 +392,8 @@ fn not_sent(error: SendError, cx: &Context, call: &CallRef) -> Box<Finished<()>>
 async fn encoded<Resp: Message>(
     mut message: EncodeOnce<Resp>,
     size: usize,
-    (to_json, compression): (Option<ToJson<Resp>>, Option<Compression>),
+    to_json: Option<ToJson<Resp>>,
+    compression: Option<Compression>,
     cx: &Context,
     call: &CallRef,
 ) -> Result<EncodeOnce<Resp>, Box<Finished<()>>> {

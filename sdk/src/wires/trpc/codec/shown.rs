@@ -18,7 +18,7 @@ impl fmt::Display for Frame {
             Ok(Content::Response { header, body, attachment }) => {
                 let Response { request_id, ret, func_ret, error_msg, .. } = header;
                 write!(f, "response {request_id}")?;
-                outcome(f, (ret, func_ret), &error_msg)?;
+                outcome(f, ret, func_ret, &error_msg)?;
                 sizes(f, body.len(), attachment.len())
             }
             Ok(Content::Init(Init { request, response, init_window_size, .. })) => {
@@ -27,7 +27,7 @@ impl fmt::Display for Frame {
                     write!(f, ", {}", text(&request.func))?;
                 }
                 if let Some(response) = response {
-                    outcome(f, (response.ret, 0), &response.error_msg)?;
+                    outcome(f, response.ret, 0, &response.error_msg)?;
                 }
                 write!(f, ", window {init_window_size}")
             }
@@ -41,7 +41,7 @@ impl fmt::Display for Frame {
             Ok(Content::Close(Close { close_type, ret, func_ret, msg, .. })) => {
                 let word = if close_type == 0 { "CLOSE" } else { "RESET" };
                 write!(f, "{word} of stream {stream}")?;
-                outcome(f, (ret, func_ret), &msg)
+                outcome(f, ret, func_ret, &msg)
             }
             Err(fault) => write!(f, "frame {stream} with a fault: {fault}"),
         }
@@ -55,7 +55,7 @@ impl fmt::Debug for Frame {
 }
 
 /// The codes, if they say something but success.
-fn outcome(f: &mut fmt::Formatter<'_>, (ret, func_ret): (i32, i32), msg: &[u8]) -> fmt::Result {
+fn outcome(f: &mut fmt::Formatter<'_>, ret: i32, func_ret: i32, msg: &[u8]) -> fmt::Result {
     if (ret, func_ret) != (0, 0) {
         write!(f, ", ret {ret}, func_ret {func_ret}")?;
     }
