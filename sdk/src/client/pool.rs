@@ -160,13 +160,13 @@ impl ConnectionPool {
         if let Some(why) = subchannels.closed() {
             return Some(why.clone());
         }
-        let (count, last) = subchannels.failures();
-        let before = *known.get_or_insert(count);
+        let failures = subchannels.failures();
+        let before = *known.get_or_insert(failures.count);
         match subchannels.state() {
             _ if patient => None,
             State::TransientFailure { why, .. } => Some(why),
             // It failed, and the next attempt has begun already.
-            State::Connecting | State::Idle if count > before => last.cloned(),
+            State::Connecting | State::Idle if failures.count > before => failures.last.clone(),
             _ => None,
         }
     }
@@ -256,7 +256,7 @@ impl ConnectionPool {
 
     /// Why the last attempt failed, if one did.
     pub(super) fn last_failure(&self) -> Option<Error> {
-        self.subchannels.lock().failures().1.cloned()
+        self.subchannels.lock().failures().last.clone()
     }
 
     /// Ends a pool that has no callers left: no connection is made, and those that are there close

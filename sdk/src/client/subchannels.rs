@@ -20,10 +20,18 @@ pub(super) struct Subchannels {
     draining: Vec<Aside>,
     resolver: ResolverState,
     last_id: u64,
-    /// How often a state of failure began, and why the last time, if there was no connection since.
-    failures: (u64, Option<Error>),
+    failures: Failures,
     /// Why there will be no connection any more.
     closed: Option<Error>,
+}
+
+/// The states of failure that a channel was in.
+#[derive(Debug, Default)]
+pub(super) struct Failures {
+    /// How often one began.
+    pub(super) count: u64,
+    /// Why the last one did, if there was no connection since.
+    pub(super) last: Option<Error>,
 }
 
 /// The number of a subchannel, for the task that makes its connection.
@@ -260,7 +268,7 @@ impl Subchannels {
         if let Some(subchannel) = self.find(id) {
             subchannel.attempts.handle_connected(now);
             subchannel.phase = Phase::Ready(link);
-            self.failures.1 = None;
+            self.failures.last = None;
         }
     }
 
@@ -367,12 +375,12 @@ impl Subchannels {
 
     /// Remembers that the channel is in a state of failure from now on.
     pub(super) fn note_failure(&mut self, why: &Error) {
-        self.failures = (self.failures.0 + 1, Some(why.clone()));
+        self.failures.count += 1;
+        self.failures.last = Some(why.clone());
     }
 
-    /// How often a state of failure began, and why the last time.
-    pub(super) fn failures(&self) -> (u64, Option<&Error>) {
-        (self.failures.0, self.failures.1.as_ref())
+    pub(super) fn failures(&self) -> &Failures {
+        &self.failures
     }
 
     /// The connections that are there.

@@ -226,18 +226,26 @@ impl Trouble {
 /// Says when an error that comes with each attempt is worth a line.
 #[derive(Default)]
 struct Log {
-    last: Option<(Option<i32>, ErrorKind, Instant)>,
+    last: Option<Logged>,
+}
+
+/// An error that was logged.
+#[derive(Clone, Copy)]
+struct Logged {
+    code: Option<i32>,
+    kind: ErrorKind,
+    at: Instant,
 }
 
 impl Log {
     fn is_news(&mut self, error: &io::Error, now: Instant) -> bool {
         let (code, kind) = (error.raw_os_error(), error.kind());
-        let known = self.last.is_some_and(|(last_code, last_kind, at)| {
-            (last_code, last_kind) == (code, kind)
-                && now.saturating_duration_since(at) < REPEAT_EVERY
+        let known = self.last.is_some_and(|last| {
+            (last.code, last.kind) == (code, kind)
+                && now.saturating_duration_since(last.at) < REPEAT_EVERY
         });
         if !known {
-            self.last = Some((code, kind, now));
+            self.last = Some(Logged { code, kind, at: now });
         }
         !known
     }
