@@ -133,7 +133,8 @@ impl SharedState {
     }
 
     /// The driver's work. It leaves what is queued to the flusher, if there is one and the driver
-    /// has nothing else to see to: gives the flusher's waker then, if it does not know of the bytes.
+    /// has nothing else to see to: gives the flusher's waker then, if it does not know of the
+    /// bytes.
     pub(super) fn todo(&mut self) -> (Todo, Option<Waker>) {
         let (runs, sound) = (self.writer.has_batch_tasks(), !self.needs_driver());
         if sound && self.flusher.get().is_some() {

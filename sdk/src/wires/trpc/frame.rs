@@ -27,8 +27,8 @@ pub(crate) struct CallTag {
     pub(crate) content_type: u32,
 }
 
-/// One frame, taken off the wire. For tests and tools, which look at frames as they are: connections
-/// decode bytes to [`Input`](crate::wires::Input).
+/// One frame, taken off the wire. For tests and tools, which look at frames as they are:
+/// connections decode bytes to [`Input`](crate::wires::Input).
 #[cfg(any(test, feature = "__fuzz", feature = "__bench"))]
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum Frame {

@@ -32,9 +32,15 @@ pub(super) fn plain_request(
     id: u32,
     one_way: bool,
     attachment_size: u32,
-) -> plain::Request<&Head> {
+) -> plain::PlainRequest<&Head> {
     let timeout = head.timeout.map_or(0, milliseconds);
-    plain::Request { head, request_id: id, call_type: call_type(one_way), timeout, attachment_size }
+    plain::PlainRequest {
+        head,
+        request_id: id,
+        call_type: call_type(one_way),
+        timeout,
+        attachment_size,
+    }
 }
 
 /// The header of a request.
@@ -91,8 +97,8 @@ pub(super) fn plain_response(
     message: &Bytes,
     content_encoding: u32,
     attachment_size: u32,
-) -> plain::Response<&Bytes> {
-    plain::Response {
+) -> plain::PlainResponse<&Bytes> {
+    plain::PlainResponse {
         request_id: tag.request_id,
         // PROTOCOL 11
         ret: 0,

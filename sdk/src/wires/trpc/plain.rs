@@ -13,7 +13,7 @@ use super::encode::UnaryHeader;
 
 /// The header of a request without metadata: `H` is its [`Head`].
 #[derive(Clone, PartialEq, Debug, Default)]
-pub(super) struct Request<H> {
+pub(super) struct PlainRequest<H> {
     pub(super) head: H,
     pub(super) request_id: u32,
     pub(super) call_type: u32,
@@ -24,7 +24,7 @@ pub(super) struct Request<H> {
 
 /// The header of an answer without metadata: `T` is its text.
 #[derive(Clone, PartialEq, Debug, Default)]
-pub(super) struct Response<T> {
+pub(super) struct PlainResponse<T> {
     pub(super) request_id: u32,
     pub(super) ret: u32,
     pub(super) func_ret: u32,
@@ -38,9 +38,9 @@ pub(super) struct Response<T> {
 /// Reads the header at the front of `frame`, which takes so many bytes, if it is plain. Names are
 /// slices of the frame. The callee is passed over, as a server has no use for it.
 #[inline]
-pub(super) fn request(frame: &Bytes, header_len: usize) -> Option<Request<Head>> {
+pub(super) fn request(frame: &Bytes, header_len: usize) -> Option<PlainRequest<Head>> {
     let mut fields = Fields { header: &frame[..header_len], at: 0 };
-    let mut meta = Request::<Head>::default();
+    let mut meta = PlainRequest::<Head>::default();
     let (mut caller, mut method) = (0..0, 0..0);
     while let Some(key) = fields.key() {
         match key {
@@ -73,9 +73,9 @@ pub(super) fn request(frame: &Bytes, header_len: usize) -> Option<Request<Head>>
 
 /// The same for an answer.
 #[inline]
-pub(super) fn response(frame: &Bytes, header_len: usize) -> Option<Response<Bytes>> {
+pub(super) fn response(frame: &Bytes, header_len: usize) -> Option<PlainResponse<Bytes>> {
     let mut fields = Fields { header: &frame[..header_len], at: 0 };
-    let mut meta = Response::<Bytes>::default();
+    let mut meta = PlainResponse::<Bytes>::default();
     let mut message = 0..0;
     while let Some(key) = fields.key() {
         match key {
@@ -105,7 +105,7 @@ pub(super) fn duration(milliseconds: u32) -> Option<Duration> {
     (milliseconds > 0).then(|| Duration::from_millis(milliseconds.into()))
 }
 
-impl UnaryHeader for Request<&Head> {
+impl UnaryHeader for PlainRequest<&Head> {
     #[inline]
     fn size(&self) -> usize {
         let numbers = [
@@ -144,7 +144,7 @@ impl UnaryHeader for Request<&Head> {
     }
 }
 
-impl UnaryHeader for Response<&Bytes> {
+impl UnaryHeader for PlainResponse<&Bytes> {
     #[inline]
     fn size(&self) -> usize {
         let numbers = [

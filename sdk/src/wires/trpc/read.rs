@@ -120,7 +120,7 @@ impl Decoded for Input {
             return Ok(());
         };
         rest.advance(header_len);
-        let plain::Request { head, request_id, call_type, attachment_size, .. } = plain;
+        let plain::PlainRequest { head, request_id, call_type, attachment_size, .. } = plain;
         let (body, attachment) = split(rest, request_id, attachment_size)?;
         let (message_type, content_type) = (head.message_type, head.content_type);
         let tag = CallTag { frame, request_id, message_type, content_type };
@@ -145,7 +145,8 @@ impl Decoded for Input {
             return Ok(());
         };
         rest.advance(header_len);
-        let plain::Response { request_id, message, content_type, content_encoding, .. } = plain;
+        let plain::PlainResponse { request_id, message, content_type, content_encoding, .. } =
+            plain;
         let (body, attachment) = split(rest, request_id, plain.attachment_size)?;
         let outcome = Outcome { message, ..Outcome::default() };
         let answer = Answer { outcome, body, attachment, content_type, content_encoding };

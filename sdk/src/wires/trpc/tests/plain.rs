@@ -66,8 +66,8 @@ proptest! {
 }
 
 /// The same, of a header that prost has read.
-fn of_request(meta: RequestProtocol) -> plain::Request<Head> {
-    plain::Request {
+fn of_request(meta: RequestProtocol) -> plain::PlainRequest<Head> {
+    plain::PlainRequest {
         request_id: meta.request_id,
         call_type: meta.call_type,
         timeout: meta.timeout,
@@ -76,8 +76,8 @@ fn of_request(meta: RequestProtocol) -> plain::Request<Head> {
     }
 }
 
-fn of_response(meta: ResponseProtocol) -> plain::Response<Bytes> {
-    plain::Response {
+fn of_response(meta: ResponseProtocol) -> plain::PlainResponse<Bytes> {
+    plain::PlainResponse {
         request_id: meta.request_id,
         ret: meta.ret.try_into().expect("it is not negative"),
         func_ret: meta.func_ret.try_into().expect("it is not negative"),
