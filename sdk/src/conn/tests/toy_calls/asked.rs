@@ -225,3 +225,40 @@ fn an_attachment_is_refused_before_anything_is_written() {
     pair.run();
     assert_eq!(body_of(&mut pair.client, key), "alone");
 }
+
+/// Carries no more than `limit` bytes, and takes them off it.
+fn carry_part(from: &mut End, to: &mut End, limit: &mut usize) -> usize {
+    let bytes = from.output();
+    let carried = bytes.len().min(*limit);
+    to.receive(&bytes[..carried]).expect("both keep to the wire's rules");
+    *limit -= carried;
+    carried
+}
+
+#[test]
+fn nothing_is_left_of_calls_wherever_their_connection_is_lost() {
+    for lost_at in (0..100_000).step_by(7) {
+        let mut pair = strict(1_000, 1_500);
+        let sizes = [10, 3_000, 0, 1_200];
+        let keys = sizes.map(|size| ask(&mut pair.client, &message(size, 1)));
+        let mut limit = lost_at;
+        loop {
+            let there = carry_part(&mut pair.client, &mut pair.server, &mut limit);
+            for got in arrived(&mut pair.server) {
+                reply(&mut pair.server, got.key, Outcome::default(), &got.body).unwrap();
+            }
+            if there + carry_part(&mut pair.server, &mut pair.client, &mut limit) == 0 {
+                break;
+            }
+        }
+        for end in [&mut pair.client, &mut pair.server] {
+            end.conn.handle_lost(&ConnError::PeerClosed);
+        }
+        let answers = keys.map(|key| answer(&mut pair.client, key).expect("each call ends"));
+        pair.assert_done();
+        if answers.iter().all(Result::is_ok) {
+            return;
+        }
+    }
+    panic!("they are answered");
+}
