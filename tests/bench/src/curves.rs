@@ -12,20 +12,22 @@ use crate::report::Report;
 use crate::sweep::{Curve, Sweep};
 use crate::workload::Figure;
 
-/// Draws the panels of a sweep, a row of them for each workload. Gives `false` and draws nothing if
+/// Draws the panels of a sweep, in rows of their own for each workload. Gives `false` and draws nothing if
 /// nothing of the sweep was measured at two values of its parameter.
 pub(crate) fn draw(report: &Report, sweep: Sweep, path: &Path) -> Result<bool> {
-    let rows: Vec<Vec<Panel>> = sweep
-        .curves()
-        .iter()
-        .map(|curve| {
-            curve.figures.iter().filter_map(|figure| Panel::new(report, curve, *figure)).collect()
-        })
-        .filter(|panels: &Vec<Panel>| !panels.is_empty())
-        .collect();
-    let Some(across) = rows.iter().map(Vec::len).max() else { return Ok(false) };
-    let size = (WIDTH * across as i32, TOP + HEIGHT * rows.len() as i32);
-    let size = (size.0.max(LEAST_WIDTH).cast_unsigned(), size.1.cast_unsigned());
+    let mut rows: Vec<Vec<Panel>> = Vec::new();
+    for curve in sweep.curves() {
+        let panels = curve.figures.iter().filter_map(|figure| Panel::new(report, &curve, *figure));
+        let mut panels = panels.peekable();
+        while panels.peek().is_some() {
+            rows.push(panels.by_ref().take(ACROSS).collect());
+        }
+    }
+    if rows.is_empty() {
+        return Ok(false);
+    }
+    let size = (WIDTH * ACROSS as i32, TOP + HEIGHT * rows.len() as i32);
+    let size = (size.0.cast_unsigned(), size.1.cast_unsigned());
     let area = SVGBackend::new(path, size).into_drawing_area();
     // The errors of the backend borrow it, so only their text survives.
     draw_all(&area, &rows).map_err(|error| anyhow!("drawing: {error}"))?;
@@ -186,7 +188,7 @@ fn short(value: f64) -> String {
 
 fn figure_title(figure: Figure) -> &'static str {
     match figure {
-        Figure::Rate => "a second",
+        Figure::Rate => "rate, each a second",
         Figure::P50 => "median µs",
         Figure::P99 => "µs that one in a hundred exceeds",
         Figure::Cpu => "CPU µs each, both sides",
@@ -198,15 +200,17 @@ const GRID: RGBColor = RGBColor(225, 225, 225);
 
 /// A panel and its margins. Heights count from its top.
 const WIDTH: i32 = 460;
-const HEIGHT: i32 = 270;
+const HEIGHT: i32 = 340;
 const LEFT: i32 = 64;
 const RIGHT: i32 = 36;
 const HIGH: i32 = 34;
-const LOW: i32 = 214;
+const LOW: i32 = 284;
 
-/// Room for the legend, and its width.
+/// The most panels side by side.
+const ACROSS: usize = 2;
+
+/// Room for the legend.
 const TOP: i32 = 36;
-const LEAST_WIDTH: i32 = 2 * WIDTH;
 
 #[cfg(test)]
 mod tests {

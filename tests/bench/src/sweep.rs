@@ -57,7 +57,7 @@ impl Sweep {
         match self {
             Self::Sizes => vec![Curve {
                 title: "W4: server stream".to_owned(),
-                along: "bytes of a message",
+                along: "payload of a message",
                 points: sizes(
                     Workload::Download,
                     &[0, 32, 1 << 10, 4 << 10, 16 << 10, 64 << 10, 1 << 20],
@@ -84,7 +84,7 @@ impl Sweep {
             }],
             Self::Neighbours => vec![Curve {
                 title: "W12: ping-pong beside a flood".to_owned(),
-                along: "bytes of the flood's messages",
+                along: "payload of the flood's messages",
                 points: sizes(Workload::Neighbour, &[1 << 10, 64 << 10, 1 << 20]),
                 figures: &[P50, P99, Rate],
             }],

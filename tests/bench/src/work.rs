@@ -57,6 +57,7 @@ impl Work {
         let mut title = match self.workload {
             Workload::Neighbour => format!("ping-pong by a flood of {}", size_text(self.size)),
             Workload::UnaryMany => format!("unary, {} in flight", thousands(self.count)),
+            Workload::TalkMany if self.count == 1 => "echo on 1 stream".to_owned(),
             Workload::TalkMany => format!("echo on {} streams", thousands(self.count)),
             Workload::Idle => format!("{} idle streams", thousands(self.count)),
             Workload::Connections => format!("{} connections", thousands(self.count)),

@@ -89,7 +89,8 @@ fn a_set_of_works_is_measured_and_drawn() {
     let connections = table.lines().find(|line| line.starts_with("| W11x100 |"));
     let figures = connections.expect("it was measured").matches(" |  |").count();
     assert_eq!(figures, 1, "all figures but the ratio: {table}");
-    for (set, title) in [("sizes", "W4: server stream: CPU"), ("in-flight", "W2: unary: a second")]
+    for (set, title) in
+        [("sizes", "W4: server stream: CPU"), ("in-flight", "W2: unary: rate, each a second")]
     {
         let drawn = std::fs::read_to_string(folder.join(format!("sets-{set}.svg")));
         let drawn = drawn.expect("the picture of the set was drawn");
