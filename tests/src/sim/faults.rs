@@ -3,18 +3,16 @@
 use std::sync::Arc;
 
 use trill::Channel;
-use trill::Limits;
 use trill::testing::Host;
 
 use super::model::World;
-use super::plan::Fault;
+use super::plan::{self, Fault};
 
 /// Makes a connection for a link of the plan.
 pub(super) fn connect(world: &World, host: &Host, of: usize) {
     let plan = &world.plan.links[of];
-    let builder = Channel::builder()
-        .limits(Limits::default().window(plan.window))
-        .compression(plan.compression);
+    let builder =
+        Channel::builder().limits(plan::limits(plan.window)).compression(plan.compression);
     match host.connect(builder) {
         Ok((channel, link)) => {
             link.delay(plan.delay.clone());

@@ -4,8 +4,8 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use fastrand::Rng;
-use trill::Compression;
 use trill::testing::{Cut, Direction, Side};
+use trill::{Compression, Limits};
 
 /// The largest body on a link that compresses. More is packed and unpacked on other threads, and
 /// then a seed would not do the same twice.
@@ -275,9 +275,26 @@ fn sizes(rng: &mut Rng) -> Vec<usize> {
     (0..rng.usize(0..=most)).map(|_| rng.usize(0..=largest)).collect()
 }
 
+/// The window that grows, and how far.
+const AUTOMATIC: u32 = 65_534;
+const GROWN: u32 = 500_000;
+
+/// Sets the window of a plan.
+pub(super) fn limits(window: u32) -> Limits {
+    match window {
+        AUTOMATIC => Limits::default().max_window(GROWN),
+        fixed => Limits::default().window(fixed),
+    }
+}
+
+/// The most that the window of a plan may hold.
+pub(super) fn most(window: u32) -> u32 {
+    if window == AUTOMATIC { GROWN } else { window }
+}
+
 /// Peers of the protocol take a smaller window for 65,535 bytes.
 fn window(rng: &mut Rng) -> u32 {
-    *one_of(rng, &[65_535, 65_535, 65_535, 65_536, 100_000, 262_144, 1_000_000, 0])
+    *one_of(rng, &[AUTOMATIC, AUTOMATIC, 65_535, 65_536, 100_000, 262_144, 1_000_000, 0])
 }
 
 fn one_of<'a, T>(rng: &mut Rng, choices: &'a [T]) -> &'a T {

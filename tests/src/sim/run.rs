@@ -6,12 +6,11 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use tokio::runtime::Builder;
-use trill::Limits;
 use trill::Server;
 use trill::testing::Network;
 
 use super::model::World;
-use super::plan::Plan;
+use super::plan::{self, Plan};
 use super::server::{Handlers, PLANNED_PANIC};
 use super::{client, faults, watch};
 
@@ -83,7 +82,7 @@ async fn act(world: &Arc<World>) {
     let network = Network::new(world.plan.seed);
     let server = Server::builder()
         .service(Handlers(Arc::clone(world)))
-        .limits(Limits::default().window(world.plan.server_window));
+        .limits(plan::limits(world.plan.server_window));
     let host = network.serve(server).expect("the plan keeps to what can be set");
     let mut others = vec![
         tokio::spawn(watch::measure(Arc::clone(world))),

@@ -9,6 +9,7 @@ use trill::testing::{Census, Link, Side};
 
 use super::message::Parcel;
 use super::model::World;
+use super::plan;
 
 /// The bytes that wait for the socket before writers wait (`conn/config.rs`).
 const OUTBOX: usize = 256 * 1024;
@@ -133,10 +134,10 @@ fn measure_one(world: &World, number: usize, of: usize, link: &Link) {
     let largest = world.plan.largest(of);
     for side in [Side::Client, Side::Server] {
         let Some(census) = link.census(side) else { continue };
-        let window = match side {
+        let window = plan::most(match side {
             Side::Client => world.plan.links[of].window,
             Side::Server => world.plan.server_window,
-        };
+        });
         let unread = largest
             + if world.plan.is_without_flow_control(of) { WITHOUT_WINDOW } else { window as usize };
         let unwritten = OUTBOX + largest + SEND_BUFFER_SIZE * census.streams + CONTROL;

@@ -151,3 +151,29 @@ fn an_account_that_calls_alone_have_filled_is_still_read() {
     account.hold(0, 4_000);
     assert_eq!((account.is_within(MESSAGE), account.is_sound(0, MESSAGE)), (false, Ok(())));
 }
+
+#[test]
+fn one_window_grows_to_its_most_in_the_usual_room_and_a_thousand_leave_some() {
+    use crate::conn::config::{DEFAULT_MAX_WINDOW, room_for};
+    const MIB: usize = 1024 * 1024;
+    let most = room_for(DEFAULT_MAX_WINDOW);
+    for (streams, least) in [(1, most), (3, most), (100, MIB), (1_000, 50_000)] {
+        let mut account = Account::new(256 * MIB, Some(Usage::new(Pool::new(512 * MIB))));
+        let mut rooms = vec![room_for(DEFAULT_WINDOW); streams];
+        for room in &rooms {
+            account.join();
+            account.reserve(0, *room);
+        }
+        for _ in 0..20 {
+            for room in &mut rooms {
+                let next = account.share_of_grown(*room).min(most);
+                account.reserve(*room, next);
+                *room = next;
+            }
+        }
+        assert!(rooms.iter().all(|room| *room >= least), "{streams}: {:?}", rooms.iter().min());
+        assert!(account.reserved() <= 192 * MIB, "{streams}: {}", account.reserved());
+        let late = account.share(0);
+        assert!(late >= room_for(DEFAULT_WINDOW).min(least / 2), "{streams}: {late}");
+    }
+}

@@ -1,5 +1,7 @@
 //! The engine on a wire that asks for what HTTP/2 and brpc will ask.
 
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 
 use crate::conn::{
@@ -188,6 +190,30 @@ fn a_stream_takes_no_message_while_the_rest_of_one_waits_and_says_when_it_does_a
     assert_eq!(pair.client.send(key, b"next"), Ok(Sent::Queued));
     pair.run();
     assert_eq!(pair.client.conn.buffered().unsent, 0);
+}
+
+#[test]
+fn strict_windows_of_a_stream_and_of_its_connection_grow_together() {
+    let max_window = 2_000_000;
+    let config = Config { outbox: usize::MAX / 4, max_window, ..Config::default() };
+    let mut pair = Pair::new(Toy::strict(65_535, 65_535), &config);
+    let (key, served) = pair.open();
+    let (mut now, mut carried) = (epoch(), 0);
+    let mut consumed = Consumed::default();
+    // The bytes of each round trip are as many as both windows let go.
+    for _ in 0..40 {
+        now += Duration::from_millis(10);
+        while pair.client.send(key, &message(1_000, 1)) == Ok(Sent::Queued) {}
+        let there = pair.client.output();
+        carried = there.len();
+        pair.server.conn.note_input(now);
+        pair.server.receive(&there).expect("the client keeps to both windows");
+        while pair.server.take(served, &mut consumed).1 == Some(Take::Messages) {}
+        let back = pair.server.output();
+        pair.client.receive(&back).unwrap();
+    }
+    assert_eq!(pair.server.conn.window(served), max_window);
+    assert!(carried >= 1_500_000, "{carried}");
 }
 
 #[test]
