@@ -66,8 +66,7 @@ impl Decoder {
         let len = size - HEADER_LEN;
         match header.frame_type {
             FrameType::Stream => {
-                self.control(&header, &buf[..len], frames);
-                buf.advance(len);
+                self.control(&header, buf, len, frames);
             }
             FrameType::Unary => self.unary(&header, take(buf, len), frames),
         }
@@ -181,28 +180,42 @@ impl Decoder {
         }
     }
 
-    fn control<F: Decoded>(&self, header: &Header, bytes: &[u8], frames: &mut Vec<F>) {
-        let id = StreamId(header.id.into());
+    // Not inlined, so that the messages around it are found by what is small.
+    #[inline(never)]
+    fn control<F: Decoded>(
+        &self,
+        header: &Header,
+        buf: &mut BytesMut,
+        len: usize,
+        frames: &mut Vec<F>,
+    ) {
+        let (id, behind) = (StreamId(header.id.into()), buf.len() - len);
         // PROTOCOL 4
-        if let Err(why) = self.push_control(id, header.kind, bytes, frames) {
+        if let Err(why) = self.push_control(id, header.kind, buf, len, frames) {
             frames.push(F::bad_stream(id, why));
         }
+        buf.advance(buf.len() - behind);
     }
 
     fn push_control<F: Decoded>(
         &self,
         id: StreamId,
         kind: u8,
-        bytes: &[u8],
+        buf: &mut BytesMut,
+        len: usize,
         frames: &mut Vec<F>,
     ) -> Result<(), FrameFault> {
         match kind {
             // PROTOCOL 37
-            _ if bytes.len() > self.max_header => return Err(self.too_large(bytes.len())),
-            INIT => frames.push(F::init(id, init(bytes)?, self.side)),
-            CLOSE => frames.push(F::close(id, close(bytes)?, self.side)),
+            _ if len > self.max_header => return Err(self.too_large(len)),
+            INIT => F::push_init(frames, id, &take(buf, len), self.side)?,
+            CLOSE => {
+                // Most say nothing but that all is well.
+                let meta = if len == 0 { CloseMeta::default() } else { close(&buf[..len])? };
+                frames.push(F::close(id, meta, self.side));
+            }
             FEEDBACK => {
-                let meta: FeedbackMeta = read(bytes)?;
+                let meta: FeedbackMeta = read(&buf[..len])?;
                 frames.push(F::feedback(id, meta.window_size_increment));
             }
             unknown => return Err(FrameFault::UnknownKind(unknown)),

@@ -1,14 +1,15 @@
 //! Frames to bytes, appended to what is to be sent.
 
-use bytes::BufMut;
+use bytes::{BufMut, Bytes};
 use trill_proto::prost::Message;
 use trill_proto::{CloseMeta, FeedbackMeta, InitMeta, RequestProtocol, ResponseProtocol};
 
-use crate::framing::{Body, FrameBuf, Largest, Prefix, StreamId, Uncommitted};
+use crate::framing::{Body, FrameBuf, Head, Largest, Prefix, StreamId, Uncommitted};
 
 use super::error::WireError;
 use super::frame::UnaryHead;
 use super::header::{CLOSE, DATA, FEEDBACK, FRAMING, FrameType, HEADER_LEN, Header, INIT};
+use super::plain;
 
 /// The bytes in front of each message of a stream.
 #[inline]
@@ -32,7 +33,8 @@ pub(crate) fn data(
 /// # Panics
 ///
 /// When the frame is over 4 GiB.
-pub(crate) fn init(out: &mut Vec<u8>, id: StreamId, meta: &InitMeta) {
+#[inline]
+pub(crate) fn init(out: &mut Vec<u8>, id: StreamId, meta: &impl HeaderFields) {
     control(out, INIT, id, meta);
 }
 
@@ -50,21 +52,30 @@ pub(crate) fn close(out: &mut Vec<u8>, id: StreamId, meta: &CloseMeta) {
     control(out, CLOSE, id, meta);
 }
 
-/// The protobuf header of a unary frame.
-pub(crate) trait UnaryHeader {
+/// Appends CLOSE that says nothing but that all is well: nothing is in it.
+#[inline]
+pub(super) fn plain_close(out: &mut Vec<u8>, id: StreamId) {
+    out.extend_from_slice(&stream_header(CLOSE, id, 0));
+}
+
+/// The protobuf message of a frame.
+pub(crate) trait HeaderFields {
     /// How many bytes it takes.
     fn size(&self) -> usize;
 
     /// Appends it.
     fn write(&self, out: &mut Vec<u8>);
+}
 
+/// The same of a unary frame.
+pub(crate) trait UnaryHeader: HeaderFields {
     /// The size of the attachment that it names.
     fn attachment_size(&self) -> u32;
 }
 
 macro_rules! written_by_prost {
     ($($header:ty),*) => {
-        $(impl UnaryHeader for $header {
+        $(impl HeaderFields for $header {
             fn size(&self) -> usize {
                 self.encoded_len()
             }
@@ -72,7 +83,16 @@ macro_rules! written_by_prost {
             fn write(&self, out: &mut Vec<u8>) {
                 self.encode_raw(out);
             }
+        })*
+    };
+}
 
+written_by_prost!(RequestProtocol, ResponseProtocol, InitMeta, FeedbackMeta, CloseMeta);
+
+macro_rules! names_its_attachment {
+    ($($header:ty),*) => {
+        $(impl UnaryHeader for $header {
+            #[inline]
             fn attachment_size(&self) -> u32 {
                 self.attachment_size
             }
@@ -80,7 +100,9 @@ macro_rules! written_by_prost {
     };
 }
 
-written_by_prost!(RequestProtocol, ResponseProtocol);
+names_its_attachment! {
+    RequestProtocol, ResponseProtocol, plain::PlainRequest<&Head>, plain::PlainResponse<&Bytes>
+}
 
 /// A header that is most often a plain one. Both are written in one place, which is large.
 pub(super) enum Mostly<P, F> {
@@ -88,7 +110,7 @@ pub(super) enum Mostly<P, F> {
     Full(F),
 }
 
-impl<P: UnaryHeader, F: UnaryHeader> UnaryHeader for Mostly<P, F> {
+impl<P: HeaderFields, F: HeaderFields> HeaderFields for Mostly<P, F> {
     #[inline]
     fn size(&self) -> usize {
         match self {
@@ -104,7 +126,9 @@ impl<P: UnaryHeader, F: UnaryHeader> UnaryHeader for Mostly<P, F> {
             Self::Full(header) => header.write(out),
         }
     }
+}
 
+impl<P: UnaryHeader, F: UnaryHeader> UnaryHeader for Mostly<P, F> {
     #[inline]
     fn attachment_size(&self) -> u32 {
         match self {
@@ -172,12 +196,13 @@ pub(crate) fn unary(
     Ok(())
 }
 
-fn control(out: &mut Vec<u8>, kind: u8, id: StreamId, meta: &impl Message) {
-    let len = meta.encoded_len();
+#[inline]
+fn control(out: &mut Vec<u8>, kind: u8, id: StreamId, meta: &impl HeaderFields) {
+    let len = meta.size();
     let header = stream_header(kind, id, len);
     out.reserve(HEADER_LEN + len);
     out.extend_from_slice(&header);
-    meta.encode_raw(out);
+    meta.write(out);
 }
 
 #[inline]

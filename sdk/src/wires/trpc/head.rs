@@ -146,7 +146,7 @@ pub(super) fn read_response(meta: ResponseProtocol, body: Bytes, attachment: Byt
     Answer { outcome, body, attachment, content_type, content_encoding }
 }
 
-/// The INIT that opens a stream.
+/// The INIT that opens a stream with metadata or a deadline.
 pub(super) fn open(head: Head, window: u32) -> InitMeta {
     let mut metadata = head.metadata;
     if let Some(timeout) = head.timeout {
@@ -190,17 +190,6 @@ pub(super) fn read_open(meta: InitMeta) -> Option<Opening> {
         message_type: request.message_type,
     };
     Some(Opening { head, window: meta.init_window_size, more: Vec::new() })
-}
-
-/// The INIT that accepts a stream. `response_meta` is always there, empty (both peers do it so).
-// PROTOCOL 15
-pub(super) fn accept(window: u32, content_type: u32) -> InitMeta {
-    InitMeta {
-        response_meta: Some(InitResponseMeta::default()),
-        init_window_size: window,
-        content_type,
-        ..InitMeta::default()
-    }
 }
 
 /// The INIT that refuses a stream.

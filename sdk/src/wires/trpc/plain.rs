@@ -1,6 +1,8 @@
-//! The protobuf headers of unary frames, as they mostly are: without metadata, each field once and
-//! short. These are read and written here, in a fraction of the time; all others by prost, which
-//! makes the same of them.
+//! The protobuf headers of frames, as they mostly are: without metadata, each field once and short.
+//! These are read and written here, in a fraction of the time; all others by prost, which makes the
+//! same of them.
+
+mod init;
 
 use std::ops::Range;
 use std::time::Duration;
@@ -9,7 +11,9 @@ use bytes::Bytes;
 
 use crate::framing::Head;
 
-use super::encode::UnaryHeader;
+use super::encode::HeaderFields;
+
+pub(super) use init::{PlainAccept, PlainOpen, accepted, open};
 
 /// The header of a request without metadata: `H` is its [`Head`].
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -105,7 +109,7 @@ pub(super) fn duration(milliseconds: u32) -> Option<Duration> {
     (milliseconds > 0).then(|| Duration::from_millis(milliseconds.into()))
 }
 
-impl UnaryHeader for PlainRequest<&Head> {
+impl HeaderFields for PlainRequest<&Head> {
     #[inline]
     fn size(&self) -> usize {
         let numbers = [
@@ -137,14 +141,9 @@ impl UnaryHeader for PlainRequest<&Head> {
             .with(ATTACHMENT_SIZE, self.attachment_size)
             .write(out);
     }
-
-    #[inline]
-    fn attachment_size(&self) -> u32 {
-        self.attachment_size
-    }
 }
 
-impl UnaryHeader for PlainResponse<&Bytes> {
+impl HeaderFields for PlainResponse<&Bytes> {
     #[inline]
     fn size(&self) -> usize {
         let numbers = [
@@ -173,11 +172,6 @@ impl UnaryHeader for PlainResponse<&Bytes> {
             .with(0x50, self.content_encoding)
             .with(ATTACHMENT_SIZE, self.attachment_size)
             .write(out);
-    }
-
-    #[inline]
-    fn attachment_size(&self) -> u32 {
-        self.attachment_size
     }
 }
 

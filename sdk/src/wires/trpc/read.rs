@@ -5,7 +5,7 @@ use trill_proto::{CloseMeta, InitMeta, RequestProtocol, ResponseProtocol};
 
 use crate::error::Reason;
 use crate::framing::{Answer, Messages, Outcome, Side, StreamId};
-use crate::wires::input::{self, Credit, End, Fault, Input};
+use crate::wires::input::{self, Credit, End, Fault, Input, Opening};
 
 use super::decode::{self, split};
 use super::error::FrameFault;
@@ -37,8 +37,13 @@ pub(crate) trait Decoded: Sized {
         rest: Bytes,
     ) -> Result<(), FrameFault>;
 
-    /// Opens a stream, or answers that at the side of a client.
-    fn init(id: StreamId, meta: InitMeta, side: Side) -> Self;
+    /// Adds the INIT with this message: it opens a stream, or answers that at the side of a client.
+    fn push_init(
+        frames: &mut Vec<Self>,
+        id: StreamId,
+        message: &Bytes,
+        side: Side,
+    ) -> Result<(), FrameFault>;
 
     /// Credit.
     fn feedback(id: StreamId, increment: u32) -> Self;
@@ -81,8 +86,14 @@ impl Decoded for Frame {
         Ok(())
     }
 
-    fn init(id: StreamId, meta: InitMeta, _: Side) -> Self {
-        Self::Init { id, meta }
+    fn push_init(
+        frames: &mut Vec<Self>,
+        id: StreamId,
+        message: &Bytes,
+        _: Side,
+    ) -> Result<(), FrameFault> {
+        frames.push(Self::Init { id, meta: decode::init(message)? });
+        Ok(())
     }
 
     fn feedback(id: StreamId, increment: u32) -> Self {
@@ -155,11 +166,26 @@ impl Decoded for Input {
     }
 
     #[inline]
-    fn init(id: StreamId, meta: InitMeta, side: Side) -> Self {
-        match side {
-            Side::Server => Self::Open { id, opening: head::read_open(meta) },
-            Side::Client => Self::Opened { id, answer: head::read_opened(meta) },
+    fn push_init(
+        frames: &mut Vec<Self>,
+        id: StreamId,
+        message: &Bytes,
+        side: Side,
+    ) -> Result<(), FrameFault> {
+        let plain = match side {
+            Side::Server => plain::open(message).map(|plain::PlainOpen { head, window }| {
+                let opening = Some(Opening { head, window, more: Vec::new() });
+                Self::Open { id, opening }
+            }),
+            Side::Client => {
+                plain::accepted(message).map(|window| Self::Opened { id, answer: Ok(window) })
+            }
+        };
+        match plain {
+            Some(plain) => frames.push(plain),
+            None => frames.push(full_init(id, message, side)?),
         }
+        Ok(())
     }
 
     #[inline]
@@ -217,7 +243,7 @@ impl Input {
             Frame::Response { meta, body, attachment, .. } => answer(meta, body, attachment),
             Frame::Data { id, messages } => Self::messages(id, messages),
             Frame::Feedback { id, increment } => Self::feedback(id, increment),
-            Frame::Init { id, meta } => Self::init(id, meta, side),
+            Frame::Init { id, meta } => init(id, meta, side),
             Frame::Close { id, meta } => Self::close(id, meta, side),
             Frame::BadUnary { head, why } => Self::bad_unary(head, why, side),
             Frame::BadStream { id, why } => Self::bad_stream(id, why),
@@ -237,6 +263,19 @@ fn full_request(frame: UnaryHead, header_len: usize, rest: Bytes) -> Result<Inpu
 fn full_response(header_len: usize, rest: Bytes) -> Result<Input, FrameFault> {
     let (meta, body, attachment) = decode::response(rest, header_len)?;
     Ok(answer(meta, body, attachment))
+}
+
+/// Reads INIT with metadata, or one that refuses a stream.
+#[inline(never)]
+fn full_init(id: StreamId, message: &[u8], side: Side) -> Result<Input, FrameFault> {
+    Ok(init(id, decode::init(message)?, side))
+}
+
+fn init(id: StreamId, meta: InitMeta, side: Side) -> Input {
+    match side {
+        Side::Server => Input::Open { id, opening: head::read_open(meta) },
+        Side::Client => Input::Opened { id, answer: head::read_opened(meta) },
+    }
 }
 
 fn call(frame: UnaryHead, meta: RequestProtocol, body: Bytes, attachment: Bytes) -> Input {

@@ -13,6 +13,7 @@ use super::frame::{CallTag, UnaryHead};
 use super::head::{self, RESET};
 use super::header::HEADER_LEN;
 use super::metadata::repeated_key;
+use super::plain;
 use super::quirks::{NO_STREAM, VERSION};
 
 /// A connection that speaks tRPC. The wire remembers nothing between frames.
@@ -31,13 +32,18 @@ impl Trpc {
     ) -> Result<(), WriteError> {
         check(&head.metadata)?;
         // PROTOCOL 19
-        control(out, limit, |out| encode::init(out, id, &head::open(head, window)))
+        let meta = if head.metadata.is_empty() && head.timeout.is_none() {
+            Mostly::Plain(plain::PlainOpen { head: &head, window })
+        } else {
+            Mostly::Full(head::open(head, window))
+        };
+        control(out, limit, |out| encode::init(out, id, &meta))
     }
 
     /// INIT of a server that accepts the stream.
     pub(crate) fn accept(self, out: &mut Outbox, id: StreamId, window: u32, content_type: u32) {
         // PROTOCOL 15
-        encode::init(out.copied(), id, &head::accept(window, content_type));
+        encode::init(out.copied(), id, &plain::PlainAccept { window, content_type });
     }
 
     /// INIT of a server that refuses the stream.
@@ -47,7 +53,7 @@ impl Trpc {
 
     /// CLOSE of a client that sends no more.
     pub(crate) fn half_close(self, out: &mut Outbox, id: StreamId) {
-        encode::close(out.copied(), id, &trill_proto::CloseMeta::default());
+        encode::plain_close(out.copied(), id);
     }
 
     /// CLOSE of a server with the outcome of its handler.
@@ -152,6 +158,11 @@ fn end(
 ) -> Result<(), WriteError> {
     let outcome = with_one_metadata(outcome);
     check_outcome(&outcome)?;
+    let is_plain = outcome.is_ok() && outcome.metadata.is_empty() && outcome.message.is_empty();
+    if is_plain && close_type == 0 {
+        encode::plain_close(out.copied(), id);
+        return Ok(());
+    }
     control(out, limit, |out| encode::close(out, id, &head::close(close_type, outcome)))
 }
 

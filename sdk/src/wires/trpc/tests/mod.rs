@@ -11,6 +11,7 @@ mod describe;
 mod encoding;
 mod invalid;
 mod plain;
+mod plain_init;
 mod round_trip;
 mod runs;
 mod valid;

@@ -164,7 +164,7 @@ fn written_alike(plain: &impl UnaryHeader, full: &impl UnaryHeader) -> Result<()
 }
 
 /// Good headers, half of them with some bytes replaced.
-fn header(good: impl Strategy<Value = Vec<u8>>) -> impl Strategy<Value = Bytes> {
+pub(super) fn header(good: impl Strategy<Value = Vec<u8>>) -> impl Strategy<Value = Bytes> {
     let wrong = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4);
     (good, wrong).prop_map(|(mut header, wrong)| {
         for (place, byte) in wrong {

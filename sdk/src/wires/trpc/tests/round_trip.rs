@@ -178,7 +178,7 @@ fn code() -> impl Strategy<Value = i32> {
     prop_oneof![number().prop_map(|number| number as i32 & i32::MAX), any::<i32>()]
 }
 
-fn init_meta() -> impl Strategy<Value = InitMeta> {
+pub(super) fn init_meta() -> impl Strategy<Value = InitMeta> {
     let request_meta = (blob(40), blob(40), blob(40), any::<u32>(), trans_info()).prop_map(
         |(caller, callee, func, message_type, trans_info)| InitRequestMeta {
             caller,
