@@ -93,11 +93,10 @@ impl Decoder {
     fn run(&self, first: &Header, buf: &mut BytesMut) -> Messages {
         let (mut end, mut count) = (first.total_size as usize, 1);
         while let Some(fixed) = buf[end..].first_chunk()
-            && let Ok(next) = Header::from_bytes(fixed, self.max_frame)
-            && (next.frame_type, next.kind, next.id) == (FrameType::Stream, DATA, first.id)
-            && buf.len() - end >= next.total_size as usize
+            && let Some(size) = first.size_of_next(fixed)
+            && (HEADER_LEN..=self.max_frame.min(buf.len() - end)).contains(&size)
         {
-            end += next.total_size as usize;
+            end += size;
             count += 1;
         }
         Messages::new(take(buf, end), count, FRAMING)

@@ -78,6 +78,17 @@ impl Header {
         let id = u32::from_be_bytes([i0, i1, i2, i3]);
         Ok(Self { frame_type, kind, total_size, header_size, id, version, reserved })
     }
+
+    /// The size in the bytes of a frame of a stream, if it is of the same kind and stream as this
+    /// one. It is checked when the frame is at the front.
+    #[inline]
+    pub(super) fn size_of_next(&self, bytes: &[u8; HEADER_LEN]) -> Option<usize> {
+        let [own @ .., _, _] = Self { total_size: 0, header_size: 0, ..*self }.to_bytes();
+        let [m0, m1, ty, kind, t0, t1, t2, t3, _, _, i0, i1, i2, i3, _, _] = *bytes;
+        let is_same = [m0, m1, ty, kind, i0, i1, i2, i3]
+            == [own[0], own[1], own[2], own[3], own[10], own[11], own[12], own[13]];
+        is_same.then(|| u32::from_be_bytes([t0, t1, t2, t3]) as usize)
+    }
 }
 
 pub(super) const INIT: u8 = 1;
