@@ -22,8 +22,8 @@ pub(in crate::wires::trpc) struct PlainAccept {
     pub(in crate::wires::trpc) content_type: u32,
 }
 
-/// Reads the message, if it is plain. Names are slices of it. The callee is passed over, as a server
-/// has no use for it.
+/// Reads the message, if it is plain. Names are slices of it. The callee is passed over, as a
+/// server has no use for it.
 #[inline]
 pub(in crate::wires::trpc) fn open(message: &Bytes) -> Option<PlainOpen<Head>> {
     let mut fields = Fields { header: message, at: 0 };
