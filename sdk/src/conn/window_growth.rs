@@ -125,8 +125,20 @@ impl Growth {
 
     /// The stream has less use for its window than it had.
     fn give_back(&mut self) {
-        self.wanted = (self.wanted / 2).max(self.start);
-        (self.last, self.trial, self.rest, self.pause) = (0, None, 0, 1);
+        self.last = 0;
+        if let Some(trial) = self.trial.take() {
+            self.wanted = trial.window;
+            self.rest_longer();
+        } else {
+            self.wanted = (self.wanted / 2).max(self.start);
+            (self.rest, self.pause) = (0, 1);
+        }
+    }
+
+    /// A trial has failed.
+    fn rest_longer(&mut self) {
+        self.rest = self.pause;
+        self.pause = (self.pause * 2).min(MAX_PAUSE);
     }
 
     fn end_round(&mut self, took: Duration, most: u32) {
@@ -161,8 +173,7 @@ impl Growth {
         if !faster_by(HELPS) {
             self.wanted = trial.window;
         }
-        self.rest = self.pause;
-        self.pause = (self.pause * 2).min(MAX_PAUSE);
+        self.rest_longer();
     }
 
     /// Tries a larger window, unless the last trials have failed, or it would be of no use.

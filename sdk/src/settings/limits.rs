@@ -185,3 +185,24 @@ impl Limits {
         config.max_calls = max_calls_per_connection;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_grows_unless_it_is_fixed_and_never_begins_above_its_most() {
+        let windows = |limits: Limits| {
+            let mut config = Config::default();
+            limits.set(&mut config);
+            (config.window, config.max_window)
+        };
+        let usual = Config::default();
+        assert_eq!(windows(Limits::default()), (usual.window, usual.max_window));
+        assert_eq!(windows(Limits::default().max_window(1 << 20)), (65_535, 1 << 20));
+        assert_eq!(windows(Limits::default().max_window(5_000)), (5_000, 5_000));
+        assert_eq!(windows(Limits::default().max_window(0)), (1, 1), "which is refused");
+        assert_eq!(windows(Limits::default().window(1 << 20)), (1 << 20, 0));
+        assert_eq!(windows(Limits::default().max_window(1 << 24).window(0)), (0, 0));
+    }
+}
