@@ -54,14 +54,14 @@ impl Against {
                 } else {
                     (self.cost(&this, *row)?, self.cost(&self.other, *row)?)
                 };
-                eprintln!("round {:2}  {row:<6} {before:7.3} -> {now:7.3} µs", round + 1);
+                eprintln!("round {:2}  {row:<12} {before:7.3} -> {now:7.3} µs", round + 1);
                 ratios.push(now / before);
             }
         }
         println!("processor time per message, this tree's part of the other commit's");
         let quartiles: Vec<_> = ratios.into_iter().map(Quartiles::of).collect();
         for (row, quartiles) in rows.iter().zip(&quartiles) {
-            println!("{row:<6} {quartiles}");
+            println!("{row:<12} {quartiles}");
         }
         ensure!(!quartiles.iter().any(Quartiles::are_slower), "slower than the other commit");
         Ok(())

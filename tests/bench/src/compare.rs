@@ -102,7 +102,7 @@ async fn measure_all(
                 at + 1,
                 pairs.len()
             );
-            eprint!("{work:<9} {:<14}", contender.name());
+            eprint!("{work:<12} {:<14}", contender.name());
             let row = process::measure(contender, work, comparison.seconds)
                 .await
                 .with_context(|| format!("{work} with {}", contender.name()))?;

@@ -12,8 +12,8 @@ use crate::report::Report;
 use crate::sweep::{Curve, Sweep};
 use crate::workload::Figure;
 
-/// Draws the panels of a sweep, in rows of their own for each workload. Gives `false` and draws nothing if
-/// nothing of the sweep was measured at two values of its parameter.
+/// Draws the panels of a sweep, in rows of their own for each workload. Gives `false` and draws
+/// nothing if nothing of the sweep was measured at two values of its parameter.
 pub(crate) fn draw(report: &Report, sweep: Sweep, path: &Path) -> Result<bool> {
     let mut rows: Vec<Vec<Panel>> = Vec::new();
     for curve in sweep.curves() {

@@ -132,7 +132,7 @@ fn a_program_is_compared_with_another_in_turns() {
         )
     };
     let (table, progress) = against("w2");
-    assert!(table.contains("W2     median"), "{table}{progress}");
+    assert!(table.contains("W2           median"), "{table}{progress}");
     assert_eq!(progress.matches("W2").count(), 2, "{progress}");
     let (_, refused) = against("W9");
     assert!(refused.contains("W9 has no processor time per message"), "{refused}");
