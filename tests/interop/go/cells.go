@@ -31,6 +31,15 @@ var around = []struct {
 	{"as large as the window", []int{65_531, 1}},
 	{"1 byte above the window", []int{65_532, 1}},
 	{"larger than the window", []int{300_000, 300_000, 1}},
+	{"a window that grows", sameSizes(30_000, 1_000)},
+}
+
+func sameSizes(size, count int) []int {
+	sizes := make([]int, count)
+	for i := range sizes {
+		sizes[i] = size
+	}
+	return sizes
 }
 
 type cell struct {

@@ -4,17 +4,25 @@ use std::sync::Arc;
 
 use tokio::sync::Mutex;
 use trill::{
-    AsyncReader, AsyncReaderWriter, AsyncWriter, Channel, Context, ErrorKind, Result, Server,
+    AsyncReader, AsyncReaderWriter, AsyncWriter, Channel, Context, ErrorKind, Limits, Result,
+    Server,
 };
 use trill_tests::{Everything, EverythingClient, Text};
 
 use crate::shapes::{Shape, Shapes, ShapesClient, Which};
 
+/// The windows of the router grow once, so that it is known how much is under way through it.
+fn limits() -> Limits {
+    Limits::default().max_window(2 * 65_535)
+}
+
 /// Serves at an address, and passes calls on to `upstream`. Gives the address.
 pub(crate) async fn serve(address: &str, upstream: &str) -> String {
     let upstream = Arc::new(Upstream { address: upstream.to_owned(), channel: Mutex::default() });
-    let server =
-        Server::builder().service(Router(upstream.clone())).service(ShapesRouter(upstream));
+    let server = Server::builder()
+        .limits(limits())
+        .service(Router(upstream.clone()))
+        .service(ShapesRouter(upstream));
     let bound = server.bind(address).await.expect("a free port");
     let address = bound.local_addr().to_string();
     tokio::spawn(bound.serve());
@@ -34,7 +42,7 @@ impl Upstream {
         if let Some(channel) = &*channel {
             return Ok(channel.clone());
         }
-        let fresh = Channel::connect(&self.address).await?;
+        let fresh = Channel::builder().limits(limits()).connect(&self.address).await?;
         *channel = Some(fresh.clone());
         Ok(fresh)
     }

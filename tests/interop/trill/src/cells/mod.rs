@@ -29,7 +29,7 @@ const COMPRESSIONS: [Compression; 5] = [
 ];
 
 /// Sizes of texts about the window of 65,535 bytes: four bytes of a message are not its text.
-const AROUND_THE_WINDOW: [(&str, &[usize]); 7] = [
+const AROUND_THE_WINDOW: [(&str, &[usize]); 8] = [
     ("ok", &[3, 2, 5]),
     ("empty message", &[0]),
     ("no message at all", &[]),
@@ -37,6 +37,7 @@ const AROUND_THE_WINDOW: [(&str, &[usize]); 7] = [
     ("as large as the window", &[65_531, 1]),
     ("1 byte above the window", &[65_532, 1]),
     ("larger than the window", &[300_000, 300_000, 1]),
+    ("a window that grows", &[30_000; 1_000]),
 ];
 
 pub(crate) async fn trill_calls_go(program: &str) -> usize {
