@@ -13,7 +13,7 @@ use super::Connection;
 use super::budget::Overrun;
 use super::call_streams::CallFault;
 use super::calls::PeerCall;
-use super::error::ConnError;
+use super::error::{ConnError, too_large};
 use super::event::{Ending, StreamKey};
 use super::refusals::Cause;
 use super::timers::Timer;
@@ -213,11 +213,4 @@ impl Connection {
         self.send_reset(key, Outcome::failed(failure, too_large("a message", size, limit)));
         self.end_stream(key, Ending::TooLarge { size, limit });
     }
-}
-
-/// The text that tells both sides of a frame that is too large.
-pub(crate) fn too_large(what: &str, size: usize, limit: usize) -> String {
-    format!(
-        "{what} takes {size} bytes on the wire, at most {limit} are accepted (max_message_received)"
-    )
 }

@@ -32,10 +32,9 @@ use crate::framing::{Body, Outcome, StreamId, UnaryContent};
 use crate::wires::{Credit, End};
 
 use super::Connection;
-use super::begun::too_large;
 use super::budget::Overrun;
 use super::credit::SendWindow;
-use super::error::Violation;
+use super::error::{Violation, too_large};
 use super::event::{CallKey, Ending};
 use super::refusals::Cause;
 use super::streaming::{SendError, frame_size};

@@ -129,6 +129,13 @@ impl ConnError {
     }
 }
 
+/// The text that tells both sides of a frame that is too large.
+pub(crate) fn too_large(what: &str, size: usize, limit: usize) -> String {
+    format!(
+        "{what} takes {size} bytes on the wire, at most {limit} are accepted (max_message_received)"
+    )
+}
+
 /// A fault of the peer's that ends one stream and nothing else.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Violation {

@@ -76,16 +76,16 @@ use stall::Stall;
 use streams::Streams;
 use timers::Timers;
 
-pub(crate) use begun::{Front, too_large};
+pub(crate) use begun::Front;
 pub use budget::Buffered;
 pub(crate) use budget::{Charge, Overrun};
 pub(crate) use collected::Collected;
 #[cfg(any(test, feature = "__fuzz"))]
 pub(crate) use config::{AppErrors, Cancel};
 pub(crate) use config::{Config, DEFAULT_WINDOW, MAX_HEADER, MIN_WINDOW, PROBE_BELOW};
-pub(crate) use error::ConnError;
 #[cfg(test)]
 pub(crate) use error::Violation;
+pub(crate) use error::{ConnError, too_large};
 pub(crate) use event::{
     Admission, Admitted, CallKey, Ending, Event, IncomingCall, IncomingStream, RefusedCall, Shape,
     StreamKey,
