@@ -12,7 +12,7 @@ use crate::sync::{AtomicBool, Ordering};
 
 use super::call_end::CallEnd;
 use super::compression::Compression;
-use super::ending::{Subject, TimeLimit, ending_error};
+use super::errors::{Subject, TimeLimit, ending_error};
 
 /// A hold on a stream. The stream is broken off when the last hold is dropped before the end.
 #[derive(Clone, Debug)]

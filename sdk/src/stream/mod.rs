@@ -53,7 +53,7 @@ mod closed;
 mod compression;
 mod core;
 mod encode_once;
-mod ending;
+mod errors;
 mod json;
 mod message;
 mod reader;
@@ -84,7 +84,7 @@ pub(crate) use blocking::elsewhere;
 pub(crate) use call_end::CallEnd;
 pub(crate) use compression::{UnpackError, wire_encoding};
 pub(crate) use encode_once::{EncodeOnce, LARGE_TO_COMPRESS};
-pub(crate) use ending::{
+pub(crate) use errors::{
     PEER_DRAINS, Subject, TimeLimit, answer_error, ending_error, metadata_error, outcome_of,
     send_error, timed_out,
 };

@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind, Origin, Reason, Result};
 use crate::metadata::Metadata;
 
 use super::call_end::CallEnd;
-use super::ending::timed_out;
+use super::errors::timed_out;
 use super::message::Message;
 use super::reader::AsyncReader;
 use super::timeout::poll_time;

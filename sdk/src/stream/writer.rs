@@ -17,7 +17,7 @@ use crate::transport::PeerAddr;
 use super::closed::Closed;
 use super::core::StreamRef;
 use super::encode_once::EncodeOnce;
-use super::ending::{outcome, send_error};
+use super::errors::{outcome, send_error};
 use super::message::Message;
 use super::shared::SharedWriter;
 use super::timeout::{Clock, Patience, TimedOut, Timeout};
