@@ -154,7 +154,7 @@ pub(crate) enum Violation {
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = match self {
+        let text = match *self {
             Self::SecondInit => "a second INIT on a live stream",
             Self::DataBeforeInit => "DATA before the answer to INIT",
             Self::CloseBeforeInit => "CLOSE before the answer to INIT",
@@ -165,14 +165,9 @@ impl fmt::Display for Violation {
             Self::SecondMessage => "more than the one message of a unary call",
             Self::BadFrame => "a frame that cannot be understood",
             Self::HeaderTooLarge { size, limit } => {
-                return write!(
-                    f,
-                    "a header of {size} bytes, at most {limit} are accepted (max_metadata)"
-                );
+                return Fault::HeaderTooLarge { size, limit }.fmt(f);
             }
-            Self::TooManyEntries { limit } => {
-                return write!(f, "more than {limit} metadata entries; one header carries no more");
-            }
+            Self::TooManyEntries { limit } => return Fault::TooManyEntries { limit }.fmt(f),
         };
         f.write_str(text)
     }

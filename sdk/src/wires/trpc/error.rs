@@ -5,6 +5,7 @@ use std::fmt;
 use trill_proto::prost::DecodeError;
 
 use crate::framing::WriteError;
+use crate::wires::Fault;
 
 /// The fixed header is wrong, so nobody knows where the next frame starts: the connection is over.
 /// Or a frame cannot be written.
@@ -114,12 +115,8 @@ impl fmt::Display for FrameFault {
                 f,
                 "call {request_id}: the attachment takes {attachment} bytes, {left} are left"
             ),
-            Self::HeaderTooLarge { size, limit } => {
-                write!(f, "a header of {size} bytes, at most {limit} are accepted (max_metadata)")
-            }
-            Self::TooManyEntries { limit } => {
-                write!(f, "more than {limit} metadata entries; one header carries no more")
-            }
+            &Self::HeaderTooLarge { size, limit } => Fault::HeaderTooLarge { size, limit }.fmt(f),
+            &Self::TooManyEntries { limit } => Fault::TooManyEntries { limit }.fmt(f),
             Self::UnknownKind(kind) => write!(f, "stream frames of kind {kind} do not exist"),
         }
     }
