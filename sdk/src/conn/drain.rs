@@ -4,20 +4,16 @@
 use std::sync::Arc;
 
 use crate::error::Reason;
-use crate::framing::{Outcome, Side, StreamId};
+use crate::framing::{DRAINING_TEXT, Outcome, Side, StreamId};
 
 use super::Connection;
 use super::error::ConnError;
 use super::event::{Ending, Event};
 
-/// The text of a refusal.
-const REFUSAL: &str =
-    "the server is draining, because it is shutting down: try another one, or later";
-
 /// The refusal of a server that drains.
 // PROTOCOL 12, 41
 pub(super) fn refusal() -> Outcome {
-    Outcome::failed(Reason::Draining, REFUSAL)
+    Outcome::failed(Reason::Draining, DRAINING_TEXT)
 }
 
 impl Connection {

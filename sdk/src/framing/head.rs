@@ -13,6 +13,11 @@ use super::piece::MESSAGE_COST;
 /// of 64 KiB could have 32,000, which would take 3 MB.
 pub(crate) const MAX_ENTRIES: usize = 1_000;
 
+/// The text of a server that drains. A wire may know the refusal of a stream by it, and clients of
+/// other versions do, so it stays as it is.
+pub(crate) const DRAINING_TEXT: &str =
+    "the server is draining, because it is shutting down: try another one, or later";
+
 /// The part of a call that its caller says before the first message.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Head {

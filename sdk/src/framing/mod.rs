@@ -16,7 +16,7 @@ mod write;
 pub(crate) use body::Piece;
 pub(crate) use body::{Body, UnaryContent};
 pub(crate) use frame_buf::FrameBuf;
-pub(crate) use head::{Answer, Head, MAX_ENTRIES, Outcome};
+pub(crate) use head::{Answer, DRAINING_TEXT, Head, MAX_ENTRIES, Outcome};
 pub(crate) use id::{IdRange, Side, StreamId};
 pub(crate) use messages::{Framing, Messages};
 pub(crate) use outbox::Outbox;

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use trill_proto::Code as Ret;
 
 use crate::error::{At, Code, Codes, Failure, Reason, WireCode};
+use crate::framing::DRAINING_TEXT;
 #[cfg(any(test, feature = "__fuzz"))]
 use crate::framing::Outcome;
 use crate::metadata::Metadata;
@@ -20,11 +21,6 @@ const DETAILS: &str = "trill-details-bin";
 /// The key with which a server says that it takes nothing more on a connection, in an answer that
 /// refuses or breaks off.
 const DRAINING: &str = "trill-draining";
-
-/// The text of a server that drains. The refusal of a stream has no field for metadata, so there
-/// the text is the mark: clients of other versions know no other one.
-pub(crate) const DRAINING_TEXT: &str =
-    "the server is draining, because it is shutting down: try another one, or later";
 
 /// The most reserved keys that one failure adds to the metadata.
 pub(crate) const RESERVED: usize = 2;
@@ -256,6 +252,7 @@ pub(crate) fn refusal_ret(failure: &Failure) -> i32 {
 /// The failure that the refusal of a stream tells.
 pub(crate) fn read_refusal(ret: i32, text: &[u8]) -> Failure {
     let refused = of_codes(Codes::new(Ret(ret), 0), None).unwrap_or(Reason::Unknown.into());
+    // There is no field for metadata, so the text is the mark.
     if refused.reason == Reason::Overloaded && text == DRAINING_TEXT.as_bytes() {
         return drain(refused, Reason::Draining);
     }
