@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::clock::now;
 use crate::driver::{Buffered, Refused};
 use crate::error::{Error, ErrorKind, Origin, Reason, Result};
 use crate::settings;
@@ -58,9 +57,9 @@ enum Stage {
 /// Shuts a server down from elsewhere, made by [`Bound::handle`]. Clones are for the same server.
 #[derive(Clone)]
 pub struct ServerHandle {
-    connections: Arc<Connections>,
+    pub(super) connections: Arc<Connections>,
     /// The shutdown is complete: the serving future ends.
-    stopped: Arc<Signal>,
+    pub(super) stopped: Arc<Signal>,
     /// Absent for a server that has no address.
     listening: Option<Listening>,
 }
@@ -233,43 +232,8 @@ impl ServerHandle {
         self.connections.refused()
     }
 
-    /// Shuts the server down. At once it refuses new connections, calls and streams
-    /// ([`Code::Unavailable`](crate::Code::Unavailable), for callers to try elsewhere) and tells
-    /// the handlers ([`Context::draining`]). When the last call has ended, or `grace` has passed,
-    /// it closes all connections.
-    ///
-    /// Calls that cross the shutdown on their way here are refused as well, for 100 ms after the
-    /// last answer if `grace` lasts as long. With a `grace` of zero, what is going on ends with
-    /// [`Code::Unavailable`](crate::Code::Unavailable) at once, and what the server has received by
-    /// then is refused.
-    ///
-    /// Waits for the last call, at most `grace`, and then for at most 1 s until the answers are
-    /// written and all tasks of the server have ended, so that no task, socket or port is left. A
-    /// call that is not ready in time ends with `Unavailable` at its caller, and its handler is
-    /// dropped. Only a handler that keeps its thread and never awaits outlives that, because
-    /// nothing can stop it.
-    ///
-    /// Can be called again and at the same time: the shortest grace counts, and each call waits for
-    /// the end. **On drop** of the future the server goes on refusing new work, and what is going
-    /// on goes on: call it again to wait or to close.
-    ///
-    /// [`Context::draining`]: crate::Context::draining
-    pub async fn shutdown(&self, grace: Duration) {
-        let ends_at = now().checked_add(grace);
-        self.connections.begin_drain(ends_at);
-        self.address_free().await;
-        // Idle or not: what is left then is closed.
-        let quiet = self.connections.quiet();
-        match ends_at {
-            Some(at) => drop(tokio::time::timeout_at(at.into(), quiet).await),
-            None => quiet.await,
-        }
-        self.connections.close().await;
-        self.stopped.set();
-    }
-
     /// Waits until the address is free. A serving future that nobody polls cannot be waited for.
-    async fn address_free(&self) {
+    pub(super) async fn address_free(&self) {
         let Some(Listening { mut stage, .. }) = self.listening.clone() else { return };
         let accepts = |stage: &Stage| matches!(stage, Stage::Accepting);
         // Fails if nobody serves any more, which is as good.

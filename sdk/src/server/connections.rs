@@ -1,10 +1,8 @@
-//! The connections of a server: start them, know them, end them.
+//! The connections of a server: start them, and know them.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
-use tokio::time::MissedTickBehavior;
 
 use crate::clock::now;
 use crate::driver::{Buffered, Cause, Config, ConnError, Connection, Driver, Link, Pools, Refused};
@@ -18,34 +16,18 @@ use super::connection_set::{AcceptLimits, ConnectionSet, Full};
 use super::peers::{KeyOf, PeerKey};
 use super::waiting::Accepted;
 
-/// How long the connections are read after the last answer, so that calls which had begun by then
-/// are refused and not cut off: a round trip to anywhere near.
-const READ_ON: Duration = Duration::from_millis(100);
-
-/// In how many steps.
-const STEPS: u32 = 10;
-
-/// How long a connection may take to write the answers to what was broken off, and its peer to read
-/// them.
-const FLUSH_LIMIT: Duration = Duration::from_millis(400);
-
-/// How long the tasks of connections and handlers may take to end once their connections are
-/// closed. Only a handler that keeps its thread, or hands its stream to a task that keeps it, takes
-/// as long.
-const LEAVE_LIMIT: Duration = Duration::from_millis(400);
-
 pub(super) struct Connections {
     config: Config,
     pools: Pools,
     keys: KeyOf,
     router: Arc<Router>,
-    server_state: Arc<ServerState>,
+    pub(super) server_state: Arc<ServerState>,
     accept_limits: AcceptLimits,
-    open: Mutex<ConnectionSet>,
+    pub(super) open: Mutex<ConnectionSet>,
     /// All connections are to end, also those that are just being accepted.
-    closing: Signal,
+    pub(super) closing: Signal,
     /// A connection's task wakes those who wait for the last one's end.
-    ended: Notify,
+    pub(super) ended: Notify,
 }
 
 impl Connections {
@@ -138,73 +120,12 @@ impl Connections {
         self.server_state.drain.begun().await;
     }
 
-    /// Refuses new work on all connections, and tells the handlers that they have until `ends_at`.
-    pub(super) fn begin_drain(&self, ends_at: Option<Instant>) {
-        self.server_state.drain.begin(ends_at);
-        for link in self.links() {
-            link.drain();
-        }
-    }
-
     /// The bytes that all connections hold together.
     pub(super) fn buffered(&self) -> Buffered {
         self.links().iter().map(Link::buffered).sum()
     }
 
-    /// Waits until the last call and stream has ended, and then for a moment in which what was on
-    /// its way here is refused; or until somebody closes the connections all the same. They have to
-    /// be draining.
-    pub(super) async fn quiet(&self) {
-        let quiet = async {
-            self.idle().await;
-            tokio::select! {
-                // PROTOCOL 41
-                () = read_on() => self.idle().await,
-                () = self.all_ended() => {}
-            }
-        };
-        tokio::select! {
-            () = quiet => {}
-            () = self.closing.wait() => {}
-        }
-    }
-
-    /// Waits until no call and no stream is going on. There is nothing new on connections that
-    /// drain, so each needs to be idle once.
-    async fn idle(&self) {
-        for link in self.links() {
-            link.idle().await;
-        }
-    }
-
-    /// Answers what is still going on, ends all connections, and waits until their tasks and the
-    /// handlers' have ended: at most 0.8 s.
-    pub(super) async fn close(&self) {
-        self.closing.set();
-        self.links().iter().for_each(Link::shut_down);
-        // Peers that do not read in time are cut off.
-        let _ = tokio::time::timeout(FLUSH_LIMIT, self.all_ended()).await;
-        self.links().iter().for_each(|link| link.close(&ConnError::Shutdown));
-        if tokio::time::timeout(LEAVE_LIMIT, self.all_ended()).await.is_err() {
-            tracing::warn!(
-                "the server is shut down, but a task still holds a call or a stream of it"
-            );
-        }
-    }
-
-    /// Waits until the tasks of all connections have ended, and with them the handlers'.
-    pub(super) async fn all_ended(&self) {
-        loop {
-            // Made before the look, so that an end in between wakes it.
-            let ended = self.ended.notified();
-            if self.open.lock().is_empty() {
-                return;
-            }
-            ended.await;
-        }
-    }
-
-    fn links(&self) -> Vec<Link> {
+    pub(super) fn links(&self) -> Vec<Link> {
         self.open.lock().links()
     }
 }
@@ -222,32 +143,5 @@ impl Serve for Arc<Connections> {
         self.pools.refusals.count(Cause::TooManyConnections);
         let (peer, setting) = (&accepted.peer, "max_accepts_per_second");
         tracing::debug!(%peer, setting, "a connection was closed: too many of its peer wait to be served");
-    }
-}
-
-/// Waits for [`READ_ON`] in steps. A step that comes late does not shorten the next one: time in
-/// which a busy machine gave this process no turn is no time in which it has read.
-async fn read_on() {
-    let mut steps = tokio::time::interval(READ_ON / STEPS);
-    steps.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    // The first is there at once.
-    for _ in 0..=STEPS {
-        steps.tick().await;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::pin::pin;
-
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn a_machine_that_stands_still_does_not_shorten_the_time_in_which_connections_are_read() {
-        let mut reading = pin!(read_on());
-        assert!(futures::poll!(&mut reading).is_pending());
-        tokio::time::advance(10 * READ_ON).await;
-        assert!(futures::poll!(&mut reading).is_pending(), "nothing was read meanwhile");
-        reading.await;
     }
 }

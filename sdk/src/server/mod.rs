@@ -45,6 +45,7 @@ mod connections;
 mod files;
 mod pace;
 mod peers;
+mod shutdown;
 #[cfg(feature = "testing")]
 mod unbound;
 mod waiting;

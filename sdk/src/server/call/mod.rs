@@ -6,7 +6,7 @@
 
 mod batch;
 mod context;
-mod drain;
+mod drain_signal;
 mod guard;
 mod handler;
 #[cfg(all(test, trill_loom))]

@@ -2,7 +2,7 @@
 
 use crate::stream::Compression;
 
-use super::drain::Drain;
+use super::drain_signal::Drain;
 
 /// The state of a server that its calls see.
 #[derive(Debug)]
