@@ -451,6 +451,7 @@ impl Connection {
     }
 
     /// The bytes that are queued, may be, or wait for credit.
+    #[inline]
     fn unsent_bytes(&self) -> usize {
         self.queued() + self.beside + self.answers + self.held_back()
     }

@@ -370,10 +370,15 @@ impl Connection {
     /// Bytes that came are not held any more, or need not be waited for.
     #[inline]
     pub(super) fn give_shared_credit(&mut self, bytes: usize) {
-        let Some(shared) = &mut self.shared else { return };
-        if !shared.recv.consume(bytes).is_due {
-            return;
+        if let Some(shared) = &mut self.shared
+            && shared.recv.consume(bytes).is_due
+        {
+            self.settle_shared();
         }
+    }
+
+    fn settle_shared(&mut self) {
+        let Some(shared) = &mut self.shared else { return };
         let most = self.config.grown_window_of(self.unread.share_of_grown(0));
         let size = shared.recv.next_size(&mut shared.growth, self.input_at, most);
         if let Some(increment) = shared.recv.settle(size) {
