@@ -4,7 +4,7 @@
 use bytes::BytesMut;
 use tokio::runtime::Handle;
 
-use crate::client::Channel;
+use crate::client::{Channel, ChannelBuilder};
 use crate::conn;
 use crate::error::Result;
 use crate::framing::{Side, StreamId};
@@ -17,13 +17,18 @@ use crate::wires::trpc::{self as wire, Frame};
 ///
 /// # Errors
 /// As [`ServerBuilder::in_memory`].
-pub fn in_memory_between(server: ServerBuilder, its: &Handle, clients: &Handle) -> Result<Channel> {
+pub fn in_memory_between(
+    server: ServerBuilder,
+    its: &Handle,
+    channel: ChannelBuilder,
+    clients: &Handle,
+) -> Result<Channel> {
     let near = {
         let _within = its.enter();
         server.serve_in_memory()?
     };
     let _within = clients.enter();
-    Ok(Channel::builder().channel(near, PeerAddr::memory()))
+    Ok(channel.channel(near, PeerAddr::memory()))
 }
 
 /// Appends the frame of one message, which is no more than the fixed header if the message is

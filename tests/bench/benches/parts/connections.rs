@@ -6,7 +6,7 @@ use divan::Bencher;
 use tokio::runtime::{Builder, Runtime};
 use trill::__bench::in_memory_between;
 use trill::prost::Message;
-use trill::{AsyncReader, AsyncWriter, Context, Result, Server};
+use trill::{AsyncReader, AsyncWriter, Channel, Context, Result, Server};
 
 use crate::{PAYLOAD, ready};
 
@@ -111,7 +111,12 @@ impl Sides {
     /// A client with a connection of its own.
     fn client(&self) -> WordsClient {
         let server = Server::builder().service(MyWords);
-        let channel = in_memory_between(server, self.server.handle(), self.client.handle());
+        let channel = in_memory_between(
+            server,
+            self.server.handle(),
+            Channel::builder(),
+            self.client.handle(),
+        );
         WordsClient::new(channel.expect("the settings are the default"))
     }
 

@@ -1,5 +1,5 @@
-//! How many instructions a call of W2, a message of W3, W4 and W6 and a stream of W10 cost each
-//! side, counted by valgrind, beside what was recorded before.
+//! How many instructions a call of W2, a message of W3, W4 (of three sizes) and W6 and a stream of
+//! W10 cost each side, counted by valgrind, beside what was recorded before.
 //!
 //! Counted is all that a side does in user space between the handler's loop and the connection, and
 //! between the connection and the reader's loop: the program's own part (making a message, checking
@@ -49,6 +49,10 @@ struct Counts {
     w2: BothSides,
     w3: BothSides,
     w4: BothSides,
+    #[serde(rename = "w4-1k")]
+    w4_1k: BothSides,
+    #[serde(rename = "w4-64k")]
+    w4_64k: BothSides,
     w6: BothSides,
     w10: BothSides,
 }
@@ -72,6 +76,8 @@ impl Counting {
             w2: BothSides::count(Work::W2, self.keep.as_deref())?,
             w3: BothSides::count(Work::W3, self.keep.as_deref())?,
             w4: BothSides::count(Work::W4, self.keep.as_deref())?,
+            w4_1k: BothSides::count(Work::W4Of1K, self.keep.as_deref())?,
+            w4_64k: BothSides::count(Work::W4Of64K, self.keep.as_deref())?,
             w6: BothSides::count(Work::W6, self.keep.as_deref())?,
             w10: BothSides::count(Work::W10, self.keep.as_deref())?,
         };
@@ -122,6 +128,8 @@ impl Counts {
             Work::W2 => self.w2,
             Work::W3 => self.w3,
             Work::W4 => self.w4,
+            Work::W4Of1K => self.w4_1k,
+            Work::W4Of64K => self.w4_64k,
             Work::W6 => self.w6,
             Work::W10 => self.w10,
         }
@@ -211,6 +219,8 @@ mod tests {
             w2,
             w3,
             w4,
+            w4_1k: other,
+            w4_64k: other,
             w6,
             w10,
         }

@@ -43,8 +43,12 @@ impl Sides {
     /// Sends and checks the messages over a connection in memory.
     pub(crate) fn run(&self) -> Result<()> {
         let (server, client) = (runtime()?, runtime()?);
-        let channel =
-            trill::__bench::in_memory_between(work::server(), server.handle(), client.handle())?;
+        let channel = trill::__bench::in_memory_between(
+            work::server(),
+            server.handle(),
+            self.work.channel(),
+            client.handle(),
+        )?;
         let reading = client.spawn(self.work.run(channel, self.messages));
         let mut turns = 0;
         while !reading.is_finished() {

@@ -1,14 +1,16 @@
-//! Five workloads of the comparison: W2, unary calls of which 128 are in flight; W3, one stream on
-//! which one message at a time goes to and fro; W4, one server stream as fast as the handler's
-//! `write().await` loop goes; W6, one stream that is written and read at the same time, and echoed;
-//! and W10, streams that are opened, written, read and finished, 64 at a time.
+//! Workloads of the comparison: W2, unary calls of which 128 are in flight; W3, one stream on which
+//! one message at a time goes to and fro; W4, one server stream as fast as the handler's
+//! `write().await` loop goes, with messages of 32 bytes, 1 KiB and 64 KiB; W6, one stream that is
+//! written and read at the same time, and echoed; and W10, streams that are opened, written, read
+//! and finished, 64 at a time.
 
 use anyhow::{Result, ensure};
 use bytes::Bytes;
 use clap::ValueEnum;
 use tokio::task::JoinSet;
 use trill::{
-    AsyncReader, AsyncReaderWriter, AsyncWriter, Channel, Context, Server, server::ServerBuilder,
+    AsyncReader, AsyncReaderWriter, AsyncWriter, Channel, Context, Limits, Server,
+    client::ChannelBuilder, server::ServerBuilder,
 };
 
 /// The work of the two sides.
@@ -17,18 +19,25 @@ pub(crate) enum Work {
     W2,
     W3,
     W4,
+    #[value(name = "w4-1k")]
+    W4Of1K,
+    #[value(name = "w4-64k")]
+    W4Of64K,
     W6,
     W10,
 }
 
 impl Work {
-    pub(crate) const ALL: [Self; 5] = [Self::W2, Self::W3, Self::W4, Self::W6, Self::W10];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::W2, Self::W3, Self::W4, Self::W4Of1K, Self::W4Of64K, Self::W6, Self::W10];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::W2 => "w2",
             Self::W3 => "w3",
             Self::W4 => "w4",
+            Self::W4Of1K => "w4-1k",
+            Self::W4Of64K => "w4-64k",
             Self::W6 => "w6",
             Self::W10 => "w10",
         }
@@ -43,6 +52,19 @@ impl Work {
             Self::W10 => (4_000, 16_000),
             Self::W2 => (10_000, 60_000),
             Self::W4 | Self::W6 => (20_000, 120_000),
+            Self::W4Of1K => (5_000, 30_000),
+            // Much slower under valgrind, and 16 to a MiB.
+            Self::W4Of64K => (500, 3_000),
+        }
+    }
+
+    /// The channel, not yet anywhere.
+    pub(crate) fn channel(self) -> ChannelBuilder {
+        let channel = Channel::builder();
+        match self {
+            // A window that grows does so by the clock, which is never twice the same.
+            Self::W4Of1K | Self::W4Of64K => channel.limits(Limits::default().window(1 << 20)),
+            _ => channel,
         }
     }
 
@@ -51,7 +73,9 @@ impl Work {
         match self {
             Self::W2 => call(channel, messages).await,
             Self::W3 => ping_pong(channel, messages).await,
-            Self::W4 => download(channel, messages).await,
+            Self::W4 => download(channel, messages, Bytes::from_static(PAYLOAD)).await,
+            Self::W4Of1K => download(channel, messages, repeated(1 << 10)).await,
+            Self::W4Of64K => download(channel, messages, repeated(64 << 10)).await,
             Self::W6 => talk(channel, messages).await,
             Self::W10 => churn(channel, messages).await,
         }
@@ -137,9 +161,13 @@ async fn call(channel: Channel, calls: u64) -> Result<()> {
     Ok(())
 }
 
-async fn download(channel: Channel, messages: u64) -> Result<()> {
-    let request = Echo { payload: Bytes::from_static(PAYLOAD), seq: messages };
-    check(EchoesClient::new(channel).download(request).await?, messages).await
+async fn download(channel: Channel, messages: u64, payload: Bytes) -> Result<()> {
+    let request = Echo { payload: payload.clone(), seq: messages };
+    check(EchoesClient::new(channel).download(request).await?, messages, payload).await
+}
+
+fn repeated(size: usize) -> Bytes {
+    PAYLOAD.iter().copied().cycle().take(size).collect()
 }
 
 async fn ping_pong(channel: Channel, messages: u64) -> Result<()> {
@@ -166,7 +194,7 @@ async fn talk(channel: Channel, messages: u64) -> Result<()> {
         }
         writer.finish().await
     });
-    check(reader, messages).await?;
+    check(reader, messages, Bytes::from_static(PAYLOAD)).await?;
     Ok(writing.await??)
 }
 
@@ -195,8 +223,7 @@ async fn churn(channel: Channel, streams: u64) -> Result<()> {
     Ok(())
 }
 
-async fn check(mut reader: AsyncReader<Echo>, messages: u64) -> Result<()> {
-    let payload = Bytes::from_static(PAYLOAD);
+async fn check(mut reader: AsyncReader<Echo>, messages: u64, payload: Bytes) -> Result<()> {
     let mut next = 0;
     while let Some(echo) = reader.read().await? {
         ensure!(echo.seq == next, "message {} came in place of {next}", echo.seq);
