@@ -1,6 +1,10 @@
 //! Keepalive and idle timeouts: a quiet connection is closed when no call needs it, and else may
 //! send a sign of life.
 //!
+//! A dead peer is noticed by the system, which `transport/dead_peer.rs` tells how. For a
+//! `dead_peer_timeout` below [`PROBE_BELOW`](super::PROBE_BELOW) the signs of life make it notice
+//! in time.
+//!
 //! Nothing is timed by message. Frames and buffers that move are counted, and a look now and then
 //! sees whether the count has changed.
 

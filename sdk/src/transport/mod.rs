@@ -2,6 +2,7 @@
 //! protocol.
 
 mod address;
+mod dead_peer;
 mod eyeballs;
 mod io;
 mod listener;
@@ -18,11 +19,12 @@ use bytes::BytesMut;
 
 pub(crate) use address::{Address, BadAddress};
 pub use address::{Credentials, PeerAddr};
+pub(crate) use dead_peer::NOTICED_FROM;
 pub use io::Io;
 pub use listener::Listener;
 pub(crate) use memory::pair as memory_pair;
 pub(crate) use socket::{SocketListener, UnknownHost, connect, is_of_other_type, why_not_bound};
-pub(crate) use socket_options::{NOTICED_FROM, SocketOptions};
+pub(crate) use socket_options::SocketOptions;
 
 /// One end of a connection. The seam under which bytes travel: a socket, or something that behaves
 /// like one.

@@ -4,8 +4,10 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use socket2::{SockRef, TcpKeepalive};
+use socket2::SockRef;
 use tokio::net::{TcpSocket, TcpStream};
+
+use super::dead_peer;
 
 /// The options of a connection's socket.
 #[derive(Clone, Copy, Debug)]
@@ -51,71 +53,13 @@ impl SocketOptions {
         stream.set_nodelay(self.nodelay)?;
         let socket = SockRef::from(stream);
         self.set_buffers(&socket)?;
-        let times = Times::of(self.dead_peer_timeout);
-        let keepalive = TcpKeepalive::new()
-            .with_time(times.idle)
-            .with_interval(times.interval)
-            .with_retries(times.probes);
-        socket.set_tcp_keepalive(&keepalive)?;
-        #[cfg(target_os = "linux")]
-        socket.set_tcp_user_timeout(Some(times.unacknowledged))?;
-        Ok(())
-    }
-}
-
-/// The shortest time in which the system notices a dead peer of a quiet connection. TCP asks after
-/// a second at the earliest, and gives the peer up after another.
-pub(crate) const NOTICED_FROM: Duration = Duration::from_secs(2);
-
-/// How the system is told to notice a dead peer.
-///
-/// Keepalive is for a connection on which nothing is under way: a probe after `idle`, and one each
-/// `interval` after that. It counts in whole seconds, so that a limit below 2 s is kept by what the
-/// connection sends itself. TCP_USER_TIMEOUT is for bytes that were sent and not
-/// acknowledged; on Linux it also ends the probing. It counts from the first time the bytes are
-/// sent again, 0.2 s after the first time or a few round trips, so it gets a part of the limit.
-#[derive(Debug, PartialEq)]
-struct Times {
-    idle: Duration,
-    interval: Duration,
-    probes: u32,
-    unacknowledged: Duration,
-}
-
-impl Times {
-    fn of(limit: Duration) -> Self {
-        let seconds = limit.as_secs().max(1);
-        let interval = (seconds / 4).max(1);
-        // The last probe is due when the limit has passed.
-        let probes = if seconds > 2 { 2 } else { 1 };
-        let idle = seconds.saturating_sub(interval * u64::from(probes)).max(1);
-        let unacknowledged =
-            if limit < NOTICED_FROM { limit / 4 } else { Duration::from_secs(seconds) };
-        Self {
-            idle: Duration::from_secs(idle),
-            interval: Duration::from_secs(interval),
-            probes,
-            unacknowledged,
-        }
+        dead_peer::watch(&socket, self.dead_peer_timeout)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_probes_end_when_the_limit_has_passed() {
-        for seconds in 2..=120 {
-            let limit = Duration::from_secs(seconds);
-            let times = Times::of(limit);
-            assert_eq!(times.idle + times.interval * times.probes, limit, "{times:?}");
-            assert_eq!(times.unacknowledged, limit);
-        }
-        let short = Times::of(Duration::from_millis(900));
-        assert_eq!((short.idle, short.interval), (Duration::from_secs(1), Duration::from_secs(1)));
-        assert_eq!(short.unacknowledged, Duration::from_millis(225));
-    }
 
     #[cfg(target_os = "linux")]
     #[tokio::test]
