@@ -28,7 +28,7 @@
 //!
 //! `tests.rs` makes both tables anew and compares.
 
-mod send_buffers;
+mod collect;
 #[cfg(test)]
 mod tests;
 mod write_out;
@@ -40,13 +40,14 @@ use crate::conn::{Connection, Outbox, StreamKey};
 use crate::transport::WriteEnd;
 
 use super::send_buffer::SendBuffer;
-use send_buffers::SendBuffers;
+use collect::SendBuffers;
 
 pub(super) use write_out::write_out;
 
 /// The size of the outbox from which on the task that fills it also flushes it, so that the outbox
 /// does not run full while the driver is still being woken. It is half a default window: a system
-/// call carries hundreds of small messages.
+/// call carries hundreds of small messages. The write also takes what waits in send buffers, up to
+/// `COLLECT` of `collect.rs`.
 const FLUSH_THRESHOLD: usize = 32 * 1024;
 
 /// An outbox that a large message has stretched is not kept beyond this.

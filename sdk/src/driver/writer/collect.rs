@@ -6,7 +6,7 @@ use crate::conn::{Connection, StreamKey};
 use crate::driver::send_buffer::{SEND_BUFFER_SIZE, SendBuffer};
 
 /// The frames that are collected for one write to the socket, in bytes, and the empty buffers that
-/// are kept.
+/// are kept. `FLUSH_THRESHOLD` of the writer says from which size on a task flushes them itself.
 const COLLECT: usize = 64 * 1024;
 const SPARE_BUFFERS: usize = 8;
 
