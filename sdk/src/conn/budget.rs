@@ -34,38 +34,6 @@ const TO_COME_BESIDE_GROWN: usize = 4;
 const CONNECTION: &str = "max_unread_per_connection";
 const POOL: &str = "max_unread";
 
-/// Bytes that wait in memory: of a connection ([`Channel::buffered`](crate::Channel::buffered)), or
-/// of all connections of a server
-/// ([`ServerHandle::buffered`](crate::server::ServerHandle::buffered)).
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-#[non_exhaustive]
-pub struct Buffered {
-    /// Received, and not yet read by the application. Answers count until their callers have them.
-    /// Requests count until they are answered: while they are unpacked, with the memory that this
-    /// takes, and then with the memory that their messages keep. The request of a server stream
-    /// counts as long as the stream exists. Messages of other streams, and answers, also count
-    /// while they are unpacked, from 16 KiB on. Metadata counts with its memory as long as its call
-    /// or stream exists. A frame of more than 64 KiB counts with the part that has come. At a
-    /// server, each stream counts 1 KiB for its state.
-    pub unread: usize,
-    /// The same, plus what the windows of open streams promise. `max_unread` and
-    /// `max_unread_per_connection` limit this sum.
-    pub reserved: usize,
-    /// Written, and not yet in the socket, including answers that wait for room. `max_unsent` and
-    /// `max_unsent_per_connection` limit this.
-    pub unsent: usize,
-}
-
-impl std::iter::Sum for Buffered {
-    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
-        all.fold(Self::default(), |all, one| Self {
-            unread: all.unread + one.unread,
-            reserved: all.reserved + one.reserved,
-            unsent: all.unsent + one.unsent,
-        })
-    }
-}
-
 /// Bytes that all connections of a server may hold together. It counts and decides nothing.
 #[derive(Debug)]
 pub(crate) struct Pool {

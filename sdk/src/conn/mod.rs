@@ -13,9 +13,12 @@ mod answers;
 mod back_pressure;
 mod begun;
 mod budget;
+mod buffered;
 mod call_streams;
 mod calls;
 mod cancelled;
+#[cfg(feature = "testing")]
+mod census;
 mod closing;
 mod collected;
 mod config;
@@ -35,8 +38,6 @@ mod peer;
 mod refusals;
 mod send_queue;
 mod stall;
-#[cfg(feature = "testing")]
-mod stats;
 mod stream;
 mod streaming;
 mod streams;
@@ -77,8 +78,8 @@ use streams::Streams;
 use timers::Timers;
 
 pub(crate) use begun::Front;
-pub use budget::Buffered;
 pub(crate) use budget::{Charge, Overrun};
+pub use buffered::Buffered;
 pub(crate) use collected::Collected;
 #[cfg(any(test, feature = "__fuzz"))]
 pub(crate) use config::{AppErrors, Cancel};

@@ -6,6 +6,8 @@
 //!
 //! Deliberately absent: what a message means, which methods exist, who may call.
 
+#[cfg(feature = "testing")]
+mod census;
 mod flusher;
 mod give_way;
 mod link;
@@ -15,21 +17,19 @@ mod read_buffer;
 mod send_buffer;
 mod shared;
 mod state;
-#[cfg(feature = "testing")]
-mod stats;
 mod task;
 #[cfg(test)]
 mod tests;
 mod wakers;
 mod writer;
 
+#[cfg(feature = "testing")]
+pub use census::Census;
+#[cfg(feature = "testing")]
+pub(crate) use census::LinkWatch;
 pub(crate) use give_way::{give_way, pay};
 pub(crate) use link::{BodyCharge, CallTerms, Link, WeakLink};
 pub(crate) use send_buffer::Sender;
-#[cfg(feature = "testing")]
-pub use stats::Census;
-#[cfg(feature = "testing")]
-pub(crate) use stats::LinkWatch;
 pub(crate) use task::{Dispatch, Driver};
 pub(crate) use wakers::Watcher;
 

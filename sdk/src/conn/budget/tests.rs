@@ -57,14 +57,6 @@ fn who_leaves_makes_the_shares_of_the_others_larger() {
 }
 
 #[test]
-fn what_connections_hold_is_added_up_by_kind() {
-    let one = Buffered { unread: 1, reserved: 20, unsent: 300 };
-    let two = Buffered { unread: 4, reserved: 50, unsent: 600 };
-    let all: Buffered = [one, two].into_iter().sum();
-    assert_eq!(all, Buffered { unread: 5, reserved: 70, unsent: 900 });
-}
-
-#[test]
 fn shares_shrink_as_room_gets_short_and_there_is_always_some_for_those_who_come_late() {
     let mut account = Account::new(64 << 20, Some(Usage::new(Pool::new(usize::MAX))));
     let mut shares = Vec::new();

@@ -1,4 +1,4 @@
-//! Statistics of a connection: for tests that want to see that its memory is bounded, and nothing
+//! The census of a connection: for tests that want to see that its memory is bounded, and nothing
 //! is left at the end.
 
 use super::Connection;
