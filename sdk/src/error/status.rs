@@ -57,7 +57,7 @@ impl Status {
     }
 
     /// Adds details: the bytes of a `google.rpc.Status`, which others can read. They are left out
-    /// if they do not fit beside the text (`max_header`).
+    /// if they do not fit beside the text (`max_metadata`).
     #[must_use]
     pub fn with_details(mut self, details: impl Into<Bytes>) -> Self {
         self.failure.details = details.into();
