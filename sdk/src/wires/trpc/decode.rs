@@ -16,7 +16,7 @@ use super::frame::Frame;
 use super::frame::{CallTag, UnaryHead};
 use super::head::ONE_WAY;
 use super::header::{CLOSE, DATA, FEEDBACK, FRAMING, FrameType, HEADER_LEN, Header, INIT};
-use super::read::Decoded;
+use super::to_input::Decoded;
 
 /// Takes frames off the front of a buffer. Nothing is remembered between calls: the buffer is the
 /// memory, so bytes may come in any pieces.

@@ -34,28 +34,28 @@ mod encode;
 mod entries;
 mod error;
 mod frame;
+mod from_engine;
 mod head;
 mod header;
 mod metadata;
 mod plain;
 mod quirks;
-mod read;
 #[cfg(any(test, feature = "__fuzz"))]
 mod rewrite;
 mod rules;
 mod settings;
-mod write;
+mod to_input;
 
 #[cfg(feature = "runtime")]
 pub(crate) use codes::{codes_of, of_codes};
 pub(crate) use decode::Decoder;
 pub(crate) use error::WireError;
 pub(crate) use frame::CallTag;
+pub(crate) use from_engine::Trpc;
 pub(crate) use header::FIRST_BYTE;
 #[cfg(any(test, feature = "__fuzz"))]
 pub(crate) use header::HEADER_LEN;
 pub(crate) use rules::RULES;
-pub(crate) use write::Trpc;
 
 #[cfg(any(test, feature = "__fuzz"))]
 pub(crate) use rewrite::ANY;
