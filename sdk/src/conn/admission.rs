@@ -132,6 +132,7 @@ impl Connection {
             watched: false,
             moved: Moved::NOW,
             rare: RareState::of(self.config.stream_idle_timeout, self.rules.credit),
+            generation: 0,
         });
         self.begin_counting(key);
         self.keep(key, kept);

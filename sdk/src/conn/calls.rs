@@ -10,7 +10,7 @@ use crate::wires::CallTag;
 
 use super::event::{CallKey, Ending};
 use super::ids::Ids;
-use super::table::Table;
+use super::table::{Generation, Table};
 
 #[derive(Debug)]
 pub(super) enum Call {
@@ -34,6 +34,25 @@ pub(super) struct PeerCall {
     pub(super) waiting: usize,
     /// It has its answer, and gets no second one.
     pub(super) answered: bool,
+}
+
+/// A call in its place in the table.
+#[derive(Debug)]
+struct KeptCall {
+    call: Call,
+    generation: u32,
+}
+
+impl Generation for KeptCall {
+    #[inline]
+    fn generation(&self) -> u32 {
+        self.generation
+    }
+
+    #[inline]
+    fn set_generation(&mut self, generation: u32) {
+        self.generation = generation;
+    }
 }
 
 impl PeerCall {
@@ -64,7 +83,7 @@ impl Call {
 
 #[derive(Debug)]
 pub(super) struct Calls {
-    table: Table<Call>,
+    table: Table<KeptCall>,
     /// Calls of ours by id.
     waiting: HashMap<u64, CallKey>,
     ids: Ids,
@@ -88,14 +107,15 @@ impl Calls {
     }
 
     pub(super) fn insert_outgoing(&mut self, id: u64, deadline: Option<Instant>) -> CallKey {
-        let key = CallKey(self.table.insert(Call::Outgoing { id, deadline, answer: None }));
+        let call = Call::Outgoing { id, deadline, answer: None };
+        let key = CallKey(self.table.insert(KeptCall { call, generation: 0 }));
         self.waiting.insert(id, key);
         key
     }
 
     pub(super) fn insert_incoming(&mut self, incoming: PeerCall) -> CallKey {
         self.incoming += 1;
-        CallKey(self.table.insert(Call::Incoming(incoming)))
+        CallKey(self.table.insert(KeptCall { call: Call::Incoming(incoming), generation: 0 }))
     }
 
     /// Ends a call of ours with what came for it. Nothing is found for an answer that comes too
@@ -106,7 +126,7 @@ impl Calls {
         result: Result<Answer, Ending>,
     ) -> Option<(CallKey, Option<Instant>)> {
         let key = self.waiting.remove(&id)?;
-        match self.table.get_mut(key.0) {
+        match self.get_mut(key) {
             Call::Outgoing { answer, deadline, .. } => {
                 *answer = Some(result);
                 Some((key, deadline.take()))
@@ -157,26 +177,26 @@ impl Calls {
     }
 
     pub(super) fn get(&self, key: CallKey) -> &Call {
-        self.table.get(key.0)
+        &self.table.get(key.0).call
     }
 
     pub(super) fn get_mut(&mut self, key: CallKey) -> &mut Call {
-        self.table.get_mut(key.0)
+        &mut self.table.get_mut(key.0).call
     }
 
     /// Takes the answer to a call of ours, if it is there. With it the call is gone.
     pub(super) fn take_answer(&mut self, key: CallKey) -> Option<Result<Answer, Ending>> {
-        if let Call::Outgoing { answer: None, .. } = self.table.get(key.0) {
+        if let Call::Outgoing { answer: None, .. } = self.get(key) {
             return None;
         }
-        match self.table.remove(key.0) {
+        match self.table.remove(key.0).call {
             Call::Outgoing { answer, .. } => answer,
             Call::Incoming(_) => unreachable!("the key is of a call of ours"),
         }
     }
 
     pub(super) fn remove(&mut self, key: CallKey) {
-        match self.table.get(key.0) {
+        match &self.table.get(key.0).call {
             Call::Outgoing { id, answer: None, .. } => {
                 self.waiting.remove(id);
             }
@@ -203,9 +223,9 @@ impl Calls {
 
     /// Tells whether calls of the peer's wait for answers. It looks at each.
     pub(super) fn owe_answers(&self) -> bool {
-        self.table
-            .iter()
-            .any(|(_, call)| matches!(call, Call::Incoming(it) if !it.one_way && !it.answered))
+        self.table.iter().any(
+            |(_, kept)| matches!(&kept.call, Call::Incoming(it) if !it.one_way && !it.answered),
+        )
     }
 
     pub(super) fn keys(&self) -> Vec<CallKey> {

@@ -206,6 +206,7 @@ impl Connection {
             kept: 0,
             watched: false,
             moved: Moved::NOW,
+            generation: 0,
             rare: RareState::of(
                 idle_timeout.or(self.config.stream_idle_timeout),
                 self.rules.credit,

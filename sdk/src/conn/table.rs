@@ -27,19 +27,20 @@ impl Key {
 
 #[derive(Debug)]
 pub(super) struct Table<T> {
-    entries: Slab<Entry<T>>,
+    entries: Slab<T>,
     /// Of the next entry.
     generation: u32,
 }
 
-#[derive(Debug)]
-struct Entry<T> {
-    value: T,
-    /// Beside the value, where a look at it costs one comparison.
-    generation: u32,
+/// An entry has its generation in itself, where a look at it costs one comparison. Entries are
+/// large: beside them it would take a copy of each.
+pub(super) trait Generation {
+    fn generation(&self) -> u32;
+
+    fn set_generation(&mut self, generation: u32);
 }
 
-impl<T> Table<T> {
+impl<T: Generation> Table<T> {
     pub(super) const fn new() -> Self {
         Self { entries: Slab::new(), generation: 0 }
     }
@@ -47,12 +48,12 @@ impl<T> Table<T> {
     /// # Panics
     ///
     /// When there are 2^32 entries.
-    // Values are large: not inlined, each would be moved once more.
     #[inline(always)]
-    pub(super) fn insert(&mut self, value: T) -> Key {
+    pub(super) fn insert(&mut self, mut value: T) -> Key {
         let generation = self.generation;
         self.generation = generation.wrapping_add(1);
-        let place = self.entries.insert(Entry { value, generation });
+        value.set_generation(generation);
+        let place = self.entries.insert(value);
         let index =
             u32::try_from(place).expect("a connection has less than 2^32 calls and streams");
         Key { index, generation }
@@ -61,7 +62,7 @@ impl<T> Table<T> {
     /// Tells whether the entry is there.
     #[inline]
     pub(super) fn contains(&self, key: Key) -> bool {
-        self.entries.get(key.index()).is_some_and(|entry| entry.generation == key.generation)
+        self.entries.get(key.index()).is_some_and(|value| value.generation() == key.generation)
     }
 
     /// # Panics
@@ -70,7 +71,7 @@ impl<T> Table<T> {
     #[inline]
     pub(super) fn get(&self, key: Key) -> &T {
         match self.entries.get(key.index()) {
-            Some(entry) if entry.generation == key.generation => &entry.value,
+            Some(value) if value.generation() == key.generation => value,
             _ => gone(),
         }
     }
@@ -78,7 +79,7 @@ impl<T> Table<T> {
     #[inline]
     pub(super) fn get_mut(&mut self, key: Key) -> &mut T {
         match self.entries.get_mut(key.index()) {
-            Some(entry) if entry.generation == key.generation => &mut entry.value,
+            Some(value) if value.generation() == key.generation => value,
             _ => gone(),
         }
     }
@@ -87,17 +88,15 @@ impl<T> Table<T> {
         if !self.contains(key) {
             gone();
         }
-        self.entries.remove(key.index()).value
+        self.entries.remove(key.index())
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
-        self.entries.iter().map(|(place, entry)| (key(place, entry.generation), &entry.value))
+        self.entries.iter().map(|(place, value)| (key(place, value.generation()), value))
     }
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (Key, &mut T)> {
-        self.entries
-            .iter_mut()
-            .map(|(place, entry)| (key(place, entry.generation), &mut entry.value))
+        self.entries.iter_mut().map(|(place, value)| (key(place, value.generation()), value))
     }
 
     pub(super) fn len(&self) -> usize {
@@ -131,24 +130,37 @@ fn gone() -> ! {
 mod tests {
     use super::*;
 
+    struct Letter(char, u32);
+
+    impl Generation for Letter {
+        fn generation(&self) -> u32 {
+            self.1
+        }
+
+        fn set_generation(&mut self, generation: u32) {
+            self.1 = generation;
+        }
+    }
+
     #[test]
     fn a_place_is_used_again_and_its_key_is_not() {
         let mut table = Table::new();
-        let first = table.insert('a');
-        assert_eq!(table.remove(first), 'a');
-        let second = table.insert('b');
+        let first = table.insert(Letter('a', 0));
+        assert_eq!(table.remove(first).0, 'a');
+        let second = table.insert(Letter('b', 0));
         assert_eq!(first.index(), second.index());
         assert!(!table.contains(first) && table.contains(second));
-        assert_eq!(table.iter().collect::<Vec<_>>(), [(second, &'b')]);
+        let all: Vec<_> = table.iter().map(|(key, letter)| (key, letter.0)).collect();
+        assert_eq!(all, [(second, 'b')]);
     }
 
     #[test]
     #[should_panic(expected = "an entry that is gone")]
     fn a_key_whose_entry_is_gone_finds_nothing() {
         let mut table = Table::new();
-        let first = table.insert(1);
+        let first = table.insert(Letter('a', 0));
         table.remove(first);
-        table.insert(2);
+        table.insert(Letter('b', 0));
         table.get_mut(first);
     }
 }

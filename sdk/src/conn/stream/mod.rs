@@ -12,6 +12,7 @@ use crate::wires::CreditRule;
 
 use super::event::Ending;
 use super::parts::Rest;
+use super::table::Generation;
 use super::window_growth::Growth;
 
 pub(super) use idle::Idle;
@@ -39,6 +40,20 @@ pub(crate) struct Stream {
     pub(super) moved: Moved,
     /// Present if the stream needs any of it.
     pub(super) rare: Option<Box<RareState>>,
+    /// The table's.
+    pub(super) generation: u32,
+}
+
+impl Generation for Stream {
+    #[inline]
+    fn generation(&self) -> u32 {
+        self.generation
+    }
+
+    #[inline]
+    fn set_generation(&mut self, generation: u32) {
+        self.generation = generation;
+    }
 }
 
 /// The state that few streams have.
