@@ -9,13 +9,14 @@ use crate::wires::{Credit, CreditRule, End, Fault, Input};
 use bytes::Bytes;
 
 use super::Connection;
+use super::budget::Overrun;
 use super::call_streams::CallFault;
 use super::credit::SendWindow;
 use super::error::{ConnError, Violation};
 use super::event::{Ending, Event, StreamKey};
 use super::parts::CONNECTION;
 use super::refusals::Cause;
-use super::stream::{Action, FrameKind, Moved, StreamState};
+use super::stream::{Action, FrameKind, Moved, Recv, StreamState, cost_of_bytes};
 use super::streaming::Consumed;
 use super::timers::Timer;
 
@@ -165,7 +166,7 @@ impl Connection {
         let recv = &self.streams.get(key).recv;
         if recv.held() + more > recv.charged
             && !recv.waiting
-            && let Err(over) = self.unread.is_sound(more, self.config.max_received)
+            && let Err(over) = self.is_sound(recv, more)
         {
             self.count_refusal(Cause::BrokenOff);
             self.send_reset(key, Outcome::failed(Reason::Unread, over.to_string()));
@@ -379,13 +380,23 @@ impl Connection {
         At::new(self.side == Side::Client, true)
     }
 
+    /// Checks that so many bytes more for a stream beyond its promise leave room for others. In
+    /// small messages, a window that has grown holds a multiple of what it was promised.
+    fn is_sound(&self, recv: &Recv, more: usize) -> Result<(), Overrun> {
+        let (held, limit) = (recv.held(), recv.promised() + self.config.unread / 4);
+        if recv.window.size() > self.config.window && held + more > limit {
+            return Err(Overrun { used: held, own: held, limit, setting: "max_window" });
+        }
+        self.unread.is_sound(more, self.config.max_received)
+    }
+
     /// The cost at which a stream's inbox stops the reading. A peer that keeps to its window never
-    /// gets there.
+    /// gets there, however small its messages are.
     pub(super) fn stall_at(&self, window: u32) -> usize {
         if window == 0 {
-            STALL_WITHOUT_WINDOW
-        } else {
-            2 * (window as usize + self.config.max_received)
+            return STALL_WITHOUT_WINDOW;
         }
+        let (window, message) = (window as usize, self.config.max_received);
+        (2 * (window + message)).max(cost_of_bytes(window) + message)
     }
 }

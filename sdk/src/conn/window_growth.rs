@@ -257,6 +257,17 @@ impl Connection {
         next
     }
 
+    /// The stream has a window of so many bytes from now on, and its peer as much more credit.
+    #[cfg(test)]
+    pub(super) fn grow_window(&mut self, key: StreamKey, size: u32) {
+        let stall_at = self.stall_at(size);
+        let recv = &mut self.streams.get_mut(key).recv;
+        let before = recv.held();
+        recv.window.grow(size);
+        recv.set_stall_at(stall_at);
+        self.count_unread(key, before);
+    }
+
     /// The credit that is given beyond a message that is on its way, when credit for that is given.
     pub(super) fn grow_ahead(&mut self, key: StreamKey, size: u32) -> u32 {
         let sample = Consumed { messages: 1, bytes: size as usize };

@@ -86,6 +86,11 @@ impl Limits {
     /// [`max_unread`](crate::server::ServerBuilder::max_unread). A window grows no further than its
     /// stream's share of the room that is left there, and shrinks when others need room. A maximum
     /// of 65,535 or less lets no window grow, and windows begin with it.
+    ///
+    /// A window counts bytes of messages, and the headers of tiny messages take more room than they
+    /// do. A stream with a grown window that nobody reads is reset when what it holds is a quarter
+    /// of `max_unread_per_connection` more than its window's room
+    /// ([`ErrorKind::Limit`](crate::ErrorKind::Limit)), so that the others go on.
     pub fn max_window(mut self, bytes: u32) -> Self {
         self.max_window = bytes;
         self

@@ -100,7 +100,12 @@ impl Recv {
     /// The bytes that the stream is to be charged: the room that the peer was promised, or more if
     /// it sent more.
     pub(in crate::conn) fn worth(&self) -> usize {
-        self.held().max(room_for(self.window.size()) + self.window.ahead())
+        self.held().max(self.promised())
+    }
+
+    /// The room that the peer was promised.
+    pub(in crate::conn) fn promised(&self) -> usize {
+        room_for(self.window.size()) + self.window.ahead()
     }
 
     pub(in crate::conn) fn cost(&self) -> usize {
@@ -118,6 +123,11 @@ impl Recv {
         let raw = self.unread_bytes + self.unread_messages as usize * header;
         raw.saturating_sub(self.window.ahead())
     }
+}
+
+/// The most that so many bytes cost: in messages of one byte each.
+pub(in crate::conn) const fn cost_of_bytes(bytes: usize) -> usize {
+    bytes * (1 + OVERHEAD)
 }
 
 /// Messages and bytes of one stream are far less than a u32 holds, unless a limit was set higher:

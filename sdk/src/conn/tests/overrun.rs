@@ -57,3 +57,39 @@ fn what_a_stream_was_promised_room_for_is_kept_however_much_others_hold() {
         assert_eq!(matches!(ended, Some(Ending::Overrun(_))), more > 0, "{ended:?}");
     }
 }
+
+#[test]
+fn tiny_messages_within_a_large_window_stop_nothing_but_their_own_stream() {
+    const WINDOW: u32 = 1 << 20;
+    let server = Config { window: WINDOW, max_received: MAX_RECEIVED, ..Config::default() };
+    let mut pair = Pair::with(Config::default(), server);
+    let key = pair.open().1.key;
+    for _ in 0..60 {
+        receive(&mut pair, 100, std::iter::repeat_n(1, WINDOW as usize / 60));
+    }
+    assert_eq!(pair.server.conn.ended(key), None);
+    assert!(pair.server.conn.wants_input(), "the peer has kept to its window");
+}
+
+#[test]
+fn a_window_that_has_grown_holds_no_more_of_tiny_messages_than_others_can_spare() {
+    const GROWN: u32 = 1 << 20;
+    let server = Config { unread: 8 << 20, max_received: MAX_RECEIVED, ..Config::default() };
+    let mut pair = Pair::with(Config::default(), server);
+    let key = pair.open().1.key;
+    pair.server.conn.grow_window(key, GROWN);
+    let most = room_for(GROWN) + (8 << 20) / 4;
+    let read = 1_000;
+    let kept = most / (1 + HEADER_LEN) / read;
+    for _ in 0..kept {
+        receive(&mut pair, 100, std::iter::repeat_n(1, read));
+    }
+    assert_eq!(pair.server.conn.ended(key), None);
+    receive(&mut pair, 100, std::iter::repeat_n(1, read));
+    let ended = pair.server.conn.ended(key);
+    assert!(
+        matches!(&ended, Some(Ending::Overrun(over)) if over.setting == "max_window"),
+        "{ended:?}"
+    );
+    assert!(pair.server.conn.wants_input(), "the others go on");
+}

@@ -110,8 +110,8 @@ fn a_stream_without_credit_that_nobody_reads_is_broken_off_before_it_holds_up_ot
 
 #[test]
 fn a_flood_of_empty_messages_counts_too() {
-    let mut pair =
-        Pair::with(Config::default(), Config { max_received: 1_000_000, ..Config::default() });
+    let server = Config { window: 4_096, max_received: 1_000_000, ..Config::default() };
+    let mut pair = Pair::with(Config::default(), server);
     let (key, served) = pair.open();
     for _ in 0..40_000 {
         assert_eq!(pair.client.send(key, b""), Ok(Sent::Queued));
@@ -179,6 +179,9 @@ fn a_stream_that_stalls_its_connection_for_too_long_is_broken_off_with_what_it_h
     const LARGE: &[u8] = &[7; 99_936];
     assert_eq!(stalled(0, LARGE, 2), None, "it does not stall");
     assert_eq!(stalled(0, LARGE, 3), Some((300_000, 256 * 1024, "window is 0")));
-    assert_eq!(stalled(65_535, LARGE, 3), None);
-    assert_eq!(stalled(65_535, LARGE, 4), Some((400_000, 331_070, "window")));
+    // A window's worth of messages of one byte each costs 65 times the window.
+    const LIMIT: usize = 65 * 65_535 + 100_000;
+    assert_eq!(stalled(65_535, LARGE, LIMIT / 100_000), None);
+    let beyond = Some((4_400_000, LIMIT, "window"));
+    assert_eq!(stalled(65_535, LARGE, LIMIT / 100_000 + 1), beyond);
 }
