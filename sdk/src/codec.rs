@@ -9,10 +9,10 @@
 //! There is a module for each wire. Begin with [`trpc::Codec`] and [`trpc::Frame`].
 //!
 //! ```
-//! use bytes::Bytes;
-//! use futures::{SinkExt, StreamExt};
 //! use tokio_util::codec::Framed;
+//! use trill::Bytes;
 //! use trill::codec::trpc::{Codec, Content, Frame, Kind, Request};
+//! use trill::futures::{SinkExt, StreamExt};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -66,7 +66,7 @@
 //! # The idea
 //!
 //! Streams are read and written through handles whose futures borrow them, so that two reads at
-//! once, two writes at once, or a write after the end do not compile ([`AsyncReader`],
+//! once, two writes at once, or a write after `finish` do not compile ([`AsyncReader`],
 //! [`AsyncWriter`], [`AsyncReaderWriter`]). Every future can be dropped at any time: no message is
 //! lost, doubled or torn. A reader's `None` means that the peer ended explicitly and without an
 //! error, and nothing else.

@@ -292,7 +292,7 @@ impl ServerBuilder {
     /// that a socket does not listen (`EBADF`, `EINVAL`, `ENOTSOCK`) ends the serving.
     ///
     /// ```
-    /// use futures::stream;
+    /// use trill::futures::stream;
     /// use trill::{Channel, Io, Server};
     /// # use trill::prost::Message;
     /// # use trill::{Context, Result};

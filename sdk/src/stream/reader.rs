@@ -393,7 +393,9 @@ impl<T: Message> Read<'_, T> {
     /// is. The stream stays usable after a timeout, and no message is lost.
     ///
     /// # Errors
-    /// In addition: [`ErrorKind::Timeout`].
+    /// In addition: [`ErrorKind::Timeout`]. A stream whose own limit has passed, which is that of
+    /// its call, is over: each read fails at once with the same kind, so a loop that reads on after
+    /// timeouts looks at [`Error::origin`], which is [`Origin::Caller`](crate::Origin::Caller) then.
     pub fn timeout(mut self, limit: Duration) -> Timeout<Self> {
         self.clock = Clock::Off;
         Timeout::new(self, limit)

@@ -60,8 +60,8 @@ impl<R: Message, W: Message> AsyncReaderWriter<R, W> {
         (reader, writer)
     }
 
-    /// Ends the writing direction; reading goes on. In a handler it does nothing. Writes fail
-    /// afterwards.
+    /// Ends the writing direction of a client; reading goes on, and writes fail afterwards. In a
+    /// handler it does nothing, and writes go on: a server's direction ends with its handler.
     ///
     /// # Errors
     /// How the stream ended, if it is over already and not well.

@@ -149,7 +149,8 @@ impl Context {
     }
 
     /// Sends a key with one value with the answer of a unary call, or with the end of a stream, in
-    /// place of values that the key has.
+    /// place of values that the key has. It goes out with a failure as well: the reader of a stream
+    /// gives it then, and the error of a unary call does not.
     ///
     /// # Errors
     /// A key that [`Metadata`] does not take.
