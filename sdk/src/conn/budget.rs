@@ -225,7 +225,7 @@ impl Account {
     }
 
     /// The same for a window that grows. It leaves room for fewer to come, because it shrinks when
-    /// they have come.
+    /// they have come, if it is not quiet then.
     pub(super) fn share_of_grown(&self, mine: usize) -> usize {
         self.share_beside(mine, TO_COME_BESIDE_GROWN)
     }

@@ -151,8 +151,10 @@ impl Connection {
     fn handle_messages(&mut self, id: StreamId, messages: Messages, now: Instant) {
         let Some(key) = self.find_receiver(id, messages.bytes()) else { return };
         let more = messages.bytes() + messages.count() * MESSAGE_COST;
-        let before = self.streams.get(key).recv.held();
-        if self.is_overrun(key, more) {
+        let recv = &mut self.streams.get_mut(key).recv;
+        let before = recv.held();
+        // A reader that waits has room for what it waits for.
+        if before + more > recv.charged && !recv.waiting && self.is_overrun(key, more) {
             return;
         }
         self.streams.get_mut(key).recv.window.receive(messages.bytes());

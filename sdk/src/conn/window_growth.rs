@@ -25,8 +25,8 @@ use super::streaming::Consumed;
 /// waits for a processor makes a difference.
 const MIN_ROUND: Duration = Duration::from_millis(1);
 
-/// No path has a longer round trip (a satellite's is 0.7 s). So a stream that does not use up its
-/// window in this time has no use for it.
+/// The longest round. It may take two round trips, so windows grow well up to half a second of
+/// them. A stream that does not use up its window in this time has no use for it.
 const MAX_ROUND: Duration = Duration::from_secs(1);
 
 /// The most rounds between two trials. A trial that fails doubles the pause.

@@ -84,8 +84,10 @@ impl Limits {
     /// A window counts in
     /// [`max_unread_per_connection`](Self::max_unread_per_connection) and
     /// [`max_unread`](crate::server::ServerBuilder::max_unread). A window grows no further than its
-    /// stream's share of the room that is left there, and shrinks when others need room. A maximum
-    /// of 65,535 or less lets no window grow, and windows begin with it.
+    /// stream's share of the room that is left there, and shrinks as its messages are read when
+    /// others need room. A quiet stream keeps its window: where many streams of one connection are
+    /// fast once and then quiet, a smaller maximum leaves more room for new ones. A maximum of
+    /// 65,535 or less lets no window grow, and windows begin with it.
     ///
     /// A window counts bytes of messages, and the headers of tiny messages take more room than they
     /// do. A stream with a grown window that nobody reads is reset when what it holds is a quarter

@@ -52,8 +52,7 @@ struct ReaderState<T> {
     batch: Inbox,
     /// The messages that were given out and are not yet reported.
     consumed: Consumed,
-    /// They are reported from so many bytes on, if that is more than for a window that has not
-    /// grown.
+    /// They are reported from so many bytes on.
     report_at: usize,
     /// The message that is being unpacked. It is consumed already.
     unpacking: Option<Unpacking>,
@@ -70,12 +69,18 @@ struct ReaderState<T> {
 const READS: &str = "a read has waited for more than 10 s, and this side has not said that it sends no more: if the peer waits \
     for the end of the messages, finish() or finish_writing() ends them; if it waits for a message, write() it";
 
+/// The bytes from which on it is worth it to report them before the batch is empty: a quarter of
+/// the window.
+fn report_at(window: u32) -> usize {
+    (window as usize / 4).max(1)
+}
+
 impl<T> Default for ReaderState<T> {
     fn default() -> Self {
         Self {
             batch: Inbox::default(),
             consumed: Consumed::default(),
-            report_at: 0,
+            report_at: usize::MAX,
             unpacking: None,
             decoding: None,
             end: None,
@@ -232,8 +237,9 @@ impl<T: Message> AsyncReader<T> {
         match taken {
             Take::Messages => {
                 coop.made_progress();
+                let usual = report_at(self.stream.link().config().window);
                 let state = self.state();
-                (state.batch, state.report_at) = (batch, 0);
+                (state.batch, state.report_at) = (batch, usual);
             }
             Take::Stuck => self.stream.warn_stuck(READS),
             Take::EndOfInput => {
@@ -286,11 +292,11 @@ impl<T> AsyncReader<T> {
     fn give_credit(&mut self) {
         let link = self.stream.link();
         if let Some(state) = &mut self.state
-            && state.consumed.bytes
-                >= (link.config().window as usize / 4).max(state.report_at.max(1))
+            && state.consumed.bytes >= state.report_at
         {
             let consumed = std::mem::take(&mut state.consumed);
-            state.report_at = link.give_credit(self.stream.key(), consumed) as usize / 4;
+            let window = link.give_credit(self.stream.key(), consumed).max(link.config().window);
+            state.report_at = report_at(window);
         }
     }
 
