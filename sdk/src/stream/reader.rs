@@ -401,7 +401,7 @@ impl<T: Message> Read<'_, T> {
     /// # Errors
     /// In addition: [`ErrorKind::Timeout`]. A stream whose own limit has passed, which is that of
     /// its call, is over: each read fails at once with the same kind, so a loop that reads on after
-    /// timeouts looks at [`Error::origin`], which is [`Origin::Caller`](crate::Origin::Caller) then.
+    /// timeouts looks at [`Error::origin`], which is [`Origin::Caller`] then.
     pub fn timeout(mut self, limit: Duration) -> Timeout<Self> {
         self.clock = Clock::Off;
         Timeout::new(self, limit)
