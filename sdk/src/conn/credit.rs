@@ -205,6 +205,11 @@ impl RecvWindow {
         more
     }
 
+    /// How much more came than the peer had credit for.
+    pub(super) fn overdrawn_by(self) -> u64 {
+        self.received.saturating_sub(u64::from(self.size) + u64::from(self.ahead))
+    }
+
     /// Tells whether more came than the peer had credit for.
     pub(super) fn is_overdrawn(self) -> bool {
         self.size > 0 && self.received > u64::from(self.size) + u64::from(self.ahead)

@@ -16,7 +16,7 @@ use super::error::{ConnError, Violation};
 use super::event::{Ending, Event, StreamKey};
 use super::parts::CONNECTION;
 use super::refusals::Cause;
-use super::stream::{Action, FrameKind, Moved, Recv, StreamState, cost_of_bytes};
+use super::stream::{Action, FrameKind, Moved, Recv, StreamState};
 use super::streaming::Consumed;
 use super::timers::Timer;
 
@@ -392,13 +392,13 @@ impl Connection {
         self.unread.is_sound(more, self.config.max_received)
     }
 
-    /// The cost at which a stream's inbox stops the reading. A peer that keeps to its window never
-    /// gets there, however small its messages are.
+    /// The cost at which the inbox of a stream whose peer does not keep to its window stops the
+    /// reading.
     pub(super) fn stall_at(&self, window: u32) -> usize {
         if window == 0 {
-            return STALL_WITHOUT_WINDOW;
+            STALL_WITHOUT_WINDOW
+        } else {
+            2 * (window as usize + self.config.max_received)
         }
-        let (window, message) = (window as usize, self.config.max_received);
-        (2 * (window + message)).max(cost_of_bytes(window) + message)
     }
 }

@@ -17,7 +17,6 @@ use super::window_growth::Growth;
 
 pub(super) use idle::Idle;
 pub(crate) use recv::Recv;
-pub(super) use recv::cost_of_bytes;
 pub(crate) use send::Send;
 pub(crate) use state::{Action, FrameKind, StreamState};
 

@@ -73,9 +73,21 @@ impl Recv {
         } else {
             self.inbox.push_to_stay(messages);
         }
-        let stall = !self.stalling && self.cost() > self.stall_at();
+        let stall = !self.stalling && self.cost() > self.stall_at() && !self.is_in_credit();
         self.stalling |= stall;
         stall
+    }
+
+    /// Tells whether what waits may have come within the peer's credit: in messages of one byte
+    /// each, with one message beyond the window, and no more empty ones than may wait without
+    /// credit.
+    fn is_in_credit(&self) -> bool {
+        let window = self.window.size() as usize;
+        let message = (self.stall_at() / 2).saturating_sub(window);
+        let credit = window + self.window.ahead();
+        window > 0
+            && self.window.overdrawn_by() <= message as u64
+            && self.cost() <= credit * (1 + OVERHEAD) + self.stall_at()
     }
 
     /// Counts messages as consumed. `true`: the connection may be read again.
@@ -123,11 +135,6 @@ impl Recv {
         let raw = self.unread_bytes + self.unread_messages as usize * header;
         raw.saturating_sub(self.window.ahead())
     }
-}
-
-/// The most that so many bytes cost: in messages of one byte each.
-pub(in crate::conn) const fn cost_of_bytes(bytes: usize) -> usize {
-    bytes * (1 + OVERHEAD)
 }
 
 /// Messages and bytes of one stream are far less than a u32 holds, unless a limit was set higher:
