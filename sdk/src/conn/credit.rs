@@ -212,7 +212,7 @@ impl RecvWindow {
 
     /// Tells whether more came than the peer had credit for.
     pub(super) fn is_overdrawn(self) -> bool {
-        self.size > 0 && self.received > u64::from(self.size) + u64::from(self.ahead)
+        self.size > 0 && self.overdrawn_by() > 0
     }
 
     /// Given for a message that was not consumed yet.

@@ -153,8 +153,7 @@ impl Connection {
         let more = messages.bytes() + messages.count() * MESSAGE_COST;
         let recv = &mut self.streams.get_mut(key).recv;
         let before = recv.held();
-        // A reader that waits has room for what it waits for.
-        if before + more > recv.charged && !recv.waiting && self.is_overrun(key, more) {
+        if recv.is_beyond_promise(more) && self.is_overrun(key, more) {
             return;
         }
         self.streams.get_mut(key).recv.window.receive(messages.bytes());
@@ -162,14 +161,11 @@ impl Connection {
         self.count_unread(key, before);
     }
 
-    /// Ends the stream if the peer sends much more than it was promised room for, and nobody reads.
-    /// A reader that waits takes it at once.
+    /// Ends the stream if that is much more than its peer was
+    /// [promised room for](Recv::is_beyond_promise).
     pub(super) fn is_overrun(&mut self, key: StreamKey, more: usize) -> bool {
         let recv = &self.streams.get(key).recv;
-        if recv.held() + more > recv.charged
-            && !recv.waiting
-            && let Err(over) = self.is_sound(recv, more)
-        {
+        if let Err(over) = self.is_sound(recv, more) {
             self.count_refusal(Cause::BrokenOff);
             self.send_reset(key, Outcome::failed(Reason::Unread, over.to_string()));
             self.end_stream(key, Ending::Overrun(over));

@@ -304,11 +304,12 @@ impl Connection {
         let stream = self.streams.get_mut(key);
         let before = stream.recv.held();
         stream.recv.window.receive(size);
+        let beyond = stream.recv.is_beyond_promise(size);
         if stream.recv.window.is_overdrawn() {
             self.violate(key, Violation::Overdrawn);
             return Ok(());
         }
-        if self.is_overrun(key, size) {
+        if beyond && self.is_overrun(key, size) {
             return Ok(());
         }
         let framing = self.rules.framing;

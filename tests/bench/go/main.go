@@ -61,7 +61,7 @@ func serve(chosen contender, args []string) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	fail(err)
 	fmt.Printf("listening on %s\n", listener.Addr())
-	// Nobody reads the output any more, and a library may log there.
+	// The output is not read any more, and a library may log there.
 	nowhere, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 	fail(err)
 	fail(unix.Dup2(int(nowhere.Fd()), int(os.Stdout.Fd())))

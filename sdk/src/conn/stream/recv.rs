@@ -109,6 +109,13 @@ impl Recv {
         self.unread_bytes + self.unread_messages as usize * MESSAGE_COST
     }
 
+    /// Tells whether so many bytes more are beyond what the stream is charged. A reader that waits
+    /// takes them at once.
+    #[inline]
+    pub(in crate::conn) fn is_beyond_promise(&self, more: usize) -> bool {
+        self.held() + more > self.charged && !self.waiting
+    }
+
     /// The bytes that the stream is to be charged: the room that the peer was promised, or more if
     /// it sent more.
     pub(in crate::conn) fn worth(&self) -> usize {

@@ -62,7 +62,7 @@ impl Link {
         self.held -= bytes;
     }
 
-    /// Nobody takes anything any more.
+    /// Its bytes are not taken any more.
     pub(super) fn break_off(&mut self) {
         self.is_broken = true;
     }
