@@ -2,6 +2,9 @@
 
 use crate::wires::CreditRule;
 
+/// The most that is owed before it is given back: a writer far away does without it for so long.
+const MOST_OWED: u32 = 512 * 1024;
+
 /// The sender's view of the peer's window, in bytes of DATA payload.
 ///
 /// Signed, because a message is never split: it may start while the window is above zero and may
@@ -156,7 +159,8 @@ impl RecvWindow {
         self.received += bytes as u64;
     }
 
-    /// Counts bytes the application took. Once a quarter of the window is owed, it is time to
+    /// Counts bytes the application took. Once a quarter of the window is owed, or
+    /// [`MOST_OWED`], it is time to
     /// [`settle`](Self::settle).
     pub(super) fn consume(&mut self, bytes: usize) -> Owed {
         let bytes = bytes as u64;
@@ -167,7 +171,7 @@ impl RecvWindow {
         }
         self.owed += bytes - given;
         // PROTOCOL 20
-        let is_due = self.owed >= u64::from(self.size / 4);
+        let is_due = self.owed >= u64::from((self.size / 4).min(MOST_OWED));
         Owed { new: (bytes - given) as usize, is_due }
     }
 

@@ -76,6 +76,7 @@ use send_queue::SendQueue;
 use stall::Stall;
 use streams::Streams;
 use timers::Timers;
+use window_growth::Path;
 
 pub(crate) use begun::Front;
 pub(crate) use budget::{Charge, Overrun};
@@ -153,6 +154,7 @@ pub(crate) struct Connection {
     asking: bool,
     /// When something came last.
     input_at: Option<Instant>,
+    path: Path,
     /// The message of which a part has come, and how large it is.
     arriving: Option<(StreamId, u32)>,
     draining: bool,
@@ -215,6 +217,7 @@ impl Connection {
             stall: Stall::default(),
             asking: false,
             input_at: None,
+            path: Path::new(),
             arriving: None,
             draining: false,
             peer_drains: false,

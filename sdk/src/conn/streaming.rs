@@ -418,7 +418,7 @@ impl Connection {
         let owed = stream.recv.window.consume(consumed.bytes + consumed.messages * beside);
         if owed.is_due && stream.state.can_receive() && !stream.recv.ended {
             let bytes = stream.recv.window.owed();
-            let size = self.next_window(key, bytes, consumed);
+            let size = self.next_window(key, bytes, consumed, false);
             // PROTOCOL 20
             if let Some(increment) = self.streams.get_mut(key).recv.window.settle(size) {
                 self.write_credit(key, increment);

@@ -1,15 +1,22 @@
 //! Windows that fit the path.
 //!
 //! A sender that stands still for lack of credit carries one window in a round trip, so a window
-//! that is smaller than what the path holds is a wall. The wires have no ping, so the round trip is
-//! not known: a sender that waits for credit, one that has nothing to send, and a slow line look
-//! alike from here. So a larger window is tried, and kept if the stream gets faster by it.
+//! that is smaller than what the path holds is a wall. tRPC has no ping, so the round trip is
+//! measured by credit: bytes beyond what the peer had credit for can only have been sent after it
+//! got more. The time from giving credit to consuming them is a round trip at least, and no more
+//! than that if the peer had stood still. So the least of many such times is the round trip of the
+//! connection.
 //!
-//! Time is counted in *rounds*. In a round more bytes come than the peer had credit for at its
-//! begin, so it lasts for a round trip at least, and for two if the last burst was a little short.
-//! So the rate of a window is that of the faster of two rounds. A window is tried only if the
-//! reader had taken everything at some moment of the round: else the reader is what the stream
-//! waits for. All of it is done when credit is given, and nothing for a message.
+//! A stream that takes most of its window within a round trip would take more of a larger one. So
+//! its window is doubled, or becomes at once what another stream of the connection has needed. A
+//! stream whose reader always has messages waiting gets no more.
+//!
+//! The path may get longer, and the least of the old times stays. So when no new time has come near
+//! it for long, a larger window is tried. If the stream gets faster by that, the old times are
+//! forgotten. A sender that produces slowly gets no faster, and the pause before the next trial is
+//! longer.
+//!
+//! All of it is done when credit is given, and nothing for a message.
 
 use std::time::{Duration, Instant};
 
@@ -21,22 +28,39 @@ use super::credit::RecvWindow;
 use super::event::StreamKey;
 use super::streaming::Consumed;
 
-/// The shortest round. On a path without delay a window lasts for 0.1 ms, in which one task that
-/// waits for a processor makes a difference.
-const MIN_ROUND: Duration = Duration::from_millis(1);
+/// The shortest time that counts as a round trip. On a path without delay it is tasks that wait for
+/// a processor, and a window must last for so long.
+const SHORTEST: Duration = Duration::from_micros(200);
 
-/// The longest round. It may take two round trips, so windows grow well up to half a second of
-/// them. A stream that does not use up its window in this time has no use for it.
-const MAX_ROUND: Duration = Duration::from_secs(1);
+/// The shortest time in which the bytes of a stream are counted, because on a path without delay
+/// they come in bursts.
+const SHORTEST_TURN: Duration = Duration::from_millis(2);
 
-/// The most rounds between two trials. A trial that fails doubles the pause.
-const MAX_PAUSE: u8 = 64;
+/// On a path with a round trip below `NEAR`, a window is no larger than `CACHED`, or two messages.
+/// In that time 10 Gbit/s carry as much. Bytes beyond it would leave the processor's cache before
+/// they are read.
+const NEAR: Duration = Duration::from_millis(1);
+const CACHED: u32 = 1024 * 1024;
 
-/// The part by which a stream must get faster by a trial, so that the next one begins at once, and
-/// so that the larger window is kept. The first is a quarter, as for the end of a start in BBR (RFC
-/// draft-cardwell-iccrg-bbr-congestion-control, section 4.3.1.2).
-const PAYS: u64 = 4;
-const HELPS: u64 = 16;
+/// The time for which the use of a window is watched before it shrinks, and for which a larger one
+/// is tried; four round trips if that is longer.
+const WATCHED: Duration = Duration::from_secs(1);
+
+/// The longest pause between two trials, in seconds. A trial that fails doubles the pause.
+const MAX_PAUSE: u64 = 64;
+
+/// A connection's path to its peer, as far as it is known.
+#[derive(Debug)]
+pub(super) struct Path {
+    /// The shortest time in which more came back than the peer had credit for.
+    round_trip: Option<Duration>,
+    /// The largest window that a stream has use for.
+    window: u32,
+    /// A larger window may be tried from then on, and a trial that fails makes the next pause
+    /// twice as long, in seconds.
+    try_at: Option<Instant>,
+    pause: u64,
+}
 
 /// The use of a stream for its window, as far as it is known.
 #[derive(Debug)]
@@ -44,31 +68,36 @@ pub(crate) struct Growth {
     /// The window of a new stream, and what the path has use for so far.
     start: u32,
     wanted: u32,
-    /// The begin of the round, the window that the peer had then, and the bytes for which credit
-    /// was given since.
-    since: Instant,
+    /// Since credit was given, the window that the peer had then, and how long that lasted the last
+    /// time.
+    trip: Span,
     window: u32,
-    given: u64,
-    /// The reader has waited in this round.
+    took: Duration,
+    /// At most one round trip, or [`SHORTEST_TURN`].
+    turn: Span,
+    /// The reader has waited in this turn, and in this watch.
     waited: bool,
-    /// Some of the messages of this round, which stand for all.
+    waited_before: bool,
+    /// The use of the window is watched, with the most bytes of a turn and some of the messages.
+    watch: Span,
+    most: u64,
     sample: Consumed,
-    /// The rate of the round before in bytes per second; 0 if it was one of another window.
-    last: u64,
     trial: Option<Trial>,
-    /// The rounds before the next trial, and after the next one that fails.
-    rest: u8,
-    pause: u8,
+}
+
+/// The bytes for which credit was given since some moment.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    since: Instant,
+    bytes: u64,
 }
 
 /// A larger window, of which it is not known yet whether it helps.
 #[derive(Clone, Copy, Debug)]
 struct Trial {
-    /// The window before, and its rate.
+    /// The window before, and its rate in bytes per second.
     window: u32,
     rate: u64,
-    /// It has had a round, which was not enough.
-    again: bool,
 }
 
 /// Credit that is about to be given.
@@ -83,110 +112,175 @@ pub(super) struct Grant {
     pub(super) most: u32,
     /// The reader has waited since the last grant.
     pub(super) waited: bool,
+    /// It is for a message that is on its way.
+    pub(super) ahead: bool,
+}
+
+impl Path {
+    pub(super) const fn new() -> Self {
+        Self { round_trip: None, window: 0, try_at: None, pause: 1 }
+    }
+
+    /// More came than the peer had credit for, so long after it was given.
+    fn measure(&mut self, took: Duration, now: Instant) {
+        let round_trip = self.round_trip.map_or(took, |least| least.min(took));
+        self.round_trip = Some(round_trip);
+        if took <= counted(round_trip) {
+            self.pause = 1;
+            self.rest(now);
+        }
+    }
+
+    /// The largest window that is of use for messages of that size.
+    fn most(&self, message: u32) -> u32 {
+        let is_near = self.round_trip.is_some_and(|round_trip| round_trip < NEAR);
+        if is_near { CACHED.max(message.saturating_mul(2)) } else { u32::MAX }
+    }
+
+    fn rest(&mut self, now: Instant) {
+        self.try_at = now.checked_add(Duration::from_secs(self.pause));
+    }
+
+    /// A stream has use for a window of that size, and had for one of `before`.
+    fn note_window(&mut self, before: u32, window: u32) {
+        if window > self.window || before >= self.window {
+            self.window = window;
+        }
+    }
+}
+
+/// The time in which all that one window carries in a round trip has come: a quarter more, since
+/// not all of it comes at once.
+fn counted(round_trip: Duration) -> Duration {
+    round_trip.max(SHORTEST) * 5 / 4
+}
+
+impl Span {
+    fn begin(now: Instant) -> Self {
+        Self { since: now, bytes: 0 }
+    }
+
+    fn rate(self, now: Instant) -> u64 {
+        let took = now.saturating_duration_since(self.since).as_nanos().max(1);
+        u64::try_from(u128::from(self.bytes) * 1_000_000_000 / took).unwrap_or(u64::MAX)
+    }
 }
 
 impl Growth {
-    /// The first credit is given now, so the first round begins.
+    /// The first credit is given now.
     pub(super) fn new(start: u32, now: Instant) -> Self {
         Self {
             start,
             wanted: start,
-            since: now,
+            trip: Span::begin(now),
             window: start,
-            given: 0,
+            took: Duration::ZERO,
+            turn: Span::begin(now),
             waited: false,
+            waited_before: false,
+            watch: Span::begin(now),
+            most: 0,
             sample: Consumed::default(),
-            last: 0,
             trial: None,
-            rest: 0,
-            pause: 1,
         }
     }
 
     /// The window that the path has use for, from this grant on.
-    pub(super) fn after(&mut self, grant: Grant) -> u32 {
-        self.given += grant.bytes;
+    pub(super) fn after(&mut self, grant: Grant, path: &mut Path) -> u32 {
+        let Grant { now, bytes, .. } = grant;
+        let came = self.trip.bytes + if grant.ahead { 0 } else { bytes };
+        for span in [&mut self.trip, &mut self.turn, &mut self.watch] {
+            span.bytes += bytes;
+        }
         self.waited |= grant.waited;
         self.sample.messages += grant.sample.messages;
         self.sample.bytes += grant.sample.bytes;
-        let took = grant.now.saturating_duration_since(self.since);
-        if took >= MAX_ROUND {
-            self.give_back();
-        } else if self.given > u64::from(self.window) && took >= MIN_ROUND {
-            self.end_round(took, grant.most);
-        } else {
-            return self.wanted;
+        let came_back = came > u64::from(self.window);
+        if came_back {
+            self.took = now.saturating_duration_since(self.trip.since);
+            path.measure(self.took, now);
         }
-        (self.since, self.given, self.waited) = (grant.now, 0, false);
-        self.sample = Consumed::default();
-        self.window = self.wanted.max(grant.size);
+        if let Some(round_trip) = path.round_trip {
+            self.end_turn(grant, counted(round_trip), path);
+        }
+        let watched = now.saturating_duration_since(self.watch.since);
+        if watched >= WATCHED.max(4 * self.took) {
+            self.end_watch(grant, path);
+        }
+        if came_back {
+            self.trip = Span::begin(now);
+            self.window = self.wanted.max(grant.size);
+        }
         self.wanted
     }
 
-    /// The stream has less use for its window than it had.
-    fn give_back(&mut self) {
-        self.last = 0;
-        if let Some(trial) = self.trial.take() {
-            self.wanted = trial.window;
-            self.rest_longer();
-        } else {
-            self.wanted = (self.wanted / 2).max(self.start);
-            (self.rest, self.pause) = (0, 1);
-        }
-    }
-
-    /// A trial has failed.
-    fn rest_longer(&mut self) {
-        self.rest = self.pause;
-        self.pause = (self.pause * 2).min(MAX_PAUSE);
-    }
-
-    fn end_round(&mut self, took: Duration, most: u32) {
-        // The room of a window has half as much again for headers. Smaller messages take more.
-        if self.sample.messages * MESSAGE_COST > self.sample.bytes / 2 {
-            return self.give_back();
-        }
-        let rate = u128::from(self.given) * 1_000_000_000 / took.as_nanos();
-        let rate = u64::try_from(rate).unwrap_or(u64::MAX);
-        // Else it began with a larger window, which was not used up yet.
-        let is_settled = self.window == self.wanted;
-        let best = rate.max(std::mem::replace(&mut self.last, if is_settled { rate } else { 0 }));
-        if let Some(trial) = self.trial {
-            if rate < trial.rate.saturating_add(trial.rate / PAYS) && !trial.again {
-                self.trial = Some(Trial { again: true, ..trial });
-                return;
-            }
-            self.end_trial(trial, best);
-        }
-        if is_settled {
-            self.begin_trial(best, most);
-        }
-    }
-
-    fn end_trial(&mut self, trial: Trial, best: u64) {
-        self.trial = None;
-        let faster_by = |part: u64| best >= trial.rate.saturating_add(trial.rate / part);
-        if faster_by(PAYS) {
-            self.pause = 1;
-            return;
-        }
-        if !faster_by(HELPS) {
-            self.wanted = trial.window;
-        }
-        self.rest_longer();
-    }
-
-    /// Tries a larger window, unless the last trials have failed, or it would be of no use.
-    fn begin_trial(&mut self, rate: u64, most: u32) {
-        if self.rest > 0 {
-            self.rest -= 1;
-        } else if self.waited && self.wanted < most {
-            self.trial = Some(Trial { window: self.wanted, rate, again: false });
+    /// Grows the window if most of it came within one turn.
+    fn end_turn(&mut self, grant: Grant, length: Duration, path: &mut Path) {
+        let turn = length.max(SHORTEST_TURN);
+        let is_over = grant.now.saturating_duration_since(self.turn.since) > turn;
+        if !is_over {
+            // The part of them that came in a round trip.
+            let bytes = u128::from(self.turn.bytes) * length.as_nanos() / turn.as_nanos();
+            let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+            self.most = self.most.max(bytes);
             // A window of less than two messages carries one at a time, however large it is.
             let message = self.sample.bytes / self.sample.messages.max(1);
             let message = u32::try_from(message).unwrap_or(u32::MAX);
-            self.wanted = self.wanted.max(message).saturating_mul(2).min(most);
+            let most = grant.most.min(path.most(message));
+            // Half is enough to get what another stream has had use for.
+            let enough = if self.wanted < path.window { 2 } else { 3 };
+            let is_used_up =
+                bytes >= u64::from(self.wanted / 4 * enough) || message > self.wanted / 2;
+            if !is_used_up || !self.waited || self.wanted >= most || self.is_tiny() {
+                return;
+            }
+            let before = self.wanted;
+            let larger = before.max(message).saturating_mul(2);
+            self.wanted = larger.max(path.window).min(most);
+            path.note_window(before, self.wanted);
+            self.trial = None;
         }
+        self.turn = Span::begin(grant.now);
+        self.sample = Consumed::default();
+        self.waited_before |= std::mem::take(&mut self.waited);
+    }
+
+    /// The room of a window has half as much again for headers. Tiny messages take more.
+    fn is_tiny(&self) -> bool {
+        self.sample.messages * MESSAGE_COST > self.sample.bytes / 2
+    }
+
+    /// Looks at the use of the window in the last second.
+    fn end_watch(&mut self, grant: Grant, path: &mut Path) {
+        let now = grant.now;
+        let (rate, most) = (self.watch.rate(now), std::mem::take(&mut self.most));
+        let waited = std::mem::take(&mut self.waited_before);
+        let is_tiny = self.is_tiny();
+        let is_in_use = waited && self.watch.bytes >= 2 * u64::from(self.wanted);
+        self.watch = Span::begin(now);
+        if let Some(trial) = self.trial.take() {
+            if rate >= trial.rate.saturating_add(trial.rate / 2) && !is_tiny {
+                path.round_trip = Some(self.took);
+                path.pause = 1;
+            } else {
+                self.wanted = trial.window;
+                path.pause = (path.pause * 2).min(MAX_PAUSE);
+            }
+            path.rest(now);
+        } else if most < u64::from(self.wanted / 4) || is_tiny {
+            self.give_back(path);
+        } else if is_in_use && self.wanted < grant.most && path.try_at.is_some_and(|at| now >= at) {
+            self.trial = Some(Trial { window: self.wanted, rate });
+            self.wanted = self.wanted.saturating_mul(2).min(grant.most);
+            path.rest(now);
+        }
+    }
+
+    /// The stream has less use for its window than it had.
+    fn give_back(&mut self, path: &mut Path) {
+        let before = self.trial.take().map_or(self.wanted, |trial| trial.window);
+        self.wanted = (before / 2).max(self.start);
+        path.note_window(before, self.wanted);
     }
 }
 
@@ -196,6 +290,7 @@ impl RecvWindow {
     pub(super) fn next_size(
         self,
         growth: &mut Option<Growth>,
+        path: &mut Path,
         now: Option<Instant>,
         most: u32,
     ) -> u32 {
@@ -207,7 +302,8 @@ impl RecvWindow {
         };
         let (bytes, sample) = (self.owed(), Consumed::default());
         let start = growth.start;
-        growth.after(Grant { now, bytes, sample, size, most, waited: true }).min(most).max(start)
+        let grant = Grant { now, bytes, sample, size, most, waited: true, ahead: false };
+        growth.after(grant, path).min(most).max(start)
     }
 }
 
@@ -219,7 +315,13 @@ impl Connection {
     }
 
     /// The window of a stream from now on, when credit for so many bytes is about to be given.
-    pub(super) fn next_window(&mut self, key: StreamKey, bytes: u64, sample: Consumed) -> u32 {
+    pub(super) fn next_window(
+        &mut self,
+        key: StreamKey,
+        bytes: u64,
+        sample: Consumed,
+        ahead: bool,
+    ) -> u32 {
         let stream = self.streams.get_mut(key);
         let (size, charged) = (stream.recv.window.size(), stream.recv.charged);
         let start = match self.rules.credit {
@@ -244,10 +346,11 @@ impl Connection {
             return usual;
         };
         if stream.recv.discard {
-            growth.give_back();
+            growth.give_back(&mut self.path);
         }
         let waited = std::mem::take(&mut stream.recv.waited);
-        let wanted = growth.after(Grant { now, bytes, sample, size, most, waited });
+        let grant = Grant { now, bytes, sample, size, most, waited, ahead };
+        let wanted = growth.after(grant, &mut self.path);
         let grown = wanted.min(most);
         let next = if grown > start { grown } else { usual };
         if next > size {
@@ -271,7 +374,7 @@ impl Connection {
     /// The credit that is given beyond a message that is on its way, when credit for that is given.
     pub(super) fn grow_ahead(&mut self, key: StreamKey, size: u32) -> u32 {
         let sample = Consumed { messages: 1, bytes: size as usize };
-        let next = self.next_window(key, size.into(), sample);
+        let next = self.next_window(key, size.into(), sample, true);
         self.streams.get_mut(key).recv.window.grow(next)
     }
 }

@@ -79,10 +79,10 @@ impl Limits {
     /// The most that the window of a stream grows to, unless [`window`](Self::window) fixes it.
     /// Default: 16 MiB, which carries 1 Gbit/s over a round trip of 0.13 s; from 1,024.
     ///
-    /// A window grows while its reader keeps up and the stream gets faster by it. A larger one that
-    /// does not help is given back, and so is one that the stream does not use up within a second.
-    /// A window counts in
-    /// [`max_unread_per_connection`](Self::max_unread_per_connection) and
+    /// A window grows while its reader keeps up and the stream takes most of it within a round
+    /// trip, and what is not used is given back. Where a round trip takes less than a millisecond,
+    /// it grows no further than 1 MiB or two messages, because more would not be faster. A window
+    /// counts in [`max_unread_per_connection`](Self::max_unread_per_connection) and
     /// [`max_unread`](crate::server::ServerBuilder::max_unread). A window grows no further than its
     /// stream's share of the room that is left there, and shrinks as its messages are read when
     /// others need room. A quiet stream keeps its window: where many streams of one connection are

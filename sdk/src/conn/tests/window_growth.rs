@@ -188,11 +188,11 @@ fn a_slow_line_a_slow_sender_and_a_slow_reader_leave_the_window_near_its_start()
         }
         (path.window(&talks[0]), most)
     };
-    // A trial doubles it for a moment.
+    // The first round trip seems to be longer than it is, and a trial doubles it for a second.
     let (now, most) = slow(|path, _| path.rate = 1_000_000);
-    assert!(now <= START * 2 && most <= START * 2, "a slow line: {now}, {most}");
+    assert!(now <= START * 4 && most <= START * 4, "a slow line: {now}, {most}");
     let (now, most) = slow(|_, talk| talk.every = MS);
-    assert!(now <= START * 2 && most <= START * 2, "a slow sender: {now}, {most}");
+    assert!(now <= START * 4 && most <= START * 4, "a slow sender: {now}, {most}");
     let (now, most) = slow(|_, talk| talk.reads = Some(5_000_000));
     assert_eq!((now, most), (START, START), "a slow reader");
 }
@@ -208,11 +208,13 @@ fn a_window_that_a_stream_does_not_use_up_is_given_back_and_never_what_was_given
     // 500 kB a second.
     (talks[0].every, path.step) = (MS * 2, MS);
     let mut before = grown;
-    for second in 0..15 {
+    for second in 0..25 {
         let got = path.carries(&mut talks, Duration::from_secs(1));
         assert!(got >= 450_000, "it goes on while it shrinks: {got} in second {second}");
         let window = path.window(&talks[0]);
-        assert!(window <= before.max(START * 2), "{window} after {before}");
+        // In the first second it was still in use, so a larger one may be tried in the next.
+        let most = if second < 2 { grown * 2 } else { before.max(START * 4) };
+        assert!(window <= most, "{window} after {before}");
         before = window;
     }
     assert!(before <= 1_000_000, "what 500 kB a second have use for: {before}");
@@ -233,7 +235,7 @@ fn a_path_that_gets_longer_gets_a_larger_window() {
     path.run(&mut talks, MS * 300);
     let before = path.window(&talks[0]);
     path.delay = MS * 20;
-    path.run(&mut talks, MS * 4_000);
+    path.run(&mut talks, MS * 7_000);
     let carried = path.carries(&mut talks, MS * 200);
     assert!(carried >= 3_700_000, "{carried}, {before} became {}", path.window(&talks[0]));
 }
@@ -294,4 +296,39 @@ fn windows_grow_no_further_than_there_is_room() {
     }
     let window = path.window(&talks[0]);
     assert!((100_000..400_000).contains(&window), "{window}");
+}
+
+#[test]
+fn the_next_stream_of_a_connection_gets_at_once_what_the_first_has_found_out() {
+    let mut path = Path::new(MS * 50, 100_000_000, Config::default());
+    let mut talks = [path.open(1024)];
+    path.run(&mut talks, MS * 2_000);
+    let found = path.window(&talks[0]);
+    assert!(found >= 10_000_000, "{found}");
+    let mut next = [path.open(1024)];
+    assert_eq!(path.window(&next[0]), START, "nothing is promised before it is used");
+    path.run(&mut next, MS * 350);
+    assert!(path.window(&next[0]) >= 10_000_000, "{}", path.window(&next[0]));
+}
+
+#[test]
+fn a_path_without_delay_lets_a_window_grow_to_a_mebibyte_or_two_messages() {
+    for (size, most) in [(1024, MIB), (900_000, 1_800_000)] {
+        let mut path = Path::new(MS / 20, 4_000_000_000, Config::default());
+        path.step = MS / 100;
+        let mut talks = [path.open(size)];
+        path.run(&mut talks, MS * 50);
+        let window = path.window(&talks[0]) as usize;
+        assert!((most / 2..=most + 100).contains(&window), "{window} for {size}");
+    }
+}
+
+#[test]
+fn a_round_trip_of_more_than_a_second_is_no_wall() {
+    let mut path = Path::new(MS * 800, 4_000_000, Config::default());
+    path.step = MS;
+    let mut talks = [path.open(4096)];
+    path.run(&mut talks, MS * 20_000);
+    let carried = path.carries(&mut talks, MS * 3_200);
+    assert!(carried >= 11_000_000, "{carried} of 12,800,000");
 }
