@@ -92,7 +92,7 @@ impl FuzzedEnd {
         }
         assert!(self.conn.wants_input(), "who drives this reads what is not wanted");
         self.longest = self.longest.max(bytes.len());
-        self.conn.note_input(now);
+        self.conn.note_time(now);
         self.input.extend_from_slice(bytes);
         loop {
             let frame = match self.decoder.decode(&mut self.input) {

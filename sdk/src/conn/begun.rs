@@ -76,7 +76,7 @@ impl Connection {
     /// So much is there of the next frame now. It must go on within the frame timeout.
     #[inline]
     pub(crate) fn handle_front(&mut self, front: Front, now: Instant) {
-        self.note_input(now);
+        self.note_time(now);
         self.watch.front = front;
         if front.came > 0 && self.watch.mark.is_none() {
             self.mark_front(now);

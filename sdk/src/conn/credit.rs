@@ -159,9 +159,14 @@ impl RecvWindow {
         self.received += bytes as u64;
     }
 
-    /// Counts bytes the application took. Once a quarter of the window is owed, or
-    /// [`MOST_OWED`], it is time to
-    /// [`settle`](Self::settle).
+    /// Tells whether it is time to [`settle`](Self::settle) when so many bytes more are owed: once
+    /// a quarter of the window is, or [`MOST_OWED`].
+    pub(super) fn is_due_with(self, bytes: usize) -> bool {
+        // PROTOCOL 20
+        self.owed + bytes as u64 >= u64::from((self.size / 4).min(MOST_OWED))
+    }
+
+    /// Counts bytes the application took.
     pub(super) fn consume(&mut self, bytes: usize) -> Owed {
         let bytes = bytes as u64;
         let given = bytes.min(u64::from(self.ahead));
@@ -170,9 +175,7 @@ impl RecvWindow {
             self.received = self.received.saturating_sub(given);
         }
         self.owed += bytes - given;
-        // PROTOCOL 20
-        let is_due = self.owed >= u64::from((self.size / 4).min(MOST_OWED));
-        Owed { new: (bytes - given) as usize, is_due }
+        Owed { new: (bytes - given) as usize, is_due: self.is_due_with(0) }
     }
 
     /// A message of so many bytes is on its way, and is consumed as soon as it is there. Tells

@@ -38,7 +38,7 @@ impl Connection {
             Input::GoingAway { accepted } => self.handle_going_away(accepted),
             Input::Speaks(wire) => self.speak(wire),
             Input::Open { id, opening } => self.handle_open(id, opening, now),
-            Input::Opened { id, answer } => self.handle_opened(id, answer),
+            Input::Opened { id, answer } => self.handle_opened(id, answer, now),
             Input::AnswerHead { id, head } => self.handle_answer_head(id, head),
             Input::End { id, how, outcome } => self.handle_end(id, how, outcome, now),
             Input::BadStream { id, why } => self.handle_bad(id, &why),
@@ -245,7 +245,8 @@ impl Connection {
         self.act(key, next, action, Some(ending));
     }
 
-    fn handle_opened(&mut self, id: StreamId, answer: Result<u32, Outcome>) {
+    fn handle_opened(&mut self, id: StreamId, answer: Result<u32, Outcome>, now: Instant) {
+        self.note_answered(id, now);
         let Some(key) = self.streams.find(id) else {
             if let Err(outcome) = answer {
                 self.handle_call_refused(id, outcome);

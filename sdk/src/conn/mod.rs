@@ -152,8 +152,8 @@ pub(crate) struct Connection {
     stall: Stall,
     /// Somebody has begun to wait for the peer since that was looked at last.
     asking: bool,
-    /// When something came last.
-    input_at: Option<Instant>,
+    /// The time when it was told last.
+    now: Option<Instant>,
     path: Path,
     /// The message of which a part has come, and how large it is.
     arriving: Option<(StreamId, u32)>,
@@ -216,7 +216,7 @@ impl Connection {
             arrived: Vec::new(),
             stall: Stall::default(),
             asking: false,
-            input_at: None,
+            now: None,
             path: Path::new(),
             arriving: None,
             draining: false,

@@ -381,7 +381,7 @@ impl Connection {
     fn settle_shared(&mut self) {
         let Some(shared) = &mut self.shared else { return };
         let most = self.config.grown_window_of(self.unread.share_of_grown(0));
-        let size = shared.recv.next_size(&mut shared.growth, &mut self.path, self.input_at, most);
+        let size = shared.recv.next_size(&mut shared.growth, &mut self.path, self.now, most);
         if let Some(increment) = shared.recv.settle(size) {
             let credit = Credit { increment, total: 0 };
             self.wire.credit(&mut self.output, CONNECTION, credit);

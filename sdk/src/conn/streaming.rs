@@ -142,6 +142,7 @@ impl Connection {
         let id = self.next_stream()?;
         // PROTOCOL 19
         self.wire.open(&mut self.output, id, &[], head, window, self.config.largest())?;
+        self.note_asked(id, now);
         Ok(self.insert_ours(id, window, timeout, idle_timeout, now))
     }
 
@@ -404,6 +405,12 @@ impl Connection {
     /// The window that the peer of this stream has.
     pub(crate) fn window(&self, key: StreamKey) -> u32 {
         self.streams.get(key).recv.window.size()
+    }
+
+    /// Tells whether counting these messages as consumed may give credit.
+    #[inline]
+    pub(crate) fn may_give_credit(&self, key: StreamKey, consumed: Consumed) -> bool {
+        consumed.messages > 0 && self.streams.get(key).recv.window.is_due_with(consumed.bytes)
     }
 
     /// Counts messages as consumed, and gives credit back when enough is owed.

@@ -4,8 +4,8 @@
 //! that is smaller than what the path holds is a wall. tRPC has no ping, so the round trip is
 //! measured by credit: bytes beyond what the peer had credit for can only have been sent after it
 //! got more. The time from giving credit to consuming them is a round trip at least, and no more
-//! than that if the peer had stood still. So the least of many such times is the round trip of the
-//! connection.
+//! than that if the peer had stood still. An answer to the opening of a stream takes as long. So
+//! the least of many such times is the round trip of the connection.
 //!
 //! A stream that takes most of its window within a round trip would take more of a larger one. So
 //! its window is doubled, or becomes at once what another stream of the connection has needed. A
@@ -20,7 +20,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::framing::MESSAGE_COST;
+use crate::framing::{MESSAGE_COST, StreamId};
 use crate::wires::CreditRule;
 
 use super::Connection;
@@ -36,7 +36,7 @@ const SHORTEST: Duration = Duration::from_micros(200);
 /// they come in bursts.
 const SHORTEST_TURN: Duration = Duration::from_millis(2);
 
-/// On a path with a round trip below `NEAR`, a window is no larger than `CACHED`, or two messages.
+/// On a path with a round trip below `NEAR`, a window is no larger than `CACHED`, or one message.
 /// In that time 10 Gbit/s carry as much. Bytes beyond it would leave the processor's cache before
 /// they are read.
 const NEAR: Duration = Duration::from_millis(1);
@@ -54,6 +54,8 @@ const MAX_PAUSE: u64 = 64;
 pub(super) struct Path {
     /// The shortest time in which more came back than the peer had credit for.
     round_trip: Option<Duration>,
+    /// A stream that was opened, and when, until the answer.
+    asked: Option<(StreamId, Instant)>,
     /// The largest window that a stream has use for.
     window: u32,
     /// A larger window may be tried from then on, and a trial that fails makes the next pause
@@ -118,7 +120,7 @@ pub(super) struct Grant {
 
 impl Path {
     pub(super) const fn new() -> Self {
-        Self { round_trip: None, window: 0, try_at: None, pause: 1 }
+        Self { round_trip: None, asked: None, window: 0, try_at: None, pause: 1 }
     }
 
     /// More came than the peer had credit for, so long after it was given.
@@ -134,7 +136,7 @@ impl Path {
     /// The largest window that is of use for messages of that size.
     fn most(&self, message: u32) -> u32 {
         let is_near = self.round_trip.is_some_and(|round_trip| round_trip < NEAR);
-        if is_near { CACHED.max(message.saturating_mul(2)) } else { u32::MAX }
+        if is_near { CACHED.max(message) } else { u32::MAX }
     }
 
     fn rest(&mut self, now: Instant) {
@@ -308,10 +310,27 @@ impl RecvWindow {
 }
 
 impl Connection {
-    /// Something of the peer's has come.
+    /// This side has opened a stream. The answer comes after a round trip at least.
     #[inline]
-    pub(crate) fn note_input(&mut self, now: Instant) {
-        self.input_at = Some(now);
+    pub(super) fn note_asked(&mut self, id: StreamId, now: Instant) {
+        self.path.asked = Some((id, now));
+    }
+
+    /// The answer has come.
+    #[inline]
+    pub(super) fn note_answered(&mut self, id: StreamId, now: Instant) {
+        if let Some((asked, at)) = self.path.asked
+            && asked == id
+        {
+            self.path.asked = None;
+            self.path.measure(now.saturating_duration_since(at), now);
+        }
+    }
+
+    /// It is so late now, when something of the peer's has come or credit is about to be given.
+    #[inline]
+    pub(crate) fn note_time(&mut self, now: Instant) {
+        self.now = Some(now);
     }
 
     /// The window of a stream from now on, when credit for so many bytes is about to be given.
@@ -334,7 +353,7 @@ impl Connection {
         }
         // PROTOCOL 20
         let usual = self.recv_window(self.unread.share(charged));
-        let Some(now) = self.input_at.filter(|_| self.config.max_window > start) else {
+        let Some(now) = self.now.filter(|_| self.config.max_window > start) else {
             return usual;
         };
         // PROTOCOL 47

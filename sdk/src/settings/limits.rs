@@ -81,7 +81,7 @@ impl Limits {
     ///
     /// A window grows while its reader keeps up and the stream takes most of it within a round
     /// trip, and what is not used is given back. Where a round trip takes less than a millisecond,
-    /// it grows no further than 1 MiB or two messages, because more would not be faster. A window
+    /// it grows no further than 1 MiB or one message, because more would not be faster. A window
     /// counts in [`max_unread_per_connection`](Self::max_unread_per_connection) and
     /// [`max_unread`](crate::server::ServerBuilder::max_unread). A window grows no further than its
     /// stream's share of the room that is left there, and shrinks as its messages are read when

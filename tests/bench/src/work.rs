@@ -76,9 +76,10 @@ impl Work {
         title
     }
 
-    /// The shortest run that tells the rate: ten times there and back.
+    /// The shortest run that tells the rate: forty times there and back, of which the
+    /// first ones find out the window.
     pub(crate) fn least(self) -> Duration {
-        20 * Duration::from_millis(self.delay_ms.into())
+        80 * Duration::from_millis(self.delay_ms.into())
     }
 
     pub(crate) fn figure(self) -> Figure {

@@ -106,7 +106,7 @@ impl End {
     pub(super) fn receive(&mut self, bytes: &[u8], now: Instant) -> Result<(), ConnError> {
         let decoder = Decoder::new(self.side, self.conn.config().max_received);
         self.input.extend_from_slice(bytes);
-        self.conn.note_input(now);
+        self.conn.note_time(now);
         while let Some(frame) = decoder
             .decode(&mut self.input)
             .map_err(|error| ConnError::of_wire(Garbage::Trpc(error)))?

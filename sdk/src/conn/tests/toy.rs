@@ -206,7 +206,7 @@ fn strict_windows_of_a_stream_and_of_its_connection_grow_together() {
         while pair.client.send(key, &message(1_000, 1)) == Ok(Sent::Queued) {}
         let there = pair.client.output();
         carried = there.len();
-        pair.server.conn.note_input(now);
+        pair.server.conn.note_time(now);
         pair.server.receive(&there).expect("the client keeps to both windows");
         while pair.server.take(served, &mut consumed).1 == Some(Take::Messages) {}
         let back = pair.server.output();

@@ -97,6 +97,7 @@ impl Path {
     }
 
     fn read(&mut self, talk: &mut Talk) {
+        self.pair.server.conn.note_time(self.pair.now);
         let Some(rate) = talk.reads else {
             let (messages, _) = self.pair.server.read_all(talk.served);
             talk.got += messages.iter().map(bytes::Bytes::len).sum::<usize>();
@@ -312,8 +313,8 @@ fn the_next_stream_of_a_connection_gets_at_once_what_the_first_has_found_out() {
 }
 
 #[test]
-fn a_path_without_delay_lets_a_window_grow_to_a_mebibyte_or_two_messages() {
-    for (size, most) in [(1024, MIB), (900_000, 1_800_000)] {
+fn a_path_without_delay_lets_a_window_grow_to_a_mebibyte() {
+    for (size, most) in [(1024, MIB), (900_000, MIB)] {
         let mut path = Path::new(MS / 20, 4_000_000_000, Config::default());
         path.step = MS / 100;
         let mut talks = [path.open(size)];
@@ -321,6 +322,20 @@ fn a_path_without_delay_lets_a_window_grow_to_a_mebibyte_or_two_messages() {
         let window = path.window(&talks[0]) as usize;
         assert!((most / 2..=most + 100).contains(&window), "{window} for {size}");
     }
+}
+
+#[test]
+fn a_reader_that_works_on_what_came_at_once_gets_no_larger_window() {
+    let config = Config { max_window: 16 * 1024 * 1024, ..Config::default() };
+    let mut path = Path::new(MS / 20, 4_000_000_000, config);
+    path.step = MS / 100;
+    let mut talks = [path.open(1024)];
+    path.run(&mut talks, MS * 50);
+    let before = path.window(&talks[0]);
+    // It takes 20 kB in 2 ms.
+    (talks[0].reads, talks[0].readable) = (Some(10_000_000), 0.0);
+    path.run(&mut talks, MS * 500);
+    assert!(path.window(&talks[0]) <= before, "{} after {before}", path.window(&talks[0]));
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::clock::now;
 use crate::conn::{
-    Backlog, Body, ConnError, Consumed, Ending, Fit, Head, Inbox, Outcome, Overrun, SendError,
-    SendTicket, StreamKey, Take,
+    Backlog, Body, ConnError, Connection, Consumed, Ending, Fit, Head, Inbox, Outcome, Overrun,
+    SendError, SendTicket, StreamKey, Take,
 };
 use crate::driver::send_buffer::Sender;
 use crate::driver::wakers::Watcher;
@@ -17,6 +17,15 @@ use super::Link;
 /// The units of tokio's budget that a full send buffer costs. A task's turn ends after sixteen of
 /// them: that is 256 KiB, some 200 µs of work.
 const COOP_PER_SEND_BUFFER: usize = 8;
+
+/// Tells the connection the time if it is about to give credit. A reader may be at work for long on
+/// messages that came at once.
+#[inline]
+fn tell_time(conn: &mut Connection, key: StreamKey, consumed: Consumed) {
+    if conn.may_give_credit(key, consumed) {
+        conn.note_time(now());
+    }
+}
 
 impl Link {
     /// Opens a stream when there is room; [`poll_opened`](Self::poll_opened) tells what becomes of
@@ -132,11 +141,14 @@ impl Link {
         into: &mut Inbox,
         cx: &Context<'_>,
     ) -> Poll<Take> {
-        self.shared().poll(|state| match state.conn.take(key, consumed, into) {
-            Some(taken) => Poll::Ready(taken),
-            None => {
-                state.wakers.stream(key).read.wait(cx);
-                Poll::Pending
+        self.shared().poll(|state| {
+            tell_time(&mut state.conn, key, consumed);
+            match state.conn.take(key, consumed, into) {
+                Some(taken) => Poll::Ready(taken),
+                None => {
+                    state.wakers.stream(key).read.wait(cx);
+                    Poll::Pending
+                }
             }
         })
     }
@@ -149,6 +161,7 @@ impl Link {
             // the task here goes on to work on that message. So it flushes as if it parked.
             let window = state.conn.window(key) as usize;
             let peer_waits = window > 0 && consumed.bytes >= window;
+            tell_time(&mut state.conn, key, consumed);
             state.conn.give_credit(key, consumed);
             let next = if peer_waits { Next::Parks } else { Next::Continues };
             (state.conn.window(key), next)
