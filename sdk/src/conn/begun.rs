@@ -44,6 +44,8 @@ pub(super) struct FrontWatch {
     held: usize,
     /// They are of a stream's message.
     of_stream: bool,
+    /// Bytes that the account has reserved for memory that is read into again.
+    spares: usize,
     /// The size of the last frame that was not taken, if that was why.
     refused: Option<usize>,
     /// There is no room for more of it.
@@ -157,6 +159,14 @@ impl Connection {
             let before = std::mem::replace(&mut self.watch.held, bytes);
             self.unread.keep(before, bytes);
         }
+    }
+
+    /// The driver keeps `bytes` of memory to read into again. Gives how much it may keep: what one
+    /// more stream would be given.
+    pub(crate) fn count_spares(&mut self, bytes: usize) -> usize {
+        let before = std::mem::replace(&mut self.watch.spares, bytes);
+        self.unread.reserve(before, bytes);
+        self.unread.share(bytes)
     }
 
     /// A frame is not taken. That ends the call or the stream that it is about, and nothing else.

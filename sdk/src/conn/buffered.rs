@@ -14,7 +14,9 @@ pub struct Buffered {
     /// or stream exists. A frame of more than 64 KiB counts with the part that has come. At a
     /// server, each stream counts 1 KiB for its state.
     pub unread: usize,
-    /// The same, plus what the windows of open streams promise. `max_unread` and
+    /// The same, plus what the windows of open streams promise, and the memory in which large
+    /// messages of streams came and the next ones will come. That is some 2 MiB of a connection at
+    /// most, and is let go when it has not been in use for 0.2 s. `max_unread` and
     /// `max_unread_per_connection` limit this sum.
     pub reserved: usize,
     /// Written, and not yet in the socket, including answers that wait for room. `max_unsent` and

@@ -1,7 +1,12 @@
 //! The read buffer: the bytes that the peer has sent, and the frames in them.
 
-use std::io;
+mod spares;
+#[cfg(test)]
+mod tests;
+
+use std::ops::RangeInclusive;
 use std::task::{Context, Poll};
+use std::{io, mem};
 
 use bytes::{Buf, BytesMut};
 
@@ -10,6 +15,8 @@ use crate::framing::{COPIED, StreamId};
 use crate::wires::{Begun, Decoder, Found, Garbage, Input, Skip};
 
 use crate::transport;
+
+use spares::{SPARE_FROM, Spares};
 
 /// How many frames are handled under one lock: about 2 µs, so that a writer who meets the lock
 /// spins rather than sleeps.
@@ -48,6 +55,11 @@ pub(super) struct ReadBuffer {
     /// The largest frame that came whole. A peer that announces one no larger is believed.
     proven: usize,
     read_size: usize,
+    /// A large body of a call is a slice of `bytes`: who gets it may ask whether it has it alone.
+    lends_body: bool,
+    spares: Spares,
+    /// Their bytes in the connection's account.
+    told_spares: usize,
     pub(super) headers: Headers,
     pub(super) frames: Vec<Input>,
 }
@@ -79,6 +91,9 @@ impl ReadBuffer {
             skipped: false,
             proven: 0,
             read_size: READ_MIN,
+            lends_body: false,
+            spares: Spares::default(),
+            told_spares: 0,
             headers: Headers::default(),
             frames: Vec::new(),
         }
@@ -122,7 +137,7 @@ impl ReadBuffer {
                 },
             }
             // The bytes behind a large frame must not keep its memory.
-            if std::mem::take(&mut self.granted) > 0 {
+            if mem::take(&mut self.granted) > 0 {
                 self.proven = self.proven.max(there - self.bytes.len());
                 self.leave_buffer();
             }
@@ -137,6 +152,7 @@ impl ReadBuffer {
             frame.set_memory(self.memory);
             if size > LARGE_HEADER {
                 self.headers.add(frame, size);
+                self.lends_body |= size > COPIED && !matches!(frame, Input::Messages { .. });
             }
         }
         if self.frames.len() == 1 {
@@ -167,15 +183,21 @@ impl ReadBuffer {
     /// The large frame at the front has so much room from now on. No more than that: to grow by
     /// doubling would take twice what is announced.
     pub(super) fn grant(&mut self, room: usize) {
-        self.move_to(room);
+        self.move_to(room, room..=room);
         (self.granted, self.is_large) = (room, false);
     }
 
-    /// Goes on in memory of that size.
-    fn move_to(&mut self, memory: usize) {
-        let mut bytes = BytesMut::with_capacity(memory);
+    /// Goes on in new memory of that size, or in spare memory of one of the sizes in `spare`.
+    fn move_to(&mut self, memory: usize, spare: RangeInclusive<usize>) {
+        let (mut bytes, memory) = match self.spares.take(spare) {
+            Some(spare) => spare,
+            None => (BytesMut::with_capacity(memory), memory),
+        };
         bytes.extend_from_slice(&self.bytes);
-        (self.bytes, self.memory) = (bytes, memory);
+        let left = (mem::replace(&mut self.bytes, bytes), mem::replace(&mut self.memory, memory));
+        if !mem::take(&mut self.lends_body) {
+            self.spares.put(left.0, left.1);
+        }
     }
 
     /// No more comes for now. The begun frame must not keep a read buffer for as long: it gets
@@ -201,7 +223,8 @@ impl ReadBuffer {
 
     /// Goes on in memory that what is there fills.
     fn leave_buffer(&mut self) {
-        self.move_to(self.bytes.len());
+        let there = self.bytes.len();
+        self.move_to(there, there..=there);
         self.is_large = false;
     }
 
@@ -210,12 +233,39 @@ impl ReadBuffer {
         self.granted
     }
 
+    /// The bytes of spare memory, if the connection's account does not know them.
+    #[inline]
+    pub(super) fn untold_spares(&mut self) -> Option<usize> {
+        let bytes = self.spares.bytes();
+        (mem::replace(&mut self.told_spares, bytes) != bytes).then_some(bytes)
+    }
+
+    /// The same. It is also told, and says how much may be kept, if there may be more soon.
+    #[inline]
+    pub(super) fn spares(&mut self) -> Option<usize> {
+        self.untold_spares().or_else(|| (self.memory >= SPARE_FROM).then(|| self.spares.bytes()))
+    }
+
+    pub(super) fn has_spares(&self) -> bool {
+        self.spares.bytes() > 0
+    }
+
+    /// No more spare memory is kept from now on than that.
+    pub(super) fn limit_spares(&mut self, limit: usize) {
+        self.spares.set_limit(limit);
+    }
+
+    /// Lets go the spare memory that was not in use since the last time.
+    pub(super) fn drop_unused(&mut self) {
+        self.spares.drop_unused();
+    }
+
     /// The frame at the front is not taken: its bytes are dropped as they come.
     pub(super) fn refuse(&mut self, of: Begun, size: usize, why: Skip) {
         self.frames.push(Input::Skipped { of, size, why });
         (self.skip, self.skipped) = (size, true);
         self.drop_skipped();
-        if std::mem::take(&mut self.granted) > 0 {
+        if mem::take(&mut self.granted) > 0 {
             self.leave_buffer();
         }
     }
@@ -277,7 +327,8 @@ impl ReadBuffer {
     /// Drops all of it.
     pub(super) fn clear(&mut self) {
         (self.bytes, self.frames, self.granted) = (BytesMut::new(), Vec::new(), 0);
-        (self.memory, self.is_large) = (0, false);
+        (self.memory, self.is_large, self.lends_body) = (0, false, false);
+        self.spares.clear();
     }
 
     /// Offers the next read a size that follows the traffic. A large frame has its room already.
@@ -289,14 +340,15 @@ impl ReadBuffer {
         let (room, size) = (self.bytes.capacity() - there, there + missing);
         let mut wanted = self.read_size.max(missing);
         let mut enough = wanted / 2;
+        let mut most = there + wanted + wanted / 2;
         if size > COPIED && missing > 0 {
             // So much that the frame, which may stay a slice, is most of its memory.
             wanted = wanted.min(size / 2 + missing);
-            enough = missing;
+            (enough, most) = (missing, size + size / 2);
         }
         if room < enough {
             if !self.bytes.try_reclaim(wanted) {
-                self.move_to(there + wanted);
+                self.move_to(there + wanted, there + enough..=most);
             }
             self.is_large |= wanted > READ_MIN;
         }
@@ -308,7 +360,7 @@ impl ReadBuffer {
             return;
         }
         if self.read_size == READ_MIN || self.bytes.capacity() > READ_MAX {
-            self.clear();
+            self.leave_buffer();
         }
         self.read_size = (self.read_size / 2).max(READ_MIN);
     }
@@ -343,6 +395,3 @@ impl Headers {
         self.size / HEADER_AS_FRAME
     }
 }
-
-#[cfg(test)]
-mod tests;

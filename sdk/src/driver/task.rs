@@ -85,6 +85,8 @@ pub(crate) struct Driver {
     failing: Option<Pin<Box<tokio::time::Sleep>>>,
     /// For a connection that is not read: others may leave room, and the peer may go.
     recheck: Option<Box<Recheck>>,
+    /// For spare memory of the read buffer.
+    unused: Option<Pin<Box<tokio::time::Sleep>>>,
     /// Its task ends with this one.
     flusher: Option<JoinHandle<()>>,
 }
@@ -138,6 +140,7 @@ impl Driver {
             closing: None,
             failing: None,
             recheck: None,
+            unused: None,
             flusher: None,
         }
     }
@@ -282,6 +285,7 @@ impl Driver {
             state.conn.abandon(now());
             state.collect_all();
             state.conn.count_input(0);
+            state.conn.count_spares(0);
             (state.conn.lost().cloned().expect("it is lost now"), unsent)
         });
         drop(unsent);

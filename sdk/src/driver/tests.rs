@@ -2,14 +2,16 @@
 
 use std::future::Future;
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::conn::{
-    Config, Connection, Consumed, Head, Inbox, Outbox, Outcome, SendError, StreamKey, Take,
+    Buffered, Config, Connection, Consumed, Head, Inbox, Outbox, Outcome, SendError, StreamKey,
+    Take,
 };
 use crate::framing::{Messages, Side, StreamId};
 use crate::wires::trpc::{self as wire, Decoder, Frame, InitMeta};
@@ -181,4 +183,30 @@ async fn what_comes_behind_a_large_message_does_not_keep_its_memory() {
         message.len() == LARGE && message.is_unique(),
         "the driver has another buffer for what follows"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn memory_in_which_large_messages_came_counts_for_a_moment_and_is_let_go() {
+    let mut says = Vec::new();
+    (0..10).for_each(|_| data(&mut says, &[7; 60_000]));
+    let (link, mut driver, keys) = client(ends_of(says), 65_535, 1);
+    let mut task = Context::from_waker(Waker::noop());
+    let (mut inbox, mut consumed) = (Inbox::default(), Consumed::default());
+    while consumed.messages < 10 {
+        assert!(Pin::new(&mut driver).poll(&mut task).is_pending());
+        let _ = link.poll_take(keys[0], Consumed::default(), &mut inbox, &task);
+        while let Some(message) = inbox.front().and_then(Messages::next) {
+            consumed.add(message.len());
+        }
+    }
+    assert!(Pin::new(&mut driver).poll(&mut task).is_pending());
+    link.give_credit(keys[0], consumed);
+    let Buffered { unread, reserved, .. } = link.buffered();
+    assert_eq!(unread, 0);
+    // Once it was in use since the last look, and once not.
+    for _ in 0..2 {
+        tokio::time::advance(Duration::from_millis(100)).await;
+        assert!(Pin::new(&mut driver).poll(&mut task).is_pending());
+    }
+    assert!(link.buffered().reserved + 60_000 <= reserved, "of {reserved} bytes");
 }

@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::task::Waker;
 
 use trill_proto::RequestProtocol;
@@ -274,4 +275,69 @@ fn a_meta_message_that_would_not_be_looked_into_need_not_come() {
     let of = Begun::Control(StreamId(100));
     assert_eq!(read_buffer.frames, [Input::Skipped { of, size: 5_000_000, why: Skip::TooLarge }]);
     assert_eq!(read_buffer.granted, 0);
+}
+
+/// Reads a frame and gives where its bytes are, and them.
+fn read_frame(read_buffer: &mut ReadBuffer, frame: &[u8]) -> (*const u8, Input) {
+    feed(read_buffer, frame);
+    read_buffer.decode().unwrap();
+    let frame = read_buffer.frames.pop().expect("it has come whole");
+    let at = match &frame {
+        Input::Messages { messages, .. } => messages.first().as_ptr(),
+        Input::Call { body, .. } => body.as_ptr(),
+        other => panic!("{other:?}"),
+    };
+    (at, frame)
+}
+
+#[test]
+fn memory_that_was_read_is_read_into_again_and_counted_until_it_is_not_used() {
+    for size in [60_000, 64 * 1024, MIB] {
+        let (mut read_buffer, frame) = (read_buffer(), frame(size));
+        read_buffer.limit_spares(usize::MAX);
+        let mut places = HashSet::new();
+        // Each is read while the one before it is not.
+        let mut before = None;
+        for _ in 0..100 {
+            let (at, messages) = read_frame(&mut read_buffer, &frame);
+            places.insert(at);
+            before = Some(messages);
+        }
+        drop(before);
+        assert!(places.len() < 20, "{size}: in {} places", places.len());
+        assert!(read_buffer.untold_spares().is_some_and(|bytes| bytes >= SPARE_FROM));
+        read_buffer.drop_unused();
+        assert!(read_buffer.has_spares(), "they were in use a moment ago");
+        read_buffer.drop_unused();
+        assert!(!read_buffer.has_spares());
+        assert_eq!(read_buffer.untold_spares(), Some(0), "the account is told");
+    }
+}
+
+#[test]
+fn memory_of_messages_that_are_kept_is_not_read_into() {
+    let (mut read_buffer, frame) = (read_buffer(), frame(60_000));
+    read_buffer.limit_spares(usize::MAX);
+    let kept: Vec<Input> = (0..40).map(|_| read_frame(&mut read_buffer, &frame).1).collect();
+    for messages in kept {
+        let Input::Messages { messages, .. } = messages else { panic!("{messages:?}") };
+        assert_eq!(messages.first(), frame[HEADER_LEN..]);
+    }
+}
+
+#[test]
+fn no_more_spare_memory_is_kept_than_there_is_room_for() {
+    for limit in [0, 70_000, 200_000] {
+        let (mut read_buffer, frame) = (read_buffer(), frame(60_000));
+        read_buffer.limit_spares(limit);
+        let mut before = None;
+        for _ in 0..100 {
+            before = Some(read_frame(&mut read_buffer, &frame));
+            assert!(read_buffer.spares().unwrap_or(0) <= limit);
+        }
+        drop(before);
+        assert_eq!(read_buffer.has_spares(), limit > 0);
+        read_buffer.limit_spares(0);
+        assert!(!read_buffer.has_spares());
+    }
 }

@@ -25,6 +25,7 @@ impl Driver {
     ) -> Result<(), ConnError> {
         // PROTOCOL 41
         self.run(|state| state.set_driver(cx));
+        self.drop_spares();
         let mut dropped = BytesMut::with_capacity(READ);
         for _ in 0..READS_PER_POLL {
             dropped.clear();
@@ -52,6 +53,7 @@ impl Driver {
             return Err(ConnError::PeerClosed);
         }
         self.half_closed = true;
+        self.drop_spares();
         Ok(())
     }
 

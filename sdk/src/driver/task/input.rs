@@ -31,6 +31,9 @@ pub(super) const FRAMES_PER_POLL: usize = 4 * FRAMES_PER_LOCK;
 /// peer that sends nothing else would use up a processor.
 const AFTER_REFUSED: Duration = Duration::from_millis(1);
 
+/// How long the memory of read buffers may be unused before it is let go; at most twice that.
+const UNUSED: Duration = Duration::from_millis(100);
+
 /// The fate of a large frame that needs room.
 enum Room {
     Made,
@@ -68,6 +71,7 @@ impl Driver {
             let Reading { paused, short } = self.reading;
             // A peer that is gone has left little input, with its end behind it.
             if paused && !input.is_closed() {
+                self.poll_spares(short, cx);
                 if self.poll_recheck(if short { Unseen::Room } else { Unseen::End }, cx).is_ready()
                 {
                     self.reading = self.run(SharedState::reading);
@@ -114,6 +118,8 @@ impl Driver {
                     let counted = self.read_buffer.counted();
                     self.run(|state| state.conn.count_settled(counted));
                 }
+                self.count_spares();
+                self.poll_spares(false, cx);
                 return Ok(ControlFlow::Break(()));
             }
             Poll::Ready(Ok(0)) => return self.handle_input_end().map(ControlFlow::Break),
@@ -157,6 +163,7 @@ impl Driver {
             self.read_buffer.grant(room);
             return Room::Made;
         }
+        self.drop_spares();
         if matches!(of, Begun::Message(_)) {
             return Room::None;
         }
@@ -169,6 +176,35 @@ impl Driver {
             self.recheck = None;
         }
         self.recheck.get_or_insert_with(|| Box::new(Recheck::new(of))).poll(cx)
+    }
+
+    /// Lets go the spare memory of the read buffer that is not used any more, and all of it when
+    /// room is short.
+    fn poll_spares(&mut self, short: bool, cx: &mut Context<'_>) {
+        if short {
+            self.drop_spares();
+        }
+        while self.read_buffer.has_spares() {
+            let wait = self.unused.get_or_insert_with(|| Box::pin(tokio::time::sleep(UNUSED)));
+            if wait.as_mut().poll(cx).is_pending() {
+                return;
+            }
+            self.unused = None;
+            self.read_buffer.drop_unused();
+            self.count_spares();
+        }
+    }
+
+    /// Lets go all spare memory of the read buffer.
+    pub(super) fn drop_spares(&mut self) {
+        self.read_buffer.limit_spares(0);
+        self.count_spares();
+    }
+
+    fn count_spares(&mut self) {
+        if let Some(bytes) = self.read_buffer.untold_spares() {
+            self.run(|state| state.conn.count_spares(bytes));
+        }
     }
 
     /// Decodes what was read outside the lock, and hands it to the connection in batches, until
@@ -184,17 +220,22 @@ impl Driver {
             let (counted, front) = (self.read_buffer.counted(), self.read_buffer.front());
             if !self.read_buffer.frames.is_empty() {
                 let mut frames = std::mem::take(&mut self.read_buffer.frames);
-                let (handled, reading, peer_drains) = self.run(|state| {
+                let spares = self.read_buffer.spares();
+                let (handled, reading, peer_drains, may_spare) = self.run(|state| {
                     let now = now();
                     state.note_heard(now);
                     state.conn.count_input(counted);
+                    let may_spare = spares.map(|bytes| state.conn.count_spares(bytes));
                     state.conn.expect_calls(frames.iter().filter(|frame| frame.is_call()).count());
                     let handled =
                         frames.drain(..).try_for_each(|frame| state.conn.handle_input(frame, now));
                     state.conn.handle_front(front, now);
-                    (handled, state.reading(), state.conn.peer_drains())
+                    (handled, state.reading(), state.conn.peer_drains(), may_spare)
                 });
                 (self.read_buffer.frames, self.reading) = (frames, reading);
+                if let Some(limit) = may_spare {
+                    self.read_buffer.limit_spares(limit);
+                }
                 if peer_drains {
                     self.note_peer_drains();
                 }
