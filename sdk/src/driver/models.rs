@@ -19,7 +19,7 @@ use crate::wires::Wire;
 use crate::wires::trpc::{self as wire, Decoder, Frame, UnaryHead, data as write_data};
 
 use super::flusher::Flusher;
-use super::send_buffer::{SendBuffer, Sender};
+use super::send_buffer::{SEND_BUFFER_SIZE, SendBuffer, Sender};
 use super::{CallTerms, Driver, Link};
 use crate::clock::now;
 use crate::transport::{Ends, ReadEnd, WriteEnd};
@@ -410,12 +410,12 @@ fn loom_callers_get_their_answers() {
 fn loom_a_send_buffer_keeps_order_and_credit_while_it_is_collected() {
     model(3, || {
         let send_buffer = SendBuffer::new(Wire::Trpc(wire::Trpc).prefix(StreamId(7)), 1_000);
-        send_buffer.grant(10, Vec::new());
+        send_buffer.grant(10, Vec::new(), SEND_BUFFER_SIZE);
         let its = send_buffer.clone();
         // The connection: takes back what is there, and later grants what is left.
         let connection = thread::spawn(move || {
             let (mut frames, credit) = its.collect().expect("it was granted");
-            its.grant(credit, Vec::new());
+            its.grant(credit, Vec::new(), SEND_BUFFER_SIZE);
             let (more, credit) = its.collect().expect("it was granted again");
             frames.extend(more);
             (frames, credit)

@@ -13,6 +13,9 @@ use crate::sync::Mutex;
 /// The capacity of a send buffer: some hundred small messages.
 pub(super) const SEND_BUFFER_SIZE: usize = 16 * 1024;
 
+/// The capacity of those of a few writers: what one write to the socket collects.
+pub(super) const LARGE_SEND_BUFFER_SIZE: usize = 64 * 1024;
+
 /// The writer's hold on its send buffer. The connection has another one while the send buffer is
 /// granted.
 ///
@@ -25,15 +28,17 @@ struct Granted {
     prefix: Prefix,
     /// The largest frame.
     limit: usize,
-    /// Whole frames.
+    /// Whole frames, and the most bytes of them.
     frames: Vec<u8>,
+    size: usize,
     /// The credit that is left; `None` while nothing is granted.
     credit: Option<i64>,
 }
 
 impl SendBuffer {
     pub(super) fn new(prefix: Prefix, limit: usize) -> Self {
-        Self(Arc::new(Mutex::new(Granted { prefix, limit, frames: Vec::new(), credit: None })))
+        let frames = Vec::new();
+        Self(Arc::new(Mutex::new(Granted { prefix, limit, frames, size: 0, credit: None })))
     }
 
     /// Writes a message of `len` bytes, or gives `body` back if the connection must be asked.
@@ -42,7 +47,7 @@ impl SendBuffer {
         let mut granted = self.0.lock();
         let size = frame_size(len);
         if granted.credit.is_none_or(|left| left <= 0)
-            || granted.frames.len() + size > SEND_BUFFER_SIZE
+            || granted.frames.len() + size > granted.size
             || size > granted.limit
         {
             return Err(body);
@@ -61,9 +66,10 @@ impl SendBuffer {
         granted.credit.map(|_| granted.frames.len())
     }
 
-    pub(super) fn grant(&self, credit: i64, buffer: Vec<u8>) {
+    /// Grants credit, and an empty buffer for so many bytes.
+    pub(super) fn grant(&self, credit: i64, buffer: Vec<u8>, size: usize) {
         let mut granted = self.0.lock();
-        (granted.credit, granted.frames) = (Some(credit), buffer);
+        (granted.credit, granted.frames, granted.size) = (Some(credit), buffer, size);
     }
 
     /// Takes back what was granted: the frames and the credit that is left.
@@ -136,15 +142,15 @@ mod tests {
     fn a_send_buffer_takes_no_more_than_it_holds_than_its_credit_and_than_the_largest_frame() {
         let send_buffer = SendBuffer::new(Wire::Trpc(trpc::Trpc).prefix(StreamId(7)), 2_000);
         assert_eq!(fill(&send_buffer, 1), 0, "nothing is granted");
-        send_buffer.grant(i64::MAX, Vec::new());
+        send_buffer.grant(i64::MAX, Vec::new(), SEND_BUFFER_SIZE);
         assert_eq!(fill(&send_buffer, 1_000), SEND_BUFFER_SIZE / frame_size(1_000));
         assert!(send_buffer.held().is_some_and(|held| held <= SEND_BUFFER_SIZE));
         assert!(send_buffer.collect().is_some());
         // The last message may go beyond the credit.
-        send_buffer.grant(2_500, Vec::new());
+        send_buffer.grant(2_500, Vec::new(), SEND_BUFFER_SIZE);
         assert_eq!(fill(&send_buffer, 1_000), 3);
         assert_eq!(send_buffer.collect().map(|(_, credit)| credit), Some(-500));
-        send_buffer.grant(i64::MAX, Vec::new());
+        send_buffer.grant(i64::MAX, Vec::new(), SEND_BUFFER_SIZE);
         assert_eq!((fill(&send_buffer, 1_985), fill(&send_buffer, 1_984) > 0), (0, true));
     }
 }

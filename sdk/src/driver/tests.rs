@@ -16,7 +16,7 @@ use crate::conn::{
 use crate::framing::{Messages, Side, StreamId};
 use crate::wires::trpc::{self as wire, Decoder, Frame, InitMeta};
 
-use super::send_buffer::{SEND_BUFFER_SIZE, Sender};
+use super::send_buffer::{LARGE_SEND_BUFFER_SIZE, SEND_BUFFER_SIZE, Sender};
 use super::{Driver, Link};
 use crate::clock::now;
 use crate::transport::{Ends, PeerAddr, ReadEnd, WriteEnd};
@@ -125,6 +125,31 @@ fn only_so_many_writers_have_a_send_buffer_and_fewer_when_the_socket_is_full() {
         "sixteen are left, and count as if they were full"
     );
     assert_eq!(all_send(1), 16, "and nobody gets another one");
+}
+
+#[test]
+fn a_few_writers_have_large_send_buffers_and_none_while_the_socket_is_full() {
+    let (link, _driver, keys) = client(ends_of(&b""[..]), 1_000_000, 6);
+    let mut senders: Vec<_> = keys.iter().map(|_| Sender::default()).collect();
+    // Sends until the connection has to be asked, and gives what is in each send buffer then.
+    let mut fill = |is_full: bool| -> Vec<usize> {
+        let mut task = Context::from_waker(Waker::noop());
+        let body = |out: &mut Vec<u8>| out.resize(out.len() + 1_000, 7);
+        for (key, sender) in keys.iter().zip(&mut senders) {
+            for _ in 0..2 {
+                let sent = poll_send(&link, *key, 1_000, sender, &mut task, body);
+                assert!(is_full || sent.is_ready());
+            }
+            while sender.send(1_000, body).is_ok() {}
+        }
+        senders.iter().map(|sender| sender.held().unwrap_or(0)).collect()
+    };
+    let filled = |size: usize| size / 1_016 * 1_016;
+    let (large, small) = (filled(LARGE_SEND_BUFFER_SIZE), filled(SEND_BUFFER_SIZE));
+    assert_eq!(fill(false), [large, large, large, large, small, small]);
+    // It finds the socket full.
+    link.write();
+    assert!(fill(true).iter().all(|held| *held <= small));
 }
 
 #[test]

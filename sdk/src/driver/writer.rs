@@ -317,8 +317,9 @@ impl Writer {
         key: StreamKey,
         send_buffer: &mut Option<SendBuffer>,
     ) {
-        if self.send_buffers.may_grant(self.is_blocked()) {
-            self.send_buffers.grant(conn, key, send_buffer);
+        let is_blocked = self.is_blocked();
+        if self.send_buffers.may_grant(is_blocked) {
+            self.send_buffers.grant(conn, key, send_buffer, is_blocked);
         }
     }
 

@@ -3,23 +3,35 @@
 use std::collections::VecDeque;
 
 use crate::conn::{Connection, StreamKey};
-use crate::driver::send_buffer::{SEND_BUFFER_SIZE, SendBuffer};
+use crate::driver::send_buffer::{LARGE_SEND_BUFFER_SIZE, SEND_BUFFER_SIZE, SendBuffer};
 
 /// The frames that are collected for one write to the socket, in bytes, and the empty buffers that
-/// are kept. `FLUSH_THRESHOLD` of the writer says from which size on a task flushes them itself.
+/// are kept, with their memory. `FLUSH_THRESHOLD` of the writer says from which size on a task
+/// flushes them itself.
 const COLLECT: usize = 64 * 1024;
 const SPARE_BUFFERS: usize = 8;
+const SPARE_BYTES: usize = SPARE_BUFFERS * SEND_BUFFER_SIZE;
 
 /// The most send buffers that are granted at once, and the most while the socket is full. The
 /// latter count as if they were full.
 const MAX_GRANTED: usize = 256;
 const MAX_GRANTED_BLOCKED: usize = 16;
 
+/// The most of them that are large. With larger ones, fewer system calls carry more messages; with
+/// many writers, one system call carries what several have in theirs.
+const MAX_LARGE: usize = 4;
+
+struct GrantedBuffer {
+    key: StreamKey,
+    send_buffer: SendBuffer,
+    is_large: bool,
+}
+
 /// The send buffers that are granted, in the order of granting. The connection knows of each stream
 /// whether its credit is granted; a stream is in here just as long.
 #[derive(Default)]
 pub(super) struct SendBuffers {
-    granted: VecDeque<(StreamKey, SendBuffer)>,
+    granted: VecDeque<GrantedBuffer>,
     /// Empty buffers for the next ones.
     spare: Vec<Vec<u8>>,
 }
@@ -34,35 +46,38 @@ impl SendBuffers {
         self.granted.len() < if is_blocked { MAX_GRANTED_BLOCKED } else { MAX_GRANTED }
     }
 
-    /// Grants the stream's credit to its writer.
+    /// Grants the stream's credit to its writer. While the socket is full, the buffer is small.
     pub(super) fn grant(
         &mut self,
         conn: &mut Connection,
         key: StreamKey,
         send_buffer: &mut Option<SendBuffer>,
+        is_blocked: bool,
     ) {
         let limit = conn.config().max_sent;
         let Some(stream) = conn.collected(key) else { return };
         let (id, credit) = stream.grant_credit();
         let send_buffer = send_buffer.get_or_insert_with(|| SendBuffer::new(id, limit));
-        send_buffer.grant(credit, self.spare.pop().unwrap_or_default());
-        self.granted.push_back((key, send_buffer.clone()));
+        let may_be_large = conn.config().outbox >= MAX_LARGE * LARGE_SEND_BUFFER_SIZE;
+        let is_large = may_be_large && !is_blocked && self.granted.len() < MAX_LARGE;
+        let size = if is_large { LARGE_SEND_BUFFER_SIZE } else { SEND_BUFFER_SIZE };
+        send_buffer.grant(credit, self.spare.pop().unwrap_or_default(), size);
+        self.granted.push_back(GrantedBuffer { key, send_buffer: send_buffer.clone(), is_large });
     }
 
     /// Queues what is in the stream's send buffer, if it is granted.
     pub(super) fn collect(&mut self, conn: &mut Connection, key: StreamKey) {
         if conn.is_granted(key) {
-            let at = self.granted.iter().position(|(its, _)| *its == key);
+            let at = self.granted.iter().position(|granted| granted.key == key);
             let granted = at.and_then(|at| self.granted.remove(at));
-            let (_, send_buffer) = granted.expect("what is granted is in here");
-            self.take_back(conn, key, &send_buffer);
+            self.take_back(conn, &granted.expect("what is granted is in here"));
         }
     }
 
     /// Queues what is in the send buffer that was granted first. Tells whether there was one.
     pub(super) fn collect_first(&mut self, conn: &mut Connection) -> bool {
-        let Some((key, send_buffer)) = self.granted.pop_front() else { return false };
-        self.take_back(conn, key, &send_buffer);
+        let Some(first) = self.granted.pop_front() else { return false };
+        self.take_back(conn, &first);
         true
     }
 
@@ -71,10 +86,11 @@ impl SendBuffers {
         while conn.output_len() < COLLECT && self.collect_first(conn) {}
     }
 
-    fn take_back(&mut self, conn: &mut Connection, key: StreamKey, send_buffer: &SendBuffer) {
-        let (mut frames, credit) = send_buffer.collect().expect("it is granted");
-        conn.collect(key, &frames, credit);
-        if self.spare.len() < SPARE_BUFFERS {
+    fn take_back(&mut self, conn: &mut Connection, granted: &GrantedBuffer) {
+        let (mut frames, credit) = granted.send_buffer.collect().expect("it is granted");
+        conn.collect(granted.key, &frames, credit);
+        let spare: usize = self.spare.iter().map(Vec::capacity).sum();
+        if self.spare.len() < SPARE_BUFFERS && spare + frames.capacity() <= SPARE_BYTES {
             frames.clear();
             self.spare.push(frames);
         }
@@ -88,6 +104,11 @@ impl SendBuffers {
             while self.granted.len() > MAX_GRANTED_BLOCKED {
                 self.collect_first(conn);
             }
+            while let Some(at) = self.granted.iter().position(|granted| granted.is_large)
+                && let Some(large) = self.granted.remove(at)
+            {
+                self.take_back(conn, &large);
+            }
             beside = self.granted.len() * SEND_BUFFER_SIZE;
         }
         conn.count_beside(beside);
@@ -96,6 +117,6 @@ impl SendBuffers {
     /// Bytes in the send buffers that are granted.
     #[cfg(feature = "testing")]
     pub(super) fn held(&self) -> usize {
-        self.granted.iter().filter_map(|(_, send_buffer)| send_buffer.held()).sum()
+        self.granted.iter().filter_map(|granted| granted.send_buffer.held()).sum()
     }
 }
