@@ -15,7 +15,7 @@ pub struct Buffered {
     /// server, each stream counts 1 KiB for its state.
     pub unread: usize,
     /// The same, plus what the windows of open streams promise, and the memory in which large
-    /// messages of streams came and the next ones will come. That is some 2 MiB of a connection at
+    /// messages of streams came and the next ones will come. That is some 4 MiB of a connection at
     /// most, and is let go when it has not been in use for 0.2 s. `max_unread` and
     /// `max_unread_per_connection` limit this sum.
     pub reserved: usize,

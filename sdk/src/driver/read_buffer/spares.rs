@@ -11,10 +11,10 @@ use bytes::BytesMut;
 /// From this size on memory is kept. An allocator keeps smaller pieces by itself.
 pub(super) const SPARE_FROM: usize = 32 * 1024;
 
-/// The most pieces and bytes that are kept: what a window of half a MiB has under way, and two
+/// The most pieces and bytes that are kept: what a window of a MiB has under way, and four
 /// messages of 1 MiB.
 const MAX_SPARES: usize = 16;
-const MAX_BYTES: usize = 2 * 1024 * 1024 + 64 * 1024;
+const MAX_BYTES: usize = 4 * 1024 * 1024 + 64 * 1024;
 
 /// Memory is kept when so much of it was allocated: a stream is fast, and not a few messages.
 const WORTH_IT: usize = 8;
