@@ -28,19 +28,20 @@ use super::credit::RecvWindow;
 use super::event::StreamKey;
 use super::streaming::Consumed;
 
-/// The shortest time that counts as a round trip. On a path without delay it is tasks that wait for
-/// a processor, and a window must last for so long.
-const SHORTEST: Duration = Duration::from_micros(200);
-
 /// The shortest time in which the bytes of a stream are counted, because on a path without delay
 /// they come in bursts.
 const SHORTEST_TURN: Duration = Duration::from_millis(2);
 
-/// On a path with a round trip below `NEAR`, a window is no larger than `CACHED`, or one message.
-/// In that time 10 Gbit/s carry as much. Bytes beyond it would leave the processor's cache before
-/// they are read.
+/// A round trip below this counts as one of it: on a path without delay it is tasks that wait for a
+/// processor, and a window must last for so long. But a window there is no larger than `CACHED`, or
+/// one message. 10 Gbit/s carry as much in that time. Bytes beyond it would leave the processor's
+/// cache before they are read.
 const NEAR: Duration = Duration::from_millis(1);
 const CACHED: u32 = 1024 * 1024;
+
+/// The part of a window that may stand still on both sides beside what is on the path: peers send
+/// many messages with one write, and it takes its time on the line.
+const AT_ONCE: u32 = 64 * 1024;
 
 /// The time for which the use of a window is watched before it shrinks, and for which a larger one
 /// is tried; four round trips if that is longer.
@@ -154,7 +155,7 @@ impl Path {
 /// The time in which all that one window carries in a round trip has come: a quarter more, since
 /// not all of it comes at once.
 fn counted(round_trip: Duration) -> Duration {
-    round_trip.max(SHORTEST) * 5 / 4
+    round_trip.max(NEAR) * 5 / 4
 }
 
 impl Span {
@@ -231,8 +232,8 @@ impl Growth {
             let most = grant.most.min(path.most(message));
             // Half is enough to get what another stream has had use for.
             let enough = if self.wanted < path.window { 2 } else { 3 };
-            let is_used_up =
-                bytes >= u64::from(self.wanted / 4 * enough) || message > self.wanted / 2;
+            let enough = self.wanted / 4 * enough - AT_ONCE.min(self.wanted / 4);
+            let is_used_up = bytes >= u64::from(enough) || message > self.wanted / 2;
             if !is_used_up || !self.waited || self.wanted >= most || self.is_tiny() {
                 return;
             }
