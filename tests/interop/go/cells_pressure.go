@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	// window is that of either peer, in each direction, at first, and grown is as far as those of the router grow.
+	// window is that of either peer, in each direction, at first, and grown is as far as those of the Trill programs grow.
 	window = 65_535
 	grown  = 2 * window
 	// many messages do not fit into the windows between two programs.

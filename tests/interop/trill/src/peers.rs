@@ -9,7 +9,7 @@ use tokio::process::{Child, ChildStdout, Command};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use trill::server::ServerHandle;
 use trill::trpc::AppErrors;
-use trill::{Compression, Server};
+use trill::{Compression, Limits, Server};
 use trill_tests::{Log, Obedient};
 
 use crate::cell::{hear, print_pending};
@@ -117,11 +117,16 @@ pub(crate) fn free_address() -> String {
     free.expect("a free port").to_string()
 }
 
+/// The windows of servers and of the router grow once, so that it is known how much is under way.
+pub(crate) fn limits() -> Limits {
+    Limits::default().max_window(2 * 65_535)
+}
+
 /// A Trill server of both services in this process.
 pub(crate) async fn listen(address: &str) -> (ServerHandle, String, Log) {
     let (service, log) = Obedient::new();
-    let bound =
-        Server::builder().service(service).service(Mirror).bind(address).await.expect("it is free");
+    let server = Server::builder().limits(limits()).service(service).service(Mirror);
+    let bound = server.bind(address).await.expect("it is free");
     let (handle, local) = (bound.handle(), bound.local_addr().to_string());
     tokio::spawn(bound.serve());
     (handle, local, log)

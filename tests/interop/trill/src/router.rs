@@ -4,17 +4,12 @@ use std::sync::Arc;
 
 use tokio::sync::Mutex;
 use trill::{
-    AsyncReader, AsyncReaderWriter, AsyncWriter, Channel, Context, ErrorKind, Limits, Result,
-    Server,
+    AsyncReader, AsyncReaderWriter, AsyncWriter, Channel, Context, ErrorKind, Result, Server,
 };
 use trill_tests::{Everything, EverythingClient, Text};
 
+use crate::peers::limits;
 use crate::shapes::{Shape, Shapes, ShapesClient, Which};
-
-/// The windows of the router grow once, so that it is known how much is under way through it.
-fn limits() -> Limits {
-    Limits::default().max_window(2 * 65_535)
-}
 
 /// Serves at an address, and passes calls on to `upstream`. Gives the address.
 pub(crate) async fn serve(address: &str, upstream: &str) -> String {
