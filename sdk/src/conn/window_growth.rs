@@ -230,7 +230,8 @@ impl Growth {
             let message = self.sample.bytes / self.sample.messages.max(1);
             let message = u32::try_from(message).unwrap_or(u32::MAX);
             let most = grant.most.min(path.most(message));
-            // Half is enough to get what another stream has had use for.
+            // Three quarters are enough, or half to get what another stream has had use for; in
+            // both cases without what stands still.
             let enough = if self.wanted < path.window { 2 } else { 3 };
             let enough = self.wanted / 4 * enough - AT_ONCE.min(self.wanted / 4);
             let is_used_up = bytes >= u64::from(enough) || message > self.wanted / 2;
