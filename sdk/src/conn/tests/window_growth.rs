@@ -51,6 +51,11 @@ impl Path {
         Self { pair, delay, rate, step: MS / 10, line_free, there: Line::new(), back: Line::new() }
     }
 
+    /// A path without a delay worth mention.
+    fn near() -> Self {
+        Self { step: MS / 100, ..Self::new(MS / 20, 4_000_000_000, Config::default()) }
+    }
+
     fn open(&mut self, size: usize) -> Talk {
         let (key, IncomingStream { key: served, .. }) = self.pair.open();
         let (message, next) = (vec![7; size], self.pair.now);
@@ -139,6 +144,13 @@ impl Path {
         }
     }
 
+    /// Opens a stream for messages of that size, which talks alone for so long.
+    fn begin(&mut self, size: usize, time: Duration) -> [Talk; 1] {
+        let mut talks = [self.open(size)];
+        self.run(&mut talks, time);
+        talks
+    }
+
     /// The bytes that a stream gets in so long.
     fn carries(&mut self, talks: &mut [Talk], time: Duration) -> usize {
         let before = talks[0].got;
@@ -151,8 +163,7 @@ impl Path {
 fn a_window_grows_to_what_the_path_holds_and_the_line_is_full() {
     for (size, delay) in [(1024, 10), (1024, 1), (16 * 1024, 50), (300_000, 10)] {
         let mut path = Path::new(MS * delay, 40_000_000, Config::default());
-        let mut talks = [path.open(size)];
-        path.run(&mut talks, MS * delay * 30);
+        let mut talks = path.begin(size, MS * delay * 30);
         let carried = path.carries(&mut talks, MS * 200);
         let window = path.window(&talks[0]);
         assert!(carried >= 7_400_000, "{carried} of 8,000,000 with {window}, {size} {delay}");
@@ -167,8 +178,7 @@ fn a_window_that_is_fixed_or_at_its_most_stays() {
     let limited = Config { max_window: 300_000, ..Config::default() };
     for (config, most) in [(fixed, START), (limited, 300_000)] {
         let mut path = Path::new(MS * 10, 100_000_000, config);
-        let mut talks = [path.open(1024)];
-        path.run(&mut talks, MS * 800);
+        let mut talks = path.begin(1024, MS * 800);
         let carried = path.carries(&mut talks, MS * 200);
         assert_eq!(path.window(&talks[0]), most);
         let most = most as usize;
@@ -201,8 +211,7 @@ fn a_slow_line_a_slow_sender_and_a_slow_reader_leave_the_window_near_its_start()
 #[test]
 fn a_window_that_a_stream_does_not_use_up_is_given_back_and_never_what_was_given() {
     let mut path = Path::new(MS * 10, 100_000_000, Config::default());
-    let mut talks = [path.open(1024)];
-    path.run(&mut talks, MS * 400);
+    let mut talks = path.begin(1024, MS * 400);
     let grown = path.window(&talks[0]);
     assert!(grown >= 2_000_000, "{grown}");
     let reserved = path.pair.server.conn.buffered().reserved;
@@ -232,8 +241,7 @@ fn a_window_that_a_stream_does_not_use_up_is_given_back_and_never_what_was_given
 #[test]
 fn a_path_that_gets_longer_gets_a_larger_window() {
     let mut path = Path::new(MS * 2, 20_000_000, Config::default());
-    let mut talks = [path.open(4096)];
-    path.run(&mut talks, MS * 300);
+    let mut talks = path.begin(4096, MS * 300);
     let before = path.window(&talks[0]);
     path.delay = MS * 20;
     path.run(&mut talks, MS * 7_000);
@@ -244,8 +252,7 @@ fn a_path_that_gets_longer_gets_a_larger_window() {
 #[test]
 fn headers_of_tiny_messages_let_no_window_grow() {
     let mut path = Path::new(MS * 10, 100_000_000, Config::default());
-    let mut talks = [path.open(31)];
-    path.run(&mut talks, MS * 300);
+    let mut talks = path.begin(31, MS * 300);
     assert_eq!(path.window(&talks[0]), START);
     talks[0].message = vec![7; 32];
     path.run(&mut talks, MS * 300);
@@ -302,8 +309,7 @@ fn windows_grow_no_further_than_there_is_room() {
 #[test]
 fn the_next_stream_of_a_connection_gets_at_once_what_the_first_has_found_out() {
     let mut path = Path::new(MS * 50, 100_000_000, Config::default());
-    let mut talks = [path.open(1024)];
-    path.run(&mut talks, MS * 2_000);
+    let talks = path.begin(1024, MS * 2_000);
     let found = path.window(&talks[0]);
     assert!(found >= 10_000_000, "{found}");
     let mut next = [path.open(1024)];
@@ -314,23 +320,18 @@ fn the_next_stream_of_a_connection_gets_at_once_what_the_first_has_found_out() {
 
 #[test]
 fn a_path_without_delay_lets_a_window_grow_to_a_mebibyte() {
-    for (size, most) in [(1024, MIB), (900_000, MIB)] {
-        let mut path = Path::new(MS / 20, 4_000_000_000, Config::default());
-        path.step = MS / 100;
-        let mut talks = [path.open(size)];
-        path.run(&mut talks, MS * 50);
+    for size in [1024, 900_000] {
+        let mut path = Path::near();
+        let talks = path.begin(size, MS * 50);
         let window = path.window(&talks[0]) as usize;
-        assert!((most / 2..=most + 100).contains(&window), "{window} for {size}");
+        assert!((MIB / 2..=MIB + 100).contains(&window), "{window} for {size}");
     }
 }
 
 #[test]
 fn a_reader_that_works_on_what_came_at_once_gets_no_larger_window() {
-    let config = Config { max_window: 16 * 1024 * 1024, ..Config::default() };
-    let mut path = Path::new(MS / 20, 4_000_000_000, config);
-    path.step = MS / 100;
-    let mut talks = [path.open(1024)];
-    path.run(&mut talks, MS * 50);
+    let mut path = Path::near();
+    let mut talks = path.begin(1024, MS * 50);
     let before = path.window(&talks[0]);
     // It takes 20 kB in 2 ms.
     (talks[0].reads, talks[0].readable) = (Some(10_000_000), 0.0);
@@ -342,8 +343,7 @@ fn a_reader_that_works_on_what_came_at_once_gets_no_larger_window() {
 fn a_round_trip_of_more_than_a_second_is_no_wall() {
     let mut path = Path::new(MS * 800, 4_000_000, Config::default());
     path.step = MS;
-    let mut talks = [path.open(4096)];
-    path.run(&mut talks, MS * 20_000);
+    let mut talks = path.begin(4096, MS * 20_000);
     let carried = path.carries(&mut talks, MS * 3_200);
     assert!(carried >= 11_000_000, "{carried} of 12,800,000");
 }
