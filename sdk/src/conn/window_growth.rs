@@ -217,36 +217,44 @@ impl Growth {
         self.wanted
     }
 
-    /// Grows the window if most of it came within one turn.
+    /// Begins a new turn if this one is over, or if it has let the window grow.
     fn end_turn(&mut self, grant: Grant, length: Duration, path: &mut Path) {
         let turn = length.max(SHORTEST_TURN);
         let is_over = grant.now.saturating_duration_since(self.turn.since) > turn;
-        if !is_over {
-            // The part of them that came in a round trip.
-            let bytes = u128::from(self.turn.bytes) * length.as_nanos() / turn.as_nanos();
-            let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-            self.most = self.most.max(bytes);
-            // A window of less than two messages carries one at a time, however large it is.
-            let message = self.sample.bytes / self.sample.messages.max(1);
-            let message = u32::try_from(message).unwrap_or(u32::MAX);
-            let most = grant.most.min(path.most(message));
-            // Three quarters are enough, or half to get what another stream has had use for; in
-            // both cases without what stands still.
-            let enough = if self.wanted < path.window { 2 } else { 3 };
-            let enough = self.wanted / 4 * enough - AT_ONCE.min(self.wanted / 4);
-            let is_used_up = bytes >= u64::from(enough) || message > self.wanted / 2;
-            if !is_used_up || !self.waited || self.wanted >= most || self.is_tiny() {
-                return;
-            }
+        if is_over || self.grow(self.came_in(length, turn), grant.most, path) {
+            self.turn = Span::begin(grant.now);
+            self.sample = Consumed::default();
+            self.waited_before |= std::mem::take(&mut self.waited);
+        }
+    }
+
+    /// The part of the turn's bytes that came in that time.
+    fn came_in(&self, length: Duration, turn: Duration) -> u64 {
+        let bytes = u128::from(self.turn.bytes) * length.as_nanos() / turn.as_nanos();
+        u64::try_from(bytes).unwrap_or(u64::MAX)
+    }
+
+    /// Grows the window if so many bytes of a round trip are most of it. Tells whether it did.
+    fn grow(&mut self, bytes: u64, most: u32, path: &mut Path) -> bool {
+        self.most = self.most.max(bytes);
+        // A window of less than two messages carries one at a time, however large it is.
+        let message = self.sample.bytes / self.sample.messages.max(1);
+        let message = u32::try_from(message).unwrap_or(u32::MAX);
+        let most = most.min(path.most(message));
+        // Three quarters are enough, or half to get what another stream has had use for; in both
+        // cases without what stands still.
+        let quarters = if self.wanted < path.window { 2 } else { 3 };
+        let enough = self.wanted / 4 * quarters - AT_ONCE.min(self.wanted / 4);
+        let is_used_up = bytes >= u64::from(enough) || message > self.wanted / 2;
+        let grows = is_used_up && self.waited && self.wanted < most && !self.is_tiny();
+        if grows {
             let before = self.wanted;
             let larger = before.max(message).saturating_mul(2);
             self.wanted = larger.max(path.window).min(most);
             path.note_window(before, self.wanted);
             self.trial = None;
         }
-        self.turn = Span::begin(grant.now);
-        self.sample = Consumed::default();
-        self.waited_before |= std::mem::take(&mut self.waited);
+        grows
     }
 
     /// The room of a window has half as much again for headers. Tiny messages take more.
