@@ -410,19 +410,26 @@ impl Connection {
     /// Tells whether counting these messages as consumed may give credit.
     #[inline]
     pub(crate) fn may_give_credit(&self, key: StreamKey, consumed: Consumed) -> bool {
-        consumed.messages > 0 && self.streams.get(key).recv.window.is_due_with(consumed.bytes)
+        let bytes = self.in_window(consumed);
+        consumed.messages > 0 && self.streams.get(key).recv.window.is_due_with(bytes)
+    }
+
+    /// The bytes of a window that these messages take. In parts, windows count what stands in front
+    /// of messages as well.
+    fn in_window(&self, consumed: Consumed) -> usize {
+        let beside = if self.shared.is_some() { self.rules.framing.header.into() } else { 0 };
+        consumed.bytes + consumed.messages * beside
     }
 
     /// Counts messages as consumed, and gives credit back when enough is owed.
     pub(crate) fn give_credit(&mut self, key: StreamKey, consumed: Consumed) {
-        // In parts, windows count what stands in front of messages as well.
-        let beside = if self.shared.is_some() { self.rules.framing.header.into() } else { 0 };
+        let bytes = self.in_window(consumed);
         let stream = self.streams.get_mut(key);
         let before = stream.recv.held();
         if stream.recv.consume(consumed) {
             self.stall.end(&mut self.timers);
         }
-        let owed = stream.recv.window.consume(consumed.bytes + consumed.messages * beside);
+        let owed = stream.recv.window.consume(bytes);
         if owed.is_due && stream.state.can_receive() && !stream.recv.ended {
             let bytes = stream.recv.window.owed();
             let size = self.next_window(key, bytes, consumed, false);
