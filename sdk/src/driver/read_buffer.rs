@@ -194,9 +194,10 @@ impl ReadBuffer {
             None => (BytesMut::with_capacity(memory), memory),
         };
         bytes.extend_from_slice(&self.bytes);
-        let left = (mem::replace(&mut self.bytes, bytes), mem::replace(&mut self.memory, memory));
+        let bytes = mem::replace(&mut self.bytes, bytes);
+        let memory = mem::replace(&mut self.memory, memory);
         if !mem::take(&mut self.lends_body) {
-            self.spares.put(left.0, left.1);
+            self.spares.put(bytes, memory);
         }
     }
 

@@ -76,8 +76,8 @@ impl Work {
         title
     }
 
-    /// The shortest run that tells the rate: forty times there and back, of which the
-    /// first ones find out the window.
+    /// The shortest run that tells the rate: forty times there and back, of which the first
+    /// ones find out the window.
     pub(crate) fn least(self) -> Duration {
         80 * Duration::from_millis(self.delay_ms.into())
     }
