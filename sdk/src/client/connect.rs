@@ -57,7 +57,7 @@ where
         Box::pin(async move {
             let unknown = PeerAddr::named(&text);
             let io: Io = (self.0)(text).await?.into();
-            io.open(settings::socket_options(config), Some(&unknown))
+            io.identify(Some(&unknown))?.open(settings::socket_options(config))
         })
     }
 

@@ -10,7 +10,7 @@ use tokio::task::coop::consume_budget;
 
 use crate::clock::now;
 use crate::sync::Mutex;
-use crate::transport::{Ends, Io, PeerAddr, SocketListener, SocketOptions};
+use crate::transport::{Io, PeerAddr, SocketListener, Undriven};
 
 use super::pace::Pace;
 use super::peers::PeerKey;
@@ -25,7 +25,7 @@ const REPEAT_EVERY: Duration = Duration::from_secs(60);
 /// Where connections come from. Tests put errors of the system here.
 pub(super) trait Accept {
     /// Waits for the next connection; `None` if there will be no more. Cancel safe.
-    async fn accept(&self, options: SocketOptions) -> Option<io::Result<(Ends, PeerAddr)>>;
+    async fn accept(&self) -> Option<io::Result<Undriven>>;
 
     /// Tells whom an error is about.
     fn trouble(&self, error: &io::Error) -> Trouble {
@@ -50,10 +50,10 @@ impl Source {
 }
 
 impl Accept for Source {
-    async fn accept(&self, options: SocketOptions) -> Option<io::Result<(Ends, PeerAddr)>> {
+    async fn accept(&self) -> Option<io::Result<Undriven>> {
         match self {
-            Self::Listener(listener) => Some(listener.accept(options).await),
-            Self::Incoming(incoming) => incoming.accept(options).await,
+            Self::Listener(listener) => Some(listener.accept().await),
+            Self::Incoming(incoming) => incoming.accept().await,
         }
     }
 
@@ -75,13 +75,13 @@ impl AcceptedIos {
         Self(Mutex::new(Box::pin(incoming.map(|accepted| accepted.map(Into::into)))))
     }
 
-    async fn accept(&self, options: SocketOptions) -> Option<io::Result<(Ends, PeerAddr)>> {
+    async fn accept(&self) -> Option<io::Result<Undriven>> {
         loop {
             // A stream that never waits would keep the thread.
             consume_budget().await;
             let next = poll_fn(|cx| self.0.lock().as_mut().poll_next(cx)).await?;
-            match next.map(|io| io.open(options, None)) {
-                Ok(Ok(opened)) => return Some(Ok(opened)),
+            match next.map(|io| io.identify(None)) {
+                Ok(Ok(connection)) => return Some(Ok(connection)),
                 // It is gone already, which says nothing of the others.
                 Ok(Err(error)) => {
                     tracing::debug!(%error, "a connection was lost before it was served");
@@ -110,7 +110,6 @@ pub(super) trait Serve {
 /// The reason why the listener is broken.
 pub(super) async fn accept_all(
     listener: &impl Accept,
-    options: SocketOptions,
     mut pace: Pace,
     waiting: &mut WaitingConnections,
     server: &impl Serve,
@@ -119,7 +118,7 @@ pub(super) async fn accept_all(
     loop {
         let accepted = tokio::select! {
             biased;
-            accepted = listener.accept(options) => accepted,
+            accepted = listener.accept() => accepted,
             () = pace.wait(), if !waiting.is_empty() => {
                 serve_waiting(&mut pace, waiting, server);
                 continue;
@@ -127,9 +126,9 @@ pub(super) async fn accept_all(
         };
         let Some(accepted) = accepted else { return Ok(()) };
         let error = match accepted {
-            Ok((ends, peer)) => {
-                let key = server.key(&peer);
-                let accepted = Accepted { ends, peer, key };
+            Ok(connection) => {
+                let key = server.key(connection.peer());
+                let accepted = Accepted { connection, key };
                 serve_waiting(&mut pace, waiting, server);
                 if waiting.is_empty() && pace.is_open() {
                     pace.pass();
@@ -162,8 +161,9 @@ fn serve_waiting(pace: &mut Pace, waiting: &mut WaitingConnections, server: &imp
     while pace.is_open()
         && let Some(accepted) = waiting.pop()
     {
-        if accepted.ends.input.is_gone() {
-            tracing::debug!(peer = %accepted.peer, "a connection was closed before it was served");
+        if accepted.connection.is_gone() {
+            let peer = accepted.connection.peer();
+            tracing::debug!(%peer, "a connection was closed before it was served");
         } else {
             pace.pass();
             server.start(accepted);
@@ -256,23 +256,21 @@ mod tests {
     use std::collections::VecDeque;
 
     use crate::server::peers::KeyOf;
-    use crate::transport::memory_pair;
+    use crate::transport::{Ends, memory_pair};
 
     use super::*;
-
-    const OPTIONS: SocketOptions = SocketOptions::new(Duration::from_secs(1));
 
     /// Fails in this order, with a connection (0) in between, whose other ends it keeps.
     struct Failing(Mutex<VecDeque<i32>>, Mutex<Vec<Ends>>);
 
     impl Accept for Failing {
-        async fn accept(&self, _: SocketOptions) -> Option<io::Result<(Ends, PeerAddr)>> {
+        async fn accept(&self) -> Option<io::Result<Undriven>> {
             let next = self.0.lock().pop_front();
             Some(match next {
                 Some(0) => {
                     let (near, far) = memory_pair();
                     self.1.lock().push(far);
-                    Ok((near, PeerAddr::memory()))
+                    Ok(Undriven::of(near, PeerAddr::memory()))
                 }
                 Some(code) => Err(io::Error::from_raw_os_error(code)),
                 None => Err(io::Error::from_raw_os_error(libc::EBADF)),
@@ -299,7 +297,8 @@ mod tests {
         }
 
         fn start(&self, accepted: Accepted) {
-            self.served.lock().push((accepted.peer, now() - self.began));
+            let peer = accepted.connection.peer().clone();
+            self.served.lock().push((peer, now() - self.began));
         }
 
         fn refuse(&self, _: Accepted) {
@@ -313,7 +312,7 @@ mod tests {
         let listener = Failing(Mutex::new(codes.iter().copied().collect()), Mutex::default());
         let (serving, mut waiting) = (Serving::new(), WaitingConnections::new(1));
         let pace = Pace::new(None);
-        let end = accept_all(&listener, OPTIONS, pace, &mut waiting, &serving).await;
+        let end = accept_all(&listener, pace, &mut waiting, &serving).await;
         let count = serving.served.lock().len();
         (count, now() - serving.began, end.unwrap_err().raw_os_error())
     }
@@ -322,10 +321,10 @@ mod tests {
     struct Queue(Mutex<VecDeque<(Ends, PeerAddr)>>);
 
     impl Accept for Queue {
-        async fn accept(&self, _: SocketOptions) -> Option<io::Result<(Ends, PeerAddr)>> {
+        async fn accept(&self) -> Option<io::Result<Undriven>> {
             let next = self.0.lock().pop_front();
-            if let Some(next) = next {
-                return Some(Ok(next));
+            if let Some((ends, peer)) = next {
+                return Some(Ok(Undriven::of(ends, peer)));
             }
             tokio::time::sleep(Duration::from_secs(10)).await;
             Some(Err(io::Error::from_raw_os_error(libc::EBADF)))
@@ -356,7 +355,7 @@ mod tests {
         let (serving, mut waiting) = (Serving::new(), WaitingConnections::new(20));
         let pace = Pace::new(Some(10));
         let queue = Queue(Mutex::new(queue));
-        let end = accept_all(&queue, OPTIONS, pace, &mut waiting, &serving).await;
+        let end = accept_all(&queue, pace, &mut waiting, &serving).await;
         assert!(end.is_err());
         let served = serving.served.lock();
         let when = |host: u8| {
@@ -428,13 +427,13 @@ mod tests {
         let source = Source::Incoming(AcceptedIos::new(futures::stream::iter(accepted)));
         let (serving, mut waiting) = (Serving::new(), WaitingConnections::new(1));
         let pace = Pace::new(None);
-        let end = accept_all(&source, OPTIONS, pace, &mut waiting, &serving).await;
+        let end = accept_all(&source, pace, &mut waiting, &serving).await;
         assert!(end.is_ok(), "there are no more");
         assert_eq!((serving.served.lock().len(), now() - serving.began), (1, PAUSE));
         // EBADF
         let broken = futures::stream::iter([code(9), Ok(tokio::io::duplex(1).0)]);
         let source = Source::Incoming(AcceptedIos::new(broken));
-        let end = accept_all(&source, OPTIONS, Pace::new(None), &mut waiting, &serving);
+        let end = accept_all(&source, Pace::new(None), &mut waiting, &serving);
         assert_eq!(end.await.unwrap_err().raw_os_error(), Some(9));
     }
 

@@ -8,15 +8,14 @@ use tokio::sync::watch;
 
 use crate::driver::{Buffered, Refused};
 use crate::error::{Error, ErrorKind, Origin, Reason, Result};
-use crate::settings;
 use crate::signal::Signal;
-use crate::transport::{PeerAddr, SocketOptions};
+use crate::transport::PeerAddr;
 
 use super::accept::{Accept, Serve, Source, accept_all};
 use super::builder::check_runtime;
 use super::connections::Connections;
 use super::pace::Pace;
-use super::waiting::WaitingConnections;
+use super::waiting::{Accepted, WaitingConnections};
 
 /// How long a listener that is being closed still accepts connections that had begun: the packets
 /// of a handshake on this machine, or in a rack, are there by then.
@@ -114,11 +113,10 @@ impl Bound {
     pub async fn serve(self) -> Result<()> {
         check_runtime("serve", matches!(self.source, Source::Listener(_)))?;
         self.stage.send_replace(Stage::Accepting);
-        let options = settings::socket_options(self.connections.config());
         let limits = self.connections.accept_limits();
         let pace = Pace::new(limits.accepts_per_second);
         let mut waiting = WaitingConnections::new(limits.waiting());
-        let accepting = accept_all(&self.source, options, pace, &mut waiting, &self.connections);
+        let accepting = accept_all(&self.source, pace, &mut waiting, &self.connections);
         let ended = tokio::select! {
             ended = accepting => Some(ended),
             () = self.connections.drain_begun() => None,
@@ -130,7 +128,7 @@ impl Bound {
         match ended {
             Some(Err(error)) => return Err(self.broken(error)),
             Some(Ok(())) => {}
-            None => self.accept_begun(options).await,
+            None => self.accept_begun().await,
         }
         drop(self.source);
         // Wakes those who shut the server down: the address is free.
@@ -147,18 +145,19 @@ impl Bound {
     }
 
     /// Accepts the connections that have begun, and lets no more begin. Their calls are refused.
-    async fn accept_begun(&self, options: SocketOptions) {
+    async fn accept_begun(&self) {
         // PROTOCOL 41
         self.source.stop();
         let all = async {
             loop {
-                let next = tokio::time::timeout(SETTLE, self.source.accept(options)).await;
-                let Ok(Some(Ok((ends, peer)))) = next else { return };
+                let next = tokio::time::timeout(SETTLE, self.source.accept()).await;
+                let Ok(Some(Ok(connection))) = next else { return };
                 // No shutdown would wait for the connection's end.
                 if self.connections.are_closing() {
                     return;
                 }
-                drop(self.connections.start(ends, peer));
+                let key = self.connections.key(connection.peer());
+                Serve::start(&self.connections, Accepted { connection, key });
             }
         };
         let _ = tokio::time::timeout(SETTLE_LIMIT, all).await;

@@ -121,8 +121,8 @@ impl ConnectionSet {
         }
     }
 
-    /// Counts one more connection of a peer, if there is room for it. [`insert`](Self::insert)
-    /// comes next.
+    /// Counts one more connection of a peer, if there is room for it, until it
+    /// [leaves](Self::leave).
     pub(super) fn enter(&mut self, key: Option<&PeerKey>) -> Result<std::sync::Arc<Peer>, Full> {
         let (used, own, limit) =
             (self.count, self.peers.connections(key), self.accept_limits.connections);
@@ -152,18 +152,22 @@ impl ConnectionSet {
     }
 
     pub(super) fn remove(&mut self, id: ConnectionId) -> Link {
-        let entry = self.entries.remove(id.index);
+        self.entries.remove(id.index).link
+    }
+
+    /// Counts a connection no more that has entered.
+    pub(super) fn leave(&mut self, key: Option<&PeerKey>) {
         self.count -= 1;
-        self.peers.leave(entry.key.as_ref());
-        entry.link
+        self.peers.leave(key);
     }
 
     pub(super) fn links(&self) -> Vec<Link> {
         self.entries.iter().map(|(_, entry)| entry.link.clone()).collect()
     }
 
+    /// Tells whether none has entered that has not left.
     pub(super) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.count == 0
     }
 
     /// The oldest new connections, as many as there are too many, if they have been left alone for

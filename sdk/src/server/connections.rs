@@ -1,18 +1,22 @@
 //! The connections of a server: start them, and know them.
 
+use std::io;
 use std::sync::Arc;
 
 use tokio::sync::Notify;
 
 use crate::clock::now;
-use crate::driver::{Buffered, Cause, Config, ConnError, Connection, Driver, Link, Pools, Refused};
+use crate::driver::{
+    Buffered, Cause, Config, ConnError, Connection, Driver, Link, Peer, Pools, Refused,
+};
+use crate::settings;
 use crate::signal::Signal;
 use crate::sync::Mutex;
-use crate::transport::{Ends, PeerAddr};
+use crate::transport::{Ends, PeerAddr, Undriven};
 
 use super::accept::Serve;
 use super::call::{Router, ServerState};
-use super::connection_set::{AcceptLimits, ConnectionSet, Full};
+use super::connection_set::{AcceptLimits, ConnectionId, ConnectionSet, Full};
 use super::peers::{KeyOf, PeerKey};
 use super::waiting::Accepted;
 
@@ -56,50 +60,33 @@ impl Connections {
         &self.accept_limits
     }
 
-    pub(super) fn config(&self) -> &Config {
-        &self.config
-    }
-
-    /// Serves a connection as [`start_as`](Self::start_as) does, and finds out whose it is.
-    pub(super) fn start(self: &Arc<Self>, ends: Ends, peer: PeerAddr) -> Result<Link, Full> {
-        let key = self.keys.key(&peer);
-        self.start_as(Accepted { ends, peer, key })
+    pub(super) fn key(&self, peer: &PeerAddr) -> Option<PeerKey> {
+        self.keys.key(peer)
     }
 
     /// Serves one connection in a task, which ends with the connection and the last of its
     /// handlers: a one-way call may go on when its caller is gone, and a shutdown must know of it.
     /// A connection for which there is no room is closed.
-    pub(super) fn start_as(self: &Arc<Self>, accepted: Accepted) -> Result<Link, Full> {
-        let Accepted { ends, peer, key } = accepted;
-        let entered = self.open.lock().enter(key.as_ref());
-        let shared = entered.inspect_err(|full| {
+    pub(super) fn start(self: &Arc<Self>, ends: Ends, peer: PeerAddr) -> Result<Link, Full> {
+        let entered = self.enter(self.key(&peer), &peer)?;
+        Ok(entered.serve(ends, peer))
+    }
+
+    /// Serves one that was accepted in the same way.
+    fn start_accepted(self: &Arc<Self>, accepted: Accepted) {
+        let Accepted { connection, key } = accepted;
+        if let Ok(entered) = self.enter(key, connection.peer()) {
+            entered.open(connection);
+        }
+    }
+
+    fn enter(self: &Arc<Self>, key: Option<PeerKey>, peer: &PeerAddr) -> Result<Entered, Full> {
+        let shared = self.open.lock().enter(key.as_ref());
+        let shared = shared.inspect_err(|full| {
             self.pools.refusals.count(Cause::TooManyConnections);
             tracing::debug!(%peer, "a connection was closed as it came: {full}");
         })?;
-        let config = Config { peer: Some(shared), ..self.config.clone() };
-        let conn = Connection::server(config, self.router.admission());
-        let (link, driver) = Driver::server(conn, ends, peer, Arc::clone(&self.router) as _);
-        let (id, silent) = self.open.lock().insert(link.clone(), key, now());
-        let AcceptLimits { new: limit, new_grace: silence, .. } = self.accept_limits;
-        silent
-            .iter()
-            .for_each(|link| link.close_if_silent(&ConnError::TooManyNew { limit, silence }));
-        // Checked after the insertion. A shutdown sets its signal first and then visits all
-        // inserted links, so one of the two always sees the other.
-        if self.server_state.drain.has_begun() {
-            link.drain();
-        }
-        if self.closing.is_set() {
-            link.shut_down();
-        }
-        let connections = Arc::clone(self);
-        tokio::spawn(async move {
-            driver.await;
-            let link = connections.open.lock().remove(id);
-            drop(link);
-            connections.ended.notify_waiters();
-        });
-        Ok(link)
+        Ok(Entered { connections: Arc::clone(self), key, shared, id: None })
     }
 
     /// The refusals so far, counted by cause.
@@ -130,18 +117,82 @@ impl Connections {
     }
 }
 
+/// A connection that counts, until this is dropped: with its task, or before it has one.
+struct Entered {
+    connections: Arc<Connections>,
+    key: Option<PeerKey>,
+    shared: Arc<Peer>,
+    /// Its entry, once it is served.
+    id: Option<ConnectionId>,
+}
+
+impl Entered {
+    /// Serves the connection in a task of the runtime where this is called.
+    fn open(self, connection: Undriven) {
+        let options = settings::socket_options(&self.connections.config);
+        match connection.open(options) {
+            Ok((ends, peer)) => drop(self.serve(ends, peer)),
+            // It is gone already, which says nothing of the listener.
+            Err(error) => note_lost(&error),
+        }
+    }
+
+    fn serve(mut self, ends: Ends, peer: PeerAddr) -> Link {
+        let connections = &self.connections;
+        let config = Config { peer: Some(Arc::clone(&self.shared)), ..connections.config.clone() };
+        let conn = Connection::server(config, connections.router.admission());
+        let router = Arc::clone(&connections.router) as _;
+        let (link, driver) = Driver::server(conn, ends, peer, router);
+        let (id, silent) = connections.open.lock().insert(link.clone(), self.key.clone(), now());
+        let AcceptLimits { new: limit, new_grace: silence, .. } = connections.accept_limits;
+        silent
+            .iter()
+            .for_each(|link| link.close_if_silent(&ConnError::TooManyNew { limit, silence }));
+        // Checked after the insertion. A shutdown sets its signal first and then visits all
+        // inserted links, so one of the two always sees the other.
+        if connections.server_state.drain.has_begun() {
+            link.drain();
+        }
+        if connections.closing.is_set() {
+            link.shut_down();
+        }
+        self.id = Some(id);
+        tokio::spawn(async move {
+            driver.await;
+            drop(self);
+        });
+        link
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        let mut open = self.connections.open.lock();
+        let link = self.id.map(|id| open.remove(id));
+        open.leave(self.key.as_ref());
+        drop(open);
+        // Outside the lock: it may be the last hold on the connection.
+        drop(link);
+        self.connections.ended.notify_waiters();
+    }
+}
+
+fn note_lost(error: &io::Error) {
+    tracing::debug!(%error, "a connection was lost before it was served");
+}
+
 impl Serve for Arc<Connections> {
     fn key(&self, peer: &PeerAddr) -> Option<PeerKey> {
-        self.keys.key(peer)
+        Connections::key(self, peer)
     }
 
     fn start(&self, accepted: Accepted) {
-        drop(self.start_as(accepted));
+        self.start_accepted(accepted);
     }
 
     fn refuse(&self, accepted: Accepted) {
         self.pools.refusals.count(Cause::TooManyConnections);
-        let (peer, setting) = (&accepted.peer, "max_accepts_per_second");
+        let (peer, setting) = (accepted.connection.peer(), "max_accepts_per_second");
         tracing::debug!(%peer, setting, "a connection was closed: too many of its peer wait to be served");
     }
 }

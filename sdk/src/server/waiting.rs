@@ -1,14 +1,13 @@
 //! Connections that were accepted and wait for their turn to be served.
 
 use crate::fair_queue::FairQueue;
-use crate::transport::{Ends, PeerAddr};
+use crate::transport::Undriven;
 
 use super::peers::PeerKey;
 
 /// An accepted connection, with the key of its peer.
 pub(super) struct Accepted {
-    pub(super) ends: Ends,
-    pub(super) peer: PeerAddr,
+    pub(super) connection: Undriven,
     pub(super) key: Option<PeerKey>,
 }
 
@@ -47,13 +46,13 @@ impl WaitingConnections {
 
 #[cfg(test)]
 mod tests {
-    use crate::transport::memory_pair;
+    use crate::transport::{PeerAddr, memory_pair};
 
     use super::*;
 
     fn of(peer: &str) -> Accepted {
         let key = Some(PeerKey::Named(peer.to_owned()));
-        Accepted { ends: memory_pair().0, peer: PeerAddr::memory(), key }
+        Accepted { connection: Undriven::of(memory_pair().0, PeerAddr::memory()), key }
     }
 
     fn name(accepted: Option<Accepted>) -> String {

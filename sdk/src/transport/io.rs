@@ -7,10 +7,9 @@ use std::io;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 
-use super::socket::{tcp_opened, unix_opened};
-use super::socket_options::SocketOptions;
 use super::split::split;
-use super::{Credentials, Ends, PeerAddr};
+use super::undriven::{IoKind, Undriven};
+use super::{Credentials, PeerAddr};
 
 /// A connection that was made elsewhere, for a server to
 /// [serve](crate::server::ServerBuilder::bind_incoming) or for a channel's
@@ -59,12 +58,6 @@ pub struct Io {
     has_address: bool,
 }
 
-enum IoKind {
-    Tcp(TcpStream),
-    Unix(UnixStream),
-    Other(Ends),
-}
-
 impl Io {
     /// A connection over any io. Reads and writes nothing yet.
     pub fn new(io: impl AsyncRead + AsyncWrite + Send + 'static) -> Self {
@@ -108,38 +101,23 @@ impl Io {
         &self.peer
     }
 
-    /// Prepares a socket, and finds out who is there. A peer without an address has that of
-    /// `unknown`, unless a socket tells.
+    /// Finds out who is there. A peer without an address has that of `unknown`, unless a socket
+    /// tells.
     ///
     /// # Errors
     /// The socket's connection is gone already.
-    pub(crate) fn open(
-        self,
-        options: SocketOptions,
-        unknown: Option<&PeerAddr>,
-    ) -> io::Result<(Ends, PeerAddr)> {
+    pub(crate) fn identify(self, unknown: Option<&PeerAddr>) -> io::Result<Undriven> {
         let Self { kind, mut peer, has_address } = self;
-        match kind {
-            IoKind::Tcp(stream) => {
-                if !has_address {
-                    peer = peer.at(&PeerAddr::tcp(stream.peer_addr()?));
-                }
-                tcp_opened(stream, peer, options)
-            }
-            IoKind::Unix(stream) => {
-                if !has_address {
-                    let path = stream.peer_addr()?;
-                    peer = peer.at(&PeerAddr::unix(path.as_pathname()));
-                }
-                unix_opened(stream, peer, options)
-            }
-            IoKind::Other(ends) => {
-                if let (false, Some(unknown)) = (has_address, unknown) {
-                    peer = peer.at(unknown);
-                }
-                Ok((ends, peer))
-            }
+        let address = match &kind {
+            _ if has_address => None,
+            IoKind::Tcp(stream) => Some(PeerAddr::tcp(stream.peer_addr()?)),
+            IoKind::Unix(stream) => Some(PeerAddr::unix(stream.peer_addr()?.as_pathname())),
+            IoKind::Other(_) => unknown.cloned(),
+        };
+        if let Some(address) = address {
+            peer = peer.at(&address);
         }
+        Ok(Undriven::new(kind, peer))
     }
 }
 

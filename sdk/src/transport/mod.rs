@@ -10,6 +10,7 @@ mod memory;
 mod socket;
 mod socket_options;
 mod split;
+mod undriven;
 
 use std::io::IoSlice;
 use std::sync::Arc;
@@ -25,6 +26,7 @@ pub use listener::Listener;
 pub(crate) use memory::pair as memory_pair;
 pub(crate) use socket::{SocketListener, UnknownHost, connect, is_of_other_type, why_not_bound};
 pub(crate) use socket_options::SocketOptions;
+pub(crate) use undriven::Undriven;
 
 /// One end of a connection. The seam under which bytes travel: a socket, or something that behaves
 /// like one.

@@ -17,6 +17,7 @@ use tokio_util::io::poll_read_buf;
 
 use super::eyeballs;
 use super::socket_options::SocketOptions;
+use super::undriven::{IoKind, Undriven};
 use super::{Address, Ends, PeerAddr, ReadEnd, WriteEnd};
 
 /// The reading half of a socket. It knows that a read that does not fill the buffer has taken
@@ -57,7 +58,7 @@ fn peek(socket: &SockRef<'_>) -> io::Result<usize> {
 }
 
 /// `true` if the next read gives the end, or an error.
-fn is_ended(socket: &SockRef<'_>) -> bool {
+pub(super) fn is_ended(socket: &SockRef<'_>) -> bool {
     let peeked = peek(socket);
     !would_block(&peeked) && peeked.unwrap_or(0) == 0
 }
@@ -105,30 +106,17 @@ output_for!(tcp::OwnedWriteHalf);
 output_for!(unix::OwnedWriteHalf);
 
 /// The ends of a connected socket, which is prepared.
-pub(super) fn tcp_opened(
-    stream: TcpStream,
-    peer: PeerAddr,
-    options: SocketOptions,
-) -> io::Result<(Ends, PeerAddr)> {
+pub(super) fn tcp_ends(stream: TcpStream, options: SocketOptions) -> io::Result<Ends> {
     options.prepare_tcp(&stream)?;
     let (read, write) = stream.into_split();
-    Ok((Ends { input: Box::new(SocketReadEnd(read)), output: Arc::new(write) }, peer))
+    Ok(Ends { input: Box::new(SocketReadEnd(read)), output: Arc::new(write) })
 }
 
-/// The ends of a connected socket, and its peer with credentials.
-pub(super) fn unix_opened(
-    stream: UnixStream,
-    mut peer: PeerAddr,
-    options: SocketOptions,
-) -> io::Result<(Ends, PeerAddr)> {
+/// The same of a Unix socket.
+pub(super) fn unix_ends(stream: UnixStream, options: SocketOptions) -> io::Result<Ends> {
     options.set_buffers(&SockRef::from(&stream))?;
-    if peer.credentials().is_none()
-        && let Ok(credentials) = stream.peer_cred()
-    {
-        peer.set_credentials(credentials.into());
-    }
     let (read, write) = stream.into_split();
-    Ok((Ends { input: Box::new(SocketReadEnd(read)), output: Arc::new(write) }, peer))
+    Ok(Ends { input: Box::new(SocketReadEnd(read)), output: Arc::new(write) })
 }
 
 /// Connects, and prepares the socket.
@@ -143,10 +131,11 @@ pub(crate) async fn connect(
                 found.map_err(|error| io::Error::other(UnknownHost(error)))?.collect();
             let stream = eyeballs::first(addresses, |address| options.connect(address)).await?;
             let peer = PeerAddr::tcp(stream.peer_addr()?);
-            tcp_opened(stream, peer, options)
+            Undriven::new(IoKind::Tcp(stream), peer).open(options)
         }
         Address::Unix(path) => {
-            unix_opened(UnixStream::connect(path).await?, PeerAddr::unix(Some(path)), options)
+            let stream = UnixStream::connect(path).await?;
+            Undriven::new(IoKind::Unix(stream), PeerAddr::unix(Some(path))).open(options)
         }
         Address::Other(_) => Err(io::ErrorKind::InvalidInput.into()),
     }
@@ -230,29 +219,17 @@ impl SocketListener {
         }
     }
 
-    /// Waits for the next connection, and prepares its socket. Cancel safe: a connection is given
-    /// out or stays in the queue.
-    pub(crate) async fn accept(&self, options: SocketOptions) -> io::Result<(Ends, PeerAddr)> {
+    /// Waits for the next connection. Cancel safe: a connection is given out or stays in the queue.
+    pub(crate) async fn accept(&self) -> io::Result<Undriven> {
         match self {
-            Self::Tcp(listener) | Self::GivenTcp(listener) => loop {
+            Self::Tcp(listener) | Self::GivenTcp(listener) => {
                 let (stream, peer) = listener.accept().await?;
-                match tcp_opened(stream, PeerAddr::tcp(peer), options) {
-                    Ok(opened) => return Ok(opened),
-                    // It is gone already, which says nothing of the listener.
-                    Err(error) => {
-                        tracing::debug!(%peer, %error, "a connection was lost before it was served");
-                    }
-                }
-            },
-            Self::Unix(listener, _) | Self::GivenUnix(listener) => loop {
+                Ok(Undriven::new(IoKind::Tcp(stream), PeerAddr::tcp(peer)))
+            }
+            Self::Unix(listener, _) | Self::GivenUnix(listener) => {
                 let (stream, peer) = listener.accept().await?;
-                match unix_opened(stream, PeerAddr::unix(peer.as_pathname()), options) {
-                    Ok(opened) => return Ok(opened),
-                    Err(error) => {
-                        tracing::debug!(%error, "a connection was lost before it was served");
-                    }
-                }
-            },
+                Ok(Undriven::new(IoKind::Unix(stream), PeerAddr::unix(peer.as_pathname())))
+            }
         }
     }
 
@@ -428,7 +405,8 @@ mod tests {
         listener.stop_listening();
         let late = std::net::TcpStream::connect_timeout(&address, Duration::from_millis(200));
         assert_eq!(late.unwrap_err().kind(), io::ErrorKind::TimedOut);
-        let (mut ends, _) = listener.accept(SocketOptions::new(WAIT)).await.unwrap();
+        let accepted = listener.accept().await.unwrap();
+        let (mut ends, _) = accepted.open(SocketOptions::new(WAIT)).unwrap();
         drop(listener);
         io::Write::write_all(&mut begun, b"hello").unwrap();
         let mut read = BytesMut::with_capacity(100);
