@@ -120,6 +120,8 @@ pub mod codec;
 pub mod combinators;
 mod conn;
 #[cfg(feature = "runtime")]
+mod cores;
+#[cfg(feature = "runtime")]
 mod driver;
 mod error;
 #[cfg(feature = "runtime")]
@@ -192,6 +194,7 @@ pub use metadata::{Metadata, MetadataError, MetadataIter};
 #[cfg(feature = "runtime")]
 pub use {
     client::Channel,
+    cores::Cores,
     server::Server,
     server::call::Context,
     service::CallOptions,

@@ -38,6 +38,7 @@ mod no_room;
 mod own_io;
 mod own_listener;
 mod packed;
+mod per_core;
 mod proxy;
 mod reconnect;
 mod refusals;

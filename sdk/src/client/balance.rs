@@ -29,16 +29,15 @@ pub enum Balance {
 #[derive(Debug)]
 pub(super) struct Picker {
     candidates: Box<[Candidate]>,
-    /// Some connections rest, and are to be made when there is a call.
-    pub(super) resting: bool,
     balance: Balance,
     next: AtomicUsize,
-    /// A connection has less than its whole share. The channel's, and the same for each `Picker`.
+    /// A connection has less than its whole share. The channel's, and the same for each `Picker` of
+    /// all its connections.
     uneven: Arc<AtomicBool>,
 }
 
 /// A connection that calls can take.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Candidate {
     link: Link,
     share: Arc<Share>,
@@ -51,16 +50,10 @@ impl Candidate {
 }
 
 impl Picker {
-    pub(super) fn new(
-        links: Vec<Link>,
-        resting: bool,
-        balance: Balance,
-        uneven: &Arc<AtomicBool>,
-    ) -> Self {
+    pub(super) fn new(links: Vec<Link>, balance: Balance, uneven: &Arc<AtomicBool>) -> Self {
         let candidate = |link| Candidate { link, share: Arc::new(Share::new(uneven)) };
         Self {
             candidates: links.into_iter().map(candidate).collect(),
-            resting,
             balance,
             next: AtomicUsize::new(0),
             uneven: Arc::clone(uneven),
@@ -76,6 +69,17 @@ impl Picker {
             }
         }
         self
+    }
+
+    /// Picks among some of the connections, in their order, as if they all had their whole shares.
+    pub(super) fn part(&self, chosen: &[bool]) -> Self {
+        let candidates = self.candidates.iter().zip(chosen).filter(|(_, chosen)| **chosen);
+        Self {
+            candidates: candidates.map(|(candidate, _)| candidate.clone()).collect(),
+            balance: self.balance,
+            next: AtomicUsize::new(0),
+            uneven: Arc::default(),
+        }
     }
 
     /// A connection that takes calls.
@@ -144,7 +148,7 @@ fn in_turn(turn: usize, count: usize) -> impl Iterator<Item = usize> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::task::{Context, Poll, Waker};
 
     use super::*;
@@ -152,7 +156,7 @@ mod tests {
     use crate::transport::{Ends, PeerAddr, memory_pair};
 
     /// Links, and what keeps them from being lost.
-    fn links(count: usize) -> (Vec<Link>, Vec<(Driver, Ends)>) {
+    pub(in crate::client) fn links(count: usize) -> (Vec<Link>, Vec<(Driver, Ends)>) {
         let link = |_| {
             let (near, far) = memory_pair();
             let (link, driver) =
@@ -176,7 +180,7 @@ mod tests {
     #[test]
     fn round_robin_takes_turns_and_passes_over_the_lost() {
         let (links, mut drivers) = links(3);
-        let picker = Picker::new(links.clone(), false, Balance::RoundRobin, &Arc::default());
+        let picker = Picker::new(links.clone(), Balance::RoundRobin, &Arc::default());
         let turns: Vec<_> = (0..6).map(|_| index(&picker, &links).unwrap()).collect();
         assert_eq!(turns, [0, 1, 2, 0, 1, 2]);
         drop(drivers.remove(1));
@@ -189,7 +193,7 @@ mod tests {
     #[test]
     fn the_least_loaded_is_taken_and_those_alike_take_turns() {
         let (links, _drivers) = links(3);
-        let picker = Picker::new(links.clone(), false, Balance::LeastLoaded, &Arc::default());
+        let picker = Picker::new(links.clone(), Balance::LeastLoaded, &Arc::default());
         let mut opened = [0; 3];
         for _ in 0..9 {
             let picked = index(&picker, &links).unwrap();
@@ -232,7 +236,7 @@ mod tests {
     async fn who_refuses_gets_a_call_now_and_then_and_its_share_when_it_serves_again() {
         for balance in [Balance::RoundRobin, Balance::LeastLoaded] {
             let (links, _drivers) = links(3);
-            let picker = Picker::new(links.clone(), false, balance, &Arc::default());
+            let picker = Picker::new(links.clone(), balance, &Arc::default());
             // Connections have something to do, but for the one whose server is quick to refuse.
             for link in &links[1..] {
                 open(link);
@@ -261,7 +265,7 @@ mod tests {
     async fn the_call_after_a_refusal_goes_elsewhere() {
         for balance in [Balance::RoundRobin, Balance::LeastLoaded] {
             let (links, _drivers) = links(2);
-            let picker = Picker::new(links.clone(), false, balance, &Arc::default());
+            let picker = Picker::new(links.clone(), balance, &Arc::default());
             open(&links[1]);
             for _ in 0..3 {
                 while calls(&picker, &links, 1, |index| index != 0) != [0] {}
@@ -274,7 +278,7 @@ mod tests {
     async fn when_all_refuse_calls_go_to_all() {
         for balance in [Balance::RoundRobin, Balance::LeastLoaded] {
             let (links, _drivers) = links(3);
-            let picker = Picker::new(links.clone(), false, balance, &Arc::default());
+            let picker = Picker::new(links.clone(), balance, &Arc::default());
             calls(&picker, &links, 100, |_| false);
             let refused = calls(&picker, &links, 300, |_| false);
             for index in 0..3 {
@@ -287,7 +291,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_channel_with_few_calls_tries_again_every_half_minute() {
         let (links, _drivers) = links(2);
-        let picker = Picker::new(links.clone(), false, Balance::RoundRobin, &Arc::default());
+        let picker = Picker::new(links.clone(), Balance::RoundRobin, &Arc::default());
         calls(&picker, &links, 100, |index| index != 0);
         let mut tried = 0;
         for _ in 0..10 {
@@ -301,9 +305,9 @@ mod tests {
     fn a_new_list_keeps_the_shares_of_those_that_stay() {
         let (links, _drivers) = links(2);
         let uneven = Arc::default();
-        let old = Picker::new(links.clone(), false, Balance::RoundRobin, &uneven);
+        let old = Picker::new(links.clone(), Balance::RoundRobin, &uneven);
         old.share(&links[1]).unwrap().handle_refused();
-        let new = Picker::new(links.clone(), false, Balance::RoundRobin, &uneven).after(&old);
+        let new = Picker::new(links.clone(), Balance::RoundRobin, &uneven).after(&old);
         assert!(
             new.share(&links[0]).unwrap().is_whole() && !new.share(&links[1]).unwrap().is_whole()
         );

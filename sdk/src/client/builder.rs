@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::cores::{CoreSet, Cores};
 use crate::driver::{Config, Connection, Driver, Link};
 use crate::error::{Error, ErrorKind, Origin, Reason, Result};
 use crate::settings::{self, Limits, shared_settings};
@@ -42,6 +43,7 @@ pub struct ChannelBuilder {
     balance: Balance,
     resolve_every: Option<Duration>,
     connector: Arc<dyn Connect>,
+    cores: Option<CoreSet>,
 }
 
 impl ChannelBuilder {
@@ -58,6 +60,7 @@ impl ChannelBuilder {
             balance: Balance::default(),
             resolve_every: Some(Duration::from_secs(30)),
             connector: Arc::new(Sockets),
+            cores: None,
         }
     }
 
@@ -134,6 +137,18 @@ impl ChannelBuilder {
     /// Which of several connections a call or stream takes. Default: [`Balance::RoundRobin`].
     pub fn balance(mut self, balance: Balance) -> Self {
         self.balance = balance;
+        self
+    }
+
+    /// Makes [`connections`](Self::connections) to each address for each core, and drives them
+    /// there. Default: connections are driven by the runtime of the call that they were made for.
+    ///
+    /// A call or stream of a task that runs on a core takes that core's connection, so that no
+    /// other thread has to be woken. One from elsewhere takes any of them, and so do all while a
+    /// connection is missing or some servers refuse. When the [`Cores`] are dropped, calls on the
+    /// channel end with [`ErrorKind::Closed`], and so do later ones.
+    pub fn per_core(mut self, cores: &Cores) -> Self {
+        self.cores = Some(cores.set());
         self
     }
 
@@ -241,7 +256,7 @@ impl ChannelBuilder {
         }
         self.check()?;
         let target = list.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-        let subchannels = Subchannels::fixed(&list, self.connections);
+        let subchannels = Subchannels::fixed(&list, self.each());
         Ok(self.build(&target, None, subchannels))
     }
 
@@ -286,6 +301,11 @@ impl ChannelBuilder {
         self
     }
 
+    /// How many connections to make to each address.
+    fn each(&self) -> usize {
+        self.connections.saturating_mul(self.cores.as_ref().map_or(1, CoreSet::count))
+    }
+
     fn check(&self) -> Result<()> {
         settings::check(&self.config)?;
         self.backoff.check()?;
@@ -299,10 +319,11 @@ impl ChannelBuilder {
                 "connections is 0: there must be at least one to each address".to_owned(),
             ));
         }
-        if self.connections > MAX_CONNECTIONS {
+        if self.each() > MAX_CONNECTIONS {
+            let (count, each) =
+                (self.connections, self.cores.as_ref().map_or("", |_| " for each core"));
             let text = format!(
-                "connections is {}: there are at most {MAX_CONNECTIONS} to each address",
-                self.connections
+                "connections is {count}{each}: there are at most {MAX_CONNECTIONS} to each address"
             );
             return Err(wrong(text));
         }
@@ -318,16 +339,18 @@ impl ChannelBuilder {
         resolver: Option<Arc<dyn Resolve>>,
         subchannels: Subchannels,
     ) -> Channel {
+        let each = self.each();
         let config = ChannelConfig {
             target: target.into(),
             connector: self.connector,
             connection: self.config,
             connect_timeout: self.connect_timeout,
             backoff: self.backoff,
-            each: self.connections,
+            each,
             balance: self.balance,
             resolver,
             resolve_every: self.resolve_every,
+            cores: self.cores,
         };
         let calls = CallDefaults {
             caller: self.caller,

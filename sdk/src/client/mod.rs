@@ -46,6 +46,7 @@ mod channel;
 mod connect;
 mod flush;
 mod keeper;
+mod per_core;
 mod pool;
 mod resolve;
 mod runtime;

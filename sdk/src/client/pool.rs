@@ -3,6 +3,7 @@
 //! A call that finds no connection starts the tasks that make one ([`keeper`]), and
 //! waits. Each change of the subchannels wakes the calls that wait, and those that watch the state.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -10,15 +11,17 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::sync::{Notify, watch};
 
+use crate::cores::CoreSet;
 use crate::driver::{Config, ConnError, Link};
 use crate::error::{Error, ErrorKind, Origin, Reason, Result};
 use crate::signal::Signal;
 use crate::sync::Mutex;
 
 use super::backoff::Backoff;
-use super::balance::{Balance, Picker};
+use super::balance::Balance;
 use super::connect::Connect;
 use super::keeper;
+use super::per_core::Pickers;
 use super::resolve::Resolve;
 use super::runtime::{self, Guard, Task};
 use super::state::{State, StateWatch};
@@ -27,9 +30,9 @@ use super::subchannels::{Start, Subchannels};
 /// The connections of a channel. Its tasks hold it as well, and end when it is
 /// [released](Self::release).
 pub(super) struct ConnectionPool {
-    /// The picker of each call's connection. It is replaced, never changed, so that calls need no
+    /// They pick each call's connection. They are replaced, never changed, so that calls need no
     /// lock.
-    picker: ArcSwap<Picker>,
+    pickers: ArcSwap<Pickers>,
     /// Some connections get less than their share, because their servers refuse.
     uneven: Arc<AtomicBool>,
     subchannels: Mutex<Subchannels>,
@@ -59,15 +62,44 @@ pub(super) struct ChannelConfig {
     pub(super) balance: Balance,
     pub(super) resolver: Option<Arc<dyn Resolve>>,
     pub(super) resolve_every: Option<Duration>,
+    /// Where its tasks run, if not where they are called for.
+    pub(super) cores: Option<CoreSet>,
+}
+
+impl ChannelConfig {
+    fn pickers(
+        &self,
+        subchannels: &Subchannels,
+        uneven: &Arc<AtomicBool>,
+        old: Option<&Pickers>,
+    ) -> Pickers {
+        let (links, resting) = (subchannels.links(), subchannels.is_resting());
+        Pickers::new(links, resting, self.balance, uneven, self.cores.as_ref(), old)
+    }
+
+    /// Checks that the channel's tasks can run where it is called for.
+    fn check_runtime(&self) -> Result<()> {
+        match &self.cores {
+            Some(_) => Ok(()),
+            None => runtime::check(self.connector.needs_sockets()),
+        }
+    }
+
+    /// Runs a task of the channel's: on a core, or where this is called.
+    fn spawn(&self, number: usize, task: impl Future<Output = ()> + Send + 'static) {
+        drop(match &self.cores {
+            Some(cores) => cores.spawn_on(number, task),
+            None => tokio::spawn(task),
+        });
+    }
 }
 
 impl ConnectionPool {
     pub(super) fn new(config: ChannelConfig, subchannels: Subchannels) -> Arc<Self> {
         let uneven = Arc::default();
-        let picker =
-            Picker::new(subchannels.links(), subchannels.is_resting(), config.balance, &uneven);
+        let pickers = config.pickers(&subchannels, &uneven, None);
         Arc::new(Self {
-            picker: ArcSwap::from_pointee(picker),
+            pickers: ArcSwap::from_pointee(pickers),
             uneven,
             states: watch::Sender::new(subchannels.state()),
             subchannels: Mutex::new(subchannels),
@@ -82,21 +114,20 @@ impl ConnectionPool {
     /// A connection for a call, if there is one.
     #[inline]
     pub(super) fn pick(self: &Arc<Self>) -> Option<Link> {
-        let picker = self.picker.load();
-        if picker.resting {
-            drop(picker);
+        let pickers = self.pickers.load();
+        if pickers.resting {
+            drop(pickers);
             // A waiter is then told why there is no connection.
             return self.wake_and_pick().ok().flatten();
         }
-        picker.pick().cloned()
+        pickers.pick().cloned()
     }
 
     /// Starts what rests, where that can run.
     #[cold]
     fn wake_and_pick(self: &Arc<Self>) -> Result<Option<Link>> {
-        let woken = runtime::check(self.config.connector.needs_sockets())
-            .map(|()| self.start(Subchannels::wake));
-        let link = self.picker.load().pick().cloned();
+        let woken = self.config.check_runtime().map(|()| self.start(Subchannels::wake));
+        let link = self.pickers.load().pick().cloned();
         if link.is_some() {
             Ok(link)
         } else {
@@ -118,7 +149,7 @@ impl ConnectionPool {
 
     #[cold]
     fn give_share_back(&self, link: &Link) {
-        if let Some(share) = self.picker.load().share(link) {
+        if let Some(share) = self.pickers.load().share(link) {
             share.handle_served();
         }
     }
@@ -126,7 +157,7 @@ impl ConnectionPool {
     /// The server of a connection has refused a call.
     #[cold]
     pub(super) fn handle_refused(&self, link: &Link) {
-        if let Some(share) = self.picker.load().share(link) {
+        if let Some(share) = self.pickers.load().share(link) {
             share.handle_refused();
         }
     }
@@ -140,7 +171,7 @@ impl ConnectionPool {
         loop {
             // Made before anything is looked at, so that a change in between wakes it.
             let changed = self.changed.notified();
-            let resting = self.picker.load().resting;
+            let resting = self.pickers.load().resting;
             if let Some(link) = if resting { self.wake_and_pick()? } else { self.pick() } {
                 return Ok(link);
             }
@@ -181,17 +212,16 @@ impl ConnectionPool {
         {
             subchannels.note_failure(why);
         }
-        let old = self.picker.load_full();
-        let (links, resting) = (subchannels.links(), subchannels.is_resting());
-        let picker = Picker::new(links, resting, self.config.balance, &self.uneven).after(&old);
-        self.picker.store(Arc::new(picker));
+        let old = self.pickers.load_full();
+        let pickers = self.config.pickers(&subchannels, &self.uneven, Some(&old));
+        self.pickers.store(Arc::new(pickers));
         self.states.send_if_modified(|old| {
             let new = !state.is_same(old);
             *old = state;
             new
         });
         drop(subchannels);
-        // The old picker may have the last hold on a connection, which is let go of outside the
+        // The old pickers may have the last hold on a connection, which is let go of outside the
         // lock.
         drop(old);
         self.changed.notify_waiters();
@@ -202,14 +232,15 @@ impl ConnectionPool {
     pub(super) fn start(self: &Arc<Self>, change: impl FnOnce(&mut Subchannels) -> Vec<Start>) {
         for start in self.change(change) {
             match start {
-                Start::Subchannel { id, address, gone, wait } => {
+                Start::Subchannel { id, address, number, gone, wait } => {
                     let guard = Guard::new(self, Task::Subchannel(id));
-                    tokio::spawn(keeper::keep(guard, id, address, gone, wait));
+                    self.config.spawn(number, keeper::keep(guard, id, address, gone, wait));
                 }
                 Start::Resolver => {
                     let resolver =
                         self.config.resolver.clone().expect("who has no list has a resolver");
-                    tokio::spawn(keeper::follow(Guard::new(self, Task::Resolver), resolver));
+                    let guard = Guard::new(self, Task::Resolver);
+                    self.config.spawn(0, keeper::follow(guard, resolver));
                 }
             }
         }
@@ -244,13 +275,13 @@ impl ConnectionPool {
 
     /// The connections that take calls.
     pub(super) fn links(&self) -> Vec<Link> {
-        self.picker.load().links().filter(|link| link.takes_calls()).cloned().collect()
+        self.pickers.load().links().filter(|link| link.takes_calls()).cloned().collect()
     }
 
     /// All connections, those that only finish their calls included.
     pub(super) fn all_links(&self) -> Vec<Link> {
         let subchannels = self.subchannels.lock();
-        let links = subchannels.links().into_iter().filter(|link| !link.is_over());
+        let links = subchannels.links().map(|(link, _)| link).filter(|link| !link.is_over());
         links.chain(subchannels.draining()).collect()
     }
 

@@ -57,6 +57,8 @@ struct Aside {
 struct Subchannel {
     id: Id,
     address: Address,
+    /// Which of the connections to its address it is.
+    number: usize,
     phase: Phase,
     attempts: Attempts,
     /// Tells its task that it is wanted no more.
@@ -95,7 +97,7 @@ enum ResolverState {
 #[derive(Debug)]
 pub(super) enum Start {
     /// Connects after a wait, and keeps connected.
-    Subchannel { id: Id, address: Address, gone: Arc<Signal>, wait: Duration },
+    Subchannel { id: Id, address: Address, number: usize, gone: Arc<Signal>, wait: Duration },
     /// Asks where the servers are, and goes on doing so.
     Resolver,
 }
@@ -138,6 +140,7 @@ impl Subchannels {
         subchannels.list.push(Subchannel {
             id: Id(subchannels.last_id),
             address: Address::Tcp(String::new()),
+            number: 0,
             phase: Phase::Ready(link),
             attempts: Attempts::default(),
             gone: Arc::default(),
@@ -158,6 +161,7 @@ impl Subchannels {
                 starts.push(Start::Subchannel {
                     id: subchannel.id,
                     address: subchannel.address.clone(),
+                    number: subchannel.number,
                     gone: Arc::clone(&subchannel.gone),
                     wait: Duration::ZERO,
                 });
@@ -231,13 +235,14 @@ impl Subchannels {
         let Some(place) = self.list.iter().position(|subchannel| subchannel.id == id) else {
             return Vec::new();
         };
-        let address = self.list[place].address.clone();
+        let (address, number) = (self.list[place].address.clone(), self.list[place].number);
         let mut attempts = std::mem::take(&mut self.list[place].attempts);
         let mut wait = attempts.handle_lost(backoff, now, random);
         self.last_id += 1;
         let new = Subchannel {
             id: Id(self.last_id),
             address: address.clone(),
+            number,
             phase: Phase::Connecting,
             attempts,
             gone: Arc::default(),
@@ -252,7 +257,7 @@ impl Subchannels {
         if wait > Duration::ZERO {
             new.phase = Phase::Failed { why: crowded.unwrap_or(why), retry_at: after(now, wait) };
         }
-        vec![Start::Subchannel { id: new.id, address, gone: Arc::clone(&new.gone), wait }]
+        vec![Start::Subchannel { id: new.id, address, number, gone: Arc::clone(&new.gone), wait }]
     }
 
     /// The server of the one connection that the channel was given drains. It is put aside, and
@@ -383,13 +388,12 @@ impl Subchannels {
         &self.failures
     }
 
-    /// The connections that are there.
-    pub(super) fn links(&self) -> Vec<Link> {
-        let ready = |subchannel: &Subchannel| match &subchannel.phase {
-            Phase::Ready(link) => Some(link.clone()),
+    /// The connections that are there, each with its number among those to its address.
+    pub(super) fn links(&self) -> impl Iterator<Item = (Link, usize)> {
+        self.list.iter().filter_map(|subchannel| match &subchannel.phase {
+            Phase::Ready(link) => Some((link.clone(), subchannel.number)),
             _ => None,
-        };
-        self.list.iter().filter_map(ready).collect()
+        })
     }
 
     /// The connections that finish their calls.
@@ -404,11 +408,12 @@ impl Subchannels {
     }
 
     fn add(&mut self, address: &Address, each: usize) {
-        for _ in 0..each {
+        for number in 0..each {
             self.last_id += 1;
             self.list.push(Subchannel {
                 id: Id(self.last_id),
                 address: address.clone(),
+                number,
                 phase: Phase::Resting,
                 attempts: Attempts::default(),
                 gone: Arc::default(),

@@ -10,6 +10,7 @@ use crate::client::Channel;
 use crate::error::{Error, ErrorKind, Origin, Reason, Result};
 
 use crate::clock::Lack;
+use crate::cores::{CoreSet, Cores};
 use crate::driver::{Config, Pools};
 use crate::settings::{self, Limits, shared_settings};
 use crate::stream::Compression;
@@ -47,6 +48,7 @@ impl Server {
             compression: None,
             unread: 512 * 1024 * 1024,
             unsent: 256 * 1024 * 1024,
+            cores: None,
         }
     }
 }
@@ -66,6 +68,7 @@ pub struct ServerBuilder {
     /// The bytes that all connections may hold together.
     unread: usize,
     unsent: usize,
+    cores: Option<CoreSet>,
 }
 
 impl ServerBuilder {
@@ -114,6 +117,19 @@ impl ServerBuilder {
     /// ```
     pub fn peer_key(mut self, key: impl Fn(&PeerAddr) -> String + Send + Sync + 'static) -> Self {
         self.keys = KeyOf(Some(Arc::new(key)));
+        self
+    }
+
+    /// Serves each accepted connection on the core that has the fewest, with its calls and streams.
+    /// Default: where tokio runs the tasks of the runtime in which the server
+    /// [serves](Bound::serve).
+    ///
+    /// All limits of the server count for the cores together. Over an [`Io`] that is no socket a
+    /// connection is served on a core and woken from where the io was made. Connections in memory
+    /// stay where they are made. When the [`Cores`] are dropped before the server is shut down,
+    /// its connections end, and new ones are closed as they come.
+    pub fn per_core(mut self, cores: &Cores) -> Self {
+        self.cores = Some(cores.set());
         self
     }
 
@@ -418,6 +434,7 @@ impl ServerBuilder {
             self.keys,
             router,
             server_state,
+            self.cores,
         )))
     }
 }

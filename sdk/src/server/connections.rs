@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 use crate::clock::now;
+use crate::cores::{CoreSet, Seat};
 use crate::driver::{
     Buffered, Cause, Config, ConnError, Connection, Driver, Link, Peer, Pools, Refused,
 };
@@ -27,6 +28,8 @@ pub(super) struct Connections {
     router: Arc<Router>,
     pub(super) server_state: Arc<ServerState>,
     accept_limits: AcceptLimits,
+    /// Where accepted connections are served, if not where they are accepted.
+    cores: Option<CoreSet>,
     pub(super) open: Mutex<ConnectionSet>,
     /// All connections are to end, also those that are just being accepted.
     pub(super) closing: Signal,
@@ -42,6 +45,7 @@ impl Connections {
         keys: KeyOf,
         router: Router,
         server_state: Arc<ServerState>,
+        cores: Option<CoreSet>,
     ) -> Self {
         Self {
             config,
@@ -51,6 +55,7 @@ impl Connections {
             router: Arc::new(router),
             server_state,
             accept_limits,
+            cores,
             closing: Signal::default(),
             ended: Notify::new(),
         }
@@ -72,11 +77,13 @@ impl Connections {
         Ok(entered.serve(ends, peer))
     }
 
-    /// Serves one that was accepted in the same way.
+    /// Serves one that was accepted in the same way: here, or on a core.
     fn start_accepted(self: &Arc<Self>, accepted: Accepted) {
         let Accepted { connection, key } = accepted;
-        if let Ok(entered) = self.enter(key, connection.peer()) {
-            entered.open(connection);
+        let Ok(entered) = self.enter(key, connection.peer()) else { return };
+        match &self.cores {
+            Some(cores) => entered.move_to(cores.seat(), connection),
+            None => entered.open(connection),
         }
     }
 
@@ -86,7 +93,7 @@ impl Connections {
             self.pools.refusals.count(Cause::TooManyConnections);
             tracing::debug!(%peer, "a connection was closed as it came: {full}");
         })?;
-        Ok(Entered { connections: Arc::clone(self), key, shared, id: None })
+        Ok(Entered { connections: Arc::clone(self), key, shared, id: None, seat: None })
     }
 
     /// The refusals so far, counted by cause.
@@ -124,9 +131,27 @@ struct Entered {
     shared: Arc<Peer>,
     /// Its entry, once it is served.
     id: Option<ConnectionId>,
+    /// Its place on a core, if it is not served where it was accepted.
+    seat: Option<Seat>,
 }
 
 impl Entered {
+    /// Serves the connection on a core.
+    fn move_to(mut self, seat: Seat, connection: Undriven) {
+        let detached = match connection.detach() {
+            Ok(detached) => detached,
+            Err(error) => return note_lost(&error),
+        };
+        let core = seat.runtime();
+        self.seat = Some(seat);
+        core.spawn(async move {
+            match detached.attach() {
+                Ok(connection) => self.open(connection),
+                Err(error) => note_lost(&error),
+            }
+        });
+    }
+
     /// Serves the connection in a task of the runtime where this is called.
     fn open(self, connection: Undriven) {
         let options = settings::socket_options(&self.connections.config);

@@ -22,6 +22,7 @@ use tokio::sync::oneshot;
 use tokio::time::sleep;
 
 use crate::clock;
+use crate::cores::is_core;
 use crate::fair_queue::FairQueue;
 use crate::sync::Mutex;
 
@@ -36,12 +37,14 @@ const ROUNDS: usize = 64;
 static QUEUES: LazyLock<Mutex<HashMap<Id, BodyQueue>>> = LazyLock::new(Mutex::default);
 
 /// How many threads of a runtime do such work at a time: more would only take turns on the
-/// processors, and keep tokio's threads from what else the program has for them.
+/// processors, and keep tokio's threads from what else the program has for them. The runtime of a
+/// core has one, because there is one for each processor.
 static THREADS: LazyLock<usize> = LazyLock::new(|| available_parallelism().map_or(1, usize::from));
 
 /// The bodies of one runtime. It is there as long as one waits or a thread is asked for or at work.
-#[derive(Default)]
 struct BodyQueue {
+    /// How many threads it has at most.
+    most: usize,
     /// By peer and body, so that a body that is begun goes before those that came later.
     jobs: FairQueue<usize, Job>,
     /// Threads that were asked for and have not begun.
@@ -152,7 +155,7 @@ struct QueuedJob {
 impl QueuedJob {
     fn new(runtime: &Handle, body: BodyId, job: Job) -> Self {
         let mut queues = QUEUES.lock();
-        let queue = queues.entry(runtime.id()).or_default();
+        let queue = queues.entry(runtime.id()).or_insert_with(BodyQueue::new);
         queue.jobs.push(body.peer, body.number, job);
         let queued = Self { runtime: runtime.id(), body, rounds: queue.rounds };
         let asks = queue.asks();
@@ -203,9 +206,15 @@ impl Drop for QueuedJob {
 }
 
 impl BodyQueue {
+    /// The queue of the runtime where this is called.
+    fn new() -> Self {
+        let most = if is_core() { 1 } else { *THREADS };
+        Self { most, jobs: FairQueue::default(), asked: 0, working: 0, rounds: 0 }
+    }
+
     /// Tells whether to ask for a thread, which is counted then.
     fn asks(&mut self) -> bool {
-        let asks = self.asked < self.jobs.len() && self.asked + self.working < *THREADS;
+        let asks = self.asked < self.jobs.len() && self.asked + self.working < self.most;
         self.asked += usize::from(asks);
         asks
     }
@@ -289,7 +298,7 @@ mod tests {
     }
 
     fn with<T>(runtime: &Handle, change: impl FnOnce(&mut BodyQueue) -> T) -> T {
-        change(QUEUES.lock().entry(runtime.id()).or_default())
+        change(QUEUES.lock().entry(runtime.id()).or_insert_with(BodyQueue::new))
     }
 
     /// Bodies, threads asked for, threads at work and rounds, if there is a queue.
@@ -301,7 +310,7 @@ mod tests {
 
     #[test]
     fn threads_are_asked_for_by_bodies_and_no_more_than_there_are_processors() {
-        let mut queue = BodyQueue::default();
+        let mut queue = BodyQueue::new();
         assert!(!queue.asks(), "there is no body");
         (0..*THREADS as u64 + 2).for_each(|number| queue.jobs.push(0, number, job().0));
         for asked in 1..=*THREADS {
@@ -312,6 +321,13 @@ mod tests {
         assert!(!queue.asks(), "one of them has begun");
         queue.working = 0;
         assert!(queue.asks(), "one of them is gone");
+    }
+
+    #[tokio::test]
+    async fn a_core_has_one_thread_for_bodies() {
+        let cores = crate::cores::Cores::new(1).unwrap();
+        assert_eq!(cores.spawn(async { BodyQueue::new().most }).await.unwrap(), 1);
+        assert_eq!(BodyQueue::new().most, *THREADS);
     }
 
     #[test]
