@@ -179,6 +179,7 @@ impl Scale {
 pub(crate) fn color(contender: Contender) -> RGBColor {
     match contender {
         Contender::Trill => RGBColor(201, 79, 24),
+        Contender::TrillPerCore => RGBColor(228, 140, 90),
         Contender::Tonic | Contender::TonicIter => RGBColor(90, 130, 180),
         Contender::TonicChannel => RGBColor(140, 172, 208),
         Contender::Tarpc => RGBColor(120, 160, 110),

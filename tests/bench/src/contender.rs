@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-use crate::contenders::{tarpc, tcp, tonic, trill, ttrpc};
+use crate::contenders::{tarpc, tcp, tonic, trill, trill_per_core, ttrpc};
 use crate::drive::{self, Driver};
 use crate::work::Work;
 
@@ -15,6 +15,8 @@ use crate::work::Work;
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Contender {
     Trill,
+    /// Trill with a connection for each thread, whose callers and handlers run there.
+    TrillPerCore,
     /// tonic where the form of its streams makes no difference, or only one form can do the work.
     Tonic,
     /// tonic's streams from an iterator.
@@ -37,6 +39,7 @@ impl Contender {
     /// In the order of legends, and of bars from top to bottom.
     pub(crate) const ALL: &[Self] = &[
         Self::Trill,
+        Self::TrillPerCore,
         Self::Tonic,
         Self::TonicIter,
         Self::TonicChannel,
@@ -51,6 +54,7 @@ impl Contender {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Trill => "trill",
+            Self::TrillPerCore => "trill-per-core",
             Self::Tonic => "tonic",
             Self::TonicIter => "tonic-iter",
             Self::TonicChannel => "tonic-channel",
@@ -82,6 +86,7 @@ impl Contender {
     pub(crate) async fn serve(self) -> Result<()> {
         match self {
             Self::Trill => trill::serve().await,
+            Self::TrillPerCore => trill_per_core::serve().await,
             Self::Tonic | Self::TonicIter => tonic::serve_from_iterators().await,
             Self::TonicChannel => tonic::serve_from_channels().await,
             Self::Tarpc => tarpc::serve().await,
@@ -100,6 +105,7 @@ impl Contender {
     ) -> Result<drive::Measured> {
         match self {
             Self::Trill => driver.streams::<trill::Client>(work, address).await,
+            Self::TrillPerCore => driver.streams::<trill_per_core::PerCore>(work, address).await,
             Self::Tonic | Self::TonicChannel => {
                 driver.streams::<tonic::Client<tonic::Channels>>(work, address).await
             }

@@ -305,15 +305,17 @@ async fn churn(
     payload: Bytes,
 ) -> Result<Latencies> {
     let mut tasks = JoinSet::new();
-    for _ in 0..at_a_time {
+    for number in 0..at_a_time {
+        let place = client.place(number);
         let (mut client, payload) = (client.clone(), payload.clone());
-        tasks.spawn(async move {
+        let exchanges = async move {
             for seq in 0..count {
                 let answer = client.exchange(Echo { payload: payload.clone(), seq }).await?;
                 check_answer(&answer, seq, &payload)?;
             }
             anyhow::Ok(())
-        });
+        };
+        tasks.spawn_on(exchanges, &place);
     }
     all(tasks).await
 }

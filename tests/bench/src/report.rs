@@ -52,6 +52,14 @@ impl Report {
             .reduce(|one, other| figure.better(one, other))
     }
 
+    /// The better median of Trill's forms, and which form it is.
+    pub(crate) fn best_of_trill(&self, work: Work, figure: Figure) -> Option<(Contender, f64)> {
+        let usual = self.figure(work, Contender::Trill, figure)?;
+        let per_core = self.figure(work, Contender::TrillPerCore, figure);
+        let better = per_core.filter(|per_core| figure.better(*per_core, usual) != usual);
+        Some(better.map_or((Contender::Trill, usual), |better| (Contender::TrillPerCore, better)))
+    }
+
     pub(crate) fn medians(&self) -> &[Row] {
         &self.medians
     }

@@ -171,12 +171,13 @@ impl Workload {
     /// In the order in which they run, one after the other, in each round.
     pub(crate) fn contenders(self) -> &'static [Contender] {
         use Contender::{
-            GrpcGo, Tarpc, Tcp, TcpNaive, Tonic, TonicChannel, TonicIter, Trill, TrpcGo, Ttrpc,
+            GrpcGo, Tarpc, Tcp, TcpNaive, Tonic, TonicChannel, TonicIter, Trill, TrillPerCore,
+            TrpcGo, Ttrpc,
         };
         match self {
             Self::Unary => &[Trill, Tonic, Tarpc, Ttrpc, TcpNaive, GrpcGo, TrpcGo],
             Self::UnaryOneThread => &[Trill, Tonic, Tarpc, Ttrpc, TcpNaive],
-            Self::UnaryMany => &[Trill, Tonic, Tarpc, Ttrpc, Tcp, GrpcGo, TrpcGo],
+            Self::UnaryMany => &[Trill, TrillPerCore, Tonic, Tarpc, Ttrpc, Tcp, GrpcGo, TrpcGo],
             Self::PingPong => &[Trill, Tonic, Ttrpc, TcpNaive, GrpcGo, TrpcGo],
             Self::PingPongOneThread => &[Trill, Tonic, Ttrpc, TcpNaive],
             Self::Download => &[Trill, TonicIter, TonicChannel, Ttrpc, Tcp, GrpcGo, TrpcGo],
@@ -186,7 +187,7 @@ impl Workload {
                 &[Trill, TonicIter, TonicChannel, Tcp, GrpcGo, TrpcGo]
             }
             Self::Idle => &[Trill, Tonic, Ttrpc],
-            Self::Churn => &[Trill, Tonic, Ttrpc, GrpcGo, TrpcGo],
+            Self::Churn => &[Trill, TrillPerCore, Tonic, Ttrpc, GrpcGo, TrpcGo],
             Self::Connections => &[Trill, Tonic, Tarpc, Ttrpc],
             // The bound has a connection for each of the two: it shows what the machine alone does.
             Self::Neighbour => &[Trill, TonicIter, TonicChannel, Tcp, GrpcGo, TrpcGo],

@@ -28,8 +28,17 @@ fn a_short_comparison_measures_checks_and_draws() {
     let rows = std::fs::read_to_string(json).expect("the rows were written");
     assert!(rows.starts_with("{\"machine\":{\"cores\":"), "{rows}");
     let contenders: BTreeSet<String> = rows.lines().skip(1).map(contender).collect();
-    let expected =
-        ["tarpc", "tcp", "tcp-naive", "tonic", "tonic-channel", "tonic-iter", "trill", "ttrpc"];
+    let expected = [
+        "tarpc",
+        "tcp",
+        "tcp-naive",
+        "tonic",
+        "tonic-channel",
+        "tonic-iter",
+        "trill",
+        "trill-per-core",
+        "ttrpc",
+    ];
     assert_eq!(contenders, expected.map(str::to_owned).into());
     assert!(table.contains("| W4 | server stream | trill |"), "{table}");
     assert!(table.contains("of tonic's best"), "{table}");

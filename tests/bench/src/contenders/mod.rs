@@ -8,6 +8,7 @@ pub(crate) mod tarpc;
 pub(crate) mod tcp;
 pub(crate) mod tonic;
 pub(crate) mod trill;
+pub(crate) mod trill_per_core;
 pub(crate) mod ttrpc;
 
 use std::future::Future;
@@ -15,6 +16,8 @@ use std::net::SocketAddr;
 
 use anyhow::{Result, ensure};
 use bytes::Bytes;
+use tokio::runtime::Handle;
+use tokio::task::JoinSet;
 
 use crate::message::{Check, Echo, Source, check_answer};
 
@@ -22,6 +25,11 @@ use crate::message::{Check, Echo, Source, check_answer};
 pub(crate) trait Unary: Clone + Send + Sync + 'static {
     /// Opens a connection.
     fn connect(address: SocketAddr) -> impl Future<Output = Result<Self>> + Send;
+
+    /// Where a task runs that calls at the same time as others.
+    fn place(&self, _number: u64) -> Handle {
+        Handle::current()
+    }
 
     /// Sends a request, which comes back.
     fn call(&mut self, request: Echo) -> impl Future<Output = Result<Echo>> + Send;
@@ -34,16 +42,17 @@ pub(crate) trait Unary: Clone + Send + Sync + 'static {
         payload: Bytes,
     ) -> impl Future<Output = Result<()>> + Send {
         async move {
-            let mut callers = tokio::task::JoinSet::new();
+            let mut callers = JoinSet::new();
             for caller in 0..in_flight {
                 let (mut client, payload) = (self.clone(), payload.clone());
-                callers.spawn(async move {
+                let calls = async move {
                     for seq in (caller..count).step_by(in_flight as usize) {
                         let answer = client.call(Echo { payload: payload.clone(), seq }).await?;
                         check_answer(&answer, seq, &payload)?;
                     }
                     anyhow::Ok(())
-                });
+                };
+                callers.spawn_on(calls, &self.place(caller));
             }
             while let Some(ended) = callers.join_next().await {
                 ended??;
@@ -94,7 +103,7 @@ pub(crate) trait Streams: Unary {
         payload: Bytes,
     ) -> impl Future<Output = Result<()>> + Send {
         async move {
-            let mut talks = tokio::task::JoinSet::new();
+            let mut talks = JoinSet::new();
             for _ in 0..streams {
                 let (mut client, payload) = (self.clone(), payload.clone());
                 talks.spawn(async move {

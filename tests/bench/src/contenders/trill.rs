@@ -23,7 +23,7 @@ trait Echoes {
     async fn talk(&self, cx: Context, rw: AsyncReaderWriter<Echo, Echo>) -> trill::Result<()>;
 }
 
-struct Service;
+pub(super) struct Service;
 
 #[trill::service]
 impl Echoes for Service {
@@ -71,9 +71,15 @@ pub(crate) async fn serve() -> Result<()> {
 #[derive(Clone)]
 pub(crate) struct Client(EchoesClient);
 
+impl Client {
+    pub(super) fn new(channel: Channel) -> Self {
+        Self(EchoesClient::new(channel))
+    }
+}
+
 impl Unary for Client {
     async fn connect(address: SocketAddr) -> Result<Self> {
-        Ok(Self(EchoesClient::new(Channel::connect(address.to_string()).await?)))
+        Ok(Self::new(Channel::connect(address.to_string()).await?))
     }
 
     async fn call(&mut self, request: Echo) -> Result<Echo> {
