@@ -25,7 +25,8 @@ pub(crate) struct Measured {
     pub(crate) p99_us: Option<f64>,
     /// Processor time of both sides for a piece of work.
     pub(crate) cpu_us: Option<f64>,
-    /// Resident memory of the server for each stream or connection.
+    /// Resident memory of the server for each stream or connection; of floods the peak of both
+    /// sides.
     pub(crate) bytes_each: Option<f64>,
 }
 
@@ -84,6 +85,7 @@ impl Driver {
             }
             Workload::Idle => self.idle(connect().await?, work.count, payload).await,
             Workload::Neighbour => self.neighbour(connect().await?, payload).await,
+            Workload::Floods => self.floods(connect().await?, work.count, payload).await,
         }
     }
 
@@ -200,6 +202,46 @@ impl Driver {
             bytes_each: each(before, after, count),
             ..measured
         })
+    }
+
+    /// Server streams on one connection, each as fast as it goes, for a while.
+    async fn floods<C: Streams>(
+        self,
+        mut client: C,
+        count: usize,
+        payload: Bytes,
+    ) -> Result<Measured> {
+        // The cost of a connection's first stream is not counted.
+        download(client.clone(), 1, payload.clone()).await?;
+        let processes = [Some(std::process::id()), self.server];
+        let of_all = |bytes: fn(u32) -> Result<u64>| -> Result<u64> {
+            processes.into_iter().flatten().map(bytes).sum()
+        };
+        let before = of_all(usage::reset_peak)?;
+        let read = Arc::new(AtomicU64::new(0));
+        let mut floods: JoinSet<Result<()>> = JoinSet::new();
+        let start = Instant::now();
+        for _ in 0..count {
+            let request = Echo { payload: payload.clone(), seq: u64::MAX };
+            let mut reader = client.download(request).await?;
+            let (mut check, read) = (Check::new(payload.clone()), Arc::clone(&read));
+            floods.spawn(async move {
+                while let Some(echo) = reader.read().await? {
+                    check.accept(&echo)?;
+                    read.fetch_add(1, Ordering::Relaxed);
+                }
+                anyhow::bail!("the flood ended")
+            });
+        }
+        tokio::select! {
+            () = tokio::time::sleep(self.time) => {}
+            Some(ended) = floods.join_next() => ended??,
+        }
+        let rate = read.load(Ordering::Relaxed) as f64 / start.elapsed().as_secs_f64();
+        let peak = of_all(usage::peak_bytes)?;
+        floods.shutdown().await;
+        let bytes = (peak.saturating_sub(before)) as f64 / count as f64;
+        Ok(Measured { rate: Some(rate), bytes_each: Some(bytes), ..Measured::default() })
     }
 
     /// A ping-pong of small messages beside a server stream of large ones, as fast as it goes. The

@@ -74,7 +74,7 @@ impl Goal {
             (W::Connections.usual(), Rate, Tonic, AtLeast(2.0)),
             (W::Connections.usual(), BytesEach, Tonic, AtMost(0.25)),
             (Work { count: 5_000, ..W::Connections.usual() }, P99, Tonic, AtMost(1.0)),
-            (W::Neighbour.usual(), P99, Tonic, AtMost(1.0)),
+            (W::Floods.usual(), BytesEach, Tonic, AtMost(1.0)),
         ];
         let sizes = Sweep::Sizes
             .works()
@@ -86,12 +86,14 @@ impl Goal {
             .filter(|work| work.delay_ms > 0 && work.workload == W::Download);
         let far = far
             .flat_map(|work| [(work, Rate, Tcp, AtLeast(0.9)), (work, Rate, GrpcGo, AtLeast(1.0))]);
-        usual.into_iter().chain(sizes).chain(far).map(|(work, figure, against, wanted)| Self {
-            work,
-            figure,
-            against,
-            wanted,
-        })
+        let neighbours =
+            Sweep::Neighbours.works().into_iter().map(|work| (work, P99, Tonic, AtMost(1.0)));
+        usual
+            .into_iter()
+            .chain(neighbours)
+            .chain(sizes)
+            .chain(far)
+            .map(|(work, figure, against, wanted)| Self { work, figure, against, wanted })
     }
 
     pub(crate) fn work(&self) -> Work {

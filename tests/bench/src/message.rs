@@ -3,8 +3,10 @@
 use anyhow::{Result, ensure};
 use bytes::Bytes;
 
-/// The payload of all workloads but one.
+/// The payload of most workloads.
 pub(crate) const SMALL: usize = 32;
+/// The payload of many floods at once.
+pub(crate) const MIDDLE: usize = 64 << 10;
 /// The payload of large messages.
 pub(crate) const LARGE: usize = 1 << 20;
 

@@ -88,6 +88,7 @@ impl Report {
         match work.workload {
             Workload::Connections => figures.extend([Figure::P99, Figure::BytesEach]),
             Workload::Neighbour => figures.extend([Figure::P99, Figure::Rate]),
+            Workload::Floods => figures.push(Figure::Rate),
             _ => {}
         }
         figures.push(Figure::Cpu);

@@ -61,13 +61,18 @@ impl Work {
             Workload::TalkMany => format!("echo on {} streams", thousands(self.count)),
             Workload::Idle => format!("{} idle streams", thousands(self.count)),
             Workload::Connections => format!("{} connections", thousands(self.count)),
+            Workload::Floods => {
+                format!("{} floods of {}", thousands(self.count), size_text(self.size))
+            }
             workload => workload.title().to_owned(),
         };
         let usual = self.workload.usual();
         if self.workload == Workload::Churn && self.count != usual.count {
             title += &format!(", {} at a time", thousands(self.count));
         }
-        if self.size != usual.size && self.workload != Workload::Neighbour {
+        if self.size != usual.size
+            && !matches!(self.workload, Workload::Neighbour | Workload::Floods)
+        {
             title += &format!(", {}", size_text(self.size));
         }
         if self.delay_ms > 0 {
@@ -238,7 +243,7 @@ mod tests {
     #[test]
     fn a_parameter_that_a_work_does_not_have_is_refused() {
         let wrong = [
-            "W13", "W4x2", "W9@1k", "W2@4k", "W2x0", "W2x10001", "W4@2m", "W4@", "W4@k", "W2x", "",
+            "W14", "W4x2", "W9@1k", "W2@4k", "W2x0", "W2x10001", "W4@2m", "W4@", "W4@k", "W2x", "",
         ];
         for name in wrong {
             assert!(name.parse::<Work>().is_err(), "{name} was taken");

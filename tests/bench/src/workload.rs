@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::contender::Contender;
-use crate::message::{LARGE, SMALL};
+use crate::message::{LARGE, MIDDLE, SMALL};
 use crate::work::Work;
 
 /// A kind of work.
@@ -22,6 +22,7 @@ pub(crate) enum Workload {
     Churn,
     Connections,
     Neighbour,
+    Floods,
 }
 
 /// The figure by which contenders are compared.
@@ -35,7 +36,7 @@ pub(crate) enum Figure {
     P99,
     /// Processor time of both sides for a piece of work.
     Cpu,
-    /// Server memory for each stream or connection.
+    /// Server memory for each stream or connection; of floods the peak of both sides.
     BytesEach,
 }
 
@@ -75,6 +76,7 @@ impl Workload {
         Self::Churn,
         Self::Connections,
         Self::Neighbour,
+        Self::Floods,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -92,6 +94,7 @@ impl Workload {
             Self::Churn => "W10",
             Self::Connections => "W11",
             Self::Neighbour => "W12",
+            Self::Floods => "W13",
         }
     }
 
@@ -114,6 +117,7 @@ impl Workload {
             Self::Churn => "short streams",
             Self::Connections => "many connections",
             Self::Neighbour => "ping-pong by a flood",
+            Self::Floods => "floods",
         }
     }
 
@@ -124,20 +128,24 @@ impl Workload {
             | Self::PingPong
             | Self::PingPongOneThread
             | Self::Neighbour => Figure::P50,
-            Self::Idle => Figure::BytesEach,
+            Self::Idle | Self::Floods => Figure::BytesEach,
             _ => Figure::Rate,
         }
     }
 
     /// The workload with the parameters that it has if none are given.
     pub(crate) const fn usual(self) -> Work {
-        let size = if matches!(self, Self::Neighbour) { LARGE } else { SMALL };
+        let size = match self {
+            Self::Neighbour => LARGE,
+            Self::Floods => MIDDLE,
+            _ => SMALL,
+        };
         let count = match self {
             Self::UnaryMany => 128,
             Self::TalkMany => 100,
             Self::Idle => 10_000,
             Self::Churn => 64,
-            Self::Connections => 1_000,
+            Self::Connections | Self::Floods => 1_000,
             _ => 1,
         };
         Work { workload: self, size, count, delay_ms: 0 }
@@ -160,7 +168,7 @@ impl Workload {
 
     /// Tells whether there is processor time for each piece of its work.
     pub(crate) fn has_cost(self) -> bool {
-        !matches!(self, Self::Idle | Self::Neighbour)
+        !matches!(self, Self::Idle | Self::Neighbour | Self::Floods)
     }
 
     /// Tells whether both sides have one thread instead of two.
@@ -189,6 +197,7 @@ impl Workload {
             Self::Idle => &[Trill, Tonic, Ttrpc],
             Self::Churn => &[Trill, TrillPerCore, Tonic, Ttrpc, GrpcGo, TrpcGo],
             Self::Connections => &[Trill, Tonic, Tarpc, Ttrpc],
+            Self::Floods => &[Trill, TonicIter, TonicChannel],
             // The bound has a connection for each of the two: it shows what the machine alone does.
             Self::Neighbour => &[Trill, TonicIter, TonicChannel, Tcp, GrpcGo, TrpcGo],
         }

@@ -16,7 +16,7 @@ fn a_short_comparison_measures_checks_and_draws() {
             "--seconds",
             "0.01",
             "--only",
-            "W1,W2,W3,W3-ct,W4,W5,W6,W7,W8,W10,W12",
+            "W1,W2,W3,W3-ct,W4,W5,W6,W7,W8,W10,W12,W13x10",
         ])
         .args(["--json".as_ref(), json.as_os_str(), "--svg".as_ref(), svg.as_os_str()])
         .output()
