@@ -1,6 +1,6 @@
 //! One client's connection without a network: what its writers and its driver hold in memory.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -85,6 +85,21 @@ impl WriteEnd for Full {
 
     fn poll_write_ready(&self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Pending
+    }
+
+    fn finish(&self) {}
+}
+
+/// A socket that takes everything.
+struct Open;
+
+impl WriteEnd for Open {
+    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(bytes.len())
+    }
+
+    fn poll_write_ready(&self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
     }
 
     fn finish(&self) {}
@@ -234,4 +249,52 @@ async fn memory_in_which_large_messages_came_counts_for_a_moment_and_is_let_go()
         assert!(Pin::new(&mut driver).poll(&mut task).is_pending());
     }
     assert!(link.buffered().reserved + 60_000 <= reserved, "of {reserved} bytes");
+}
+
+#[tokio::test]
+async fn a_turn_of_a_writer_ends_after_a_mib_of_large_messages_if_it_has_neighbours() {
+    const MIB: usize = 1024 * 1024;
+    for (len, streams, expected) in
+        [(MIB / 16, 2, 15), (LARGE, 2, 4), (MIB, 2, 1), (3 * MIB, 2, 1), (MIB, 1, 128)]
+    {
+        let ends = Ends { input: Box::new(Script(Bytes::new())), output: Arc::new(Open) };
+        let (link, _driver, keys) = client(ends, 1 << 30, streams);
+        let mut sender = Sender::default();
+        let body = |out: &mut Vec<u8>| out.resize(out.len() + len, 7);
+        let mut send = |cx: &mut Context<'_>| poll_send(&link, keys[0], len, &mut sender, cx, body);
+        for turn in 0..2 {
+            let mut sent = 0;
+            poll_fn(|cx| {
+                while send(cx).is_ready() {
+                    sent += 1;
+                }
+                Poll::Ready(())
+            })
+            .await;
+            assert_eq!(sent, expected, "messages of {len} bytes in turn {turn} of {streams}");
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_large_message_that_waits_uses_up_no_turn() {
+    let (link, _driver, keys) = client(ends_of(&b""[..]), 1_000_000, 2);
+    let mut sender = Sender::default();
+    let body = |out: &mut Vec<u8>| out.resize(out.len() + LARGE, 7);
+    let mut send = |cx: &mut Context<'_>| poll_send(&link, keys[0], LARGE, &mut sender, cx, body);
+    poll_fn(|cx| {
+        assert!(send(cx).is_ready());
+        Poll::Ready(())
+    })
+    .await;
+    tokio::task::yield_now().await;
+    poll_fn(|cx| {
+        for _ in 0..100 {
+            assert!(send(cx).is_pending(), "the socket is full, and so is the outbox");
+        }
+        assert!(tokio::task::coop::has_budget_remaining());
+        Poll::Ready(())
+    })
+    .await;
 }

@@ -8,6 +8,7 @@ use crate::conn::{
     Backlog, Body, ConnError, Connection, Consumed, Ending, Fit, Head, Inbox, Outcome, Overrun,
     SendError, SendTicket, StreamKey, Take,
 };
+use crate::driver::give_way::pay;
 use crate::driver::send_buffer::Sender;
 use crate::driver::wakers::Watcher;
 use crate::driver::writer::Next;
@@ -17,6 +18,11 @@ use super::Link;
 /// The units of tokio's budget that a full send buffer costs. A task's turn ends after sixteen of
 /// them: that is 256 KiB, some 200 µs of work.
 const COOP_PER_SEND_BUFFER: usize = 8;
+
+/// The bytes of a large message that cost a unit, beside others on the connection. A task's turn
+/// ends after 1 MiB of them, some 200 µs as well. tokio keeps a task that a write has woken for the
+/// thread of the writer, so the others would wait until that turn ends.
+const BYTES_PER_COOP: usize = 8 * 1024;
 
 /// Tells the connection the time if it is about to give credit. A reader may be at work for long on
 /// messages that came at once.
@@ -120,12 +126,20 @@ impl Link {
         cx: &mut Context<'_>,
         body: B,
     ) -> Poll<Result<(), SendError>> {
+        ready!(tokio::task::coop::poll_proceed(cx)).made_progress();
         let held = sender.held();
-        let turns = if held.is_some() { COOP_PER_SEND_BUFFER } else { 1 };
-        for _ in 0..turns {
-            ready!(tokio::task::coop::poll_proceed(cx)).made_progress();
+        let mut units = if held.is_some() { COOP_PER_SEND_BUFFER - 1 } else { 0 };
+        let polled = self.shared().poll(|state| {
+            if !state.conn.is_alone() {
+                units += len / BYTES_PER_COOP;
+            }
+            state.poll_send(key, len, body, held, sender, cx)
+        });
+        // A task whose message waits may have something else to do in this turn.
+        if polled.is_ready() {
+            pay(units);
         }
-        self.shared().poll(|state| state.poll_send(key, len, body, held, sender, cx))
+        polled
     }
 
     /// The backlog that a writer of this stream waits for.
