@@ -16,7 +16,7 @@ use crate::conn::{
 use crate::framing::{Messages, Side, StreamId};
 use crate::wires::trpc::{self as wire, Decoder, Frame, InitMeta};
 
-use super::send_buffer::{LARGE_SEND_BUFFER_SIZE, SEND_BUFFER_SIZE, Sender};
+use super::send_buffer::{LARGE_SEND_BUFFER_SIZES, SEND_BUFFER_SIZE, Sender};
 use super::{Driver, Link};
 use crate::clock::now;
 use crate::transport::{Ends, PeerAddr, ReadEnd, WriteEnd};
@@ -160,8 +160,9 @@ fn a_few_writers_have_large_send_buffers_and_none_while_the_socket_is_full() {
         senders.iter().map(|sender| sender.held().unwrap_or(0)).collect()
     };
     let filled = |size: usize| size / 1_016 * 1_016;
-    let (large, small) = (filled(LARGE_SEND_BUFFER_SIZE), filled(SEND_BUFFER_SIZE));
-    assert_eq!(fill(false), [large, large, large, large, small, small]);
+    let [first, second, third, fourth] = LARGE_SEND_BUFFER_SIZES.map(filled);
+    let small = filled(SEND_BUFFER_SIZE);
+    assert_eq!(fill(false), [first, second, third, fourth, small, small]);
     // It finds the socket full.
     link.write();
     assert!(fill(true).iter().all(|held| *held <= small));

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::conn::{Connection, StreamKey};
-use crate::driver::send_buffer::{LARGE_SEND_BUFFER_SIZE, SEND_BUFFER_SIZE, SendBuffer};
+use crate::driver::send_buffer::{LARGE_SEND_BUFFER_SIZES, SEND_BUFFER_SIZE, SendBuffer};
 
 /// The frames that are collected for one write to the socket, in bytes, and the empty buffers that
 /// are kept, with their memory. `FLUSH_THRESHOLD` of the writer says from which size on a task
@@ -16,10 +16,6 @@ const SPARE_BYTES: usize = SPARE_BUFFERS * SEND_BUFFER_SIZE;
 /// latter count as if they were full.
 const MAX_GRANTED: usize = 256;
 const MAX_GRANTED_BLOCKED: usize = 16;
-
-/// The most of them that are large. With larger ones, fewer system calls carry more messages; with
-/// many writers, one system call carries what several have in theirs.
-const MAX_LARGE: usize = 4;
 
 struct GrantedBuffer {
     key: StreamKey,
@@ -58,9 +54,10 @@ impl SendBuffers {
         let Some(stream) = conn.collected(key) else { return };
         let (id, credit) = stream.grant_credit();
         let send_buffer = send_buffer.get_or_insert_with(|| SendBuffer::new(id, limit));
-        let may_be_large = conn.config().outbox >= MAX_LARGE * LARGE_SEND_BUFFER_SIZE;
-        let is_large = may_be_large && !is_blocked && self.granted.len() < MAX_LARGE;
-        let size = if is_large { LARGE_SEND_BUFFER_SIZE } else { SEND_BUFFER_SIZE };
+        let all_large: usize = LARGE_SEND_BUFFER_SIZES.iter().sum();
+        let may_be_large = conn.config().outbox >= all_large && !is_blocked;
+        let large = LARGE_SEND_BUFFER_SIZES.get(self.granted.len()).filter(|_| may_be_large);
+        let (size, is_large) = (*large.unwrap_or(&SEND_BUFFER_SIZE), large.is_some());
         send_buffer.grant(credit, self.spare.pop().unwrap_or_default(), size);
         self.granted.push_back(GrantedBuffer { key, send_buffer: send_buffer.clone(), is_large });
     }
