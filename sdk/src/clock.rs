@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use futures::future::{Either, select};
 use tokio::runtime::Handle;
+use tokio::task::coop::unconstrained;
 use tokio::time::Sleep;
 
 pub(crate) fn now() -> Instant {
@@ -59,12 +60,13 @@ pub(crate) fn sleep_until(at: Instant) -> Result<Sleep, Lack> {
     made(Lack::Timers, || tokio::time::sleep_until(at.into()))
 }
 
-/// Waits for it until then; `None` if it is not ready in time.
+/// Waits for it until then; `None` if it is not ready in time. Work that uses up its task's budget
+/// each time does not hold up the timer.
 pub(crate) async fn wait_until<F: Future + Unpin>(
     at: Instant,
     work: F,
 ) -> Result<Option<F::Output>, Lack> {
-    let late = pin!(sleep_until(at)?);
+    let late = pin!(unconstrained(sleep_until(at)?));
     Ok(match select(work, late).await {
         Either::Left((done, _)) => Some(done),
         Either::Right(_) => None,
@@ -77,4 +79,23 @@ fn made<T>(lack: Lack, make: impl FnOnce() -> T) -> Result<T, Lack> {
         return Err(Lack::Runtime);
     }
     catch_unwind(AssertUnwindSafe(make)).map_err(|_| lack)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// tokio's timers wait for the next turn when a task's budget is used up.
+    #[tokio::test]
+    async fn a_limit_passes_also_for_work_that_uses_up_each_turn() {
+        let work = Box::pin(async {
+            loop {
+                tokio::task::coop::consume_budget().await;
+            }
+        });
+        let limited = wait_until(now() + Duration::from_millis(10), work);
+        let limited = tokio::time::timeout(Duration::from_secs(20), limited).await;
+        let done: Option<()> = limited.expect("the limit passes").unwrap();
+        assert!(done.is_none());
+    }
 }

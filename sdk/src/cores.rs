@@ -22,10 +22,15 @@ const MAX_CORES: usize = 1_024;
 /// its calls and streams, and a channel [per core](crate::client::ChannelBuilder::per_core) has a
 /// connection of its own on each. So a message is read, handled and answered by one thread.
 ///
-/// **Use it** where many short calls on few connections keep several processors busy with waking
-/// each other. **Do not** where a handler computes for long: it holds up all connections of its
-/// core, where tokio's usual runtime would move them to another thread. Long work belongs on
-/// [`spawn_blocking`](tokio::task::spawn_blocking), which each core has.
+/// **Use it** for many short calls and streams that keep several processors busy with waking each
+/// other, on as many connections as there are cores at least: one connection uses one core.
+///
+/// **Do not** where a handler keeps its thread for long, by computing or by blocking: it holds up
+/// all connections of its core, where tokio's usual runtime would move the others to another
+/// thread. A handler that blocks until a call over its own core's connection is answered waits for
+/// ever. Long work belongs on [`spawn_blocking`](tokio::task::spawn_blocking), which each core has;
+/// `block_in_place` panics on a core. tokio's `spawn` starts a task on the same core, and
+/// [`Cores::spawn`] on each in turn.
 ///
 /// ```
 /// # use trill::prost::Message;
@@ -44,8 +49,8 @@ const MAX_CORES: usize = 1_024;
 /// # async fn main() -> Result<()> {
 /// let cores = Cores::new(2)?;
 /// let server = Server::builder().service(MyGreeter).per_core(&cores).bind("127.0.0.1:0").await?;
-/// let address = server.local_addr().to_string();
-/// cores.spawn(server.serve());
+/// let (address, handle) = (server.local_addr().to_string(), server.handle());
+/// tokio::spawn(server.serve());
 ///
 /// let channel = Channel::builder().per_core(&cores).connect(&address).await?;
 /// assert_eq!(cores.count(), 2);
@@ -54,20 +59,20 @@ const MAX_CORES: usize = 1_024;
 /// let call = cores.spawn(async move { client.say_hello(Hello { msg: "hi".into() }).await });
 /// assert_eq!(call.await.unwrap()?.msg, "hi");
 ///
+/// handle.shutdown(std::time::Duration::from_secs(1)).await;
 /// cores.shutdown().await;
 /// # Ok(())
 /// # }
 /// ```
 ///
 /// A panic of a task ends that task alone. **On drop** the threads end as soon as the tasks that
-/// they run now give way, and all tasks are dropped: connections of servers and channels on them
-/// end, and a channel's calls fail with [`ErrorKind::Closed`]. [`shutdown`](Self::shutdown) waits
-/// for that. Shut servers down before.
+/// they run now give way, and all tasks are dropped: a server on them ends its connections and
+/// fails, a channel on them is closed, and its calls fail with [`ErrorKind::Closed`].
+/// [`shutdown`](Self::shutdown) waits for that. Shut servers down before.
 #[must_use = "the threads end when this is dropped"]
 pub struct Cores {
     set: CoreSet,
-    over: Arc<Signal>,
-    /// Closed when the thread's tasks have been dropped.
+    /// Closed when a thread's tasks have been dropped.
     ended: Vec<oneshot::Receiver<()>>,
 }
 
@@ -80,15 +85,14 @@ impl Cores {
     /// files ([`ErrorKind::Internal`]).
     pub fn new(count: usize) -> Result<Self> {
         if count == 0 || count > MAX_CORES {
-            let text = format!("there cannot be {count} cores: from 1 to {MAX_CORES} are");
+            let text = format!("Cores::new was given {count}: it takes 1 to {MAX_CORES}");
             return Err(Error::new(ErrorKind::Config, Origin::Caller, Reason::Config, text));
         }
         static LAST: AtomicU64 = AtomicU64::new(0);
         let id = LAST.fetch_add(1, Ordering::Relaxed) + 1;
         let mut cores = Vec::new();
         let mut this = Self {
-            set: CoreSet { id, cores: Arc::new([]), next: Arc::default() },
-            over: Arc::default(),
+            set: CoreSet { id, cores: Arc::new([]), next: Arc::default(), over: Arc::default() },
             ended: Vec::new(),
         };
         for index in 0..count {
@@ -114,7 +118,7 @@ impl Cores {
     fn start(&mut self, here: Here) -> std::io::Result<CoreThread> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
-        let over = Arc::clone(&self.over);
+        let over = Arc::clone(&self.set.over);
         let (ends, ended) = oneshot::channel();
         let name = format!("trill-core-{}", here.index);
         thread::Builder::new().name(name).spawn(move || run(runtime, here, &over, ends))?;
@@ -143,7 +147,7 @@ impl Cores {
     ///
     /// **On drop** of the future the threads end all the same.
     pub async fn shutdown(mut self) {
-        self.over.set();
+        self.set.over.set();
         for ended in std::mem::take(&mut self.ended) {
             // It fails when the thread is over, which is the news.
             let _ = ended.await;
@@ -157,7 +161,7 @@ impl Cores {
 
 impl Drop for Cores {
     fn drop(&mut self) {
-        self.over.set();
+        self.set.over.set();
     }
 }
 
@@ -198,6 +202,8 @@ pub(crate) struct CoreSet {
     cores: Arc<[CoreThread]>,
     /// The turn of the next task.
     next: Arc<AtomicUsize>,
+    /// The threads end.
+    over: Arc<Signal>,
 }
 
 struct CoreThread {
@@ -209,6 +215,16 @@ struct CoreThread {
 impl CoreSet {
     pub(crate) fn count(&self) -> usize {
         self.cores.len()
+    }
+
+    /// Tells whether the threads end, or have ended: they take no tasks any more.
+    pub(crate) fn are_over(&self) -> bool {
+        self.over.is_set()
+    }
+
+    /// Waits until the threads end. Cancel safe.
+    pub(crate) async fn over(&self) {
+        self.over.wait().await;
     }
 
     /// The core where this is called, if it is one of these.

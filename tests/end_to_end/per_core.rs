@@ -203,17 +203,46 @@ async fn when_the_cores_are_gone_calls_end_and_nothing_waits_for_them() {
         assert_eq!(error.kind(), ErrorKind::Closed, "{error}");
     }
     assert_eq!(rw.read().await.unwrap_err().kind(), ErrorKind::Closed);
-    let error = client.place(String::new()).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Closed, "{error}");
+    for patient in [false, true] {
+        let error = client.place(String::new()).wait_for_ready(patient).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Closed, "{error}");
+        assert!(error.to_string().contains("`Cores` (per_core)"), "{error}");
+    }
 
-    // The server's connections are gone with its cores, and new ones are closed as they come.
+    // The server's connections are gone with its cores, and it serves no more.
     let other = PlacesClient::new(Channel::connect(&address).await.unwrap());
     other.place(String::new()).await.unwrap();
     serving.shutdown().await;
     other.place(String::new()).await.unwrap_err();
-    other.place(String::new()).await.unwrap_err();
+    let error = handle.stopped().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Closed);
+    assert!(error.to_string().contains("`Cores` that per_core was given"), "{error}");
+    assert_eq!(other.place(String::new()).await.unwrap_err().kind(), ErrorKind::Connect);
     assert_eq!(handle.buffered().unread, 0);
     tokio::time::timeout(LONG, handle.shutdown(LONG)).await.expect("there is nothing to wait for");
+}
+
+#[tokio::test]
+async fn a_server_and_a_channel_whose_cores_are_gone_before_say_so() {
+    let server = Server::builder().service(Here).per_core(&Cores::new(1).unwrap());
+    let server = server.bind("127.0.0.1:0").await.unwrap();
+    let error = server.serve().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(error.to_string().contains("keep them until"), "{error}");
+
+    let channel = Channel::builder().per_core(&Cores::new(1).unwrap()).wait_for_ready(true);
+    let error = channel.clone().connect("127.0.0.1:1").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Closed, "{error}");
+    let channel = channel.lazy("127.0.0.1:1").unwrap();
+    let client = PlacesClient::new(channel.clone());
+    for error in [
+        channel.ready().await.unwrap_err(),
+        client.place(String::new()).await.unwrap_err(),
+        client.places().await.unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::Closed, "{error}");
+    }
+    assert!(channel.state().is_closed());
 }
 
 #[tokio::test]

@@ -145,8 +145,11 @@ impl ChannelBuilder {
     ///
     /// A call or stream of a task that runs on a core takes that core's connection, so that no
     /// other thread has to be woken. One from elsewhere takes any of them, and so do all while a
-    /// connection is missing or some servers refuse. When the [`Cores`] are dropped, calls on the
-    /// channel end with [`ErrorKind::Closed`], and so do later ones.
+    /// connection is missing or some servers refuse. A channel in memory has one connection, and
+    /// ignores this.
+    ///
+    /// When the [`Cores`] are shut down or dropped, the channel is closed: its calls end with
+    /// [`ErrorKind::Closed`], and so do later ones.
     pub fn per_core(mut self, cores: &Cores) -> Self {
         self.cores = Some(cores.set());
         self

@@ -194,6 +194,12 @@ impl ConnectionPool {
         let failures = subchannels.failures();
         let before = *known.get_or_insert(failures.count);
         match subchannels.state() {
+            // The runtime takes no tasks any more, which no patience changes.
+            _ if failures.count > before
+                && failures.last.as_ref().is_some_and(|last| last.kind() == ErrorKind::Closed) =>
+            {
+                failures.last.clone()
+            }
             _ if patient => None,
             State::TransientFailure { why, .. } => Some(why),
             // It failed, and the next attempt has begun already.
@@ -301,6 +307,13 @@ impl ConnectionPool {
         // The links are let go of outside the lock.
         drop(self.change(|subchannels| subchannels.close(why)));
         self.over.set();
+    }
+
+    /// There will be no connection any more, because there is no thread for it.
+    pub(super) fn end_with_cores(&self) {
+        self.end(self.closed_error(
+            "the channel was closed, because its `Cores` (per_core) were shut down or dropped",
+        ));
     }
 
     /// There will be no connection any more, and those that are there are closed.

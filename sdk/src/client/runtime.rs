@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::clock::{Lack, check_runtime};
+use crate::cores::CoreSet;
 use crate::error::{Error, ErrorKind, Origin, Reason, Result};
 
 use super::pool::ConnectionPool;
@@ -85,5 +86,8 @@ impl Drop for Guard {
                 .with_peer(Arc::clone(&self.pool.config.target))
         });
         self.pool.abandon(self.task, why.as_ref());
+        if self.pool.config.cores.as_ref().is_some_and(CoreSet::are_over) {
+            self.pool.end_with_cores();
+        }
     }
 }

@@ -17,6 +17,7 @@ pub(crate) enum ConnError {
     LocalClosed,
     Shutdown,
     RuntimeGone,
+    CoresGone,
     Panicked,
     Io(io::ErrorKind),
     Transport(Arc<str>),
@@ -44,6 +45,9 @@ impl fmt::Display for ConnError {
             Self::RuntimeGone => {
                 f.write_str("the tokio runtime that drove the connection was shut down")
             }
+            Self::CoresGone => f.write_str(
+                "the `Cores` that drove the connection (per_core) were shut down or dropped",
+            ),
             Self::Panicked => f.write_str(
                 "the task of the connection panicked, which is a defect of this library",
             ),

@@ -22,6 +22,7 @@ use super::shared::Shared;
 use super::state::{Reading, SharedState, Todo};
 use super::wakers::NewWork;
 use crate::clock::now;
+use crate::cores::is_core;
 use crate::transport::{Ends, PeerAddr};
 use recheck::Recheck;
 
@@ -345,8 +346,11 @@ impl Drop for Driver {
         if !self.is_over {
             // A server ends its connections so; a client's task is only dropped together with its
             // runtime.
-            let server = self.server.is_some();
-            self.end(if server { &ConnError::LocalClosed } else { &ConnError::RuntimeGone });
+            self.end(match self.server {
+                Some(_) => &ConnError::LocalClosed,
+                None if is_core() => &ConnError::CoresGone,
+                None => &ConnError::RuntimeGone,
+            });
         }
     }
 }

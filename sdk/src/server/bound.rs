@@ -109,17 +109,26 @@ impl Bound {
     ///
     /// # Errors
     /// The listening socket is broken: connections that were accepted go on. Or the runtime has no
-    /// timers or no sockets ([`ErrorKind::Config`]).
+    /// timers or no sockets, or the [`Cores`](crate::Cores) were gone before
+    /// ([`ErrorKind::Config`]), or they are gone while it serves ([`ErrorKind::Closed`]).
     pub async fn serve(self) -> Result<()> {
         check_runtime("serve", matches!(self.source, Source::Listener(_)))?;
+        if self.connections.are_cores_over() {
+            return Err(self.broken(cores_gone(ErrorKind::Config, "serve cannot serve")));
+        }
         self.stage.send_replace(Stage::Accepting);
         let limits = self.connections.accept_limits();
         let pace = Pace::new(limits.accepts_per_second);
         let mut waiting = WaitingConnections::new(limits.waiting());
         let accepting = accept_all(&self.source, pace, &mut waiting, &self.connections);
         let ended = tokio::select! {
-            ended = accepting => Some(ended),
+            biased;
             () = self.connections.drain_begun() => None,
+            () = self.connections.cores_over() => {
+                let text = format!("nobody accepts connections at {}", self.local);
+                Some(Err(cores_gone(ErrorKind::Closed, &text)))
+            }
+            ended = accepting => Some(ended.map_err(|why| self.not_accepting(why))),
         };
         // They have been accepted, so they go on, or hear that their calls are refused.
         while let Some(accepted) = waiting.pop() {
@@ -163,15 +172,24 @@ impl Bound {
         let _ = tokio::time::timeout(SETTLE_LIMIT, all).await;
     }
 
-    /// Says to everybody that nothing is accepted any more.
-    fn broken(&self, why: std::io::Error) -> Error {
+    fn not_accepting(&self, why: std::io::Error) -> Error {
         let text = format!("cannot accept connections at {}: {why}", self.local);
-        tracing::error!(address = %self.local, error = %why, "the server accepts no connections any more");
-        let error = Error::new(ErrorKind::Network, Origin::Library, Reason::Internal, text)
-            .with_source(why);
+        Error::new(ErrorKind::Network, Origin::Library, Reason::Internal, text).with_source(why)
+    }
+
+    /// Says to everybody that nothing is accepted any more.
+    fn broken(&self, error: Error) -> Error {
+        tracing::error!(address = %self.local, %error, "the server accepts no connections any more");
         self.stage.send_replace(Stage::Broken(error.clone()));
         error
     }
+}
+
+fn cores_gone(kind: ErrorKind, what: &str) -> Error {
+    let text = format!(
+        "{what}: the `Cores` that per_core was given were shut down or dropped; keep them until the server is shut down"
+    );
+    Error::new(kind, Origin::Caller, Reason::Internal, text)
 }
 
 impl ServerHandle {
@@ -196,8 +214,8 @@ impl ServerHandle {
     /// nothing.
     ///
     /// # Errors
-    /// The listening socket is broken ([`ErrorKind::Network`]), or the serving future was dropped
-    /// ([`ErrorKind::Closed`]).
+    /// The listening socket is broken ([`ErrorKind::Network`]), or the serving future was dropped,
+    /// or the [`Cores`](crate::Cores) of the server are gone ([`ErrorKind::Closed`]).
     pub async fn stopped(&self) -> Result<()> {
         let Some(Listening { local, mut stage }) = self.listening.clone() else {
             self.stopped.wait().await;

@@ -126,8 +126,10 @@ impl ServerBuilder {
     ///
     /// All limits of the server count for the cores together. Over an [`Io`] that is no socket a
     /// connection is served on a core and woken from where the io was made. Connections in memory
-    /// stay where they are made. When the [`Cores`] are dropped before the server is shut down,
-    /// its connections end, and new ones are closed as they come.
+    /// stay where they are made.
+    ///
+    /// Keep the [`Cores`] until the server is shut down. When they are gone before, its connections
+    /// end, and [`serve`](Bound::serve) fails.
     pub fn per_core(mut self, cores: &Cores) -> Self {
         self.cores = Some(cores.set());
         self

@@ -109,6 +109,19 @@ impl Connections {
         self.closing.is_set()
     }
 
+    /// Tells whether there is no core any more on which connections could be served.
+    pub(super) fn are_cores_over(&self) -> bool {
+        self.cores.as_ref().is_some_and(CoreSet::are_over)
+    }
+
+    /// Waits until then.
+    pub(super) async fn cores_over(&self) {
+        match &self.cores {
+            Some(cores) => cores.over().await,
+            None => std::future::pending().await,
+        }
+    }
+
     /// Waits until somebody shuts the server down.
     pub(super) async fn drain_begun(&self) {
         self.server_state.drain.begun().await;

@@ -162,6 +162,7 @@ fn of_lost(why: &ConnError) -> (ErrorKind, Origin) {
         | ConnError::Unreachable { .. } => (ErrorKind::Network, Origin::Peer),
         ConnError::LocalClosed
         | ConnError::RuntimeGone
+        | ConnError::CoresGone
         | ConnError::Shutdown
         | ConnError::Idle(_) => (ErrorKind::Closed, Origin::Caller),
         ConnError::Panicked => (ErrorKind::Internal, Origin::Library),
