@@ -3,8 +3,8 @@
 use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 use std::thread;
 
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -28,7 +28,8 @@ const MAX_CORES: usize = 1_024;
 /// **Do not** where a handler keeps its thread for long, by computing or by blocking: it holds up
 /// all connections of its core, where tokio's usual runtime would move the others to another
 /// thread. A handler that blocks until a call over its own core's connection is answered waits for
-/// ever. Long work belongs on [`spawn_blocking`](tokio::task::spawn_blocking), which each core has;
+/// ever, and a core whose thread is kept makes no connection, whatever `connect_timeout` says. Long
+/// work belongs on [`spawn_blocking`](tokio::task::spawn_blocking), which each core has;
 /// `block_in_place` panics on a core. tokio's `spawn` starts a task on the same core, and
 /// [`Cores::spawn`] on each in turn.
 ///
@@ -72,6 +73,10 @@ const MAX_CORES: usize = 1_024;
 #[must_use = "the threads end when this is dropped"]
 pub struct Cores {
     set: CoreSet,
+    /// The one hold on the runtimes beside their threads': each has files open.
+    threads: Arc<[CoreThread]>,
+    /// The turn of the next task.
+    next: AtomicUsize,
     /// Closed when a thread's tasks have been dropped.
     ended: Vec<oneshot::Receiver<()>>,
 }
@@ -89,22 +94,27 @@ impl Cores {
             return Err(Error::new(ErrorKind::Config, Origin::Caller, Reason::Config, text));
         }
         static LAST: AtomicU64 = AtomicU64::new(0);
-        let id = LAST.fetch_add(1, Ordering::Relaxed) + 1;
-        let mut cores = Vec::new();
-        let mut this = Self {
-            set: CoreSet { id, cores: Arc::new([]), next: Arc::default(), over: Arc::default() },
-            ended: Vec::new(),
+        let set = LAST.fetch_add(1, Ordering::Relaxed) + 1;
+        let over = Arc::default();
+        let started: std::io::Result<Vec<_>> =
+            (0..count).map(|index| start(Here { set, index }, &over)).collect();
+        let (threads, ended): (Vec<_>, _) = match started {
+            Ok(started) => started.into_iter().unzip(),
+            Err(error) => {
+                over.set();
+                let text = format!("not all of {count} cores can start: {error}");
+                return Err(Error::new(
+                    ErrorKind::Internal,
+                    Origin::Library,
+                    Reason::Internal,
+                    text,
+                )
+                .with_source(error));
+            }
         };
-        for index in 0..count {
-            let started = this.start(Here { set: id, index });
-            cores.push(started.map_err(|error| {
-                let text = format!("core {index} of {count} cannot start: {error}");
-                Error::new(ErrorKind::Internal, Origin::Library, Reason::Internal, text)
-                    .with_source(error)
-            })?);
-        }
-        this.set.cores = cores.into();
-        Ok(this)
+        let threads: Arc<[_]> = threads.into();
+        let set = CoreSet { id: set, count, threads: Arc::downgrade(&threads), over };
+        Ok(Self { set, threads, next: AtomicUsize::new(0), ended })
     }
 
     /// Starts a thread for each processor that the process may use.
@@ -115,21 +125,10 @@ impl Cores {
         Self::new(thread::available_parallelism().map_or(1, usize::from).min(MAX_CORES))
     }
 
-    fn start(&mut self, here: Here) -> std::io::Result<CoreThread> {
-        let runtime = Builder::new_current_thread().enable_all().build()?;
-        let handle = runtime.handle().clone();
-        let over = Arc::clone(&self.set.over);
-        let (ends, ended) = oneshot::channel();
-        let name = format!("trill-core-{}", here.index);
-        thread::Builder::new().name(name).spawn(move || run(runtime, here, &over, ends))?;
-        self.ended.push(ended);
-        Ok(CoreThread { runtime: handle, connections: AtomicUsize::new(0) })
-    }
-
     /// How many threads there are.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.set.count()
+        self.set.count
     }
 
     /// Runs a task on a core: on each in turn. tokio's own `spawn` runs one on the core where it is
@@ -138,7 +137,8 @@ impl Cores {
     where
         F: Future<Output: Send> + Send + 'static,
     {
-        self.set.spawn_on(self.set.next.fetch_add(1, Ordering::Relaxed), task)
+        let turn = self.next.fetch_add(1, Ordering::Relaxed);
+        self.threads[turn % self.threads.len()].runtime.spawn(task)
     }
 
     /// Ends the threads: drops all their tasks, and waits until that is done. A task that keeps its
@@ -171,6 +171,17 @@ impl fmt::Debug for Cores {
     }
 }
 
+/// Starts the thread of a core. The receiver is closed when its tasks have been dropped.
+fn start(here: Here, over: &Arc<Signal>) -> std::io::Result<(CoreThread, oneshot::Receiver<()>)> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let handle = runtime.handle().clone();
+    let over = Arc::clone(over);
+    let (ends, ended) = oneshot::channel();
+    let name = format!("trill-core-{}", here.index);
+    thread::Builder::new().name(name).spawn(move || run(runtime, here, &over, ends))?;
+    Ok((CoreThread { runtime: handle, connections: AtomicUsize::new(0) }, ended))
+}
+
 /// The thread of a core. A runtime cannot be dropped by a task, so its thread does it.
 fn run(runtime: Runtime, here: Here, over: &Signal, ends: oneshot::Sender<()>) {
     HERE.set(Some(here));
@@ -195,13 +206,13 @@ pub(crate) fn is_core() -> bool {
     HERE.get().is_some()
 }
 
-/// The cores, for those who place connections on them. It does not keep the threads.
+/// The cores, for those who place connections on them. It keeps neither the threads nor what they
+/// hold.
 #[derive(Clone)]
 pub(crate) struct CoreSet {
     id: u64,
-    cores: Arc<[CoreThread]>,
-    /// The turn of the next task.
-    next: Arc<AtomicUsize>,
+    count: usize,
+    threads: Weak<[CoreThread]>,
     /// The threads end.
     over: Arc<Signal>,
 }
@@ -214,7 +225,7 @@ struct CoreThread {
 
 impl CoreSet {
     pub(crate) fn count(&self) -> usize {
-        self.cores.len()
+        self.count
     }
 
     /// Tells whether the threads end, or have ended: they take no tasks any more.
@@ -233,26 +244,21 @@ impl CoreSet {
         HERE.get().filter(|here| here.set == self.id).map(|here| here.index)
     }
 
-    /// Runs a task on the core of a number, which may be larger than there are cores. A core that
-    /// has ended drops the task.
-    pub(crate) fn spawn_on<F>(&self, number: usize, task: F) -> JoinHandle<F::Output>
-    where
-        F: Future<Output: Send> + Send + 'static,
-    {
-        self.cores[number % self.cores.len()].runtime.spawn(task)
+    /// Runs a task on the core of a number, which may be larger than there are cores. When they
+    /// have ended, the task is dropped.
+    pub(crate) fn spawn_on(&self, number: usize, task: impl Future<Output = ()> + Send + 'static) {
+        if let Some(threads) = self.threads.upgrade() {
+            threads[number % threads.len()].runtime.spawn(task);
+        }
     }
 
-    /// A seat on the core with the fewest connections.
-    pub(crate) fn seat(&self) -> Seat {
-        let load = |core: &CoreThread| core.connections.load(Ordering::Relaxed);
-        let (index, core) = self
-            .cores
-            .iter()
-            .enumerate()
-            .min_by_key(|(_, core)| load(core))
-            .expect("there is a core at least");
-        core.connections.fetch_add(1, Ordering::Relaxed);
-        Seat { cores: self.clone(), index }
+    /// A seat on the core with the fewest connections; `None` if the cores have ended.
+    pub(crate) fn seat(&self) -> Option<Seat> {
+        let threads = self.threads.upgrade()?;
+        let load = |thread: &CoreThread| thread.connections.load(Ordering::Relaxed);
+        let (index, thread) = threads.iter().enumerate().min_by_key(|(_, thread)| load(thread))?;
+        thread.connections.fetch_add(1, Ordering::Relaxed);
+        Some(Seat { set: self.clone(), index })
     }
 }
 
@@ -264,19 +270,22 @@ impl fmt::Debug for CoreSet {
 
 /// A place of a connection on a core, which is free again when this is dropped.
 pub(crate) struct Seat {
-    cores: CoreSet,
+    set: CoreSet,
     index: usize,
 }
 
 impl Seat {
-    pub(crate) fn runtime(&self) -> Handle {
-        self.cores.cores[self.index].runtime.clone()
+    /// The number of the core.
+    pub(crate) fn index(&self) -> usize {
+        self.index
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.cores.cores[self.index].connections.fetch_sub(1, Ordering::Relaxed);
+        if let Some(threads) = self.set.threads.upgrade() {
+            threads[self.index].connections.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -288,12 +297,12 @@ mod tests {
     async fn seats_are_on_the_core_with_the_fewest_and_are_free_again() {
         let cores = Cores::new(3).unwrap();
         let set = cores.set();
-        let mut seats: Vec<_> = (0..4).map(|_| set.seat()).collect();
+        let mut seats: Vec<_> = (0..4).map(|_| set.seat().unwrap()).collect();
         let index = |seats: &[Seat]| seats.iter().map(|seat| seat.index).collect::<Vec<_>>();
         assert_eq!(index(&seats), [0, 1, 2, 0]);
         seats.remove(1);
-        seats.push(set.seat());
-        seats.push(set.seat());
+        seats.push(set.seat().unwrap());
+        seats.push(set.seat().unwrap());
         assert_eq!(index(&seats), [0, 2, 0, 1, 1]);
     }
 
@@ -312,12 +321,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_set_does_not_keep_the_threads_and_a_core_that_ended_drops_its_task() {
+    async fn a_set_keeps_nothing_and_a_task_for_a_core_that_ended_is_dropped() {
         let cores = Cores::new(1).unwrap();
-        let set = cores.set();
+        let (set, seat) = (cores.set(), cores.set().seat());
+        let threads = Arc::downgrade(&cores.threads);
         cores.shutdown().await;
-        let error = set.spawn_on(7, async {}).await.unwrap_err();
-        assert!(error.is_cancelled());
+        assert!(threads.upgrade().is_none() && set.seat().is_none());
+        drop(seat);
+        let (held, dropped) = oneshot::channel::<()>();
+        set.spawn_on(7, async {
+            let _held = held;
+            std::future::pending::<()>().await;
+        });
+        dropped.await.unwrap_err();
     }
 
     #[tokio::test]

@@ -87,10 +87,10 @@ impl ChannelConfig {
 
     /// Runs a task of the channel's: on a core, or where this is called.
     fn spawn(&self, number: usize, task: impl Future<Output = ()> + Send + 'static) {
-        drop(match &self.cores {
+        match &self.cores {
             Some(cores) => cores.spawn_on(number, task),
-            None => tokio::spawn(task),
-        });
+            None => drop(tokio::spawn(task)),
+        }
     }
 }
 

@@ -82,7 +82,7 @@ impl Connections {
         let Accepted { connection, key } = accepted;
         let Ok(entered) = self.enter(key, connection.peer()) else { return };
         match &self.cores {
-            Some(cores) => entered.move_to(cores.seat(), connection),
+            Some(cores) => entered.move_to(cores, connection),
             None => entered.open(connection),
         }
     }
@@ -150,14 +150,16 @@ struct Entered {
 
 impl Entered {
     /// Serves the connection on a core.
-    fn move_to(mut self, seat: Seat, connection: Undriven) {
+    fn move_to(mut self, cores: &CoreSet, connection: Undriven) {
+        // Without cores the server ends, and this connection with it.
+        let Some(seat) = cores.seat() else { return };
         let detached = match connection.detach() {
             Ok(detached) => detached,
             Err(error) => return note_lost(&error),
         };
-        let core = seat.runtime();
+        let core = seat.index();
         self.seat = Some(seat);
-        core.spawn(async move {
+        cores.spawn_on(core, async move {
             match detached.attach() {
                 Ok(connection) => self.open(connection),
                 Err(error) => note_lost(&error),
