@@ -4,6 +4,10 @@
 //! bytes of the engine's operations, and one table says which code means what. Everything that
 //! waits, counts, times, schedules or bounds is the engine's (`conn`) and exists once.
 
+/// The gRPC wire takes it; until then its tests do.
+#[cfg(any(test, feature = "__fuzz"))]
+#[cfg_attr(not(test), allow(dead_code, unused_imports, reason = "the gRPC wire uses all of it"))]
+pub(crate) mod grpc;
 mod input;
 mod rules;
 #[cfg(test)]
