@@ -1,5 +1,5 @@
-//! HTTP/2 (RFC 9113): bytes <-> frames, blocks <-> header fields. It knows nothing of gRPC. Pure: no
-//! I/O, no clock, no tasks.
+//! HTTP/2 (RFC 9113): blocks <-> header fields. It knows nothing of gRPC. Pure: no I/O, no clock,
+//! no tasks.
 //!
 //! ```text
 //!   hpack/   blocks <-> header fields (RFC 7541), with the one table that each direction has
