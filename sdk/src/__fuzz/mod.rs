@@ -8,6 +8,8 @@ mod choices;
 mod connection;
 mod decoder;
 mod end;
+mod frames;
+mod hpack;
 mod operations;
 mod order;
 #[cfg(test)]
@@ -18,6 +20,8 @@ use std::time::Instant;
 
 pub use connection::{connection, connection_seed};
 pub use decoder::{decoder, decoder_seed};
+pub use frames::{frames, frames_seed};
+pub use hpack::{HpackOracle, hpack, hpack_seed};
 pub use operations::operations;
 
 /// The moment at which every run starts.

@@ -9,7 +9,10 @@ use serde::Deserialize;
 
 use crate::golden::{unhex, vectors};
 
-use super::{connection, connection_seed, decoder, decoder_seed, operations};
+use super::{
+    connection, connection_seed, decoder, decoder_seed, frames, frames_seed, hpack, hpack_seed,
+    operations,
+};
 
 #[derive(Deserialize)]
 struct Vector {
@@ -38,6 +41,26 @@ fn peers() -> Vec<Vec<u8>> {
     all
 }
 
+#[derive(Deserialize)]
+struct Story {
+    cases: Vec<Block>,
+}
+
+#[derive(Deserialize)]
+struct Block {
+    wire: String,
+}
+
+/// HPACK beside the crate httlib-hpack.
+fn hpack_beside_another(input: &[u8]) {
+    let mut oracle = httlib_hpack::Decoder::with_dynamic_size(4096);
+    hpack(input, &mut |block| {
+        let (mut block, mut fields) = (block.to_vec(), Vec::new());
+        oracle.decode(&mut block, &mut fields).ok()?;
+        Some(fields.into_iter().map(|(name, value, _)| (name, value)).collect())
+    });
+}
+
 /// Inputs that fuzzing has found, one in hexadecimal digits on each line of
 /// `tests/fuzz/found/<target>.txt`.
 fn found(target: &str) -> Vec<Vec<u8>> {
@@ -63,9 +86,30 @@ fn a_connection_on_what_peers_send() {
 }
 
 #[test]
+fn frames_of_http2_on_what_peers_send() {
+    let files = ["http2_valid.json", "http2_invalid.json"].into_iter();
+    let all: Vec<_> = files.flat_map(vectors::<Vector>).map(|vector| unhex(&vector.hex)).collect();
+    let joined = all.concat();
+    for bytes in all.iter().chain([&joined]) {
+        frames(&frames_seed(false, bytes));
+        frames(&frames_seed(true, bytes));
+    }
+}
+
+#[test]
+fn blocks_of_hpack_on_what_peers_send() {
+    for story in vectors::<Story>("hpack_stories.json") {
+        let blocks: Vec<_> = story.cases.iter().map(|case| unhex(&case.wire)).collect();
+        hpack_beside_another(&hpack_seed(&blocks));
+    }
+}
+
+#[test]
 fn every_target_on_what_fuzzing_has_found() {
     found("decoder").iter().for_each(|input| decoder(input));
     found("connection").iter().for_each(|input| connection(input));
+    found("frames").iter().for_each(|input| frames(input));
+    found("hpack").iter().for_each(|input| hpack_beside_another(input));
     found("operations").iter().for_each(|input| operations(input));
 }
 
@@ -75,6 +119,16 @@ proptest! {
     #[test]
     fn the_decoder_on_anything(input in prop::collection::vec(any::<u8>(), 0..200)) {
         decoder(&input);
+    }
+
+    #[test]
+    fn frames_of_http2_in_anything(input in prop::collection::vec(any::<u8>(), 0..200)) {
+        frames(&input);
+    }
+
+    #[test]
+    fn blocks_of_hpack_in_anything(input in prop::collection::vec(any::<u8>(), 0..200)) {
+        hpack_beside_another(&input);
     }
 
     #[test]

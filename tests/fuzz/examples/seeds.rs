@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
-use trill::__fuzz::{connection_seed, decoder_seed};
+use trill::__fuzz::{connection_seed, decoder_seed, frames_seed, hpack_seed};
 
 fn main() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -27,6 +27,17 @@ fn main() {
     write(here, "decoder", both(decoder_seed));
     write(here, "connection", both(connection_seed));
     write(here, "operations", Vec::new());
+
+    let frames = ["http2_valid.json", "http2_invalid.json"].into_iter().flat_map(|file| {
+        cases(here, file).into_iter().map(|case| unhex(text(&case, "hex"))).collect::<Vec<_>>()
+    });
+    let both = frames.flat_map(|bytes| [frames_seed(false, &bytes), frames_seed(true, &bytes)]);
+    write(here, "frames", both.collect());
+    let stories = cases(here, "hpack_stories.json").into_iter().map(|story| {
+        let blocks = story["cases"].as_array().expect("the blocks of a story");
+        hpack_seed(&blocks.iter().map(|block| unhex(text(block, "wire"))).collect::<Vec<_>>())
+    });
+    write(here, "hpack", stories.collect());
 }
 
 fn write(here: &Path, target: &str, mut seeds: Vec<Vec<u8>>) {

@@ -22,18 +22,17 @@
 //! passed over.
 
 mod decode;
-mod encode;
+pub(crate) mod encode;
 mod error;
 mod header;
+#[cfg(any(test, feature = "__fuzz"))]
+mod rewrite;
 mod settings;
 
 #[cfg(test)]
 mod tests;
 
 pub(crate) use decode::{FrameDecoder, Http2Frame, PREFACE, PrefaceCheck, check_preface};
-pub(crate) use encode::{
-    data, data_header, goaway, headers, ping, rst_stream, settings, settings_ack, window_update,
-};
 pub(crate) use error::{ErrorCode, FrameViolation};
 pub(crate) use header::{FrameHeader, HEADER_LEN};
 pub(crate) use settings::{Http2Settings, MAX_WINDOW, Setting};

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::framing::Side;
 use crate::golden::{unhex, vectors};
 
-use super::super::{ErrorCode, FrameDecoder, FrameViolation, HEADER_LEN, Http2Frame};
+use super::super::{ErrorCode, FrameDecoder, FrameViolation, HEADER_LEN, Http2Frame, encode};
 use super::{decoder, single};
 
 #[derive(Deserialize)]
@@ -70,7 +70,7 @@ fn a_malformed_frame_waits_for_its_bytes_at_every_cut_unless_it_is_too_large() {
 #[test]
 fn the_largest_payload_is_what_was_allowed() {
     for (allowed, len) in [(16_384, 16_384), (1 << 20, 1 << 20), ((1 << 24) - 1, 20_000)] {
-        let mut bytes = super::super::data_header(1, len, false).to_vec();
+        let mut bytes = encode::data_header(1, len, false).to_vec();
         bytes.resize(bytes.len() + len as usize, 7);
         let decoder = FrameDecoder::new(Side::Server, allowed);
         let Ok(Some((Http2Frame::Data { data, flow_len, .. }, _))) = decoder.decode(&bytes) else {
