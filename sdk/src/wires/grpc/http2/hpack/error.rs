@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::super::frame::ErrorCode;
+
 /// A block that cannot be decoded. The table of the peer's encoder is unknown from here on, so the
 /// connection is over.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -44,6 +46,24 @@ pub(crate) enum HpackError {
         size: usize,
         limit: usize,
     },
+}
+
+impl HpackError {
+    /// The code with which the connection ends.
+    pub(crate) const fn code(self) -> ErrorCode {
+        match self {
+            Self::ListTooLarge { .. } => ErrorCode::ENHANCE_YOUR_CALM,
+            Self::Truncated
+            | Self::IntegerOverflow
+            | Self::NoEntry { .. }
+            | Self::HuffmanPadding
+            | Self::HuffmanEos
+            | Self::TableTooLarge { .. }
+            | Self::LateTableSize
+            | Self::ManyTableSizes
+            | Self::NoTableSize { .. } => ErrorCode::COMPRESSION_ERROR,
+        }
+    }
 }
 
 impl fmt::Display for HpackError {

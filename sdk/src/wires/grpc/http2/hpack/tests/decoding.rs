@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::super::super::frame::ErrorCode;
 use super::super::{HpackError, ListLimits};
 use super::{Kept, WIDE, decode, decoder, pairs, rows};
 
@@ -167,7 +168,7 @@ fn a_block_that_is_cut_inside_a_field_is_an_error_at_every_place() {
 }
 
 #[test]
-fn each_error_has_a_text() {
+fn each_error_has_a_text_and_a_code() {
     for (error, text) in [
         (HpackError::Truncated, "a header block ends inside a field"),
         (
@@ -184,6 +185,10 @@ fn each_error_has_a_text() {
         ),
     ] {
         assert_eq!(error.to_string(), text);
+        let is_calm = matches!(error, HpackError::ListTooLarge { .. });
+        let code =
+            if is_calm { ErrorCode::ENHANCE_YOUR_CALM } else { ErrorCode::COMPRESSION_ERROR };
+        assert_eq!(error.code(), code);
     }
 }
 
