@@ -4,11 +4,13 @@
 //! ```text
 //!   frame/    bytes <-> frames
 //!   block.rs  frames -> whole blocks
+//!   phase.rs  the frames that may come in each phase of a stream
 //!   hpack/    blocks <-> header fields (RFC 7541), with the one table that each direction has
 //! ```
 //!
-//! Deliberately absent: which streams are open, windows, what a header field means.
+//! Deliberately absent: the streams that are open, windows, the meaning of a header field.
 
 pub(crate) mod block;
 pub(crate) mod frame;
 pub(crate) mod hpack;
+pub(crate) mod phase;
