@@ -659,7 +659,7 @@ async fn no_room_for_request() -> Error {
         let (channel, link) = host.connect(Channel::builder().open_timeout(LIMIT)).unwrap();
         let client = Client::new(channel);
         let mut other = client.talk().await.unwrap();
-        let mut opening = client.download(text("hello"));
+        let mut opening = client.download(text("x".repeat(5_000)));
         assert!(futures::poll!(&mut opening).is_pending());
         tokio::time::sleep(LIMIT / 2).await;
         link.freeze(Side::Server);

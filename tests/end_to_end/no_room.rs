@@ -47,7 +47,7 @@ async fn streams_that_are_given_up_at_a_server_that_does_not_read_do_not_pile_up
         "{unsent} bytes are unsent, of 60 MB that were to be"
     );
 
-    let mut waiting = client.talk();
+    let mut waiting = client.talk().metadata("large", vec![7; 5_000]);
     assert!(futures::poll!(&mut waiting).is_pending());
     assert!(channel.buffered().unsent <= unsent, "nothing of it is sent while it waits");
     thaw.notify_one();
@@ -75,7 +75,9 @@ impl Accepted {
         let (channel, link) = host.connect(builder).unwrap();
         let client = EverythingClient::new(channel);
         let mut other = client.talk().await.unwrap();
-        let mut opening = settings(client.download(text("stay")));
+        // A request that does not go ahead of what waits.
+        let request = format!("stay {}", "x".repeat(5_000));
+        let mut opening = settings(client.download(text(request)));
         assert!(futures::poll!(&mut opening).is_pending());
         tokio::time::sleep(Duration::from_secs(1)).await;
         link.freeze(Side::Server);

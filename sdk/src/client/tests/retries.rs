@@ -269,7 +269,9 @@ async fn a_call_that_waited_for_room_tells_what_is_left() {
         || Stub::new(channel.clone(), &BYTES).oneway(0, vec![0_u8; 200 * 1024]).timeout(ms(60_000));
     let bigs: Vec<_> = (0..20).map(|_| tokio::spawn(big().into_future())).collect();
     settle().await;
-    let small = tokio::spawn(call(&channel).timeout(ms(5000)).into_future());
+    // It is too large to go ahead of those that wait.
+    let last = Stub::new(channel.clone(), &BYTES).oneway(0, vec![0_u8; 5 * 1024]);
+    let last = tokio::spawn(last.timeout(ms(5000)).into_future());
     pass(ms(3400)).await;
     let mut bytes = Vec::new();
     for _ in 0..1000 {
@@ -282,7 +284,7 @@ async fn a_call_that_waited_for_room_tells_what_is_left() {
     for big in bigs {
         big.await.unwrap().unwrap();
     }
-    drop(small);
+    last.await.unwrap().unwrap();
 }
 
 #[tokio::test(start_paused = true)]
