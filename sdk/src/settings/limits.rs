@@ -147,8 +147,7 @@ impl Limits {
     /// Default: 256 KiB. One message may exceed it, and messages and calls of up to 4 KiB may by a
     /// quarter, so that they need not wait behind large ones. Streams that are written fast have up
     /// to 16 KiB each in addition, four of them up to 256 KiB together if this is no less than the
-    /// default.
-    /// While the socket is full, they have 16 KiB each and 256 KiB together.
+    /// default. While the socket is full, they have 16 KiB each and 256 KiB together.
     pub fn max_unsent_per_connection(mut self, bytes: usize) -> Self {
         self.max_unsent_per_connection = bytes;
         self
