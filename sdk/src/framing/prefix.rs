@@ -53,12 +53,13 @@ impl Prefix {
         let (header, at) = (usize::from(header), usize::from(size_at));
         let size = u32::try_from(len + header - usize::from(beside));
         let size = size.expect("whoever sends checks the size against its limit");
-        let mut bytes = self.bytes;
-        bytes[at..at + 4].copy_from_slice(&size.to_be_bytes());
         let mut whole = Uncommitted::new(out);
-        let start = whole.out.copied().len();
-        whole.out.copied().extend_from_slice(&bytes);
-        whole.out.copied().truncate(start + header);
+        let copied = whole.out.copied();
+        let start = copied.len();
+        copied.extend_from_slice(&self.bytes);
+        // Behind the copy: a load of what has just been stored in part would have to wait for it.
+        copied[start + at..start + at + 4].copy_from_slice(&size.to_be_bytes());
+        copied.truncate(start + header);
         whole.write_exactly(len, body)?;
         whole.commit();
         Ok(())
