@@ -69,8 +69,13 @@ impl<T: prost::Message + Default + 'static> Message for T {
         self.encode_raw(out);
     }
 
+    #[inline]
     fn read_from(bytes: impl Buf) -> Result<Self, DecodeError> {
-        Self::decode(bytes).map_err(DecodeError)
+        let mut message = Self::default();
+        match message.merge(bytes) {
+            Ok(()) => Ok(message),
+            Err(error) => Err(DecodeError(error)),
+        }
     }
 }
 

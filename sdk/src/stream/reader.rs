@@ -193,8 +193,21 @@ impl<T: Message> AsyncReader<T> {
         }
     }
 
+    /// The next message. Most come this way, so it is short, and moves them no more than it has to.
     #[inline]
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
+        if self.stream.compression().is_none()
+            && let Poll::Ready(next) = self.next()
+        {
+            return Poll::Ready(next);
+        }
+        self.poll_next_batch(cx)
+    }
+
+    /// The next message, when those that were taken are used up, or it is compressed or decoded
+    /// elsewhere.
+    #[inline(never)]
+    fn poll_next_batch(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
         loop {
             let next = match self.stream.compression() {
                 None => match self.next() {
@@ -307,12 +320,12 @@ impl<T> AsyncReader<T> {
 
     /// A read that waits ends with an error when it has waited for too long.
     #[inline]
-    fn within_patience<M>(
+    fn within_patience(
         &mut self,
-        polled: Poll<Result<Option<M>>>,
+        polled: Poll<Result<Option<Bytes>>>,
         clock: &mut Clock,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<Option<M>>> {
+    ) -> Poll<Result<Option<Bytes>>> {
         if polled.is_pending()
             && let Poll::Ready(error) = self.poll_patience(clock, cx)
         {
@@ -413,8 +426,10 @@ impl<T: Message> Future for Read<'_, T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { reader, clock } = &mut *self;
-        let polled = reader.poll_read(cx);
-        reader.within_patience(polled, clock, cx)
+        match reader.poll_read(cx) {
+            Poll::Pending => reader.poll_patience(clock, cx).map(Err),
+            read => read,
+        }
     }
 }
 

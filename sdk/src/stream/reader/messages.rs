@@ -35,7 +35,11 @@ impl<T: Message> AsyncReader<T> {
             return self.decode(bytes);
         }
         let message = T::read_from(payload);
-        Poll::Ready(self.give(message))
+        self.give_credit();
+        match message {
+            Ok(message) => Poll::Ready(Ok(Some(message))),
+            Err(why) => Poll::Ready(Err(self.unreadable(Unread::Decode(why)))),
+        }
     }
 
     /// The same for messages that are compressed.
@@ -113,7 +117,6 @@ impl<T: Message> AsyncReader<T> {
         Poll::Ready(self.give(message))
     }
 
-    #[inline]
     fn give(&mut self, message: Result<T, DecodeError>) -> Result<Option<T>> {
         self.give_credit();
         match message {
