@@ -1,11 +1,13 @@
 //! A service that answers nothing itself: each call goes on to another server.
 //!
 //! It is transparent: metadata and the remaining time go up with `cx.child()`, trailing metadata
-//! comes back down, an error from above is returned as it is, a message is read only when the one
-//! before it has been written, and both directions of a stream run at once. A client that goes away
-//! drops the handler, and with it the call above.
+//! comes back down, an error from above is returned as it is and with its metadata, a message is
+//! read only when the one before it has been written, and both directions of a stream run at once.
+//! A client that goes away drops the handler, and with it the call above.
 
-use trill::{AsyncReader, AsyncReaderWriter, AsyncWriter, Channel, Context, Message, Result};
+use trill::{
+    AsyncReader, AsyncReaderWriter, AsyncWriter, Channel, Context, Error, Message, Result,
+};
 use trill_examples::greeter::{
     Greeter, GreeterClient, HelloReply, HelloRequest, StreamGreeter, StreamGreeterClient,
 };
@@ -30,7 +32,7 @@ impl Greeter for Router {
     async fn say_hello(&self, cx: Context, req: HelloRequest) -> Result<HelloReply> {
         let call =
             self.greeter.say_hello(req).options(cx.child()).attachment(cx.attachment().clone());
-        let answer = call.response().await?;
+        let answer = call.response().await.map_err(|error| passed_on(&cx, error))?;
         cx.extend_initial_metadata(answer.initial_metadata);
         cx.extend_metadata(answer.metadata);
         cx.set_attachment(answer.attachment);
@@ -49,9 +51,10 @@ impl StreamGreeter for Router {
         tokio::pin!(answer);
         let answer = tokio::select! {
             // An answer may come before the client is done; then there is no need to hear the rest.
-            answer = &mut answer => answer?,
-            sent = pump_and_finish(&mut reader, writer) => outcome(sent, answer).await?,
+            answer = &mut answer => answer,
+            sent = pump_and_finish(&mut reader, writer) => outcome(sent, answer).await,
         };
+        let answer = answer.map_err(|error| passed_on(&cx, error))?;
         cx.extend_initial_metadata(answer.initial_metadata);
         cx.extend_metadata(answer.metadata);
         Ok(answer.message)
@@ -65,7 +68,7 @@ impl StreamGreeter for Router {
     ) -> Result<()> {
         let mut reader = self.streams.server_stream_say_hello(req).options(cx.child()).await?;
         cx.extend_initial_metadata(reader.initial_metadata().await?);
-        pump(&mut reader, &mut writer).await?;
+        pump(&mut reader, &mut writer).await.map_err(|error| passed_on(&cx, error))?;
         send_trailer_back(&cx, &reader);
         Ok(())
     }
@@ -84,10 +87,11 @@ impl StreamGreeter for Router {
             tokio::pin!(down);
             // The stream ends when the server above ends it, whether or not the client has more to
             // say.
-            tokio::select! {
-                done = &mut down => done?,
-                sent = up => outcome(sent, down).await?,
-            }
+            let done = tokio::select! {
+                done = &mut down => done,
+                sent = up => outcome(sent, down).await,
+            };
+            done.map_err(|error| passed_on(&cx, error))?;
         }
         send_trailer_back(&cx, &from_above);
         Ok(())
@@ -125,4 +129,10 @@ fn send_trailer_back<T: Message>(cx: &Context, reader: &AsyncReader<T>) {
     if let Some(metadata) = reader.metadata() {
         cx.extend_metadata(metadata.clone());
     }
+}
+
+/// The error of the server above, whose metadata goes back with it.
+fn passed_on(cx: &Context, error: Error) -> Error {
+    cx.extend_metadata(error.metadata().clone());
+    error
 }

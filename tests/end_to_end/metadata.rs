@@ -3,7 +3,8 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use trill::{
-    AsyncReaderWriter, CallOptions, Context, Error, ErrorKind, Metadata, Origin, Result, Server,
+    AsyncReader, AsyncReaderWriter, AsyncWriter, CallOptions, Channel, Code, Context, Error,
+    ErrorKind, Metadata, Origin, Result, Server, Status,
 };
 use trill_tests::raw::{self, CALL_ENTRY, field};
 use trill_tests::{Absent, EverythingClient, Text, in_memory, text};
@@ -225,4 +226,142 @@ async fn every_handle_of_an_answer_gives_its_initial_metadata() {
     rw.write(text("initial a 3")).await.unwrap();
     assert_eq!(read.await.unwrap(), Some(text("first")));
     assert_eq!(rw.finish().await.unwrap().get_str("a"), Some("3"));
+}
+
+/// Every kind of method, and each fails.
+#[trill::service(package = "test.failing")]
+trait Failing {
+    async fn ask(&self, cx: Context, request: Text) -> Result<Text>;
+    async fn give(&self, cx: Context, reader: AsyncReader<Text>) -> Result<Text>;
+    async fn get(&self, cx: Context, request: Text, writer: AsyncWriter<Text>) -> Result<()>;
+    async fn talk(&self, cx: Context, rw: AsyncReaderWriter<Text, Text>) -> Result<()>;
+}
+
+/// Refuses each caller with the hint that it sent, or with none.
+struct Refusing;
+
+fn refusal(cx: &Context) -> Error {
+    if let Some(hint) = cx.metadata().get("hint") {
+        cx.set_metadata("hint", hint.to_vec()).expect("the key is the user's");
+        cx.set_initial_metadata("node", "7").expect("the key is the user's");
+    }
+    Status::permission_denied("not yours").with_details("more").into()
+}
+
+#[trill::service]
+impl Failing for Refusing {
+    async fn ask(&self, cx: Context, _request: Text) -> Result<Text> {
+        Err(refusal(&cx))
+    }
+
+    async fn give(&self, cx: Context, _reader: AsyncReader<Text>) -> Result<Text> {
+        Err(refusal(&cx))
+    }
+
+    async fn get(&self, cx: Context, _request: Text, _writer: AsyncWriter<Text>) -> Result<()> {
+        Err(refusal(&cx))
+    }
+
+    async fn talk(&self, cx: Context, _rw: AsyncReaderWriter<Text, Text>) -> Result<()> {
+        Err(refusal(&cx))
+    }
+}
+
+/// Passes calls on, with the metadata of the errors if it is told to.
+struct PassingErrors(FailingClient, bool);
+
+impl PassingErrors {
+    fn pass(&self, cx: &Context, error: Error) -> Error {
+        if self.1 {
+            cx.extend_metadata(error.metadata().clone());
+        }
+        error
+    }
+}
+
+#[trill::service]
+impl Failing for PassingErrors {
+    async fn ask(&self, cx: Context, request: Text) -> Result<Text> {
+        self.0.ask(request).options(cx.child()).await.map_err(|error| self.pass(&cx, error))
+    }
+
+    async fn give(&self, cx: Context, _reader: AsyncReader<Text>) -> Result<Text> {
+        let (_writer, reply) = self.0.give().options(cx.child()).await?;
+        reply.await.map_err(|error| self.pass(&cx, error))
+    }
+
+    async fn get(&self, cx: Context, request: Text, _writer: AsyncWriter<Text>) -> Result<()> {
+        let mut reader = self.0.get(request).options(cx.child()).await?;
+        reader.read().await.map(drop).map_err(|error| self.pass(&cx, error))
+    }
+
+    async fn talk(&self, cx: Context, _rw: AsyncReaderWriter<Text, Text>) -> Result<()> {
+        let mut rw = self.0.talk().options(cx.child()).await?;
+        rw.read().await.map(drop).map_err(|error| self.pass(&cx, error))
+    }
+}
+
+/// The errors of every kind of call, from every future that gives one.
+async fn refusals(client: &FailingClient, hint: Option<&'static str>) -> Vec<Error> {
+    let options =
+        || hint.map_or(CallOptions::new(), |hint| CallOptions::new().metadata("hint", hint));
+    let upload = async || client.give().options(options()).await.unwrap();
+    let talk = async || client.talk().options(options()).await.unwrap();
+    let (writer, reply) = upload().await;
+    let (other_writer, other_reply) = upload().await;
+    let mut reader = client.get(text("")).options(options()).await.unwrap();
+    let mut read = talk().await;
+    vec![
+        client.ask(text("")).options(options()).await.unwrap_err(),
+        client.ask(text("")).options(options()).response().await.unwrap_err(),
+        reply.await.unwrap_err(),
+        other_reply.response().await.unwrap_err(),
+        writer.closed().await,
+        other_writer.finish().await.unwrap_err(),
+        reader.read().await.unwrap_err(),
+        read.read().await.unwrap_err(),
+        talk().await.finish().await.unwrap_err(),
+    ]
+}
+
+#[tokio::test]
+async fn an_error_has_the_metadata_of_the_answer_that_it_is_in_every_kind_of_call() {
+    let channel = Server::builder().service(Refusing).in_memory().unwrap();
+    let bound = Server::builder().service(Refusing).bind("127.0.0.1:0").await.unwrap();
+    let address = bound.local_addr().to_string();
+    tokio::spawn(bound.serve());
+    for channel in [channel, Channel::connect(address).await.unwrap()] {
+        let client = FailingClient::new(channel);
+        let said = Metadata::try_from([("node", "7"), ("hint", "ask ann")]).unwrap();
+        for error in refusals(&client, Some("ask ann")).await {
+            assert_eq!((error.code(), error.message()), (Code::PermissionDenied, "not yours"));
+            assert_eq!(error.metadata(), &said, "the keys of the wire are not among them");
+            assert_eq!(error.clone().metadata(), &said);
+        }
+        for error in refusals(&client, None).await {
+            assert_eq!(error.code(), Code::PermissionDenied);
+            assert!(error.metadata().is_empty());
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_metadata_of_an_error_is_passed_on_by_those_who_say_so() {
+    let upstream = Server::builder().service(Refusing).in_memory().unwrap();
+    for passes in [true, false] {
+        let router = PassingErrors(FailingClient::new(upstream.clone()), passes);
+        let client = FailingClient::new(Server::builder().service(router).in_memory().unwrap());
+        for error in refusals(&client, Some("ask ann")).await {
+            assert_eq!((error.code(), error.message()), (Code::PermissionDenied, "not yours"));
+            assert_eq!(error.metadata().get_str("hint"), passes.then_some("ask ann"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_error_that_is_no_answer_has_no_metadata() {
+    let error = Error::from(Status::not_found("x"));
+    assert!(error.metadata().is_empty());
+    let error = Channel::connect("no address").await.unwrap_err();
+    assert!(error.metadata().is_empty());
 }

@@ -2,6 +2,7 @@
 
 mod code;
 mod io;
+mod metadata;
 mod reason;
 mod shown;
 mod status;
@@ -11,6 +12,8 @@ use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
+
+use crate::metadata::Metadata;
 
 pub use code::Code;
 pub(crate) use reason::{At, Failure, Reason};
@@ -48,6 +51,8 @@ struct ErrorInner {
     answered: bool,
     method: Option<Cow<'static, str>>,
     peer: Option<Arc<str>>,
+    /// Of the peer's answer.
+    metadata: Metadata,
     source: Option<Arc<dyn StdError + Send + Sync>>,
     /// The call did not leave this process.
     not_sent: bool,
@@ -119,6 +124,7 @@ impl Error {
             answered: false,
             method: None,
             peer: None,
+            metadata: Metadata::new(),
             source: None,
             not_sent: false,
         }))
@@ -156,6 +162,11 @@ impl Error {
 
     pub(crate) fn with_peer(mut self, peer: impl Into<Arc<str>>) -> Self {
         Arc::make_mut(&mut self.0).peer = Some(peer.into());
+        self
+    }
+
+    pub(crate) fn with_metadata(mut self, metadata: Metadata) -> Self {
+        Arc::make_mut(&mut self.0).metadata = metadata;
         self
     }
 
@@ -240,6 +251,17 @@ impl Error {
     #[must_use]
     pub fn peer(&self) -> Option<&str> {
         self.0.peer.as_deref()
+    }
+
+    /// The metadata that the peer sent with its failing answer: what its handler had set with
+    /// [`Context::set_metadata`](crate::Context::set_metadata) when it failed. Empty if it sent
+    /// none, and if the failure was not an answer.
+    ///
+    /// A handler that returns the error of another server passes this on only if it says so:
+    /// `cx.extend_metadata(error.metadata().clone())`.
+    #[must_use]
+    pub fn metadata(&self) -> &Metadata {
+        &self.0.metadata
     }
 
     /// Tells whether a limit of time passed.

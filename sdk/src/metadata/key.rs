@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use crate::error::{At, Error, ErrorKind, Origin, Reason};
-
 /// The beginnings of keys that are not the user's, and whose they are.
 const RESERVED_PREFIXES: [(&str, &str); 4] =
     [(":", "HTTP/2"), ("grpc-", "gRPC"), ("trill-", "Trill"), ("trpc-", "tRPC")];
@@ -96,18 +94,6 @@ impl fmt::Display for MetadataError {
 
 impl std::error::Error for MetadataError {}
 
-impl From<MetadataError> for Error {
-    fn from(error: MetadataError) -> Self {
-        Self::new(
-            ErrorKind::Encode,
-            Origin::Caller,
-            Reason::Encode.at(At::ServerCall),
-            error.to_string(),
-        )
-        .with_source(error)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,9 +116,6 @@ mod tests {
             let error = check(key).expect_err(key);
             assert!(error.to_string().ends_with(text), "{error}");
             assert_eq!(error.key(), key);
-            let error = Error::from(error);
-            assert_eq!((error.kind(), error.origin()), (ErrorKind::Encode, Origin::Caller));
-            assert!(error.to_string().ends_with(text), "{error}");
         }
     }
 

@@ -96,7 +96,8 @@ fn given_up(outcome: &Outcome, subject: &Subject) -> Error {
         }
         text => format!("the client broke the stream off: {text}"),
     };
-    subject.about(Error::new(ErrorKind::Cancelled, Origin::Peer, failure, text))
+    let error = Error::new(ErrorKind::Cancelled, Origin::Peer, failure, text);
+    subject.about(error.with_metadata(outcome.metadata.clone()))
 }
 
 /// The parts of the error of an end that no outcome says.
@@ -212,7 +213,8 @@ fn has_given_up(outcome: &Outcome) -> bool {
 /// The error of a call that the peer answered with a status.
 pub(crate) fn answer_error(outcome: &Outcome, subject: &Subject) -> Error {
     let failure = outcome.failure.as_deref().cloned().unwrap_or(Reason::Unknown.into());
-    subject.about(failure.with_message(text(&outcome.message)).into())
+    let error = Error::from(failure.with_message(text(&outcome.message)));
+    subject.about(error.with_metadata(outcome.metadata.clone()))
 }
 
 /// The error of a call with a key of metadata that a user may not set.

@@ -149,8 +149,11 @@ impl Context {
     }
 
     /// Sends a key with one value with the answer of a unary call, or with the end of a stream, in
-    /// place of values that the key has. It goes out with a failure as well: the reader of a stream
-    /// gives it then, and the error of a unary call does not.
+    /// place of values that the key has.
+    ///
+    /// The caller finds it in [`Response::metadata`](crate::Response), or in
+    /// [`AsyncReader::metadata`](crate::AsyncReader::metadata) at the end of a stream. It goes out with a failure as well: the
+    /// caller finds it in [`Error::metadata`](crate::Error::metadata) then.
     ///
     /// # Errors
     /// A key that [`Metadata`] does not take.
@@ -178,7 +181,8 @@ impl Context {
     }
 
     /// Sends all this with the answer of a unary call, or with the end of a stream, in place of the
-    /// values that its keys have. The metadata of another server's answer is passed on with this.
+    /// values that its keys have. The metadata of another server's answer is passed on with this,
+    /// and so is that of its [error](crate::Error::metadata).
     pub fn extend_metadata(&self, metadata: Metadata) {
         self.with_extras(|extras| extras.metadata.extend(metadata));
     }
