@@ -38,8 +38,9 @@
 //!   poll that ends the join, before its outcome is handed out, or with the join if it is dropped
 //!   before.
 //! * A loop whose body borrows, as a child inside a trait's async method, has to stand in an
-//!   `async` block of its own, such as `try_when_all((async { do_for(3, |i| ..).await }, ..))`:
-//!   rustc 1.95 cannot prove such a loop general enough otherwise.
+//!   `async` block of its own, such as `try_when_all((async { do_for(3, |i| ..).await }, ..))`.
+//!   Without it rustc 1.95 says "lifetime mismatch" and "no two async blocks, even if identical,
+//!   have the same type".
 //! * They hold their children in one task: none of them runs unless the join is polled. Spawn what
 //!   has to run in parallel.
 
