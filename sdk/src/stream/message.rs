@@ -20,7 +20,7 @@ use bytes::{Buf, BufMut};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a message that can be sent",
     label = "expected a protobuf message here",
-    note = "derive it: `#[derive(Clone, PartialEq, trill::prost::Message)]` with `#[prost(...)]` on each field, or generate it from a `.proto` file with `trill_proto::build`",
+    note = "derive it: `#[derive(Clone, PartialEq, trill::prost::Message)]` with `#[prost(prost_path = \"trill::prost\")]` on the type and `#[prost(...)]` on each field, or generate it from a `.proto` file with `trill_proto::build::compile`",
     note = "if it is a handle, write `AsyncReader<..>`, `AsyncWriter<..>` or `AsyncReaderWriter<..>` out in the method: an alias is not seen through"
 )]
 pub trait Message: Send + Sync + Sized + 'static + sealed::Sealed {
