@@ -77,7 +77,8 @@ impl ServerBuilder {
     ///
     /// A type that has two such `impl`s is wrapped, to say which is meant:
     /// `GreeterServer::new(both)`. The compiler shows the name of the parameter, which is always
-    /// inferred, to whoever has not.
+    /// inferred, to whoever has not. A service in an `Arc`, which is used elsewhere, too, is
+    /// `GreeterServer::from_arc(shared)`.
     pub fn service<WrapItInAServerType>(
         mut self,
         service: impl IntoService<WrapItInAServerType>,

@@ -23,7 +23,8 @@ pub trait Service: Send + Sync + 'static {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a service",
     label = "this type serves nothing",
-    note = "put `#[trill::service]` on the `impl YourTrait for {Self}` block, or wrap it: `YourTraitServer::new(...)`"
+    note = "put `#[trill::service]` on the `impl YourTrait for {Self}` block, or wrap it: `YourTraitServer::new(...)`",
+    note = "what is in an `Arc` is served with `YourTraitServer::from_arc(...)`"
 )]
 pub trait IntoService<Marker> {
     /// The service.
