@@ -158,7 +158,7 @@ const FAULTS: &[Fault] = faults! {
     "an address of another library"                at("http://127.0.0.1:8000/x"),                         Config Caller 131 never, "" nobody, ["write `127.0.0.1:8000`, without `http://`"];
     "an address with a blank"                      at(" 127.0.0.1:8000"),                                 Config Caller 131 never, "" nobody, ["blanks around it"];
     "an address with the name of a zone"           at("[fe80::1%lo]:8000"),                               Config Caller 131 never, "" nobody, ["the interface's number"];
-    "one service twice"                            serving(|server| server.service(Obedient::new().0)),   Config Caller 31  never, "" nobody, ["registered as /test.all.Everything/Unary"];
+    "one service twice"                            serving(|server| server.service(Obedient::new().0)),   Config Caller 31  never, "" nobody, ["registered as /test.all.Everything/Unary", "another `package` or `name`"];
     "too small a window"                           serving(|server| server.limits(Limits::default().window(1_000))),                Config Caller 31  never, "" nobody, ["window is 1000", "at least 1024"];
     "too small a largest window"                   serving(|server| server.limits(Limits::default().max_window(1_000))),            Config Caller 31  never, "" nobody, ["max_window is too small", "at least 1024"];
     "a socket's buffer without a byte"             serving(|server| server.socket_send_buffer(0_usize)),                            Config Caller 31  never, "" nobody, ["socket_send_buffer is 0"];

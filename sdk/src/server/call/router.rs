@@ -53,7 +53,9 @@ impl Router {
                 let entry = entry.expect("no server has four billion methods");
                 for path in std::iter::once(&spec.path).chain(spec.aliases) {
                     if router.paths.insert(path.as_bytes(), entry).is_some() {
-                        let text = format!("two methods are registered as {path}");
+                        let text = format!(
+                            "two methods are registered as {path}: add each service once, or give one of the traits another `package` or `name` in `#[trill::service(..)]`"
+                        );
                         return Err(Error::new(
                             ErrorKind::Config,
                             Origin::Caller,
