@@ -140,7 +140,7 @@ const FAULTS: &[Fault] = faults! {
     // Faults of this program.
     "a write behind the finish"                    late_write(),            Closed   Caller 331 never, "Talk"  peer, ["write after finish"];
     "a write to a stream that is over"             write_to_ended(),        Closed   Peer   333 never, "Talk"  peer, ["the peer has ended the stream"];
-    "an address that is none"                      at("nowhere"),                                         Config Caller 131 never, "" nobody, ["`nowhere` is no address", "127.0.0.1:8000"];
+    "an address that is none"                      at("nowhere"),                                         Config Caller 131 never, "" nobody, ["`nowhere` is no address", "write `nowhere:8000`"];
     "an address that is taken"                     taken(),                                               Bind   Caller 31  never, "" nobody, ["cannot listen at 127.0.0.1:", "in use"];
     "an address of another machine"                bound("192.0.2.1:0"),                                  Bind   Caller 31  never, "" nobody, ["cannot listen at 192.0.2.1:0", "no such address"];
     "a name that has no address"                   bound("nowhere.invalid:0"),                            Bind   Caller 31  never, "" nobody, ["cannot listen at nowhere.invalid:0", "name cannot be resolved"];

@@ -63,7 +63,11 @@ impl Address {
             ));
         }
         match text.rsplit_once(':') {
-            None => Err(invalid(text, "the port is missing")),
+            None if text.contains('/') => Err(not_so(text, &format!("write `unix:{text}`"))),
+            None if !text.is_empty() => {
+                Err(not_so(text, &format!("the port is missing; write `{text}:8000`")))
+            }
+            None => Err(invalid(text, "it is empty")),
             Some((_, port)) if port.parse::<u16>().is_err() => {
                 Err(invalid(text, "the port is not a number up to 65535"))
             }
@@ -105,7 +109,7 @@ fn has_scheme(text: &str, scheme: &str, rest: &str) -> BadAddress {
         "https" => format!("there is no TLS and no HTTP here; without them write `{host}`"),
         _ => format!("write `{host}`, without `{scheme}://`"),
     };
-    invalid(text, &why)
+    not_so(text, &why)
 }
 
 impl fmt::Display for Address {
@@ -118,9 +122,12 @@ impl fmt::Display for Address {
 }
 
 fn invalid(text: &str, why: &str) -> BadAddress {
-    BadAddress(format!(
-        "`{text}` is no address: {why}; write `127.0.0.1:8000` or `unix:/run/service.sock`"
-    ))
+    not_so(text, &format!("{why}; write `127.0.0.1:8000` or `unix:/run/service.sock`"))
+}
+
+/// The error whose reason says how the text is to be written.
+fn not_so(text: &str, why: &str) -> BadAddress {
+    BadAddress(format!("`{text}` is no address: {why}"))
 }
 
 /// Says of a text why it is no address, and what is one.
@@ -310,7 +317,9 @@ mod tests {
         assert_eq!(Address::parse("unix:/a/b").unwrap(), Address::Unix("/a/b".into()));
         assert_eq!(Address::parse("unix:///a/b").unwrap(), Address::Unix("/a/b".into()));
         for (text, why) in [
-            ("host", "port is missing"),
+            ("localhost", "the port is missing; write `localhost:8000`"),
+            ("", "it is empty; write `127.0.0.1:8000`"),
+            ("/run/a.sock", "is no address: write `unix:/run/a.sock`"),
             ("host:http", "not a number"),
             (":80", "host is missing"),
             ("unix:", "path"),
@@ -330,6 +339,7 @@ mod tests {
         ] {
             let BadAddress(error) = Address::parse(text).unwrap_err();
             assert!(error.contains(why), "{error}");
+            assert!(error.matches("write").count() <= 1, "{error}");
         }
         assert!(Address::parse(&format!("unix:{}", "x".repeat(MAX_PATH))).is_ok());
         assert!(Address::parse("[fe80::1%2]:80").is_ok() && Address::parse("unix:/a b").is_ok());
