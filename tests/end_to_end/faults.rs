@@ -86,12 +86,12 @@ const FAULTS: &[Fault] = faults! {
     "the channel is closed during a call"          closed_during_call(),    Closed   Caller 141 never, "Unary" peer, ["closed on this side"];
     // Sizes.
     "too large a message"                          large_message(),         Limit    Caller 121 never, "Unary" peer, ["2100 bytes", "at most 1024", "(max_message_sent)"];
-    "too large an answer"                          large_answer(),          Status   Peer   2   never, "Unary" peer, ["2021 bytes", "at most 1024", "(max_message_sent)"];
+    "too large an answer"                          large_answer(),          Status   Peer   2   never, "Unary" peer, ["2021 bytes", "at most 1024", "(max_message_sent of the server)"];
     "too large a request for the server"           refused_request(),       Status   Peer   1   never, "Unary" peer, ["bytes on the wire, at most 1024", "(max_message_received)"];
     "too large a message for the server"           refused_message(),       Status   Peer   211 never, "Talk"  peer, ["bytes on the wire, at most 1024", "(max_message_received)"];
     "too much metadata"                            large_metadata(),        Limit    Caller 121 never, "Unary" peer, ["bytes, at most 1024", "(max_metadata)"];
     "too much metadata for the server"             refused_metadata(),      Status   Peer   1   never, "Unary" peer, ["bytes, at most 1024", "(max_metadata)"];
-    "too much metadata at the end of a stream"     large_end(),             Status   Peer   221 never, "Talk"  peer, ["bytes, at most 1024", "(max_metadata)"];
+    "too much metadata at the end of a stream"     large_end(),             Status   Peer   221 never, "Talk"  peer, ["bytes, at most 1024", "(max_metadata of the server)"];
     "too many pairs of metadata"                   many_metadata(),         Limit    Caller 121 never, "Unary" peer, ["1001 pairs of metadata", "carries 1000 at most"];
     "a message that unpacks to too much"           bomb(),                  Decode   Peer   122 never, "Unary" peer, ["10485760 bytes", "(max_message_received)"];
     // Methods that are called, and their messages.

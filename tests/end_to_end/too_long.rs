@@ -30,7 +30,10 @@ async fn a_good_end_whose_metadata_does_not_fit_is_an_error_and_is_logged() {
     rw.finish_writing().await.unwrap();
     let error = rw.read().await.expect_err("the end is not whole");
     assert_eq!(error.kind(), ErrorKind::Status);
-    assert!(error.message().contains("at most 2000 may be sent (max_metadata)"), "{error}");
+    assert!(
+        error.message().contains("at most 2000 may be sent (max_metadata of the server)"),
+        "{error}"
+    );
     let lines = warnings.lines();
     assert!(
         lines.len() == 1 && lines[0].contains("max_metadata") && lines[0].contains("/Talk"),
@@ -41,7 +44,7 @@ async fn a_good_end_whose_metadata_does_not_fit_is_an_error_and_is_logged() {
     writer.write(text(format!("meta key {}", "v".repeat(3_000)))).await.unwrap();
     writer.finish().await.unwrap();
     assert!(
-        reply.await.unwrap_err().message().contains("(max_metadata)"),
+        reply.await.unwrap_err().message().contains("(max_metadata of the server)"),
         "the answer alone is not the end"
     );
 }

@@ -66,6 +66,11 @@ pub(crate) fn ending_error(ending: &Ending, subject: &Subject) -> Error {
             let text = "the peer has ended the stream";
             subject.error(ErrorKind::Closed, Origin::Peer, Reason::WriteAfterEnd, text)
         }
+    /// Says of a setting whose it is, where its peer reads the error.
+    fn whose(&self) -> &'static str {
+        if self.client { "" } else { " of the server" }
+    }
+
         Ending::Closed(outcome) | Ending::Reset(outcome)
             if !subject.client && has_given_up(outcome) =>
         {
@@ -234,14 +239,16 @@ pub(crate) fn send_error(error: SendError, subject: &Subject) -> Error {
     match error {
         SendError::TooLarge { size, limit } => {
             let text = format!(
-                "the message takes {size} bytes on the wire, at most {limit} may be sent (max_message_sent)"
+                "the message takes {size} bytes on the wire, at most {limit} may be sent (max_message_sent{})",
+                subject.whose()
             );
             let failure = Reason::TooLargeToSend.at(At::new(subject.client, false));
             subject.about(Error::new(ErrorKind::Limit, Origin::Caller, failure, text))
         }
         SendError::HeaderTooLarge { size, limit } => {
             let text = format!(
-                "metadata, method and caller take {size} bytes, at most {limit} may be sent (max_metadata)"
+                "metadata, method and caller take {size} bytes, at most {limit} may be sent (max_metadata{})",
+                subject.whose()
             );
             subject.error(ErrorKind::Limit, Origin::Caller, Reason::TooLargeToSend, text)
         }
