@@ -108,7 +108,8 @@ const FAULTS: &[Fault] = faults! {
     "two answers of a client stream"               two_answers(),           Protocol Peer   351 never, "Upload" peer, ["answered more than once"];
     // Time.
     "the call's time is over"                      call_deadline(),         Timeout  Caller 101 never, "Unary" peer, ["50ms (timeout)"];
-    "the stream's time is over"                    stream_deadline(),       Timeout  Caller 101 never, "Talk"  peer, ["the stream did not end within 50ms (timeout)"];
+    "the stream's time is over"                    stream_deadline(),       Timeout  Caller 101 never, "Upload" peer, ["the stream did not end within 50ms (timeout)"];
+    "the same before the writer is finished"       open_writer(),           Timeout  Caller 101 never, "Upload" peer, ["the stream did not end within 50ms (timeout)", "writer is not finished: finish()"];
     "a stream that is not accepted"                open_timeout(),          Timeout  Peer   354 never, "Talk"  peer, ["50ms (open_timeout)"];
     "no room for a stream's head"                  no_room_to_open(),       Timeout  Caller 101 again, "Talk"  peer, ["was not opened", "50ms (open_timeout)", "bytes wait for it (max_unsent_per_connection)"];
     "no room for a stream's request"               no_room_for_request(),   Timeout  Caller 101 never, "Download" peer, ["was broken off", "50ms (open_timeout)", "bytes wait for it (max_unsent_per_connection)"];
@@ -139,6 +140,8 @@ const FAULTS: &[Fault] = faults! {
     "a client that fails its stream"               failed(),                Status   Peer   0   never, "Talk"  peer, ["application code 9", "out of paper"];
     // Faults of this program.
     "a write behind the finish"                    late_write(),            Closed   Caller 331 never, "Talk"  peer, ["write after finish"];
+    "a writer that is dropped before its finish"   dropped_writer(),        Cancelled Caller 161 never, "Upload" peer, ["the writer was dropped before finish()"];
+    "a stream that this side fails"                failed_here(),           Cancelled Caller 161 never, "Talk"  peer, ["the stream was ended on this side"];
     "a write to a stream that is over"             write_to_ended(),        Closed   Peer   333 never, "Talk"  peer, ["the peer has ended the stream"];
     "an address that is none"                      at("nowhere"),                                         Config Caller 131 never, "" nobody, ["`nowhere` is no address", "write `nowhere:8000`"];
     "an address that is taken"                     taken(),                                               Bind   Caller 31  never, "" nobody, ["cannot listen at 127.0.0.1:", "in use"];
@@ -627,10 +630,22 @@ async fn call_deadline() -> Error {
     client_of(|server| server).await.unary(text("hang")).timeout(LIMIT).await.unwrap_err()
 }
 
+async fn open_writer() -> Error {
+    let client = client_of(|server| server).await;
+    let (_writer, reply) =
+        client.upload().options(CallOptions::new().timeout(LIMIT)).await.unwrap();
+    reply.await.unwrap_err()
+}
+
 async fn stream_deadline() -> Error {
     let client = client_of(|server| server).await;
-    let mut rw = client.talk().options(CallOptions::new().timeout(LIMIT)).await.unwrap();
-    rw.read().await.unwrap_err()
+    let (mut writer, reply) =
+        client.upload().options(CallOptions::new().timeout(LIMIT)).await.unwrap();
+    writer.write(text("hang")).await.unwrap();
+    writer.finish().await.unwrap();
+    let error = reply.await.unwrap_err();
+    assert!(!error.message().contains("writer"), "{error}");
+    error
 }
 
 async fn open_timeout() -> Error {
@@ -919,6 +934,18 @@ async fn failed() -> Error {
 }
 
 // Faults of this program.
+
+async fn dropped_writer() -> Error {
+    let (writer, reply) = client_of(|server| server).await.upload().await.unwrap();
+    drop(writer);
+    reply.await.unwrap_err()
+}
+
+async fn failed_here() -> Error {
+    let (mut reader, writer) = client_of(|server| server).await.talk().await.unwrap().split();
+    writer.fail(Status::app(9, "out of paper"));
+    reader.read().await.unwrap_err()
+}
 
 async fn late_write() -> Error {
     let mut rw = client_of(|server| server).await.talk().await.unwrap();

@@ -6,13 +6,13 @@ use std::task::Poll;
 use std::time::Instant;
 
 use crate::driver::{Ending, Fit, Link, Outcome, StreamKey};
-use crate::error::{Error, Result};
+use crate::error::{Error, Reason, Result};
 use crate::metadata::Metadata;
 use crate::sync::{AtomicBool, Ordering};
 
 use super::call_end::CallEnd;
 use super::compression::Compression;
-use super::errors::{Subject, TimeLimit, ending_error};
+use super::errors::{Subject, TimeLimit, Writing, ending_error};
 
 /// A hold on a stream. The stream is broken off when the last hold is dropped before the end.
 #[derive(Clone, Debug)]
@@ -30,6 +30,10 @@ struct Core {
     /// Hears once of the end of a client's stream. A server's ends with its handler.
     on_end: Option<fn(&'static str, CallEnd<'_>)>,
     is_told: AtomicBool,
+    /// A writer is there that is not finished.
+    is_writing: AtomicBool,
+    /// A client dropped its writer like that, and broke the stream off with it.
+    is_writer_dropped: AtomicBool,
 }
 
 impl Core {
@@ -69,6 +73,8 @@ impl StreamRef {
             limit: None,
             on_end: None,
             is_told: AtomicBool::new(false),
+            is_writing: AtomicBool::new(false),
+            is_writer_dropped: AtomicBool::new(false),
         }))
     }
 
@@ -91,6 +97,8 @@ impl StreamRef {
             limit: limit.map(Box::new),
             on_end: Some(on_end),
             is_told: AtomicBool::new(false),
+            is_writing: AtomicBool::new(false),
+            is_writer_dropped: AtomicBool::new(false),
         }))
     }
 
@@ -128,7 +136,40 @@ impl StreamRef {
             peer: self.0.link.peer_text(),
             client: self.0.client,
             stream: true,
+            writing: self.writing(),
             limit: self.0.limit.as_deref().copied(),
+        }
+    }
+
+    fn writing(&self) -> Writing {
+        if !self.0.client {
+            Writing::None
+        } else if self.0.is_writer_dropped.load(Ordering::Relaxed) {
+            Writing::Dropped
+        } else if self.0.is_writing.load(Ordering::Relaxed) {
+            Writing::Open
+        } else {
+            Writing::None
+        }
+    }
+
+    /// There is a writer, for errors that ask for its end.
+    pub(crate) fn begin_writing(&self) {
+        self.0.is_writing.store(true, Ordering::Relaxed);
+    }
+
+    /// A client has said all.
+    pub(super) fn finish_writing(&self) {
+        self.0.is_writing.store(false, Ordering::Relaxed);
+        self.link().half_close(self.key());
+    }
+
+    /// A client's writer is gone that was not finished.
+    pub(super) fn drop_writer(&self) {
+        if self.ending().is_none() {
+            self.0.is_writer_dropped.store(true, Ordering::Relaxed);
+            let text = "the client dropped its writer before finish()";
+            self.reset(Outcome::failed(Reason::Cancelled, text));
         }
     }
 

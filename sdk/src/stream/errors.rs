@@ -17,8 +17,20 @@ pub(crate) struct Subject {
     pub(crate) peer: Arc<str>,
     pub(crate) client: bool,
     pub(crate) stream: bool,
+    /// The writer of a client's stream.
+    pub(crate) writing: Writing,
     /// How long a client's call may take, if that is limited.
     pub(crate) limit: Option<TimeLimit>,
+}
+
+/// How it stands with the writer of a client's stream, if that can be why the stream ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Writing {
+    /// There is none, or it is finished.
+    None,
+    Open,
+    /// It was dropped before it was finished.
+    Dropped,
 }
 
 /// How long a call may take.
@@ -54,6 +66,11 @@ impl Subject {
         self.error(ErrorKind::Config, Origin::Caller, Reason::Config, text)
     }
 
+    /// Says of a setting whose it is, where its peer reads the error.
+    fn whose(&self) -> &'static str {
+        if self.client { "" } else { " of the server" }
+    }
+
     fn place(&self) -> At {
         At::new(self.client, self.stream)
     }
@@ -66,11 +83,6 @@ pub(crate) fn ending_error(ending: &Ending, subject: &Subject) -> Error {
             let text = "the peer has ended the stream";
             subject.error(ErrorKind::Closed, Origin::Peer, Reason::WriteAfterEnd, text)
         }
-    /// Says of a setting whose it is, where its peer reads the error.
-    fn whose(&self) -> &'static str {
-        if self.client { "" } else { " of the server" }
-    }
-
         Ending::Closed(outcome) | Ending::Reset(outcome)
             if !subject.client && has_given_up(outcome) =>
         {
@@ -150,7 +162,12 @@ fn words(ending: &Ending, subject: &Subject) -> (ErrorKind, Origin, Reason, Stri
         }
         Ending::Local => {
             let reason = if subject.client { Reason::Cancelled } else { Reason::WriteAfterEnd };
-            (K::Cancelled, Caller, reason, "the stream was ended on this side".to_owned())
+            let text = if subject.writing == Writing::Dropped {
+                "the writer was dropped before finish(), which broke the stream off"
+            } else {
+                "the stream was ended on this side"
+            };
+            (K::Cancelled, Caller, reason, text.to_owned())
         }
         Ending::Lost(why) => {
             let (kind, origin) = of_lost(why);
@@ -186,7 +203,7 @@ fn of_lost(why: &ConnError) -> (ErrorKind, Origin) {
 
 /// The error of a client's call whose time has passed.
 pub(crate) fn timed_out(subject: &Subject) -> Error {
-    let (reason, text) = match subject.limit {
+    let (reason, mut text) = match subject.limit {
         Some(TimeLimit { length, inherited: true, .. }) => (
             Reason::InheritedDeadline,
             format!("the {length:?} that were left of the caller's deadline have passed"),
@@ -197,6 +214,9 @@ pub(crate) fn timed_out(subject: &Subject) -> Error {
         }
         None => (Reason::Deadline, "the deadline of the call passed before it ended".to_owned()),
     };
+    if subject.writing == Writing::Open {
+        text.push_str("; its writer is not finished: finish() says that no more messages come");
+    }
     subject.error(ErrorKind::Timeout, Origin::Caller, reason, text)
 }
 

@@ -29,6 +29,7 @@ pub struct AsyncReaderWriter<R, W> {
 
 impl<R: Message, W: Message> AsyncReaderWriter<R, W> {
     pub(crate) fn new(stream: StreamRef) -> Self {
+        stream.begin_writing();
         Self { halves: Box::new((AsyncReader::new(stream.clone()), AsyncWriter::new(stream))) }
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures::Sink;
 
 use crate::clock::Lack;
-use crate::driver::{Outcome, SendError, Sender};
+use crate::driver::{SendError, Sender};
 use crate::error::{Error, ErrorKind, Origin, Reason, Result, Status};
 use crate::metadata::Metadata;
 use crate::transport::PeerAddr;
@@ -274,7 +274,7 @@ impl<T: Message> AsyncWriter<T> {
             return Poll::Ready(Ok(()));
         }
         self.state().finished = true;
-        self.stream.link().half_close(self.stream.key());
+        self.stream.finish_writing();
         let failed = self.stream.ending().map(|ending| self.stream.error(&ending));
         Poll::Ready(match failed {
             Some(error) if error.kind() != ErrorKind::Closed => Err(error),
@@ -359,8 +359,7 @@ impl<T> Drop for AsyncWriter<T> {
     fn drop(&mut self) {
         self.stop_waiting();
         if !self.is_finished() && self.stream.is_client() {
-            let text = "the client dropped its writer before finish()";
-            self.stream.reset(Outcome::failed(Reason::Cancelled, text));
+            self.stream.drop_writer();
         }
     }
 }

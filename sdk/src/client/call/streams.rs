@@ -81,6 +81,7 @@ impl<Req: Message, Resp: Message> Future for ClientStream<Req, Resp> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let stream = ready!(self.get_mut().open.poll(cx))?;
         let reply = Reply::new(AsyncReader::new(stream.clone()));
+        stream.begin_writing();
         Poll::Ready(Ok((AsyncWriter::new(stream), reply)))
     }
 }

@@ -9,7 +9,7 @@ use crate::driver::Head;
 use crate::error::{Error, Result};
 use crate::metadata::MetadataError;
 use crate::service::{CallOptions, MethodSpec};
-use crate::stream::{Compression, Subject, metadata_error};
+use crate::stream::{Compression, Subject, Writing, metadata_error};
 
 /// One method behind a channel.
 #[derive(Clone, Debug)]
@@ -38,7 +38,10 @@ impl Target {
     fn refused(&self, why: MetadataError, stream: bool) -> Error {
         let method = Cow::Borrowed(self.method.path);
         let peer = self.channel.peer_text();
-        metadata_error(why, &Subject { method, peer, client: true, stream, limit: None })
+        metadata_error(
+            why,
+            &Subject { method, peer, client: true, stream, writing: Writing::None, limit: None },
+        )
     }
 
     /// The head of a call, which comes before its first message, as of uncompressed messages of

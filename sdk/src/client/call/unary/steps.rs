@@ -14,8 +14,8 @@ use crate::driver::{Answer, CallTerms, Head, SendError, UnaryContent};
 use crate::error::{Error, ErrorKind, Origin, Reason, Result};
 use crate::service::{CallOptions, CallRef, Limit, UnsentRequest};
 use crate::stream::{
-    CallEnd, EncodeOnce, FromJson, JSON, JsonError, Message, Subject, ToJson, Unpacking, poll_time,
-    send_error, timed_out, wire_encoding,
+    CallEnd, EncodeOnce, FromJson, JSON, JsonError, Message, Subject, ToJson, Unpacking, Writing,
+    poll_time, send_error, timed_out, wire_encoding,
 };
 
 use super::super::connecting::{Connecting, Limited, NotConnected, connection, not_connected};
@@ -320,6 +320,13 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
             | Step::Over => channel.peer_text(),
         };
         let limit = self.limit.as_ref().map(Limit::time);
-        Subject { method: Cow::Borrowed(method.path), peer, client: true, stream: false, limit }
+        Subject {
+            method: Cow::Borrowed(method.path),
+            peer,
+            client: true,
+            stream: false,
+            writing: Writing::None,
+            limit,
+        }
     }
 }
