@@ -127,6 +127,7 @@ async fn settings_that_cannot_work_are_refused_at_once() {
         .await
         .unwrap_err();
     assert!(error.to_string().contains("max_message_sent is 0"), "{error}");
+    assert_eq!(error.code(), trill::Code::FailedPrecondition);
     let ((one, _), (two, _)) = (Obedient::new(), Obedient::new());
     let error = Server::builder().service(one).service(two).in_memory().unwrap_err();
     assert!(error.to_string().contains("registered as /test.all.Everything/Unary"), "{error}");

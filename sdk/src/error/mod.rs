@@ -88,7 +88,8 @@ pub enum ErrorKind {
     Closed,
     /// A handler panicked, or something else failed inside this process.
     Internal,
-    /// A setting makes no sense.
+    /// A setting or an address makes no sense, or the runtime lacks what the call needs. The code
+    /// is [`Code::FailedPrecondition`].
     Config,
 }
 
@@ -113,7 +114,12 @@ impl Error {
         failure: impl Into<Failure>,
         message: impl Into<String>,
     ) -> Self {
-        Self::of(kind, origin, failure.into().with_message(message))
+        let mut failure = failure.into();
+        if kind == ErrorKind::Config {
+            // It is no fault of a call. A handler that passes it on does not blame its caller.
+            failure.code = Code::FailedPrecondition;
+        }
+        Self::of(kind, origin, failure.with_message(message))
     }
 
     fn of(kind: ErrorKind, origin: Origin, status: Status) -> Self {
