@@ -130,7 +130,20 @@ async fn settings_that_cannot_work_are_refused_at_once() {
     assert_eq!(error.code(), trill::Code::FailedPrecondition);
     let ((one, _), (two, _)) = (Obedient::new(), Obedient::new());
     let error = Server::builder().service(one).service(two).in_memory().unwrap_err();
-    assert!(error.to_string().contains("registered as /test.all.Everything/Unary"), "{error}");
+    assert!(error.to_string().contains("registered as /test.all.Everything/Unary: add"), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_without_a_service_is_warned_about_and_serves() {
+    let warnings = crate::warnings::Warnings::default();
+    let _guard = tracing::subscriber::set_default(warnings.clone());
+    let channel = Server::builder().in_memory().unwrap();
+    let lines = warnings.take();
+    assert!(lines.len() == 1 && lines[0].contains("without a service"), "{lines:?}");
+    let error = EverythingClient::new(channel).unary(text("")).await.unwrap_err();
+    assert_eq!(error.code(), trill::Code::Unimplemented);
+    let _channel = Server::builder().service(Obedient::new().0).in_memory().unwrap();
+    assert!(warnings.take().is_empty());
 }
 
 /// A client and a server with the smallest window.

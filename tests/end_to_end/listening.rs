@@ -131,10 +131,11 @@ async fn a_program_hears_why_a_spawned_server_accepts_nobody_any_more() {
 async fn a_server_that_takes_more_connections_than_the_process_has_files_says_so() {
     let warnings = Warnings::default();
     let _guard = tracing::subscriber::set_default(warnings.clone());
-    let _few = Server::builder().max_connections(1).bind("127.0.0.1:0").await.unwrap();
-    let _default = Server::builder().bind("127.0.0.1:0").await.unwrap();
+    let server = || Server::builder().service(Obedient::new().0);
+    let _few = server().max_connections(1).bind("127.0.0.1:0").await.unwrap();
+    let _default = server().bind("127.0.0.1:0").await.unwrap();
     assert_eq!(warnings.lines(), [""; 0], "there are files enough, or no number was set");
-    let _many = Server::builder().max_connections(usize::MAX).bind("127.0.0.1:0").await.unwrap();
+    let _many = server().max_connections(usize::MAX).bind("127.0.0.1:0").await.unwrap();
     let lines = warnings.lines();
     assert_eq!(lines.len(), 1, "{lines:?}");
     assert!(

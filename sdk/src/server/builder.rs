@@ -427,6 +427,9 @@ impl ServerBuilder {
                 return Err(Error::new(ErrorKind::Config, Origin::Caller, Reason::Internal, text));
             }
         }
+        if self.services.is_empty() {
+            tracing::warn!("a server without a service refuses every call: service(..) adds one");
+        }
         let server_state = Arc::new(ServerState::new(self.compression));
         let router = Router::new(&self.services, Arc::clone(&server_state))?;
         let pools = Pools::new(self.unread, self.unsent, self.max_calls);
