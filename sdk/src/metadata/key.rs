@@ -24,7 +24,7 @@ const RESERVED_KEYS: [&str; 11] = [
 /// Why [`Metadata`](crate::Metadata) does not take a key: it is empty, it has a character that is
 /// not visible ASCII, or it belongs to a protocol.
 ///
-/// As an [`Error`], which `?` makes of it, it is of the kind
+/// As an [`Error`](crate::Error), which `?` makes of it, it is of the kind
 /// [`Encode`](crate::ErrorKind::Encode).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct MetadataError {
