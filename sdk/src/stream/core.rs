@@ -12,7 +12,7 @@ use crate::sync::{AtomicBool, Ordering};
 
 use super::call_end::CallEnd;
 use super::compression::Compression;
-use super::errors::{Subject, TimeLimit, Writing, ending_error};
+use super::errors::{OwnWriter, Subject, TimeLimit, ending_error};
 
 /// A hold on a stream. The stream is broken off when the last hold is dropped before the end.
 #[derive(Clone, Debug)]
@@ -141,15 +141,15 @@ impl StreamRef {
         }
     }
 
-    fn writing(&self) -> Writing {
+    fn writing(&self) -> OwnWriter {
         if !self.0.client {
-            Writing::None
+            OwnWriter::None
         } else if self.0.is_writer_dropped.load(Ordering::Relaxed) {
-            Writing::Dropped
+            OwnWriter::Dropped
         } else if self.0.is_writing.load(Ordering::Relaxed) {
-            Writing::Open
+            OwnWriter::Open
         } else {
-            Writing::None
+            OwnWriter::None
         }
     }
 

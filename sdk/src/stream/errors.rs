@@ -18,14 +18,14 @@ pub(crate) struct Subject {
     pub(crate) client: bool,
     pub(crate) stream: bool,
     /// The writer of a client's stream.
-    pub(crate) writing: Writing,
+    pub(crate) writing: OwnWriter,
     /// How long a client's call may take, if that is limited.
     pub(crate) limit: Option<TimeLimit>,
 }
 
 /// How it stands with the writer of a client's stream, if that can be why the stream ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Writing {
+pub(crate) enum OwnWriter {
     /// There is none, or it is finished.
     None,
     Open,
@@ -162,7 +162,7 @@ fn words(ending: &Ending, subject: &Subject) -> (ErrorKind, Origin, Reason, Stri
         }
         Ending::Local => {
             let reason = if subject.client { Reason::Cancelled } else { Reason::WriteAfterEnd };
-            let text = if subject.writing == Writing::Dropped {
+            let text = if subject.writing == OwnWriter::Dropped {
                 "the writer was dropped before finish(), which broke the stream off"
             } else {
                 "the stream was ended on this side"
@@ -214,7 +214,7 @@ pub(crate) fn timed_out(subject: &Subject) -> Error {
         }
         None => (Reason::Deadline, "the deadline of the call passed before it ended".to_owned()),
     };
-    if subject.writing == Writing::Open {
+    if subject.writing == OwnWriter::Open {
         text.push_str("; its writer is not finished: finish() says that no more messages come");
     }
     subject.error(ErrorKind::Timeout, Origin::Caller, reason, text)

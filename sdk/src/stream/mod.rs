@@ -85,7 +85,7 @@ pub(crate) use call_end::CallEnd;
 pub(crate) use compression::{UnpackError, wire_encoding};
 pub(crate) use encode_once::{EncodeOnce, LARGE_TO_COMPRESS};
 pub(crate) use errors::{
-    PEER_DRAINS, Subject, TimeLimit, Writing, answer_error, ending_error, metadata_error,
+    OwnWriter, PEER_DRAINS, Subject, TimeLimit, answer_error, ending_error, metadata_error,
     outcome_of, send_error, timed_out,
 };
 pub(crate) use json::{FromJson, JSON, LARGE_JSON, ToJson, decode_json, json_steps};

@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind, Origin, Reason, Result};
 use crate::metadata::Metadata;
 
 use super::call_end::CallEnd;
-use super::errors::{Subject, Writing, timed_out};
+use super::errors::{OwnWriter, Subject, timed_out};
 use super::message::Message;
 use super::reader::AsyncReader;
 use super::timeout::poll_time;
@@ -137,7 +137,7 @@ impl<T: Message> Reply<T> {
         let late = self.late.as_mut().expect("it was set above");
         ready!(poll_time(late.as_mut(), cx));
         // The answer has come, so this does not wait for the writer.
-        let error = timed_out(&Subject { writing: Writing::None, ..stream.subject() });
+        let error = timed_out(&Subject { writing: OwnWriter::None, ..stream.subject() });
         self.reader.discard();
         Poll::Ready(error)
     }

@@ -9,7 +9,7 @@ use crate::driver::Head;
 use crate::error::{Error, Result};
 use crate::metadata::MetadataError;
 use crate::service::{CallOptions, MethodSpec};
-use crate::stream::{Compression, Subject, Writing, metadata_error};
+use crate::stream::{Compression, OwnWriter, Subject, metadata_error};
 
 /// One method behind a channel.
 #[derive(Clone, Debug)]
@@ -40,7 +40,7 @@ impl Target {
         let peer = self.channel.peer_text();
         metadata_error(
             why,
-            &Subject { method, peer, client: true, stream, writing: Writing::None, limit: None },
+            &Subject { method, peer, client: true, stream, writing: OwnWriter::None, limit: None },
         )
     }
 

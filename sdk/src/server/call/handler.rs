@@ -17,7 +17,7 @@ use crate::metadata::Metadata;
 use crate::service::{CallRef, MethodSpec, ServiceSpec};
 use crate::stream::{
     AsyncReader, AsyncReaderWriter, AsyncWriter, Compression, EncodeOnce, FromJson, JsonMessage,
-    LARGE_TO_COMPRESS, Message, StreamRef, Subject, ToJson, Writing, elsewhere, outcome_of,
+    LARGE_TO_COMPRESS, Message, OwnWriter, StreamRef, Subject, ToJson, elsewhere, outcome_of,
     send_error, wire_encoding,
 };
 
@@ -382,7 +382,7 @@ fn not_sent(error: SendError, cx: &Context, call: &CallRef) -> Box<Finished<()>>
         peer: call.link().peer_text(),
         client: false,
         stream: false,
-        writing: Writing::None,
+        writing: OwnWriter::None,
         limit: None,
     };
     Box::new(Finished::NotSent(send_error(error, &subject)))

@@ -13,7 +13,7 @@ use pin_project::pin_project;
 use crate::driver::{Ending, Fit, Outcome};
 use crate::error::{Reason, Result, panic_text};
 use crate::metadata::Metadata;
-use crate::stream::{StreamRef, Subject, Writing, outcome_of, send_error};
+use crate::stream::{OwnWriter, StreamRef, Subject, outcome_of, send_error};
 
 use super::context::{Context, Extras};
 use super::guard::{Finished, ServerGuard};
@@ -161,7 +161,7 @@ pub(super) fn log_fit(cx: &Context, fit: &Fit) {
                 peer: peer.as_str().into(),
                 client: false,
                 stream: false,
-                writing: Writing::None,
+                writing: OwnWriter::None,
                 limit: None,
             };
             let why = send_error(why.clone(), &subject);

@@ -11,7 +11,7 @@ use crate::clock::{Lack, now, sleep, wait_until};
 use crate::driver::{Ending, Head, Link, SendError, SendTicket, StreamKey, WeakLink};
 use crate::error::{Error, ErrorKind, Origin, Reason, Result};
 use crate::service::{CallOptions, Limit};
-use crate::stream::{CallEnd, Compression, StreamRef, Subject, Writing, send_error, timed_out};
+use crate::stream::{CallEnd, Compression, OwnWriter, StreamRef, Subject, send_error, timed_out};
 
 use super::super::connecting::{Limited, connection, not_connected};
 use super::super::guard::{ClientGuard, hear};
@@ -256,7 +256,7 @@ impl UnsentOpening {
             peer,
             client: true,
             stream: true,
-            writing: Writing::None,
+            writing: OwnWriter::None,
             limit,
         }
     }

@@ -14,7 +14,7 @@ use crate::driver::{Answer, CallTerms, Head, SendError, UnaryContent};
 use crate::error::{Error, ErrorKind, Origin, Reason, Result};
 use crate::service::{CallOptions, CallRef, Limit, UnsentRequest};
 use crate::stream::{
-    CallEnd, EncodeOnce, FromJson, JSON, JsonError, Message, Subject, ToJson, Unpacking, Writing,
+    CallEnd, EncodeOnce, FromJson, JSON, JsonError, Message, OwnWriter, Subject, ToJson, Unpacking,
     poll_time, send_error, timed_out, wire_encoding,
 };
 
@@ -325,7 +325,7 @@ impl<Req: Message, Resp: Message> CallFuture<Req, Resp> {
             peer,
             client: true,
             stream: false,
-            writing: Writing::None,
+            writing: OwnWriter::None,
             limit,
         }
     }
