@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::future::join_all;
-use trill::{Channel, Context, Result, Server};
-use trill_tests::{in_memory, now, over_tcp, text};
+use trill::{Channel, Code, Context, ErrorKind, Limits, Result, Server};
+use trill_tests::{EverythingClient, Obedient, in_memory, now, over_tcp, text};
 
 #[tokio::test(start_paused = true)]
 async fn a_slow_handler_delays_no_other_call_on_the_connection() {
@@ -109,6 +109,54 @@ async fn streams_that_nobody_reads_hold_up_no_other() {
     for reader in &mut stuck {
         assert_eq!(reader.read().await.unwrap(), Some(text("0")));
     }
+}
+
+/// A client in memory of a server with little room for what is unread.
+fn with_little_room() -> EverythingClient {
+    let (service, log) = Obedient::new();
+    // The reports have no reader.
+    std::mem::forget(log);
+    let limits =
+        Limits::default().max_unread_per_connection(4 * 1024 * 1024).max_message_received(100_000);
+    EverythingClient::new(Server::builder().limits(limits).service(service).in_memory().unwrap())
+}
+
+#[tokio::test(start_paused = true)]
+async fn empty_messages_that_nobody_reads_end_their_stream_and_hold_up_no_other_for_long() {
+    let client = with_little_room();
+    let flood = async {
+        let (mut writer, reply) = client.upload().await.unwrap();
+        writer.write(text("hang")).await.unwrap();
+        let written = loop {
+            if let Err(error) = writer.write(text("")).await {
+                break error;
+            }
+        };
+        (written, reply.await.unwrap_err())
+    };
+    let calls = async {
+        for _ in 0..300 {
+            client.unary(text("quick")).timeout(Duration::from_secs(3)).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let ((written, error), ()) = futures::join!(flood, calls);
+    for error in [written, error] {
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Status, Code::ResourceExhausted));
+        assert!(error.to_string().contains("max_unread_per_connection"), "{error}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn empty_messages_are_all_read_by_a_handler_that_is_slower_than_they_come() {
+    let client = with_little_room();
+    let (mut writer, reply) = client.upload().await.unwrap();
+    writer.write(text("pace 20")).await.unwrap();
+    for _ in 0..150_000 {
+        writer.write(text("")).await.unwrap();
+    }
+    writer.finish().await.unwrap();
+    assert_eq!(reply.await.unwrap(), text("150000 messages, 0 bytes"));
 }
 
 #[tokio::test]

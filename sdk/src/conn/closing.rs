@@ -222,7 +222,7 @@ impl Connection {
         self.drop_rest(key);
         let stream = self.streams.get_mut(key);
         if std::mem::take(&mut stream.recv.stalling) {
-            self.stall.end(&mut self.timers);
+            self.stall.end(key, &mut self.timers);
         }
         if std::mem::take(&mut stream.recv.waiting) {
             self.events.push(Event::Readable(key));

@@ -21,7 +21,7 @@ use super::streaming::Consumed;
 use super::timers::Timer;
 
 /// The bytes that a stream without flow control may hold before the connection is not read further.
-const STALL_WITHOUT_WINDOW: usize = 256 * 1024;
+pub(super) const STALL_WITHOUT_WINDOW: usize = 256 * 1024;
 
 impl Connection {
     /// Takes one frame of the peer's. An error ends the connection: report it with
@@ -177,13 +177,12 @@ impl Connection {
     /// Puts messages into the inbox of their stream, and wakes its reader.
     pub(super) fn take_messages(&mut self, key: StreamKey, messages: Messages, now: Instant) {
         let stream = self.streams.get_mut(key);
-        // PROTOCOL 22
-        let stalls = stream.recv.push(messages);
+        let is_much = stream.recv.push(messages);
         if std::mem::take(&mut stream.recv.waiting) {
             self.events.push(Event::Readable(key));
         }
-        if stalls {
-            self.stall.begin(now, &mut self.timers);
+        if is_much {
+            self.stall_if_too_much(key, now);
         }
     }
 

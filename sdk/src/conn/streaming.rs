@@ -426,9 +426,8 @@ impl Connection {
         let bytes = self.in_window(consumed);
         let stream = self.streams.get_mut(key);
         let before = stream.recv.held();
-        if stream.recv.consume(consumed) {
-            self.stall.end(&mut self.timers);
-        }
+        stream.recv.consume(consumed);
+        let is_stalling = stream.recv.stalling;
         let owed = stream.recv.window.consume(bytes);
         if owed.is_due && stream.state.can_receive() && !stream.recv.ended {
             let bytes = stream.recv.window.owed();
@@ -440,6 +439,9 @@ impl Connection {
         }
         self.give_shared_credit(owed.new);
         self.count_unread(key, before);
+        if is_stalling {
+            self.resume_if_read(key);
+        }
     }
 
     /// A reader waits. If a message is on its way to it that is as large as the window, its sender

@@ -135,6 +135,12 @@ impl Limits {
     /// reader for a message or a writer for credit. While it is not read, this side does not notice
     /// that the peer resets a single stream; it does notice that the peer closes the connection.
     ///
+    /// Empty messages take no credit, and 16 bytes each. Beyond a stream's fair share of the room
+    /// (2.8 million messages, if it is alone), the connection is read as fast as the stream's
+    /// reader takes them. If that takes hardly any for a second, the stream is reset
+    /// ([`ErrorKind::Limit`](crate::ErrorKind::Limit)), because calls that arrive meanwhile are not
+    /// seen.
+    ///
     /// From 25 % plus one message above the limit on, streams that receive more without being read
     /// are reset. Buffers are not always full, so real memory use can be up to 1.5 times this
     /// value.

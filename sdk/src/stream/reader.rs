@@ -69,6 +69,10 @@ struct ReaderState<T> {
 const READS: &str = "a read has waited for more than 10 s, and this side has not said that it sends no more: if the peer waits \
     for the end of the messages, finish() or finish_writing() ends them; if it waits for a message, write() it";
 
+/// The messages without bytes that are reported before the batch is empty: a connection may not be
+/// read until some are.
+const EMPTY_REPORTED: usize = 1024;
+
 /// The bytes from which on it is worth it to report them before the batch is empty: a quarter of
 /// the window.
 fn report_at(window: u32) -> usize {
@@ -305,7 +309,8 @@ impl<T> AsyncReader<T> {
     fn give_credit(&mut self) {
         let link = self.stream.link();
         if let Some(state) = &mut self.state
-            && state.consumed.bytes >= state.report_at
+            && (state.consumed.bytes >= state.report_at
+                || state.consumed.messages >= state.consumed.bytes + EMPTY_REPORTED)
         {
             let consumed = std::mem::take(&mut state.consumed);
             let window = link.give_credit(self.stream.key(), consumed).max(link.config().window);

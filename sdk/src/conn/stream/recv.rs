@@ -10,6 +10,9 @@ use super::super::streaming::Consumed;
 /// The cost of a queued message beside its bytes: a flood of empty messages is held back, too.
 const OVERHEAD: usize = 64;
 
+/// So many messages may wait without a closer look.
+const FEW: u32 = 16 * 1024;
+
 #[derive(Debug)]
 pub(crate) struct Recv {
     pub(in crate::conn) window: RecvWindow,
@@ -62,7 +65,9 @@ impl Recv {
         self.stall_at = saturate(cost);
     }
 
-    /// Queues messages. `true`: the connection must not be read further for now.
+    /// Queues messages. `true`: they may be so many that the connection must not be read further
+    /// for now.
+    #[must_use]
     pub(in crate::conn) fn push(&mut self, messages: Messages) -> bool {
         self.unread_messages += saturate(messages.count());
         self.unread_bytes += messages.bytes();
@@ -73,30 +78,29 @@ impl Recv {
         } else {
             self.inbox.push_to_stay(messages);
         }
-        let stall = !self.stalling && self.cost() > self.stall_at() && !self.is_in_credit();
-        self.stalling |= stall;
-        stall
+        let is_much = self.unread_messages > FEW || self.cost() > self.stall_at();
+        is_much && !self.stalling
     }
 
-    /// Tells whether what waits may have come within the peer's credit: in messages of one byte
-    /// each, with one message beyond the window, and no more empty ones than may wait without
-    /// credit.
-    fn is_in_credit(&self) -> bool {
+    /// Tells whether more waits than may, and the peer has sent it without credit. One message may
+    /// go beyond the window.
+    pub(in crate::conn) fn is_beyond_credit(&self) -> bool {
         let window = self.window.size() as usize;
         let message = (self.stall_at() / 2).saturating_sub(window);
-        let credit = window + self.window.ahead();
-        window > 0
-            && self.window.overdrawn_by() <= message as u64
-            && self.cost() <= credit * (1 + OVERHEAD) + self.stall_at()
+        self.cost() > self.stall_at()
+            && (window == 0 || self.window.overdrawn_by() > message as u64)
     }
 
-    /// Counts messages as consumed. `true`: the connection may be read again.
-    pub(in crate::conn) fn consume(&mut self, consumed: Consumed) -> bool {
+    /// The messages that wait and have taken no credit: those beyond one for each byte of it.
+    pub(in crate::conn) fn empty(&self) -> usize {
+        let credit = self.window.size() as usize + self.window.ahead();
+        (self.unread_messages as usize).saturating_sub(self.unread_bytes.min(credit))
+    }
+
+    /// Counts messages as consumed.
+    pub(in crate::conn) fn consume(&mut self, consumed: Consumed) {
         self.unread_messages = self.unread_messages.saturating_sub(saturate(consumed.messages));
         self.unread_bytes = self.unread_bytes.saturating_sub(consumed.bytes);
-        let resume = self.stalling && self.cost() <= self.stall_at() / 2;
-        self.stalling &= !resume;
-        resume
     }
 
     /// The message that is not whole had `before` bytes, and has `now`.

@@ -8,6 +8,7 @@ mod counts;
 mod credit;
 mod deadlines;
 mod drain;
+mod empty;
 mod endings;
 mod fairness;
 mod flush;
