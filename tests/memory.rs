@@ -175,6 +175,7 @@ async fn slow_readers_hold_at_most_256_kib_each_and_ten_thousand_stay_inside_the
         }
     }
     beside_a_fast_one(&servers).await;
+    given_out(&servers).await;
     idle(&servers).await;
     for size in [32, 60_000] {
         ten_thousand(&servers, size).await;
@@ -254,6 +255,33 @@ async fn beside_a_fast_one(servers: &tokio::runtime::Runtime) {
     );
     assert!(unread > 4 * 400 * 40 && server < unread + MIB, "{server} bytes for {unread}");
     drop(slow);
+    handle.shutdown(Duration::from_millis(10)).await;
+}
+
+/// Large messages that were given out and are gone: their readers wait for no other, because the
+/// application does something else.
+async fn given_out(servers: &tokio::runtime::Runtime) {
+    const STREAMS: usize = 20;
+    let (handle, address) = serve(servers, |builder| builder).await;
+    let client = client_of(&address).await;
+    let before = settled().await;
+    let (mut echoes, mut uploads) = (Vec::new(), Vec::new());
+    for _ in 0..STREAMS {
+        let mut echo = client.echo().await.unwrap();
+        echo.write(blob(MIB)).await.unwrap();
+        assert!(echo.read().await.unwrap().is_some());
+        echoes.push(echo);
+        let (mut upload, reply) = client.take_one().await.unwrap();
+        upload.write(blob(MIB)).await.unwrap();
+        uploads.push((upload, reply));
+    }
+    let [client, server] = grown(before).await;
+    let unread = handle.buffered().unread;
+    println!(
+        "{STREAMS} readers at each side that have given out a MiB: the client holds {client} bytes, the server {server} and counts {unread}"
+    );
+    assert!(client.max(server) < MIB, "{client} and {server} bytes");
+    drop((echoes, uploads));
     handle.shutdown(Duration::from_millis(10)).await;
 }
 

@@ -95,7 +95,9 @@ impl Inbox {
     /// Takes the message at the front: how long it is.
     #[inline]
     pub fn pop(&mut self) -> Option<usize> {
-        self.0.front()?.next().map(|payload| payload.len())
+        let len = self.0.front()?.next().map(|payload| payload.len());
+        self.0.let_go();
+        len
     }
 }
 

@@ -6,7 +6,9 @@
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub struct Buffered {
-    /// Received, and not yet read by the application. Answers count until their callers have them.
+    /// Received, and not yet read by the application. Readers report what they have given out when
+    /// it is a quarter of their window, and when they are asked for a message and have none; until
+    /// then it counts, though its memory is let go. Answers count until their callers have them.
     /// Requests count until they are answered: while they are unpacked, with the memory that this
     /// takes, and then with the memory that their messages keep. The request of a server stream
     /// counts as long as the stream exists. Messages of other streams, and answers, also count

@@ -85,6 +85,21 @@ impl Inbox {
         self.first.as_mut()
     }
 
+    /// Lets go of the piece at the front if its last message is read. A reader may work for long
+    /// before it wants another one, and no budget counts what it has read.
+    #[inline]
+    pub(crate) fn let_go(&mut self) {
+        if self.first.as_ref().is_some_and(|messages| messages.count() == 0) {
+            self.drop_front();
+        }
+    }
+
+    #[inline(never)]
+    fn drop_front(&mut self) {
+        self.first = None;
+        self.more.take_if(|more| more.is_empty());
+    }
+
     pub(crate) fn total(&self) -> Total {
         let mut total = self.more.as_ref().map_or(Total::default(), |more| more.tail_total());
         let pieces = self.more.iter().flat_map(|more| &more.pieces);
@@ -211,6 +226,25 @@ mod tests {
         }
         assert!(buffer.is_unique());
         assert_eq!(inbox.total().messages, 10);
+    }
+
+    #[test]
+    fn a_piece_goes_with_its_last_message() {
+        let mut frames = Vec::new();
+        for payload in [b"one".to_vec(), vec![2; COPIED]] {
+            message(&payload).copy_to(&mut frames);
+        }
+        let buffers = [(); 2].map(|()| bytes::Bytes::from(frames.clone()));
+        let mut inbox = Inbox::default();
+        for buffer in &buffers {
+            inbox.push(Messages::new(buffer.clone(), 2, FRAMING));
+        }
+        for unique in [[false, false], [true, false], [true, false], [true, true]] {
+            assert!(inbox.front().and_then(Messages::next).is_some());
+            inbox.let_go();
+            assert_eq!(buffers.each_ref().map(bytes::Bytes::is_unique), unique);
+        }
+        assert!(inbox.is_empty() && inbox.more.is_none());
     }
 
     #[test]

@@ -100,7 +100,9 @@ impl<T> ReaderState<T> {
     fn next_packed(&mut self) -> Option<Bytes> {
         let payload = self.batch.front()?.next()?;
         self.consumed.add(payload.len());
-        Some(payload.into_bytes())
+        let packed = payload.into_bytes();
+        self.batch.let_go();
+        Some(packed)
     }
 }
 

@@ -32,9 +32,11 @@ impl<T: Message> AsyncReader<T> {
         state.consumed.add(size);
         if size >= STEPPED {
             let bytes = payload.into_bytes();
+            state.batch.let_go();
             return self.decode(bytes);
         }
         let message = T::read_from(payload);
+        state.batch.let_go();
         self.give_credit();
         match message {
             Ok(message) => Poll::Ready(Ok(Some(message))),
