@@ -1,3 +1,10 @@
-//! gRPC. So far the ground floor alone: HTTP/2 as bytes, which the gRPC wire takes.
+//! gRPC. So far its values and no connection: HTTP/2 as bytes, and above it what the fields and
+//! prefixes of gRPC say. Pure: no I/O, no clock, no tasks.
+//!
+//! ```text
+//!   http2/       bytes <-> frames and header fields
+//!   timeout.rs   grpc-timeout
+//! ```
 
 pub(crate) mod http2;
+pub(crate) mod timeout;
