@@ -4,7 +4,9 @@
 //! ```text
 //!   http2/       bytes <-> frames and header fields
 //!   timeout.rs   grpc-timeout
+//!   percent.rs   grpc-message
 //! ```
 
 pub(crate) mod http2;
+pub(crate) mod percent;
 pub(crate) mod timeout;
