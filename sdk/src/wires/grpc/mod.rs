@@ -5,8 +5,12 @@
 //!   http2/       bytes <-> frames and header fields
 //!   timeout.rs   grpc-timeout
 //!   percent.rs   grpc-message
+//!   encoding.rs  grpc-encoding, grpc-accept-encoding
+//!   message.rs   the prefix of a message
 //! ```
 
+pub(crate) mod encoding;
 pub(crate) mod http2;
+pub(crate) mod message;
 pub(crate) mod percent;
 pub(crate) mod timeout;
