@@ -5,10 +5,12 @@
 //!   http2/       bytes <-> frames and header fields
 //!   timeout.rs   grpc-timeout
 //!   percent.rs   grpc-message
+//!   base64.rs    the values of keys with -bin
 //!   encoding.rs  grpc-encoding, grpc-accept-encoding
 //!   message.rs   the prefix of a message
 //! ```
 
+pub(crate) mod base64;
 pub(crate) mod encoding;
 pub(crate) mod http2;
 pub(crate) mod message;
