@@ -7,6 +7,7 @@
 //!   percent.rs   grpc-message
 //!   base64.rs    the values of keys with -bin
 //!   encoding.rs  grpc-encoding, grpc-accept-encoding
+//!   status.rs    grpc-status, and what stands for it where there is none
 //!   message.rs   the prefix of a message
 //! ```
 
@@ -15,4 +16,5 @@ pub(crate) mod encoding;
 pub(crate) mod http2;
 pub(crate) mod message;
 pub(crate) mod percent;
+pub(crate) mod status;
 pub(crate) mod timeout;
