@@ -24,5 +24,5 @@ mod string;
 mod tests;
 
 pub(crate) use decoder::{FieldReceiver, HeaderField, HpackDecoder, ListLimits, ListSize};
-pub(crate) use encoder::{HpackEncoder, Indexing, RepeatedFields};
+pub(crate) use encoder::{HeaderBlock, HpackEncoder, Indexing, RepeatedFields};
 pub(crate) use error::HpackError;
