@@ -9,6 +9,7 @@ mod connection;
 mod decoder;
 mod end;
 mod frames;
+mod heads;
 mod hpack;
 mod operations;
 mod order;
@@ -21,6 +22,7 @@ use std::time::Instant;
 pub use connection::{connection, connection_seed};
 pub use decoder::{decoder, decoder_seed};
 pub use frames::{frames, frames_seed};
+pub use heads::{heads, heads_seeds};
 pub use hpack::{HpackOracle, hpack, hpack_seed};
 pub use operations::operations;
 

@@ -10,8 +10,8 @@ use serde::Deserialize;
 use crate::golden::{unhex, vectors};
 
 use super::{
-    connection, connection_seed, decoder, decoder_seed, frames, frames_seed, hpack, hpack_seed,
-    operations,
+    connection, connection_seed, decoder, decoder_seed, frames, frames_seed, heads, heads_seeds,
+    hpack, hpack_seed, operations,
 };
 
 #[derive(Deserialize)]
@@ -105,10 +105,26 @@ fn blocks_of_hpack_on_what_peers_send() {
 }
 
 #[test]
+fn heads_of_grpc_on_calls_that_were_changed_or_cut_anywhere() {
+    for seed in heads_seeds() {
+        heads(&seed);
+        for at in 0..seed.len() {
+            heads(&seed[..at]);
+            for change in [1, 0x20, 0x80, 0xff] {
+                let mut changed = seed.clone();
+                changed[at] ^= change;
+                heads(&changed);
+            }
+        }
+    }
+}
+
+#[test]
 fn every_target_on_what_fuzzing_has_found() {
     found("decoder").iter().for_each(|input| decoder(input));
     found("connection").iter().for_each(|input| connection(input));
     found("frames").iter().for_each(|input| frames(input));
+    found("heads").iter().for_each(|input| heads(input));
     found("hpack").iter().for_each(|input| hpack_beside_another(input));
     found("operations").iter().for_each(|input| operations(input));
 }
@@ -124,6 +140,11 @@ proptest! {
     #[test]
     fn frames_of_http2_in_anything(input in prop::collection::vec(any::<u8>(), 0..200)) {
         frames(&input);
+    }
+
+    #[test]
+    fn heads_of_grpc_in_anything(input in prop::collection::vec(any::<u8>(), 0..200)) {
+        heads(&input);
     }
 
     #[test]

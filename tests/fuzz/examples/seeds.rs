@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
-use trill::__fuzz::{connection_seed, decoder_seed, frames_seed, hpack_seed};
+use trill::__fuzz::{connection_seed, decoder_seed, frames_seed, heads_seeds, hpack_seed};
 
 fn main() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -33,6 +33,7 @@ fn main() {
     });
     let both = frames.flat_map(|bytes| [frames_seed(false, &bytes), frames_seed(true, &bytes)]);
     write(here, "frames", both.collect());
+    write(here, "heads", heads_seeds());
     let stories = cases(here, "hpack_stories.json").into_iter().map(|story| {
         let blocks = story["cases"].as_array().expect("the blocks of a story");
         hpack_seed(&blocks.iter().map(|block| unhex(text(block, "wire"))).collect::<Vec<_>>())
