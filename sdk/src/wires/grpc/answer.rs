@@ -49,7 +49,7 @@ pub(crate) struct AnswerFields {
     pairs: ReceivedPairs,
 }
 
-/// What a block says.
+/// The part of an answer that a block says.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum AnswerPart {
     /// The answer is still to come.
@@ -99,8 +99,8 @@ impl AnswerFields {
         }
     }
 
-    /// What the fields say. `is_over`: the list was over its limit, so that some of them are
-    /// missing.
+    /// The part that the fields say. `is_over`: the list was over its limit, so that some of them
+    /// are missing.
     ///
     /// # Errors
     ///

@@ -74,7 +74,7 @@ impl AcceptedEncodings {
         Self(self.0 | more.0)
     }
 
-    /// Tells whether the peer can unpack it. What is not packed everybody takes.
+    /// Tells whether the peer can unpack it. Everybody takes a message that is not packed.
     pub(crate) const fn has(self, encoding: GrpcEncoding) -> bool {
         matches!(encoding, GrpcEncoding::Identity) || self.0 & Self::bit(encoding) != 0
     }

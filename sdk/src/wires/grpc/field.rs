@@ -1,5 +1,5 @@
-//! What a header field says. HPACK's tables keep it with their entries, so that a field that comes
-//! again is not read again.
+//! The meaning of a header field. HPACK's tables keep it with their entries, so that a field that
+//! comes again is not read again.
 
 use std::fmt;
 use std::time::Duration;

@@ -73,7 +73,7 @@ impl RequestWriter {
         Self { front: RepeatedFields::new(front), rest: RepeatedFields::new(rest), list_size }
     }
 
-    /// What the fields without metadata count for the peer's limit, a timeout included.
+    /// The fields without metadata count so much for the peer's limit, a timeout included.
     pub(crate) const fn list_size(&self) -> usize {
         const TIMEOUT: usize = "grpc-timeout".len() + 9 + metadata::FIELD;
         self.list_size + TIMEOUT

@@ -13,7 +13,7 @@ use super::encoding::GrpcEncoding;
 
 pub(crate) const PREFIX_LEN: usize = 5;
 
-/// What stands in front of a message.
+/// The flag and the length in front of a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct MessagePrefix {
     /// The message is packed as its direction's `grpc-encoding` says.
@@ -22,7 +22,7 @@ pub(crate) struct MessagePrefix {
     pub(crate) len: u32,
 }
 
-/// What prefixes of one direction are read with.
+/// The rules with which the prefixes of one direction are read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct PrefixRules {
     pub(crate) encoding: GrpcEncoding,

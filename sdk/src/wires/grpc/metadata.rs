@@ -13,7 +13,7 @@ use super::base64;
 use super::field::is_reserved;
 use super::http2::hpack::{HeaderBlock, Indexing};
 
-/// What a field counts beside its name and its value.
+/// A field counts so much beside its name and its value.
 pub(super) const FIELD: usize = 32;
 
 /// Fields whose values are secrets, or may be.

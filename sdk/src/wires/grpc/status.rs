@@ -10,7 +10,7 @@ use super::http2::frame::ErrorCode;
 /// The most of a foreign answer's content type and body that a text repeats.
 const SHOWN: usize = 256;
 
-/// What `grpc-status` says.
+/// The status that `grpc-status` says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum SaidStatus {
     Success,
