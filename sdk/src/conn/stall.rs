@@ -42,14 +42,14 @@ pub(super) struct Stall {
 #[derive(Clone, Copy, Debug)]
 struct Stalled {
     key: StreamKey,
-    why: Why,
+    why: StallCause,
     /// The connection is read again when the stream costs no more than this.
     resume_at: usize,
     until: Instant,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Why {
+enum StallCause {
     NoCredit,
     Empty,
 }
@@ -60,13 +60,13 @@ impl Stall {
     }
 
     /// One more stream holds back the reading.
-    fn begin(&mut self, key: StreamKey, why: Why, resume_at: usize, now: Instant) {
+    fn begin(&mut self, key: StreamKey, why: StallCause, resume_at: usize, now: Instant) {
         if self.broken_at.is_some_and(|at| now.saturating_duration_since(at) > LIMIT) {
             self.broken = 0;
         }
         let limit = match why {
-            Why::NoCredit => LIMIT,
-            Why::Empty => LIMIT_OF_EMPTY,
+            StallCause::NoCredit => LIMIT,
+            StallCause::Empty => LIMIT_OF_EMPTY,
         };
         // However many stall one after the other, they take no more than twice the limit together,
         // and hardly a millisecond each after that.
@@ -106,10 +106,10 @@ impl Connection {
         let spare = self.spare_for_empty(key);
         let recv = &mut self.streams.get_mut(key).recv;
         let (why, resume_at) = if recv.is_beyond_credit() {
-            (Why::NoCredit, recv.stall_at() / 2)
+            (StallCause::NoCredit, recv.stall_at() / 2)
         } else if spare.is_some_and(|spare| recv.empty() * MESSAGE_COST > spare) {
             // Once a few of a hundred are taken, the next come.
-            (Why::Empty, recv.cost() - recv.empty())
+            (StallCause::Empty, recv.cost() - recv.empty())
         } else {
             return;
         };
@@ -142,7 +142,7 @@ impl Connection {
         let is_alone = self.is_alone();
         let mut due = Vec::new();
         for stalled in self.stall.streams.iter_mut().filter(|stalled| stalled.until <= now) {
-            if is_alone && stalled.why == Why::NoCredit {
+            if is_alone && stalled.why == StallCause::NoCredit {
                 stalled.until = now + LIMIT;
             } else {
                 due.push(*stalled);
@@ -152,11 +152,11 @@ impl Connection {
             let recv = &self.streams.get(key).recv;
             // PROTOCOL 21
             let (used, limit, setting) = match why {
-                Why::NoCredit if recv.window.size() == 0 => {
+                StallCause::NoCredit if recv.window.size() == 0 => {
                     (recv.cost(), recv.stall_at(), "window is 0")
                 }
-                Why::NoCredit => (recv.cost(), recv.stall_at(), "window"),
-                Why::Empty => {
+                StallCause::NoCredit => (recv.cost(), recv.stall_at(), "window"),
+                StallCause::Empty => {
                     let spare = self.spare_for_empty(key).unwrap_or(STALL_WITHOUT_WINDOW);
                     (recv.empty() * MESSAGE_COST, spare, EMPTY)
                 }

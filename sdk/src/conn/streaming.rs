@@ -414,8 +414,7 @@ impl Connection {
         consumed.messages > 0 && self.streams.get(key).recv.window.is_due_with(bytes)
     }
 
-    /// The bytes of a window that these messages take. In parts, windows count what stands in front
-    /// of messages as well.
+    /// The bytes of a window that these messages take: in parts, with what stands in front of them.
     fn in_window(&self, consumed: Consumed) -> usize {
         let beside = if self.shared.is_some() { self.rules.framing.header.into() } else { 0 };
         consumed.bytes + consumed.messages * beside

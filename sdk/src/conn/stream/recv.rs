@@ -10,7 +10,7 @@ use super::super::streaming::Consumed;
 /// The cost of a queued message beside its bytes: a flood of empty messages is held back, too.
 const OVERHEAD: usize = 64;
 
-/// So many messages may wait without a closer look.
+/// The number of messages that may wait without a closer look.
 const FEW: u32 = 16 * 1024;
 
 #[derive(Debug)]

@@ -19,7 +19,7 @@ fn pair() -> Pair {
     Pair::with(Config { outbox: usize::MAX / 2, ..Config::default() }, server)
 }
 
-/// So many empty messages, as they come while the server reads.
+/// A number of empty messages, as they come while the server reads.
 fn receive(pair: &mut Pair, id: u32, mut count: usize) -> usize {
     const AT_ONCE: usize = 1_000;
     let mut bytes = Vec::new();
